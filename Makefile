@@ -1,0 +1,68 @@
+# Everything runs in .venv, which is built on first use; the only tools needed beforehand are Python 3.11+, make and git.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+AIRFLOW := apache-airflow==3.3.2
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help venv demo up down test lint unit integration system format constraints clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+# The stamp is written last, so that a broken installation is built anew.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: python3.11 or python3 on PATH, or PYTHON=/path/to/it." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older." >&2; exit 1; }
+	@echo "Building $(VENV) (about a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -c constraints.txt $(AIRFLOW) -e '.[dev,sandbox]'
+	@touch $@
+
+venv: $(READY)  ## Build .venv
+
+demo: $(READY)  ## Run the example DAGs in a real Airflow against the sandbox, show what happened, leave nothing running
+	@$(BIN)/python -m devtools.demo run
+
+up: $(READY)  ## The same, kept open to look around; prints the UI's address
+	@$(BIN)/python -m devtools.demo up
+
+down: $(READY)  ## End what `make up` started
+	@$(BIN)/python -m devtools.demo down
+
+test: lint  ## Lint and all tests
+	$(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m pytest tests/system
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(READY)  ## Unit tests: no network, no clock
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(READY)  ## Hooks, operators and triggers against the sandbox over real sockets
+	$(BIN)/python -m pytest tests/integration
+
+system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
+	$(BIN)/python -m pytest tests/system
+
+format: $(READY)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints:  ## Renew constraints.txt from the newest releases
+	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	@build/constraints/bin/python -m pip --quiet --no-input install $(AIRFLOW) '.[dev,sandbox]'
+	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude airflow-provider-dataops | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | sort -f; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+clean: ## Remove .venv and everything that was built or left behind
+	@if [ -x $(BIN)/python ] && [ -d .demo ]; then $(BIN)/python -m devtools.demo down; fi
+	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,186 @@
+"""What can go wrong, as plain Python.
+
+The dotted paths of these classes are public: retry policies name them. Nothing here imports Airflow, so that
+the platforms can be described, and tested, without it. ``permanent`` marks what no retry can mend; the
+operators re-raise such an error as :class:`airflow_provider_dataops.exceptions.PermanentError`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+#: How much of a server's answer an error repeats, in characters.
+EXCERPT_LIMIT = 2_000
+
+
+class DataOpsError(Exception):
+    """Anything this provider raises on its own account."""
+
+    #: True where a retry with the same arguments and the same connection cannot end differently.
+    permanent: ClassVar[bool] = False
+
+
+class ConnectionSettingsError(DataOpsError):
+    """The Airflow connection lacks something or holds something that cannot be used; nothing was sent."""
+
+    permanent = True
+
+
+class InvalidArgumentError(DataOpsError, ValueError):
+    """An argument is empty, unknown or contradicts another one; nothing was sent."""
+
+    permanent = True
+
+
+class ApiError(DataOpsError):
+    """The platform answered with an error, or did not answer.
+
+    :param message: what happened, in one line.
+    :param platform: the platform's name, ``Tamr`` for instance.
+    :param operation: what was being done, ``create job`` for instance.
+    :param status: the HTTP status; ``None`` where no answer came.
+    :param body: the server's own words, cut to :data:`EXCERPT_LIMIT` characters.
+    :param method: HTTP method of the request.
+    :param path: path of the request, without query and host.
+    :param attempt: which attempt at the request this was, from 1.
+    :param retry_after: seconds for which the server asked to be left alone.
+    :param not_sent: True where it is proven that the server cannot have acted on the request.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        platform: str = "",
+        operation: str = "",
+        status: int | None = None,
+        body: str = "",
+        method: str = "",
+        path: str = "",
+        attempt: int = 1,
+        retry_after: float | None = None,
+        not_sent: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.platform = platform
+        self.operation = operation
+        self.status = status
+        self.body = body[:EXCERPT_LIMIT]
+        self.method = method
+        self.path = path
+        self.attempt = attempt
+        self.retry_after = retry_after
+        self.not_sent = not_sent
+
+    def __str__(self) -> str:
+        """Return one line that names platform, operation, status and the server's own words."""
+        what = f"{self.platform}: {self.operation} failed" if self.operation else self.platform
+        parts = [f"{what}: {self.message}" if what else self.message]
+        if self.method:
+            attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
+            parts.append(f"({self.method} {self.path}{attempt})")
+        return " ".join(parts)
+
+    @property
+    def may_have_been_processed(self) -> bool:
+        """Whether the server may have acted on the request although it failed.
+
+        A 4xx but 408 is a refusal. Anything else, a 5xx, a broken connection, an answer that cannot be read,
+        proves nothing.
+        """
+        refused = self.status is not None and 400 <= self.status < 500 and self.status != 408
+        return not (self.not_sent or refused)
+
+
+class BadRequestError(ApiError):
+    """The platform refused the request as it was written: 400, 405, 406, 411, 412, 413, 415, 422."""
+
+    permanent = True
+
+
+class AuthenticationError(ApiError):
+    """401: the credentials are not accepted."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the credentials are accepted and do not suffice."""
+
+
+class NotFoundError(ApiError):
+    """404 or 410: the platform knows nothing under this id."""
+
+
+class ConflictError(ApiError):
+    """409: the platform's state forbids the request now."""
+
+
+class RateLimitedError(ApiError):
+    """429: too many requests, or too many runs at once."""
+
+
+class ServerError(ApiError):
+    """5xx or 408: the platform failed; whether it acted on the request is unknown."""
+
+
+class TransportError(ApiError):
+    """No usable answer came: DNS, connect, TLS, reset, time-out, a cut-off body."""
+
+
+class MalformedReplyError(ApiError):
+    """The answer has a good status and cannot be read: not JSON, not the documented shape, too large."""
+
+
+class RunError(DataOpsError):
+    """Something about one remote run.
+
+    :param run_id: the platform's id of the run; empty where it is not known.
+    :param url: where a person can look at it.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "", url: str = "") -> None:
+        super().__init__(f"{message} [{url}]" if url else message)
+        self.run_id = run_id
+        self.url = url
+
+
+class RunFailedError(RunError):
+    """The remote run ended without success."""
+
+
+class RunCancelledError(RunError):
+    """The remote run was stopped on the platform, by a person or by us."""
+
+
+class RunTimeoutError(RunError):
+    """The remote run had not ended when the time allowed for it was over."""
+
+
+class RunLostError(RunError):
+    """The platform no longer knows the run."""
+
+
+class OutageError(RunError):
+    """The platform could not be asked about a run for longer than an outage is borne; the run may go on."""
+
+
+class AmbiguousSubmitError(RunError):
+    """It cannot be told whether, or as what, a submission was taken; a person must look."""
+
+    permanent = True
+
+
+def error_for_status(status: int) -> type[ApiError]:
+    """Return the class that stands for an HTTP status of 300 or more."""
+    known: dict[int, type[ApiError]] = {
+        401: AuthenticationError,
+        403: PermissionDeniedError,
+        404: NotFoundError,
+        408: ServerError,
+        409: ConflictError,
+        410: NotFoundError,
+        429: RateLimitedError,
+    }
+    if status in known:
+        return known[status]
+    return ServerError if status >= 500 else BadRequestError

@@ -1,0 +1,161 @@
+"""What the hooks of all platforms share: from an Airflow connection to calls on a worker."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    ConnectionSettingsError,
+    DataOpsError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Connection
+
+    from airflow_provider_dataops.platforms.api import Api
+    from airflow_provider_dataops.platforms.http import Exchange
+    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.transport.retry import RetryPolicy
+    from airflow_provider_dataops.transport.sync import SyncDriver
+
+ApiT = TypeVar("ApiT", bound="Api")
+T = TypeVar("T")
+
+#: Seconds of silence that a test of the connection bears; it runs in the API server.
+TEST_TIMEOUT = 2.0
+
+
+class DataOpsHook(BaseHook, Generic[ApiT]):
+    """A platform, called from a worker.
+
+    :param conn_id: the Airflow connection.
+    :param sleep: how pauses between attempts are made.
+    """
+
+    conn_name_attr: ClassVar[str]
+    default_conn_name: ClassVar[str]
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+
+    def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self._sleep = sleep
+
+    @classmethod
+    def api_from(cls, fields: ConnectionFields) -> ApiT:
+        """Read the fields of a connection of this type.
+
+        :raises ConnectionSettingsError: if they cannot be used.
+        """
+        raise NotImplementedError
+
+    @cached_property
+    def api(self) -> ApiT:
+        """The platform, with this connection's settings.
+
+        :raises ConnectionSettingsError: if the connection cannot be used.
+        """
+        api = self.api_from(connection_fields(self.get_connection(self.conn_id)))
+        for secret in api.settings.secrets:
+            conceal(secret)
+        return api
+
+    @cached_property
+    def driver(self) -> SyncDriver:
+        """What sends the requests."""
+        from airflow_provider_dataops.transport.sync import SyncDriver
+
+        return SyncDriver(self.api, conceal=conceal, sleep=self._sleep)
+
+    def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
+        """Run an exchange of the platform to its end.
+
+        :raises ApiError: if it failed and was not to be repeated, or not any longer.
+        """
+        return self.driver.run(exchange, policy)
+
+    def get_conn(self) -> ApiT:
+        """Return the platform's calls, as generators without I/O; :meth:`run` runs them."""
+        return self.api
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Prove that the credentials are accepted.
+
+        The message holds our diagnosis and never what the server wrote: whoever may edit connections could
+        read other hosts' answers through it.
+        """
+        from airflow_provider_dataops.transport.retry import ONCE
+        from airflow_provider_dataops.transport.sync import SyncDriver
+
+        try:
+            api = self.api
+            return True, SyncDriver(api, conceal=conceal, limit=TEST_TIMEOUT).run(api.test(), ONCE)
+        except ConnectionSettingsError as error:
+            return False, str(error)
+        except ApiError as error:
+            return False, diagnosis(error)
+        except DataOpsError as error:
+            return False, f"{type(error).__name__}: the connection cannot be used"
+
+
+def diagnosis(error: ApiError) -> str:
+    """Return what an error says about the connection, without the server's words."""
+    what = f"{error.platform}: {error.operation}"
+    if error.status is None:
+        return f"{what}: {error.message}; is the host right and reachable from here?"
+    hints = {
+        401: "the credentials are not accepted",
+        403: "the credentials are accepted and do not suffice",
+        404: "nothing is there; is the host right, with its path?",
+        429: "too many requests; the host answers",
+    }
+    if error.status >= 500:
+        hint = "the platform fails at the moment"
+    elif isinstance(error, AuthenticationError):
+        hint = hints[401]
+    else:
+        hint = hints.get(error.status, "the answer is not the one expected; is this the platform's host?")
+    return f"{what}: HTTP {error.status}: {hint}"
+
+
+def connection_fields(connection: Connection) -> ConnectionFields:
+    """Return the raw fields of an Airflow connection.
+
+    :raises ConnectionSettingsError: if its extra is no JSON object.
+    """
+    from airflow_provider_dataops.platforms.settings import ConnectionFields
+
+    extra: Any = {}
+    if connection.extra:
+        try:
+            extra = json.loads(connection.extra)
+        except ValueError:
+            extra = None
+    if not isinstance(extra, dict):
+        raise ConnectionSettingsError(f"connection {connection.conn_id!r}: extra must be a JSON object")
+    return ConnectionFields(
+        conn_id=connection.conn_id,
+        host=connection.host,
+        port=connection.port,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        extra=extra,
+    )
+
+
+def conceal(secret: str) -> None:
+    """Have a secret masked in the logs of this task."""
+    from airflow.sdk.log import mask_secret
+
+    mask_secret(secret)

@@ -1,0 +1,128 @@
+"""Files that are sent and received: local paths and object stores (``s3://``, ``gs://``, ``file://``)."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
+from airflow_provider_dataops.platforms.checks import require_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file to be sent."""
+
+    path: Path | ObjectStoragePath
+    name: str
+    size: int
+
+    def open(self) -> IO[bytes]:
+        """Open the file at byte 0."""
+        file: IO[bytes] = self.path.open("rb")
+        return file
+
+
+def locate(where: str) -> Path | ObjectStoragePath:
+    """Return the path that a text stands for: a URL for an object store, anything else for a local file."""
+    return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
+
+
+def source(where: str, argument: str = "source") -> StoredFile:
+    """Return the file to be sent.
+
+    :raises InvalidArgumentError: if there is none, or it is empty: no platform can tell an empty upload
+        from a failed one.
+    """
+    require_text(**{argument: where})
+    path = locate(where)
+    if not path.is_file():
+        raise InvalidArgumentError(f"{argument} {where!r} is not a file")
+    size = path.stat().st_size
+    if size == 0:
+        raise InvalidArgumentError(f"{argument} {where!r} is empty")
+    return StoredFile(path, path.name, size)
+
+
+class Download:
+    """A file that is being received, under a temporary name."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._expected: int | None = None
+        self.size = 0
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Start anew. A web page is no file of a platform: it is a login page or a proxy's error."""
+        if headers.get("content-type", "").lower().startswith("text/html"):
+            raise MalformedReplyError("the answer is a web page, not the file", status=200)
+        self._file.seek(0)
+        self._file.truncate()
+        self.size = 0
+        length = headers.get("content-length", "")
+        plain = headers.get("content-encoding", "identity") == "identity"
+        self._expected = int(length) if plain and length.isdigit() else None
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self._file.write(chunk)
+        self.size += len(chunk)
+
+    def finish(self) -> None:
+        """Check that as many bytes came as were announced.
+
+        :raises TransportError: if not; the download begins anew.
+        """
+        if self._expected is not None and self.size != self._expected:
+            raise TransportError(f"{self.size} of {self._expected} bytes came")
+
+
+@contextmanager
+def destination(where: str, argument: str = "destination") -> Iterator[Download]:
+    """Receive a file: it appears under its final name when it is complete, and not before.
+
+    :raises InvalidArgumentError: if the destination is a folder, or lies in none.
+    """
+    require_text(**{argument: where})
+    if where.endswith("/"):
+        raise InvalidArgumentError(f"{argument} must be the path or URL of a file; given: {where!r}")
+    path = locate(where)
+    if path.is_dir():
+        raise InvalidArgumentError(f"{argument} {where!r} is a folder; give the file's name, too")
+    if isinstance(path, Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _temporary(path) as part:
+            with part.open("w+b") as file:
+                yield Download(file)
+            part.replace(path)
+        return
+    # Object stores cannot rewind what they were given, so the file is made here first and then stored whole.
+    yield from _through_a_local_file(path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _through_a_local_file(path: Any) -> Iterator[Download]:
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        yield Download(file)
+        file.seek(0)
+        with path.open("wb") as stored:
+            shutil.copyfileobj(file, stored, 1024 * 1024)

@@ -1,0 +1,164 @@
+"""The Quantemplate hook."""
+
+from __future__ import annotations
+
+from time import sleep as system_sleep
+from typing import TYPE_CHECKING, ClassVar
+
+from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.platforms.checks import require_text, require_whole
+from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.platforms.quantemplate import Execution, Output
+    from airflow_provider_dataops.platforms.settings import ConnectionFields
+
+
+class QuantemplateHook(DataOpsHook[QuantemplateApi]):
+    """Calls the Quantemplate API.
+
+    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
+    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+
+    :param quantemplate_conn_id: the Airflow connection, of type ``quantemplate``.
+    """
+
+    conn_name_attr: ClassVar[str] = "quantemplate_conn_id"
+    default_conn_name: ClassVar[str] = "quantemplate_default"
+    conn_type: ClassVar[str] = "quantemplate"
+    hook_name: ClassVar[str] = "Quantemplate"
+
+    def __init__(
+        self,
+        quantemplate_conn_id: str = default_conn_name,
+        *,
+        sleep: Callable[[float], None] = system_sleep,
+    ) -> None:
+        super().__init__(quantemplate_conn_id, sleep=sleep)
+        self.quantemplate_conn_id = quantemplate_conn_id
+
+    @classmethod
+    def api_from(cls, fields: ConnectionFields) -> QuantemplateApi:
+        """Read the fields of a connection of type ``quantemplate``."""
+        return QuantemplateApi.from_fields(fields)
+
+    def upload_dataset(
+        self, *, source: str, dataset_id: str, organisation_id: str | None = None, trace_id: str = ""
+    ) -> int:
+        """Replace a dataset by a file, streamed, and return the number of bytes sent.
+
+        :param source: local path or URL of an object store; CSV, XLS, XLSX or gzipped CSV. Gzipped CSV with a
+            byte-order mark is known to fail at the platform.
+        :param trace_id: sent as ``X-QT-Trace-Id``, to find the request again with the platform's support.
+        """
+        from airflow_provider_dataops.hooks.files import source as stored
+
+        require_text(dataset_id=dataset_id)
+        organisation_id = self.api.organisation(organisation_id)
+        file = stored(source)
+        self.run(self.api.upload_dataset(organisation_id, dataset_id, file, trace_id=trace_id))
+        return file.size
+
+    def download_dataset(
+        self,
+        *,
+        dataset_id: str,
+        destination: str,
+        version: int | None = None,
+        organisation_id: str | None = None,
+    ) -> int:
+        """Stream a dataset into a file and return its size in bytes.
+
+        :param version: an old version of the dataset; the latest by default.
+        """
+        from airflow_provider_dataops.hooks.files import destination as received
+
+        require_text(dataset_id=dataset_id)
+        if version is not None:
+            require_whole(version=version)
+        organisation_id = self.api.organisation(organisation_id)
+        with received(destination) as file:
+            self.run(self.api.download_dataset(organisation_id, dataset_id, file, version=version))
+        return file.size
+
+    def execute_pipeline(
+        self, *, pipeline_id: str, organisation_id: str | None = None, trace_id: str = ""
+    ) -> Execution:
+        """Start an execution.
+
+        Each call makes another one: after an error without an answer, look before repeating.
+        """
+        require_text(pipeline_id=pipeline_id)
+        organisation_id = self.api.organisation(organisation_id)
+        return self.run(self.api.execute_pipeline(organisation_id, pipeline_id, trace_id=trace_id))
+
+    def list_executions(self, *, pipeline_id: str, organisation_id: str | None = None) -> list[Execution]:
+        """Return all executions of a pipeline, in no documented order."""
+        require_text(pipeline_id=pipeline_id)
+        return self.run(self.api.list_executions(self.api.organisation(organisation_id), pipeline_id))
+
+    def get_execution(
+        self, *, pipeline_id: str, execution_id: str, organisation_id: str | None = None
+    ) -> Execution:
+        """Return one execution, found in the pipeline's list.
+
+        :raises NotFoundError: if it is not listed; a new one may take a while to be.
+        """
+        require_text(pipeline_id=pipeline_id, execution_id=execution_id)
+        organisation_id = self.api.organisation(organisation_id)
+        found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))
+        if found is None:
+            raise NotFoundError(
+                f"execution {execution_id} is not listed for pipeline {pipeline_id}",
+                platform=self.api.platform,
+                operation=f"get execution {execution_id}",
+            )
+        return found
+
+    def download_output(
+        self,
+        *,
+        pipeline_id: str,
+        execution_id: str,
+        destination: str,
+        output_id: str | None = None,
+        output_name: str | None = None,
+        organisation_id: str | None = None,
+    ) -> int:
+        """Stream one output of an execution into a file and return its size in bytes.
+
+        :param output_id: the output; it is not looked up.
+        :param output_name: its name instead; with neither, the execution must have exactly one output.
+        """
+        from airflow_provider_dataops.hooks.files import destination as received
+
+        require_text(pipeline_id=pipeline_id, execution_id=execution_id)
+        if output_id and output_name:
+            raise InvalidArgumentError("output_id and output_name exclude each other; both are given")
+        organisation_id = self.api.organisation(organisation_id)
+        with received(destination) as file:
+            if not output_id:
+                execution = self.get_execution(
+                    pipeline_id=pipeline_id, execution_id=execution_id, organisation_id=organisation_id
+                )
+                output_id = choose_output(execution, output_name).id
+            self.run(self.api.download_output(organisation_id, pipeline_id, execution_id, output_id, file))
+        return file.size
+
+
+def choose_output(execution: Execution, name: str | None) -> Output:
+    """Return the output with a name, or the only one.
+
+    :raises InvalidArgumentError: if there is not exactly one such output.
+    """
+    there = [o.name for o in execution.outputs]
+    matching = [o for o in execution.outputs if name is None or o.name == name]
+    if len(matching) == 1:
+        return matching[0]
+    wanted = f"named {name!r}" if name is not None else "(give output_id or output_name)"
+    raise InvalidArgumentError(
+        f"execution {execution.id} ({execution.status}) has {len(matching)} outputs {wanted}; it has: {there}"
+    )

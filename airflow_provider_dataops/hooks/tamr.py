@@ -1,0 +1,106 @@
+"""The Tamr Cloud hook."""
+
+from __future__ import annotations
+
+from time import sleep as system_sleep
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.platforms import tamr
+from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.platforms.tamr import TamrApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.platforms.tamr import Job
+
+
+class TamrHook(DataOpsHook[TamrApi]):
+    """Calls the Tamr Cloud Jobs API.
+
+    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
+    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+    Each call that makes a job makes another one: after an error without an answer, look before repeating.
+
+    :param tamr_conn_id: the Airflow connection, of type ``tamr``.
+    """
+
+    conn_name_attr: ClassVar[str] = "tamr_conn_id"
+    default_conn_name: ClassVar[str] = "tamr_default"
+    conn_type: ClassVar[str] = "tamr"
+    hook_name: ClassVar[str] = "Tamr Cloud"
+
+    def __init__(
+        self, tamr_conn_id: str = default_conn_name, *, sleep: Callable[[float], None] = system_sleep
+    ) -> None:
+        super().__init__(tamr_conn_id, sleep=sleep)
+        self.tamr_conn_id = tamr_conn_id
+
+    @classmethod
+    def api_from(cls, fields: ConnectionFields) -> TamrApi:
+        """Read the fields of a connection of type ``tamr``."""
+        return TamrApi.from_fields(fields)
+
+    def create_job(self, configuration: Mapping[str, Any]) -> Job:
+        """Create any job.
+
+        :param configuration: exactly one of ``load``, ``update``, ``publish`` with its ids.
+        :raises RateLimitedError: if the tenant's slots (5 by default) are taken.
+        """
+        tamr.check_configuration(configuration)
+        return self.run(self.api.create_job(configuration))
+
+    def load_source(self, source_id: str) -> Job:
+        """Refresh a source from the storage behind it."""
+        return self.create_job(tamr.load(source_id))
+
+    def update_data_product(self, data_product_id: str) -> Job:
+        """Run a data product."""
+        return self.create_job(tamr.update_data_product(data_product_id))
+
+    def run_workflow(self, workflow_id: str) -> Job:
+        """Run a workflow, which updates the system of record and the RealTime search index."""
+        return self.create_job(tamr.run_workflow(workflow_id))
+
+    def publish(self, destination_id: str, data_product_id: str | None = None) -> Job:
+        """Publish to a destination; one of a data product needs that product's id, too."""
+        return self.create_job(tamr.publish(destination_id, data_product_id))
+
+    def get_job(self, job_id: str) -> Job:
+        """Return one job."""
+        require_text(job_id=job_id)
+        return self.run(self.api.get_job(job_id))
+
+    def list_jobs(
+        self,
+        *,
+        source_id: str | None = None,
+        data_product_id: str | None = None,
+        workflow_id: str | None = None,
+        destination_id: str | None = None,
+        filter: str | None = None,
+        max_pages: int | None = None,
+    ) -> list[Job]:
+        """Return jobs, newest first, from as many pages of 30 as there are.
+
+        :param filter: an expression of the platform, for instance ``status.state != DONE``; its fields are
+            snake_case.
+        :param max_pages: read no more pages than this.
+        """
+        return self.run(
+            self.api.list_jobs(
+                source_id=source_id,
+                data_product_id=data_product_id,
+                workflow_id=workflow_id,
+                destination_id=destination_id,
+                filter=filter,
+                max_pages=max_pages,
+            )
+        )
+
+    def stop_job(self, job_id: str) -> None:
+        """Ask for a stop. It is a request: the job may still succeed or fail."""
+        require_text(job_id=job_id)
+        self.run(self.api.stop_job(job_id))

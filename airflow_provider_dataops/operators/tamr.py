@@ -1,0 +1,209 @@
+"""The Tamr Cloud operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_dataops.links.tamr import TamrJobLink
+from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
+from airflow_provider_dataops.platforms.checks import require_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_dataops.hooks.tamr import TamrHook
+    from airflow_provider_dataops.platforms.tamr import JobLaunch
+    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+
+
+class _JobOperator(RunOperator):
+    """Creates one job and waits for its end."""
+
+    operator_extra_links = (TamrJobLink(),)
+    ui_color = "#dfe5f7"
+    platform: ClassVar[str] = "Tamr"
+    noun: ClassVar[str] = "job"
+
+    def __init__(
+        self, *, tamr_conn_id: str = "tamr_default", cancel_on_kill: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tamr_conn_id = tamr_conn_id
+        self.cancel_on_kill = boolean("cancel_on_kill", cancel_on_kill)
+
+    def job(self) -> Mapping[str, Any]:
+        """Return the job's configuration."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        from airflow_provider_dataops.platforms.tamr import check_configuration
+
+        require_text(tamr_conn_id=self.tamr_conn_id)
+        check_configuration(self.job())
+
+    def make_hook(self) -> TamrHook:
+        """Return the hook."""
+        from airflow_provider_dataops.hooks.tamr import TamrHook
+
+        return TamrHook(self.tamr_conn_id, sleep=self.pause)
+
+    def make_launch(self, hook: TamrHook, context: Context) -> JobLaunch:
+        """Return the job to be created."""
+        from airflow_provider_dataops.platforms.tamr import JobLaunch
+
+        return JobLaunch(api=hook.api, configuration=self.job())
+
+    def may_stop(self, record: Record | None) -> bool:
+        """Tell whether the job is stopped with the task; one that was only guessed to be ours never is."""
+        return self.cancel_on_kill and (record is None or record.adopted != "guessed")
+
+    def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TamrJobTrigger:
+        """Return the trigger that waits for the job."""
+        from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+
+        return TamrJobTrigger(
+            conn_id=self.tamr_conn_id,
+            run_id=record.run_id,
+            deadline=deadline,
+            poll_interval=self.poll_interval,
+            cancel_on_kill=self.may_stop(record),
+        )
+
+
+class TamrLoadSourceOperator(_JobOperator):
+    """Refreshes a source from the storage behind it, and waits for the end of the job.
+
+    Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``,
+    ``configuration``, ``reason``, ``message`` and ``history``. While the tenant's slots (5 by default) are
+    taken, the task waits for one. All job operators take the arguments described here.
+
+    :param source_id: the source, from the page Configurations > Sources.
+    :param cancel_on_kill: stop the job when the task ends before it: killed, marked, cleared, out of time.
+    :param tamr_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = ("source_id", "tamr_conn_id")
+
+    def __init__(self, *, source_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source_id = source_id
+
+    def job(self) -> Mapping[str, Any]:
+        """Return the job's configuration."""
+        from airflow_provider_dataops.platforms.tamr import load
+
+        return load(self.source_id)
+
+
+class TamrUpdateDataProductOperator(_JobOperator):
+    """Runs a data product, and waits for the end of the job. Load its sources first.
+
+    :param data_product_id: the data product, from the page Configure Data Product.
+    """
+
+    template_fields: Sequence[str] = ("data_product_id", "tamr_conn_id")
+
+    def __init__(self, *, data_product_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_product_id = data_product_id
+
+    def job(self) -> Mapping[str, Any]:
+        """Return the job's configuration."""
+        from airflow_provider_dataops.platforms.tamr import update_data_product
+
+        return update_data_product(self.data_product_id)
+
+
+class TamrRunWorkflowOperator(_JobOperator):
+    """Runs a workflow, which updates the system of record and the search index, and waits for its end.
+
+    A workflow job can succeed and do nothing: staged changes that are stale or applied already are skipped.
+
+    :param workflow_id: the workflow, from the page Configurations > Workflows.
+    """
+
+    template_fields: Sequence[str] = ("workflow_id", "tamr_conn_id")
+
+    def __init__(self, *, workflow_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.workflow_id = workflow_id
+
+    def job(self) -> Mapping[str, Any]:
+        """Return the job's configuration."""
+        from airflow_provider_dataops.platforms.tamr import run_workflow
+
+        return run_workflow(self.workflow_id)
+
+
+class TamrPublishOperator(_JobOperator):
+    """Publishes to a destination, and waits for the end of the job.
+
+    :param destination_id: the publish configuration of a data product, or a RealTime destination.
+    :param data_product_id: the data product; needed for one, absent for a RealTime destination.
+    """
+
+    template_fields: Sequence[str] = ("destination_id", "data_product_id", "tamr_conn_id")
+
+    def __init__(self, *, destination_id: str, data_product_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.destination_id = destination_id
+        self.data_product_id = data_product_id
+
+    def job(self) -> Mapping[str, Any]:
+        """Return the job's configuration."""
+        from airflow_provider_dataops.platforms.tamr import publish
+
+        return publish(self.destination_id, self.data_product_id)
+
+
+class TamrCreateJobOperator(_JobOperator):
+    """Creates any job, and waits for its end.
+
+    :param configuration: exactly one of ``load``, ``update`` and ``publish``, with its ids, as the Jobs API
+        has it.
+    """
+
+    template_fields: Sequence[str] = ("configuration", "tamr_conn_id")
+
+    def __init__(self, *, configuration: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.configuration = configuration
+
+    def job(self) -> Mapping[str, Any]:
+        """Return the job's configuration."""
+        return self.configuration
+
+
+class TamrStopJobOperator(DataOpsOperator):
+    """Asks for the stop of a job and returns the job's id.
+
+    It is a request: the job may still succeed or fail. A
+    :class:`~airflow_provider_dataops.sensors.tamr.TamrJobSensor` tells how it ended.
+
+    :param job_id: the job.
+    :param tamr_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "tamr_conn_id")
+    ui_color = "#dfe5f7"
+
+    def __init__(self, *, job_id: str, tamr_conn_id: str = "tamr_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.tamr_conn_id = tamr_conn_id
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        require_text(job_id=self.job_id, tamr_conn_id=self.tamr_conn_id)
+
+    def act(self, context: Context) -> str:
+        """Ask for the stop."""
+        from airflow_provider_dataops.hooks.tamr import TamrHook
+
+        TamrHook(self.tamr_conn_id).stop_job(self.job_id)
+        self.log.info("Told Tamr job %s to stop", self.job_id)
+        return self.job_id

@@ -1,0 +1,36 @@
+"""Checks of arguments, made before anything is sent."""
+
+from __future__ import annotations
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+
+
+def require_text(**arguments: object) -> None:
+    """Refuse arguments that are no text or an empty one.
+
+    :raises InvalidArgumentError: naming the first such argument and what was given.
+    """
+    for name, value in arguments.items():
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidArgumentError(f"{name} must be a non-empty text; given: {value!r}")
+
+
+def require_one(**arguments: object) -> None:
+    """Refuse anything but exactly one given argument.
+
+    :raises InvalidArgumentError: naming all of them and those that are given.
+    """
+    given = [name for name, value in arguments.items() if value is not None and value != ""]
+    if len(given) != 1:
+        told = ", ".join(given) if given else "none of them"
+        raise InvalidArgumentError(f"exactly one of {', '.join(arguments)} is needed; given: {told}")
+
+
+def require_whole(**arguments: object) -> None:
+    """Refuse arguments that are no whole number from 0.
+
+    :raises InvalidArgumentError: naming the first such argument and what was given.
+    """
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise InvalidArgumentError(f"{name} must be a whole number from 0; given: {value!r}")

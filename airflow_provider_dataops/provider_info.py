@@ -1,0 +1,113 @@
+"""What Airflow reads of this provider. It imports nothing: Airflow is half initialised when it asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata, as ``provider_info.schema.json`` of Airflow has it."""
+    return {
+        "package-name": "airflow-provider-dataops",
+        "name": "DataOps",
+        "description": "Operators, deferrable sensors and triggers for Quantemplate and Tamr Cloud.",
+        "integrations": [
+            {
+                "integration-name": "Quantemplate",
+                "external-doc-url": "https://quantemplate.readme.io/",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": "Tamr Cloud",
+                "external-doc-url": "https://cloud.docs.tamr.com/",
+                "tags": ["service"],
+            },
+        ],
+        "operators": _modules("operators"),
+        "sensors": _modules("sensors"),
+        "hooks": _modules("hooks"),
+        "triggers": _modules("triggers"),
+        "extra-links": [
+            "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
+            "airflow_provider_dataops.links.tamr.TamrJobLink",
+        ],
+        "connection-types": [
+            {
+                "connection-type": "quantemplate",
+                "hook-class-name": "airflow_provider_dataops.hooks.quantemplate.QuantemplateHook",
+                "hook-name": "Quantemplate",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "API base URL", "login": "Client id", "password": "Client secret"},
+                    "placeholders": {
+                        "host": "https://fabric.prod.quantemplate.com/external/v1",
+                        "port": "443",
+                    },
+                },
+                "conn-fields": {
+                    "auth_url": _text(
+                        "Token endpoint",
+                        "URL that hands out tokens; empty takes the one of production.",
+                    ),
+                    "organisation_id": _text(
+                        "Organisation id", "Default organisation, c-…, for operators that name none."
+                    ),
+                    **_common(
+                        "Placeholders: {base_url}, {organisation_id}, {pipeline_id}, {execution_id}."
+                    ),
+                },
+            },
+            {
+                "connection-type": "tamr",
+                "hook-class-name": "airflow_provider_dataops.hooks.tamr.TamrHook",
+                "hook-name": "Tamr Cloud",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login"],
+                    "relabeling": {"host": "Tenant", "password": "API key"},
+                    "placeholders": {"host": "my-tenant, my-tenant.tamr.cloud or a URL", "port": "443"},
+                },
+                "conn-fields": _common("Placeholders: {base_url}, {job_id}, {run_id}."),
+            },
+        ],
+    }
+
+
+def _modules(kind: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "integration-name": name,
+            "python-modules": [f"airflow_provider_dataops.{kind}.{module}"],
+        }
+        for name, module in (("Quantemplate", "quantemplate"), ("Tamr Cloud", "tamr"))
+    ]
+
+
+def _text(label: str, description: str, secret: bool = False) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": ["string", "null"]}
+    if secret:
+        schema["format"] = "password"
+    return {"label": label, "description": description, "schema": schema}
+
+
+def _common(placeholders: str) -> dict[str, Any]:
+    """Return the fields that all connection types have. Secret ones bear names that Airflow redacts."""
+    return {
+        "verify_ssl": {
+            "label": "Verify TLS certificate",
+            "description": "Switch off for tests only.",
+            "schema": {"type": ["boolean", "null"], "default": True},
+        },
+        "ca_bundle": _text("CA bundle", "Path of a file with the certificates to trust, on all machines."),
+        "request_timeout": {
+            "label": "Request timeout",
+            "description": "Seconds of silence after which a request is given up; 30 if empty.",
+            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
+        },
+        "proxy": _text("Proxy", "URL of a proxy; empty takes what the environment says.", secret=True),
+        "auth_headers": _text(
+            "Extra headers",
+            "JSON object of headers to send with every request, for a gateway in front of the platform.",
+            secret=True,
+        ),
+        "link_template": _text("Link template", f"URL of the links in Airflow's UI. {placeholders}"),
+    }

@@ -1,0 +1,40 @@
+"""How a wait for a condition ended, as a trigger tells it to the worker that resumes the sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_dataops.runs.outcome import Ending
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionEvent:
+    """The end of a wait.
+
+    :param value: what was found, JSON values, for ``FINISHED`` alone.
+    :param message: what went wrong, for the others.
+    """
+
+    ending: Ending
+    value: Mapping[str, Any] | None = None
+    message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the event as JSON values."""
+        value = None if self.value is None else dict(self.value)
+        return {"ending": str(self.ending), "value": value, "message": self.message}
+
+    @classmethod
+    def from_json(cls, told: object) -> ConditionEvent:
+        """Return the event that :meth:`as_json` wrote; nothing is taken on trust.
+
+        :raises ValueError: for anything else.
+        """
+        if not isinstance(told, Mapping) or set(told) != {"ending", "value", "message"}:
+            raise ValueError(f"not an event of this provider: {str(told)[:200]}")
+        ending, value = Ending(told["ending"]), told["value"]
+        if not isinstance(told["message"], str) or (ending is Ending.FINISHED) != isinstance(value, Mapping):
+            raise ValueError(f"an event {ending!s} of a wrong shape")
+        return cls(ending=ending, value=value, message=told["message"])

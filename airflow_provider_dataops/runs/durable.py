@@ -1,0 +1,282 @@
+"""Starting a run exactly once, whatever happened to the tries before.
+
+One generator, with store, clock and platform as arguments: the tests walk it through every point at which a
+worker can die. It runs on a worker, before anything is waited for.
+
+    mark -> intent stored -> submit -> id stored
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError, MalformedReplyError, NotFoundError
+from airflow_provider_dataops.platforms.http import Exchange, Pause
+from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
+from airflow_provider_dataops.runs.record import (
+    Adopted,
+    Generation,
+    Phase,
+    Record,
+    Store,
+    changed,
+    fingerprint,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.platforms.api import Launch
+    from airflow_provider_dataops.runs.log import Log
+    from airflow_provider_dataops.transport.clock import Clock
+
+#: How often a submission is sent in one try of a task, when each time it is proven not to have arrived.
+SUBMISSIONS = 3
+#: Seconds to wait for a run of ours that was told to stop, before the next one is started.
+STOP_SECONDS = 120.0
+_LOOK_AGAIN = 5.0
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run that this task stands for.
+
+    :param fresh: False where it was started by an earlier try.
+    """
+
+    snapshot: RunSnapshot
+    record: Record
+    fresh: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DurableStart:
+    """What is needed to start a run, or to find the one that was started.
+
+    :param generation: the task's, now.
+    :param new_token: makes a token for one submission.
+    :param log: the task's log.
+    """
+
+    launch: Launch
+    store: Store
+    clock: Clock
+    generation: Generation
+    new_token: Callable[[], str]
+    log: Log
+
+    def run(self) -> Exchange[Started]:
+        """Return the run of an earlier try if it still stands for this task, otherwise a new one.
+
+        :raises AmbiguousSubmitError: if it cannot be told which run is ours.
+        :raises ApiError: if the platform refused, or could not be asked.
+        """
+        record = self._remembered()
+        if record is None:
+            return (yield from self._fresh())
+        if record.is_cleared_by(self.generation):
+            yield from self._end_cleared(record)
+            return (yield from self._fresh())
+        self._check_realm(record)
+        if not record.run_id:
+            found = yield from self._resolved(record)
+            if found is None:
+                self.log.warning(
+                    "The submission of an earlier try never reached %s; submitting", self.launch.realm
+                )
+                return (yield from self._fresh())
+            record = found
+        return (yield from self._retried(record))
+
+    def _remembered(self) -> Record | None:
+        try:
+            return Record.from_json(self.store.get())
+        except ValueError as error:
+            raise AmbiguousSubmitError(
+                f"{error}; an earlier try may have started a {self.launch.noun}: look at the platform, "
+                "then clear the task state"
+            ) from error
+
+    def _check_realm(self, record: Record) -> None:
+        """Refuse to look for a run at another place than where it was started; its id means nothing there."""
+        launch = self.launch
+        if record.realm != launch.realm:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {launch.noun} {record.run_id} at {record.realm}, the connection now "
+                f"leads to {launch.realm}; look after the old {launch.noun}, then clear this task",
+                run_id=record.run_id,
+            )
+
+    # --- a retry ---------------------------------------------------------------------------------------
+
+    def _retried(self, record: Record) -> Exchange[Started]:
+        launch, run_id = self.launch, record.run_id
+        differing = changed(record.fingerprint, fingerprint(launch.identity()))
+        snapshot = yield from launch.look(run_id)
+        active = not snapshot.state.is_final and not self._is_lost(record, snapshot)
+        if differing:
+            self.log.warning(
+                "This try asks for something else than the one before: %s changed. "
+                "Use templates that do not depend on the try.",
+                ", ".join(differing),
+            )
+            if active:
+                yield from self._make_way(record)
+            return (yield from self._fresh())
+        if active or snapshot.state is RunState.SUCCEEDED:
+            what = "already succeeded" if snapshot.state is RunState.SUCCEEDED else f"is {snapshot.state}"
+            self.log.info("The %s %s of an earlier try %s: %s", launch.noun, run_id, what, launch.url(run_id))
+            record = replace(record, generation=self.generation, phase=Phase.ON_WORKER)
+            self.store.set(record.as_json())
+            return Started(snapshot, record, fresh=False)
+        self.log.warning(
+            "The %s %s of an earlier try ended %s%s; starting a new one",
+            launch.noun,
+            run_id,
+            snapshot.state,
+            f" ({snapshot.message})" if snapshot.message else "",
+        )
+        return (yield from self._fresh())
+
+    def _is_lost(self, record: Record, snapshot: RunSnapshot) -> bool:
+        age = self.clock.wall() - record.intent_at
+        return snapshot.state is RunState.ABSENT and age > self.launch.settle_seconds
+
+    def _make_way(self, record: Record) -> Exchange[None]:
+        launch, run_id = self.launch, record.run_id
+        if not launch.can_stop or record.adopted is Adopted.GUESSED:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {launch.noun} {run_id} with other arguments, it is still active and "
+                f"is not stopped from here; a second {launch.noun} was not started",
+                run_id=run_id,
+                url=launch.url(run_id),
+            )
+        yield from self._stopped(run_id)
+
+    # --- a Clear ---------------------------------------------------------------------------------------
+
+    def _end_cleared(self, record: Record) -> Exchange[None]:
+        """Stop the run of before the Clear, where it is ours beyond doubt."""
+        launch, run_id = self.launch, record.run_id
+        if not run_id:
+            self.log.warning(
+                "The task was cleared while it was not known whether its submission had arrived; "
+                "a %s may be left running at %s",
+                launch.noun,
+                record.realm,
+            )
+            return
+        if record.realm != launch.realm:
+            self.log.warning(
+                "The %s %s of before the Clear is at %s, the connection now leads to %s: it is left alone",
+                launch.noun,
+                run_id,
+                record.realm,
+                launch.realm,
+            )
+            return
+        snapshot = yield from launch.look(run_id)
+        if snapshot.state.is_final or self._is_lost(record, snapshot):
+            return
+        if not launch.can_stop or record.adopted is Adopted.GUESSED:
+            self.log.warning(
+                "The %s %s of before the Clear goes on, it cannot be stopped from here: %s",
+                launch.noun,
+                run_id,
+                launch.url(run_id),
+            )
+            return
+        yield from self._stopped(run_id)
+
+    def _stopped(self, run_id: str) -> Exchange[None]:
+        launch = self.launch
+        self.log.warning("Stopping the %s %s: %s", launch.noun, run_id, launch.url(run_id))
+        try:
+            yield from launch.stop(run_id)
+        except NotFoundError:
+            return
+        until = self.clock.monotonic() + STOP_SECONDS
+        while self.clock.monotonic() < until:
+            snapshot = yield from launch.look(run_id)
+            if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
+                return
+            yield Pause(_LOOK_AGAIN)
+        self.log.warning("The %s %s is still winding down", launch.noun, run_id)
+
+    # --- a submission ----------------------------------------------------------------------------------
+
+    def _fresh(self) -> Exchange[Started]:
+        for left in reversed(range(SUBMISSIONS)):
+            mark = yield from self.launch.mark()
+            record = Record(
+                generation=self.generation,
+                phase=Phase.ON_WORKER,
+                token=self.new_token(),
+                mark=mark,
+                fingerprint=fingerprint(self.launch.identity()),
+                realm=self.launch.realm,
+                intent_at=self.clock.wall(),
+            )
+            # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
+            self.store.set(record.as_json())
+            try:
+                snapshot = yield from self.launch.submit(record.token)
+            except ApiError as error:
+                if not error.may_have_been_processed:
+                    self.store.delete()
+                    raise
+                self.log.warning("%s; looking whether the %s was started", error, self.launch.noun)
+                found = yield from self._resolved(record)
+                if found is not None:
+                    snapshot = yield from self.launch.look(found.run_id)
+                    return Started(snapshot, found, fresh=True)
+                self.store.delete()
+                if not left or isinstance(error, MalformedReplyError):
+                    raise
+                self.log.warning("No %s was started; submitting again", self.launch.noun)
+            else:
+                record = replace(record, run_id=snapshot.run_id)
+                self.store.set(record.as_json())
+                return Started(snapshot, record, fresh=True)
+        raise AssertionError("the last submission returns or raises")
+
+    def _resolved(self, record: Record) -> Exchange[Record | None]:
+        """Return the record with the id of the run whose submission got no answer, if there is one.
+
+        Without a token the one new run may be somebody else's while ours is not listed yet, so the listing is
+        believed only after the settle time, in both cases.
+        """
+        launch = self.launch
+        while True:
+            waited = self.clock.wall() - record.intent_at
+            candidates = yield from launch.orphans(record.mark, record.token)
+            settled = waited >= launch.settle_seconds
+            if len(candidates) > 1:
+                self._refuse_to_guess(candidates)
+            if candidates and (settled or launch.exact):
+                adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
+                found = replace(record, run_id=candidates[0].run_id, adopted=adopted)
+                self.store.set(found.as_json())
+                self.log.warning(
+                    "Adopted %s %s (%s) for the submission that got no answer: %s",
+                    launch.noun,
+                    found.run_id,
+                    "its token is ours" if launch.exact else "the only new one; a guess",
+                    launch.url(found.run_id),
+                )
+                return found
+            if settled:
+                return None
+            yield Pause(min(_LOOK_AGAIN, launch.settle_seconds - waited))
+
+    def _refuse_to_guess(self, candidates: list[RunSnapshot]) -> NoReturn:
+        launch = self.launch
+        ids = ", ".join(c.run_id for c in candidates)
+        raise AmbiguousSubmitError(
+            f"a submission got no answer and {len(candidates)} {launch.noun}s began since then ({ids}); "
+            f"which one is ours cannot be told. Look at them, then clear the task. A pool of one slot for "
+            f"this kind of task keeps submissions apart",
+            run_id=candidates[0].run_id,
+            url=launch.url(candidates[0].run_id),
+        )

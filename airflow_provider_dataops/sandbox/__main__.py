@@ -1,0 +1,71 @@
+"""Run the sandbox for a demo: ``python -m airflow_provider_dataops.sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from airflow_provider_dataops.sandbox.server import Sandbox
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_dataops.sandbox",
+        description="The platforms of airflow-provider-dataops on one port, for demos and tests.",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)"
+    )
+    parser.add_argument("--port", type=int, default=8099, help="port (default: %(default)s; 0: a free one)")
+    parser.add_argument(
+        "--run-seconds", type=float, default=2.0, help="how long a run takes (default: %(default)s)"
+    )
+    parser.add_argument("--ready-file", type=Path, help="write the URL to this file once requests are taken")
+    return parser.parse_args(argv)
+
+
+def _announce(sandbox: Sandbox) -> None:
+    say = sys.stdout.write
+    say(f"sandbox   {sandbox.url}\ncontrol   {sandbox.url}/_sandbox/health\n")
+    for name, platform in sandbox.platforms.items():
+        say(f"{name:<14}{platform.base_url}\n")
+    for name in sandbox.platforms:
+        say(f"AIRFLOW_CONN_{name.upper()}_DEFAULT='{json.dumps(sandbox.connection(name))}'\n")
+    sys.stdout.flush()
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    sandbox = Sandbox(arguments.host, arguments.port, run_seconds=arguments.run_seconds)
+    async with sandbox.serving():
+        _announce(sandbox)
+        if arguments.ready_file:
+            # Renamed into place, so that whoever waits for the file never reads half of it.
+            partial = arguments.ready_file.with_suffix(".partial")
+            partial.write_text(sandbox.url)
+            partial.replace(arguments.ready_file)
+        await stopped.wait()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    :return: exit status: 0 after a signal, 1 if the port cannot be had
+    """
+    arguments = _arguments(argv)
+    try:
+        asyncio.run(_run(arguments))
+    except OSError as error:
+        sys.stderr.write(f"cannot serve on {arguments.host}:{arguments.port}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

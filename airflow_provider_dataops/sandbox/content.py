@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEPT_IN_MEMORY = 64 * 1024
+"""Bytes up to which a body stays in memory; anything longer goes to a file."""
+
+CHUNK = 256 * 1024
+
+
+class Content:
+    """Bytes of any size with their SHA-256: few of them in memory, many in a file.
+
+    The file goes with the last reference, so that an answer that is still being sent keeps a
+    dataset version alive through a reset.
+    """
+
+    def __init__(self, *, size: int, sha256: str, data: bytes | None, path: Path | None) -> None:
+        self.size = size
+        self.sha256 = sha256
+        self.data = data
+        """All of the bytes, or ``None`` if they are in a file."""
+        self._path = path
+        if path is not None:
+            weakref.finalize(self, path.unlink, missing_ok=True)
+
+    def open(self) -> BinaryIO:
+        """Open the bytes for reading, with a position of its own for each reader."""
+        if self._path is None:
+            return io.BytesIO(self.data or b"")
+        return self._path.open("rb")
+
+    def head(self, length: int) -> bytes:
+        """Give the first ``length`` bytes."""
+        with self.open() as stream:
+            return stream.read(length)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Read from beginning to end in pieces."""
+        with self.open() as stream:
+            while chunk := stream.read(CHUNK):
+                yield chunk
+
+
+class ContentWriter:
+    """Takes bytes piece by piece and becomes a :class:`Content`.
+
+    :param directory: where a file is made once the bytes are too many for memory
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._kept = bytearray()
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._file: BinaryIO | None = None
+        self._path: Path | None = None
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes."""
+        self._digest.update(chunk)
+        self._size += len(chunk)
+        if self._file is None and self._size <= KEPT_IN_MEMORY:
+            self._kept += chunk
+            return
+        if self._file is None:
+            descriptor, name = tempfile.mkstemp(dir=self._directory)
+            self._path = Path(name)
+            self._file = os.fdopen(descriptor, "wb")
+            self._file.write(self._kept)
+            self._kept.clear()
+        self._file.write(chunk)
+
+    def finish(self) -> Content:
+        """Close the file, if there is one, and give what was written."""
+        data = None if self._file else bytes(self._kept)
+        if self._file is not None:
+            self._file.close()
+        return Content(size=self._size, sha256=self._digest.hexdigest(), data=data, path=self._path)
+
+    def discard(self) -> None:
+        """Drop what was written; for a body that never came to its end."""
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

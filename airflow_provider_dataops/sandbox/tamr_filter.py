@@ -1,0 +1,215 @@
+"""The ``filter`` of Tamr's list: the documented fields, in the syntax of Google AIP-160.
+
+AIP-160 binds ``OR`` closer than ``AND``, and so does this. What the reference does not name is refused, so
+that a client does not come to rely on it: other fields, ``-`` for ``NOT``, terms side by side.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+STATES = ("PENDING", "RUNNING", "STOPPING", "DONE")
+
+KINDS = ("load", "update", "publish")
+
+_TIME_OF_STATE = {
+    "create_time": "PENDING",
+    "start_time": "RUNNING",
+    "cancel_time": "STOPPING",
+    "stop_time": "DONE",
+}
+
+_IDS = {
+    "configuration.load.source_id": ("load", "sourceId"),
+    "configuration.publish.destination_id": ("publish", "destinationId"),
+    "configuration.publish.data_product_id": ("publish", "dataProductId"),
+    "configuration.update.data_product_id": ("update", "dataProductId"),
+    "configuration.update.workflow_id": ("update", "workflowId"),
+}
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+          |(?P<call>[a-z_]+\(\))
+          |(?P<compare>!=|<=|>=|=|<|>|:(?=\s*[a-z]))
+          |(?P<bracket>[()])
+          |(?P<word>[A-Za-z0-9_.+-]+(?::[0-9][A-Za-z0-9_.+:-]*)?))""",
+    re.VERBOSE,
+)
+
+
+class FilterError(ValueError):
+    """The expression is not one that the reference allows."""
+
+
+class Filterable(Protocol):
+    """What a filter looks at."""
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+
+    @property
+    def state(self) -> str:
+        """The current state as shown."""
+
+    @property
+    def error(self) -> object:
+        """The error of a job that ended unsuccessfully."""
+
+    def configured(self, kind: str, member: str) -> str:
+        """Give an id of the configuration."""
+
+    def has_kind(self, kind: str) -> bool:
+        """Tell whether the configuration is a load, an update or a publish."""
+
+    def entered(self, state: str) -> datetime | None:
+        """Give the time at which the job entered a state, ``None`` if it never did."""
+
+
+Test = Callable[[Filterable], bool]
+
+
+def parse(text: str) -> Test:
+    """Compile a filter expression.
+
+    :raises FilterError: if it is none
+    """
+    return _Parser(text).parse()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens: list[tuple[str, str]] = []
+        position = 0
+        while text[position:].strip():
+            found = _TOKEN.match(text, position)
+            if found is None:
+                raise FilterError(f"cannot read the filter from {text[position:]!r} on")
+            self._tokens.append((found.lastgroup or "", found.group(found.lastgroup or 0)))
+            position = found.end()
+        self._at = 0
+
+    def parse(self) -> Test:
+        test = self._all_of()
+        if self._at < len(self._tokens):
+            raise FilterError(f"unexpected {self._tokens[self._at][1]!r}; terms are joined by AND or OR")
+        return test
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "the end of the filter")
+
+    def _take(self, *kinds: str) -> str:
+        kind, token = self._peek()
+        if kind not in kinds:
+            raise FilterError(f"unexpected {token!r}, wanted {' or '.join(kinds)}")
+        self._at += 1
+        return token
+
+    def _taken(self, token: str) -> bool:
+        if self._peek()[1] != token or self._peek()[0] == "quoted":
+            return False
+        self._at += 1
+        return True
+
+    def _all_of(self) -> Test:
+        tests = [self._any_of()]
+        while self._taken("AND"):
+            tests.append(self._any_of())
+        return lambda job: all(test(job) for test in tests)
+
+    def _any_of(self) -> Test:
+        tests = [self._term()]
+        while self._taken("OR"):
+            tests.append(self._term())
+        return lambda job: any(test(job) for test in tests)
+
+    def _term(self) -> Test:
+        if self._taken("NOT"):
+            negated = self._term()
+            return lambda job: not negated(job)
+        if self._taken("("):
+            inner = self._all_of()
+            if not self._taken(")"):
+                raise FilterError("a bracket is not closed")
+            return inner
+        return self._restriction()
+
+    def _restriction(self) -> Test:
+        field = self._take("word", "call")
+        if field.removesuffix("()") in _TIME_OF_STATE and field.endswith("()"):
+            return self._time(_TIME_OF_STATE[field.removesuffix("()")])
+        if field == "job_id":
+            equal, job_id = self._comparison("=", "!="), self._string()
+            return lambda job: equal(job.job_id, job_id)
+        if field == "status.state":
+            compare, state = self._comparison("=", "!="), self._unquoted(self._take("word", "quoted"))
+            if state not in STATES:
+                raise FilterError(f"no state {state!r}; known: {', '.join(STATES)}")
+            return lambda job: compare(job.state, state)
+        if field in _IDS:
+            kind, member = _IDS[field]
+            self._comparison("=")
+            wanted = self._string()
+            return lambda job: job.configured(kind, member) == wanted
+        if field in ("status", "configuration"):
+            return self._has(field)
+        raise FilterError(f"no field {field!r} to filter by")
+
+    def _has(self, field: str) -> Test:
+        self._take_compare(":")
+        member = self._take("word")
+        if field == "status" and member == "error":
+            return lambda job: bool(job.error)
+        if field == "configuration" and member in KINDS:
+            return lambda job: job.has_kind(member)
+        raise FilterError(f"no {field}:{member} to filter by")
+
+    def _time(self, state: str) -> Test:
+        if self._peek()[0] != "compare":
+            return lambda job: job.entered(state) is not None
+        compare = self._comparison(*_COMPARISONS)
+        literal = self._unquoted(self._take("quoted", "word"))
+        try:
+            wanted = datetime.fromisoformat(literal)
+        except ValueError as error:
+            raise FilterError(f"{literal!r} is not an RFC 3339 time") from error
+        if wanted.tzinfo is None:
+            raise FilterError(f"{literal!r} has no offset from UTC, as RFC 3339 demands")
+
+        def test(job: Filterable) -> bool:
+            entered = job.entered(state)
+            # A comparison with a state that was never entered is false, whatever the operator.
+            return entered is not None and compare(entered, wanted)
+
+        return test
+
+    def _comparison(self, *allowed: str) -> Callable[[Any, Any], bool]:
+        return _COMPARISONS[self._take_compare(*allowed)]
+
+    def _take_compare(self, *allowed: str) -> str:
+        sign = self._take("compare")
+        if sign not in allowed:
+            raise FilterError(f"operator {sign!r} is not for this field; allowed: {' '.join(allowed)}")
+        return sign
+
+    def _string(self) -> str:
+        return self._unquoted(self._take("quoted"))
+
+    @staticmethod
+    def _unquoted(token: str) -> str:
+        if token[0] not in "\"'":
+            return token
+        return re.sub(r"\\(.)", r"\1", token[1:-1])

@@ -1,0 +1,151 @@
+"""The driver for the triggerer, on ``aiohttp``. Files do not pass here: they move on workers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from airflow_provider_dataops.errors import ApiError, MalformedReplyError, TransportError
+from airflow_provider_dataops.platforms.http import (
+    MAX_REPLY_BYTES,
+    Body,
+    Conceal,
+    Exchange,
+    Pause,
+    Reply,
+    Request,
+    Step,
+)
+from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dataops.transport.flow import logged_in, whole
+from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, tls_context
+from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airflow_provider_dataops.platforms.api import Api
+
+T = TypeVar("T")
+
+#: Parsing a reply above this size, in bytes, would hold the event loop for too long.
+PARSE_IN_THREAD = 1024 * 1024
+#: Connections to one platform that are open at the same time.
+CONNECTIONS = 32
+
+
+class AsyncDriver:
+    """Runs exchanges with one platform on the event loop, on one session that all its triggers share.
+
+    :param conceal: masks a secret in the logs.
+    """
+
+    def __init__(
+        self, api: Api, *, conceal: Callable[[str], Awaitable[None]], clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.api = api
+        self.clock = clock
+        self._conceal = conceal
+        self._session: aiohttp.ClientSession | None = None
+        self._login = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Make the session. The certificates are read in a thread."""
+        tls = await asyncio.to_thread(tls_context, self.api.settings)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT},
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> T:
+        """Run an exchange of the platform to its end and return what it returns."""
+        if self.api.needs_login():
+            async with self._login:
+                # Another task may have fetched the token while this one waited.
+                if self.api.needs_login():
+                    await self.play(logged_in(self.api, policy=policy, clock=self.clock))
+        return await self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
+
+    async def play(self, exchange: Exchange[T]) -> T:
+        """Do what an exchange says, step by step."""
+        try:
+            step = next(exchange)
+            while True:
+                try:
+                    value = await self._do(step)
+                except ApiError as error:
+                    step = exchange.throw(error)
+                else:
+                    step = exchange.send(value)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            exchange.close()
+
+    async def _do(self, step: Step) -> Any:
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        if isinstance(step, Conceal):
+            return await self._conceal(step.secret)
+        reply = await self._send(step)
+        if len(reply.body) > PARSE_IN_THREAD:
+            return await asyncio.to_thread(step.parse, reply)
+        return step.parse(reply)
+
+    async def _send(self, request: Request[Any]) -> Reply:
+        if self._session is None:
+            raise RuntimeError("the driver is not open")
+        settings = self.api.settings
+        parts = urlsplit(request.url)
+        headers = {**request.headers, **request.secret_headers}
+        if isinstance(request.body, Body) and request.body.content_type:
+            headers["Content-Type"] = request.body.content_type
+        limit = request.read_timeout or settings.request_timeout
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=headers,
+                data=request.body.content if isinstance(request.body, Body) else None,
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+                proxy=proxy_for(settings, parts.scheme, parts.hostname or ""),
+                timeout=aiohttp.ClientTimeout(
+                    total=max(limit, 60.0), connect=CONNECT_TIMEOUT, sock_read=limit
+                ),
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                body = await _bounded(response)
+                return Reply(response.status, headers, body, response.reason or "")
+        except (TimeoutError, aiohttp.ClientError) as error:
+            never_connected = isinstance(
+                error,
+                aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError,
+            )
+            text = str(error) or "no answer in time"
+            raise TransportError(f"{type(error).__name__}: {text}", not_sent=never_connected) from None
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            raise MalformedReplyError(
+                f"the answer is larger than {MAX_REPLY_BYTES} bytes", status=response.status
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,59 @@
+"""Certificates and proxies, found in the same way for both drivers."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.request import getproxies, proxy_bypass
+
+from airflow_provider_dataops.errors import ConnectionSettingsError
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.platforms.settings import Settings
+
+#: Seconds within which a connection must be made.
+CONNECT_TIMEOUT = 10.0
+USER_AGENT = "airflow-provider-dataops"
+
+
+def ca_file(settings: Settings) -> str:
+    """Return the file with the certificates to trust: the connection's, the environment's, or certifi's.
+
+    :raises ConnectionSettingsError: if the connection names a file that is not there.
+    """
+    if settings.ca_bundle:
+        if not os.path.exists(settings.ca_bundle):
+            raise ConnectionSettingsError(
+                f"connection {settings.conn_id!r}: ca_bundle {settings.ca_bundle!r} does not exist here"
+            )
+        return settings.ca_bundle
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if os.environ.get(name):
+            return os.environ[name]
+    import certifi
+
+    return certifi.where()
+
+
+@lru_cache(maxsize=32)
+def _context(path: str) -> ssl.SSLContext:
+    if os.path.isdir(path):
+        return ssl.create_default_context(capath=path)
+    return ssl.create_default_context(cafile=path)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | bool:
+    """Return how a server's certificate is checked; reading the file takes tens of milliseconds."""
+    return _context(ca_file(settings)) if settings.verify_ssl else False
+
+
+def proxy_for(settings: Settings, scheme: str, host: str) -> str | None:
+    """Return the URL of the proxy to use: the connection's, or what the environment says for this host."""
+    if settings.proxy:
+        return settings.proxy
+    if proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(scheme) or proxies.get("all")

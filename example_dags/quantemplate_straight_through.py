@@ -1,0 +1,42 @@
+"""Upload a bordereau, run the pipeline on it, download what it made.
+
+The connection ``quantemplate_default`` holds the credentials and the organisation.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import gettempdir
+
+from airflow.sdk import DAG
+
+from airflow_provider_dataops.operators.quantemplate import (
+    QuantemplateDownloadOutputOperator,
+    QuantemplateExecutePipelineOperator,
+    QuantemplateUploadDatasetOperator,
+)
+
+CLAIMS = Path(__file__).parent / "data" / "claims.csv"
+DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
+
+with DAG(
+    dag_id="quantemplate_straight_through",
+    schedule=None,
+    catchup=False,
+    tags=["quantemplate", "example"],
+    doc_md=__doc__,
+):
+    upload = QuantemplateUploadDatasetOperator(
+        task_id="upload_claims", source=str(CLAIMS), dataset_id="d-claims"
+    )
+    execute = QuantemplateExecutePipelineOperator(
+        task_id="execute_pipeline", pipeline_id="p-claims", deferrable=True, poll_interval=15
+    )
+    download = QuantemplateDownloadOutputOperator(
+        task_id="download_output",
+        pipeline_id="p-claims",
+        execution_id="{{ ti.xcom_pull(task_ids='execute_pipeline')['execution_id'] }}",
+        destination=DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/claims.csv",
+    )
+    upload >> execute >> download

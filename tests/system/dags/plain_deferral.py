@@ -1,0 +1,28 @@
+"""A task of Airflow's own that works, is deferred and works again: what the tests of the test tools watch."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import DAG, BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class WorkWaitWork(BaseOperator):
+    """Hold a worker for two seconds, none for ten, and one again."""
+
+    def execute(self, context: Context) -> None:
+        time.sleep(2)
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=10)), method_name="resume")
+
+    def resume(self, context: Context, event: Any = None) -> str:
+        return "resumed"
+
+
+with DAG("plain_deferral", schedule=None):
+    WorkWaitWork(task_id="wait")
