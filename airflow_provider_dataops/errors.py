@@ -7,7 +7,7 @@ operators re-raise such an error as :class:`airflow_provider_dataops.exceptions.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 #: How much of a server's answer an error repeats, in characters.
 EXCERPT_LIMIT = 2_000
@@ -83,6 +83,21 @@ class ApiError(DataOpsError):
         return " ".join(parts)
 
     @property
+    def context(self) -> dict[str, Any]:
+        """The arguments beside the message, to raise another class about the same failure."""
+        return {
+            "platform": self.platform,
+            "operation": self.operation,
+            "status": self.status,
+            "body": self.body,
+            "method": self.method,
+            "path": self.path,
+            "attempt": self.attempt,
+            "retry_after": self.retry_after,
+            "not_sent": self.not_sent,
+        }
+
+    @property
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
@@ -94,7 +109,7 @@ class ApiError(DataOpsError):
 
 
 class BadRequestError(ApiError):
-    """The platform refused the request as it was written: 400, 405, 406, 411, 412, 413, 415, 422."""
+    """The platform refused the request as it was written: 400, 405, 406, 411, 412, 413, 414, 415, 422."""
 
     permanent = True
 
@@ -119,8 +134,12 @@ class RateLimitedError(ApiError):
     """429: too many requests, or too many runs at once."""
 
 
+class SlotsTakenError(RateLimitedError):
+    """429 to the start of a run: the platform runs as many as it may; this is waited out."""
+
+
 class ServerError(ApiError):
-    """5xx or 408: the platform failed; whether it acted on the request is unknown."""
+    """5xx, 408 or 425: the platform failed; whether it acted on the request is unknown."""
 
 
 class TransportError(ApiError):
@@ -170,17 +189,19 @@ class AmbiguousSubmitError(RunError):
     permanent = True
 
 
+_BY_STATUS: dict[int, type[ApiError]] = {
+    **dict.fromkeys((400, 405, 406, 411, 412, 413, 414, 415, 422), BadRequestError),
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: ServerError,
+    409: ConflictError,
+    410: NotFoundError,
+    425: ServerError,
+    429: RateLimitedError,
+}
+
+
 def error_for_status(status: int) -> type[ApiError]:
-    """Return the class that stands for an HTTP status of 300 or more."""
-    known: dict[int, type[ApiError]] = {
-        401: AuthenticationError,
-        403: PermissionDeniedError,
-        404: NotFoundError,
-        408: ServerError,
-        409: ConflictError,
-        410: NotFoundError,
-        429: RateLimitedError,
-    }
-    if status in known:
-        return known[status]
-    return ServerError if status >= 500 else BadRequestError
+    """Return the class that stands for an HTTP status of 300 or more; the general one if none does."""
+    return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)

@@ -108,11 +108,23 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
             return False, f"{type(error).__name__}: the connection cannot be used"
 
 
+#: What a failure to get an answer is called, by the class of its cause.
+_NO_ANSWER = {
+    "NameResolutionError": "the host name is not known",
+    "NewConnectionError": "no connection is accepted",
+    "ConnectTimeoutError": "no connection is made in time",
+    "ReadTimeoutError": "no answer comes in time",
+    "SSLCertVerificationError": "the server's certificate is not trusted",
+    "SSLError": "no TLS connection can be made",
+}
+
+
 def diagnosis(error: ApiError) -> str:
     """Return what an error says about the connection, without the server's words."""
     what = f"{error.platform}: {error.operation}"
     if error.status is None:
-        return f"{what}: {error.message}; is the host right and reachable from here?"
+        kind = error.message.partition(":")[0]
+        return f"{what}: {_NO_ANSWER.get(kind, 'no HTTP answer')}; is the host right and reachable from here?"
     hints = {
         401: "the credentials are not accepted",
         403: "the credentials are accepted and do not suffice",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import ObjectStoragePath
 
@@ -33,6 +35,8 @@ class StoredFile:
 
 def locate(where: str) -> Path | ObjectStoragePath:
     """Return the path that a text stands for: a URL for an object store, anything else for a local file."""
+    if where.startswith("file://"):
+        return Path(unquote(urlsplit(where).path))
     return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
 
 
@@ -104,8 +108,12 @@ def destination(where: str, argument: str = "destination") -> Iterator[Download]
                 yield Download(file)
             part.replace(path)
         return
-    # Object stores cannot rewind what they were given, so the file is made here first and then stored whole.
-    yield from _through_a_local_file(path)
+    # A store cannot rewind what it was given, and may keep half of it: the file is made here, then put whole.
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "part"
+        with part.open("w+b") as file:
+            yield Download(file)
+        path.fs.put_file(str(part), path.path)
 
 
 @contextmanager
@@ -115,14 +123,3 @@ def _temporary(path: Path) -> Iterator[Path]:
         yield part
     finally:
         part.unlink(missing_ok=True)
-
-
-def _through_a_local_file(path: Any) -> Iterator[Download]:
-    import shutil
-    import tempfile
-
-    with tempfile.TemporaryFile() as file:
-        yield Download(file)
-        file.seek(0)
-        with path.open("wb") as stored:
-            shutil.copyfileobj(file, stored, 1024 * 1024)

@@ -13,16 +13,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from uuid import uuid4
 
-from airflow.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
+from airflow.sdk import BaseOperator
 
 from airflow_provider_dataops.errors import (
     ApiError,
     DataOpsError,
     InvalidArgumentError,
-    RateLimitedError,
     RunCancelledError,
     RunError,
     RunTimeoutError,
+    SlotsTakenError,
 )
 
 if TYPE_CHECKING:
@@ -215,14 +216,13 @@ class RunOperator(DataOpsOperator):
             generation=generation(context),
             new_token=lambda: uuid4().hex,
             log=self.log,
+            cancels=self.may_stop(None),
         )
         while True:
             try:
                 started = hook.run(start.run())
                 break
-            except RateLimitedError as error:
-                if not launch.waits_for_slot:
-                    raise
+            except SlotsTakenError as error:
                 self._wait_for_slot(error, deadline, slot_waits)
                 slot_waits += 1
         self._record = started.record
@@ -230,7 +230,7 @@ class RunOperator(DataOpsOperator):
             self._abandon(started.snapshot.run_id)
         return self._follow(context, hook, launch, started, deadline)
 
-    def _wait_for_slot(self, error: RateLimitedError, deadline: float, slot_waits: int) -> None:
+    def _wait_for_slot(self, error: SlotsTakenError, deadline: float, slot_waits: int) -> None:
         """Wait until another attempt is due; a deferrable task does so in the triggerer."""
         import random
 
@@ -241,7 +241,7 @@ class RunOperator(DataOpsOperator):
         if until >= deadline:
             raise RunTimeoutError(f"no slot became free in the time allowed: {error}") from error
         self.log.warning("All slots are taken (%s); trying again in %.0f s", error, pause)
-        if not (self.deferrable and self.wait_for_completion):
+        if not self.deferrable:
             self.pause(pause)
             return
         from airflow_provider_dataops.triggers.base import PauseTrigger
@@ -261,11 +261,9 @@ class RunOperator(DataOpsOperator):
 
         run_id = started.snapshot.run_id
         self._show(context, launch.url(run_id))
-        if started.fresh:
-            self.log.info("Started %s %s %s: %s", self.platform, self.noun, run_id, self.run_url)
         if not self.wait_for_completion:
             return started.snapshot.as_result(launch.url(run_id))
-        snapshot = self._looked(hook, launch, started)
+        snapshot, not_before = self._looked(hook, launch, started)
         if snapshot.state.is_final:
             from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 
@@ -276,22 +274,25 @@ class RunOperator(DataOpsOperator):
             if isinstance(self._store, MemoryStore):
                 # Lives until the next try, which is enough to know what to stop.
                 context["ti"].xcom_push(key=RUN_ID, value=run_id)
-            self._defer(launch, started.record, deadline)
+            self._defer(launch, started.record, deadline, not_before)
         return self._conclude(*self._wait(context, hook, launch, run_id, deadline))
 
-    def _looked(self, hook: DataOpsHook[Any], launch: Launch, started: Started) -> RunSnapshot:
-        """Look once before deferring: a run that has ended already needs no trigger."""
+    def _looked(self, hook: DataOpsHook[Any], launch: Launch, started: Started) -> tuple[RunSnapshot, float]:
+        """Look once before deferring: a run that has ended already needs no trigger.
+
+        Returns the instant, too, before which the server does not want to be asked again.
+        """
         from airflow_provider_dataops.transport.retry import ONCE
 
-        if not started.fresh or started.snapshot.state.is_final:
-            return started.snapshot
+        if not (self.deferrable and started.fresh) or started.snapshot.state.is_final:
+            return started.snapshot, 0.0
         try:
-            return hook.run(launch.look(started.snapshot.run_id), ONCE)
+            return hook.run(launch.look(started.snapshot.run_id), ONCE), 0.0
         except ApiError as error:
             self.log.warning("%s; going on to wait", error)
-            return started.snapshot
+            return started.snapshot, time.time() + (error.retry_after or 0.0)
 
-    def _defer(self, launch: Launch, record: Record, deadline: float) -> NoReturn:
+    def _defer(self, launch: Launch, record: Record, deadline: float, not_before: float = 0.0) -> NoReturn:
         from airflow_provider_dataops.runs.record import Phase
 
         record = replace(record, phase=Phase.DEFERRED, deadline=deadline)
@@ -300,8 +301,10 @@ class RunOperator(DataOpsOperator):
         self.log.info(
             "Waiting for %s %s in the triggerer: %s", self.noun, record.run_id, launch.url(record.run_id)
         )
+        trigger = self.make_trigger(launch, record, deadline)
+        trigger.not_before = not_before
         self.defer(
-            trigger=self.make_trigger(launch, record, deadline),
+            trigger=trigger,
             method_name=self.execute_complete.__name__,
             timeout=self._airflow_timeout(deadline),
         )
@@ -357,13 +360,15 @@ class RunOperator(DataOpsOperator):
         from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 
         timed_out = reason == "Trigger timeout" or (record is not None and record.deadline < time.time())
-        if timed_out or record is None or self._store is None:
-            ending = Ending.TIMEOUT if timed_out else Ending.UNREACHABLE
+        if timed_out:
             message = f"Airflow gave the trigger up: {reason}"
-            return self._conclude(hook, launch, RunEvent(ending=ending, run_id=run_id, message=message))
-        record = record.with_crash(context["ti"].try_number)
-        if record.crashes > TRIGGER_CRASHES:
-            message = f"its trigger crashed {record.crashes} times in this try"
+            return self._conclude(
+                hook, launch, RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message)
+            )
+        record = record.with_crash(context["ti"].try_number) if record else None
+        if record is None or record.crashes > TRIGGER_CRASHES:
+            times = f"{record.crashes} times in this try" if record else "and nothing was remembered"
+            message = f"its trigger crashed {times}: {reason}"
             ended = RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=message)
             if self.may_stop(record):
                 self._stop(hook, launch, run_id)
@@ -389,7 +394,7 @@ class RunOperator(DataOpsOperator):
         if event.ending is not Ending.FINISHED and not (
             event.ending is Ending.TIMEOUT and self._ended_by_us(hook, launch, event.run_id)
         ):
-            self._say_it_goes_on(event.run_id)
+            self._say_it_goes_on(event.run_id, launch.url(event.run_id))
         raise error or RunError("an event without a run", run_id=event.run_id)
 
     def _last_look(self, hook: DataOpsHook[Any], launch: Launch, event: RunEvent) -> RunEvent:
@@ -417,13 +422,13 @@ class RunOperator(DataOpsOperator):
         self.log.warning("Told %s %s %s to stop", self.platform, self.noun, run_id)
         return True
 
-    def _say_it_goes_on(self, run_id: str) -> None:
+    def _say_it_goes_on(self, run_id: str, url: str) -> None:
         self.log.warning(
             "%s %s %s is not stopped from here and may go on: %s",
             self.platform,
             self.noun,
             run_id,
-            self.run_url,
+            url,
         )
 
     def _remembered(self, context: Context) -> Record | None:
@@ -434,7 +439,9 @@ class RunOperator(DataOpsOperator):
         return Record.from_json(self._store.get())
 
     def _pushed_run_id(self, context: Context) -> str:
-        return str(context["ti"].xcom_pull(task_ids=self.task_id, key=RUN_ID) or "")
+        ti = context["ti"]
+        told = ti.xcom_pull(task_ids=self.task_id, key=RUN_ID, map_indexes=ti.map_index)
+        return told if isinstance(told, str) else ""
 
     def _show(self, context: Context, url: str) -> None:
         """Push the link now: Airflow would do so at the end of the task."""
@@ -443,15 +450,19 @@ class RunOperator(DataOpsOperator):
 
         ti = context["ti"]
         for link in self.operator_extra_links:
-            # Not through a custom backend: the reader of links takes the stored row as it is.
-            XCom._set_xcom_in_db(
-                key=link.xcom_key,
-                value=url,
-                dag_id=ti.dag_id,
-                task_id=ti.task_id,
-                run_id=ti.run_id,
-                map_index=ti.map_index if ti.map_index is not None else -1,
-            )
+            try:
+                # Not through a custom backend: the reader of links takes the stored row as it is.
+                XCom._set_xcom_in_db(
+                    key=link.xcom_key,
+                    value=url,
+                    dag_id=ti.dag_id,
+                    task_id=ti.task_id,
+                    run_id=ti.run_id,
+                    map_index=ti.map_index if ti.map_index is not None else -1,
+                )
+            except Exception as error:
+                # A missing link is no reason to let go of a run.
+                self.log.warning("The link %s could not be stored: %r", url, error)
 
     # --- waiting in a worker ---------------------------------------------------------------------------
 
@@ -496,9 +507,14 @@ class RunOperator(DataOpsOperator):
 
     def _abandon(self, run_id: str) -> NoReturn:
         """End a killed task. A kill before the id was known is made good here."""
-        if run_id and self.may_stop(self._record) and not self._stopped_on_kill:
-            self._stop_quickly(run_id)
-        raise RunCancelledError("the task was killed", run_id=run_id, url=self.run_url or "")
+        url = self._launch.url(run_id) if run_id and self._launch else ""
+        if run_id and not self._stopped_on_kill:
+            if self.may_stop(self._record):
+                self._stop_quickly(run_id)
+            else:
+                self._say_it_goes_on(run_id, url)
+        named = f" while {self.platform} {self.noun} {run_id} was running" if run_id else ""
+        raise RunCancelledError(f"the task was killed{named}", run_id=run_id, url=url)
 
     def on_kill(self) -> None:
         """Stop the run when the task is killed on a worker: SIGTERM, mark failed, Clear, execution time-out.
@@ -510,10 +526,13 @@ class RunOperator(DataOpsOperator):
         self._killed = True
         record = self._record
         if record is None or not record.run_id:
-            self.log.warning("Killed before a %s was known; if one starts now it is stopped", self.noun)
+            end = "stopped" if self.may_stop(None) else "named here and goes on"
+            self.log.warning("Killed before a %s was known; one that starts now is %s", self.noun, end)
             return
         if not self.may_stop(record):
-            self._say_it_goes_on(record.run_id)
+            self._say_it_goes_on(record.run_id, self.run_url or "")
+            # Said once; the wait ends at its next slice.
+            self._stopped_on_kill = True
             return
         if self._in_wait and self._is_superseded():
             self.log.warning(

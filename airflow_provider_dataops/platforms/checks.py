@@ -26,6 +26,15 @@ def require_one(**arguments: object) -> None:
         raise InvalidArgumentError(f"exactly one of {', '.join(arguments)} is needed; given: {told}")
 
 
+def require_one_text(**arguments: object) -> None:
+    """Refuse anything but exactly one given argument, which must be a text that is not blank.
+
+    :raises InvalidArgumentError: naming the arguments that are wrong.
+    """
+    require_one(**arguments)
+    require_text(**{name: value for name, value in arguments.items() if value is not None and value != ""})
+
+
 def require_whole(**arguments: object) -> None:
     """Refuse arguments that are no whole number from 0.
 

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -198,10 +198,14 @@ def call(request: Request[T]) -> Exchange[T]:
 
 
 def segment(value: str) -> str:
-    """Return one path segment, percent-encoded: a slash in an id never makes another path."""
-    quoted = quote(value, safe="")
-    # "." and ".." are legal characters and would be resolved away by clients and proxies.
-    return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
+    """Return one path segment, percent-encoded: a slash in an id never makes another path.
+
+    :raises InvalidArgumentError: for ``.`` and ``..``, which clients and proxies resolve however they are
+        written.
+    """
+    if value in {".", ".."}:
+        raise InvalidArgumentError(f"{value!r} cannot be an id")
+    return quote(value, safe="")
 
 
 def same_origin(one: str, other: str) -> bool:

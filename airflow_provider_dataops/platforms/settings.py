@@ -90,6 +90,7 @@ class Settings:
     :param auth_headers: further headers to send with every request to the platform's own host.
     :param link_template: URL template for the links in Airflow's UI; empty takes the platform's own.
     :param secrets: everything in the connection that must not be shown.
+    :param account: what else decides who we are there.
     """
 
     conn_id: str
@@ -101,6 +102,7 @@ class Settings:
     auth_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_template: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    account: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -116,12 +118,28 @@ class Settings:
             self.proxy,
             sorted(self.auth_headers.items()),
             self.secrets,
+            self.account,
         ]
         digest = hashlib.blake2b(json.dumps(told).encode(), key=_PROCESS_KEY, digest_size=12)
         return digest.hexdigest()
 
 
-def common_settings(fields: ConnectionFields, base_url: str, *credentials: str) -> dict[str, Any]:
+def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
+    """Return a credential without blanks around it; mounted secrets often end in a line break.
+
+    :raises ConnectionSettingsError: if it is empty or cannot stand in a header; it is not repeated.
+    """
+    text = (value or "").strip()
+    if not text:
+        raise fields.error(f"{what} is empty")
+    if not text.isprintable() or not text.isascii():
+        raise fields.error(f"{what} holds characters that cannot be sent")
+    return text
+
+
+def common_settings(
+    fields: ConnectionFields, base_url: str, *, secrets: tuple[str, ...], account: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return the arguments of :class:`Settings` that all platforms read in the same way."""
     headers = _auth_headers(fields)
     proxy = fields.text("proxy")
@@ -139,8 +157,14 @@ def common_settings(fields: ConnectionFields, base_url: str, *credentials: str) 
         "proxy": proxy,
         "auth_headers": headers,
         "link_template": template,
-        "secrets": (*(c for c in credentials if c), *headers.values()),
+        "secrets": (*secrets, *headers.values(), *_passwords(proxy)),
+        "account": account,
     }
+
+
+def _passwords(proxy: str) -> tuple[str, ...]:
+    password = urlsplit(proxy).password
+    return (password,) if password else ()
 
 
 def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
@@ -154,10 +178,12 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
             given = None
     if not isinstance(given, Mapping) or not all(isinstance(v, str) for v in given.values()):
         raise fields.error("extra field 'auth_headers' must be a JSON object of header names and texts")
-    for name, value in given.items():
-        if not str(name).strip() or any(c in f"{name}{value}" for c in "\r\n\0"):
-            raise fields.error("extra field 'auth_headers' holds an empty name or a line break")
-    return {str(name): value for name, value in given.items()}
+    return {
+        credential(fields, "a name in extra field 'auth_headers'", str(name)): credential(
+            fields, f"header {name!r} in extra field 'auth_headers'", value
+        )
+        for name, value in given.items()
+    }
 
 
 def base_url(fields: ConnectionFields, default: str = "") -> str:
@@ -176,9 +202,12 @@ def base_url(fields: ConnectionFields, default: str = "") -> str:
         host = f"{scheme}://{host}"
     check_url(fields, "host", host)
     parts = urlsplit(host)
-    netloc = parts.netloc
-    if fields.port and parts.port is None:
-        netloc = f"{netloc}:{fields.port}"
+    name = parts.hostname or ""
+    netloc = f"[{name}]" if ":" in name else name
+    port = parts.port or fields.port
+    # The form wants a port for its Test button; the usual one makes no other place of the same host.
+    if port and port != {"https": 443, "http": 80}[parts.scheme]:
+        netloc = f"{netloc}:{port}"
     return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 

@@ -34,6 +34,7 @@ from airflow_provider_dataops.platforms.settings import (
     Settings,
     base_url,
     common_settings,
+    credential,
     fill_template,
 )
 
@@ -46,11 +47,21 @@ PAGE_SIZE = 30
 SWEEP_PAGES = 3
 #: A job that was really created is listed within this time, in seconds.
 SETTLE_SECONDS = 30.0
+#: The clock that stamps jobs and the one of the answers' Date need not agree, in seconds.
+CLOCK_MARGIN = 60.0
 #: The reason of a job that was stopped.
 STOPPED = "STOPPED_BY_USER"
 OPEN_JOBS = "status.state != DONE"
 
 _STATES = {"PENDING": RunState.PENDING, "RUNNING": RunState.RUNNING, "STOPPING": RunState.RUNNING}
+
+#: What a job on a resource itself looks like, by the name of the resource's id.
+_OWN_KIND = {
+    "source_id": ("load", "sourceId"),
+    "data_product_id": ("update", "dataProductId"),
+    "workflow_id": ("update", "workflowId"),
+    "destination_id": ("publish", "destinationId"),
+}
 
 #: Which ids a configuration of each kind may hold.
 _CONFIGURATION_IDS = {
@@ -97,8 +108,8 @@ class Job:
 
     @property
     def created_at(self) -> str | None:
-        """When the job's first known state began, ISO 8601."""
-        return next((s.since for s in self.history if s.since), None)
+        """When the job's first known state began, ISO 8601; its end does not count as one."""
+        return self.entered("PENDING", "RUNNING", "STOPPING")
 
     def snapshot(self) -> RunSnapshot:
         """Return the job in the vocabulary that all platforms share."""
@@ -107,7 +118,7 @@ class Job:
             run_id=self.job_id,
             state=self.state,
             raw_state=self.status,
-            started_at=self.entered("RUNNING") or self.created_at,
+            started_at=self.entered("RUNNING") or self.created_at or self.entered("DONE"),
             finished_at=self.entered("DONE"),
             message=words,
             details={
@@ -135,8 +146,7 @@ class TamrApi(Api):
 
         :raises ConnectionSettingsError: if the host or the API key is missing.
         """
-        if not fields.password:
-            raise fields.error("password must hold the API key")
+        api_key = credential(fields, "password (the API key)", fields.password)
         host = (fields.host or "").strip().rstrip("/")
         if host and not set(host) & set("./:"):
             host = f"{host}.{DOMAIN}"
@@ -145,8 +155,7 @@ class TamrApi(Api):
         named = ConnectionFields(
             conn_id=fields.conn_id, host=host, port=fields.port, schema=fields.schema, extra=fields.extra
         )
-        common = common_settings(fields, base_url(named), fields.password)
-        return cls(Settings(**common), api_key=fields.password)
+        return cls(Settings(**common_settings(fields, base_url(named), secrets=(api_key,))), api_key=api_key)
 
     def credentials(self) -> Mapping[str, str]:
         """Return the API key's header."""
@@ -262,10 +271,14 @@ class TamrApi(Api):
 
     def succeeded_since(self, resource: Mapping[str, str | None], since: float) -> Exchange[Job | None]:
         """Return the newest job on a resource that was created at or after a time and succeeded."""
+        # The list's parameter keeps every job that names the resource: a publish names its data product, too.
+        (name, value) = next((name, value) for name, value in resource.items() if value)
+        kind, member = _OWN_KIND[name]
         jobs = yield from self.list_jobs(**resource, max_pages=SWEEP_PAGES)
         for job in jobs:
             created = instant(job.created_at)
-            if job.state is RunState.SUCCEEDED and created is not None and created >= since:
+            own = _does(job.configuration, {kind: {member: value}})
+            if own and job.state is RunState.SUCCEEDED and created is not None and created >= since:
                 return job
         return None
 
@@ -315,7 +328,7 @@ class JobLaunch:
     def mark(self) -> Exchange[Mapping[str, Any]]:
         """Tell the newest jobs on the same resource."""
         resource = _resource(self.configuration)
-        jobs, listed_at = yield from self.api._list(resource, 1)
+        jobs, listed_at = yield from self.api._list(resource, SWEEP_PAGES)
         return {
             "resource": resource,
             "configuration": self.configuration,
@@ -331,12 +344,12 @@ class JobLaunch:
     def orphans(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs that do the same and are not in the mark."""
         jobs, _ = yield from self.api._list(mark["resource"], SWEEP_PAGES)
-        since = mark.get("listed_at") or 0.0
+        since = (mark.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             job.snapshot()
             for job in jobs
             if job.job_id not in mark["known"]
-            and job.configuration == mark["configuration"]
+            and _does(job.configuration, mark["configuration"])
             and (instant(job.created_at) or since) >= since
         ]
 
@@ -454,6 +467,14 @@ def _resource(configuration: Mapping[str, Any]) -> dict[str, str]:
         if ids.get(name):
             return {name: ids[name]}
     return {}
+
+
+def _does(echoed: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Tell whether a job does what was asked; the platform may echo more than it was told."""
+    return all(
+        isinstance(echoed.get(kind), Mapping) and ids.items() <= echoed[kind].items()
+        for kind, ids in asked.items()
+    )
 
 
 def _read_job(reply: Reply) -> Job:

@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError, MalformedReplyError, NotFoundError
+from airflow_provider_dataops.errors import (
+    AmbiguousSubmitError,
+    ApiError,
+    MalformedReplyError,
+    NotFoundError,
+    RateLimitedError,
+    SlotsTakenError,
+)
 from airflow_provider_dataops.platforms.http import Exchange, Pause
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
 from airflow_provider_dataops.runs.record import (
@@ -23,6 +30,7 @@ from airflow_provider_dataops.runs.record import (
     changed,
     fingerprint,
 )
+from airflow_provider_dataops.runs.tracker import ABSENT_POLLS, ABSENT_SECONDS, Tracker, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +64,7 @@ class DurableStart:
 
     :param generation: the task's, now.
     :param new_token: makes a token for one submission.
+    :param cancels: stop a run that could not be remembered, where the platform can.
     :param log: the task's log.
     """
 
@@ -65,6 +74,7 @@ class DurableStart:
     generation: Generation
     new_token: Callable[[], str]
     log: Log
+    cancels: bool = True
 
     def run(self) -> Exchange[Started]:
         """Return the run of an earlier try if it still stands for this task, otherwise a new one.
@@ -113,8 +123,8 @@ class DurableStart:
     def _retried(self, record: Record) -> Exchange[Started]:
         launch, run_id = self.launch, record.run_id
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
-        snapshot = yield from launch.look(run_id)
-        active = not snapshot.state.is_final and not self._is_lost(record, snapshot)
+        snapshot = yield from self._look(run_id)
+        active = not snapshot.state.is_final and snapshot.state is not RunState.ABSENT
         if differing:
             self.log.warning(
                 "This try asks for something else than the one before: %s changed. "
@@ -139,9 +149,16 @@ class DurableStart:
         )
         return (yield from self._fresh())
 
-    def _is_lost(self, record: Record, snapshot: RunSnapshot) -> bool:
-        age = self.clock.wall() - record.intent_at
-        return snapshot.state is RunState.ABSENT and age > self.launch.settle_seconds
+    def _look(self, run_id: str) -> Exchange[RunSnapshot]:
+        """Return the run as it is; one answer that lacks it is not believed."""
+        tracker = Tracker(self.clock.monotonic())
+        while True:
+            snapshot = yield from self.launch.look(run_id)
+            if tracker.saw(snapshot, self.clock.monotonic()) is Verdict.LOST:
+                return snapshot
+            if snapshot.state is not RunState.ABSENT:
+                return snapshot
+            yield Pause(ABSENT_SECONDS / ABSENT_POLLS)
 
     def _make_way(self, record: Record) -> Exchange[None]:
         launch, run_id = self.launch, record.run_id
@@ -176,8 +193,8 @@ class DurableStart:
                 launch.realm,
             )
             return
-        snapshot = yield from launch.look(run_id)
-        if snapshot.state.is_final or self._is_lost(record, snapshot):
+        snapshot = yield from self._look(run_id)
+        if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
             return
         if not launch.can_stop or record.adopted is Adopted.GUESSED:
             self.log.warning(
@@ -225,8 +242,12 @@ class DurableStart:
             except ApiError as error:
                 if not error.may_have_been_processed:
                     self.store.delete()
+                    if isinstance(error, RateLimitedError) and self.launch.waits_for_slot:
+                        raise SlotsTakenError(error.message, **error.context) from error
                     raise
                 self.log.warning("%s; looking whether the %s was started", error, self.launch.noun)
+                if error.retry_after:
+                    yield Pause(error.retry_after)
                 found = yield from self._resolved(record)
                 if found is not None:
                     snapshot = yield from self.launch.look(found.run_id)
@@ -236,22 +257,39 @@ class DurableStart:
                     raise
                 self.log.warning("No %s was started; submitting again", self.launch.noun)
             else:
-                record = replace(record, run_id=snapshot.run_id)
-                self.store.set(record.as_json())
-                return Started(snapshot, record, fresh=True)
+                return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")
+
+    def _remember(self, record: Record, snapshot: RunSnapshot) -> Exchange[Started]:
+        """Store the id of the run that was started; one that cannot be remembered is not left unseen."""
+        launch, run_id = self.launch, snapshot.run_id
+        self.log.info("Started %s %s: %s", launch.noun, run_id, launch.url(run_id))
+        record = replace(record, run_id=run_id)
+        try:
+            self.store.set(record.as_json())
+        except Exception:
+            if launch.can_stop and self.cancels:
+                self.log.warning("The %s %s cannot be remembered; stopping it", launch.noun, run_id)
+                yield from launch.stop(run_id)
+            else:
+                self.log.warning("The %s %s cannot be remembered and goes on", launch.noun, run_id)
+            raise
+        return Started(snapshot, record, fresh=True)
 
     def _resolved(self, record: Record) -> Exchange[Record | None]:
         """Return the record with the id of the run whose submission got no answer, if there is one.
 
         Without a token the one new run may be somebody else's while ours is not listed yet, so the listing is
-        believed only after the settle time, in both cases.
+        believed only after the settle time, in both cases. That counts from now, not from the intent: the
+        request may have been under way until a moment ago.
         """
         launch = self.launch
+        settle = max(launch.settle_seconds, launch.api.settings.request_timeout)
+        began = self.clock.monotonic()
         while True:
-            waited = self.clock.wall() - record.intent_at
+            waited = self.clock.monotonic() - began
             candidates = yield from launch.orphans(record.mark, record.token)
-            settled = waited >= launch.settle_seconds
+            settled = waited >= settle
             if len(candidates) > 1:
                 self._refuse_to_guess(candidates)
             if candidates and (settled or launch.exact):
@@ -268,7 +306,7 @@ class DurableStart:
                 return found
             if settled:
                 return None
-            yield Pause(min(_LOOK_AGAIN, launch.settle_seconds - waited))
+            yield Pause(min(_LOOK_AGAIN, settle - waited))
 
     def _refuse_to_guess(self, candidates: list[RunSnapshot]) -> NoReturn:
         launch = self.launch

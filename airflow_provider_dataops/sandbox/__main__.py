@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ipaddress
 import json
 import signal
 import sys
 from pathlib import Path
 
+from airflow_provider_dataops.sandbox.scripts import check_seconds
 from airflow_provider_dataops.sandbox.server import Sandbox
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    check_seconds("this", value)
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -20,12 +35,20 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)"
     )
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="needed with a --host that other machines reach; whoever reaches it controls the sandbox",
+    )
     parser.add_argument("--port", type=int, default=8099, help="port (default: %(default)s; 0: a free one)")
     parser.add_argument(
-        "--run-seconds", type=float, default=2.0, help="how long a run takes (default: %(default)s)"
+        "--run-seconds", type=_seconds, default=2.0, help="how long a run takes (default: %(default)s)"
     )
     parser.add_argument("--ready-file", type=Path, help="write the URL to this file once requests are taken")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if not arguments.allow_remote and not _is_loopback(arguments.host):
+        parser.error(f"{arguments.host} is no loopback address; other machines need --allow-remote")
+    return arguments
 
 
 def _announce(sandbox: Sandbox) -> None:
@@ -42,6 +65,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if arguments.ready_file:
+        # One left by a sandbox that was killed.
+        arguments.ready_file.unlink(missing_ok=True)
     sandbox = Sandbox(arguments.host, arguments.port, run_seconds=arguments.run_seconds)
     async with sandbox.serving():
         _announce(sandbox)
@@ -50,18 +76,22 @@ async def _run(arguments: argparse.Namespace) -> None:
             partial = arguments.ready_file.with_suffix(".partial")
             partial.write_text(sandbox.url)
             partial.replace(arguments.ready_file)
-        await stopped.wait()
+        try:
+            await stopped.wait()
+        finally:
+            if arguments.ready_file:
+                arguments.ready_file.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
-    :return: exit status: 0 after a signal, 1 if the port cannot be had
+    :return: exit status: 0 after a signal, 1 if address or port cannot be had
     """
     arguments = _arguments(argv)
     try:
         asyncio.run(_run(arguments))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         sys.stderr.write(f"cannot serve on {arguments.host}:{arguments.port}: {error}\n")
         return 1
     return 0

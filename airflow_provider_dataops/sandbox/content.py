@@ -85,10 +85,11 @@ class ContentWriter:
         data = None if self._file else bytes(self._kept)
         if self._file is not None:
             self._file.close()
-        return Content(size=self._size, sha256=self._digest.hexdigest(), data=data, path=self._path)
+        path, self._path = self._path, None
+        return Content(size=self._size, sha256=self._digest.hexdigest(), data=data, path=path)
 
     def discard(self) -> None:
-        """Drop what was written; for a body that never came to its end."""
+        """Drop what was written, if it is not a content by now; for a body that never came to its end."""
         if self._file is not None:
             self._file.close()
         if self._path is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,13 @@ class Control:
             web.get(f"{PREFIX}/runs", self._runs),
             web.get(f"{PREFIX}/connections", self._connections),
             web.post(f"{PREFIX}/{{action}}", self._act),
+            # Kept out of the journal, which holds what came for the platforms.
+            web.route("*", PREFIX, self._nothing),
+            web.route("*", f"{PREFIX}/{{path:.*}}", self._nothing),
         ]
+
+    async def _nothing(self, request: web.Request) -> web.Response:
+        return json_answer({"error": f"no control request {request.method} {request.path}"}, 404)
 
     async def _health(self, _: web.Request) -> web.Response:
         urls = {name: platform.base_url for name, platform in self._sandbox.platforms.items()}
@@ -66,6 +73,8 @@ class Control:
             after, limit = int(query.get("after", 0)), int(query.get("limit", 1000))
         except ValueError as error:
             raise BadControlError(f"after and limit are numbers: {error}") from error
+        if limit < 0:
+            raise BadControlError("limit cannot be negative")
         journal = self._sandbox.journal
         found = journal.entries(query.get("platform"), query.get("operation"), after=after)
         return json_answer(
@@ -112,7 +121,7 @@ class Control:
 
     async def _act(self, request: web.Request) -> web.Response:
         payload = await _payload(request)
-        platform = self._sandbox.platforms.get(payload.pop("platform", None))
+        platform = self._sandbox.platforms.get(str(payload.pop("platform", None)))
         if platform is None:
             raise BadControlError(f"platform must be one of {sorted(self._sandbox.platforms)}")
         actions = {"configure": platform.configure, **platform.actions()}
@@ -121,7 +130,8 @@ class Control:
             raise BadControlError(f"{platform.name} has no such action; it has {sorted(actions)}")
         try:
             inspect.signature(action).bind(**payload)
-            result = action(**payload)
+            # In a thread, since some wait: finish() for outputs that are still computed.
+            result = await asyncio.to_thread(action, **payload)
         except (TypeError, ValueError) as error:
             raise BadControlError(str(error)) from error
         except KeyError as error:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -39,14 +40,25 @@ class Gate:
         """Close the connections of those that hang now."""
         self._dropped += 1
 
-    async def wait(self, request: web.Request) -> str:
-        """Hang until released, dropped, or left by the client; tell which."""
-        released, dropped = self._released, self._dropped
+    def ticket(self) -> tuple[int, int]:
+        """Tell how often it was opened so far; taken before the journal tells anybody of the request.
+
+        Whoever sees the request in the journal may then release it, however far it has come.
+        """
+        return self._released, self._dropped
+
+    async def wait(self, request: web.Request, ticket: tuple[int, int], most: float | None = None) -> str:
+        """Hang until ``most`` seconds are over, released, dropped, or left by the client; tell which."""
+        released, dropped = ticket
+        deadline = None if most is None else time.monotonic() + most
         while self._released == released and self._dropped == dropped:
             if request.transport is None or request.transport.is_closing():
                 return "client_gone"
-            await asyncio.sleep(_LOOK_EVERY)
-        return "released" if self._released != released else "dropped"
+            left = _LOOK_EVERY if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return "over"
+            await asyncio.sleep(min(left, _LOOK_EVERY))
+        return "dropped" if self._dropped != dropped else "released"
 
 
 @dataclass
@@ -63,6 +75,8 @@ class Exchange:
     world: World
     journal: Journal
     gate: Gate
+    ticket: tuple[int, int]
+    """Of the gate, from the moment at which the request came."""
 
     async def run(self) -> web.StreamResponse:
         """Read, let the platform act, answer; or go wrong in the way that the fault says."""
@@ -119,13 +133,11 @@ class Exchange:
         if fault.kind == "expired_token":
             self.platform.revoke()
         answer = self._process(body) if fault.processed else None
-        if fault.kind == "hang":
-            end = await self.gate.wait(self.request)
-            if end != "released":
+        if fault.kind in ("hang", "slow"):
+            end = await self.gate.wait(self.request, self.ticket, fault.options.get("delay"))
+            if end in ("dropped", "client_gone"):
                 self._note(outcome=end)
                 return delivery.drop_connection(self.request)
-        if fault.kind == "slow":
-            await asyncio.sleep(fault.options["delay"])
         if fault.kind == "reset_after":
             return self._reset()
         options = fault.options
@@ -207,6 +219,7 @@ class Dispatcher:
         operation = platform.find(request.method, f"/{rest}")[0] if platform else None
         name = operation.name if operation else "unknown"
         peer = request.transport.get_extra_info("peername") if request.transport else None
+        ticket = self.gate.ticket()
         seq = self.journal.received(
             platform=prefix if platform else None,
             operation=name,
@@ -220,10 +233,15 @@ class Dispatcher:
             reason = f"no platform {prefix!r}; there are {', '.join(self.platforms)}"
             self.journal.note(seq, refused=reason, status=404, outcome="answered")
             return web.Response(status=404, text=reason)
-        fault = self.faults.take(prefix, name, target, login=name == platform.login_operation)
+        fault = self.faults.take(
+            prefix,
+            name,
+            target,
+            token=platform.login_operation is not None and name != platform.login_operation,
+        )
         if fault:
             self.journal.note(seq, fault=fault.kind)
         exchange = Exchange(
-            request, platform, f"/{rest}", query, seq, fault, self.world, self.journal, self.gate
+            request, platform, f"/{rest}", query, seq, fault, self.world, self.journal, self.gate, ticket
         )
         return await exchange.run()

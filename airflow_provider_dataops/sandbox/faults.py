@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_dataops.sandbox.scripts import check_seconds
+
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_dataops.sandbox.clock import Timeline
 
@@ -39,15 +42,30 @@ KINDS: Mapping[str, Kind] = {
     "huge": Kind(False, {"status": 200, "size": None, "content_type": "application/json"}),
 }
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "status": (int,),
-    "headers": (dict,),
-    "body": (str, type(None)),
-    "content_type": (str,),
-    "size": (int, type(None)),
-    "delay": (int, float),
-    "state": (str,),
-    "location": (str,),
+
+def _whole(value: object, least: int, most: float = math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _headers(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(text, str) for name, text in value.items()
+    )
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_ACCEPTED: Mapping[str, Callable[[object], bool]] = {
+    "status": lambda value: _whole(value, 200, 599),
+    "headers": _headers,
+    "body": lambda value: value is None or _text(value),
+    "content_type": _text,
+    "size": lambda value: value is None or _whole(value, 0),
+    "delay": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+    "state": _text,
+    "location": _text,
 }
 
 
@@ -88,11 +106,20 @@ class Fault:
             raise ValueError(f"unknown fault {self.kind!r}; known: {sorted(KINDS)}")
         if self.since not in ("armed", "first_hit"):
             raise ValueError(f"since must be 'armed' or 'first_hit', not {self.since!r}")
+        if self.path is not None and not isinstance(self.path, str):
+            raise TypeError(f"path must be text, not {self.path!r}")
+        if self.processed not in (None, True, False):
+            raise TypeError(f"processed must be true, false or left out, not {self.processed!r}")
+        if self.times is not None and not _whole(self.times, 1):
+            raise ValueError(f"times must be a whole number from 1 on, not {self.times!r}")
+        if not _whole(self.skip, 0):
+            raise ValueError(f"skip must be a whole number, not {self.skip!r}")
+        check_seconds("duration", self.duration, optional=True)
         kind = KINDS[self.kind]
         for name, value in self.options.items():
             if name not in kind.options:
                 raise ValueError(f"a {self.kind} fault has no option {name!r}; known: {sorted(kind.options)}")
-            if not isinstance(value, _TYPES[name]):
+            if not _ACCEPTED[name](value):
                 raise TypeError(f"option {name!r} cannot be {value!r}")
         self.options = {**kind.options, **self.options}
         if self.processed is None:
@@ -127,16 +154,15 @@ class FaultBook:
             self._faults.append(fault)
         return fault
 
-    def take(self, platform: str, operation: str, path: str, *, login: bool) -> Fault | None:
+    def take(self, platform: str, operation: str, path: str, *, token: bool) -> Fault | None:
         """Give the fault that strikes a request, and count it.
 
-        :param login: whether the request is the one that fetches a token; ``expired_token`` passes
-            it by, since only a request that carries a token can find it expired
+        :param token: whether requests of this kind carry a token; ``expired_token`` passes the others by
         """
         with self._changed:
             now = self._timeline.now()
             for fault in self._faults:
-                if not self._matches(fault, platform, operation, path, login=login):
+                if not self._matches(fault, platform, operation, path, token=token):
                     continue
                 if fault.over(now):
                     continue
@@ -150,12 +176,12 @@ class FaultBook:
         return None
 
     @staticmethod
-    def _matches(fault: Fault, platform: str, operation: str, path: str, *, login: bool) -> bool:
+    def _matches(fault: Fault, platform: str, operation: str, path: str, *, token: bool) -> bool:
         return (
             fault.platform in (None, platform)
             and fault.operation in (None, operation)
             and (fault.path is None or fault.path in path)
-            and not (login and fault.kind == "expired_token")
+            and (token or fault.kind != "expired_token")
         )
 
     def clear(self) -> None:

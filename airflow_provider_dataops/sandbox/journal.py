@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import time
+from collections import deque
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 100_000
 """Entries kept; beyond that the oldest go, so that a demo may run for days."""
+
+MOST_BODY_BYTES = 64 * 1024 * 1024
+"""Bytes of bodies kept; beyond that the oldest entries keep size and digest alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class Entry:
     peer: str
     """Address and port of the client: equal for requests that shared a connection."""
     body: bytes | None = None
-    """The body if it was small; ``None`` if it was long or not read to the end."""
+    """The body if it was small; ``None`` if it was long, is long ago, or was not read to the end."""
     body_size: int | None = None
     body_sha256: str | None = None
     status: int | None = None
@@ -72,6 +76,8 @@ class Journal:
         self._changed = changed
         self._entries: dict[int, Entry] = {}
         self._last = 0
+        self._bodies: deque[int] = deque()
+        self._body_bytes = 0
         self.dropped = 0
         """Entries that went because there were too many."""
 
@@ -83,7 +89,8 @@ class Journal:
                 seq=self._last, monotonic=time.monotonic(), wall=time.time(), **fields
             )
             if len(self._entries) > MOST_ENTRIES:
-                del self._entries[next(iter(self._entries))]
+                gone = self._entries.pop(next(iter(self._entries)))
+                self._body_bytes -= len(gone.body or b"")
                 self.dropped += 1
             self._changed.notify_all()
             return self._last
@@ -93,7 +100,18 @@ class Journal:
         with self._changed:
             if seq in self._entries:
                 self._entries[seq] = replace(self._entries[seq], **news)
+                if news.get("body"):
+                    self._keep_body(seq, len(news["body"]))
                 self._changed.notify_all()
+
+    def _keep_body(self, seq: int, size: int) -> None:
+        self._bodies.append(seq)
+        self._body_bytes += size
+        while self._body_bytes > MOST_BODY_BYTES:
+            oldest = self._entries.get(self._bodies.popleft())
+            if oldest is not None and oldest.body is not None:
+                self._body_bytes -= len(oldest.body)
+                self._entries[oldest.seq] = replace(oldest, body=None)
 
     def entries(
         self, platform: str | None = None, operation: str | None = None, *, after: int = 0
@@ -120,6 +138,8 @@ class Journal:
         """Forget all entries; numbers go on."""
         with self._changed:
             self._entries.clear()
+            self._bodies.clear()
+            self._body_bytes = 0
             self.dropped = 0
             self._changed.notify_all()
 

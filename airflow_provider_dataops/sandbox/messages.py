@@ -15,6 +15,13 @@ TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 
 
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError(f"a member is given twice, in {[name for name, _ in pairs]}")
+    return members
+
+
 class DeniedError(Exception):
     """The platform says no to a well-formed request: no such id, not shared, no slot free, expired.
 
@@ -97,8 +104,8 @@ class Call:
         if self.media_type != JSON:
             raise RefusedError(400, f"Content-Type must be {JSON}, not {self.media_type or 'absent'}")
         try:
-            payload = json.loads(self.small_body().decode("utf-8"))
-        except ValueError as error:
+            payload = json.loads(self.small_body().decode("utf-8"), object_pairs_hook=_no_duplicates)
+        except (ValueError, RecursionError) as error:
             raise RefusedError(400, f"the body is not JSON: {error}") from error
         if not isinstance(payload, dict):
             raise RefusedError(400, "the body must be a JSON object")

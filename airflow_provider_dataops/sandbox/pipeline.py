@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING
 from airflow_provider_dataops.sandbox.content import Content, ContentWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_LINE = 1024 * 1024
+"""Characters; a file that is one endless line must not get into memory."""
 _FLUSH_AT = 64 * 1024
 
 
@@ -55,24 +57,38 @@ class _Output:
         self._flush()
         return self._target.finish()
 
+    def discard(self) -> None:
+        """Drop what was written, unless it was finished."""
+        self._target.discard()
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise BadInputError(f"the input has a line of more than {LONGEST_LINE} characters")
+        yield line
+
 
 def _rows(source: Content) -> Iterator[list[str]]:
     packed = source.head(len(GZIP_MAGIC)) == GZIP_MAGIC
     with source.open() as stream, gzip.open(stream) if packed else nullcontext(stream) as plain:
         # newline="" leaves line ends inside quoted cells to the csv module.
         text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
-        for row in csv.reader(text, strict=True):
+        for row in csv.reader(_lines(text), strict=True):
             cells = [cell.strip() for cell in row]
             if any(cells):
                 yield cells
 
 
-def compute(source: Content | None, outputs: int, directory: Path) -> list[Content]:
+def compute(
+    source: Content | None, outputs: int, directory: Path, closed: Callable[[], bool] = lambda: False
+) -> list[Content]:
     """Run the pipeline.
 
     :param source: the bytes of the input dataset, ``None`` if nothing was ever uploaded
     :param outputs: how many outputs the pipeline has
     :param directory: room for outputs that are too long for memory
+    :param closed: tells that nobody waits for the outputs any more
     :raises BadInputError: if there is no row at all, or the bytes are no CSV in UTF-8
     """
     if source is None:
@@ -81,13 +97,18 @@ def compute(source: Content | None, outputs: int, directory: Path) -> list[Conte
     number = -1
     try:
         for number, row in enumerate(_rows(source)):
+            if closed():
+                raise BadInputError("the sandbox was closed")
             if number == 0:
                 for result in results:
                     result.write([*(cell.upper() for cell in row), "ROW_NUMBER"])
             elif results:
                 results[(number - 1) % outputs].write([*row, number])
-    except (csv.Error, UnicodeError, OSError, EOFError, zlib.error) as error:
+        if number < 0:
+            raise BadInputError("the input dataset holds only blank rows")
+        return [result.finish() for result in results]
+    except (csv.Error, UnicodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadInputError(f"the input is not CSV in UTF-8: {error}") from error
-    if number < 0:
-        raise BadInputError("the input dataset holds only blank rows")
-    return [result.finish() for result in results]
+    finally:
+        for result in results:
+            result.discard()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +15,6 @@ from airflow_provider_dataops.sandbox.messages import (
 )
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -35,6 +35,8 @@ class World:
     """How long a run takes if no script says otherwise."""
     root: str = ""
     """URL of the sandbox, known once it listens."""
+    closed: threading.Event = field(default_factory=threading.Event)
+    """Set when the sandbox stops serving: long computations end early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,17 @@ class RunRecord:
     def as_json(self) -> dict[str, Any]:
         """Give the record for ``GET /_sandbox/runs``."""
         return asdict(self)
+
+
+def _alike(value: object, current: object) -> bool:
+    """Tell whether a setting may go from one value to the other."""
+    if isinstance(current, bool) or isinstance(value, bool):
+        return isinstance(current, bool) and isinstance(value, bool)
+    if isinstance(current, int | float):
+        return isinstance(value, int | float) and value >= 0
+    if isinstance(current, tuple | list):
+        return isinstance(value, tuple | list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str)
 
 
 class Platform(ABC):
@@ -120,11 +133,13 @@ class Platform(ABC):
     def configure(self, **settings: object) -> None:
         """Change settings, as other processes do by ``POST /_sandbox/configure``.
 
-        :raises ValueError: for a setting that the platform does not have
+        :raises ValueError: for a setting that the platform does not have, or a value that it cannot have
         """
-        for name in settings:
+        for name, value in settings.items():
             if name not in (*self.settings, "run_seconds"):
                 raise ValueError(f"{self.name} has no setting {name!r}; known: {sorted(self.settings)}")
+            if not _alike(value, getattr(self, name)):
+                raise ValueError(f"setting {name!r} cannot be {value!r}")
         with self.world.changed:
             for name, value in settings.items():
                 setattr(self, name, value)

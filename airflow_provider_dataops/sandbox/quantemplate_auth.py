@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 FORM = "application/x-www-form-urlencoded"
 FIELDS = frozenset({"grant_type", "client_id", "client_secret"})
 
+_MOST_TOKENS = 10_000
+"""Tokens remembered; some clients fetch one for every request."""
+
 
 class TokenError(RefusedError):
     """The token endpoint's no: JSON with ``error`` and ``error_description``, as Keycloak has it."""
@@ -37,6 +40,8 @@ class Tokens:
         """Give out a token that is good for ``lifetime`` seconds."""
         token = f"sandbox.{secrets.token_urlsafe(32)}"
         self._good_until[token] = now + lifetime
+        if len(self._good_until) > _MOST_TOKENS:
+            del self._good_until[next(iter(self._good_until))]
         return token
 
     def revoke(self) -> None:
@@ -67,7 +72,10 @@ def read_token_form(call: Call) -> dict[str, str]:
         raise TokenError(400, "invalid_request", f"Content-Type must be {FORM}, not {call.media_type!r}")
     if "Authorization" in call.headers:
         raise TokenError(400, "invalid_request", "credentials belong in the form, not in a header")
-    form = dict(parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True))
+    pairs = parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True)
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise TokenError(400, "invalid_request", "a form field is given twice")
     if form.keys() != FIELDS:
         missing, extra = sorted(FIELDS - form.keys()), sorted(form.keys() - FIELDS)
         raise TokenError(400, "invalid_request", f"form fields missing: {missing}, unknown: {extra}")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.sandbox.pipeline import BadInputError
+from airflow_provider_dataops.sandbox.scripts import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,11 @@ class ExecutionScript:
     """Members to leave out of the execution object, of ``startedAt``, ``finishedAt``, ``outputs``."""
 
     def __post_init__(self) -> None:
+        for name in ("waiting", "hidden"):
+            check_seconds(name, getattr(self, name))
+        check_seconds("duration", self.duration, optional=True)
+        if isinstance(self.outputs, str):
+            raise ValueError(f"outputs is a list of names, not {self.outputs!r}")
         if not TIMES_AND_OUTPUTS.issuperset(self.omit):
             raise ValueError(f"only {sorted(TIMES_AND_OUTPUTS)} may be left out, not {list(self.omit)}")
 
@@ -108,11 +113,10 @@ class Execution:
         if self.started_at is None:
             self.started_at = at
         error = self.work.exception()
-        if isinstance(error, BadInputError):
+        if error is not None:
+            # Mostly a BadInputError; but a full disk, too, is a failed run and not a listing that breaks.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
-        elif error is not None:
-            raise error
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):
             self.outputs = ()
         elif outputs is not None:

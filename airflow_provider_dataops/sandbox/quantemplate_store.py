@@ -19,7 +19,7 @@ ORGANISATION = "c-sandbox"
 API_USER = "u-api"
 PERSON = "u-anna"
 
-# Shared by all sandboxes: pipelines compute one after the other.
+# Shared by all sandboxes: long inputs are computed one after the other.
 _WORKERS = ThreadPoolExecutor(1, "sandbox-pipeline")
 
 
@@ -70,7 +70,9 @@ class QuantemplateStore(Platform):
             self.token_lifetime = 300.0
             self.tell_token_lifetime = True
             self.run_seconds = self.world.run_seconds
-            self.tokens = Tokens()
+            # A client that kept its token over the reset has one that has expired, not one that never was.
+            self.tokens = getattr(self, "tokens", None) or Tokens()
+            self.tokens.revoke()
             self.datasets: dict[str, Dataset] = {}
             self.pipelines: dict[str, Pipeline] = {}
             self._scripts: ScriptBook[ExecutionScript] = ScriptBook()
@@ -124,6 +126,8 @@ class QuantemplateStore(Platform):
         with self.world.changed:
             if input_id not in self.datasets:
                 raise ValueError(f"no dataset {input_id!r}")
+            if isinstance(outputs, str):
+                raise ValueError(f"outputs is a list of names, not {outputs!r}")
             self.pipelines[pipeline_id] = Pipeline(pipeline_id, input_id, outputs, shared, auto_run)
 
     def upload(self, dataset_id: str, data: bytes | Content) -> int:
@@ -186,10 +190,16 @@ class QuantemplateStore(Platform):
             return execution.execution_id
 
     def _compute(self, source: Content | None, outputs: int) -> Future[list[Content]]:
-        work = _WORKERS.submit(compute, source, outputs, self.world.directory)
-        if source is None or source.size <= KEPT_IN_MEMORY:
-            # Short inputs are waited for, so that with a clock that stands still a run ends when it should.
-            work.exception()
+        closed = self.world.closed.is_set
+        if source is not None and source.size > KEPT_IN_MEMORY:
+            return _WORKERS.submit(compute, source, outputs, self.world.directory, closed)
+        # Short inputs are computed at once, not behind a long one, so that with a clock that stands still a
+        # run ends when it should.
+        work: Future[list[Content]] = Future()
+        try:
+            work.set_result(compute(source, outputs, self.world.directory, closed))
+        except Exception as error:
+            work.set_exception(error)
         return work
 
     def finish(self, run_id: str, status: str = "Succeeded", *, outputs: Sequence[str] | None = None) -> None:
@@ -198,6 +208,8 @@ class QuantemplateStore(Platform):
         :param status: its final status, in whatever spelling
         :param outputs: names of those outputs that are there at the end; ``None``: as scripted
         """
+        # Its outputs may still be in the making; others go on meanwhile.
+        self.execution(run_id).work.exception()
         with self.world.changed:
             execution = self.execution(run_id)
             if execution.finished_at is not None:
@@ -213,6 +225,7 @@ class QuantemplateStore(Platform):
         with self.world.changed:
             execution = self.execution(run_id)
             self.pipelines[execution.pipeline_id].executions.remove(execution)
+            self.world.changed.notify_all()
 
     def execution(self, run_id: str) -> Execution:
         """Give an execution, brought up to now.

@@ -6,6 +6,19 @@ from typing import Generic, TypeVar
 ScriptT = TypeVar("ScriptT")
 
 
+def check_seconds(name: str, value: object, *, optional: bool = False) -> None:
+    """Check a length of time that somebody set, perhaps over HTTP.
+
+    :param optional: whether it may be ``None``
+    :raises ValueError: if it is no number from 0 on
+    """
+    if value is None and optional:
+        return
+    # Written so that NaN, which is not less than 0 either, does not pass.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"{name} must be a number of seconds from 0 on, not {value!r}")
+
+
 class ScriptBook(Generic[ScriptT]):
     """Which behaviour the next run of a resource gets.
 

@@ -139,18 +139,19 @@ class Sandbox(Registry):
         return self._faults.all()
 
     def clear_faults(self) -> None:
-        """Disarm all faults, and answer the requests that hang."""
+        """Disarm all faults, and answer the requests that hang or are slow."""
         self._faults.clear()
         self._gate.release()
 
     def release(self) -> None:
-        """Answer the requests that hang; the ``hang`` faults stay armed."""
+        """Answer the requests that hang or are slow; the faults stay armed."""
         self._gate.release()
 
     def reset(self) -> None:
         """Go back to the start: known ids, no runs, no scripts, no faults, an empty journal.
 
-        Requests that hang lose their connection. Run ids go on, so that no run of before is met again.
+        Requests that hang or are slow lose their connection. Run ids go on, so that no run of before is met
+        again.
         """
         with self._changed:
             self._faults.clear()
@@ -199,12 +200,18 @@ class Sandbox(Registry):
             self._world.root = f"http://{host}:{port}"
             yield self
         finally:
+            self._world.closed.set()
             self._gate.drop()
             await runner.cleanup()
             self._directory.cleanup()
 
     def start(self) -> Self:
-        """Serve from a thread; returns once connections are taken."""
+        """Serve from a thread; returns once connections are taken.
+
+        :raises RuntimeError: if it has served before
+        """
+        if self._thread is not None:
+            raise RuntimeError("a sandbox serves once; make a new one")
         ready: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(ready)), name="dataops-sandbox", daemon=True
@@ -221,7 +228,8 @@ class Sandbox(Registry):
             async with self.serving():
                 ready.set_result(None)
                 await stopped.wait()
-        except OSError as error:
+        except BaseException as error:
+            # Whatever it is: start() waits for it.
             if ready.done():
                 raise
             ready.set_exception(error)

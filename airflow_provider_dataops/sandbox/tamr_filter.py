@@ -49,6 +49,14 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE,
+)
+"""RFC 3339; what ``fromisoformat`` takes beyond that, e.g. weeks, a live tenant may not."""
+
+_DEEPEST = 100
+
 
 class FilterError(ValueError):
     """The expression is not one that the reference allows."""
@@ -100,6 +108,8 @@ class _Parser:
                 raise FilterError(f"cannot read the filter from {text[position:]!r} on")
             self._tokens.append((found.lastgroup or "", found.group(found.lastgroup or 0)))
             position = found.end()
+        if sum(token in ("NOT", "(") for _, token in self._tokens) > _DEEPEST:
+            raise FilterError(f"more than {_DEEPEST} brackets and NOTs")
         self._at = 0
 
     def parse(self) -> Test:
@@ -182,12 +192,12 @@ class _Parser:
             return lambda job: job.entered(state) is not None
         compare = self._comparison(*_COMPARISONS)
         literal = self._unquoted(self._take("quoted", "word"))
+        if not _TIME.fullmatch(literal):
+            raise FilterError(f"{literal!r} is not an RFC 3339 time with its offset from UTC")
         try:
-            wanted = datetime.fromisoformat(literal)
+            wanted = datetime.fromisoformat(literal.upper())
         except ValueError as error:
-            raise FilterError(f"{literal!r} is not an RFC 3339 time") from error
-        if wanted.tzinfo is None:
-            raise FilterError(f"{literal!r} has no offset from UTC, as RFC 3339 demands")
+            raise FilterError(f"{literal!r} is not an RFC 3339 time: {error}") from error
 
         def test(job: Filterable) -> bool:
             entered = job.entered(state)

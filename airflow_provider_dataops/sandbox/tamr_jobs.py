@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_dataops.sandbox.scripts import check_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -45,6 +47,9 @@ class JobScript:
     """Show the unused id members of the configuration as empty strings."""
 
     def __post_init__(self) -> None:
+        check_seconds("hidden", self.hidden)
+        for name in ("duration", "waiting", "stopping"):
+            check_seconds(name, getattr(self, name), optional=True)
         if self.no_error not in ("absent", "null", "empty"):
             raise ValueError(f"no_error must be absent, null or empty, not {self.no_error!r}")
         if self.error is not None and (not self.error or self.error.keys() - {"reason", "message"}):

@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_dataops.sandbox.platform import Platform, RunRecord
 from airflow_provider_dataops.sandbox.scripts import ScriptBook
+from airflow_provider_dataops.sandbox.tamr_filter import KINDS
 from airflow_provider_dataops.sandbox.tamr_jobs import Job, JobScript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 API_USER = "u-api"
 PERSON = "u-anna"
+
+
+def _kind_and_ids(configuration: object) -> tuple[str, Mapping[str, str]]:
+    if isinstance(configuration, Mapping) and len(configuration) == 1:
+        [(kind, ids)] = configuration.items()
+        if kind in KINDS and isinstance(ids, Mapping) and ids:
+            return kind, ids
+    raise ValueError(f"not the configuration of a job: {configuration!r}")
 
 
 class TamrStore(Platform):
@@ -44,6 +54,13 @@ class TamrStore(Platform):
             self.workflows = {"flow_sor"}
             self.destinations = {"dest_golden": True, "dest_realtime": False}
             self._scripts: ScriptBook[JobScript] = ScriptBook()
+
+    def configure(self, **settings: object) -> None:
+        """Change settings; see :class:`.platform.Platform`."""
+        filters = settings.get("filters", "obeyed")
+        if filters not in ("obeyed", "ignored", "refused"):
+            raise ValueError(f"filters must be obeyed, ignored or refused, not {filters!r}")
+        super().configure(**settings)
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Give what other processes may call."""
@@ -99,9 +116,7 @@ class TamrStore(Platform):
         :param configuration: as in the API, e.g. ``{"load": {"sourceId": "src_orders"}}``
         :return: the job's id
         """
-        [(kind, ids)] = configuration.items()
-        if kind not in ("load", "update", "publish") or not ids:
-            raise ValueError(f"not the configuration of a job: {configuration!r}")
+        kind, ids = _kind_and_ids(configuration)
         with self.world.changed:
             now = self.world.timeline.now()
             number = next(self._numbers)
@@ -144,6 +159,7 @@ class TamrStore(Platform):
         """Let a job vanish, as one that has aged out."""
         with self.world.changed:
             del self.jobs[run_id]
+            self.world.changed.notify_all()
 
     def job(self, run_id: str) -> Job:
         """Give a job, brought up to now.

@@ -5,10 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, conf
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_dataops.errors import ApiError, DataOpsError, OutageError, RunError, RunTimeoutError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    DataOpsError,
+    InvalidArgumentError,
+    OutageError,
+    RunError,
+    RunTimeoutError,
+)
 from airflow_provider_dataops.operators.base import boolean, no_vain_retry
 
 if TYPE_CHECKING:
@@ -18,6 +25,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.platforms.http import Exchange
+    from airflow_provider_dataops.platforms.run import RunSnapshot
+    from airflow_provider_dataops.runs.outcome import RunEvent
+    from airflow_provider_dataops.runs.tracker import Tracker
     from airflow_provider_dataops.triggers.base import DataOpsTrigger
 
 
@@ -46,6 +56,8 @@ class DataOpsSensor(BaseSensorOperator):
 
     def check(self) -> None:
         """Refuse arguments that make no sense; called once templates are rendered."""
+        if not self.poke_interval > 0:
+            raise InvalidArgumentError(f"poke_interval must be above 0; given: {self.poke_interval!r}")
 
     def make_hook(self) -> DataOpsHook[Any]:
         """Return the platform's hook."""
@@ -114,7 +126,7 @@ class DataOpsSensor(BaseSensorOperator):
         """Ask once."""
         hook = self.make_hook()
         try:
-            value = hook.run(self.question(hook.api))
+            value = self.asked(hook)
         except ApiError as error:
             from airflow_provider_dataops.transport.retry import is_passing
 
@@ -124,33 +136,46 @@ class DataOpsSensor(BaseSensorOperator):
             return False
         return False if value is None else PokeReturnValue(True, self.conclude(value))
 
+    def asked(self, hook: DataOpsHook[Any]) -> Mapping[str, Any] | None:
+        """Return the answer once the condition holds."""
+        return hook.run(self.question(hook.api))
+
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take up the task at the end of the wait in the triggerer."""
-        return self._or_skip(lambda: self._complete(event))
+        return self._or_skip(lambda: self._complete(context, event))
 
-    def _complete(self, event: object) -> Any:
+    def _complete(self, context: Context, event: object) -> Any:
         with no_vain_retry():
             try:
                 return self.conclude(self.answer(event))
             except RunTimeoutError as error:
-                raise AirflowSensorTimeout(str(error)) from error
+                # It may hold by now: the deadline may have passed while no triggerer lived.
+                told = self.poke(context)
+                if not told:
+                    raise AirflowSensorTimeout(str(error)) from error
+                return told.xcom_value if isinstance(told, PokeReturnValue) else None
             except ValueError as error:
                 raise RunError(f"the trigger told something that is not to be trusted: {error}") from error
 
     def _or_skip(self, work: Callable[[], Any]) -> Any:
-        """Do the work; where the user asked for it, a failure becomes a skip."""
+        """Do the work; where the user asked for it, a failure becomes a skip.
+
+        As in Airflow's own sensors ``soft_fail`` speaks of what was waited for (out of time, ended without
+        success) and of what no retry can mend, ``never_fail`` of every failure.
+        """
         from airflow_provider_dataops.exceptions import PermanentError
 
         try:
             return work()
         except (DataOpsError, PermanentError, AirflowSensorTimeout) as error:
-            if self.soft_fail or self.never_fail:
+            soft = isinstance(error, RunError | PermanentError | AirflowSensorTimeout)
+            if self.never_fail or (self.soft_fail and soft):
                 raise AirflowSkipException(str(error)) from error
             raise
 
 
-class RunSensor(DataOpsSensor):
-    """Waits for the end of one run that something else started."""
+class SnapshotSensor(DataOpsSensor):
+    """Waits for a run that has ended."""
 
     noun: ClassVar[str] = "run"
 
@@ -158,31 +183,58 @@ class RunSensor(DataOpsSensor):
         """Return where a person can look at the run."""
         raise NotImplementedError
 
-    def answer(self, event: object) -> Mapping[str, Any]:
-        """Return the run at its end."""
-        from airflow_provider_dataops.runs.outcome import Ending, RunEvent, failure
-
-        ended = RunEvent.from_json(event)
-        if ended.ending is not Ending.FINISHED or ended.snapshot is None:
-            error = failure(ended, platform=self.platform, noun=self.noun, url=self.url(ended.run_id))
-            raise error or ValueError("an event without a run")
-        return ended.snapshot.as_json()
-
     def conclude(self, value: Mapping[str, Any]) -> Any:
         """Return the run, or raise what its end stands for."""
         from airflow_provider_dataops.platforms.run import RunSnapshot
-        from airflow_provider_dataops.runs.outcome import Ending, RunEvent, failure
+        from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 
         snapshot = RunSnapshot.from_json(value)
-        url = self.url(snapshot.run_id)
         event = RunEvent(ending=Ending.FINISHED, run_id=snapshot.run_id, snapshot=snapshot)
-        error = failure(event, platform=self.platform, noun=self.noun, url=url)
+        self.raise_failure(event)
+        return snapshot.as_result(self.url(snapshot.run_id))
+
+    def raise_failure(self, event: RunEvent) -> None:
+        """Raise what the end of a wait stands for, unless it is success."""
+        from airflow_provider_dataops.runs.outcome import failure
+
+        error = failure(event, platform=self.platform, noun=self.noun, url=self.url(event.run_id))
         if error is not None:
             raise error
-        return snapshot.as_result(url)
 
 
-def ended(look: Exchange[Any]) -> Exchange[dict[str, Any] | None]:
-    """Return the run as JSON values once it has ended."""
-    snapshot = yield from look
-    return snapshot.as_json() if snapshot.state.is_final else None
+class RunSensor(SnapshotSensor):
+    """Waits for the end of one certain run that something else started."""
+
+    _tracker: Tracker | None = None
+
+    def look(self, api: Any) -> Exchange[RunSnapshot]:
+        """Return the exchange that tells of the run."""
+        raise NotImplementedError
+
+    def asked(self, hook: DataOpsHook[Any]) -> Mapping[str, Any] | None:
+        """Return the run once it has ended.
+
+        A run that the platform does not know is given up after a while, as in the triggerer; not in mode
+        ``reschedule``, which remembers nothing from one question to the next.
+        """
+        from airflow_provider_dataops.runs.tracker import Tracker
+        from airflow_provider_dataops.runs.wait import judged
+
+        now = time.monotonic()
+        if self._tracker is None:
+            self._tracker = Tracker(now)
+        event = judged(self._tracker, hook.run(self.look(hook.api)), now, self.log)
+        if event is None:
+            return None
+        self.raise_failure(event)
+        return None if event.snapshot is None else event.snapshot.as_json()
+
+    def answer(self, event: object) -> Mapping[str, Any]:
+        """Return the run at its end."""
+        from airflow_provider_dataops.runs.outcome import RunEvent
+
+        ended = RunEvent.from_json(event)
+        self.raise_failure(ended)
+        if ended.snapshot is None:
+            raise ValueError("an event without a run")
+        return ended.snapshot.as_json()

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.checks import require_one, require_text
-from airflow_provider_dataops.sensors.base import RunSensor, ended
+from airflow_provider_dataops.sensors.base import RunSensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
     from airflow_provider_dataops.platforms.http import Exchange
     from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
+    from airflow_provider_dataops.platforms.run import RunSnapshot
     from airflow_provider_dataops.triggers.base import DataOpsTrigger
     from airflow_provider_dataops.triggers.quantemplate import (
         QuantemplateExecutionTrigger,
@@ -65,6 +67,7 @@ class QuantemplateExecutionSensor(RunSensor):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
+        super().check()
         require_text(pipeline_id=self.pipeline_id, quantemplate_conn_id=self.quantemplate_conn_id)
         require_one(execution_id=self.execution_id, after_run_number=self.after_run_number)
         if not self.execution_id:
@@ -84,10 +87,17 @@ class QuantemplateExecutionSensor(RunSensor):
         return QuantemplateHook(self.quantemplate_conn_id)
 
     def question(self, api: QuantemplateApi) -> Exchange[dict[str, Any] | None]:
-        """Ask for the execution's end."""
-        if self.execution_id:
-            return ended(self._one(api, self.execution_id, 0.0).watch(api).look(self.execution_id))
+        """Ask for the end of the next execution."""
         return self._next(api, 0.0).question(api)
+
+    def look(self, api: QuantemplateApi) -> Exchange[RunSnapshot]:
+        """Return the exchange that tells of the execution."""
+        run_id = str(self.execution_id)
+        return self._one(api, run_id, 0.0).watch(api).look(run_id)
+
+    def asked(self, hook: DataOpsHook[Any]) -> Mapping[str, Any] | None:
+        """Return the execution once it has ended."""
+        return super().asked(hook) if self.execution_id else super(RunSensor, self).asked(hook)
 
     def make_trigger(self, api: QuantemplateApi, deadline: float) -> DataOpsTrigger:
         """Return the trigger that waits."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.checks import require_one, require_text
-from airflow_provider_dataops.sensors.base import DataOpsSensor, RunSensor, ended
+from airflow_provider_dataops.sensors.base import DataOpsSensor, RunSensor, SnapshotSensor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_dataops.hooks.tamr import TamrHook
     from airflow_provider_dataops.platforms.http import Exchange
+    from airflow_provider_dataops.platforms.run import RunSnapshot
     from airflow_provider_dataops.platforms.tamr import TamrApi
     from airflow_provider_dataops.triggers.tamr import (
         TamrJobSucceededTrigger,
@@ -34,6 +35,7 @@ class _TamrSensor(DataOpsSensor):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
+        super().check()
         require_text(tamr_conn_id=self.tamr_conn_id)
 
     def make_hook(self) -> TamrHook:
@@ -65,9 +67,9 @@ class TamrJobSensor(_TamrSensor, RunSensor):
         super().check()
         require_text(job_id=self.job_id)
 
-    def question(self, api: TamrApi) -> Exchange[dict[str, Any] | None]:
-        """Ask for the job's end."""
-        return ended(self.make_trigger(api, 0.0).watch(api).look(self.job_id))
+    def look(self, api: TamrApi) -> Exchange[RunSnapshot]:
+        """Return the exchange that tells of the job."""
+        return self.make_trigger(api, 0.0).watch(api).look(self.job_id)
 
     def make_trigger(self, api: TamrApi, deadline: float) -> TamrJobTrigger:
         """Return the trigger that waits."""
@@ -125,7 +127,7 @@ class TamrResourceIdleSensor(_TamrSensor):
         )
 
 
-class TamrJobSucceededSensor(_TamrSensor, RunSensor):
+class TamrJobSucceededSensor(_TamrSensor, SnapshotSensor):
     """Waits for a job on a resource that was created at or after a time and succeeded, whoever created it.
 
     Returns the newest such job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator`
@@ -206,10 +208,6 @@ class TamrJobSucceededSensor(_TamrSensor, RunSensor):
             poke_interval=self.poke_interval,
             **self._resource(),
         )
-
-    def answer(self, event: object) -> Mapping[str, Any]:
-        """Return the job that was found."""
-        return super(RunSensor, self).answer(event)
 
     def url(self, run_id: str) -> str:
         """Return where a person can look at the job."""

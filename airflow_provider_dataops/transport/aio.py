@@ -134,8 +134,18 @@ class AsyncDriver:
                 error,
                 aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError,
             )
-            text = str(error) or "no answer in time"
-            raise TransportError(f"{type(error).__name__}: {text}", not_sent=never_connected) from None
+            raise TransportError(
+                f"{type(error).__name__}: {_words(error)}", not_sent=never_connected
+            ) from None
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, without the URL of a proxy, which may hold a password."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"{error.status} {error.message}"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "not a URL"
+    return str(error) or "no answer in time"
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

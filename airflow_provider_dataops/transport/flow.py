@@ -139,6 +139,13 @@ class _Parsed(Generic[T]):
 
 
 def _redirected(request: Request[Any], reply: Reply) -> Request[Any]:
+    try:
+        return _sent_on(request, reply)
+    except ValueError:
+        raise MalformedReplyError("redirected to what is no URL", status=reply.status) from None
+
+
+def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
     target = urljoin(request.url, reply.headers.get("location", ""))
     where = _without_query(target)
     if request.method != "GET" and (reply.status not in _METHOD_KEPT or not same_origin(request.url, target)):
@@ -164,7 +171,7 @@ def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
     if 200 <= reply.status < 300:
         try:
             return request.parse(reply)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise MalformedReplyError(
                 f"the answer has an unknown shape: {error!r}", status=reply.status, body=reply.text()
             ) from error

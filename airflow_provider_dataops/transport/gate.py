@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.transport.retry import is_passing
+from airflow_provider_dataops.transport.retry import RETRY_AFTER_CAP, is_passing
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 OPENS_AFTER = 60.0
 #: While it is open, one request is sent in this many seconds.
 PROBE_INTERVAL = 60.0
-#: A server may ask to be left alone for this long at the most, in seconds.
-RETRY_AFTER_CAP = 15 * 60.0
 
 
 @dataclass
@@ -44,6 +42,10 @@ class Gate:
             self.probe_at = now + PROBE_INTERVAL
         return 0.0
 
+    def leave_alone(self, seconds: float, now: float) -> None:
+        """Send nothing for a time that the server asked for."""
+        self.left_alone_until = max(self.left_alone_until, now + min(seconds, RETRY_AFTER_CAP))
+
     def succeeded(self) -> None:
         """Take a good answer. What the server asked for in another one still counts."""
         self.failing_since, self.probe_at = None, 0.0
@@ -51,8 +53,7 @@ class Gate:
     def failed(self, error: ApiError, now: float) -> None:
         """Take a failure; one that is no outage closes the breaker, since the platform answers."""
         if error.retry_after is not None:
-            until = now + min(error.retry_after, RETRY_AFTER_CAP)
-            self.left_alone_until = max(self.left_alone_until, until)
+            self.leave_alone(error.retry_after, now)
         if not is_passing(error):
             self.succeeded()
         elif self.failing_since is None:

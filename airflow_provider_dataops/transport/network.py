@@ -50,10 +50,23 @@ def tls_context(settings: Settings) -> ssl.SSLContext | bool:
 
 
 def proxy_for(settings: Settings, scheme: str, host: str) -> str | None:
-    """Return the URL of the proxy to use: the connection's, or what the environment says for this host."""
+    """Return the URL of the proxy to use: the connection's, or what the environment says for this host.
+
+    :raises ConnectionSettingsError: if the environment names a proxy of a kind that one driver cannot use.
+    """
     if settings.proxy:
         return settings.proxy
     if proxy_bypass(host):
         return None
     proxies = getproxies()
-    return proxies.get(scheme) or proxies.get("all")
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if not proxy.startswith(("http://", "https://")):
+        raise ConnectionSettingsError(
+            f"the environment names a proxy for {scheme} that is neither http nor https; set the proxy of "
+            f"connection {settings.conn_id!r} or no_proxy"
+        )
+    return proxy

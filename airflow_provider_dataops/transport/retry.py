@@ -13,6 +13,9 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms.http import Reply, http_date
 
+#: A server may ask to be left alone for this long at the most, in seconds.
+RETRY_AFTER_CAP = 15 * 60.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
@@ -84,4 +87,4 @@ def retry_after(reply: Reply, now: float) -> float | None:
         if until is None:
             return None
         seconds = until - (reply.date if reply.date is not None else now)
-    return seconds if 0 <= seconds < float("inf") else 0.0
+    return min(seconds, RETRY_AFTER_CAP) if seconds > 0 else 0.0

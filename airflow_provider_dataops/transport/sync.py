@@ -149,17 +149,23 @@ class SyncDriver:
 
     def _receive(self, request: Request[Any], response: requests.Response) -> Reply:
         headers = {name.lower(): value for name, value in response.headers.items()}
+        body = b""
+        if request.sink is not None and response.status_code == 200:
+            request.sink.begin(headers)
+            for chunk in response.iter_content(CHUNK):
+                request.sink.write(chunk)
+            request.sink.finish()
+        else:
+            body = self._bounded(response)
+        return Reply(response.status_code, headers, body, response.reason or "")
+
+    def _bounded(self, response: requests.Response) -> bytes:
+        """Read an answer into memory, which must be neither too large nor too slow."""
+        deadline = self.clock.monotonic() + min(max(self.api.settings.request_timeout, 60.0), self._limit)
         chunks: list[bytes] = []
         size = 0
-        to_file = request.sink if response.status_code == 200 else None
-        if to_file is not None:
-            to_file.begin(headers)
-        limit = min(max(self.api.settings.request_timeout, 60.0), self._limit)
-        deadline = self.clock.monotonic() + limit
-        for chunk in response.iter_content(CHUNK):
-            if to_file is not None:
-                to_file.write(chunk)
-                continue
+        # Not iter_content: it would wait for a full chunk, and see a trickling answer's end alone.
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
                 raise MalformedReplyError(
@@ -168,9 +174,7 @@ class SyncDriver:
             if self.clock.monotonic() > deadline:
                 raise TransportError("the answer trickles in too slowly")
             chunks.append(chunk)
-        if to_file is not None:
-            to_file.finish()
-        return Reply(response.status_code, headers, b"".join(chunks), response.reason or "")
+        return b"".join(chunks)
 
 
 class Upload:
@@ -217,7 +221,10 @@ def _transport_error(error: Exception) -> TransportError:
         | ssl.SSLCertVerificationError,
     )
     no_tunnel = "Tunnel connection failed" in str(reason)
-    text = str(reason).rpartition(">: ")[2] or type(reason).__name__
+    text = str(reason).rpartition(">: ")[2] or "no more is known"
+    if isinstance(error, ValueError):
+        # A header or URL that cannot be sent: the text would repeat it.
+        text = "the request cannot be sent; is the connection filled in right?"
     return TransportError(f"{type(reason).__name__}: {text}", not_sent=never_connected or no_tunnel)
 
 

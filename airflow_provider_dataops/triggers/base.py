@@ -139,11 +139,13 @@ class RunTrigger(DataOpsTrigger):
     :param run_id: the platform's id.
     :param deadline: when the wait is over, seconds since the epoch.
     :param poll_interval: the longest time between two looks, in seconds.
+    :param not_before: the server asked not to be asked again sooner, seconds since the epoch.
     """
 
     run_id: str
     deadline: float
     poll_interval: float
+    not_before: float = 0.0
 
     #: The platform's noun for a run.
     noun: ClassVar[str] = "run"
@@ -156,6 +158,10 @@ class RunTrigger(DataOpsTrigger):
 
     def watch(self, api: Any) -> Watch:
         """Return how the platform is asked about the run."""
+        raise NotImplementedError
+
+    def url(self, api: Any) -> str:
+        """Return where a person can look at the run."""
         raise NotImplementedError
 
     def stop(self, api: Any) -> Exchange[None] | None:
@@ -184,14 +190,17 @@ class RunTrigger(DataOpsTrigger):
     async def _waited(self, connection: SharedConnection, tracker: Tracker) -> RunEvent | None:
         watch = self.watch(connection.api)
         poller = poller_for(connection, watch)
+        connection.gate.leave_alone(
+            min(self.not_before, self.deadline) - SYSTEM_CLOCK.wall(), SYSTEM_CLOCK.monotonic()
+        )
         subscription = poller.subscribe(self.run_id, self.poll_interval)
         deaths = 0
         try:
             while True:
                 try:
-                    # Also where the deadline has passed: a listing that is there already is still taken.
-                    left_s = max(0.0, self.deadline - SYSTEM_CLOCK.wall())
-                    answer = await asyncio.wait_for(subscription.answers.get(), left_s)
+                    # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                    async with asyncio.timeout(max(0.0, self.deadline - SYSTEM_CLOCK.wall())):
+                        answer = await subscription.answers.get()
                 except TimeoutError:
                     return timed_out(self.run_id, tracker, SYSTEM_CLOCK.monotonic())
                 now = SYSTEM_CLOCK.monotonic()
@@ -226,10 +235,11 @@ class RunTrigger(DataOpsTrigger):
                 stop = self.stop(connection.api)
                 if stop is None:
                     self.log.warning(
-                        "The task was ended while %s %s was running; the %s goes on",
+                        "The task was ended while %s %s was running; the %s goes on: %s",
                         self.noun,
                         self.run_id,
                         self.noun,
+                        self.url(connection.api),
                     )
                     return
                 await connection.driver.run(stop, RetryPolicy(budget=STOP_BUDGET))

@@ -52,7 +52,8 @@ class SharedConnection:
         while (wait := self.gate.wait(clock.monotonic())) > 0:
             self.reopened.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.reopened.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self.reopened.wait()
         try:
             value = await self.driver.run(exchange)
         except ApiError as error:
@@ -112,7 +113,11 @@ async def aconceal(secret: str) -> None:
     """Have a secret masked in the triggerer's and the tasks' logs."""
     from airflow.sdk import log
 
-    # Airflow before 3.3.2 has no asynchronous form; the synchronous one could block the event loop there.
+    # Each secret makes the masker's pattern longer and its compilation slower: not on the event loop.
+    masker = getattr(log, "_secrets_masker", None)
+    if masker is not None:
+        await asyncio.to_thread(masker().add_mask, secret, None)
+    # Airflow before 3.3.2 has no asynchronous form.
     if hasattr(log, "amask_secret"):
         await log.amask_secret(secret)
     else:

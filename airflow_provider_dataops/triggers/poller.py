@@ -51,6 +51,7 @@ class Poller:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._listed: set[str] = set()
 
     def subscribe(self, run_id: str, poll_interval: float) -> Subscription:
         """Have a run asked about from now on."""
@@ -112,7 +113,9 @@ class Poller:
     async def _slept(self, seconds: float) -> bool:
         """Wait; False if the subscriptions changed meanwhile."""
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         except TimeoutError:
             return True
         return False
@@ -129,9 +132,11 @@ class Poller:
             if self._watch.sweeps:
                 wanted = frozenset(s.run_id for s in asked)
                 answers.update(await self._connection.ask(self._watch.sweep(wanted)))
-                due = set(wanted)
-            missing = due - answers.keys()
-            answers.update(await self._looked(missing))
+                # What has left the list has most likely ended.
+                due |= self._listed - answers.keys()
+                self._listed = set(answers)
+            due &= {s.run_id for s in asked}
+            answers.update(await self._looked(due - answers.keys()))
         except ApiError as error:
             failure = error
             answers = dict.fromkeys((s.run_id for s in asked), error)

@@ -47,11 +47,15 @@ class QuantemplateExecutionTrigger(RunTrigger):
 
         return ExecutionWatch(api=api, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id)
 
+    def url(self, api: QuantemplateApi) -> str:
+        """Return the link to the execution."""
+        return api.execution_url(self.organisation_id, self.pipeline_id, self.run_id)
+
 
 class QuantemplateNextExecutionTrigger(ConditionTrigger):
     """Waits for the end of the first execution after a run number, whoever started it.
 
-    :param organisation_id: whose pipeline it is; empty takes the connection's.
+    :param organisation_id: whose pipeline it is.
     :param pipeline_id: the pipeline.
     :param after_run_number: the execution's run number is higher than this.
     """
@@ -67,13 +71,12 @@ class QuantemplateNextExecutionTrigger(ConditionTrigger):
     def check(self) -> None:
         """Refuse arguments that make no sense."""
         super().check()
-        require_text(pipeline_id=self.pipeline_id)
+        require_text(organisation_id=self.organisation_id, pipeline_id=self.pipeline_id)
         require_whole(after_run_number=self.after_run_number)
 
     def question(self, api: QuantemplateApi) -> Exchange[dict[str, Any] | None]:
         """Ask for the execution's end."""
-        organisation_id = api.organisation(self.organisation_id)
-        found = yield from api.next_execution(organisation_id, self.pipeline_id, self.after_run_number)
+        found = yield from api.next_execution(self.organisation_id, self.pipeline_id, self.after_run_number)
         if found is None or not found.state.is_final:
             return None
-        return found.snapshot(self.pipeline_id, organisation_id).as_json()
+        return found.snapshot(self.pipeline_id, self.organisation_id).as_json()

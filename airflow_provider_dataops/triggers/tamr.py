@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.platforms.checks import require_one
+from airflow_provider_dataops.platforms.checks import require_one_text
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger, require_time
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class TamrJobTrigger(RunTrigger):
 
         return JobWatch(api=api)
 
+    def url(self, api: TamrApi) -> str:
+        """Return the link to the job."""
+        return api.job_url(self.run_id)
+
     def stop(self, api: TamrApi) -> Exchange[None] | None:
         """Return the exchange that stops this trigger's own job."""
         return api.stop_job(self.run_id) if self.cancel_on_kill is True else None
@@ -58,7 +62,7 @@ class TamrResourceIdleTrigger(ConditionTrigger):
     def check(self) -> None:
         """Refuse arguments that make no sense."""
         super().check()
-        require_one(source_id=self.source_id, data_product_id=self.data_product_id)
+        require_one_text(source_id=self.source_id, data_product_id=self.data_product_id)
 
     def question(self, api: TamrApi) -> Exchange[dict[str, Any] | None]:
         """Ask for the resource's open jobs."""
@@ -94,7 +98,7 @@ class TamrJobSucceededTrigger(ConditionTrigger):
     def check(self) -> None:
         """Refuse arguments that make no sense."""
         super().check()
-        require_one(**self._resource())
+        require_one_text(**self._resource())
         require_time(since=self.since)
 
     def question(self, api: TamrApi) -> Exchange[dict[str, Any] | None]:
