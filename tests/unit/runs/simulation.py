@@ -1,0 +1,291 @@
+"""A platform, a store and a clock in memory, in which a worker can be killed after each of its effects."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.errors import NotFoundError, TransportError
+from airflow_provider_dataops.platforms.http import Pause, Request
+from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
+from airflow_provider_dataops.runs.durable import DurableStart, Started
+from airflow_provider_dataops.runs.record import Generation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_dataops.platforms.http import Exchange
+
+
+class Killed(BaseException):
+    """The worker is gone; nothing after this point was done by it."""
+
+
+class Superseded(Exception):
+    """A newer try owns the task: Airflow refuses the write."""
+
+
+@dataclass
+class Kind:
+    """What a platform can do."""
+
+    exact: bool = False
+    can_stop: bool = False
+
+
+QUANTEMPLATE = Kind()
+TAMR = Kind(can_stop=True)
+TRAC = Kind(exact=True)
+
+
+@dataclass
+class RemoteRun:
+    """A run at the platform.
+
+    :param owner: the token of the submission; empty for a stranger's.
+    """
+
+    run_id: str
+    owner: str
+    state: RunState = RunState.RUNNING
+    listed_at: float = 0.0
+
+
+@dataclass
+class World:
+    """All that outlives a worker: time, the platform's runs, Airflow's store."""
+
+    kind: Kind
+    now: float = 1_000.0
+    runs: list[RemoteRun] = field(default_factory=list)
+    stored: dict[str, Any] | None = None
+    tokens: int = 0
+    listing_delay: float = 0.0
+    #: Effects a worker may have before it is killed; None: it lives.
+    life: int | None = None
+    effects: int = 0
+    owner: int = 0
+    identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
+    realm: str = "https://one"
+    #: Called instead of an ordinary answer to a submission.
+    on_submit: Callable[[RemoteRun], None] | None = None
+    log_lines: list[str] = field(default_factory=list)
+
+    def effect(self) -> None:
+        """Count something that others can see; the worker may die right after it."""
+        self.effects += 1
+        if self.life is not None and self.effects > self.life:
+            raise Killed
+
+    def ours(self) -> list[RemoteRun]:
+        """Return the runs that this task started."""
+        return [run for run in self.runs if run.owner]
+
+    def active(self) -> list[str]:
+        """Return the ids of our runs that have not ended."""
+        return [run.run_id for run in self.ours() if not run.state.is_final]
+
+    def end_all(self, state: RunState) -> None:
+        """Let every active run of ours end."""
+        for run in self.ours():
+            if not run.state.is_final:
+                run.state = state
+
+    def stranger(self, delay: float = 0.0) -> RemoteRun:
+        """Let somebody else start a run."""
+        run = RemoteRun(f"r{len(self.runs) + 1}", "", listed_at=self.now + delay)
+        self.runs.append(run)
+        return run
+
+    def start(self, generation: Generation, life: int | None = None) -> Started:
+        """Let one try of the task start or find its run.
+
+        :param life: kill the worker after so many effects.
+        """
+        self.life, self.effects = life, 0
+        self.owner += 1
+        return _worker(self, generation)
+
+
+@dataclass
+class _Store:
+    world: World
+    owner: int
+
+    def _fence(self) -> None:
+        if self.world.owner != self.owner:
+            raise Superseded("404")
+
+    def get(self) -> Mapping[str, Any] | None:
+        return self.world.stored if self.world.owner == self.owner else None
+
+    def set(self, value: Mapping[str, Any]) -> None:
+        self.world.effect()
+        self._fence()
+        self.world.stored = dict(value)
+        self.world.effect()
+
+    def delete(self) -> None:
+        self._fence()
+        self.world.stored = None
+        self.world.effect()
+
+
+@dataclass
+class _Launch:
+    world: World
+    noun: str = "job"
+    settle_seconds: float = 30.0
+    waits_for_slot: bool = True
+    api: Any = field(default_factory=lambda: SimpleNamespace(settings=SimpleNamespace(request_timeout=30.0)))
+
+    @property
+    def exact(self) -> bool:
+        return self.world.kind.exact
+
+    @property
+    def can_stop(self) -> bool:
+        return self.world.kind.can_stop
+
+    @property
+    def realm(self) -> str:
+        return self.world.realm
+
+    def identity(self) -> Mapping[str, Any]:
+        return self.world.identity
+
+    def _listed(self) -> list[RemoteRun]:
+        return [run for run in self.world.runs if run.listed_at <= self.world.now]
+
+    def mark(self) -> Exchange[Mapping[str, Any]]:
+        yield _request("mark")
+        return {"known": [run.run_id for run in self._listed()]}
+
+    def submit(self, token: str) -> Exchange[RunSnapshot]:
+        yield _request("submit")
+        run = RemoteRun(
+            f"r{len(self.world.runs) + 1}", token, listed_at=self.world.now + self.world.listing_delay
+        )
+        if self.world.on_submit is None:
+            self.world.runs.append(run)
+        else:
+            self.world.on_submit(run)
+        # The platform has it, the answer is not here yet.
+        self.world.effect()
+        return _snapshot(run)
+
+    def orphans(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        yield _request("orphans")
+        if self.exact:
+            return [_snapshot(run) for run in self._listed() if run.owner == token]
+        return [_snapshot(run) for run in self._listed() if run.run_id not in mark["known"]]
+
+    def look(self, run_id: str) -> Exchange[RunSnapshot]:
+        yield _request("look")
+        for run in self._listed():
+            if run.run_id == run_id:
+                return _snapshot(run)
+        return RunSnapshot(run_id=run_id, state=RunState.ABSENT)
+
+    def stop(self, run_id: str) -> Exchange[None]:
+        yield _request("stop")
+        for run in self.world.runs:
+            if run.run_id == run_id:
+                if not run.state.is_final:
+                    run.state = RunState.CANCELLED
+                self.world.effect()
+                return
+        raise NotFoundError("no such run", status=404)
+
+    def url(self, run_id: str) -> str:
+        return f"https://ui/{run_id}"
+
+
+@dataclass
+class _Clock:
+    world: World
+
+    def monotonic(self) -> float:
+        return self.world.now
+
+    def wall(self) -> float:
+        return self.world.now
+
+    def random(self) -> float:
+        return 0.5
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+
+def _worker(world: World, generation: Generation) -> Started:
+    log = logging.Logger("task")  # noqa: LOG001 - one of its own, so that nothing is shared between tests
+    log.addHandler(_Lines(world.log_lines))
+
+    def token() -> str:
+        world.tokens += 1
+        return f"token{world.tokens}"
+
+    start = DurableStart(
+        launch=_Launch(world),
+        store=_Store(world, world.owner),
+        clock=_Clock(world),
+        generation=generation,
+        new_token=token,
+        log=log,
+    )
+    exchange = start.run()
+    step = next(exchange)
+    while True:
+        if isinstance(step, Pause):
+            world.now += step.seconds
+        elif isinstance(step, Request):
+            world.now += 0.1
+            # Dead before the request left.
+            world.effect()
+        try:
+            step = exchange.send(None)
+        except StopIteration as done:
+            result: Started = done.value
+            return result
+
+
+def _request(operation: str) -> Request[Any]:
+    return Request(operation=operation, method="GET", url="https://one/")
+
+
+def _snapshot(run: RemoteRun) -> RunSnapshot:
+    return RunSnapshot(run_id=run.run_id, state=run.state, raw_state=str(run.state))
+
+
+def lost_reply(world: World) -> Callable[[RemoteRun], None]:
+    """Answer a submission by a reset, after the platform took it."""
+
+    def answer(run: RemoteRun) -> None:
+        world.runs.append(run)
+        world.on_submit = None
+        raise TransportError("reset")
+
+    return answer
+
+
+def never_arrived(world: World, times: int = 1) -> Callable[[RemoteRun], None]:
+    """Answer so many submissions by a reset, before the platform saw them."""
+    left = [times]
+
+    def answer(run: RemoteRun) -> None:
+        if not left[0]:
+            world.runs.append(run)
+            return
+        left[0] -= 1
+        raise TransportError("reset")
+
+    return answer

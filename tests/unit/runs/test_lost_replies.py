@@ -1,0 +1,255 @@
+"""A submission without an answer is neither sent twice nor mistaken for somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    AmbiguousSubmitError,
+    BadRequestError,
+    RateLimitedError,
+    SlotsTakenError,
+    TransportError,
+)
+from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.runs.record import Generation
+from tests.unit.runs.simulation import (
+    QUANTEMPLATE,
+    TAMR,
+    TRAC,
+    RemoteRun,
+    Superseded,
+    World,
+    lost_reply,
+    never_arrived,
+)
+
+NOW = Generation(max_tries=1, clear_number=0)
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
+@pytest.mark.parametrize("delay", [0.0, 25.0])
+def test_the_run_whose_answer_was_lost_is_adopted(kind: object, delay: float) -> None:
+    world = World(kind, listing_delay=delay)  # type: ignore[arg-type]
+    world.on_submit = lost_reply(world)
+    started = world.start(NOW)
+    assert [run.run_id for run in world.ours()] == [started.snapshot.run_id]
+    assert any("Adopted" in line and "https://ui/r1" in line for line in world.log_lines)
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
+def test_a_submission_that_never_arrived_is_sent_again_once_that_is_settled(kind: object) -> None:
+    world = World(kind)  # type: ignore[arg-type]
+    world.on_submit = never_arrived(world)
+    began = world.now
+    started = world.start(NOW)
+    assert world.active() == [started.snapshot.run_id]
+    assert world.now - began >= 30
+    assert world.tokens == 2
+
+
+def test_submissions_are_not_sent_without_end() -> None:
+    world = World(TAMR)
+    world.on_submit = never_arrived(world, times=99)
+    with pytest.raises(TransportError):
+        world.start(NOW)
+    assert world.tokens == 3
+    assert world.stored is None
+
+
+def test_two_new_runs_are_no_basis_for_a_guess() -> None:
+    world = World(TAMR)
+
+    def answer(run: RemoteRun) -> None:
+        world.runs.append(run)
+        world.stranger()
+        raise TransportError("reset")
+
+    world.on_submit = answer
+    with pytest.raises(AmbiguousSubmitError, match=r"r1, r2"):
+        world.start(NOW)
+
+
+def test_a_strangers_run_that_is_listed_first_is_not_taken_for_ours() -> None:
+    world = World(QUANTEMPLATE, listing_delay=20.0)
+
+    def answer(run: RemoteRun) -> None:
+        world.runs.append(run)
+        world.stranger()
+        raise TransportError("reset")
+
+    world.on_submit = answer
+    with pytest.raises(AmbiguousSubmitError):
+        world.start(NOW)
+
+
+def test_a_token_finds_ours_among_strangers() -> None:
+    world = World(TRAC)
+
+    def answer(run: RemoteRun) -> None:
+        world.stranger()
+        world.runs.append(run)
+        world.stranger()
+        raise TransportError("reset")
+
+    world.on_submit = answer
+    started = world.start(NOW)
+    assert [started.snapshot.run_id] == [run.run_id for run in world.ours()]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadRequestError("no", status=400), TransportError("refused", not_sent=True)],
+    ids=["refused by the platform", "never connected"],
+)
+def test_what_was_proven_not_to_arrive_leaves_no_intent(error: Exception) -> None:
+    world = World(TAMR)
+
+    def refuse(run: RemoteRun) -> None:
+        raise error
+
+    world.on_submit = refuse
+    with pytest.raises(type(error)):
+        world.start(NOW)
+    assert world.stored is None
+    world.on_submit = None
+    assert world.start(NOW).fresh
+    assert len(world.ours()) == 1
+
+
+def test_taken_slots_leave_no_intent_and_are_told_apart() -> None:
+    world = World(TAMR)
+
+    def refuse(run: RemoteRun) -> None:
+        raise RateLimitedError("five jobs run", status=429, retry_after=7.0)
+
+    world.on_submit = refuse
+    with pytest.raises(SlotsTakenError) as caught:
+        world.start(NOW)
+    assert caught.value.retry_after == 7.0
+    assert world.stored is None
+
+
+def test_a_superseded_try_sends_nothing() -> None:
+    world = World(TAMR)
+    world.effects = 0
+
+    def take_over() -> None:
+        world.owner += 1
+
+    original = World.effect
+
+    def effect(self: World) -> None:
+        original(self)
+        if self.effects == 1:
+            take_over()
+
+    World.effect = effect  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Superseded):
+            world.start(NOW)
+    finally:
+        World.effect = original  # type: ignore[method-assign]
+    assert world.runs == []
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
+def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(kind: object) -> None:
+    world = World(kind)  # type: ignore[arg-type]
+
+    def answer(run: RemoteRun) -> None:
+        world.runs.append(run)
+        world.owner += 1
+
+    world.on_submit = answer
+    with pytest.raises(Superseded):
+        world.start(NOW)
+    assert any("r1" in line and "https://ui/r1" in line for line in world.log_lines)
+    assert (world.active() == []) is world.kind.can_stop
+
+
+def test_one_answer_that_lacks_the_run_is_not_believed() -> None:
+    world = World(TAMR)
+    first = world.start(NOW)
+    world.runs[0].listed_at = world.now + 30
+    again = world.start(NOW)
+    assert again.snapshot.run_id == first.snapshot.run_id
+    assert len(world.ours()) == 1
+
+
+def test_a_run_that_stays_away_is_started_anew() -> None:
+    world = World(QUANTEMPLATE)
+    world.start(NOW)
+    world.runs[0].listed_at = world.now + 9_999
+    again = world.start(NOW)
+    assert again.fresh
+    assert again.snapshot.run_id == "r2"
+
+
+class TestOtherArguments:
+    """A retry whose templates rendered to something else."""
+
+    def test_the_old_run_is_stopped_where_it_can_be(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        again = world.start(NOW)
+        assert world.active() == [again.snapshot.run_id] == ["r2"]
+        assert any("what changed" in line for line in world.log_lines)
+
+    def test_otherwise_nothing_is_started_beside_it(self) -> None:
+        world = World(QUANTEMPLATE)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        with pytest.raises(AmbiguousSubmitError, match="r1"):
+            world.start(NOW)
+        assert world.active() == ["r1"]
+
+    def test_an_old_run_that_has_ended_does_not_matter(self) -> None:
+        world = World(QUANTEMPLATE)
+        world.start(NOW)
+        world.end_all(RunState.FAILED)
+        world.identity = {"what": "tonight"}
+        assert world.start(NOW).snapshot.run_id == "r2"
+
+
+class TestAnotherPlace:
+    """The connection leads to another host than before."""
+
+    def test_a_retry_starts_nothing(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.realm = "https://two"
+        with pytest.raises(AmbiguousSubmitError, match="https://one"):
+            world.start(NOW)
+        assert world.active() == ["r1"]
+
+    def test_a_clear_leaves_the_old_run_alone_and_says_so(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.realm = "https://two"
+        again = world.start(replace(NOW, max_tries=2))
+        assert again.fresh
+        assert "r1" in world.active()
+        assert any("r1" in line and "left alone" in line for line in world.log_lines)
+
+
+def test_a_guessed_run_is_never_stopped_by_us() -> None:
+    world = World(TAMR)
+    world.on_submit = lost_reply(world)
+    world.start(NOW)
+    world.start(replace(NOW, max_tries=9))
+    assert "r1" in world.active()
+    assert any("goes on" in line and "r1" in line for line in world.log_lines)
+
+
+def test_a_record_of_another_version_is_not_guessed_at() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    assert world.stored is not None
+    world.stored["version"] = 99
+    with pytest.raises(AmbiguousSubmitError, match="version 99"):
+        world.start(NOW)
+    assert len(world.ours()) == 1
