@@ -11,19 +11,19 @@ from airflow_provider_dataops.errors import NotFoundError, TransportError
 from airflow_provider_dataops.platforms.http import Pause, Request
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
 from airflow_provider_dataops.runs.durable import DurableStart, Started
-from airflow_provider_dataops.runs.record import Generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_dataops.platforms.http import Exchange
+    from airflow_provider_dataops.runs.record import Generation
 
 
 class Killed(BaseException):
     """The worker is gone; nothing after this point was done by it."""
 
 
-class Superseded(Exception):
+class SupersededError(Exception):
     """A newer try owns the task: Airflow refuses the write."""
 
 
@@ -116,7 +116,7 @@ class _Store:
 
     def _fence(self) -> None:
         if self.world.owner != self.owner:
-            raise Superseded("404")
+            raise SupersededError("404")
 
     def get(self) -> Mapping[str, Any] | None:
         return self.world.stored if self.world.owner == self.owner else None

@@ -1,4 +1,4 @@
-"""A worker dies after each of its effects in turn; the next try must find one run, never two and never none."""
+"""A worker dies after each of its effects in turn; the next try finds one run, never two and never none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.runs.simulation import QUANTEMPLATE, TAMR, TRAC, Killed, Kind, W
 KINDS = {"guess without stop": QUANTEMPLATE, "guess with stop": TAMR, "exact token": TRAC}
 FIRST = Generation(max_tries=2, clear_number=0)
 
-#: What happened between the death of the worker and the next try: the generation then, and whether it is a Clear.
+#: What happened before the next try: the generation then, and whether it is a Clear.
 NEXT = {
     "retry": (FIRST, False),
     "clear of a waiting task": (Generation(3, 1), True),

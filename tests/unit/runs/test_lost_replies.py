@@ -20,7 +20,7 @@ from tests.unit.runs.simulation import (
     TAMR,
     TRAC,
     RemoteRun,
-    Superseded,
+    SupersededError,
     World,
     lost_reply,
     never_arrived,
@@ -148,7 +148,7 @@ def test_a_superseded_try_sends_nothing() -> None:
 
     World.effect = effect  # type: ignore[method-assign]
     try:
-        with pytest.raises(Superseded):
+        with pytest.raises(SupersededError):
             world.start(NOW)
     finally:
         World.effect = original  # type: ignore[method-assign]
@@ -164,7 +164,7 @@ def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(ki
         world.owner += 1
 
     world.on_submit = answer
-    with pytest.raises(Superseded):
+    with pytest.raises(SupersededError):
         world.start(NOW)
     assert any("r1" in line and "https://ui/r1" in line for line in world.log_lines)
     assert (world.active() == []) is world.kind.can_stop

@@ -1,0 +1,100 @@
+"""What unit tests use instead of a network and a clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.platforms.http import Conceal, Pause, Reply, Request
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.platforms.http import Exchange
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    now: float = 1_000.0
+    chance: float = 0.5
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now
+
+    def random(self) -> float:
+        return self.chance
+
+
+def reply(status: int = 200, body: object = b"", headers: Mapping[str, str] | None = None) -> Reply:
+    """Return a reply; a body that is neither bytes nor text becomes JSON."""
+    if isinstance(body, str):
+        body = body.encode()
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    return Reply(status, {name.lower(): value for name, value in (headers or {}).items()}, body)
+
+
+Answer = Reply | ApiError | Callable[[Request[Any]], Reply]
+
+
+@dataclass
+class Play:
+    """What happened while an exchange was played.
+
+    :param requests: the requests as they were sent.
+    :param pauses: the pauses in seconds.
+    :param secrets: what was to be masked.
+    """
+
+    requests: list[Request[Any]] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+    value: Any = None
+    error: Exception | None = None
+
+
+def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = None) -> Play:
+    """Play an exchange to its end, giving the answers in turn; an error it raises is kept."""
+    told = Play()
+    left = list(answers)
+
+    def do(step: object) -> Any:
+        if isinstance(step, Pause):
+            told.pauses.append(step.seconds)
+            if clock is not None:
+                clock.now += step.seconds
+            return None
+        if isinstance(step, Conceal):
+            told.secrets.append(step.secret)
+            return None
+        assert isinstance(step, Request)
+        told.requests.append(step)
+        assert left, f"nobody expected {step.method} {step.url}"
+        answer = left.pop(0)
+        if isinstance(answer, ApiError):
+            raise answer
+        return step.parse(answer if isinstance(answer, Reply) else answer(step))
+
+    try:
+        step = next(exchange)
+        while True:
+            try:
+                value = do(step)
+            except ApiError as error:
+                step = exchange.throw(error)
+            else:
+                step = exchange.send(value)
+    except StopIteration as done:
+        told.value = done.value
+    except Exception as error:
+        if isinstance(error, AssertionError):
+            raise
+        told.error = error
+    assert not left, f"{len(left)} answers were not asked for"
+    return told

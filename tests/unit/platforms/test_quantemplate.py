@@ -1,0 +1,264 @@
+"""What is sent to Quantemplate, to the byte, and how its answers are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    AuthenticationError,
+    BadRequestError,
+    InvalidArgumentError,
+    MalformedReplyError,
+)
+from airflow_provider_dataops.platforms.http import Body, FileBody
+from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch, ExecutionWatch
+from airflow_provider_dataops.platforms.run import RunState
+from tests.unit.fakes import play, reply
+from tests.unit.platforms.apis import quantemplate
+
+BASE = "https://fabric.prod.quantemplate.com/external/v1"
+TOKEN = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
+EXECUTIONS = f"{BASE}/organisations/c-1/pipelines/p-1/executions"
+
+
+def execution(**members: Any) -> dict[str, Any]:
+    return {
+        "id": "e-7",
+        "runNumber": 7,
+        "createdAt": "2026-11-20T10:00:00.000Z",
+        "createdBy": "u-1",
+        "version": 3,
+        "status": "Started",
+        **members,
+    }
+
+
+@dataclass
+class Memory:
+    content: bytes
+    name: str = "claims.csv"
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def open(self) -> BytesIO:
+        return BytesIO(self.content)
+
+
+class Sink:
+    def begin(self, headers: Any) -> None: ...
+    def write(self, chunk: bytes) -> None: ...
+    def finish(self) -> None: ...
+
+
+class TestToken:
+    def test_is_asked_for_as_a_form(self) -> None:
+        done = play(quantemplate().login(), reply(body={"access_token": "t0ken", "expires_in": 300}))
+        (request,) = done.requests
+        assert (request.method, request.url) == ("POST", TOKEN)
+        assert request.body == Body(
+            b"grant_type=client_credentials&client_id=client&client_secret=s3cret-of-client",
+            "application/x-www-form-urlencoded",
+        )
+        assert done.secrets == ["t0ken"]
+
+    def test_of_a_signed_token_the_signature_is_masked(self) -> None:
+        done = play(quantemplate().login(), reply(body={"access_token": "head.body.signature"}))
+        assert done.secrets == ["signature"]
+
+    @pytest.mark.parametrize(
+        ("life", "good_until"), [(300, 240), (100, 80), (None, 48), (-5, 48), (True, 48), ("300", 48)]
+    )
+    def test_is_renewed_before_it_ends(self, life: object, good_until: float) -> None:
+        now = [0.0]
+        api = quantemplate(clock=lambda: now[0])
+        assert api.needs_login()
+        play(api.login(), reply(body={"access_token": "t0ken", "expires_in": life}))
+        now[0] = good_until - 0.1
+        assert not api.needs_login()
+        now[0] = good_until
+        assert api.needs_login()
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"access_token": null}', b"<html>"])
+    def test_that_is_none_is_refused_without_repeating_the_answer(self, body: bytes) -> None:
+        done = play(quantemplate().login(), reply(body=body))
+        assert isinstance(done.error, MalformedReplyError)
+
+    @pytest.mark.parametrize("status", [400, 401])
+    def test_refusals_are_about_credentials(self, status: int) -> None:
+        request = play(quantemplate().login(), reply(body={"access_token": "t"})).requests[0]
+        assert quantemplate().error_class(request, reply(status)) is AuthenticationError
+
+    def test_a_400_elsewhere_is_a_bad_request(self) -> None:
+        api = quantemplate()
+        request = play(api.execute_pipeline("c-1", "p-1"), reply(body=execution())).requests[0]
+        assert api.error_class(request, reply(400)) is BadRequestError
+
+
+class TestRequests:
+    def test_upload_is_the_bare_file(self) -> None:
+        file = Memory(b"a,b\n1,2\n")
+        exchange = quantemplate().upload_dataset("c-1", "d/1 é", file, trace_id="dag/run")
+        (request,) = play(exchange, reply()).requests
+        assert request.method == "POST"
+        assert request.url == f"{BASE}/organisations/c-1/datasets/d%2F1%20%C3%A9"
+        assert request.body == FileBody(file, "application/octet-stream")
+        assert request.headers == {"X-QT-Trace-Id": "dag/run"}
+        assert request.repeatable
+
+    def test_execute_has_no_body_and_is_not_repeatable(self) -> None:
+        exchange = quantemplate().execute_pipeline("c-1", "p-1", trace_id="x")
+        (request,) = play(exchange, reply(body=execution())).requests
+        assert (request.method, request.url, request.body) == ("POST", EXECUTIONS, None)
+        assert not request.repeatable
+
+    def test_list(self) -> None:
+        (request,) = play(quantemplate().list_executions("c-1", "p-1"), reply(body=[])).requests
+        assert (request.method, request.url, request.body) == ("GET", EXECUTIONS, None)
+
+    def test_downloads(self) -> None:
+        api, sink = quantemplate(), Sink()
+        (output,) = play(api.download_output("c-1", "p-1", "e-7", "o-1", sink), reply()).requests
+        assert (output.method, output.url) == ("GET", f"{EXECUTIONS}/e-7/outputs/o-1")
+        assert output.sink is sink
+        (dataset,) = play(api.download_dataset("c-1", "d-1", sink, version=12), reply()).requests
+        assert dataset.url == f"{BASE}/organisations/c-1/datasets/d-1?version=12"
+
+    @pytest.mark.parametrize("dots", [".", ".."])
+    def test_an_id_never_leads_elsewhere(self, dots: str) -> None:
+        with pytest.raises(InvalidArgumentError):
+            play(quantemplate().list_executions("c-1", dots))
+
+    def test_every_request_carries_the_token(self) -> None:
+        api = quantemplate()
+        play(api.login(), reply(body={"access_token": "t0ken"}))
+        assert api.credentials() == {"Authorization": "Bearer t0ken"}
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("members", "state"),
+        [
+            ({"status": "Started"}, RunState.RUNNING),
+            ({"status": "Succeeded"}, RunState.SUCCEEDED),
+            ({"status": "SUCCEEDED"}, RunState.SUCCEEDED),
+            ({"status": "Failed"}, RunState.FAILED),
+            ({"status": "Cancelled"}, RunState.CANCELLED),
+            ({"status": "Canceled"}, RunState.CANCELLED),
+            ({"status": "Queued"}, RunState.UNKNOWN),
+            ({"status": "Exploded", "finishedAt": "2026-11-20T10:00:00Z"}, RunState.FAILED),
+        ],
+    )
+    def test_states(self, members: dict[str, Any], state: RunState) -> None:
+        (found,) = play(
+            quantemplate().list_executions("c-1", "p-1"), reply(body=[execution(**members)])
+        ).value
+        assert found.state is state
+
+    @pytest.mark.parametrize(
+        "outputs", [None, [], [{"id": "o-1", "name": "A: b"}, {"id": "o-2", "name": "c"}]]
+    )
+    def test_outputs_may_be_absent_or_many(self, outputs: Any) -> None:
+        body = execution() if outputs is None else execution(outputs=outputs)
+        started = play(quantemplate().execute_pipeline("c-1", "p-1"), reply(body=body)).value
+        assert [(o.id, o.name) for o in started.outputs] == [(o["id"], o["name"]) for o in outputs or []]
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            reply(204),
+            reply(body=b""),
+            reply(body=b"<html>", headers={"Content-Type": "text/html"}),
+            reply(body={}),
+            reply(body=[]),
+            reply(body=execution(id=None)),
+            reply(body=execution(runNumber="7")),
+            reply(body=execution(status=None)),
+            reply(body=execution(outputs=["o-1"])),
+        ],
+    )
+    def test_a_start_without_an_execution_is_not_taken_for_one(self, answer: Any) -> None:
+        done = play(quantemplate().execute_pipeline("c-1", "p-1"), answer)
+        assert isinstance(done.error, MalformedReplyError)
+        assert done.error.may_have_been_processed
+
+    @pytest.mark.parametrize("body", [{}, {"executions": []}, "text", None])
+    def test_a_list_is_a_bare_array(self, body: object) -> None:
+        done = play(quantemplate().list_executions("c-1", "p-1"), reply(body=body))
+        assert isinstance(done.error, MalformedReplyError)
+
+    def test_204_is_no_download(self) -> None:
+        done = play(quantemplate().download_dataset("c-1", "d-1", Sink()), reply(204))
+        assert isinstance(done.error, MalformedReplyError)
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (reply(403, "Not shared", {"Content-Type": "text/plain"}), "Not shared"),
+            (reply(404, {"executionId": {"value": "e-1"}}), '{"executionId": {"value": "e-1"}}'),
+            (reply(401, {"error": "invalid_client", "error_description": "Bad secret"}), "Bad secret"),
+        ],
+    )
+    def test_the_servers_words_are_kept(self, answer: Any, words: str) -> None:
+        assert quantemplate().error_text(answer) == words
+
+
+class TestRuns:
+    def launch(self) -> ExecutionLaunch:
+        return ExecutionLaunch(api=quantemplate(), organisation_id="c-1", pipeline_id="p-1")
+
+    def test_the_mark_is_the_highest_run_number_in_any_order(self) -> None:
+        body = [
+            execution(id="e-2", runNumber=2),
+            execution(id="e-9", runNumber=9),
+            execution(id="e-3", runNumber=3),
+        ]
+        assert play(self.launch().mark(), reply(body=body)).value["highest"] == 9
+        assert play(self.launch().mark(), reply(body=[])).value["highest"] == 0
+
+    def test_orphans_are_above_the_mark(self) -> None:
+        body = [execution(id="e-10", runNumber=10), execution(id="e-9", runNumber=9)]
+        mark = {"pipeline": ["c-1", "p-1"], "highest": 9}
+        found = play(self.launch().orphans(mark, "token"), reply(body=body)).value
+        assert [snapshot.run_id for snapshot in found] == ["e-10"]
+
+    def test_one_list_tells_of_all_who_wait(self) -> None:
+        watch = ExecutionWatch(api=quantemplate(), organisation_id="c-1", pipeline_id="p-1")
+        body = [execution(id="e-1", status="Succeeded"), execution(id="e-2"), {"id": "e-4", "odd": True}]
+        done = play(watch.sweep(frozenset({"e-1", "e-2", "e-3"})), reply(body=body))
+        assert {k: v.state for k, v in done.value.items()} == {
+            "e-1": RunState.SUCCEEDED,
+            "e-2": RunState.RUNNING,
+            "e-3": RunState.ABSENT,
+        }
+        assert len(done.requests) == 1
+
+    def test_the_next_execution_is_the_lowest_above(self) -> None:
+        body = [execution(id=f"e-{n}", runNumber=n) for n in (9, 4, 6, 5)]
+        found = play(quantemplate().next_execution("c-1", "p-1", 4), reply(body=body)).value
+        assert found.id == "e-5"
+        assert play(quantemplate().next_execution("c-1", "p-1", 9), reply(body=body)).value is None
+
+    def test_a_result_names_everything_a_next_task_needs(self) -> None:
+        body = execution(
+            status="Succeeded", outputs=[{"id": "o-1", "name": "out"}], startedAt="s", finishedAt="f"
+        )
+        started = play(quantemplate().execute_pipeline("c-1", "p-1"), reply(body=body)).value
+        assert started.snapshot("p-1", "c-1").as_result("https://ui") == {
+            "run_id": "e-7",
+            "execution_id": "e-7",
+            "state": "succeeded",
+            "url": "https://ui",
+            "started_at": "s",
+            "finished_at": "f",
+            "pipeline_id": "p-1",
+            "organisation_id": "c-1",
+            "run_number": 7,
+            "version": 3,
+            "outputs": [{"id": "o-1", "name": "out"}],
+        }

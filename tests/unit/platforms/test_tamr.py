@@ -1,0 +1,258 @@
+"""What is sent to Tamr Cloud, to the byte, and how its answers are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    BadRequestError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    NotFoundError,
+)
+from airflow_provider_dataops.platforms import tamr as platform
+from airflow_provider_dataops.platforms.http import Body
+from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.platforms.tamr import JobLaunch, JobWatch
+from tests.unit.fakes import play, reply
+from tests.unit.platforms.apis import tamr
+
+JOBS = "https://my-tenant.tamr.cloud/api/v1beta1/jobs"
+FILTERED = f"{JOBS}?pageSize=30&filter=status.state%20%21%3D%20DONE"
+
+
+def job(job_id: str = "j-1", state: str = "RUNNING", **members: Any) -> dict[str, Any]:
+    status = {"state": state, "stateStartTime": "2026-11-20T10:05:00.000Z", **members.pop("status", {})}
+    return {"jobId": job_id, "configuration": {"load": {"sourceId": "s"}}, "status": status, **members}
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("configuration", "body"),
+        [
+            (platform.load("s"), b'{"configuration":{"load":{"sourceId":"s"}}}'),
+            (platform.update_data_product("dp"), b'{"configuration":{"update":{"dataProductId":"dp"}}}'),
+            (platform.run_workflow("w"), b'{"configuration":{"update":{"workflowId":"w"}}}'),
+            (
+                platform.publish("d", "dp"),
+                b'{"configuration":{"publish":{"destinationId":"d","dataProductId":"dp"}}}',
+            ),
+            (platform.publish("d"), b'{"configuration":{"publish":{"destinationId":"d"}}}'),
+        ],
+    )
+    def test_create(self, configuration: dict[str, Any], body: bytes) -> None:
+        (request,) = play(tamr().create_job(configuration), reply(body=job())).requests
+        assert (request.method, request.url) == ("POST", JOBS)
+        assert request.body == Body(body, "application/json")
+        assert not request.repeatable
+
+    def test_get_quotes_the_id(self) -> None:
+        (request,) = play(tamr().get_job("a/b?c"), reply(body=job())).requests
+        assert (request.method, request.url) == ("GET", f"{JOBS}/a%2Fb%3Fc")
+
+    def test_stop_quotes_the_id_and_not_the_colon(self) -> None:
+        (request,) = play(tamr().stop_job("a:b"), reply(body={})).requests
+        assert (request.method, request.url) == ("POST", f"{JOBS}/a%3Ab:stop")
+        assert request.body == Body(b"{}", "application/json")
+
+    def test_list_follows_pages(self) -> None:
+        done = play(
+            tamr().list_jobs(source_id="s 1"),
+            reply(body={"jobs": [job("j-2")], "nextPageToken": "p=2"}),
+            reply(body={"jobs": [job("j-1")], "nextPageToken": ""}),
+        )
+        assert [request.url for request in done.requests] == [
+            f"{JOBS}?pageSize=30&sourceId=s%201",
+            f"{JOBS}?pageSize=30&sourceId=s%201&pageToken=p%3D2",
+        ]
+        assert [j.job_id for j in done.value] == ["j-2", "j-1"]
+
+    def test_a_page_token_that_repeats_does_not_go_on_for_ever(self) -> None:
+        page = reply(body={"jobs": [job()], "nextPageToken": "again"})
+        assert len(play(tamr().list_jobs(), page, page).requests) == 2
+
+    def test_the_key_is_a_header(self) -> None:
+        assert tamr().credentials() == {"X-API-KEY": "apk_s3cret"}
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("status", "state"),
+        [
+            ({"state": "PENDING"}, RunState.PENDING),
+            ({"state": "RUNNING"}, RunState.RUNNING),
+            ({"state": "STOPPING"}, RunState.RUNNING),
+            ({"state": "done"}, RunState.SUCCEEDED),
+            ({"state": "DONE", "error": None}, RunState.SUCCEEDED),
+            ({"state": "DONE", "error": {}}, RunState.SUCCEEDED),
+            ({"state": "DONE", "error": {"reason": "PLANNING_FAILED", "message": "no"}}, RunState.FAILED),
+            ({"state": "DONE", "error": {"message": "no"}}, RunState.FAILED),
+            ({"state": "DONE", "error": "no"}, RunState.FAILED),
+            ({"state": "DONE", "error": {"reason": "STOPPED_BY_USER"}}, RunState.CANCELLED),
+            ({"state": "STATE_UNSPECIFIED"}, RunState.UNKNOWN),
+            ({"state": "REHEARSING"}, RunState.UNKNOWN),
+            ({"state": 4}, RunState.UNKNOWN),
+            ({}, RunState.UNKNOWN),
+        ],
+    )
+    def test_states(self, status: dict[str, Any], state: RunState) -> None:
+        found = play(tamr().get_job("j-1"), reply(body={"jobId": "j-1", "status": status})).value
+        assert found.state is state
+
+    def test_reason_and_message_reach_the_error(self) -> None:
+        error = {"reason": "PLANNING_FAILED", "message": "column gone"}
+        found = play(tamr().get_job("j-1"), reply(body=job(state="DONE", status={"error": error}))).value
+        assert found.snapshot().message == "PLANNING_FAILED: column gone"
+
+    def test_ids_echoed_as_empty_texts_are_unset(self) -> None:
+        body = job(configuration={"publish": {"destinationId": "d", "dataProductId": ""}})
+        assert play(tamr().get_job("j"), reply(body=body)).value.configuration == {
+            "publish": {"destinationId": "d"}
+        }
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"[]", b"{}", b'{"jobId": "j"}', b'{"jobId": "", "status": {}}', b"<a>"]
+    )
+    def test_what_is_no_job_is_refused(self, body: bytes) -> None:
+        assert isinstance(play(tamr().get_job("j"), reply(body=body)).error, MalformedReplyError)
+
+    @pytest.mark.parametrize("with_current", [True, False])
+    def test_history_is_in_order_and_holds_each_status_once(self, with_current: bool) -> None:
+        past = [
+            {"state": "RUNNING", "stateStartTime": "2026-11-20T10:01:00.000Z"},
+            {"state": "PENDING", "stateStartTime": "2026-11-20T10:00:00.000Z"},
+        ]
+        now = {"state": "DONE", "stateStartTime": "2026-11-20T10:05:00.000Z"}
+        body = job(state="DONE", statusHistory=[*past, now] if with_current else past)
+        found = play(tamr().get_job("j"), reply(body=body)).value
+        assert [s.state for s in found.history] == ["PENDING", "RUNNING", "DONE"]
+        snapshot = found.snapshot()
+        assert (snapshot.started_at, snapshot.finished_at) == (
+            past[0]["stateStartTime"],
+            now["stateStartTime"],
+        )
+
+    def test_the_servers_words(self) -> None:
+        assert tamr().error_text(reply(429, {"statusCode": 429, "message": "5 jobs run"})) == "5 jobs run"
+        assert tamr().error_text(reply(502, "<html>bad gateway</html>")) == "<html>bad gateway</html>"
+
+
+class TestWatch:
+    def test_one_list_tells_of_the_open_jobs(self) -> None:
+        done = play(
+            JobWatch(api=tamr()).sweep(frozenset({"j-1", "j-9"})),
+            reply(body={"jobs": [job("j-1"), job("j-2")]}),
+        )
+        assert done.requests[0].url == FILTERED
+        assert set(done.value) == {"j-1"}
+
+    def test_a_refused_filter_is_not_tried_again(self) -> None:
+        watch = JobWatch(api=tamr())
+        refused = BadRequestError("filter", status=400)
+        done = play(watch.sweep(frozenset({"j-1"})), refused, reply(body={"jobs": [job("j-1")]}))
+        assert [r.url for r in done.requests] == [FILTERED, f"{JOBS}?pageSize=30"]
+        done = play(watch.sweep(frozenset({"j-1"})), reply(body={"jobs": []}))
+        assert done.requests[0].url == f"{JOBS}?pageSize=30"
+
+    def test_an_unknown_job_is_absent(self) -> None:
+        done = play(JobWatch(api=tamr()).look("j-1"), NotFoundError("gone", status=404))
+        assert done.value.state is RunState.ABSENT
+
+
+class TestLaunch:
+    def test_orphans_are_new_jobs_that_do_the_same(self) -> None:
+        launch = JobLaunch(api=tamr(), configuration=platform.load("s"))
+        date = {"Date": "Fri, 20 Nov 2026 10:00:30 GMT"}
+        mark = play(launch.mark(), reply(body={"jobs": [job("old")]}, headers=date)).value
+        listed = [
+            job("ours", statusHistory=[{"state": "PENDING", "stateStartTime": "2026-11-20T10:00:25Z"}]),
+            job("more", configuration={"load": {"sourceId": "s", "mode": "FULL"}}),
+            job("other", configuration={"load": {"sourceId": "t"}}),
+            job("old"),
+            job("older", statusHistory=[{"state": "PENDING", "stateStartTime": "2026-11-19T10:00:00Z"}]),
+        ]
+        done = play(launch.orphans(mark, "token"), reply(body={"jobs": listed}))
+        assert [s.run_id for s in done.value] == ["ours", "more"]
+        assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s"
+
+
+class TestSucceededSince:
+    def ask(self, *jobs: dict[str, Any], **resource: str) -> Any:
+        given = {
+            "source_id": None,
+            "data_product_id": None,
+            "workflow_id": None,
+            "destination_id": None,
+            **resource,
+        }
+        since = 1_795_168_800.0  # 2026-11-20T10:00:00Z
+        return play(tamr().succeeded_since(given, since), reply(body={"jobs": list(jobs)})).value
+
+    def run_of(self, created: str, configuration: dict[str, Any], **status: Any) -> dict[str, Any]:
+        past = [{"state": "PENDING", "stateStartTime": created}]
+        return job("j", state="DONE", configuration=configuration, statusHistory=past, status=status)
+
+    def test_created_at_or_after(self) -> None:
+        update = {"update": {"dataProductId": "dp"}}
+        assert self.ask(self.run_of("2026-11-20T10:00:00Z", update), data_product_id="dp").job_id == "j"
+        assert self.ask(self.run_of("2026-11-20T09:59:59Z", update), data_product_id="dp") is None
+
+    def test_a_publish_of_the_product_is_no_run_of_it(self) -> None:
+        publish = {"publish": {"dataProductId": "dp", "destinationId": "d"}}
+        assert self.ask(self.run_of("2026-11-20T10:30:00Z", publish), data_product_id="dp") is None
+        assert self.ask(self.run_of("2026-11-20T10:30:00Z", publish), destination_id="d").job_id == "j"
+
+    def test_failed_and_running_jobs_do_not_count(self) -> None:
+        load = {"load": {"sourceId": "s"}}
+        failed = self.run_of("2026-11-20T10:30:00Z", load, error={"reason": "X"})
+        assert self.ask(failed, job("r"), source_id="s") is None
+
+    def test_an_end_is_no_creation(self) -> None:
+        assert (
+            self.ask(job("j", state="DONE", status={"stateStartTime": "2026-11-20T11:00:00Z"}), source_id="s")
+            is None
+        )
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {},
+        None,
+        [],
+        {"load": {}},
+        {"load": {"sourceId": ""}},
+        {"load": {"sourceId": " "}},
+        {"load": {"sourceId": 5}},
+        {"load": {"dataProductId": "x"}},
+        {"update": {}},
+        {"update": {"dataProductId": "a", "workflowId": "b"}},
+        {"publish": {"dataProductId": "a"}},
+        {"load": {"sourceId": "s"}, "update": {"workflowId": "w"}},
+        {"destroy": {"sourceId": "s"}},
+    ],
+)
+def test_configurations_that_the_platform_would_not_take(configuration: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="configuration"):
+        platform.check_configuration(configuration)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "my-tenant",
+        "my-tenant.tamr.cloud",
+        "https://my-tenant.tamr.cloud/",
+        "https://my-tenant.tamr.cloud/api/v1beta1",
+        "https://MY-TENANT.tamr.cloud:443",
+    ],
+)
+def test_a_tenant_is_a_name_a_host_or_a_url(host: str) -> None:
+    assert tamr(host=host, port=443).settings.base_url == "https://my-tenant.tamr.cloud"
+
+
+def test_plain_http_must_be_written_out() -> None:
+    assert tamr(host="http://127.0.0.1:8099/tamr").settings.base_url == "http://127.0.0.1:8099/tamr"
+    assert tamr(host="localhost.test").settings.base_url == "https://localhost.test"

@@ -1,0 +1,201 @@
+"""Credentials, redirects, errors and repeats, for every request of every platform."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    MalformedReplyError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from airflow_provider_dataops.platforms.http import Request, call
+from airflow_provider_dataops.transport.flow import whole
+from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
+from tests.unit.fakes import Answer, FakeClock, Play, play, reply
+from tests.unit.platforms.apis import quantemplate, tamr
+
+GET: Request[Any] = Request(
+    operation="read it", method="GET", url="https://my-tenant.tamr.cloud/x", repeatable=True
+)
+POST: Request[Any] = Request(operation="start it", method="POST", url="https://my-tenant.tamr.cloud/x")
+RESET = TransportError("reset")
+GOOD = reply(body={"fine": True})
+
+
+def run(request: Request[Any], *answers: Answer, policy: RetryPolicy | None = None, api: Any = None) -> Play:
+    clock = FakeClock()
+    exchange = whole(call(request), api=api or tamr(), policy=policy or RetryPolicy(budget=100), clock=clock)
+    return play(exchange, *answers, clock=clock)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            (400, BadRequestError),
+            (401, AuthenticationError),
+            (403, PermissionDeniedError),
+            (404, NotFoundError),
+            (407, ApiError),
+            (408, ServerError),
+            (409, ConflictError),
+            (410, NotFoundError),
+            (418, ApiError),
+            (422, BadRequestError),
+            (423, ApiError),
+            (425, ServerError),
+            (429, RateLimitedError),
+            (500, ServerError),
+            (599, ServerError),
+        ],
+    )
+    def test_one_class_a_status(self, status: int, expected: type[ApiError]) -> None:
+        error = run(GET, reply(status, {"message": "the reason"}), policy=ONCE).error
+        assert type(error) is expected
+        assert error.status == status  # type: ignore[attr-defined]
+        assert str(error) == f"Tamr: read it failed: HTTP {status}: the reason (GET /x)"
+
+    def test_a_shape_that_is_not_known_is_a_malformed_reply(self) -> None:
+        def parse(_: Any) -> Any:
+            raise KeyError("jobId")
+
+        assert isinstance(run(replace(GET, parse=parse), GOOD, policy=ONCE).error, MalformedReplyError)
+
+    def test_json_that_is_nested_to_death(self) -> None:
+        assert isinstance(run(GET, reply(body=b"[" * 200_000), policy=ONCE).error, MalformedReplyError)
+
+
+class TestRepeats:
+    @pytest.mark.parametrize("answer", [reply(503), reply(429), reply(408), RESET, reply(body=b"<html>")])
+    def test_a_repeatable_request_is_sent_again(self, answer: Answer) -> None:
+        done = run(GET, answer, answer, GOOD)
+        assert done.value == {"fine": True}
+        assert len(done.pauses) == 2
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 409, 418])
+    def test_a_refusal_is_not(self, status: int) -> None:
+        assert len(run(GET, reply(status)).requests) == 1
+
+    @pytest.mark.parametrize("answer", [reply(503), reply(429), reply(500), RESET, reply(body=b"<html>")])
+    def test_a_request_that_could_act_twice_is_not_sent_again(self, answer: Answer) -> None:
+        done = run(POST, answer)
+        assert isinstance(done.error, ApiError)
+        assert len(done.requests) == 1
+
+    def test_unless_it_never_left(self) -> None:
+        done = run(POST, TransportError("refused", not_sent=True), GOOD)
+        assert done.value == {"fine": True}
+
+    def test_the_server_is_obeyed(self) -> None:
+        done = run(GET, reply(503, headers={"Retry-After": "7"}), GOOD)
+        assert 7.0 <= done.pauses[0] <= 8.0
+
+    def test_the_attempt_is_told(self) -> None:
+        done = run(GET, RESET, reply(404))
+        assert isinstance(done.error, NotFoundError)
+        assert done.error.attempt == 2
+
+    def test_the_budget_ends_it(self) -> None:
+        done = run(GET, *[reply(503)] * 13, policy=RetryPolicy(budget=60, base=10, cap=10))
+        assert isinstance(done.error, ServerError)
+        assert sum(done.pauses) <= 60
+
+
+class TestCredentials:
+    def test_the_key_goes_along_and_is_never_shown(self) -> None:
+        (request,) = run(GET, GOOD).requests
+        assert request.secret_headers == {"X-API-KEY": "apk_s3cret"}
+        assert "apk_s3cret" not in repr(request)
+
+    def test_a_refused_key_is_not_tried_again(self) -> None:
+        assert len(run(GET, reply(401)).requests) == 1
+
+    def test_a_token_is_fetched_once_for_many_requests(self) -> None:
+        api = quantemplate()
+        done = run(GET, reply(body={"access_token": "t1", "expires_in": 300}), GOOD, api=api)
+        assert done.requests[1].secret_headers == {"Authorization": "Bearer t1"}
+        assert len(run(GET, GOOD, api=api).requests) == 1
+
+    def test_a_refused_token_is_renewed_once(self) -> None:
+        api = quantemplate()
+        run(GET, reply(body={"access_token": "t1", "expires_in": 300}), GOOD, api=api)
+        done = run(POST, reply(401), reply(body={"access_token": "t2"}), GOOD, api=api)
+        assert done.value == {"fine": True}
+        assert done.requests[2].secret_headers == {"Authorization": "Bearer t2"}
+
+    def test_a_second_refusal_is_final(self) -> None:
+        api = quantemplate()
+        token = reply(body={"access_token": "t"})
+        done = run(GET, token, reply(401), token, reply(401), api=api)
+        assert isinstance(done.error, AuthenticationError)
+
+    def test_a_failed_login_proves_that_nothing_was_started(self) -> None:
+        done = run(POST, reply(503), policy=ONCE, api=quantemplate())
+        assert isinstance(done.error, ServerError)
+        assert not done.error.may_have_been_processed
+        assert "get token" in str(done.error)
+
+    def test_a_login_is_repeated_even_for_a_request_that_is_not(self) -> None:
+        done = run(POST, reply(503), reply(body={"access_token": "t"}), GOOD, api=quantemplate())
+        assert done.value == {"fine": True}
+
+    def test_headers_of_the_connection_go_to_the_platform(self) -> None:
+        api = tamr(extra={"auth_headers": '{"X-Gate": "open"}'})
+        assert run(GET, GOOD, api=api).requests[0].secret_headers["X-Gate"] == "open"
+
+
+class TestRedirects:
+    def test_are_followed_on_the_same_host_with_credentials(self) -> None:
+        done = run(GET, reply(302, headers={"Location": "/y?z=1"}), GOOD)
+        assert done.requests[1].url == "https://my-tenant.tamr.cloud/y?z=1"
+        assert done.requests[1].secret_headers
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        ["https://evil.example/y", "https://my-tenant.tamr.cloud:8443/y", "//evil.example/y"],
+    )
+    def test_never_carry_credentials_elsewhere(self, elsewhere: str) -> None:
+        api = tamr(extra={"auth_headers": '{"X-Gate": "open"}'})
+        back = reply(302, headers={"Location": "https://my-tenant.tamr.cloud/back"})
+        done = run(GET, reply(302, headers={"Location": elsewhere}), back, GOOD, api=api)
+        assert not done.requests[1].secret_headers
+        assert not done.requests[2].secret_headers
+
+    @pytest.mark.parametrize(
+        ("status", "target"), [(301, "/y"), (302, "/y"), (303, "/y"), (307, "https://evil.example/")]
+    )
+    def test_do_not_turn_a_start_into_something_else(self, status: int, target: str) -> None:
+        done = run(POST, reply(status, headers={"Location": target}))
+        assert isinstance(done.error, MalformedReplyError)
+        assert len(done.requests) == 1
+
+    def test_keep_the_method_where_the_status_says_so(self) -> None:
+        done = run(POST, reply(308, headers={"Location": "/y"}), GOOD)
+        assert done.requests[1].method == "POST"
+
+    @pytest.mark.parametrize(
+        "target", ["http://my-tenant.tamr.cloud/y", "ftp://x/", "https://[", "https://h:99999/"]
+    )
+    def test_never_leave_https_nor_break(self, target: str) -> None:
+        done = run(GET, reply(302, headers={"Location": target}), policy=ONCE)
+        assert isinstance(done.error, MalformedReplyError)
+
+    def test_end(self) -> None:
+        again = reply(302, headers={"Location": "/x"})
+        assert isinstance(run(GET, *[again] * 6, policy=ONCE).error, MalformedReplyError)
+
+    def test_do_not_repeat_a_signed_link(self) -> None:
+        done = run(POST, reply(302, headers={"Location": "https://u:pw@h/x?sig=s3cret"}))
+        assert "s3cret" not in str(done.error)
+        assert "pw" not in str(done.error)
