@@ -1,0 +1,390 @@
+"""The life of a run in a task, in each way of waiting."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from airflow_provider_dataops.errors import (
+    BadRequestError,
+    InvalidArgumentError,
+    OutageError,
+    RunCancelledError,
+    RunError,
+    RunFailedError,
+    RunTimeoutError,
+    ServerError,
+)
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.operators import base
+from airflow_provider_dataops.operators.tamr import (
+    TamrCreateJobOperator,
+    TamrLoadSourceOperator,
+    TamrPublishOperator,
+)
+from airflow_provider_dataops.triggers.base import PauseTrigger
+from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+from tests.unit.operators.stage import SLOTS_TAKEN, Attempt, Hook, StateStore, Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_mock import MockerFixture
+
+FAIL = "__fail__"
+
+
+@pytest.fixture
+def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """Put a tenant behind every Tamr operator, and let no wait take time."""
+    there = Tenant()
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: Hook(there, self.pause))
+    return there
+
+
+class Time:
+    """Time in which a sleep takes none of ours."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+        self.on_sleep: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        return time.time() + self.slept
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+    def sleep(self, duration: float) -> None:
+        self.slept += duration
+        for happen in self.on_sleep:
+            happen()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """Let no wait on a worker take time."""
+    there = Time()
+    monkeypatch.setattr(base, "time", there)
+    return there
+
+
+@pytest.fixture(autouse=True)
+def links(mocker: MockerFixture) -> list[str]:
+    """Catch the links that are pushed."""
+    pushed: list[str] = []
+    xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
+    xcom.side_effect = lambda **told: pushed.append(told["value"])
+    return pushed
+
+
+def operator(**arguments: Any) -> TamrLoadSourceOperator:
+    return TamrLoadSourceOperator(task_id="t", source_id="s", **arguments)
+
+
+def deferral(task: base.RunOperator, attempt: Attempt) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as caught:
+        task.act(attempt.context())
+    return caught.value
+
+
+def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
+    """Return what the trigger would tell at the end of a job."""
+    hook = Hook(tenant, lambda _: None)
+    snapshot = hook.run(hook.api.get_job(job_id)).snapshot()
+    return {"ending": "finished", "run_id": job_id, "snapshot": snapshot.as_json(), "message": ""}
+
+
+class TestModes:
+    def test_all_return_the_same(self, tenant: Tenant) -> None:
+        tenant.on_request = lambda line: tenant.end() if line == "GET /j-1" else None
+        on_worker = operator(deferrable=False).act(Attempt().context())
+
+        attempt = Attempt()
+        tenant.jobs.clear()
+        tenant.on_request = None
+        deferral(operator(deferrable=True), attempt)
+        tenant.end()
+        resumed = operator(deferrable=True).execute_complete(attempt.context(), event(tenant))
+        found_again = operator(deferrable=True).act(attempt.context())
+
+        assert on_worker == resumed == found_again
+        assert on_worker["state"] == "succeeded"
+        assert on_worker["run_id"] == on_worker["job_id"] == "j-1"
+
+    def test_a_deferred_task_says_whom_it_waits_for(self, tenant: Tenant) -> None:
+        deferred = deferral(operator(deferrable=True, poll_interval=45, timeout=3600), Attempt())
+        trigger = deferred.trigger
+        assert isinstance(trigger, TamrJobTrigger)
+        assert (trigger.conn_id, trigger.run_id, trigger.poll_interval) == ("tamr_default", "j-1", 45.0)
+        assert trigger.cancel_on_kill is True
+        assert trigger.deadline == pytest.approx(time.time() + 3600, abs=5)
+        assert deferred.method_name == "execute_complete"
+        assert deferred.timeout == pytest.approx(timedelta(seconds=3600 + 90), abs=timedelta(seconds=5))
+
+    def test_execution_timeout_counts_if_it_is_shorter(self, tenant: Tenant) -> None:
+        task = operator(deferrable=True, timeout=3600, execution_timeout=timedelta(seconds=100))
+        assert deferral(task, Attempt()).trigger.deadline == pytest.approx(time.time() + 100, abs=5)
+
+    def test_fire_and_forget(self, tenant: Tenant) -> None:
+        result = operator(wait_for_completion=False, deferrable=True).act(Attempt().context())
+        assert (result["run_id"], result["state"]) == ("j-1", "running")
+
+    def test_a_run_that_has_ended_already_needs_no_trigger(self, tenant: Tenant) -> None:
+        tenant.status = {"state": "DONE"}
+        assert operator(deferrable=True).act(Attempt().context())["state"] == "succeeded"
+
+    def test_the_link_is_there_while_the_run_goes_on(self, tenant: Tenant, links: list[str]) -> None:
+        deferral(operator(deferrable=True), Attempt())
+        assert links == ["https://my-tenant.tamr.cloud/"]
+
+    def test_a_link_that_cannot_be_stored_lets_no_run_go(self, tenant: Tenant, mocker: MockerFixture) -> None:
+        mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db", side_effect=OSError("503"))
+        assert isinstance(deferral(operator(deferrable=True), Attempt()).trigger, TamrJobTrigger)
+
+
+class TestFailures:
+    def test_a_failed_run_fails_the_task_with_the_platforms_words(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.end(reason="PLANNING_FAILED", message="column gone")
+        with pytest.raises(
+            RunFailedError, match=r"Tamr job j-1 ended DONE: PLANNING_FAILED: column gone \[https"
+        ):
+            operator().execute_complete(attempt.context(), event(tenant))
+
+    def test_a_stopped_run_is_told_apart(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.end(reason="STOPPED_BY_USER")
+        with pytest.raises(RunCancelledError):
+            operator().execute_complete(attempt.context(), event(tenant))
+
+    @pytest.mark.parametrize("told", [None, {}, {"status": "success"}, "success", {"ending": "finished"}])
+    def test_an_event_of_another_kind_is_no_success(self, tenant: Tenant, told: Any) -> None:
+        with pytest.raises(RunError, match="trusted"):
+            operator().execute_complete(Attempt().context(), told)
+
+    def test_what_no_retry_can_mend_is_not_retried(self, tenant: Tenant) -> None:
+        tenant.refusals = [BadRequestError("unknown source", status=400)]
+        with pytest.raises(PermanentError, match="unknown source") as caught:
+            operator().execute(Attempt().context())
+        assert isinstance(caught.value, AirflowFailException)
+        assert isinstance(caught.value.__cause__, BadRequestError)
+
+    def test_what_may_pass_stays_what_it_is(self, tenant: Tenant) -> None:
+        tenant.status = {"state": "DONE", "error": {"reason": "X"}}
+        with pytest.raises(RunFailedError):
+            operator().act(Attempt().context())
+
+    def test_time_over_stops_the_job(self, tenant: Tenant) -> None:
+        with pytest.raises(RunTimeoutError):
+            operator(deferrable=False, timeout=0.001).act(Attempt().context())
+        assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_unless_the_user_wants_it_to_go_on(self, tenant: Tenant) -> None:
+        with pytest.raises(RunTimeoutError):
+            operator(deferrable=False, timeout=0.001, cancel_on_kill=False).act(Attempt().context())
+        assert tenant.stops() == []
+
+    def test_a_run_that_ended_while_nobody_looked_is_no_timeout(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.end()
+        told = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late"}
+        assert operator().execute_complete(attempt.context(), told)["state"] == "succeeded"
+
+
+class TestWhatAirflowGaveUp:
+    @pytest.mark.parametrize("store", [StateStore(), None], ids=["state store", "XCom alone"])
+    def test_a_trigger_that_timed_out_stops_the_job(self, tenant: Tenant, store: StateStore | None) -> None:
+        attempt = Attempt(store=store)
+        deferral(operator(deferrable=True), attempt)
+        with pytest.raises(RunTimeoutError):
+            operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
+        assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_a_crashed_trigger_is_no_failed_run(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        first = deferral(operator(deferrable=True), attempt)
+        crashed = {"error": "Trigger failure", "traceback": ["boom"]}
+        for _ in range(3):
+            with pytest.raises(TaskDeferred) as caught:
+                operator(deferrable=True).resume_execution(FAIL, crashed, attempt.context())
+            assert caught.value.trigger.run_id == "j-1"
+            assert caught.value.trigger.deadline == first.trigger.deadline
+        with pytest.raises(OutageError, match="crashed 4 times"):
+            operator(deferrable=True).resume_execution(FAIL, crashed, attempt.context())
+        assert tenant.submissions() == 1
+        assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_a_next_try_counts_anew(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        for attempt.try_number in (1, 1, 1, 2):
+            with pytest.raises(TaskDeferred):
+                operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
+
+    def test_a_run_that_ended_before_the_crash_was_noticed(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.end()
+        result = operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
+        assert result["state"] == "succeeded"
+
+
+class TestTries:
+    def test_a_retry_goes_on_with_the_run(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        attempt.try_number = 2
+        assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
+        assert tenant.submissions() == 1
+
+    def test_a_retry_after_a_failure_starts_another(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.end(reason="X")
+        assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
+
+    def test_a_clear_stops_the_old_and_starts_another(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        attempt.max_tries, attempt.clear_number = 3, 1
+        assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
+        assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_without_durability_a_retry_starts_another(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True, durable=False), attempt)
+        assert deferral(operator(deferrable=True, durable=False), attempt).trigger.run_id == "j-2"
+
+
+class TestSlots:
+    def test_a_deferrable_task_waits_in_the_triggerer(self, tenant: Tenant) -> None:
+        tenant.refusals = [SLOTS_TAKEN]
+        attempt = Attempt()
+        task = operator(deferrable=True, timeout=3600)
+        deferred = deferral(task, attempt)
+        assert isinstance(deferred.trigger, PauseTrigger)
+        assert 15 <= deferred.trigger.until - time.time() <= 31
+        with pytest.raises(TaskDeferred) as caught:
+            task.resume_submit(attempt.context(), deferred.trigger.payload)
+        assert caught.value.trigger.run_id == "j-1"
+        assert caught.value.trigger.deadline == deferred.trigger.payload["deadline"]
+        assert tenant.submissions() == 2
+
+    def test_the_server_is_obeyed(self, tenant: Tenant) -> None:
+        tenant.refusals = [type(SLOTS_TAKEN)("busy", status=429, retry_after=500.0)]
+        deferred = deferral(operator(deferrable=True), Attempt())
+        assert deferred.trigger.until - time.time() == pytest.approx(500, abs=3)
+
+    def test_on_a_worker_it_waits_there(self, tenant: Tenant) -> None:
+        tenant.refusals = [SLOTS_TAKEN]
+        task = operator(deferrable=False, wait_for_completion=False)
+        task.pause = lambda _: None  # type: ignore[method-assign]
+        assert task.act(Attempt().context())["run_id"] == "j-1"
+
+    def test_not_beyond_the_deadline(self, tenant: Tenant) -> None:
+        tenant.refusals = [SLOTS_TAKEN]
+        with pytest.raises(RunTimeoutError, match="no slot"):
+            operator(deferrable=True, timeout=5).act(Attempt().context())
+
+    def test_a_429_to_anything_else_is_no_slot(self, tenant: Tenant) -> None:
+        def refuse(line: str) -> None:
+            if line == "GET /":
+                raise type(SLOTS_TAKEN)("slow down", status=429)
+
+        tenant.on_request = refuse
+        with pytest.raises(type(SLOTS_TAKEN), match="slow down"):
+            operator(deferrable=True).act(Attempt().context())
+
+
+class TestKill:
+    @pytest.fixture
+    def quick(self, tenant: Tenant, mocker: MockerFixture) -> Any:
+        """Catch the driver that a kill makes for itself."""
+        driver = mocker.patch("airflow_provider_dataops.transport.sync.SyncDriver")
+        driver.return_value.run.side_effect = lambda exchange, policy: Hook(tenant, lambda _: None).run(
+            exchange
+        )
+        return driver
+
+    def killed_in_the_wait(self, clock: Time, task: base.RunOperator, attempt: Attempt) -> None:
+        clock.on_sleep.append(task.on_kill)
+        with pytest.raises(RunCancelledError, match="killed while Tamr job j-1"):
+            task.act(attempt.context())
+        assert clock.slept <= base.SLICE
+
+    def test_stops_the_job_once(self, tenant: Tenant, quick: Any, clock: Time) -> None:
+        self.killed_in_the_wait(clock, operator(deferrable=False), Attempt())
+        assert tenant.stops() == ["POST /j-1:stop"]
+        assert quick.call_args.kwargs["limit"] * 2 <= 3.0
+
+    def test_leaves_it_running_where_the_user_wants_that(
+        self, tenant: Tenant, quick: Any, clock: Time
+    ) -> None:
+        self.killed_in_the_wait(clock, operator(deferrable=False, cancel_on_kill=False), Attempt())
+        assert tenant.stops() == []
+
+    def test_leaves_the_run_to_a_newer_try(self, tenant: Tenant, quick: Any, clock: Time) -> None:
+        store = StateStore()
+        clock.on_sleep.append(lambda: setattr(store, "superseded", True))
+        self.killed_in_the_wait(clock, operator(deferrable=False), Attempt(store=store))
+        assert tenant.stops() == []
+
+    def test_before_the_id_is_known_is_made_good(self, tenant: Tenant, quick: Any) -> None:
+        task = operator(deferrable=False)
+        tenant.on_request = lambda line: task.on_kill() if line == "POST /" else None
+        with pytest.raises(RunCancelledError, match="j-1"):
+            task.act(Attempt().context())
+        assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_a_stop_that_fails_is_not_the_end_of_the_kill(
+        self, tenant: Tenant, quick: Any, clock: Time
+    ) -> None:
+        quick.return_value.run.side_effect = ServerError("503", status=503)
+        self.killed_in_the_wait(clock, operator(deferrable=False), Attempt())
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"poll_interval": 0},
+            {"poll_interval": -1},
+            {"timeout": timedelta(0)},
+            {"timeout": float("inf")},
+            {"timeout": "1h"},
+            {"deferrable": "yes"},
+            {"wait_for_completion": None},
+            {"durable": 1},
+            {"cancel_on_kill": "no"},
+        ],
+    )
+    def test_are_checked_when_the_dag_is_read(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
+            operator(**wrong)
+
+    @pytest.mark.parametrize(
+        "task",
+        [
+            TamrLoadSourceOperator(task_id="t", source_id=" "),
+            TamrLoadSourceOperator(task_id="t", source_id="s", tamr_conn_id=""),
+            TamrPublishOperator(task_id="t", destination_id=""),
+            TamrCreateJobOperator(
+                task_id="t", configuration={"update": {"dataProductId": "a", "workflowId": "b"}}
+            ),
+        ],
+    )
+    def test_are_checked_again_before_anything_is_sent(
+        self, task: base.RunOperator, mocker: MockerFixture
+    ) -> None:
+        hook = mocker.patch.object(type(task), "make_hook")
+        with pytest.raises(PermanentError):
+            task.execute(Attempt().context())
+        hook.assert_not_called()
