@@ -1,0 +1,198 @@
+"""Questions, answers and what a sensor makes of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk import PokeReturnValue
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from airflow_provider_dataops.errors import (
+    AuthenticationError,
+    OutageError,
+    RunError,
+    RunFailedError,
+    RunLostError,
+    ServerError,
+)
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.sensors.quantemplate import QuantemplateExecutionSensor
+from airflow_provider_dataops.sensors.tamr import (
+    TamrJobSensor,
+    TamrJobSucceededSensor,
+    TamrResourceIdleSensor,
+)
+from airflow_provider_dataops.triggers.tamr import TamrJobTrigger, TamrResourceIdleTrigger
+from tests.unit.operators.stage import PAST, Hook, Tenant
+
+CONTEXT: Any = {}
+
+
+@pytest.fixture
+def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """Put a tenant with one running job behind every Tamr sensor."""
+    there = Tenant()
+    configuration = {"load": {"sourceId": "s"}}
+    past = [{"state": "PENDING", "stateStartTime": PAST}]
+    running = {"state": "RUNNING", "stateStartTime": PAST}
+    there.jobs["j-1"] = {
+        "jobId": "j-1",
+        "configuration": configuration,
+        "status": running,
+        "statusHistory": past,
+    }
+    monkeypatch.setattr(TamrJobSensor, "make_hook", lambda _: Hook(there, lambda _: None))
+    monkeypatch.setattr(TamrResourceIdleSensor, "make_hook", lambda _: Hook(there, lambda _: None))
+    monkeypatch.setattr(TamrJobSucceededSensor, "make_hook", lambda _: Hook(there, lambda _: None))
+    return there
+
+
+def job_sensor(**arguments: Any) -> TamrJobSensor:
+    return TamrJobSensor(**{"task_id": "t", "job_id": "j-1", **arguments})
+
+
+def fail_with(error: Exception) -> Any:
+    def refuse(line: str) -> None:
+        raise error
+
+    return refuse
+
+
+class TestJob:
+    def test_is_waited_for(self, tenant: Tenant) -> None:
+        sensor = job_sensor()
+        assert sensor.poke(CONTEXT) is False
+        tenant.end()
+        told = sensor.poke(CONTEXT)
+        assert isinstance(told, PokeReturnValue)
+        assert told.xcom_value["state"] == "succeeded"
+
+    def test_that_failed_fails_the_sensor(self, tenant: Tenant) -> None:
+        tenant.end(reason="X", message="no")
+        with pytest.raises(RunFailedError, match="X: no"):
+            job_sensor().poke(CONTEXT)
+
+    def test_that_nobody_knows_is_given_up(self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.0)
+        sensor = job_sensor(job_id="typo")
+        for _ in range(tracker.ABSENT_POLLS - 1):
+            assert sensor.poke(CONTEXT) is False
+        with pytest.raises(RunLostError):
+            sensor.poke(CONTEXT)
+
+    def test_what_passes_is_no_answer(self, tenant: Tenant) -> None:
+        tenant.on_request = fail_with(ServerError("503", status=503))
+        assert job_sensor().poke(CONTEXT) is False
+
+    def test_what_does_not_pass_is_told(self, tenant: Tenant) -> None:
+        tenant.on_request = fail_with(AuthenticationError("401", status=401))
+        with pytest.raises(AuthenticationError):
+            job_sensor().poke(CONTEXT)
+
+    def test_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
+        with pytest.raises(TaskDeferred) as caught:
+            job_sensor(deferrable=True, poke_interval=20).execute(CONTEXT)
+        trigger = caught.value.trigger
+        assert isinstance(trigger, TamrJobTrigger)
+        assert (trigger.run_id, trigger.poll_interval, trigger.cancel_on_kill) == ("j-1", 20.0, False)
+
+    def test_that_has_ended_needs_no_trigger(self, tenant: Tenant) -> None:
+        tenant.end()
+        assert job_sensor(deferrable=True).execute(CONTEXT)["run_id"] == "j-1"
+
+    def test_resumes_with_the_same_value(self, tenant: Tenant) -> None:
+        tenant.end()
+        hook = Hook(tenant, lambda _: None)
+        snapshot = hook.run(hook.api.get_job("j-1")).snapshot()
+        event = {"ending": "finished", "run_id": "j-1", "snapshot": snapshot.as_json(), "message": ""}
+        assert job_sensor().execute_complete(CONTEXT, event) == job_sensor().execute(CONTEXT)
+
+
+TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late"}
+AWAY = {"ending": "unreachable", "run_id": "j-1", "snapshot": None, "message": "503"}
+
+
+class TestEndings:
+    def test_out_of_time_is_airflows_own(self, tenant: Tenant) -> None:
+        with pytest.raises(AirflowSensorTimeout):
+            job_sensor().execute_complete(CONTEXT, TIMEOUT)
+
+    def test_unless_it_holds_by_now(self, tenant: Tenant) -> None:
+        tenant.end()
+        assert job_sensor().execute_complete(CONTEXT, TIMEOUT)["state"] == "succeeded"
+
+    def test_unreachable(self, tenant: Tenant) -> None:
+        with pytest.raises(OutageError):
+            job_sensor().execute_complete(CONTEXT, AWAY)
+
+    @pytest.mark.parametrize("event", [None, {"ending": "met"}, {"ending": "finished", "value": 1}])
+    def test_an_event_of_another_kind_is_no_success(self, tenant: Tenant, event: Any) -> None:
+        with pytest.raises(RunError, match="trusted"):
+            job_sensor().execute_complete(CONTEXT, event)
+
+    @pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
+    def test_a_skip_where_the_user_asked_for_it(self, tenant: Tenant, option: str) -> None:
+        tenant.end(reason="X")
+        with pytest.raises(AirflowSkipException):
+            job_sensor(**{option: True}).execute(CONTEXT)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(**{option: True, "job_id": "typo"}).execute_complete(CONTEXT, TIMEOUT)
+
+    def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant) -> None:
+        tenant.on_request = fail_with(AuthenticationError("401", status=401))
+        with pytest.raises(AuthenticationError):
+            job_sensor(soft_fail=True).execute(CONTEXT)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(never_fail=True).execute(CONTEXT)
+
+
+class TestConditions:
+    def test_idle(self, tenant: Tenant) -> None:
+        sensor = TamrResourceIdleSensor(task_id="t", source_id="s")
+        assert sensor.poke(CONTEXT) is False
+        tenant.end()
+        assert sensor.poke(CONTEXT)
+
+    def test_idle_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
+        with pytest.raises(TaskDeferred) as caught:
+            TamrResourceIdleSensor(task_id="t", source_id="s", deferrable=True).execute(CONTEXT)
+        assert isinstance(caught.value.trigger, TamrResourceIdleTrigger)
+        event = {"ending": "finished", "value": {}, "message": ""}
+        assert TamrResourceIdleSensor(task_id="t", source_id="s").execute_complete(CONTEXT, event) is None
+
+    @pytest.mark.parametrize("since", [PAST, datetime(2026, 11, 20, 10, tzinfo=UTC)])
+    def test_succeeded_since(self, tenant: Tenant, since: Any) -> None:
+        sensor = TamrJobSucceededSensor(task_id="t", source_id="s", since=since)
+        assert sensor.poke(CONTEXT) is False
+        tenant.end()
+        told = sensor.poke(CONTEXT)
+        assert isinstance(told, PokeReturnValue)
+        assert told.xcom_value["job_id"] == "j-1"
+
+
+@pytest.mark.parametrize(
+    "sensor",
+    [
+        TamrJobSensor(task_id="t", job_id=""),
+        TamrJobSensor(task_id="t", job_id="j", poke_interval=0),
+        TamrResourceIdleSensor(task_id="t"),
+        TamrResourceIdleSensor(task_id="t", source_id="s", data_product_id="d"),
+        TamrJobSucceededSensor(task_id="t", source_id="s", since="yesterday"),
+        TamrJobSucceededSensor(task_id="t", source_id="s", since="2026-11-20T10:00:00"),
+        TamrJobSucceededSensor(task_id="t", since=PAST),
+        QuantemplateExecutionSensor(task_id="t", pipeline_id="p"),
+        QuantemplateExecutionSensor(task_id="t", pipeline_id="p", execution_id="e", after_run_number=1),
+        QuantemplateExecutionSensor(task_id="t", pipeline_id="p", after_run_number="last"),
+        QuantemplateExecutionSensor(task_id="t", pipeline_id="p", after_run_number=-1),
+        QuantemplateExecutionSensor(task_id="t", pipeline_id=" ", execution_id="e"),
+    ],
+)
+def test_wrong_arguments_fail_before_anything_is_sent(
+    sensor: Any, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PermanentError):
+        sensor.execute(CONTEXT)
+    assert tenant.sent == []
