@@ -75,8 +75,9 @@ class AirflowClient:
         params: Mapping[str, Any] | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
+        root: str = "/api/v2",
     ) -> httpx.Response:
-        """Send one request below `/api/v2`, logging in as needed; raise unless it succeeded."""
+        """Send one request below `root`, logging in as needed; raise unless it succeeded."""
         for fresh in (False, True):
             if self._token is None or fresh:
                 reply = self._http.get("/auth/token")
@@ -85,7 +86,7 @@ class AirflowClient:
                 self._token = str(reply.json()["access_token"])
             response = self._http.request(
                 method,
-                f"/api/v2{path}",
+                f"{root}{path}",
                 params=params,
                 json=body,
                 headers={"Authorization": f"Bearer {self._token}", **(headers or {})},
@@ -154,6 +155,15 @@ class AirflowClient:
         if isinstance(body.get("extra"), Mapping):
             body["extra"] = json.dumps(body["extra"])
         return self.post("/connections/test", body)
+
+    def connection(self, conn_id: str) -> Json:
+        """Return a stored connection as the UI gets it, with secrets redacted."""
+        return self.get(f"/connections/{conn_id}")
+
+    def connection_forms(self) -> dict[str, Json]:
+        """Return what the UI makes the form of each connection type from."""
+        forms = self.request("GET", "/connections/hook_meta", root="/ui").json()
+        return {form["connection_type"]: form for form in forms}
 
     # DAGs and their runs
 

@@ -9,6 +9,9 @@ import pytest
 
 from airflow_provider_dataops.sandbox import Sandbox
 from devtools.airflow_stack import AirflowStack
+from devtools.demo import DAGS
+from tests.system import evidence, planted
+from tests.system.scenes import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,35 +19,74 @@ if TYPE_CHECKING:
     from devtools.airflow_client import AirflowClient
 
 ROOT = Path(__file__).resolve().parents[2]
+LAST = "test_secrets.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look for secrets when everything that could have let one slip has happened."""
+    items.sort(key=lambda item: item.path.name == LAST)
 
 
 @pytest.fixture(scope="session")
 def sandbox_server() -> Iterator[Sandbox]:
     """Serve the platforms from a thread of the test process, for the whole session."""
-    with Sandbox() as server:
+    with Sandbox(run_seconds=3) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def stack(sandbox_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that the example DAGs download to."""
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="session")
+def stack(
+    sandbox_server: Sandbox, downloads: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowStack]:
     """Run Airflow with connections to the sandbox, the example DAGs and those of the system tests."""
+    planted.into(sandbox_server)
     connections = {
-        f"{platform}_default": sandbox_server.connection(platform) for platform in sandbox_server.platforms
+        f"{platform}_default": planted.connection(sandbox_server, platform)
+        for platform in sandbox_server.platforms
     }
     home = tmp_path_factory.mktemp("airflow")
-    with AirflowStack(home, [ROOT / "example_dags", ROOT / "tests/system/dags"], connections) as running:
+    folders = [ROOT / "example_dags", ROOT / "tests/system/dags"]
+    with AirflowStack(home, folders, connections, {"DATAOPS_DOWNLOADS": str(downloads)}) as running:
+        evidence.keep(running)
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def airflow(stack: AirflowStack) -> AirflowClient:
     """Give the client of the running Airflow's REST API."""
     return stack.client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
-    """Give the sandbox as it is at the start: no runs, no faults, an empty journal."""
+    """Give the sandbox as it is at the start of a module: no runs, no faults, an empty journal."""
     sandbox_server.reset()
+    planted.into(sandbox_server)
+    # The tests of a module run their jobs side by side.
+    sandbox_server.tamr.configure(slots=100)
+    sandbox_server.quantemplate.upload("d-claims", b"claim_id,paid\nCL-1,1\n")
     yield sandbox_server
     sandbox_server.reset()
+
+
+@pytest.fixture(scope="module")
+def stage(airflow: AirflowClient, sandbox: Sandbox) -> Stage:
+    """Give what starts tasks that wait for runs of their own."""
+    return Stage(airflow, sandbox)
+
+
+@pytest.fixture(scope="session")
+def examples(airflow: AirflowClient, sandbox_server: Sandbox) -> dict[str, str]:
+    """Run the example DAGs side by side to their end; each one's run id."""
+    planted.into(sandbox_server)
+    airflow.wait_for_dags(DAGS)
+    runs = {dag_id: airflow.run(dag_id) for dag_id in DAGS}
+    for dag_id, run_id in runs.items():
+        airflow.wait_for_run(dag_id, run_id)
+    return runs

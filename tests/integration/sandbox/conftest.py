@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+from tests.integration.sandbox.clients import QuantemplateClient, TamrClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give the clock of the sandbox; it stands still until a test moves it."""
+    return ManualClock()
+
+
+@pytest.fixture
+def sandbox(clock: ManualClock) -> Iterator[Sandbox]:
+    """Give a sandbox of the test's own, in which a run takes 10 s of its clock."""
+    with Sandbox(clock=clock, run_seconds=10) as serving:
+        yield serving
+
+
+@pytest.fixture
+def quantemplate(sandbox: Sandbox) -> Iterator[QuantemplateClient]:
+    """Give a client that has a token."""
+    with QuantemplateClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture
+def tamr(sandbox: Sandbox) -> Iterator[TamrClient]:
+    """Give a client that has the key."""
+    with TamrClient(sandbox) as client:
+        yield client

@@ -1,0 +1,377 @@
+"""Quantemplate's executions and datasets: lives as scripted, outputs from the uploaded bytes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from tests.integration.sandbox.clients import QuantemplateClient
+
+REQUIRED = {"id", "runNumber", "createdAt", "createdBy", "version", "status"}
+
+
+def only(client: QuantemplateClient, pipeline: str = "p-claims") -> dict[str, Any]:
+    """Give the one execution that the listing shows."""
+    [execution] = client.executions(pipeline)
+    return execution
+
+
+def finished(
+    client: QuantemplateClient, clock: ManualClock, data: bytes, pipeline: str = "p-claims"
+) -> dict[str, Any]:
+    """Upload, execute, and give the execution after its end."""
+    client.upload(data)
+    client.execute(pipeline)
+    clock.advance(10)
+    return only(client, pipeline)
+
+
+class TestLife:
+    @pytest.fixture(autouse=True)
+    def _input(self, quantemplate: QuantemplateClient) -> None:
+        quantemplate.upload(b"a\n1\n")
+
+    def test_answer_to_execute_is_a_started_run(self, quantemplate: QuantemplateClient) -> None:
+        execution = quantemplate.execute()
+
+        assert execution.keys() == {*REQUIRED, "startedAt", "outputs"}
+        assert (execution["status"], execution["runNumber"], execution["outputs"]) == ("Started", 1, [])
+        assert only(quantemplate) == execution
+
+    def test_run_ends_when_its_time_is_over_and_not_before(
+        self, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        quantemplate.execute()
+        clock.advance(9.99)
+        assert only(quantemplate)["status"] == "Started"
+        clock.advance(0.01)
+
+        execution = only(quantemplate)
+
+        assert execution["status"] == "Succeeded"
+        assert [output["name"] for output in execution["outputs"]] == ["Cleansed"]
+        started, ended = (datetime.fromisoformat(execution[name]) for name in ("startedAt", "finishedAt"))
+        assert (ended - started).total_seconds() == pytest.approx(10, abs=0.01)
+
+    def test_times_of_the_run_agree_with_the_date_header(
+        self, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        clock.advance(250)
+        created = datetime.fromisoformat(quantemplate.execute()["createdAt"])
+        response = quantemplate.send("GET", "/organisations/c-sandbox/pipelines/p-claims/executions")
+
+        answered = datetime.strptime(response.headers["Date"], "%a, %d %b %Y %H:%M:%S %Z")  # noqa: DTZ007
+        assert answered == created.replace(tzinfo=None, microsecond=0)
+
+    @pytest.mark.parametrize("outcome", ["Failed", "Cancelled", "Canceled", "Suspended"])
+    def test_outcome_comes_in_the_spelling_of_the_script_without_outputs(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock, outcome: str
+    ) -> None:
+        sandbox.quantemplate.script("p-claims", outcome=outcome, duration=1)
+        quantemplate.execute()
+        clock.advance(1)
+
+        execution = only(quantemplate)
+
+        assert (execution["status"], execution["outputs"]) == (outcome, [])
+        assert "finishedAt" in execution
+
+    def test_failed_run_may_keep_outputs(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        sandbox.quantemplate.script("p-claims", outcome="Failed", outputs=["Stage 1"])
+        quantemplate.execute()
+        clock.advance(10)
+
+        [output] = only(quantemplate)["outputs"]
+
+        assert output["name"] == "Stage 1"
+        assert quantemplate.output(only(quantemplate)["id"], output["id"]).text == "A,ROW_NUMBER\n1,1\n"
+
+    def test_waiting_run_has_no_start_and_the_scripted_status(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        sandbox.quantemplate.script("p-claims", waiting=5, waiting_status="Queued", running_status="Working")
+        assert quantemplate.execute()["status"] == "Queued"
+        assert "startedAt" not in only(quantemplate)
+        clock.advance(5)
+        assert only(quantemplate)["status"] == "Working"
+        assert "startedAt" in only(quantemplate)
+        clock.advance(10)
+        assert only(quantemplate)["status"] == "Succeeded"
+
+    def test_run_that_holds_ends_by_finish_alone(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        sandbox.quantemplate.script("p-two", hold=True)
+        run_id = quantemplate.execute("p-two")["id"]
+        clock.advance(250)
+        assert only(quantemplate, "p-two")["status"] == "Started"
+
+        sandbox.quantemplate.finish(run_id, outputs=["Rejected: for review"])
+
+        execution = only(quantemplate, "p-two")
+        assert execution["status"] == "Succeeded"
+        assert [output["name"] for output in execution["outputs"]] == ["Rejected: for review"]
+        with pytest.raises(ValueError, match="already ended"):
+            sandbox.quantemplate.finish(run_id)
+
+    def test_finish_names_outputs_that_the_run_makes(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        run_id = quantemplate.execute()["id"]
+        with pytest.raises(ValueError, match="Typo"):
+            sandbox.quantemplate.finish(run_id, outputs=["Typo"])
+        assert only(quantemplate)["status"] == "Started"
+
+    def test_run_is_hidden_from_so_many_listings(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        sandbox.quantemplate.script("p-claims", hidden_lists=2)
+        quantemplate.execute()
+
+        assert [len(quantemplate.executions()) for _ in range(4)] == [0, 0, 1, 1]
+
+    def test_run_is_hidden_for_so_long(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        sandbox.quantemplate.script("p-claims", hidden=3)
+        quantemplate.execute()
+        clock.advance(2.9)
+        assert quantemplate.executions() == []
+        clock.advance(0.1)
+        assert len(quantemplate.executions()) == 1
+
+    def test_optional_members_are_left_out_as_scripted(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        sandbox.quantemplate.script(omit=["startedAt", "finishedAt", "outputs"])
+        quantemplate.execute()
+        clock.advance(10)
+
+        assert only(quantemplate).keys() == REQUIRED
+
+    def test_forgotten_run_vanishes(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+        sandbox.quantemplate.forget(quantemplate.execute()["id"])
+
+        assert quantemplate.executions() == []
+        assert quantemplate.execute()["runNumber"] == 1
+
+
+class TestListing:
+    def test_numbers_grow_per_pipeline_and_the_order_says_nothing(
+        self, quantemplate: QuantemplateClient
+    ) -> None:
+        ids = {quantemplate.execute()["id"]: number for number in range(1, 13)}
+        quantemplate.execute("p-1")
+
+        listed = quantemplate.executions()
+
+        assert {run["id"]: run["runNumber"] for run in listed} == ids
+        numbers = [run["runNumber"] for run in listed]
+        assert numbers not in (sorted(numbers), sorted(numbers, reverse=True))
+        assert [run["runNumber"] for run in quantemplate.executions("p-1")] == [1]
+
+    def test_runs_of_people_are_listed_under_their_names(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        sandbox.quantemplate.start("p-claims")
+        quantemplate.execute()
+
+        assert {run["createdBy"] for run in quantemplate.executions()} == {"u-anna", "u-api"}
+
+    def test_upload_starts_a_pipeline_that_is_set_to_auto_run(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        quantemplate.upload(b"a\n1\n", "d-3")
+
+        assert only(quantemplate, "p-auto")["createdBy"] == "u-auto-run"
+        assert quantemplate.executions() == []
+
+
+class TestScripts:
+    def outcomes(self, sandbox: Sandbox, pipeline: str, runs: int) -> list[float | None]:
+        store = sandbox.quantemplate
+        return [store.execution(store.start(pipeline)).script.duration for _ in range(runs)]
+
+    def test_own_goes_before_any_and_next_before_lasting(self, sandbox: Sandbox) -> None:
+        script = sandbox.quantemplate.script
+        script(duration=1)
+        script(duration=2)
+        script(times=1, duration=3)
+        script("p-1", duration=4)
+        script("p-1", times=2, duration=5)
+        script("p-1", times=1, duration=6)
+
+        assert self.outcomes(sandbox, "p-1", 5) == [5, 5, 6, 4, 4]
+        assert self.outcomes(sandbox, "p-2", 3) == [3, 2, 2]
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            {"duration": -1},
+            {"duration": "1"},
+            {"waiting": None},
+            {"hidden": float("nan")},
+            {"omit": ["status"]},
+            {"outputs": "Cleansed"},
+        ],
+    )
+    def test_what_no_run_can_do_is_refused(self, sandbox: Sandbox, behaviour: dict[str, Any]) -> None:
+        with pytest.raises(
+            ValueError, match=next(iter(behaviour)) if "omit" not in behaviour else "left out"
+        ):
+            sandbox.quantemplate.script(**behaviour)
+
+
+class TestOutputs:
+    def test_output_is_computed_from_the_bytes_that_went_in(
+        self, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        data = '\ufeffNäme , amount\r\n\r\n  , \r\n"a ""q""\nb", 1\r\nŌsaka,2'.encode()
+
+        execution = finished(quantemplate, clock, data)
+
+        response = quantemplate.output(execution["id"], execution["outputs"][0]["id"])
+        assert response.content.decode() == 'NÄME,AMOUNT,ROW_NUMBER\n"a ""q""\nb",1,1\nŌsaka,2,2\n'
+        assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert int(response.headers["Content-Length"]) == len(response.content)
+
+    def test_gzip_is_read(self, quantemplate: QuantemplateClient, clock: ManualClock) -> None:
+        execution = finished(quantemplate, clock, gzip.compress(b"a\n1\n"))
+
+        output = quantemplate.output(execution["id"], execution["outputs"][0]["id"])
+        assert output.text == "A,ROW_NUMBER\n1,1\n"
+
+    def test_several_outputs_share_the_rows(
+        self, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        execution = finished(quantemplate, clock, b"a\n1\n2\n3\n", "p-two")
+
+        texts = {
+            output["name"]: quantemplate.output(execution["id"], output["id"], "p-two").text
+            for output in execution["outputs"]
+        }
+        assert texts == {
+            "Cleansed": "A,ROW_NUMBER\n1,1\n3,3\n",
+            "Rejected: for review": "A,ROW_NUMBER\n2,2\n",
+        }
+
+    def test_pipeline_without_outputs_succeeds(
+        self, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        execution = finished(quantemplate, clock, b"a\n1\n", "p-none")
+
+        assert (execution["status"], execution["outputs"]) == ("Succeeded", [])
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (b"\xff\xfe\x00", "not CSV in UTF-8"),
+            (b'a\n"open', "not CSV in UTF-8"),
+            (gzip.compress(b"a\n1\n" * 99)[:-9], "not CSV in UTF-8"),
+            (b"\n \n", "only blank rows"),
+        ],
+    )
+    def test_run_fails_on_an_input_that_it_cannot_read(
+        self,
+        sandbox: Sandbox,
+        quantemplate: QuantemplateClient,
+        clock: ManualClock,
+        data: bytes,
+        reason: str,
+    ) -> None:
+        execution = finished(quantemplate, clock, data)
+
+        assert (execution["status"], execution["outputs"]) == ("Failed", [])
+        assert reason in sandbox.runs()[0].detail["reason"]
+
+    def test_run_fails_without_any_input(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        quantemplate.execute()
+        clock.advance(10)
+
+        assert only(quantemplate)["status"] == "Failed"
+        assert sandbox.runs()[0].detail["reason"] == "the input dataset is empty"
+
+    def test_run_reads_the_version_of_its_start(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        quantemplate.upload(b"a\nold\n")
+        quantemplate.execute()
+        quantemplate.upload(b"a\nnew\n")
+        clock.advance(10)
+
+        execution = only(quantemplate)
+        assert "old" in quantemplate.output(execution["id"], execution["outputs"][0]["id"]).text
+        assert sandbox.runs()[0].detail["input_version"] == 1
+
+    def test_output_is_not_found_before_the_end_and_under_another_execution(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        quantemplate.upload(b"a\n1\n")
+        first, second = quantemplate.execute()["id"], quantemplate.execute()["id"]
+        output = sandbox.runs()[0].detail["outputs"]["Cleansed"]
+
+        early = quantemplate.output(first, output)
+        clock.advance(10)
+
+        assert early.status_code == 404
+        assert early.json()["executionId"] == {"value": first}
+        assert early.json()["outputId"] == {"value": output}
+        assert quantemplate.output(first, output).status_code == 200
+        assert quantemplate.output(second, output).status_code == 404
+
+    def test_long_input_is_computed_whole_and_the_run_does_not_end_before(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        rows = 20_000
+        data = "id,name\n" + "".join(f"{number},Zürich {number}\n" for number in range(rows))
+        quantemplate.upload(data.encode())
+        quantemplate.execute()
+        clock.advance(10)
+        sandbox.wait_for(lambda _: sandbox.runs()[0].finished)
+
+        execution = only(quantemplate)
+        output = quantemplate.output(execution["id"], execution["outputs"][0]["id"]).content.decode()
+
+        parsed = list(csv.reader(io.StringIO(output)))
+        assert parsed[0] == ["ID", "NAME", "ROW_NUMBER"]
+        assert parsed[1:] == [[str(n), f"Zürich {n}", str(n + 1)] for n in range(rows)]
+
+    def test_endless_line_fails_the_run(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        quantemplate.upload(b"a" * (2 * 1024 * 1024))
+        quantemplate.execute()
+        clock.advance(10)
+        sandbox.wait_for(lambda _: sandbox.runs()[0].finished)
+
+        assert only(quantemplate)["status"] == "Failed"
+        assert "line of more than" in sandbox.runs()[0].detail["reason"]
+
+
+class TestVersions:
+    def test_each_upload_is_a_version_and_the_newest_is_the_default(
+        self, quantemplate: QuantemplateClient
+    ) -> None:
+        quantemplate.upload(b"a\n1\n")
+        quantemplate.upload(b"b" * 100_000)
+
+        assert quantemplate.dataset(version=1).content == b"a\n1\n"
+        assert quantemplate.dataset(version=2).content == b"b" * 100_000
+        assert quantemplate.dataset().content == b"b" * 100_000
+
+    def test_bytes_come_back_as_they_went(self, quantemplate: QuantemplateClient) -> None:
+        data = bytes(range(256)) * 1000
+        quantemplate.upload(data)
+
+        assert quantemplate.dataset().content == data

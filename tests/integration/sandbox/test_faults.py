@@ -1,0 +1,480 @@
+"""Every kind of fault, as it arrives at the client and as the platform took the request."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from airflow_provider_dataops.sandbox.faults import KINDS
+from tests.integration.sandbox.clients import PATIENCE, QuantemplateClient, TamrClient, head, open_socket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from airflow_provider_dataops.sandbox.journal import Entry, Journal
+
+CREATE = {"json": {"configuration": {"load": {"sourceId": "src_orders"}}}}
+
+
+def last(sandbox: Sandbox) -> Entry:
+    """Give the newest entry."""
+    return sandbox.journal.entries()[-1]
+
+
+def arrived(operation: str, count: int = 1) -> Callable[[Journal], bool]:
+    """Tell whether so many requests for an operation have come."""
+    return lambda journal: journal.count(operation=operation) >= count
+
+
+@pytest.fixture
+def background() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
+    """Run something in a thread."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool.submit
+
+
+class TestStatus:
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 599])
+    def test_comes_in_the_shape_of_the_platform(
+        self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient, status: int
+    ) -> None:
+        sandbox.add_fault("status", status=status)
+
+        job = tamr.send("POST", "/jobs", **CREATE)
+        listing = quantemplate.send("GET", "/organisations/c-sandbox/pipelines/p-claims/executions")
+
+        assert (job.status_code, job.json()["statusCode"]) == (status, status)
+        assert listing.status_code == status
+        assert listing.headers["Content-Type"].startswith(
+            "application/json" if status == 404 else "text/plain"
+        )
+        assert sandbox.runs() == []
+        assert (last(sandbox).fault, last(sandbox).status, last(sandbox).processed) == (
+            "status",
+            status,
+            False,
+        )
+
+    def test_takes_headers_and_a_body_of_its_own(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault(
+            "status", status=429, headers={"Retry-After": "7"}, body="<h1>Slow</h1>", content_type="text/html"
+        )
+
+        response = tamr.send("GET", "/jobs")
+
+        assert (response.status_code, response.text) == (429, "<h1>Slow</h1>")
+        assert response.headers["Retry-After"] == "7"
+        assert response.headers["Content-Type"] == "text/html"
+
+    def test_may_hide_that_the_platform_acted(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("status", status=503, processed=True, times=1)
+
+        assert tamr.send("POST", "/jobs", **CREATE).status_code == 503
+        assert len(sandbox.runs()) == 1
+        assert last(sandbox).processed
+
+    def test_no_content_is_possible(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+        sandbox.add_fault("status", status=204, operation="execute_pipeline")
+
+        response = quantemplate.send("POST", "/organisations/c-sandbox/pipelines/p-claims/executions")
+
+        assert (response.status_code, response.content) == (204, b"")
+
+
+class TestReset:
+    def test_before_the_request_was_processed(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("reset_before", times=1)
+
+        with pytest.raises(requests.ConnectionError, match="reset by peer"):
+            tamr.send("POST", "/jobs", **CREATE)
+
+        entry = last(sandbox)
+        assert (entry.outcome, entry.status, entry.processed, entry.body_size) == ("reset", None, False, None)
+        assert sandbox.runs() == []
+
+    def test_after_the_request_was_processed(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("reset_after", times=1)
+
+        with pytest.raises(requests.ConnectionError, match="reset by peer"):
+            tamr.send("POST", "/jobs", **CREATE)
+
+        assert (last(sandbox).outcome, last(sandbox).processed) == ("reset", True)
+        assert len(sandbox.runs()) == 1
+
+    @pytest.mark.parametrize("kind", ["reset_before", "reset_after"])
+    def test_is_a_reset_and_not_an_end(self, sandbox: Sandbox, tamr: TamrClient, kind: str) -> None:
+        sandbox.add_fault(kind)
+        with open_socket(sandbox) as connection:
+            connection.sendall(head("GET", "/tamr/api/v1beta1/jobs", **tamr.headers))
+            with pytest.raises(ConnectionResetError):
+                connection.recv(1)
+
+    def test_comes_in_the_middle_of_an_upload(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        sandbox.add_fault("reset_before", size=100_000, times=1)
+
+        with pytest.raises(requests.ConnectionError):
+            quantemplate.upload(b"a" * 20_000_000)
+
+        assert last(sandbox).outcome == "reset"
+        assert quantemplate.dataset().status_code == 204
+
+
+class TestHang:
+    def test_release_answers_those_that_hang_and_leaves_the_fault(
+        self, sandbox: Sandbox, tamr: TamrClient, background: Any
+    ) -> None:
+        fault = sandbox.add_fault("hang")
+        for round_ in (1, 2):
+            answer = background(lambda: tamr.send("POST", "/jobs", **CREATE))
+            sandbox.wait_for(arrived("create_job", round_))
+            sandbox.release()
+            assert answer.result(PATIENCE).status_code == 200
+        assert fault.hits == 2
+        assert len(sandbox.runs()) == 2
+
+    def test_release_reaches_a_request_however_early_it_comes(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        """The journal tells of a request at its head; its body is still on the way then."""
+        sandbox.add_fault("hang")
+        with open_socket(sandbox) as connection:
+            path = "/quantemplate/external/v1/organisations/c-sandbox/datasets/d-claims"
+            connection.sendall(head("POST", path, Content_Length=4, **quantemplate.headers))
+            sandbox.wait_for(arrived("upload_dataset"))
+            sandbox.release()
+            connection.sendall(b"a\n1\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+    def test_clearing_disarms_and_answers(self, sandbox: Sandbox, tamr: TamrClient, background: Any) -> None:
+        sandbox.add_fault("hang")
+        answer = background(lambda: tamr.send("GET", "/jobs"))
+        sandbox.wait_for(arrived("list_jobs"))
+        sandbox.clear_faults()
+
+        assert answer.result(PATIENCE).status_code == 200
+        assert tamr.send("GET", "/jobs").status_code == 200
+
+    def test_client_that_goes_is_noted_and_nothing_was_processed(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
+        sandbox.add_fault("hang")
+        with pytest.raises(requests.ReadTimeout):
+            tamr.send("POST", "/jobs", timeout=0.05, **CREATE)
+        tamr.session.close()
+        sandbox.wait_for(lambda journal: journal.entries()[-1].outcome == "client_gone")
+
+        assert sandbox.runs() == []
+
+    def test_may_hang_after_the_platform_acted(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("hang", processed=True)
+        with pytest.raises(requests.ReadTimeout):
+            tamr.send("POST", "/jobs", timeout=0.05, **CREATE)
+
+        assert len(sandbox.runs()) == 1
+
+
+class TestSlow:
+    def test_answer_comes_after_the_delay_in_real_time(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("slow", delay=0.1)
+        began = time.monotonic()
+
+        assert tamr.send("POST", "/jobs", **CREATE).status_code == 200
+        assert time.monotonic() - began >= 0.1
+        assert len(sandbox.runs()) == 1
+
+    def test_client_that_does_not_wait_has_made_its_job_all_the_same(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
+        sandbox.add_fault("slow", delay=600)
+        with pytest.raises(requests.ReadTimeout):
+            tamr.send("POST", "/jobs", timeout=0.05, **CREATE)
+        tamr.session.close()
+        sandbox.wait_for(lambda journal: journal.entries()[-1].outcome == "client_gone")
+
+        assert len(sandbox.runs()) == 1
+
+    def test_release_ends_the_delay(self, sandbox: Sandbox, tamr: TamrClient, background: Any) -> None:
+        sandbox.add_fault("slow", delay=600)
+        answer = background(lambda: tamr.send("GET", "/jobs"))
+        sandbox.wait_for(arrived("list_jobs"))
+        sandbox.release()
+
+        assert answer.result(PATIENCE).status_code == 200
+
+
+@pytest.mark.parametrize("options", [{"kind": "hang"}, {"kind": "slow", "delay": 600}])
+def test_reset_of_the_sandbox_drops_requests_that_wait(
+    sandbox: Sandbox, tamr: TamrClient, background: Any, options: dict[str, Any]
+) -> None:
+    sandbox.add_fault(**options)
+    answer = background(lambda: tamr.send("GET", "/jobs"))
+    sandbox.wait_for(arrived("list_jobs"))
+    sandbox.reset()
+
+    assert isinstance(answer.exception(PATIENCE), requests.ConnectionError)
+    assert tamr.send("GET", "/jobs").status_code == 200
+
+
+class TestSpoiltAnswers:
+    def test_truncated_promises_more_than_it_sends(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        data = b"0123456789" * 50_000
+        quantemplate.upload(data)
+        sandbox.add_fault("truncated", operation="download_dataset", size=300_000)
+        path = "/quantemplate/external/v1/organisations/c-sandbox/datasets/d-claims"
+        with open_socket(sandbox) as connection:
+            connection.sendall(head("GET", path, **quantemplate.headers))
+            with connection.makefile("rb") as stream:
+                answer = stream.read()
+
+        lines, _, body = answer.partition(b"\r\n\r\n")
+        assert b"Content-Length: 500000" in lines
+        assert body == data[:300_000]
+
+    def test_truncated_json_breaks_in_the_middle_although_the_job_was_made(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
+        sandbox.add_fault("truncated", times=1)
+
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            tamr.send("POST", "/jobs", **CREATE)
+
+        assert len(sandbox.runs()) == 1
+
+    def test_truncated_answer_without_a_body_lacks_something_too(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        sandbox.add_fault("truncated", operation="upload_dataset")
+
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            quantemplate.upload(b"a\n1\n")
+
+    def test_malformed_json_comes_with_200_after_the_job_was_made(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
+        sandbox.add_fault("malformed_json")
+
+        response = tamr.send("POST", "/jobs", **CREATE)
+
+        assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+        with pytest.raises(requests.exceptions.JSONDecodeError):
+            response.json()
+        assert len(sandbox.runs()) == 1
+
+    @pytest.mark.parametrize("status", [200, 502])
+    def test_html_comes_from_something_in_between(
+        self, sandbox: Sandbox, tamr: TamrClient, status: int
+    ) -> None:
+        sandbox.add_fault("html", status=status, body="<p>gateway</p>")
+
+        response = tamr.send("POST", "/jobs", **CREATE)
+
+        assert (response.status_code, response.text) == (status, "<p>gateway</p>")
+        assert response.headers["Content-Type"].startswith("text/html")
+        assert sandbox.runs() == []
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_redirect_leads_elsewhere(self, sandbox: Sandbox, tamr: TamrClient, status: int) -> None:
+        sandbox.add_fault("redirect", status=status, location="https://elsewhere.invalid/x")
+
+        response = tamr.send("POST", "/jobs", **CREATE)
+
+        assert (response.status_code, response.headers["Location"]) == (status, "https://elsewhere.invalid/x")
+        assert sandbox.runs() == []
+
+    def test_huge_tells_its_length_if_it_has_one(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("huge", size=300_000)
+
+        response = tamr.send("GET", "/jobs")
+
+        assert response.headers["Content-Length"] == "300000"
+        assert response.content == b" " * 300_000
+
+    def test_huge_goes_on_until_nobody_reads_any_more(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        sandbox.add_fault("huge")
+
+        with tamr.send("GET", "/jobs", stream=True) as response:
+            assert response.headers["Transfer-Encoding"] == "chunked"
+            assert len(response.raw.read(5_000_000)) == 5_000_000
+        tamr.session.close()
+
+        sandbox.wait_for(lambda journal: journal.entries()[-1].outcome == "client_gone")
+
+    def test_unknown_state_shows_in_every_run_and_goes_with_the_fault(
+        self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        quantemplate.upload(b"a\n1\n")
+        job_id, run_id = tamr.create()["jobId"], quantemplate.execute()["id"]
+        clock.advance(20)
+        sandbox.add_fault("unknown_state", state="RECONSIDERING")
+
+        assert tamr.state(job_id) == "RECONSIDERING"
+        assert tamr.ok("GET", "/jobs")["jobs"][0]["status"]["state"] == "RECONSIDERING"
+        assert [run["status"] for run in quantemplate.executions()] == ["RECONSIDERING"]
+        assert quantemplate.execute()["status"] == "RECONSIDERING"
+        assert quantemplate.dataset().content == b"a\n1\n"
+        sandbox.clear_faults()
+        assert tamr.state(job_id) == "DONE"
+        assert {run["id"]: run["status"] for run in quantemplate.executions()}[run_id] == "Succeeded"
+
+
+class TestExpiredToken:
+    def test_answers_401_and_lets_the_next_login_work(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        sandbox.add_fault("expired_token", times=1)
+        path = "/organisations/c-sandbox/pipelines/p-claims/executions"
+
+        assert quantemplate.send("GET", path).text == "the access token has expired"
+        # Not a passing mood: the token is bad from now on.
+        assert quantemplate.send("GET", path).status_code == 401
+        quantemplate.log_in()
+        assert quantemplate.send("GET", path).status_code == 200
+
+    def test_passes_logins_and_platforms_without_tokens_by(
+        self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
+    ) -> None:
+        fault = sandbox.add_fault("expired_token")
+
+        quantemplate.log_in()
+        assert tamr.send("GET", "/jobs").status_code == 200
+        assert fault.hits == 0
+
+    def test_cannot_be_armed_for_a_platform_without_tokens(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ValueError, match="no tokens"):
+            sandbox.add_fault("expired_token", platform="tamr")
+
+
+class TestAim:
+    def hits(self, tamr: TamrClient, count: int) -> list[bool]:
+        return [tamr.send("GET", "/jobs").status_code == 503 for _ in range(count)]
+
+    def test_times_and_skip(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        fault = sandbox.add_fault("status", times=2, skip=1)
+
+        assert self.hits(tamr, 4) == [False, True, True, False]
+        assert (fault.hits, fault.passed) == (2, 1)
+
+    def test_duration_counts_from_arming(
+        self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock
+    ) -> None:
+        sandbox.add_fault("status", duration=6)
+        clock.advance(5.9)
+        assert self.hits(tamr, 1) == [True]
+        clock.advance(0.1)
+        assert self.hits(tamr, 1) == [False]
+
+    def test_duration_may_count_from_the_first_hit(
+        self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock
+    ) -> None:
+        sandbox.add_fault("status", duration=6, since="first_hit")
+        clock.advance(100)
+        assert self.hits(tamr, 1) == [True]
+        clock.advance(5.9)
+        assert self.hits(tamr, 1) == [True]
+        clock.advance(0.1)
+        assert self.hits(tamr, 1) == [False]
+
+    def test_strikes_platform_operation_and_path_that_it_is_for(
+        self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
+    ) -> None:
+        job_id = tamr.create()["jobId"]
+        sandbox.add_fault("status", platform="tamr", operation="get_job", path=job_id)
+
+        assert tamr.send("GET", f"/jobs/{job_id}").status_code == 503
+        assert tamr.send("GET", "/jobs/job_none").status_code == 404
+        assert self.hits(tamr, 1) == [False]
+        assert quantemplate.executions() == []
+
+    def test_first_that_applies_strikes_alone(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        first = sandbox.add_fault("status", status=500, times=1)
+        second = sandbox.add_fault("status", status=502, times=1)
+
+        assert [tamr.send("GET", "/jobs").status_code for _ in range(3)] == [500, 502, 200]
+        assert (first.hits, second.hits) == (1, 1)
+        assert sandbox.faults == [first, second]
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"kind": "flood"},
+            {"kind": "status", "platform": "toucan"},
+            {"kind": "status", "operation": "list_job"},
+            {"kind": "status", "platform": "tamr", "operation": "get_token"},
+            {"kind": "status", "delay": 1},
+            {"kind": "status", "status": "503"},
+            {"kind": "status", "status": True},
+            {"kind": "status", "status": 101},
+            {"kind": "status", "status": 600},
+            {"kind": "status", "headers": {"Retry-After": 7}},
+            {"kind": "status", "headers": ["Retry-After"]},
+            {"kind": "status", "times": 0},
+            {"kind": "status", "times": "2"},
+            {"kind": "status", "skip": -1},
+            {"kind": "status", "skip": None},
+            {"kind": "status", "duration": -1},
+            {"kind": "status", "duration": "6"},
+            {"kind": "status", "since": "now"},
+            {"kind": "status", "path": 7},
+            {"kind": "status", "processed": "yes"},
+            {"kind": "slow", "delay": "1"},
+            {"kind": "slow", "delay": -1},
+            {"kind": "huge", "size": -1},
+            {"kind": "truncated", "size": 1.5},
+            {"kind": "unknown_state", "state": 7},
+        ],
+    )
+    def test_fault_that_makes_no_sense_is_refused_when_it_is_armed(
+        self, sandbox: Sandbox, arguments: dict[str, Any]
+    ) -> None:
+        with pytest.raises((ValueError, TypeError)):
+            sandbox.add_fault(**arguments)
+        assert sandbox.faults == []
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"hang", "huge"}))
+def test_connections_and_platform_work_again_after_every_kind(
+    sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient, kind: str
+) -> None:
+    sandbox.add_fault(kind, times=1, **({"delay": 0.01} if kind == "slow" else {}))
+    with contextlib.suppress(requests.RequestException):
+        quantemplate.dataset()
+    quantemplate.log_in()
+
+    assert quantemplate.dataset().status_code == 204
+    assert tamr.send("GET", "/jobs").status_code == 200
+
+
+def test_faults_are_taken_once_each_by_many_threads(sandbox: Sandbox) -> None:
+    fault = sandbox.add_fault("status", times=20)
+    barrier = threading.Barrier(4)
+
+    def ask() -> list[int]:
+        with TamrClient(sandbox) as client:
+            barrier.wait(PATIENCE)
+            return [client.send("GET", "/jobs").status_code for _ in range(10)]
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = [status for asked in [pool.submit(ask) for _ in range(4)] for status in asked.result()]
+
+    assert (statuses.count(503), statuses.count(200), fault.hits) == (20, 20, 20)
+
+
+def test_pipelined_garbage_does_not_disturb_others(sandbox: Sandbox, tamr: TamrClient) -> None:
+    with open_socket(sandbox) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1000)
+
+    assert tamr.send("GET", "/jobs").status_code == 200

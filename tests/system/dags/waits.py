@@ -1,0 +1,37 @@
+"""Tasks that start a run of the resource named in the DAG run's configuration, and wait for it in all ways."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
+from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
+
+RESOURCE = "{{ dag_run.conf['resource'] }}"
+RETRY: dict[str, Any] = {"retries": 1, "retry_delay": timedelta(seconds=1)}
+
+TAMR: dict[str, dict[str, Any]] = {
+    "tamr_deferred": {"deferrable": True},
+    "tamr_deferred_retry": {"deferrable": True, **RETRY},
+    "tamr_deferred_timeout": {"deferrable": True, "timeout": 8},
+    "tamr_on_worker": {"deferrable": False},
+    "tamr_on_worker_retry": {"deferrable": False, **RETRY},
+    "tamr_on_worker_timeout": {"deferrable": False, "timeout": 6},
+}
+QUANTEMPLATE: dict[str, dict[str, Any]] = {
+    "quantemplate_deferred": {"deferrable": True},
+    "quantemplate_on_worker": {"deferrable": False},
+}
+
+for dag_id, arguments in TAMR.items():
+    with DAG(dag_id, schedule=None):
+        TamrLoadSourceOperator(task_id="wait", source_id=RESOURCE, poll_interval=2, **arguments)
+
+for dag_id, arguments in QUANTEMPLATE.items():
+    with DAG(dag_id, schedule=None):
+        QuantemplateExecutePipelineOperator(
+            task_id="wait", pipeline_id=RESOURCE, poll_interval=2, **arguments
+        )

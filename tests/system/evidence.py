@@ -1,0 +1,65 @@
+"""All that one Airflow has written: what the search for secrets looks through."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet
+
+if TYPE_CHECKING:
+    from devtools.airflow_stack import AirflowStack
+
+# Airflow deletes these rows with the deferral, with the next try of the task, or with its Clear.
+_SHORT_LIVED = {
+    "trigger": "kwargs",
+    "xcom": "value",
+    "rendered_task_instance_fields": "rendered_fields",
+    "task_state_store": "value",
+}
+
+
+def keep(stack: AirflowStack) -> None:
+    """Have the database keep a copy of every short-lived row from now on."""
+    with closing(_database(stack)) as database, database:
+        for table, column in _SHORT_LIVED.items():
+            database.execute(f"CREATE TABLE kept_{table} (value TEXT)")
+            for event in ("INSERT", "UPDATE"):
+                database.execute(
+                    f'CREATE TRIGGER keep_{table}_{event} AFTER {event} ON "{table}" '
+                    f"BEGIN INSERT INTO kept_{table} VALUES (new.{column}); END"
+                )
+
+
+def kept(stack: AirflowStack, table: str) -> bytes:
+    """Return all values that a short-lived table has held; triggers' arguments are decrypted."""
+    with closing(_database(stack)) as database:
+        values = [str(value) for (value,) in database.execute(f"SELECT value FROM kept_{table}")]  # noqa: S608
+    if table == "trigger":
+        fernet = Fernet(stack.env["AIRFLOW__CORE__FERNET_KEY"])
+        values = [fernet.decrypt(value).decode() for value in values]
+    # An escaped text could hide what is looked for.
+    return "\n".join(values).encode().replace(rb"\"", b'"')
+
+
+def written(stack: AirflowStack) -> dict[str, bytes]:
+    """Return everything, by where it was written."""
+    logs = stack.home / "logs"
+    services = {path.stem: path.read_bytes() for path in (logs / "services").glob("*.log")}
+    tasks = [path for path in logs.glob("dag_id=*/**/*.log*") if path.is_file()]
+    triggers = [path for path in tasks if ".trigger." in path.name]
+    rest = [path for path in logs.rglob("*") if path.is_file() and path not in tasks]
+    database = b"".join(path.read_bytes() for path in sorted(stack.home.glob("airflow.db*")))
+    return {
+        **services,
+        "task logs": b"".join(path.read_bytes() for path in tasks if path not in triggers),
+        "trigger logs": b"".join(path.read_bytes() for path in triggers),
+        "other logs": b"".join(path.read_bytes() for path in rest),
+        **{table: kept(stack, table) for table in _SHORT_LIVED},
+        "database": database,
+    }
+
+
+def _database(stack: AirflowStack) -> sqlite3.Connection:
+    return sqlite3.connect(stack.home / "airflow.db", timeout=60)

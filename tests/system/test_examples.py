@@ -1,0 +1,94 @@
+"""The example DAGs do what they show, in a real Airflow."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from example_dags import quantemplate_straight_through as quantemplate
+from example_dags import tamr_refresh as tamr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from devtools.airflow_client import AirflowClient
+
+WAITING = {
+    "quantemplate_straight_through": {"execute_pipeline"},
+    "tamr_refresh": {
+        *(f"load_{source}" for source in tamr.SOURCES),
+        "update_data_product",
+        "run_workflow",
+        "publish_golden_records",
+    },
+}
+TASKS = [(dag_id, task_id) for dag_id, task_ids in WAITING.items() for task_id in sorted(task_ids)]
+
+
+@pytest.mark.parametrize("dag_id", WAITING)
+def test_it_succeeds(airflow: AirflowClient, examples: dict[str, str], dag_id: str) -> None:
+    tasks = airflow.task_instances(dag_id, examples[dag_id])
+    assert {task["state"] for task in tasks} == {"success"}
+    assert {task["try_number"] for task in tasks} == {1}
+    assert {task["task_id"] for task in tasks} >= WAITING[dag_id]
+
+
+@pytest.mark.parametrize("dag_id", WAITING)
+def test_exactly_the_waiting_tasks_were_deferred(
+    airflow: AirflowClient, examples: dict[str, str], dag_id: str
+) -> None:
+    times = airflow.times(dag_id, examples[dag_id])
+    assert {task.task_id for task in times if task.deferrals == 1} == WAITING[dag_id]
+    assert all(task.deferrals <= 1 for task in times)
+
+
+@pytest.mark.parametrize(("dag_id", "task_id"), TASKS)
+def test_a_waiting_task_returns_its_run(
+    airflow: AirflowClient, examples: dict[str, str], dag_id: str, task_id: str
+) -> None:
+    value = airflow.xcom(dag_id, examples[dag_id], task_id)
+    assert value["state"] == "succeeded"
+    assert value["run_id"].startswith("e-" if "quantemplate" in dag_id else "job_")
+    assert value["started_at"] < value["finished_at"]
+    assert value["url"].endswith(f"/runs/{value['run_id']}")
+    assert urlsplit(value["url"]).scheme == "http"
+    assert list(airflow.links(dag_id, examples[dag_id], task_id).values()) == [value["url"]]
+
+
+def test_the_sources_are_loaded_before_the_product_is_updated(
+    airflow: AirflowClient, examples: dict[str, str]
+) -> None:
+    results = {task: airflow.xcom("tamr_refresh", examples["tamr_refresh"], task) for _, task in TASKS[1:]}
+    loaded = max(results[f"load_{source}"]["finished_at"] for source in tamr.SOURCES)
+    assert loaded < results["update_data_product"]["started_at"]
+    assert results["update_data_product"]["finished_at"] < results["run_workflow"]["started_at"]
+    assert results["run_workflow"]["finished_at"] < results["publish_golden_records"]["started_at"]
+
+
+def test_the_download_holds_exactly_what_the_pipeline_makes_of_the_upload(
+    airflow: AirflowClient, examples: dict[str, str], downloads: Path
+) -> None:
+    dag_id = "quantemplate_straight_through"
+    path = downloads / dag_id / examples[dag_id] / "claims.csv"
+    assert airflow.xcom(dag_id, examples[dag_id], "download_output") == str(path)
+
+    received = path.read_bytes()
+    assert received == _as_the_sandbox_computes(quantemplate.CLAIMS)
+    assert "東京海上ホールディングス" in received.decode()
+    assert received.count(b"\n") > 1000
+    assert [file.name for file in path.parent.iterdir()] == ["claims.csv"]
+
+
+def _as_the_sandbox_computes(source: Path) -> bytes:
+    """Trim and number the rows, and raise the header, as the sandbox's pipelines say they do."""
+    head, *rows = csv.reader(io.StringIO(source.read_text(encoding="utf-8-sig"), newline=""))
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow([*(name.strip().upper() for name in head), "ROW_NUMBER"])
+    for number, row in enumerate((row for row in rows if any(cell.strip() for cell in row)), start=1):
+        writer.writerow([*(cell.strip() for cell in row), number])
+    return made.getvalue().encode()

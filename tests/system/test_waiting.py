@@ -1,0 +1,71 @@
+"""What a waiting task costs, and what its user can see meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.scenes import Stage, Waiting, finish_all
+
+if TYPE_CHECKING:
+    from devtools.airflow_stack import AirflowStack
+
+WATCHED_SECONDS = 4.0
+
+
+@pytest.fixture(scope="module")
+def deferred(stack: AirflowStack, stage: Stage) -> dict[str, Waiting]:
+    """Have a task of each platform wait in the triggerer, with the workers' heartbeats of before gone by."""
+    waiting = {
+        dag_id: stage.begin(dag_id, {"hold": True}) for dag_id in ("tamr_deferred", "quantemplate_deferred")
+    }
+    for one in waiting.values():
+        stack.wait_until_off_workers(one.until("deferred")["id"])
+    return waiting
+
+
+@pytest.mark.parametrize("dag_id", ["tamr_deferred", "quantemplate_deferred"])
+def test_the_link_is_there_while_the_task_is_deferred(deferred: dict[str, Waiting], dag_id: str) -> None:
+    task = deferred[dag_id]
+    link = task.link()
+    assert link is not None
+    assert link.endswith(f"/runs/{task.started().run_id}")
+
+
+def test_between_submit_and_end_no_worker_process_is_alive_and_all_slots_are_free(
+    stack: AirflowStack, stage: Stage, deferred: dict[str, Waiting]
+) -> None:
+    ids = [task.until("deferred")["id"] for task in deferred.values()]
+    stack.wait_until(lambda: stack.free_slots() == stack.parallelism, timeout=8)
+    polls = len(stage.sandbox.journal)
+    until = time.monotonic() + WATCHED_SECONDS
+    while time.monotonic() < until:
+        assert [stack.workers_of(one) for one in ids] == [[], []]
+        assert stack.free_slots() == stack.parallelism
+    pool = stage.airflow.pool()
+    assert pool["open_slots"] == pool["slots"]
+    assert len(stage.sandbox.journal) > polls
+
+    finish_all(deferred.values())
+    for task in deferred.values():
+        assert task.ended() == "success"
+        assert task.submissions() == len(task.runs()) == 1
+
+
+@pytest.mark.parametrize("dag_id", ["tamr_on_worker", "quantemplate_on_worker"])
+def test_the_link_is_there_while_the_task_waits_on_a_worker(
+    stack: AirflowStack, stage: Stage, dag_id: str
+) -> None:
+    task = stage.begin(dag_id, {"hold": True})
+    run = task.started()
+    stack.wait_until(task.link, timeout=10)
+    instance = task.until("running")
+    link = task.link()
+    assert link is not None
+    assert link.endswith(f"/runs/{run.run_id}")
+    assert "runner" in {worker.role for worker in stack.workers_of(instance["id"])}
+    task.finish()
+    assert task.ended() == "success"
+    assert stage.airflow.times(task.dag_id, task.run_id)[0].deferrals == 0
