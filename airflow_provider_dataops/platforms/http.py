@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import IO, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -119,9 +120,11 @@ class Reply:
 def http_date(text: str) -> float | None:
     """Return an HTTP date in seconds since the epoch, ``None`` if it is none."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError):
         return None
+    # The old forms name no zone; they are in UTC, too.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def read_json(reply: Reply) -> Any:

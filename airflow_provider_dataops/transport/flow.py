@@ -91,12 +91,18 @@ def _authorised(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Cl
     """Send a request with credentials; renew those once if they are refused."""
     if request.authenticated and api.needs_login():
         yield from logged_in(api, policy=policy, clock=clock)
+    authorised = api.authorise(request)
     try:
-        value: T = yield from _followed(api.authorise(request), api=api, clock=clock)
+        value: T = yield from _followed(authorised, api=api, clock=clock)
     except AuthenticationError:
-        if not request.authenticated or not api.forget_login():
+        if not request.authenticated:
             raise
-        yield from logged_in(api, policy=policy, clock=clock)
+        # While this was under way another exchange may have renewed them: those are not to be dropped.
+        refused = api.authorise(request).secret_headers == authorised.secret_headers
+        if refused and not api.forget_login():
+            raise
+        if api.needs_login():
+            yield from logged_in(api, policy=policy, clock=clock)
         value = yield from _followed(api.authorise(request), api=api, clock=clock)
     return value
 

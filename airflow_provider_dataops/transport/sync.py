@@ -6,6 +6,7 @@ import math
 import ssl
 import time
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -73,6 +74,7 @@ class SyncDriver:
         # Else .netrc would replace our Authorization header; proxies are told for each request instead.
         self._session.trust_env = False
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         adapter = HTTPAdapter(max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)

@@ -155,6 +155,8 @@ class RunTrigger(DataOpsTrigger):
         super().check()
         require_text(run_id=self.run_id)
         require_time(deadline=self.deadline, poll_interval=self.poll_interval)
+        if self.not_before != 0:
+            require_time(not_before=self.not_before)
 
     def watch(self, api: Any) -> Watch:
         """Return how the platform is asked about the run."""

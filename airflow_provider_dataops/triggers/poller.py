@@ -90,7 +90,7 @@ class Poller:
     def _wake_all(self, task: asyncio.Task[None]) -> None:
         """Tell all waiters that the poller died; each may subscribe again."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("The poller of %s died: %r", self._watch.group, error)
+            log.error("The poller of %s died: %r", self._watch.group, error, exc_info=error)
         for subscription in self._subscriptions:
             subscription.answers.put_nowait(None)
 

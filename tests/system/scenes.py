@@ -97,7 +97,7 @@ class Stage:
         self.sandbox = sandbox
 
     def begin(self, dag_id: str, *scripts: dict[str, Any]) -> Waiting:
-        """Run a DAG of `dags/waits.py` on a new resource; its runs follow the scripts, the last one holds on."""
+        """Run a DAG of `dags/waits.py` on a new resource; its runs follow the scripts, the last one stays."""
         resource = f"r-{next(_numbers)}"
         if dag_id.startswith("tamr"):
             self.sandbox.tamr.add_source(resource)

@@ -1,4 +1,4 @@
-"""Tasks that start a run of the resource named in the DAG run's configuration, and wait for it in all ways."""
+"""Tasks that start a run of the resource named in the DAG run's configuration, and wait in all ways."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ TAMR: dict[str, dict[str, Any]] = {
     "tamr_deferred": {"deferrable": True},
     "tamr_deferred_retry": {"deferrable": True, **RETRY},
     "tamr_deferred_timeout": {"deferrable": True, "timeout": 8},
+    "tamr_slot": {"deferrable": True},
     "tamr_on_worker": {"deferrable": False},
     "tamr_on_worker_retry": {"deferrable": False, **RETRY},
     "tamr_on_worker_timeout": {"deferrable": False, "timeout": 6},

@@ -1,7 +1,8 @@
-"""Files are whole or not there."""
+"""Files that are sent and received, on a disk and in an object store."""
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,92 +11,157 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
-from airflow_provider_dataops.hooks.files import destination, source
+from airflow_provider_dataops.hooks.files import Download, destination, source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAIN = {"content-length": "6", "content-type": "text/csv"}
+CSV = "Name;Prämie\n".encode()
 
 
-@pytest.mark.parametrize("prefix", ["", "file://"])
-def test_a_source_can_be_opened_as_often_as_needed(tmp_path: Path, prefix: str) -> None:
-    (tmp_path / "a b.csv").write_bytes(b"hello\n")
-    file = source(f"{prefix}{tmp_path}/a b.csv")
-    assert (file.name, file.size) == ("a b.csv", 6)
-    for _ in range(2):
-        with file.open() as opened:
-            assert opened.read() == b"hello\n"
+@pytest.fixture
+def bucket() -> ObjectStoragePath:
+    """Return a folder of an object store that holds nothing yet."""
+    attach("memory", fs=MemoryFileSystem())
+    return ObjectStoragePath(f"memory://{uuid.uuid4()}/folder")
 
 
-@pytest.mark.parametrize("where", ["", " ", "missing.csv", "."])
-def test_a_source_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidArgumentError, match="source"):
-        source(where)
+@pytest.fixture(params=["disk", "file URL", "object store"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, bucket: ObjectStoragePath) -> str:
+    """Return the path or URL of a file that is not there, in a folder that is not there."""
+    if request.param == "object store":
+        return f"{bucket}/naïve name.csv"
+    path = tmp_path / "folder" / "naïve name.csv"
+    return str(path) if request.param == "disk" else path.as_uri()
 
 
-def test_an_empty_source(tmp_path: Path) -> None:
-    (tmp_path / "empty.csv").touch()
-    with pytest.raises(InvalidArgumentError, match="empty"):
-        source(str(tmp_path / "empty.csv"))
+def receive(file: Download, content: bytes, headers: dict[str, str] | None = None) -> None:
+    file.begin(headers or {})
+    file.write(content)
+    file.finish()
 
 
-@pytest.mark.parametrize("prefix", ["", "file://"])
-def test_a_download_appears_when_it_is_whole(tmp_path: Path, prefix: str) -> None:
-    target = tmp_path / "new" / "out.csv"
-    with destination(f"{prefix}{target}") as file:
-        file.begin(PLAIN)
-        file.write(b"wrong")
-        file.begin(PLAIN)
-        file.write(b"hello\n")
-        file.finish()
-        assert not target.exists()
-    assert target.read_bytes() == b"hello\n"
-    assert list(target.parent.iterdir()) == [target]
+class TestSource:
+    def test_is_read_from_its_start_as_often_as_needed(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, CSV)
+        found = source(place)
+        assert (found.name, found.size) == ("naïve name.csv", len(CSV))
+        for _ in range(2):
+            with found.open() as opened:
+                assert opened.read() == CSV
+
+    def test_that_is_missing_is_told_by_its_argument(self, place: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=r"upload_from .* is not a file") as caught:
+            source(place, "upload_from")
+        assert caught.value.permanent
+
+    def test_of_a_folder_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgumentError, match="not a file"):
+            source(str(tmp_path))
+
+    def test_that_is_empty_is_refused(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, b"")
+        with pytest.raises(InvalidArgumentError, match="is empty"):
+            source(place)
+
+    def test_in_the_home_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / "claims.csv").write_bytes(CSV)
+        assert source("~/claims.csv").size == len(CSV)
 
 
-@pytest.mark.parametrize("prefix", ["", "file://"])
-def test_half_a_file_is_never_seen(tmp_path: Path, prefix: str) -> None:
-    target = tmp_path / "out.csv"
-    target.write_bytes(b"of yesterday")
+class TestDestination:
+    def test_holds_what_came_in_the_last_attempt_alone(self, place: str) -> None:
+        with destination(place) as file:
+            file.begin({})
+            file.write(b"a longer beginning that was cut off")
+            receive(file, CSV)
+        assert file.size == len(CSV)
+        with source(place).open() as opened:
+            assert opened.read() == CSV
 
-    def interrupted() -> None:
-        with destination(f"{prefix}{target}") as file:
-            file.begin(PLAIN)
-            file.write(b"hel")
+    def test_is_not_there_before_it_is_whole(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, CSV)
+            with pytest.raises(InvalidArgumentError, match="not a file"):
+                source(place)
+
+    def test_keeps_its_old_content_until_then_and_after_a_failure(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, b"old")
+        with pytest.raises(TransportError), destination(place) as file:  # noqa: PT012 - what is raised inside
+            receive(file, CSV)
+            raise TransportError("reset")
+        with source(place).open() as opened:
+            assert opened.read() == b"old"
+
+    def test_leaves_nothing_else_behind(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        with destination(str(place)) as file:
+            receive(file, CSV)
+        with pytest.raises(KeyboardInterrupt), destination(str(place)) as file:  # noqa: PT012
+            file.begin({})
             raise KeyboardInterrupt
+        assert list(tmp_path.iterdir()) == [place]
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert target.read_bytes() == b"of yesterday"
-    assert list(tmp_path.iterdir()) == [target]
+    def test_does_not_change_under_who_reads_the_old_one(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        place.write_bytes(b"old")
+        with place.open("rb") as reader:
+            with destination(str(place)) as file:
+                receive(file, CSV)
+            assert reader.read() == b"old"
+
+    def test_of_two_at_once_is_one_of_them_whole(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        with destination(str(place)) as one, destination(str(place)) as other:
+            receive(one, b"one")
+            receive(other, b"other")
+        assert place.read_bytes() == b"one"
+        assert list(tmp_path.iterdir()) == [place]
+
+    @pytest.mark.parametrize("ending", ["", "/", "/new/"])
+    def test_that_is_a_folder_is_refused(self, tmp_path: Path, ending: str) -> None:
+        with (
+            pytest.raises(InvalidArgumentError, match="save_to"),
+            destination(f"{tmp_path}{ending}", "save_to"),
+        ):
+            pass
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("nowhere", ["", " ", None, 5])
+    def test_that_is_no_text_is_refused(self, nowhere: str) -> None:
+        with pytest.raises(InvalidArgumentError, match="destination"), destination(nowhere):
+            pass
 
 
-def test_an_object_store_gets_the_whole_file() -> None:
-    attach(protocol="memory", fs=MemoryFileSystem())
-    with destination("memory://bucket/out.csv") as file:
-        file.begin(PLAIN)
-        file.write(b"hello\n")
-        file.finish()
-    assert ObjectStoragePath("memory://bucket/out.csv").read_bytes() == b"hello\n"
+class TestDownload:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"content-length": str(len(CSV))},
+            {},
+            {"content-length": "no number"},
+            {"content-length": "5", "content-encoding": "gzip"},
+        ],
+    )
+    def test_is_whole_where_nothing_else_was_announced(self, tmp_path: Path, headers: dict[str, str]) -> None:
+        with destination(str(tmp_path / "x")) as file:
+            receive(file, CSV, headers)
+        assert (tmp_path / "x").read_bytes() == CSV
 
+    @pytest.mark.parametrize("announced", ["0", "12", "14"])
+    def test_of_another_length_than_announced_is_refused(self, tmp_path: Path, announced: str) -> None:
+        with (
+            pytest.raises(TransportError, match=f"13 of {announced} bytes"),
+            destination(str(tmp_path / "x")) as file,
+        ):
+            receive(file, CSV, {"content-length": announced})
+        assert not list(tmp_path.iterdir())
 
-def test_bytes_are_counted(tmp_path: Path) -> None:
-    with destination(str(tmp_path / "x")) as file:
-        file.begin(PLAIN)
-        file.write(b"hello")
-        with pytest.raises(TransportError, match="5 of 6"):
-            file.finish()
-
-
-def test_a_web_page_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(MalformedReplyError), destination(str(tmp_path / "x")) as file:
-        file.begin({"content-type": "text/html; charset=utf-8"})
-
-
-@pytest.mark.parametrize("where", ["", "folder/", "."])
-def test_a_destination_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidArgumentError, match="destination"), destination(where):
-        pass
+    @pytest.mark.parametrize("kind", ["text/html", "Text/HTML; charset=utf-8"])
+    def test_of_a_web_page_is_refused(self, tmp_path: Path, kind: str) -> None:
+        with pytest.raises(MalformedReplyError, match="web page"), destination(str(tmp_path / "x")) as file:
+            file.begin({"content-type": kind})

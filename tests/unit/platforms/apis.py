@@ -1,7 +1,9 @@
-"""The two platforms as an ordinary connection gives them."""
+"""The two platforms as an ordinary connection gives them, and files without a disk."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
@@ -9,7 +11,7 @@ from airflow_provider_dataops.platforms.settings import ConnectionFields
 from airflow_provider_dataops.platforms.tamr import TamrApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> QuantemplateApi:
@@ -23,3 +25,39 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
 def tamr(**fields: Any) -> TamrApi:
     given: dict[str, Any] = {"host": "my-tenant", "password": "apk_s3cret", **fields}
     return TamrApi.from_fields(ConnectionFields(conn_id="tm", **given))
+
+
+@dataclass
+class MemorySource:
+    """A file to be sent."""
+
+    content: bytes
+    name: str = "claims.csv"
+    opened: list[BytesIO] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def open(self) -> BytesIO:
+        self.opened.append(BytesIO(self.content))
+        return self.opened[-1]
+
+
+@dataclass
+class MemorySink:
+    """A file to be received."""
+
+    content: bytes = b""
+    begun: list[Mapping[str, str]] = field(default_factory=list)
+    finished: bool = False
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        self.begun.append(headers)
+        self.content = b""
+
+    def write(self, chunk: bytes) -> None:
+        self.content += chunk
+
+    def finish(self) -> None:
+        self.finished = True

@@ -1,9 +1,7 @@
-"""What is sent to Quantemplate, to the byte, and how its answers are read."""
+"""What is asked of Quantemplate, and how its answers are read. What is on the wire: ``test_wire``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,14 +12,13 @@ from airflow_provider_dataops.errors import (
     InvalidArgumentError,
     MalformedReplyError,
 )
-from airflow_provider_dataops.platforms.http import Body, FileBody
+from airflow_provider_dataops.platforms.http import FileBody
 from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch, ExecutionWatch
 from airflow_provider_dataops.platforms.run import RunState
 from tests.unit.fakes import play, reply
-from tests.unit.platforms.apis import quantemplate
+from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate
 
 BASE = "https://fabric.prod.quantemplate.com/external/v1"
-TOKEN = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
 EXECUTIONS = f"{BASE}/organisations/c-1/pipelines/p-1/executions"
 
 
@@ -37,34 +34,9 @@ def execution(**members: Any) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Memory:
-    content: bytes
-    name: str = "claims.csv"
-
-    @property
-    def size(self) -> int:
-        return len(self.content)
-
-    def open(self) -> BytesIO:
-        return BytesIO(self.content)
-
-
-class Sink:
-    def begin(self, headers: Any) -> None: ...
-    def write(self, chunk: bytes) -> None: ...
-    def finish(self) -> None: ...
-
-
 class TestToken:
-    def test_is_asked_for_as_a_form(self) -> None:
+    def test_is_masked(self) -> None:
         done = play(quantemplate().login(), reply(body={"access_token": "t0ken", "expires_in": 300}))
-        (request,) = done.requests
-        assert (request.method, request.url) == ("POST", TOKEN)
-        assert request.body == Body(
-            b"grant_type=client_credentials&client_id=client&client_secret=s3cret-of-client",
-            "application/x-www-form-urlencoded",
-        )
         assert done.secrets == ["t0ken"]
 
     def test_of_a_signed_token_the_signature_is_masked(self) -> None:
@@ -72,7 +44,8 @@ class TestToken:
         assert done.secrets == ["signature"]
 
     @pytest.mark.parametrize(
-        ("life", "good_until"), [(300, 240), (100, 80), (None, 48), (-5, 48), (True, 48), ("300", 48)]
+        ("life", "good_until"),
+        [(600, 540), (300, 240), (100, 80), (None, 48), (-5, 48), (True, 48), ("300", 48)],
     )
     def test_is_renewed_before_it_ends(self, life: object, good_until: float) -> None:
         now = [0.0]
@@ -101,33 +74,25 @@ class TestToken:
 
 
 class TestRequests:
-    def test_upload_is_the_bare_file(self) -> None:
-        file = Memory(b"a,b\n1,2\n")
-        exchange = quantemplate().upload_dataset("c-1", "d/1 é", file, trace_id="dag/run")
-        (request,) = play(exchange, reply()).requests
-        assert request.method == "POST"
-        assert request.url == f"{BASE}/organisations/c-1/datasets/d%2F1%20%C3%A9"
-        assert request.body == FileBody(file, "application/octet-stream")
-        assert request.headers == {"X-QT-Trace-Id": "dag/run"}
-        assert request.repeatable
+    def test_all_but_a_start_do_no_harm_when_sent_twice(self) -> None:
+        api, sink = quantemplate(), MemorySink()
+        calls = {
+            "upload": api.upload_dataset("c-1", "d-1", MemorySource(b"a")),
+            "execute": api.execute_pipeline("c-1", "p-1"),
+            "list": api.list_executions("c-1", "p-1"),
+            "get": api.get_execution("c-1", "p-1", "e-1"),
+            "dataset": api.download_dataset("c-1", "d-1", sink),
+            "output": api.download_output("c-1", "p-1", "e-1", "o-1", sink),
+            "token": api.login(),
+        }
+        assert {name for name, exchange in calls.items() if not next(exchange).repeatable} == {"execute"}
 
-    def test_execute_has_no_body_and_is_not_repeatable(self) -> None:
-        exchange = quantemplate().execute_pipeline("c-1", "p-1", trace_id="x")
-        (request,) = play(exchange, reply(body=execution())).requests
-        assert (request.method, request.url, request.body) == ("POST", EXECUTIONS, None)
-        assert not request.repeatable
-
-    def test_list(self) -> None:
-        (request,) = play(quantemplate().list_executions("c-1", "p-1"), reply(body=[])).requests
-        assert (request.method, request.url, request.body) == ("GET", EXECUTIONS, None)
-
-    def test_downloads(self) -> None:
-        api, sink = quantemplate(), Sink()
-        (output,) = play(api.download_output("c-1", "p-1", "e-7", "o-1", sink), reply()).requests
-        assert (output.method, output.url) == ("GET", f"{EXECUTIONS}/e-7/outputs/o-1")
-        assert output.sink is sink
-        (dataset,) = play(api.download_dataset("c-1", "d-1", sink, version=12), reply()).requests
-        assert dataset.url == f"{BASE}/organisations/c-1/datasets/d-1?version=12"
+    def test_a_file_is_read_and_written_by_the_driver(self) -> None:
+        file, sink = MemorySource(b"a"), MemorySink()
+        (upload,) = play(quantemplate().upload_dataset("c-1", "d-1", file), reply()).requests
+        assert upload.body == FileBody(file, "application/octet-stream")
+        (download,) = play(quantemplate().download_dataset("c-1", "d-1", sink), reply()).requests
+        assert download.sink is sink
 
     @pytest.mark.parametrize("dots", [".", ".."])
     def test_an_id_never_leads_elsewhere(self, dots: str) -> None:
@@ -193,7 +158,7 @@ class TestAnswers:
         assert isinstance(done.error, MalformedReplyError)
 
     def test_204_is_no_download(self) -> None:
-        done = play(quantemplate().download_dataset("c-1", "d-1", Sink()), reply(204))
+        done = play(quantemplate().download_dataset("c-1", "d-1", MemorySink()), reply(204))
         assert isinstance(done.error, MalformedReplyError)
 
     @pytest.mark.parametrize(
@@ -201,6 +166,7 @@ class TestAnswers:
         [
             (reply(403, "Not shared", {"Content-Type": "text/plain"}), "Not shared"),
             (reply(404, {"executionId": {"value": "e-1"}}), '{"executionId": {"value": "e-1"}}'),
+            (reply(500, {"message": {"code": 5}}), '{"message": {"code": 5}}'),
             (reply(401, {"error": "invalid_client", "error_description": "Bad secret"}), "Bad secret"),
         ],
     )
@@ -262,3 +228,19 @@ class TestRuns:
             "version": 3,
             "outputs": [{"id": "o-1", "name": "out"}],
         }
+
+
+class TestLinks:
+    def test_lead_to_the_app_since_no_page_is_documented(self) -> None:
+        assert quantemplate().execution_url("c-1", "p-1", "e-1") == "https://app.quantemplate.com/"
+
+    def test_follow_the_connections_template(self) -> None:
+        template = "https://ui/{organisation_id}/{pipeline_id}/{execution_id}?again={run_id}"
+        api = quantemplate(extra={"link_template": template})
+        launch = ExecutionLaunch(api=api, organisation_id="c-1", pipeline_id="p/1")
+        assert launch.url("e-1") == "https://ui/c-1/p%2F1/e-1?again=e-1"
+
+    def test_of_a_dataset(self) -> None:
+        assert quantemplate().dataset_url("c/1", "d 1") == (
+            "https://app.quantemplate.com/c%2F1/dataset/d%201/preview"
+        )

@@ -1,4 +1,4 @@
-"""What is sent to Tamr Cloud, to the byte, and how its answers are read."""
+"""What is asked of Tamr Cloud, and how its answers are read. What is on the wire: ``test_wire``."""
 
 from __future__ import annotations
 
@@ -46,16 +46,23 @@ class TestRequests:
         (request,) = play(tamr().create_job(configuration), reply(body=job())).requests
         assert (request.method, request.url) == ("POST", JOBS)
         assert request.body == Body(body, "application/json")
-        assert not request.repeatable
 
-    def test_get_quotes_the_id(self) -> None:
-        (request,) = play(tamr().get_job("a/b?c"), reply(body=job())).requests
-        assert (request.method, request.url) == ("GET", f"{JOBS}/a%2Fb%3Fc")
+    def test_all_but_a_start_do_no_harm_when_sent_twice(self) -> None:
+        api = tamr()
+        calls = {
+            "create": api.create_job(platform.load("s")),
+            "get": api.get_job("j"),
+            "list": api.list_jobs(),
+            "stop": api.stop_job("j"),
+            "test": api.test(),
+        }
+        assert {name for name, exchange in calls.items() if not next(exchange).repeatable} == {"create"}
 
-    def test_stop_quotes_the_id_and_not_the_colon(self) -> None:
-        (request,) = play(tamr().stop_job("a:b"), reply(body={})).requests
-        assert (request.method, request.url) == ("POST", f"{JOBS}/a%3Ab:stop")
-        assert request.body == Body(b"{}", "application/json")
+    @pytest.mark.parametrize("dots", [".", ".."])
+    def test_an_id_never_leads_elsewhere(self, dots: str) -> None:
+        for ask in (tamr().get_job, tamr().stop_job):
+            with pytest.raises(InvalidArgumentError):
+                play(ask(dots))
 
     def test_list_follows_pages(self) -> None:
         done = play(
@@ -160,6 +167,10 @@ class TestWatch:
         done = play(JobWatch(api=tamr()).look("j-1"), NotFoundError("gone", status=404))
         assert done.value.state is RunState.ABSENT
 
+    def test_what_the_server_says_of_an_unknown_job_is_kept(self) -> None:
+        gone = NotFoundError("gone", status=404, body="no such job")
+        assert play(JobWatch(api=tamr()).look("j-1"), gone).value.raw_state == "404: no such job"
+
 
 class TestLaunch:
     def test_orphans_are_new_jobs_that_do_the_same(self) -> None:
@@ -176,6 +187,20 @@ class TestLaunch:
         done = play(launch.orphans(mark, "token"), reply(body={"jobs": listed}))
         assert [s.run_id for s in done.value] == ["ours", "more"]
         assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s"
+
+
+class TestOpenJobs:
+    def test_are_asked_for_by_a_filter(self) -> None:
+        done = play(tamr().open_jobs({"source_id": "s"}), reply(body={"jobs": [job("j-1")]}))
+        assert [j.job_id for j in done.value] == ["j-1"]
+        assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s&filter=status.state%20%21%3D%20DONE"
+
+    def test_are_picked_out_where_the_filter_is_refused_or_ignored(self) -> None:
+        page = reply(body={"jobs": [job("ended", state="DONE"), job("open"), job("odd", state="REHEARSING")]})
+        refused = BadRequestError("filter", status=400)
+        done = play(tamr().open_jobs({"source_id": "s"}), refused, page)
+        assert [j.job_id for j in done.value] == ["open", "odd"]
+        assert done.requests[1].url == f"{JOBS}?pageSize=30&sourceId=s"
 
 
 class TestSucceededSince:
@@ -256,3 +281,10 @@ def test_a_tenant_is_a_name_a_host_or_a_url(host: str) -> None:
 def test_plain_http_must_be_written_out() -> None:
     assert tamr(host="http://127.0.0.1:8099/tamr").settings.base_url == "http://127.0.0.1:8099/tamr"
     assert tamr(host="localhost.test").settings.base_url == "https://localhost.test"
+
+
+def test_links_lead_to_the_tenant_or_follow_the_connections_template() -> None:
+    assert tamr().job_url("j-1") == "https://my-tenant.tamr.cloud/"
+    api = tamr(extra={"link_template": "{base_url}/jobs/{job_id}#{run_id}"})
+    launch = JobLaunch(api=api, configuration=platform.load("s"))
+    assert launch.url("j/1") == "https://my-tenant.tamr.cloud/jobs/j%2F1#j%2F1"

@@ -66,6 +66,29 @@ class TestErrors:
         assert error.status == status  # type: ignore[attr-defined]
         assert str(error) == f"Tamr: read it failed: HTTP {status}: the reason (GET /x)"
 
+    @pytest.mark.parametrize(
+        ("answer", "may_have_been"),
+        [
+            (reply(400), False),
+            (reply(409), False),
+            (reply(429), False),
+            (reply(408), True),
+            (reply(500), True),
+            (RESET, True),
+            (reply(body=b"<html>"), True),
+            (TransportError("refused", not_sent=True), False),
+        ],
+    )
+    def test_whether_a_start_may_have_been_processed(self, answer: Answer, may_have_been: bool) -> None:
+        error = run(POST, answer, policy=ONCE).error
+        assert isinstance(error, ApiError)
+        assert error.may_have_been_processed is may_have_been
+
+    def test_an_endless_explanation_is_cut(self) -> None:
+        error = run(GET, reply(400, {"message": "x" * 100_000})).error
+        assert isinstance(error, ApiError)
+        assert error.body == "x" * 2_000
+
     def test_a_shape_that_is_not_known_is_a_malformed_reply(self) -> None:
         def parse(_: Any) -> Any:
             raise KeyError("jobId")
@@ -146,6 +169,11 @@ class TestCredentials:
         assert not done.error.may_have_been_processed
         assert "get token" in str(done.error)
 
+    def test_refused_client_credentials_are_not_tried_again(self) -> None:
+        done = run(POST, reply(401), api=quantemplate())
+        assert isinstance(done.error, AuthenticationError)
+        assert not done.error.may_have_been_processed
+
     def test_a_login_is_repeated_even_for_a_request_that_is_not(self) -> None:
         done = run(POST, reply(503), reply(body={"access_token": "t"}), GOOD, api=quantemplate())
         assert done.value == {"fine": True}
@@ -153,6 +181,10 @@ class TestCredentials:
     def test_headers_of_the_connection_go_to_the_platform(self) -> None:
         api = tamr(extra={"auth_headers": '{"X-Gate": "open"}'})
         assert run(GET, GOOD, api=api).requests[0].secret_headers["X-Gate"] == "open"
+
+    def test_headers_of_the_connection_do_not_replace_the_key(self) -> None:
+        api = tamr(extra={"auth_headers": '{"X-API-KEY": "of the gateway"}'})
+        assert run(GET, GOOD, api=api).requests[0].secret_headers == {"X-API-KEY": "apk_s3cret"}
 
 
 class TestRedirects:

@@ -50,6 +50,11 @@ def test_no_attempt_begins_after_the_budget() -> None:
     assert policy.pause(error, attempt=1, elapsed=4.1, chance=0.0) is None
 
 
+def test_all_who_were_sent_away_do_not_come_back_at_once() -> None:
+    error = ServerError("x", retry_after=6.0)
+    assert RetryPolicy(base=4.0).pause(error, attempt=5, elapsed=0.0, chance=0.5) == 8.0
+
+
 class TestGate:
     def test_a_short_outage_slows_nobody(self) -> None:
         gate = Gate()
@@ -77,6 +82,17 @@ class TestGate:
         gate.succeeded()
         assert gate.wait(101.0) == 6.0
         assert gate.wait(107.0) == 0.0
+
+    def test_a_shorter_word_does_not_cut_a_longer_one(self) -> None:
+        gate = Gate()
+        gate.leave_alone(60.0, 100.0)
+        gate.leave_alone(1.0, 101.0)
+        assert gate.wait(110.0) == 50.0
+
+    def test_nobody_is_left_alone_for_days(self) -> None:
+        gate = Gate()
+        gate.leave_alone(1e9, 100.0)
+        assert gate.wait(100.0) == RETRY_AFTER_CAP
 
     def test_a_refusal_is_no_outage(self) -> None:
         gate = Gate()

@@ -1,0 +1,219 @@
+"""A platform of the sandbox with the hook and the triggers that are tried on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from airflow.sdk import Connection
+
+from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
+from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.runs.outcome import RunEvent
+from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
+from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.hooks.base import DataOpsHook
+    from airflow_provider_dataops.sandbox import Sandbox
+    from airflow_provider_dataops.triggers.base import RunTrigger
+
+ORGANISATION = "c-sandbox"
+
+
+class Connections:
+    """Airflow's connections, in memory."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def installed(cls, patch: Callable[..., None], hook: type[Any]) -> Self:
+        """Return connections that are read instead of Airflow's.
+
+        :param patch: sets an attribute, ``monkeypatch.setattr``.
+        """
+        connections = cls()
+
+        async def aget(conn_id: str) -> Connection:
+            return connections.get(conn_id)
+
+        patch(hook, "get_connection", connections.get)
+        patch(hook, "aget_connection", aget)
+        return connections
+
+    def set(self, conn_id: str, fields: dict[str, Any], **changes: Any) -> None:
+        """Keep a connection; what is no field of one is put in its extra."""
+        names = {"host", "port", "schema", "login", "password"}
+        extra = fields.get("extra", {}) | {k: v for k, v in changes.items() if k not in names}
+        self._known[conn_id] = {**fields, **{k: v for k, v in changes.items() if k in names}, "extra": extra}
+
+    def get(self, conn_id: str) -> Connection:
+        """Return a connection as Airflow would."""
+        fields = dict(self._known[conn_id])
+        return Connection(conn_id=conn_id, **{**fields, "extra": json.dumps(fields["extra"])})
+
+
+class WorkerTime:
+    """A clock on which the pauses of a hook pass at once."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._skipped
+
+    def wall(self) -> float:
+        return time.time() + self._skipped
+
+    def random(self) -> float:
+        return 0.99
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._skipped += seconds
+
+
+class Bench(ABC):
+    """One platform; connections, runs and what waits for them."""
+
+    name: ClassVar[str]
+    platform: ClassVar[str]
+    #: The operations by which a trigger and a hook ask about a run, and their words for them.
+    polled: ClassVar[str]
+    looked: ClassVar[str]
+    submitted: ClassVar[str]
+    #: All by which a trigger can learn of a run.
+    asking: ClassVar[tuple[str, ...]]
+    listing: ClassVar[str]
+    #: How the sandbox's runs behave, beside never ending by themselves.
+    script: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, sandbox: Sandbox, connections: Connections, conn_id: str = "") -> None:
+        self.sandbox = sandbox
+        self.connections = connections
+        self.conn_id = conn_id or self.name
+        self.worker_time = WorkerTime()
+        self.connect()
+        sandbox.platforms[self.name].script(hold=True, **self.script)
+
+    @property
+    def store(self) -> Any:
+        """The platform inside the sandbox."""
+        return self.sandbox.platforms[self.name]
+
+    def connect(self, **changes: Any) -> None:
+        """Set the connection, with some fields changed."""
+        self.connections.set(self.conn_id, self.sandbox.connection(self.name), **changes)
+
+    def hook(self) -> Any:
+        """Return a hook whose pauses take no time."""
+        hook = self._hook()
+        hook.driver.clock = self.worker_time
+        return hook
+
+    def fault(self, kind: str, **options: Any) -> Any:
+        """Arm a fault of this platform."""
+        return self.sandbox.add_fault(kind, platform=self.name, **options)
+
+    def asked(self, operation: str | None = None) -> list[Any]:
+        """Return the requests that reached the platform."""
+        return self.sandbox.journal.entries(self.name, operation)
+
+    @abstractmethod
+    def _hook(self) -> DataOpsHook[Any]: ...
+
+    @abstractmethod
+    def start(self, resource: str = "") -> str:
+        """Start a run that goes on until it is finished, and return its id."""
+
+    @abstractmethod
+    def look(self, hook: Any, run_id: str) -> Any:
+        """Ask for a run by the hook."""
+
+    @abstractmethod
+    def submit(self, hook: Any) -> str:
+        """Start a run by the hook."""
+
+    @abstractmethod
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        """Return the trigger that waits for a run."""
+
+    def finish(self, run_id: str) -> None:
+        """End a run with success."""
+        self.store.finish(run_id)
+
+    async def ended(self, trigger: RunTrigger) -> RunEvent:
+        """Run a trigger to its only event, as it comes back to a worker."""
+        [payload] = [event.payload async for event in trigger.run()]
+        return RunEvent.from_json(json.loads(json.dumps(payload)))
+
+
+class TamrBench(Bench):
+    name = "tamr"
+    platform = "Tamr"
+    polled = "list_jobs"
+    looked = "get_job"
+    submitted = "create_job"
+    asking = ("list_jobs", "get_job")
+    listing = "list jobs"
+    script: ClassVar[dict[str, Any]] = {"waiting": 0.0}
+
+    def _hook(self) -> TamrHook:
+        return TamrHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        job_id: str = self.store.start({"load": {"sourceId": resource or "src_orders"}})
+        return job_id
+
+    def look(self, hook: TamrHook, run_id: str) -> Any:
+        return hook.get_job(run_id)
+
+    def submit(self, hook: TamrHook) -> str:
+        return hook.load_source("src_orders").job_id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
+        return TamrJobTrigger(conn_id=self.conn_id, run_id=run_id, **arguments)
+
+
+class QuantemplateBench(Bench):
+    name = "quantemplate"
+    platform = "Quantemplate"
+    polled = "list_executions"
+    looked = "list_executions"
+    submitted = "execute_pipeline"
+    asking = ("list_executions",)
+    listing = "list executions of p-1"
+
+    def __init__(self, sandbox: Sandbox, connections: Connections, conn_id: str = "") -> None:
+        super().__init__(sandbox, connections, conn_id)
+        self.store.upload("d-claims", b"id,amount\n1,2\n")
+
+    def _hook(self) -> QuantemplateHook:
+        return QuantemplateHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        execution_id: str = self.store.start(resource or "p-1")
+        return execution_id
+
+    def look(self, hook: QuantemplateHook, run_id: str) -> Any:
+        return hook.get_execution(pipeline_id="p-1", execution_id=run_id)
+
+    def submit(self, hook: QuantemplateHook) -> str:
+        return hook.execute_pipeline(pipeline_id="p-1").id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
+        return QuantemplateExecutionTrigger(
+            conn_id=self.conn_id,
+            run_id=run_id,
+            organisation_id=ORGANISATION,
+            pipeline_id=resource or "p-1",
+            **arguments,
+        )

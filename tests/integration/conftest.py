@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.sdk import BaseHook
+
+from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
+    _dataops_sandbox_server,
+    dataops_sandbox,
+)
+from airflow_provider_dataops.transport.clock import SystemClock
+from airflow_provider_dataops.triggers import base
+from tests.integration.benches import Bench, Connections, QuantemplateBench, TamrBench
+from tests.watchdog import watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_dataops.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def _event_loop_is_left_free() -> Iterator[None]:
+    """Fail a test in which our code holds the event loop."""
+    with watching() as watchdog:
+        yield
+    if watchdog.caught:
+        pytest.fail("\n\n".join(watchdog.caught))
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
+    """Have hooks and triggers find the connections that a test sets."""
+    return Connections.installed(monkeypatch.setattr, BaseHook)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have triggers ask twenty times a second; what is waited for stays real."""
+    monkeypatch.setattr(tracker, "FIRST_INTERVAL", 0.05)
+    monkeypatch.setattr(tracker, "FAILURE_FLOOR", 0.05)
+    monkeypatch.setattr(tracker, "backoff", lambda failures, **_: 0.01 * failures)
+    monkeypatch.setattr(base, "YOUNGEST_EVENT", 0.0)
+    monkeypatch.setattr(SystemClock, "random", lambda _: 0.0)
+
+
+@pytest.fixture
+def tamr(dataops_sandbox: Sandbox, connections: Connections) -> TamrBench:  # noqa: F811
+    return TamrBench(dataops_sandbox, connections)
+
+
+@pytest.fixture
+def quantemplate(dataops_sandbox: Sandbox, connections: Connections) -> QuantemplateBench:  # noqa: F811
+    return QuantemplateBench(dataops_sandbox, connections)
+
+
+@pytest.fixture(params=[TamrBench, QuantemplateBench], ids=["tamr", "quantemplate"])
+def bench(request: pytest.FixtureRequest, dataops_sandbox: Sandbox, connections: Connections) -> Bench:  # noqa: F811
+    made: Bench = request.param(dataops_sandbox, connections)
+    return made

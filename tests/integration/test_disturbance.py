@@ -1,0 +1,139 @@
+"""A disturbance of six seconds in the middle of twenty waiting runs.
+
+All kinds are had at once, each on a sandbox of its own, on the real intervals and the real time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import BaseHook
+
+from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.runs.outcome import Ending
+from airflow_provider_dataops.sandbox import Sandbox
+from tests.integration.benches import Bench, Connections, QuantemplateBench, TamrBench
+from tests.loops import run
+from tests.watchdog import watching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.runs.outcome import RunEvent
+
+RUNS = 20
+SECONDS = 6.0
+KINDS: dict[str, dict[str, Any]] = {
+    "503": {"kind": "status", "status": 503, "duration": SECONDS},
+    "429": {"kind": "status", "status": 429, "headers": {"Retry-After": "7"}, "duration": SECONDS},
+    "reset": {"kind": "reset_before", "duration": SECONDS},
+    "hang": {"kind": "hang", "duration": SECONDS},
+    "401": {"kind": "status", "status": 401, "times": 1},
+}
+BENCHES: dict[str, type[Bench]] = {"tamr": TamrBench, "quantemplate": QuantemplateBench}
+
+
+@dataclass
+class Course:
+    """What became of twenty runs in one kind of disturbance."""
+
+    bench: Bench
+    kind: dict[str, Any]
+    fault: Any = None
+    events: list[RunEvent | BaseException] = field(default_factory=list)
+
+    async def pass_through(self) -> None:
+        pipelines = [f"p-{1 + n % 5}" if self.bench.name == "quantemplate" else "" for n in range(RUNS)]
+        run_ids = [self.bench.start(pipeline) for pipeline in pipelines]
+        waiting = [
+            asyncio.ensure_future(self.bench.ended(self.bench.trigger(run_id, pipeline)))
+            for run_id, pipeline in zip(run_ids, pipelines, strict=True)
+        ]
+        await self._after(lambda: len(self.bench.asked(self.bench.polled)) >= 1)
+        options = dict(self.kind)
+        self.fault = self.bench.fault(options.pop("kind"), since="first_hit", **options)
+        await self._after(lambda: self.fault.hits >= 1)
+        await asyncio.sleep(SECONDS)
+        # The runs end while the waiters do not know yet whether the platform is back.
+        for run_id in run_ids:
+            self.bench.finish(run_id)
+        self.events = await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _after(self, happened: Callable[[], bool]) -> None:
+        # Not in a thread: ten of them would leave none for the triggers.
+        async with asyncio.timeout(15.0):
+            while not happened():  # noqa: ASYNC110 - it happens in another thread
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def courses() -> dict[tuple[str, str], Course]:
+    courses: dict[tuple[str, str], Course] = {}
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as sandboxes, watching() as watchdog:
+        connections = Connections.installed(patch.setattr, BaseHook)
+        for kind, options in KINDS.items():
+            for name, bench_class in BENCHES.items():
+                bench = bench_class(sandboxes.enter_context(Sandbox()), connections, f"{name}-{kind}")
+                bench.connect(request_timeout=2.0)
+                courses[name, kind] = Course(bench, options)
+
+        async def main() -> None:
+            await asyncio.gather(*(course.pass_through() for course in courses.values()))
+
+        run(main())
+    assert watchdog.caught == []
+    return courses
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", BENCHES)
+class TestEachKind:
+    def test_no_run_is_lost(self, courses: dict[tuple[str, str], Course], name: str, kind: str) -> None:
+        course = courses[name, kind]
+        assert course.fault.hits >= 1
+        endings = [
+            (event.ending, event.snapshot.state) if not isinstance(event, BaseException) else event
+            for event in course.events
+        ]
+        assert endings == [(Ending.FINISHED, RunState.SUCCEEDED)] * RUNS
+
+    def test_the_platform_is_not_stormed(
+        self, courses: dict[tuple[str, str], Course], name: str, kind: str
+    ) -> None:
+        struck = [entry for entry in courses[name, kind].bench.asked() if entry.fault]
+        groups = 5 if name == "quantemplate" else 1
+        # At most the first look, and those after pauses of at least a second.
+        assert len(struck) <= groups * 7
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_no_request_is_sent_before_the_server_asked_for_it(
+    courses: dict[tuple[str, str], Course], name: str
+) -> None:
+    entries = courses[name, "429"].bench.asked()
+    refused = [entry for entry in entries if entry.status == 429]
+    assert refused
+    for entry in refused:
+        # Those of other pipelines may have been on their way when the first was refused.
+        told = entry.monotonic + 0.25
+        assert [e for e in entries if told < e.monotonic < entry.monotonic + 7.0] == []
+
+
+def test_the_waiting_runs_of_a_group_were_asked_about_together(
+    courses: dict[tuple[str, str], Course],
+) -> None:
+    """Twenty waiters make as many requests as there are groups, an interval."""
+    for (name, kind), course in courses.items():
+        times = [entry.monotonic for entry in course.bench.asked(course.bench.polled)]
+        groups = 5 if name == "quantemplate" else 1
+        assert len(times) <= groups * (2 + (times[-1] - times[0]) / 0.9), (name, kind)
+
+
+def test_a_refused_token_is_not_fetched_anew_by_everybody(courses: dict[tuple[str, str], Course]) -> None:
+    # Once by whoever was refused, and possibly once more for those who came meanwhile.
+    assert 2 <= len(courses["quantemplate", "401"].bench.asked("get_token")) <= 3
+    assert len(courses["quantemplate", "503"].bench.asked("get_token")) == 1

@@ -1,0 +1,229 @@
+"""Each method of the hooks, over real sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    BadRequestError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+)
+from airflow_provider_dataops.platforms.run import RunState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.benches import Bench
+
+CSV = "id,name\n1,Zoë ✓\n2,Łukasz\n".encode()
+
+
+class TestTamr:
+    def test_each_kind_of_job_is_created(self, tamr: Bench) -> None:
+        hook = tamr.hook()
+        jobs = [
+            hook.load_source("src_orders"),
+            hook.update_data_product("dp_customers"),
+            hook.run_workflow("flow_sor"),
+            hook.publish("dest_golden", "dp_customers"),
+            hook.publish("dest_realtime"),
+        ]
+        assert [job.configuration for job in jobs] == [
+            {"load": {"sourceId": "src_orders"}},
+            {"update": {"dataProductId": "dp_customers"}},
+            {"update": {"workflowId": "flow_sor"}},
+            {"publish": {"destinationId": "dest_golden", "dataProductId": "dp_customers"}},
+            {"publish": {"destinationId": "dest_realtime"}},
+        ]
+        assert [run.run_id for run in tamr.sandbox.runs()] == [job.job_id for job in jobs]
+        assert tamr.sandbox.journal.refusals() == []
+
+    def test_taken_slots_are_told_and_nothing_is_repeated(self, tamr: Bench) -> None:
+        hook = tamr.hook()
+        for _ in range(5):
+            tamr.start()
+        with pytest.raises(RateLimitedError, match="HTTP 429 Too Many Requests: 5 jobs are running at once"):
+            hook.load_source("src_orders")
+        assert len(tamr.asked("create_job")) == 1
+
+    def test_all_pages_are_read_unless_told_otherwise(self, tamr: Bench) -> None:
+        hook, ids = tamr.hook(), [tamr.start() for _ in range(65)]
+        assert sorted(job.job_id for job in hook.list_jobs()) == sorted(ids)
+        assert len(tamr.asked("list_jobs")) == 3
+        assert [job.job_id for job in hook.list_jobs(max_pages=1)] == ids[:-31:-1]
+
+    def test_the_list_is_of_what_was_asked_for(self, tamr: Bench) -> None:
+        ended, on_it, other = tamr.start(), tamr.start(), tamr.start("src_suppliers")
+        tamr.finish(ended)
+        hook = tamr.hook()
+        found = hook.list_jobs(source_id="src_orders", filter="status.state != DONE")
+        assert [job.job_id for job in found] == [on_it]
+        assert [job.job_id for job in hook.list_jobs(source_id="src_suppliers")] == [other]
+        with pytest.raises(BadRequestError, match="list jobs failed: HTTP 400"):
+            hook.list_jobs(filter="no such field = 1")
+
+    def test_a_job_is_stopped(self, tamr: Bench) -> None:
+        hook = tamr.hook()
+        job_id = hook.load_source("src_orders").job_id
+        hook.stop_job(job_id)
+        tamr.sandbox.wait_for(lambda _: tamr.store.job(job_id).done)
+        job = hook.get_job(job_id)
+        assert (job.status, job.state, job.reason) == ("DONE", RunState.CANCELLED, "STOPPED_BY_USER")
+
+    def test_done_is_not_success(self, tamr: Bench) -> None:
+        job_id = tamr.start()
+        tamr.store.finish(job_id, {"reason": "SOURCE_UNAVAILABLE", "message": "no such bucket"})
+        job = tamr.hook().get_job(job_id)
+        assert (job.status, job.state) == ("DONE", RunState.FAILED)
+        assert job.snapshot().message == "SOURCE_UNAVAILABLE: no such bucket"
+
+    def test_unknown_ids_are_told(self, tamr: Bench) -> None:
+        with pytest.raises(
+            NotFoundError, match="get job job_x failed: HTTP 404 Not Found: job job_x not found"
+        ):
+            tamr.hook().get_job("job_x")
+
+    def test_bad_arguments_send_nothing(self, tamr: Bench) -> None:
+        hook = tamr.hook()
+        for call in (
+            lambda: hook.get_job(" "),
+            lambda: hook.stop_job(""),
+            lambda: hook.load_source(""),
+            lambda: hook.publish("", "dp"),
+            lambda: hook.create_job({}),
+            lambda: hook.create_job({"load": {"sourceId": "a"}, "update": {"workflowId": "b"}}),
+        ):
+            with pytest.raises(InvalidArgumentError):
+                call()
+        assert tamr.asked() == []
+
+
+class TestQuantemplate:
+    def test_straight_through(self, quantemplate: Bench, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_bytes(CSV)
+        hook = quantemplate.hook()
+        assert hook.upload_dataset(source=str(tmp_path / "in.csv"), dataset_id="d-claims") == len(CSV)
+        started = hook.execute_pipeline(pipeline_id="p-claims")
+        assert started.state is RunState.RUNNING
+        quantemplate.finish(started.id)
+        ended = hook.get_execution(pipeline_id="p-claims", execution_id=started.id)
+        assert (ended.state, [output.name for output in ended.outputs]) == (RunState.SUCCEEDED, ["Cleansed"])
+        where = tmp_path / "new" / "folder" / "out.csv"
+        size = hook.download_output(pipeline_id="p-claims", execution_id=started.id, destination=str(where))
+        assert size == where.stat().st_size
+        assert "Łukasz" in where.read_text()
+        assert [path.name for path in where.parent.iterdir()] == ["out.csv"]
+        assert quantemplate.sandbox.journal.refusals() == []
+        assert len(quantemplate.asked("get_token")) == 1
+
+    def test_versions_of_a_dataset_come_back_byte_for_byte(self, quantemplate: Bench, tmp_path: Path) -> None:
+        hook = quantemplate.hook()
+        for version in (b"one\n", b"two\n"):
+            (tmp_path / "in").write_bytes(version)
+            hook.upload_dataset(source=str(tmp_path / "in"), dataset_id="d-1")
+        hook.download_dataset(dataset_id="d-1", destination=str(tmp_path / "latest"))
+        hook.download_dataset(dataset_id="d-1", destination=str(tmp_path / "first"), version=1)
+        assert (tmp_path / "latest").read_bytes() == b"two\n"
+        assert (tmp_path / "first").read_bytes() == b"one\n"
+
+    def test_one_of_many_outputs_is_chosen_by_name(self, quantemplate: Bench, tmp_path: Path) -> None:
+        hook, run_id = quantemplate.hook(), quantemplate.start("p-two")
+        quantemplate.finish(run_id)
+        where = {"pipeline_id": "p-two", "execution_id": run_id, "destination": str(tmp_path / "x")}
+        with pytest.raises(InvalidArgumentError, match=r"has 2 outputs \(give output_id or output_name\)"):
+            hook.download_output(**where)
+        with pytest.raises(InvalidArgumentError, match="exclude each other"):
+            hook.download_output(**where, output_id="o", output_name="n")
+        assert not (tmp_path / "x").exists()
+        assert hook.download_output(**where, output_name="Rejected: for review") > 0
+
+    def test_executions_are_listed_and_a_missing_one_is_told(self, quantemplate: Bench) -> None:
+        ids = {quantemplate.start() for _ in range(3)}
+        hook = quantemplate.hook()
+        assert {execution.id for execution in hook.list_executions(pipeline_id="p-1")} == ids
+        with pytest.raises(NotFoundError, match="execution e-x is not listed for pipeline p-1"):
+            hook.get_execution(pipeline_id="p-1", execution_id="e-x")
+
+    def test_what_is_not_shared_is_told_in_the_servers_words(
+        self, quantemplate: Bench, tmp_path: Path
+    ) -> None:
+        (tmp_path / "in").write_bytes(CSV)
+        hook = quantemplate.hook()
+        with pytest.raises(
+            PermissionDeniedError, match="dataset d-unshared is not shared with this API user"
+        ):
+            hook.upload_dataset(source=str(tmp_path / "in"), dataset_id="d-unshared")
+        with pytest.raises(PermissionDeniedError, match="pipeline p-unshared is not shared"):
+            hook.execute_pipeline(pipeline_id="p-unshared")
+
+    @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncated", "html", "status"])
+    def test_a_download_that_broke_begins_anew(self, quantemplate: Bench, tmp_path: Path, kind: str) -> None:
+        content = CSV * 20_000
+        quantemplate.store.upload("d-1", content)
+        quantemplate.fault(kind, operation="download_dataset", times=2)
+        quantemplate.hook().download_dataset(dataset_id="d-1", destination=str(tmp_path / "x"))
+        assert (tmp_path / "x").read_bytes() == content
+        assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+    @pytest.mark.parametrize("kind", ["truncated", "html", "reset_after"])
+    def test_a_download_that_never_succeeds_leaves_what_was_there(
+        self, quantemplate: Bench, tmp_path: Path, kind: str
+    ) -> None:
+        (tmp_path / "x").write_bytes(b"old")
+        quantemplate.fault(kind, operation="download_dataset")
+        with pytest.raises(Exception, match="Quantemplate: download dataset d-claims failed"):
+            quantemplate.hook().download_dataset(dataset_id="d-claims", destination=str(tmp_path / "x"))
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
+
+    @pytest.mark.parametrize("options", [{"kind": "status"}, {"kind": "reset_before", "size": 100_000}])
+    def test_an_upload_that_broke_is_sent_again_whole(
+        self, quantemplate: Bench, tmp_path: Path, options: dict[str, object]
+    ) -> None:
+        content = CSV * 20_000
+        (tmp_path / "in").write_bytes(content)
+        quantemplate.fault(operation="upload_dataset", times=2, **options)
+        quantemplate.hook().upload_dataset(source=str(tmp_path / "in"), dataset_id="d-1")
+        assert [version.size for version in quantemplate.store.datasets["d-1"].versions] == [len(content)]
+
+    def test_bad_arguments_send_nothing(self, quantemplate: Bench, tmp_path: Path) -> None:
+        (tmp_path / "empty").write_bytes(b"")
+        hook = quantemplate.hook()
+        for call in (
+            lambda: hook.upload_dataset(source=str(tmp_path / "missing"), dataset_id="d-1"),
+            lambda: hook.upload_dataset(source=str(tmp_path / "empty"), dataset_id="d-1"),
+            lambda: hook.upload_dataset(source=str(tmp_path), dataset_id="d-1"),
+            lambda: hook.execute_pipeline(pipeline_id=""),
+            lambda: hook.download_dataset(dataset_id="d-1", destination=str(tmp_path)),
+            lambda: hook.download_dataset(dataset_id="d-1", destination="x", version=-1),
+        ):
+            with pytest.raises(InvalidArgumentError):
+                call()
+        assert quantemplate.asked() == []
+
+
+class TestTheButton:
+    """``test_connection``, in the API server."""
+
+    def test_says_what_was_proved(self, bench: Bench) -> None:
+        works, message = bench.hook().test_connection()
+        assert works
+        assert "accepted" in message
+
+    def test_says_what_is_wrong_and_nothing_of_the_servers_answer(self, bench: Bench) -> None:
+        bench.connect(password="wrong")
+        works, message = bench.hook().test_connection()
+        assert not works
+        assert message.startswith(f"{bench.platform}: ")
+        assert "HTTP 401: the credentials are not accepted" in message
+        assert "invalid" not in message.replace("not valid", "")
+
+    def test_repeats_nothing_that_a_foreign_host_says(self, bench: Bench) -> None:
+        bench.fault("html", status=403, body="internal secret page")
+        works, message = bench.hook().test_connection()
+        assert not works
+        assert "internal secret page" not in message

@@ -1,0 +1,240 @@
+"""The life of a run without Airflow's scheduler: started on a worker, waited for in a triggerer, taken up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from airflow_provider_dataops.errors import RunFailedError, TransportError
+from airflow_provider_dataops.operators.state import MemoryStore
+from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
+from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.platforms.tamr import JobLaunch
+from airflow_provider_dataops.runs.condition import ConditionEvent
+from airflow_provider_dataops.runs.durable import DurableStart, Started
+from airflow_provider_dataops.runs.outcome import Ending, failure
+from airflow_provider_dataops.runs.record import Generation, Record
+from airflow_provider_dataops.triggers.quantemplate import QuantemplateNextExecutionTrigger
+from airflow_provider_dataops.triggers.tamr import TamrJobSucceededTrigger, TamrResourceIdleTrigger
+from tests.loops import run
+
+if TYPE_CHECKING:
+    from tests.integration.benches import Bench
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+class Life:
+    """One task's run: the same store in every try."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.store = MemoryStore()
+
+    def launch(self, hook: Any) -> Any:
+        if self.bench.name == "tamr":
+            return JobLaunch(api=hook.api, configuration={"load": {"sourceId": "src_orders"}})
+        return ExecutionLaunch(api=hook.api, organisation_id="c-sandbox", pipeline_id="p-1")
+
+    def start(self, max_tries: int = 1) -> Started:
+        """Do what an operator does on a worker."""
+        hook = self.bench.hook()
+        start = DurableStart(
+            launch=self.launch(hook),
+            store=self.store,
+            clock=self.bench.worker_time,
+            generation=Generation(max_tries=max_tries, clear_number=0),
+            new_token=lambda: uuid4().hex,
+            log=logging.getLogger("task"),
+        )
+        started: Started = hook.run(start.run())
+        return started
+
+    @property
+    def runs(self) -> list[Any]:
+        return self.bench.sandbox.runs()
+
+
+@pytest.fixture
+def life(bench: Bench) -> Life:
+    return Life(bench)
+
+
+async def wait_and(bench: Bench, trigger: Any, act: Any) -> Any:
+    """Wait by a trigger; once it has asked twice, act."""
+    waiting = asyncio.ensure_future(bench.ended(trigger))
+    await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked(bench.polled)) > 2)
+    act()
+    return await waiting
+
+
+def test_a_run_is_started_waited_for_and_its_result_taken(life: Life, bench: Bench) -> None:
+    started = life.start()
+    run_id = started.snapshot.run_id
+    event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.finish(run_id)))
+    assert event.ending is Ending.FINISHED
+    assert event.snapshot.as_result("https://link")["state"] == "succeeded"
+    assert failure(event, platform=bench.platform, noun="run", url="") is None
+    assert [r.run_id for r in life.runs] == [run_id]
+    # The next try takes the result and starts nothing.
+    again = life.start()
+    assert (again.fresh, again.snapshot.run_id, again.snapshot.state) == (False, run_id, RunState.SUCCEEDED)
+    assert len(life.runs) == 1
+
+
+def test_a_failed_run_names_itself_and_the_next_try_starts_another(life: Life, bench: Bench) -> None:
+    run_id = life.start().snapshot.run_id
+    end = {"tamr": {"error": {"reason": "BROKEN", "message": "m"}}, "quantemplate": {"status": "Failed"}}
+    event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.finish(run_id, **end[bench.name])))
+    error = failure(event, platform=bench.platform, noun="run", url="https://link")
+    assert isinstance(error, RunFailedError)
+    assert str(error).startswith(f"{bench.platform} run {run_id} ended ")
+    assert life.start().fresh
+    assert len(life.runs) == 2
+
+
+def test_a_submission_that_got_no_answer_is_found_again_and_not_repeated(life: Life, bench: Bench) -> None:
+    bench.fault("reset_after", operation=bench.submitted, times=1)
+    started: Started | None = None
+    try:
+        started = life.start()
+    except TransportError:
+        started = life.start()
+    assert [r.run_id for r in life.runs] == [started.snapshot.run_id]
+    assert len(bench.asked(bench.submitted)) == 1
+    record = Record.from_json(life.store.get())
+    assert record is not None
+    assert record.adopted == "guessed"
+
+
+def test_a_submission_that_was_refused_is_sent_again_by_the_next_try(life: Life, bench: Bench) -> None:
+    bench.fault("status", operation=bench.submitted, status=409, times=1)
+    with pytest.raises(Exception, match="HTTP 409 Conflict: this failure was asked for"):
+        life.start()
+    assert life.start().fresh
+    assert len(life.runs) == 1
+
+
+def test_a_triggerer_that_is_started_anew_goes_on_waiting(life: Life, bench: Bench) -> None:
+    run_id = life.start().snapshot.run_id
+    trigger = bench.trigger(run_id)
+
+    async def first() -> None:
+        waiting = asyncio.ensure_future(bench.ended(trigger))
+        await asyncio.to_thread(bench.sandbox.wait_for, lambda _: bench.asked(bench.polled))
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await trigger.cleanup()
+
+    run(first())
+    again = type(trigger)(**trigger.serialize()[1])
+    bench.finish(run_id)
+    assert run(bench.ended(again)).ending is Ending.FINISHED
+    assert bench.asked("stop_job") == []
+
+
+def test_a_run_that_the_platform_forgot_is_told_as_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_dataops.runs.tracker.ABSENT_SECONDS", 0.3)
+    run_id = bench.start()
+    event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.forget(run_id)))
+    assert event.ending is Ending.LOST
+
+
+def test_a_run_that_is_listed_late_is_waited_for(bench: Bench) -> None:
+    bench.store.script(hold=True, hidden=0.5)
+    run_id = bench.start()
+
+    async def main() -> Any:
+        waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
+        await asyncio.sleep(0.7)
+        bench.finish(run_id)
+        return await waiting
+
+    assert run(main()).ending is Ending.FINISHED
+
+
+class TestTheEndOfATaskInTheTriggerer:
+    def test_stops_a_tamr_job(self, tamr: Bench) -> None:
+        job_id = tamr.start()
+        run(tamr.trigger(job_id).on_kill())
+        tamr.sandbox.wait_for(lambda _: tamr.store.job(job_id).done)
+        assert len(tamr.asked("stop_job")) == 1
+
+    def test_leaves_a_tamr_job_alone_where_the_user_said_so(self, tamr: Bench) -> None:
+        run(tamr.trigger(tamr.start(), cancel_on_kill=False).on_kill())
+        assert tamr.asked("stop_job") == []
+
+    def test_stops_a_tamr_job_through_an_outage_of_seconds(self, tamr: Bench) -> None:
+        fault = tamr.fault("status", operation="stop_job", times=2, headers={"Retry-After": "0"})
+        run(tamr.trigger(tamr.start()).on_kill())
+        assert fault.hits == 2
+        assert tamr.asked("stop_job")[-1].status == 200
+
+    def test_never_raises(self, bench: Bench) -> None:
+        bench.connect(host="")
+        bench.connections.set(bench.conn_id, {"conn_type": bench.name})
+        run(bench.trigger("x-1").on_kill())
+
+
+class TestConditions:
+    def arguments(self, bench: Bench, **more: Any) -> dict[str, Any]:
+        return {"conn_id": bench.conn_id, "deadline": time.time() + 20, "poke_interval": 0.05, **more}
+
+    async def met(self, trigger: Any) -> ConditionEvent:
+        [payload] = [event.payload async for event in trigger.run()]
+        return ConditionEvent.from_json(payload)
+
+    def test_a_resource_is_idle_when_its_last_job_ended(self, tamr: Bench) -> None:
+        job_id = tamr.start()
+        trigger = TamrResourceIdleTrigger(**self.arguments(tamr, source_id="src_orders"))
+
+        async def main() -> ConditionEvent:
+            waiting = asyncio.ensure_future(self.met(trigger))
+            await asyncio.to_thread(tamr.sandbox.wait_for, lambda _: len(tamr.asked()) > 2)
+            assert not waiting.done()
+            tamr.finish(job_id)
+            return await waiting
+
+        assert run(main()) == ConditionEvent(ending=Ending.FINISHED, value={})
+
+    def test_only_a_success_since_then_counts(self, tamr: Bench) -> None:
+        since = time.time() - 5
+        failed, good = tamr.start(), tamr.start()
+        tamr.store.finish(failed, {"reason": "BROKEN"})
+        trigger = TamrJobSucceededTrigger(**self.arguments(tamr, source_id="src_orders", since=since))
+
+        async def main() -> ConditionEvent:
+            waiting = asyncio.ensure_future(self.met(trigger))
+            await asyncio.to_thread(tamr.sandbox.wait_for, lambda _: len(tamr.asked()) > 2)
+            assert not waiting.done()
+            tamr.finish(good)
+            return await waiting
+
+        event = run(main())
+        assert event.value is not None
+        assert event.value["run_id"] == good
+
+    def test_the_next_execution_is_the_first_after_the_number(self, quantemplate: Bench) -> None:
+        first, second, _ = (quantemplate.start() for _ in range(3))
+        quantemplate.finish(first)
+        trigger = QuantemplateNextExecutionTrigger(
+            **self.arguments(quantemplate, organisation_id="c-sandbox", pipeline_id="p-1", after_run_number=1)
+        )
+
+        async def main() -> ConditionEvent:
+            waiting = asyncio.ensure_future(self.met(trigger))
+            await asyncio.to_thread(quantemplate.sandbox.wait_for, lambda _: len(quantemplate.asked()) > 2)
+            assert not waiting.done()
+            quantemplate.finish(second)
+            return await waiting
+
+        event = run(main())
+        assert event.value is not None
+        assert event.value["run_id"] == second

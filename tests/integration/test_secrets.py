@@ -1,0 +1,169 @@
+"""No credential in any log, exception, trigger argument or event, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.errors import DataOpsError
+from airflow_provider_dataops.hooks.base import connection_fields
+from airflow_provider_dataops.platforms import settings
+from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.transport import aio, sync
+from tests.integration.test_faults import LASTING, PASSING
+from tests.loops import run
+
+if TYPE_CHECKING:
+    from tests.integration.benches import Bench
+
+KEY, HEADER, PROXY = "planted-key-7f3a", "planted-header-91bc", "planted-proxy-5d20"
+
+SCENES: dict[str, tuple[str, dict[str, Any]] | None] = {
+    "success": None,
+    **{name: (fault, options) for name, (fault, options, _, _) in PASSING.items()},
+    **{name: ("status", {"status": status}) for name, (status, _) in LASTING.items()},
+    "401": ("status", {"status": 401}),
+    "redirect elsewhere": ("redirect", {"location": "http://127.0.0.1:1/elsewhere?signature=x"}),
+    "redirect in a circle": ("redirect", {"location": "?again"}),
+}
+
+
+class Everything:
+    """All that was said."""
+
+    def __init__(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        self._bench, self._caplog, self._capfd = bench, caplog, capfd
+        self._said: list[str] = []
+
+    def add(self, *things: object) -> None:
+        for thing in things:
+            self._said += [str(thing), repr(thing)]
+            if isinstance(thing, BaseException):
+                self._said += traceback.format_exception(thing)
+                self._said.append(repr(vars(thing)))
+
+    def check(self) -> None:
+        """Search everything for everything that was planted, and for the tokens that were given out."""
+        secrets = [KEY, HEADER, PROXY]
+        for entry in self._bench.asked():
+            scheme, _, token = (entry.header("Authorization") or "").partition(" ")
+            if scheme == "Bearer":
+                secrets.append(token)
+        logged = [
+            record.getMessage() + repr(record.args) + str(record.exc_text) for record in self._caplog.records
+        ]
+        said = "\n".join([*self._said, *logged, *self._capfd.readouterr()])
+        assert len(said) > 50, "nothing was captured"
+        for secret in secrets:
+            assert secret not in said, said[max(0, said.index(secret) - 300) :][:600]
+
+
+@pytest.fixture
+def everything(
+    bench: Bench,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Everything:
+    monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 1_000_000)
+    monkeypatch.setattr(aio, "MAX_REPLY_BYTES", 1_000_000)
+    monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.2)
+    for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):
+        caplog.set_level(logging.DEBUG, name or None)
+    secret = "api_key" if bench.name == "tamr" else "client_secret"
+    bench.store.configure(**{secret: KEY})
+    bench.connect(password=KEY, auth_headers={"X-Gateway": HEADER})
+    return Everything(bench, caplog, capfd)
+
+
+def arm(bench: Bench, scene: str, operations: tuple[str, ...]) -> None:
+    if (told := SCENES[scene]) is not None:
+        fault, options = told
+        for operation in operations:
+            bench.fault(fault, operation=operation, **options)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+class TestNoSecretIsTold:
+    def test_by_a_hook(self, bench: Bench, everything: Everything, scene: str) -> None:
+        run_id, hook = bench.start(), bench.hook()
+        arm(bench, scene, (*bench.asking, bench.submitted))
+        for call in (lambda: bench.look(hook, run_id), lambda: bench.submit(hook)):
+            try:
+                everything.add(call())
+            except DataOpsError as error:
+                everything.add(error)
+        everything.add(hook, hook.api, hook.api.settings, hook.driver, vars(hook), hook.test_connection())
+        bench.sandbox.clear_faults()
+        everything.check()
+
+    @pytest.mark.usefixtures("quick")
+    def test_by_a_trigger(self, bench: Bench, everything: Everything, scene: str) -> None:
+        run_id = bench.start()
+        arm(bench, scene, bench.asking)
+        trigger = bench.trigger(run_id)
+        everything.add(trigger, trigger.serialize())
+
+        async def main() -> None:
+            waiting = asyncio.ensure_future(bench.ended(trigger))
+            if scene == "success":
+                await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked(bench.polled)) > 1)
+                bench.finish(run_id)
+            everything.add(await waiting)
+            await trigger.on_kill()
+
+        run(main())
+        bench.sandbox.clear_faults()
+        everything.check()
+
+
+def test_the_token_endpoints_refusal_tells_no_secret(quantemplate: Bench, everything: Everything) -> None:
+    quantemplate.store.configure(client_secret="another")
+    with pytest.raises(DataOpsError) as caught:
+        quantemplate.look(quantemplate.hook(), "e-1")
+    everything.add(caught.value)
+    assert "invalid client" in str(caught.value)
+    everything.check()
+
+
+@pytest.mark.usefixtures("quick")
+class TestAProxysPassword:
+    def test_is_not_told_by_a_hook(self, bench: Bench, everything: Everything) -> None:
+        bench.connect(password=KEY, proxy=f"http://user:{PROXY}@127.0.0.1:1")
+        hook = bench.hook()
+        with pytest.raises(DataOpsError) as caught:
+            bench.look(hook, "x-1")
+        everything.add(caught.value, hook.api.settings, hook.test_connection())
+        everything.check()
+
+    def test_is_not_told_by_a_trigger(self, bench: Bench, everything: Everything) -> None:
+        bench.connect(password=KEY, proxy=f"http://user:{PROXY}@127.0.0.1:1")
+        trigger = bench.trigger("x-1")
+        everything.add(trigger, run(bench.ended(trigger)))
+        everything.check()
+
+    def test_is_not_told_where_the_sandbox_takes_the_place_of_a_proxy(
+        self, bench: Bench, everything: Everything
+    ) -> None:
+        """It answers the absolute URL, or CONNECT, by an error of its own."""
+        proxy = bench.sandbox.url.replace("http://", f"http://user:{PROXY}@")
+        for host in ("http://platform.invalid", "https://platform.invalid"):
+            bench.connect(password=KEY, proxy=proxy, host=host, auth_url=f"{host}/token")
+            with pytest.raises(DataOpsError) as caught:
+                bench.look(bench.hook(), "x-1")
+            everything.add(caught.value, run(bench.ended(bench.trigger("x-1"))))
+        everything.check()
+
+
+def test_settings_show_no_secret(bench: Bench, everything: Everything) -> None:
+    fields = connection_fields(bench.connections.get(bench.conn_id))
+    api = type(bench.hook()).api_from(fields)
+    everything.add(fields, api.settings, api.settings.identity, api)
+    everything.check()

@@ -1,0 +1,187 @@
+"""What the two drivers really send, from the sandbox's journal."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.hooks.base import connection_fields
+from airflow_provider_dataops.transport.aio import AsyncDriver
+from tests.loops import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.integration.benches import Bench
+
+ORG = "c-sandbox"
+
+#: Exchanges that both drivers can run.
+EXCHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "create job": ("tamr", lambda api: api.create_job({"load": {"sourceId": "src_orders"}})),
+    "list jobs": ("tamr", lambda api: api.list_jobs(filter="status.state != DONE")),
+    "list jobs of a source": ("tamr", lambda api: api.list_jobs(source_id="src a/b&c=d")),
+    "list executions": ("quantemplate", lambda api: api.list_executions(ORG, "p-1")),
+    "execute pipeline": ("quantemplate", lambda api: api.execute_pipeline(ORG, "p-1", trace_id="dag/task")),
+}
+
+
+async def _told_nobody(secret: str) -> None:
+    """Mask nothing."""
+
+
+def asynchronously(bench: Bench, make: Callable[[Any], Any]) -> None:
+    """Run one exchange as a triggerer does."""
+    hook = bench.hook()
+    api = type(hook).api_from(connection_fields(bench.connections.get(bench.conn_id)))
+
+    async def main() -> None:
+        driver = AsyncDriver(api, conceal=_told_nobody)
+        await driver.open()
+        try:
+            await driver.run(make(api))
+        finally:
+            await driver.close()
+
+    run(main())
+
+
+def request(entry: Any) -> dict[str, Any]:
+    """Return all that a server sees of a request but the token that it gave out itself."""
+    headers = sorted((name.lower(), value) for name, value in entry.headers)
+    shown = [(n, "Bearer …" if n == "authorization" else v) for n, v in headers]
+    return {"line": (entry.method, entry.path), "headers": shown, "body": entry.body}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_both_drivers_send_the_same_request(exchange: str, tamr: Bench, quantemplate: Bench) -> None:
+    name, make = EXCHANGES[exchange]
+    bench = tamr if name == "tamr" else quantemplate
+    hook = bench.hook()
+    hook.run(make(hook.api))
+    from_worker = [request(entry) for entry in bench.asked()]
+    bench.sandbox.journal.clear()
+    asynchronously(bench, make)
+    assert [request(entry) for entry in bench.asked()] == from_worker
+    assert bench.sandbox.journal.refusals() == []
+
+
+class TestTheRequests:
+    def test_a_job_is_created_by_compact_json_with_a_length(self, tamr: Bench) -> None:
+        tamr.submit(tamr.hook())
+        [entry] = tamr.asked()
+        host = tamr.sandbox.url.removeprefix("http://")
+        assert (entry.method, entry.path) == ("POST", "/tamr/api/v1beta1/jobs")
+        assert entry.body == b'{"configuration":{"load":{"sourceId":"src_orders"}}}'
+        assert (
+            dict(entry.headers).items()
+            >= {
+                "Host": host,
+                "X-API-KEY": "apk_sandbox",
+                "User-Agent": "airflow-provider-dataops",
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "Content-Length": "52",
+            }.items()
+        )
+        assert entry.header("Transfer-Encoding") is None
+
+    def test_a_stop_keeps_its_colon(self, tamr: Bench) -> None:
+        job_id = tamr.start()
+        tamr.hook().stop_job(job_id)
+        [entry] = tamr.asked()
+        assert (entry.method, entry.path, entry.body) == (
+            "POST",
+            f"/tamr/api/v1beta1/jobs/{job_id}:stop",
+            b"{}",
+        )
+
+    def test_a_filter_is_encoded_as_a_query_is(self, tamr: Bench) -> None:
+        tamr.hook().list_jobs(filter="status.state != DONE")
+        [entry] = tamr.asked()
+        assert entry.query == "pageSize=30&filter=status.state%20%21%3D%20DONE"
+
+    def test_an_id_with_a_slash_stays_one_segment(self, tamr: Bench) -> None:
+        with pytest.raises(Exception, match="HTTP 404"):
+            tamr.hook().get_job("a/b:stop?x=1#y é")
+        [entry] = tamr.asked()
+        assert entry.path == "/tamr/api/v1beta1/jobs/a%2Fb%3Astop%3Fx%3D1%23y%20%C3%A9"
+
+    def test_a_token_is_asked_for_by_a_form_without_credentials_elsewhere(self, quantemplate: Bench) -> None:
+        quantemplate.look(quantemplate.hook(), quantemplate.start())
+        token, listing = quantemplate.asked()
+        assert token.body == (
+            b"grant_type=client_credentials&client_id=sandbox-client&client_secret=sandbox-secret"
+        )
+        assert token.header("Content-Type") == "application/x-www-form-urlencoded"
+        assert token.header("Authorization") is None
+        assert (listing.header("Authorization") or "").startswith("Bearer sandbox.")
+
+    def test_an_execution_is_asked_for_with_no_body_and_no_type(self, quantemplate: Bench) -> None:
+        quantemplate.submit(quantemplate.hook())
+        entry = quantemplate.asked("execute_pipeline")[0]
+        assert entry.path == f"/quantemplate/external/v1/organisations/{ORG}/pipelines/p-1/executions"
+        assert (entry.body, entry.header("Content-Type"), entry.header("Content-Length")) == (b"", None, "0")
+
+    def test_a_file_is_sent_bare_with_a_length_and_in_no_chunks(
+        self, quantemplate: Bench, tmp_path: Path
+    ) -> None:
+        content = "id,name\n1,Zoë ✓\n".encode() * 100_000
+        (tmp_path / "claims é.csv").write_bytes(content)
+        sent = quantemplate.hook().upload_dataset(source=str(tmp_path / "claims é.csv"), dataset_id="d-1")
+        entry = quantemplate.asked("upload_dataset")[0]
+        assert sent == len(content)
+        assert entry.header("Content-Length") == str(len(content))
+        assert entry.header("Transfer-Encoding") is None
+        assert entry.header("Content-Type") == "application/octet-stream"
+        assert entry.body_sha256 == hashlib.sha256(content).hexdigest()
+
+    def test_a_download_is_not_compressed_on_its_way(self, quantemplate: Bench, tmp_path: Path) -> None:
+        quantemplate.hook().download_dataset(dataset_id="d-claims", destination=str(tmp_path / "x.csv"))
+        assert quantemplate.asked("download_dataset")[0].header("Accept-Encoding") == "identity"
+        assert (tmp_path / "x.csv").read_bytes() == b"id,amount\n1,2\n"
+
+
+@pytest.fixture
+def _netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login planted password planted\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+
+
+@pytest.mark.usefixtures("_netrc")
+class TestTheUsersHome:
+    def test_has_no_say_on_a_worker(self, bench: Bench) -> None:
+        bench.look(bench.hook(), bench.start())
+        assert all("Basic" not in (entry.header("Authorization") or "") for entry in bench.asked())
+
+    def test_has_no_say_in_a_triggerer(self, quantemplate: Bench) -> None:
+        asynchronously(quantemplate, lambda api: api.list_executions(ORG, "p-1"))
+        assert all("Basic" not in (entry.header("Authorization") or "") for entry in quantemplate.asked())
+
+
+def test_cookies_are_not_kept(bench: Bench) -> None:
+    run_id, hook = bench.start(), bench.hook()
+    headers = {"Set-Cookie": "session=1; Path=/"}
+    bench.fault("status", operation=bench.looked, status=503, headers=headers, times=1)
+    bench.look(hook, run_id)
+    bench.look(hook, run_id)
+    assert all(entry.header("Cookie") is None for entry in bench.asked())
+
+
+def test_a_worker_uses_one_connection_for_all_its_requests(tamr: Bench) -> None:
+    job_id, hook = tamr.start(), tamr.hook()
+    for _ in range(5):
+        hook.get_job(job_id)
+    assert len({entry.peer for entry in tamr.asked()}) == 1
+
+
+def test_the_connections_own_headers_go_with_each_request(bench: Bench) -> None:
+    bench.connect(auth_headers={"X-Gateway": "planted"})
+    bench.look(bench.hook(), bench.start())
+    asked = [entry for entry in bench.asked() if entry.operation != "get_token"]
+    assert [entry.header("X-Gateway") for entry in asked] == ["planted"]

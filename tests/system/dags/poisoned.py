@@ -1,0 +1,79 @@
+"""Tasks that defer with trigger rows which no version of this provider would write today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import DAG, BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+PACKAGE = "airflow_provider_dataops.triggers"
+
+#: Every trigger class of the provider, with the names of its fields.
+CLASSES: dict[str, list[str]] = {
+    f"{PACKAGE}.base.PauseTrigger": ["until", "payload"],
+    f"{PACKAGE}.quantemplate.QuantemplateExecutionTrigger": [
+        "conn_id",
+        "run_id",
+        "deadline",
+        "poll_interval",
+        "organisation_id",
+        "pipeline_id",
+    ],
+    f"{PACKAGE}.quantemplate.QuantemplateNextExecutionTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "organisation_id",
+        "pipeline_id",
+        "after_run_number",
+    ],
+    f"{PACKAGE}.tamr.TamrJobTrigger": ["conn_id", "run_id", "deadline", "poll_interval"],
+    f"{PACKAGE}.tamr.TamrResourceIdleTrigger": ["conn_id", "deadline", "poke_interval"],
+    f"{PACKAGE}.tamr.TamrJobSucceededTrigger": ["conn_id", "deadline", "poke_interval", "since"],
+}
+
+
+def poisons(fields: list[str]) -> dict[str, dict[str, Any]]:
+    """Return arguments that are wrong in each way that a stored row can be."""
+    return {
+        "missing": {},
+        "next_version": {**dict.fromkeys(fields, "x"), "of_the_next_version": True},
+        "null": dict.fromkeys(fields),
+        "other_types": {key: {"nested": [1, float("nan")]} for key in fields},
+    }
+
+
+class PoisonOperator(BaseOperator):
+    """Defers with a trigger row as it is given."""
+
+    def __init__(self, *, classpath: str, arguments: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.classpath = classpath
+        self.arguments = arguments
+
+    def execute(self, context: Context) -> NoReturn:
+        """Defer."""
+        from airflow.triggers.base import BaseTrigger
+
+        row = (self.classpath, self.arguments)
+
+        class Stored(BaseTrigger):
+            def serialize(self) -> tuple[str, dict[str, Any]]:
+                return row
+
+            async def run(self) -> Any:
+                raise NotImplementedError
+
+        self.defer(trigger=Stored(), method_name="resume", timeout=60)
+
+    def resume(self, context: Context, event: Any = None) -> None:
+        """End with success, which no poisoned trigger must bring about."""
+
+
+with DAG("poisoned", schedule=None):
+    for path, names in CLASSES.items():
+        for kind, given in poisons(names).items():
+            PoisonOperator(task_id=f"{path.rpartition('.')[2]}_{kind}", classpath=path, arguments=given)

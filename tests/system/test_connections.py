@@ -1,0 +1,76 @@
+"""Connections as the UI shows, tests and stores them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.system import planted
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import Sandbox
+    from devtools.airflow_client import AirflowClient
+
+PLATFORMS = ["quantemplate", "tamr"]
+
+
+def fields(sandbox: Sandbox, platform: str, **changes: Any) -> dict[str, Any]:
+    """Return a connection as the form stores it: with a port, and with every field."""
+    given = planted.connection(sandbox, platform)
+    empty = dict.fromkeys(["ca_bundle", "proxy", "request_timeout", "verify_ssl"])
+    return {**given, "port": 443, "extra": {**empty, **given["extra"]}, **changes}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_form_shows_our_fields(airflow: AirflowClient, platform: str) -> None:
+    form = airflow.connection_forms()[platform]
+    assert form["standard_fields"]["host"]["title"]
+    assert not form["standard_fields"]["port"]["hidden"]
+    shown = form["extra_fields"]
+    assert {"proxy", "auth_headers", "link_template", "request_timeout"} <= set(shown)
+    assert shown["auth_headers"]["schema"]["format"] == "password"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_test_button_tells_good_from_bad(airflow: AirflowClient, sandbox: Sandbox, platform: str) -> None:
+    good = fields(sandbox, platform)
+    airflow.create_connection(f"{platform}_good", good)
+    told = airflow.test_connection(f"{platform}_good", good)
+    assert told["status"] is True
+    assert "accepted" in told["message"]
+
+    bad = fields(sandbox, platform, password=planted.STORED_PASSWORD)
+    airflow.create_connection(f"{platform}_bad", bad)
+    told = airflow.test_connection(f"{platform}_bad", bad)
+    assert told["status"] is False
+    assert "HTTP 401: the credentials are not accepted" in told["message"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_test_button_repeats_nothing_of_the_server(
+    airflow: AirflowClient, sandbox: Sandbox, platform: str
+) -> None:
+    connection = fields(sandbox, platform)
+    airflow.create_connection(f"{platform}_echo", connection)
+    fault = sandbox.add_fault("status", platform=platform, status=418, body=planted.SERVER_BODY)
+    try:
+        told = airflow.test_connection(f"{platform}_echo", connection)
+    finally:
+        sandbox.clear_faults()
+    assert fault.hits
+    assert told["status"] is False
+    assert "HTTP 418" in told["message"]
+    assert planted.found_in(json.dumps(told).encode()) == []
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_stored_secrets_are_not_shown(airflow: AirflowClient, sandbox: Sandbox, platform: str) -> None:
+    proxy = f"http://user:{planted.PROXY_PASSWORD}@127.0.0.1:1"
+    given = fields(sandbox, platform)
+    given["extra"]["proxy"] = proxy
+    airflow.create_connection(f"{platform}_shown", given)
+    shown = json.dumps(airflow.connection(f"{platform}_shown"))
+    assert "link_template" in shown
+    assert planted.found_in(shown.encode()) == []

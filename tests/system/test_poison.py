@@ -1,0 +1,50 @@
+"""One bad row must not take the whole deployment's triggerer down."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import TYPE_CHECKING
+
+from airflow_provider_dataops.provider_info import get_provider_info
+from airflow_provider_dataops.triggers.base import DataclassTrigger, PauseTrigger
+from tests.system.dags.poisoned import CLASSES
+
+if TYPE_CHECKING:
+    from devtools.airflow_client import AirflowClient
+    from devtools.airflow_stack import AirflowStack
+    from tests.system.scenes import Stage
+
+
+def test_no_class_is_left_out() -> None:
+    found = {f"{PauseTrigger.__module__}.{PauseTrigger.__qualname__}"}
+    for entry in get_provider_info()["triggers"]:
+        for name in entry["python-modules"]:
+            module = importlib.import_module(name)
+            found |= {
+                f"{name}.{cls.__qualname__}"
+                for _, cls in inspect.getmembers(module, inspect.isclass)
+                if issubclass(cls, DataclassTrigger) and cls.__module__ == name
+            }
+    assert found == set(CLASSES)
+
+
+def test_the_triggerer_survives_and_the_others_go_on(
+    stack: AirflowStack, airflow: AirflowClient, stage: Stage
+) -> None:
+    bystander = stage.begin("tamr_deferred", {"hold": True})
+    bystander.until("deferred")
+    before = stack.pid("triggerer")
+    airflow.wait_for_dags(["poisoned"])
+    run_id = airflow.run("poisoned")
+
+    assert airflow.wait_for_run("poisoned", run_id, timeout=120) == "failed"
+
+    states = {task["task_id"]: task["state"] for task in airflow.task_instances("poisoned", run_id)}
+    assert len(states) == 4 * len(CLASSES)
+    assert set(states.values()) == {"failed"}
+    assert stack.pid("triggerer") == before
+    assert stack.alive("triggerer")
+    assert airflow.health()["triggerer"] == "healthy"
+    bystander.finish()
+    assert bystander.ended() == "success"

@@ -1,0 +1,167 @@
+"""From an Airflow connection to a hook, and what its Test button tells."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from airflow.sdk.log import redact
+from urllib3 import HTTPSConnectionPool
+from urllib3 import exceptions as low
+from urllib3.connection import HTTPSConnection
+
+from airflow_provider_dataops.errors import ConnectionSettingsError
+from tests.unit.fakes import reply
+
+if TYPE_CHECKING:
+    from tests.unit.hooks.worker import Worker
+
+#: What no message of the Test button may hold: a server's words, and credentials.
+PLANTED = "pl4nted-by-the-server"
+SECRETS = ("s3cret-of-client", "apk_s3cret", "t0ken-of-a-session", PLANTED)
+
+
+def unreachable(reason: Exception) -> Exception:
+    return requests.ConnectionError(low.MaxRetryError(HTTPSConnectionPool("h", 443), "/", reason))
+
+
+PLAIN = HTTPSConnection("h")
+REFUSED = unreachable(low.NewConnectionError(PLAIN, "Connection refused"))
+
+
+@pytest.mark.parametrize("extra", ["[]", "5", "{", '"text"'])
+def test_an_extra_that_is_no_object_is_refused(worker: Worker, extra: str) -> None:
+    worker.connect("tamr_default", extra=extra)
+    with pytest.raises(ConnectionSettingsError, match=r"'tamr_default'.*JSON object"):
+        _ = worker.tamr().api
+
+
+@pytest.mark.parametrize("extra", [None, "", "{}", '{"verify_ssl": null, "proxy": ""}'])
+def test_an_extra_may_be_empty(worker: Worker, extra: str | None) -> None:
+    worker.connect("tamr_default", extra=extra)
+    assert worker.tamr().api.settings.verify_ssl
+
+
+def test_every_secret_is_masked_in_the_logs(worker: Worker) -> None:
+    extra = {
+        "auth_headers": {"X-Gate": "g4te-word"},
+        "proxy": "http://u:pr0xy-word@p",
+        "organisation_id": "c",
+    }
+    worker.connect("quantemplate_default", extra=extra)
+    worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}), reply(body=[]))
+    worker.quantemplate().list_executions(pipeline_id="p")
+    text = "s3cret-of-client g4te-word pr0xy-word t0ken-of-a-session"
+    assert redact(text) == "*** *** *** ***"
+
+
+class TestTheTestButton:
+    def test_asks_tamr_for_one_job(self, worker: Worker) -> None:
+        worker.wire.expect(reply(body={"jobs": []}))
+        assert worker.tamr().test_connection() == (True, "the API key is accepted")
+        assert [s.url.partition("?")[2] for s in worker.wire.sent] == ["pageSize=1"]
+
+    def test_asks_quantemplate_for_a_token_and_does_not_promise_more(self, worker: Worker) -> None:
+        worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}))
+        good, message = worker.quantemplate().test_connection()
+        assert good
+        assert "sharing of datasets and pipelines was not checked" in message
+
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            (reply(401, PLANTED), "Tamr: list jobs: HTTP 401: the credentials are not accepted"),
+            (
+                reply(403, {"message": PLANTED}),
+                "Tamr: list jobs: HTTP 403: the credentials are accepted and do not suffice",
+            ),
+            (
+                reply(404, PLANTED),
+                "Tamr: list jobs: HTTP 404: nothing is there; is the host right, with its path?",
+            ),
+            (reply(429, PLANTED), "Tamr: list jobs: HTTP 429: too many requests; the host answers"),
+            (reply(503, PLANTED), "Tamr: list jobs: HTTP 503: the platform fails at the moment"),
+            *(
+                (
+                    answer,
+                    (
+                        f"Tamr: list jobs: HTTP {answer.status}: the answer is not the one expected; "
+                        "is this the platform's host?"
+                    ),
+                )
+                for answer in (
+                    reply(200, f"<html>{PLANTED}</html>"),
+                    reply(200, [PLANTED]),
+                    reply(418, PLANTED),
+                    reply(302, headers={"Location": f"ftp://{PLANTED}/"}),
+                )
+            ),
+            *(
+                (error, f"Tamr: list jobs: {words}; is the host right and reachable from here?")
+                for error, words in (
+                    (REFUSED, "no connection is accepted"),
+                    (
+                        unreachable(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, PLANTED))),
+                        "the host name is not known",
+                    ),
+                    (
+                        unreachable(low.ConnectTimeoutError(PLAIN, PLANTED)),
+                        "no connection is made in time",
+                    ),
+                    (
+                        requests.ReadTimeout(low.ReadTimeoutError(HTTPSConnectionPool("h"), "/", PLANTED)),
+                        "no answer comes in time",
+                    ),
+                    (
+                        unreachable(low.SSLError(ssl.SSLCertVerificationError(1, PLANTED))),
+                        "the server's certificate is not trusted",
+                    ),
+                    (
+                        requests.ConnectionError(low.ProtocolError(PLANTED, ConnectionResetError(PLANTED))),
+                        "no HTTP answer",
+                    ),
+                )
+            ),
+        ],
+    )
+    def test_tells_our_diagnosis_and_not_the_servers_words(
+        self, worker: Worker, answer: Any, message: str
+    ) -> None:
+        worker.wire.expect(answer)
+        assert worker.tamr().test_connection() == (False, message)
+
+    def test_tells_of_refused_client_credentials(self, worker: Worker) -> None:
+        worker.wire.expect(reply(400, {"error": "unauthorized_client", "error_description": PLANTED}))
+        good, message = worker.quantemplate().test_connection()
+        assert not good
+        assert message == "Quantemplate: get token: HTTP 400: the credentials are not accepted"
+
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"host": None}, "host is empty"),
+            ({"host": "https://u:apk_s3cret@h"}, "use the login and password fields"),
+            ({"extra": "no JSON apk_s3cret"}, "extra must be a JSON object"),
+            ({"extra": {"ca_bundle": "/no/such.pem"}}, "does not exist"),
+            ({"extra": {"auth_headers": "apk_s3cret"}}, "auth_headers"),
+        ],
+    )
+    def test_tells_what_is_wrong_with_the_connection(
+        self, worker: Worker, fields: dict[str, Any], words: str
+    ) -> None:
+        worker.connect("tamr_default", **fields)
+        good, message = worker.tamr().test_connection()
+        assert not good
+        assert words in message
+        assert not any(secret in message for secret in SECRETS)
+
+    def test_does_not_keep_the_api_server_waiting(self, worker: Worker) -> None:
+        worker.connect("tamr_default", extra={"request_timeout": 600})
+        worker.wire.expect(reply(503, headers={"Retry-After": "60"}))
+        began = worker.clock.now
+        assert not worker.tamr().test_connection()[0]
+        assert worker.clock.now == began
+        assert worker.wire.sent[0].options["timeout"] == (2.0, 2.0)

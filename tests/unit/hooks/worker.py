@@ -1,0 +1,70 @@
+"""Hooks as a worker has them, with connections in memory and a wire without sockets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Connection
+
+from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
+from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.transport import sync
+from tests.unit.fakes import FakeClock
+from tests.unit.wire import Wire
+
+if TYPE_CHECKING:
+    import pytest
+
+
+@dataclass
+class Worker:
+    """A machine on which a task runs; pauses take no time there.
+
+    :param connections: fields by connection id; an extra that is no text becomes JSON.
+    """
+
+    wire: Wire
+    clock: FakeClock
+    connections: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "quantemplate_default": {
+                "login": "client",
+                "password": "s3cret-of-client",
+                "extra": {"organisation_id": "c-1"},
+            },
+            "tamr_default": {"host": "my-tenant", "password": "apk_s3cret"},
+        }
+    )
+
+    @classmethod
+    def set_up(cls, monkeypatch: pytest.MonkeyPatch) -> Worker:
+        worker = cls(Wire.installed(monkeypatch), FakeClock())
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.setattr(sync, "SyncDriver", partial(sync.SyncDriver, clock=worker.clock))
+        monkeypatch.setattr(DataOpsHook, "get_connection", worker.connection)
+        return worker
+
+    def connection(self, conn_id: str) -> Connection:
+        fields = dict(self.connections[conn_id])
+        extra = fields.pop("extra", None)
+        text = extra if extra is None or isinstance(extra, str) else json.dumps(extra)
+        return Connection(conn_id=conn_id, extra=text, **fields)
+
+    def connect(self, conn_id: str, **fields: Any) -> None:
+        """Change some fields of a connection."""
+        self.connections[conn_id] = {**self.connections[conn_id], **fields}
+
+    def quantemplate(self) -> QuantemplateHook:
+        return QuantemplateHook(sleep=self._sleep)
+
+    def tamr(self) -> TamrHook:
+        return TamrHook(sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.now += seconds

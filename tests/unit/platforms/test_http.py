@@ -1,0 +1,99 @@
+"""Requests and replies as values."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
+from airflow_provider_dataops.platforms.http import (
+    Conceal,
+    Request,
+    form_body,
+    http_date,
+    json_body,
+    same_origin,
+    segment,
+)
+from tests.unit.fakes import reply
+
+
+def test_nothing_secret_is_shown() -> None:
+    request = Request(
+        operation="x", method="POST", url="https://h/", body=form_body({"client_secret": "s3cret"})
+    ).with_secret("Authorization", "Bearer t0ken")
+    assert request.secret_headers == {"Authorization": "Bearer t0ken"}
+    assert "s3cret" not in repr(request)
+    assert "t0ken" not in f"{request!r}{Conceal('t0ken')!r}"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("j-1", "j-1"), ("a/b", "a%2Fb"), ("%2e%2e", "%252e%252e"), ("é", "%C3%A9"), ("...", "..."), ("~", "~")],
+)
+def test_an_id_is_one_segment_of_a_path(value: str, written: str) -> None:
+    assert segment(value) == written
+
+
+@pytest.mark.parametrize("value", [".", ".."])
+def test_a_segment_that_any_client_would_resolve_is_refused(value: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="cannot be an id"):
+        segment(value)
+
+
+def test_json_is_compact_utf_8() -> None:
+    body = json_body({"a": ["é", None]})
+    assert (body.content, body.content_type) == ('{"a":["é",null]}'.encode(), "application/json")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_body(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("https://h/other?x=1", True),
+        ("https://H:443/", True),
+        ("https://h:444/", False),
+        ("http://h/", False),
+        ("https://h.evil.example/", False),
+        ("https://evil.example/h", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(other: str, same: bool) -> None:
+    assert same_origin("https://h/x", other) is same
+
+
+def test_an_answer_that_is_no_json_says_what_it_is() -> None:
+    answer = reply(200, "<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})
+    with pytest.raises(MalformedReplyError, match="not JSON \\(text/html; charset=utf-8\\)") as caught:
+        answer.json()
+    assert (caught.value.status, caught.value.body) == (200, "<html>Sign in</html>")
+
+
+def test_words_are_bounded_and_readable_whatever_they_are() -> None:
+    assert reply(500, b"\xff\xfe " + b"x" * 5_000).text() == "\ufffd\ufffd " + "x" * 1_997
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Fri, 20 Nov 2026 10:00:00 GMT", 1_795_168_800.0),
+        ("Friday, 20-Nov-26 10:00:00 GMT", 1_795_168_800.0),
+        ("Fri, 20 Nov 2026 10:00:00 -0000", 1_795_168_800.0),
+        ("Fri Nov 20 10:00:00 2026", 1_795_168_800.0),
+        ("Fri, 99 Nov 2026 10:00:00 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_all_three_forms_of_an_http_date_are_in_utc(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert http_date(text) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()

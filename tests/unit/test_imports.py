@@ -1,0 +1,54 @@
+"""What is loaded by those who look at the package, read DAG files, or wait."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from airflow_provider_dataops.provider_info import get_provider_info
+
+HTTP_LIBRARIES = {"requests", "aiohttp", "urllib3"}
+OURS = "airflow_provider_dataops"
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the modules that a statement loads in a fresh interpreter."""
+    script = f"""
+import json, sys
+before = set(sys.modules)
+{statement}
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    return set(json.loads(told.splitlines()[-1]))
+
+
+def modules(*kinds: str) -> str:
+    info = get_provider_info()
+    return ", ".join(module for kind in kinds for entry in info[kind] for module in entry["python-modules"])
+
+
+def test_airflow_finds_the_package_by_a_literal() -> None:
+    told = loaded_by(f"from {OURS}.provider_info import get_provider_info; get_provider_info()")
+    assert {m for m in told if m.partition(".")[0] not in sys.stdlib_module_names} == {
+        OURS,
+        f"{OURS}.provider_info",
+    }
+
+
+def test_dag_files_do_not_pay_for_what_runs_elsewhere() -> None:
+    told = loaded_by(f"import airflow.sdk, {modules('operators', 'sensors')}")
+    assert f"{OURS}.operators.tamr" in told
+    assert not {m for m in told if m.partition(".")[0] in HTTP_LIBRARIES or m.startswith("airflow.triggers")}
+    # Whatever speaks HTTP is loaded by a task, not by a file of them.
+    assert not {m for m in told if m.startswith((f"{OURS}.transport", f"{OURS}.hooks", f"{OURS}.triggers"))}
+    assert not told & {f"{OURS}.platforms.{name}" for name in ("api", "http", "quantemplate", "tamr")}
+
+
+@pytest.mark.parametrize("platform", ["quantemplate", "tamr"])
+def test_a_platform_needs_the_standard_library_alone(platform: str) -> None:
+    told = {m.partition(".")[0] for m in loaded_by(f"import {OURS}.platforms.{platform}")}
+    assert told <= sys.stdlib_module_names | {OURS}

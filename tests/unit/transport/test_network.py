@@ -1,0 +1,85 @@
+"""Which certificates are trusted, and through which proxy a request goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import certifi
+import pytest
+
+from airflow_provider_dataops.errors import ConnectionSettingsError
+from airflow_provider_dataops.transport.network import ca_file, proxy_for, tls_context
+from tests.unit.platforms.apis import tamr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class TestProxy:
+    @pytest.mark.parametrize(
+        ("environment", "proxy"),
+        [
+            ({}, None),
+            ({"https_proxy": "http://p:3128"}, "http://p:3128"),
+            ({"HTTPS_PROXY": "http://p:3128"}, "http://p:3128"),
+            ({"https_proxy": "p:3128"}, "http://p:3128"),
+            ({"all_proxy": "http://p:3128"}, "http://p:3128"),
+            ({"all_proxy": "http://other", "https_proxy": "http://p"}, "http://p"),
+            ({"http_proxy": "http://p"}, None),
+            ({"https_proxy": "http://p", "no_proxy": "my-tenant.tamr.cloud"}, None),
+            ({"https_proxy": "http://p", "NO_PROXY": ".tamr.cloud"}, None),
+            ({"https_proxy": "http://p", "no_proxy": "*"}, None),
+            ({"https_proxy": "http://p", "no_proxy": "elsewhere"}, "http://p"),
+        ],
+    )
+    def test_is_what_the_environment_says_for_the_host(
+        self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: str | None
+    ) -> None:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert proxy_for(tamr().settings, "https", "my-tenant.tamr.cloud") == proxy
+
+    def test_of_the_connection_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", "http://p")
+        monkeypatch.setenv("no_proxy", "*")
+        settings = tamr(extra={"proxy": "http://own:3128"}).settings
+        assert proxy_for(settings, "https", "my-tenant.tamr.cloud") == "http://own:3128"
+
+    def test_of_a_kind_that_one_driver_cannot_use_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", "socks5://u:pa55word@p")
+        with pytest.raises(ConnectionSettingsError, match="'tm'") as caught:
+            proxy_for(tamr().settings, "https", "h")
+        assert "pa55word" not in str(caught.value)
+
+
+class TestCertificates:
+    def test_are_those_of_the_connection(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/environment.pem")
+        own = tmp_path / "own.pem"
+        own.touch()
+        assert ca_file(tamr(extra={"ca_bundle": str(own)}).settings) == str(own)
+
+    def test_are_else_those_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings = tamr().settings
+        assert ca_file(settings) == certifi.where()
+        monkeypatch.setenv("SSL_CERT_FILE", "/second.pem")
+        assert ca_file(settings) == "/second.pem"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/first.pem")
+        assert ca_file(settings) == "/first.pem"
+
+    def test_that_are_missing_are_told_with_their_path(self) -> None:
+        with pytest.raises(ConnectionSettingsError, match=r"'tm'.*'/no/such\.pem' does not exist"):
+            ca_file(tamr(extra={"ca_bundle": "/no/such.pem"}).settings)
+
+    def test_are_not_even_read_where_they_are_not_checked(self) -> None:
+        settings = tamr(extra={"verify_ssl": "false", "ca_bundle": "/no/such.pem"}).settings
+        assert tls_context(settings) is False

@@ -1,0 +1,360 @@
+"""The worker's driver, with its sockets cut off."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import exceptions as low
+from urllib3.connection import HTTPConnection
+
+from airflow_provider_dataops.errors import (
+    ConnectionSettingsError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    NotFoundError,
+    TransportError,
+)
+from airflow_provider_dataops.platforms import tamr as jobs
+from airflow_provider_dataops.platforms.http import Exchange, Pause, Reply, Request, call
+from airflow_provider_dataops.transport import sync
+from airflow_provider_dataops.transport.retry import ONCE
+from airflow_provider_dataops.transport.sync import SyncDriver
+from tests.unit.fakes import FakeClock, reply
+from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
+from tests.unit.wire import Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_dataops.platforms.api import Api
+
+TOKEN = reply(body={"access_token": "t0ken"})
+JOB = reply(body={"jobId": "j-1", "status": {"state": "PENDING"}})
+RESET = requests.ConnectionError(low.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
+
+
+@dataclass
+class Worker:
+    """Drivers on a wire, on a clock that moves when they sleep."""
+
+    wire: Wire
+    clock: FakeClock = field(default_factory=FakeClock)
+    slept: list[float] = field(default_factory=list)
+    concealed: list[str] = field(default_factory=list)
+
+    def driver(self, api: Api, **options: Any) -> SyncDriver:
+        def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            self.clock.now += seconds
+
+        return SyncDriver(api, conceal=self.concealed.append, sleep=sleep, clock=self.clock, **options)
+
+    def upload(self, file: MemorySource, *answers: Reply | Exception) -> None:
+        self.wire.expect(TOKEN, *answers)
+        api = quantemplate()
+        self.driver(api).run(api.upload_dataset("c-1", "d-1", file))
+
+    def download(self, sink: MemorySink, *answers: Reply | Exception) -> None:
+        self.wire.expect(TOKEN, *answers)
+        api = quantemplate()
+        self.driver(api).run(api.download_dataset("c-1", "d-1", sink))
+
+    def create(self, *answers: Reply | Exception, **options: Any) -> Any:
+        self.wire.expect(*answers)
+        api = tamr(**options)
+        return self.driver(api).run(api.create_job(jobs.load("s")), ONCE)
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return Worker(Wire.installed(monkeypatch))
+
+
+class TestUploads:
+    def test_each_attempt_sends_the_whole_file_with_its_length(self, worker: Worker) -> None:
+        file = MemorySource(b"a,b\n" * 50_000)
+        worker.upload(file, RESET, reply(503), reply())
+        attempts = worker.wire.sent[1:]
+        assert [sent.body == file.content for sent in attempts] == [True] * 3
+        assert {sent.headers["Content-Length"] for sent in attempts} == {"200000"}
+        assert not any("Transfer-Encoding" in sent.headers for sent in attempts)
+        assert len(worker.slept) == 2
+
+    def test_the_file_is_closed_whatever_comes(self, worker: Worker) -> None:
+        file = MemorySource(b"a,b\n")
+        worker.upload(file, RESET, reply(503), reply())
+        assert [opened.closed for opened in file.opened] == [True] * 3
+
+    def test_a_redirect_on_the_same_host_sends_it_again(self, worker: Worker) -> None:
+        worker.upload(MemorySource(b"a,b\n"), reply(307, headers={"Location": "/moved"}), reply())
+        assert [sent.body for sent in worker.wire.sent[1:]] == [b"a,b\n"] * 2
+        assert worker.wire.sent[2].url == "https://fabric.prod.quantemplate.com/moved"
+
+    def test_what_is_written_to_the_file_meanwhile_is_not_sent(self, worker: Worker) -> None:
+        class Growing(MemorySource):
+            @property
+            def size(self) -> int:
+                return 4
+
+        worker.upload(Growing(b"a,b\nc,d\n"), reply())
+        assert worker.wire.sent[1].body == b"a,b\n"
+
+    def test_a_file_that_became_shorter_is_not_sent_as_if_it_were_whole(self, worker: Worker) -> None:
+        class Shrinking(MemorySource):
+            @property
+            def size(self) -> int:
+                return 9
+
+        file = Shrinking(b"a,b\n")
+        with pytest.raises(InvalidArgumentError, match=r"claims\.csv became shorter"):
+            worker.upload(file)
+        assert file.opened[0].closed
+
+    def test_a_disk_that_cannot_be_read_is_no_failure_of_the_network(self, worker: Worker) -> None:
+        class Broken(BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                raise OSError(5, "Input/output error")
+
+        class OnBrokenDisk(MemorySource):
+            def open(self) -> BytesIO:
+                return Broken()
+
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            worker.upload(OnBrokenDisk(b"a,b\n"))
+        assert type(caught.value) is OSError
+
+    def test_the_server_may_take_long_to_take_it_in(self, worker: Worker) -> None:
+        worker.upload(MemorySource(b"a"), reply())
+        assert [sent.options["timeout"] for sent in worker.wire.sent] == [(10.0, 30.0), (10.0, 600.0)]
+
+
+class TestDownloads:
+    def test_stream_into_the_sink(self, worker: Worker) -> None:
+        content = bytes(range(256)) * 4_000
+        sink = MemorySink()
+        worker.download(sink, reply(body=content, headers={"Content-Length": str(len(content))}))
+        assert sink.content == content
+        assert sink.finished
+        assert sink.begun == [{"content-length": str(len(content))}]
+
+    def test_one_that_is_cut_off_begins_anew(self, worker: Worker) -> None:
+        sink = MemorySink()
+        worker.download(
+            sink, reply(body=b"a,b\n", headers={"Content-Length": "8"}), reply(body=b"a,b\nc,d\n")
+        )
+        assert sink.content == b"a,b\nc,d\n"
+        assert len(sink.begun) == 2
+
+    def test_an_error_is_not_written_into_the_file(self, worker: Worker) -> None:
+        sink = MemorySink()
+        with pytest.raises(NotFoundError, match="no such dataset"):
+            worker.download(sink, reply(404, "no such dataset"))
+        assert not sink.begun
+
+    def test_may_be_larger_than_an_answer_in_memory(
+        self, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 3)
+        sink = MemorySink()
+        worker.wire.expect(reply(body=b"a,b\n"))
+        worker.driver(tamr()).run(
+            call(Request(operation="get", method="GET", url="https://h/", sink=sink, parse=lambda _: None))
+        )
+        assert sink.content == b"a,b\n"
+
+    def test_a_full_disk_is_told_at_once(self, worker: Worker) -> None:
+        class FullDisk(MemorySink):
+            def write(self, chunk: bytes) -> None:
+                raise OSError(28, "No space left on device")
+
+        with pytest.raises(OSError, match="No space left") as caught:
+            worker.download(FullDisk(), reply(body=b"a"))
+        assert type(caught.value) is OSError
+        assert worker.wire.all_closed
+
+
+class TestAnswers:
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_one_that_is_too_large_is_refused(
+        self, worker: Worker, monkeypatch: pytest.MonkeyPatch, status: int
+    ) -> None:
+        monkeypatch.setattr(sync, "MAX_REPLY_BYTES", len(JOB.body) - 1)
+        with pytest.raises(MalformedReplyError, match="larger than") as caught:
+            worker.create(reply(status, JOB.body))
+        assert caught.value.may_have_been_processed
+        assert worker.wire.all_closed
+
+    def test_one_of_the_allowed_size_is_read(self, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sync, "MAX_REPLY_BYTES", len(JOB.body))
+        assert worker.create(JOB).job_id == "j-1"
+        assert worker.wire.all_closed
+
+    def test_one_that_trickles_in_is_given_up(self, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sync, "CHUNK", 1)
+        ticking = iter(range(0, 10_000, 7))
+        monkeypatch.setattr(worker.clock, "monotonic", lambda: float(next(ticking)))
+        with pytest.raises(TransportError, match="trickles"):
+            worker.create(JOB)
+        # Ten chunks in seven seconds each; the limit is a minute, however short one silence may be.
+        assert next(ticking) < 100
+
+    def test_the_reason_of_the_status_line_is_told(self, worker: Worker) -> None:
+        with pytest.raises(NotFoundError, match="HTTP 404 Nothing Here: gone"):
+            worker.create(Reply(404, {}, b"gone", "Nothing Here"))
+
+
+def pool_error(reason: Exception, kind: type[Exception] = requests.ConnectionError) -> Exception:
+    return kind(low.MaxRetryError(HTTPSConnectionPool("h", 443), "/x", reason))
+
+
+PLAIN = HTTPConnection("h", 443)
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "not_sent"),
+    [
+        (pool_error(low.NewConnectionError(PLAIN, "refused")), "NewConnectionError: .*refused", True),
+        (
+            pool_error(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, "not known"))),
+            "NameResolutionError: .*not known",
+            True,
+        ),
+        (
+            pool_error(low.ConnectTimeoutError(PLAIN, "timed out"), requests.ConnectTimeout),
+            "ConnectTimeoutError: .*timed out",
+            True,
+        ),
+        (
+            pool_error(
+                low.SSLError(ssl.SSLCertVerificationError(1, "self-signed")), requests.exceptions.SSLError
+            ),
+            "SSLCertVerificationError: .*self-signed",
+            True,
+        ),
+        (
+            pool_error(
+                low.ProxyError("Unable to connect to proxy", low.NewConnectionError(PLAIN, "refused")),
+                requests.exceptions.ProxyError,
+            ),
+            "NewConnectionError: .*refused",
+            True,
+        ),
+        (
+            pool_error(
+                low.ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 407 Who?")),
+                requests.exceptions.ProxyError,
+            ),
+            "OSError: Tunnel connection failed: 407 Who?",
+            True,
+        ),
+        (RESET, "ConnectionResetError: .*reset", False),
+        (
+            requests.ReadTimeout(low.ReadTimeoutError(HTTPConnectionPool("h"), "/x", "Read timed out.")),
+            "ReadTimeoutError: .*Read timed out",
+            False,
+        ),
+        (
+            requests.exceptions.SSLError(low.SSLError(ssl.SSLEOFError(8, "EOF occurred"))),
+            "SSLEOFError: .*EOF occurred",
+            False,
+        ),
+        (
+            requests.exceptions.ChunkedEncodingError(
+                low.ProtocolError("Connection broken", low.IncompleteRead(3, 5))
+            ),
+            "IncompleteRead: .*3 bytes read",
+            False,
+        ),
+        (low.DecodeError("not gzip"), "DecodeError: ", False),
+        (requests.ConnectionError(), "ConnectionError: no more is known", False),
+    ],
+)
+def test_whether_the_server_can_have_acted(
+    worker: Worker, error: Exception, words: str, not_sent: bool
+) -> None:
+    with pytest.raises(TransportError, match=f"^Tamr: create job .* failed: {words}") as caught:
+        worker.create(error)
+    assert caught.value.not_sent is not_sent
+    assert caught.value.may_have_been_processed is not not_sent
+
+
+def test_a_header_that_cannot_be_sent_is_not_repeated(worker: Worker) -> None:
+    with pytest.raises(TransportError, match="cannot be sent") as caught:
+        worker.create(requests.exceptions.InvalidHeader("X-API-KEY: apk_s3cret"))
+    assert "apk_s3cret" not in str(caught.value)
+
+
+class TestOptions:
+    def test_netrc_does_not_replace_our_credentials(
+        self, worker: Worker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine my-tenant.tamr.cloud login someone password else\n")
+        monkeypatch.setenv("NETRC", str(netrc))
+        worker.create(JOB)
+        assert "Authorization" not in worker.wire.sent[0].headers
+
+    def test_certificates_and_proxy_of_the_connection(self, worker: Worker, tmp_path: Path) -> None:
+        bundle = tmp_path / "ca.pem"
+        bundle.touch()
+        worker.create(JOB, extra={"ca_bundle": str(bundle), "proxy": "http://u:pw@proxy:3128"})
+        options = worker.wire.sent[0].options
+        assert options["verify"] == str(bundle)
+        assert dict(options["proxies"]) == {"https": "http://u:pw@proxy:3128"}
+
+    def test_certificates_are_checked_unless_the_connection_says_otherwise(self, worker: Worker) -> None:
+        worker.create(JOB)
+        worker.create(JOB, extra={"verify_ssl": False})
+        assert worker.wire.sent[0].options["verify"]
+        assert worker.wire.sent[1].options["verify"] is False
+
+    def test_a_missing_bundle_is_told_before_anything_is_sent(self, worker: Worker) -> None:
+        with pytest.raises(ConnectionSettingsError, match="'tm': ca_bundle"):
+            worker.create(extra={"ca_bundle": "/no/such.pem"})
+        assert not worker.wire.sent
+
+    def test_patience_is_the_connections(self, worker: Worker) -> None:
+        worker.create(JOB, extra={"request_timeout": 5})
+        assert worker.wire.sent[0].options["timeout"] == (10.0, 5.0)
+
+    def test_someone_in_a_hurry_waits_for_no_step_longer(self, worker: Worker) -> None:
+        worker.wire.expect(JOB)
+        api = tamr()
+        worker.driver(api, limit=3.0).run(api.get_job("j-1"))
+        assert worker.wire.sent[0].options["timeout"] == (3.0, 3.0)
+
+
+def test_a_token_is_concealed_before_it_is_used(worker: Worker) -> None:
+    api = quantemplate()
+    worker.wire.expect(TOKEN, RESET)
+    with pytest.raises(TransportError):
+        worker.driver(api).run(api.execute_pipeline("c-1", "p-1"), ONCE)
+    assert worker.concealed == ["t0ken"]
+
+
+def test_an_exchange_is_ended_when_its_driver_is_killed(worker: Worker) -> None:
+    ended = []
+
+    def exchange() -> Exchange[None]:
+        try:
+            yield Pause(1.0)
+        finally:
+            ended.append(True)
+
+    def killed(seconds: float) -> None:
+        raise SystemExit(1)
+
+    driver = SyncDriver(tamr(), conceal=worker.concealed.append, sleep=killed)
+    with pytest.raises(SystemExit):
+        driver.run(exchange())
+    assert ended

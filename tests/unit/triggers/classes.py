@@ -1,0 +1,41 @@
+"""Every trigger class of the package, found by walking its modules, with arguments that make sense."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import MISSING, fields
+from typing import Any
+
+from airflow_provider_dataops import triggers
+from airflow_provider_dataops.triggers.base import DataclassTrigger
+
+for _module in pkgutil.walk_packages(triggers.__path__, f"{triggers.__name__}."):
+    importlib.import_module(_module.name)
+
+
+def _with_subclasses(cls: type[Any]) -> list[type[Any]]:
+    return [cls, *(sub for child in cls.__subclasses__() for sub in _with_subclasses(child))]
+
+
+#: Those of the package; tests make more.
+TRIGGERS = [
+    cls
+    for cls in _with_subclasses(DataclassTrigger)
+    if cls.__module__.startswith("airflow_provider_dataops.")
+    and cls.run is not DataclassTrigger.run  # those that only others are made of
+]
+
+_VALUES = {"str": "id-1", "str | None": None, "int": 3, "float": 1.9e9, "bool": True, "dict[str, Any]": {}}
+
+
+def arguments(cls: type[Any]) -> dict[str, Any]:
+    """Return arguments with which a trigger could run; of ids that exclude each other the first."""
+    values = {field.name: _VALUES[str(field.type)] for field in fields(cls)}
+    optional = [field.name for field in fields(cls) if str(field.type) == "str | None"]
+    return values | ({optional[0]: "id-2"} if optional else {})
+
+
+def required(cls: type[Any]) -> list[str]:
+    """Return the names of the arguments without which a trigger cannot be made."""
+    return [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConnectionSettingsError,
+    ServerError,
+)
+from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.triggers.base import YOUNGEST_EVENT, ConditionTrigger, PauseTrigger
+from tests.loops import EPOCH, LoopClock, run_virtual
+from tests.unit.triggers.fakes import FakePlatform, connection, outage, trigger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from airflow_provider_dataops.triggers.connections import SharedConnection
+
+
+class Bench:
+    """Runs triggers against a platform in memory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.platform = FakePlatform()
+        self.connections_read = 0
+        self.settings_error: Exception | None = None
+        self.connection: SharedConnection | None = None
+
+        async def api(_: object) -> None:
+            self.connections_read += 1
+            if self.settings_error is not None:
+                raise self.settings_error
+
+        @asynccontextmanager
+        async def shared(_: object) -> AsyncIterator[SharedConnection]:
+            if self.connection is None:
+                self.connection = connection(self.platform)
+            yield self.connection
+
+        monkeypatch.setattr(base.DataOpsTrigger, "api", api)
+        monkeypatch.setattr(base, "shared", shared)
+
+    def ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
+        """Run a trigger to its only event, and return when it came and what it told."""
+
+        async def main() -> tuple[float, Any]:
+            acting = asyncio.ensure_future(meanwhile()) if meanwhile else None
+            events = [(asyncio.get_running_loop().time(), event.payload) async for event in waiting.run()]
+            if acting:
+                await acting
+            [only] = events
+            return only
+
+        at, payload = run_virtual(main())
+        assert json.loads(json.dumps(payload)) == payload
+        return at, payload
+
+    def run_ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, RunEvent]:
+        at, payload = self.ended(waiting, meanwhile)
+        return at, RunEvent.from_json(payload)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock) -> Bench:
+    return Bench(monkeypatch)
+
+
+class Condition(ConditionTrigger):
+    """Holds from a number of questions on."""
+
+    after: int = 1
+
+    def question(self, api: Any) -> Any:
+        told = yield True, frozenset({"r"})
+        assert told
+        self.after -= 1
+        return {"found": "it"} if self.after <= 0 else None
+
+
+def condition(after: int = 1, deadline: float = 1e12, poke_interval: float = 60.0) -> Condition:
+    return Condition(conn_id="c", deadline=deadline, poke_interval=poke_interval, after=after)
+
+
+class TestNoEventBeforeTwoSeconds:
+    def test_of_a_run_that_ended_long_ago(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(LoopClock, "random", lambda _: 0.0)
+        bench.platform.states["r-1"] = RunState.SUCCEEDED
+        at, event = bench.run_ended(trigger())
+        assert bench.platform.times[0] < 2.0
+        assert at == pytest.approx(2.0)
+        assert event.ending is Ending.FINISHED
+
+    def test_of_a_deadline_that_has_passed(self, bench: Bench) -> None:
+        at, event = bench.run_ended(trigger(deadline=1.0))
+        assert (at, event.ending) == (pytest.approx(2.0), Ending.TIMEOUT)
+
+    def test_of_a_connection_that_cannot_be_used(self, bench: Bench) -> None:
+        bench.settings_error = ConnectionSettingsError("connection 'c': host is empty")
+        at, event = bench.run_ended(trigger())
+        assert (at, event.ending) == (pytest.approx(2.0), Ending.UNREACHABLE)
+        assert "host is empty" in event.message
+
+    def test_of_a_condition_that_holds(self, bench: Bench) -> None:
+        at, payload = bench.ended(condition())
+        assert at == pytest.approx(2.0)
+        assert payload == {"ending": "finished", "value": {"found": "it"}, "message": ""}
+
+    def test_of_a_pause_that_is_over(self, bench: Bench) -> None:
+        payload = {"deadline": 1.0, "slot_waits": 1}
+        assert bench.ended(PauseTrigger(until=1.0, payload=payload)) == (pytest.approx(2.0), payload)
+
+    def test_and_the_constant_says_so(self) -> None:
+        assert YOUNGEST_EVENT == 2.0
+
+
+def test_a_pause_lasts_until_its_instant(bench: Bench) -> None:
+    assert bench.ended(PauseTrigger(until=EPOCH + 300.0, payload={}))[0] == pytest.approx(300.0)
+
+
+def test_the_end_of_a_run_is_told_soon_after_it(bench: Bench) -> None:
+    async def end() -> None:
+        await asyncio.sleep(100.0)
+        bench.platform.states["r-1"] = RunState.FAILED
+
+    at, event = bench.run_ended(trigger(), end)
+    assert 100.0 <= at < 111.0
+    assert event.snapshot is not None
+    assert event.snapshot.state is RunState.FAILED
+
+
+def test_the_deadline_ends_the_wait_at_its_instant(bench: Bench) -> None:
+    at, event = bench.run_ended(trigger(deadline=EPOCH + 1_234.5))
+    assert at == pytest.approx(1_234.5)
+    assert event == RunEvent(
+        ending=Ending.TIMEOUT, run_id="r-1", message="waited 1234 s, last seen running"
+    ) or event.message.startswith("waited 123")
+
+
+def test_the_deadline_holds_in_an_outage_too(bench: Bench) -> None:
+    bench.platform.failing = outage(until=1e9)
+    at, event = bench.run_ended(trigger(deadline=EPOCH + 100.0))
+    assert (at, event.ending) == (pytest.approx(100.0), Ending.TIMEOUT)
+
+
+def test_an_outage_of_minutes_is_borne(bench: Bench) -> None:
+    bench.platform.failing = outage(until=20 * 60.0)
+    bench.platform.states["r-1"] = RunState.SUCCEEDED
+    at, event = bench.run_ended(trigger())
+    assert event.ending is Ending.FINISHED
+    assert 20 * 60.0 <= at < 22.5 * 60.0
+    # A platform that is down for long is asked about once a minute and no more.
+    late = [t for t in bench.platform.times if 120.0 < t < 20 * 60.0]
+    assert len(late) <= 18
+
+
+def test_an_outage_of_hours_ends_the_wait_and_says_why(bench: Bench) -> None:
+    bench.platform.failing = lambda _: ServerError(
+        "HTTP 503: maintenance", platform="Fake", operation="list runs", status=503
+    )
+    at, event = bench.run_ended(trigger())
+    assert 30 * 60.0 < at < 33 * 60.0
+    assert event.ending is Ending.UNREACHABLE
+    assert event.message == "Fake: list runs failed: HTTP 503: maintenance"
+
+
+def test_what_will_never_pass_ends_the_wait_at_once(bench: Bench) -> None:
+    bench.platform.failing = lambda _: BadRequestError("HTTP 400: no such field", status=400)
+    at, event = bench.run_ended(trigger())
+    assert (at, event.ending) == (pytest.approx(2.0), Ending.UNREACHABLE)
+    assert "no such field" in event.message
+
+
+def test_refused_credentials_are_read_again_once(bench: Bench) -> None:
+    bench.platform.failing = lambda asked: AuthenticationError("401", status=401) if asked.at < 3.0 else None
+    bench.platform.states["r-1"] = RunState.SUCCEEDED
+    _, event = bench.run_ended(trigger())
+    assert event.ending is Ending.FINISHED
+    assert bench.connections_read == 2
+
+
+def test_credentials_that_are_refused_again_end_the_wait(bench: Bench) -> None:
+    bench.platform.failing = lambda _: AuthenticationError("HTTP 401: key revoked", status=401)
+    _, event = bench.run_ended(trigger())
+    assert event.ending is Ending.UNREACHABLE
+    assert "key revoked" in event.message
+    assert bench.connections_read == 2
+
+
+def test_the_server_is_left_alone_until_the_instant_that_the_worker_was_told(bench: Bench) -> None:
+    waiting = trigger()
+    waiting.not_before = EPOCH + 100.0
+    bench.platform.states["r-1"] = RunState.SUCCEEDED
+    at, _ = bench.run_ended(waiting)
+    assert bench.platform.times == [pytest.approx(100.0)]
+    assert at < 101.0
+
+
+def test_a_dead_poller_is_started_again_once_by_all_who_wait(bench: Bench) -> None:
+    bench.platform.failing = lambda asked: RuntimeError("a bug") if asked.at < 3.0 else None
+    bench.platform.states |= {f"r-{n}": RunState.SUCCEEDED for n in range(20)}
+
+    async def main() -> list[Any]:
+        async def one(n: int) -> Any:
+            return [event.payload async for event in trigger(f"r-{n}").run()]
+
+        return await asyncio.gather(*(one(n) for n in range(20)))
+
+    endings = [RunEvent.from_json(payload).ending for [payload] in run_virtual(main())]
+    assert endings == [Ending.FINISHED] * 20
+    assert len(bench.platform.asked) == 2
+
+
+def test_a_poller_that_dies_twice_ends_the_wait_and_says_where_to_look(bench: Bench) -> None:
+    bench.platform.failing = lambda _: RuntimeError("a bug")
+    _, event = bench.run_ended(trigger())
+    assert event.ending is Ending.UNREACHABLE
+    assert event.message == "polling failed twice; the triggerer's log tells why"
+    assert len(bench.platform.asked) == 2
+
+
+def test_a_trigger_that_is_cancelled_leaves_nothing_behind(bench: Bench) -> None:
+    async def main() -> None:
+        async def wait(run_id: str) -> None:
+            async for _ in trigger(run_id).run():
+                pass
+
+        one, two = asyncio.ensure_future(wait("one")), asyncio.ensure_future(wait("two"))
+        await asyncio.sleep(5.0)
+        one.cancel()
+        await asyncio.wait([one])
+        await asyncio.sleep(5.0)
+        assert bench.platform.asked[-1].run_ids == {"two"}
+        two.cancel()
+        await asyncio.wait([two])
+        assert bench.connection is not None
+        assert bench.connection.pollers == {}
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(main())
+
+
+def test_each_change_of_state_is_logged_once_in_the_tasks_own_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base.RunTrigger, "log", logging.getLogger("the task's"))
+    waiting = trigger()
+
+    async def change() -> None:
+        await asyncio.sleep(60.0)
+        bench.platform.states["r-1"] = RunState.UNKNOWN
+        await asyncio.sleep(60.0)
+        bench.platform.states["r-1"] = RunState.SUCCEEDED
+
+    with caplog.at_level("INFO"):
+        bench.run_ended(waiting, change)
+    told = [r.getMessage() for r in caplog.records if r.name == "the task's"]
+    assert told == [
+        "Run r-1: running",
+        "Run r-1 is in state '', which this provider does not know; taken as running",
+        "Run r-1: succeeded",
+    ]
+
+
+class TestConditions:
+    def test_are_asked_about_in_intervals(self, bench: Bench) -> None:
+        at, _ = bench.ended(condition(after=4))
+        assert bench.platform.times == pytest.approx([0.0, 60.0, 120.0, 180.0])
+        assert at == pytest.approx(180.0)
+
+    def test_end_at_their_deadline(self, bench: Bench) -> None:
+        at, payload = bench.ended(condition(after=10**9, deadline=EPOCH + 90.0))
+        assert at == pytest.approx(90.0)
+        assert payload == {"ending": "timeout", "value": None, "message": "the condition never held"}
+
+    def test_bear_an_outage_and_obey_the_server(self, bench: Bench) -> None:
+        bench.platform.failing = outage(until=5.0, retry_after=7.0)
+        at, payload = bench.ended(condition())
+        assert payload["ending"] == "finished"
+        assert bench.platform.times[1] >= 7.0
+        assert at < 10.0
+
+    def test_are_given_up_where_asking_is_of_no_use(self, bench: Bench) -> None:
+        bench.platform.failing = lambda _: BadRequestError("HTTP 400: bad filter", status=400)
+        at, payload = bench.ended(condition())
+        assert payload["ending"] == "unreachable"
+        assert "bad filter" in payload["message"]
+        assert at == pytest.approx(2.0)
+
+    def test_read_refused_credentials_again_once(self, bench: Bench) -> None:
+        bench.platform.failing = lambda _: AuthenticationError("HTTP 401: no", status=401)
+        _, payload = bench.ended(condition())
+        assert payload["ending"] == "unreachable"
+        assert bench.connections_read == 2

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.models.trigger import Trigger
+from airflow.sdk._shared.module_loading import import_string
+from airflow.sdk.serde import serialize
+from airflow.serialization.decoders import smart_decode_trigger_kwargs
+
+from airflow_provider_dataops.triggers.base import PauseTrigger
+from tests.unit.triggers.classes import TRIGGERS, arguments
+
+
+def _through_airflow(trigger: Any) -> Any:
+    """Return the trigger as a triggerer builds it: worker, HTTP, database, triggerer."""
+    classpath, kwargs = trigger.serialize()
+    stored = json.dumps(serialize(kwargs), allow_nan=False)
+    read = {
+        name: smart_decode_trigger_kwargs(value) for name, value in Trigger._decrypt_kwargs(stored).items()
+    }
+    return import_string(classpath)(**read)
+
+
+@pytest.mark.parametrize("cls", TRIGGERS)
+def test_a_trigger_comes_out_of_airflows_database_as_it_went_in(cls: type[Any]) -> None:
+    trigger = cls(**arguments(cls))
+    built = _through_airflow(trigger)
+    assert type(built) is cls
+    assert built.serialize() == trigger.serialize()
+
+
+@pytest.mark.parametrize("cls", TRIGGERS)
+def test_texts_of_any_language_survive(cls: type[Any]) -> None:
+    values = {
+        name: "a/b?c d:é✓😀\"'{{ x }}" if isinstance(value, str) else value
+        for name, value in arguments(cls).items()
+    }
+    assert _through_airflow(cls(**values)).serialize()[1] == values
+
+
+def test_a_pause_hands_its_payload_through() -> None:
+    payload = {"deadline": 1.5, "slot_waits": 2, "nested": {"list": [1, None, "x"]}}
+    assert _through_airflow(PauseTrigger(until=3.0, payload=payload)).payload == payload
+
+
+@pytest.mark.parametrize("cls", TRIGGERS)
+def test_arguments_are_small_even_with_the_longest_ids(cls: type[Any]) -> None:
+    longest = {name: "x" * 250 if isinstance(value, str) else value for name, value in arguments(cls).items()}
+    assert len(json.dumps(serialize(cls(**longest).serialize()[1]))) < 10_000
+
+
+@pytest.mark.parametrize("cls", TRIGGERS)
+def test_arguments_name_no_credentials(cls: type[Any]) -> None:
+    told = " ".join(cls(**arguments(cls)).serialize()[1]).lower()
+    assert not any(
+        word in told for word in ("password", "secret", "token", "api_key", "credential", "header")
+    )
