@@ -52,9 +52,7 @@ def get_provider_info() -> dict[str, Any]:
                     "organisation_id": _text(
                         "Organisation id", "Default organisation, c-…, for operators that name none."
                     ),
-                    **_common(
-                        "Placeholders: {base_url}, {organisation_id}, {pipeline_id}, {execution_id}."
-                    ),
+                    **_common("Placeholders: {base_url}, {organisation_id}, {pipeline_id}, {execution_id}."),
                 },
             },
             {

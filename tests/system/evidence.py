@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 
 if TYPE_CHECKING:
     from devtools.airflow_stack import AirflowStack
@@ -27,7 +27,7 @@ def keep(stack: AirflowStack) -> None:
             database.execute(f"CREATE TABLE kept_{table} (value TEXT)")
             for event in ("INSERT", "UPDATE"):
                 database.execute(
-                    f'CREATE TRIGGER keep_{table}_{event} AFTER {event} ON "{table}" '
+                    f'CREATE TRIGGER keep_{table}_{event} AFTER {event} ON "{table}" '  # noqa: S608
                     f"BEGIN INSERT INTO kept_{table} VALUES (new.{column}); END"
                 )
 
@@ -38,9 +38,17 @@ def kept(stack: AirflowStack, table: str) -> bytes:
         values = [str(value) for (value,) in database.execute(f"SELECT value FROM kept_{table}")]  # noqa: S608
     if table == "trigger":
         fernet = Fernet(stack.env["AIRFLOW__CORE__FERNET_KEY"])
-        values = [fernet.decrypt(value).decode() for value in values]
+        values = [_plain(fernet, value) for value in values]
     # An escaped text could hide what is looked for.
     return "\n".join(values).encode().replace(rb"\"", b'"')
+
+
+def _plain(fernet: Fernet, value: str) -> str:
+    try:
+        return fernet.decrypt(value).decode()
+    except InvalidToken:
+        # Airflow stores a trigger without arguments as it is.
+        return value
 
 
 def written(stack: AirflowStack) -> dict[str, bytes]:

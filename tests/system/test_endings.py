@@ -42,6 +42,8 @@ def test_marking_a_deferred_task_failed_stops_its_tamr_job_once(
     job = _taken_up(stack, task)
     task.airflow.mark_task(*task.where, "failed")
     task.stopped(job.run_id, WITHIN_SECONDS)
+    task.sandbox.wait_for(lambda _: task.runs()[0].finished)
+    assert task.runs()[0].detail["error"]["reason"] == "STOPPED_BY_USER"
     assert task.ended() == "failed"
     assert task.stops(job.run_id) == 1
     assert task.submissions() == 1
