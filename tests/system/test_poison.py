@@ -6,6 +6,8 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING
 
+import psutil
+
 from airflow_provider_dataops.provider_info import get_provider_info
 from airflow_provider_dataops.triggers.base import DataclassTrigger, PauseTrigger
 from tests.system.dags.poisoned import CLASSES
@@ -34,7 +36,7 @@ def test_the_triggerer_survives_and_the_others_go_on(
 ) -> None:
     bystander = stage.begin("tamr_deferred", {"hold": True})
     bystander.until("deferred")
-    before = stack.pid("triggerer")
+    before = _processes(stack)
     airflow.wait_for_dags(["poisoned"])
     run_id = airflow.run("poisoned")
 
@@ -43,8 +45,17 @@ def test_the_triggerer_survives_and_the_others_go_on(
     states = {task["task_id"]: task["state"] for task in airflow.task_instances("poisoned", run_id)}
     assert len(states) == 4 * len(CLASSES)
     assert set(states.values()) == {"failed"}
-    assert stack.pid("triggerer") == before
+    assert _processes(stack) == before
     assert stack.alive("triggerer")
     assert airflow.health()["triggerer"] == "healthy"
     bystander.finish()
     assert bystander.ended() == "success"
+    # Airflow 3.3.2 keeps the ids of rows that it could not build, and SQLite gives them out again: a later
+    # trigger with such an id would never be started. A triggerer started anew knows none.
+    stack.restart("triggerer")
+
+
+def _processes(stack: AirflowStack) -> set[int]:
+    """Return the triggerer and its child in which the triggers run; a service could outlive that one."""
+    service = psutil.Process(stack.pid("triggerer"))
+    return {service.pid, *(child.pid for child in service.children(recursive=True))}
