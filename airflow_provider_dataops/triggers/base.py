@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.http import Exchange
     from airflow_provider_dataops.triggers.connections import SharedConnection
 
-#: No trigger fires before this age, in seconds. Airflow 3.3.2 fails a task that is resumed before the executor
-#: has reported the end of the attempt that deferred it; the supervisor of that attempt can outlive it by one
-#: heartbeat interval.
+#: No trigger fires before this age, in seconds. Airflow 3.3.2 fails a task that is resumed before the
+#: executor has reported the end of the attempt that deferred it; the supervisor of that attempt can outlive
+#: it by one heartbeat interval.
 YOUNGEST_EVENT = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0
 #: A stop is sent for this long at the most, in seconds; Airflow gives ``on_kill`` 30.
 STOP_BUDGET = 20.0

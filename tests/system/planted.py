@@ -20,7 +20,9 @@ SERVER_BODY = "planted-server-body-mK3fAe"
 EVERYTHING = (API_KEY, CLIENT_SECRET, GATEWAY, STORED_PASSWORD, PROXY_PASSWORD, SERVER_BODY)
 
 #: What the sandbox's token endpoint hands out.
-TOKENS = re.compile(rb"(?<![A-Za-z_])(?:sandbox\.[A-Za-z0-9_-]{43}|refresh\.[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])")
+TOKENS = re.compile(
+    rb"(?<![A-Za-z_])(?:sandbox\.[A-Za-z0-9_-]{43}|refresh\.[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])"
+)
 
 
 def into(sandbox: Sandbox) -> None:
