@@ -64,7 +64,7 @@ class DurableStart:
 
     :param generation: the task's, now.
     :param new_token: makes a token for one submission.
-    :param cancels: stop a run that could not be remembered, where the platform can.
+    :param cancels: stop a run of ours that nobody waits for any more, where the platform can.
     :param log: the task's log.
     """
 
@@ -160,9 +160,13 @@ class DurableStart:
                 return snapshot
             yield Pause(ABSENT_SECONDS / ABSENT_POLLS)
 
+    def _may_stop(self, record: Record) -> bool:
+        """Tell whether the run is stopped from here: never one that was only guessed to be ours."""
+        return self.cancels and self.launch.can_stop and record.adopted is not Adopted.GUESSED
+
     def _make_way(self, record: Record) -> Exchange[None]:
         launch, run_id = self.launch, record.run_id
-        if not launch.can_stop or record.adopted is Adopted.GUESSED:
+        if not self._may_stop(record):
             raise AmbiguousSubmitError(
                 f"an earlier try started {launch.noun} {run_id} with other arguments, it is still active and "
                 f"is not stopped from here; a second {launch.noun} was not started",
@@ -196,9 +200,9 @@ class DurableStart:
         snapshot = yield from self._look(run_id)
         if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
             return
-        if not launch.can_stop or record.adopted is Adopted.GUESSED:
+        if not self._may_stop(record):
             self.log.warning(
-                "The %s %s of before the Clear goes on, it cannot be stopped from here: %s",
+                "The %s %s of before the Clear goes on, it is not stopped from here: %s",
                 launch.noun,
                 run_id,
                 launch.url(run_id),

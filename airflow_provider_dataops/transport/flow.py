@@ -32,6 +32,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 5
+#: What is shorter would blot out plain words, as Airflow's own masking has it.
+SHORTEST_SECRET = 5
 _METHOD_KEPT = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
 
@@ -179,14 +181,28 @@ def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
             return request.parse(reply)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise MalformedReplyError(
-                f"the answer has an unknown shape: {error!r}", status=reply.status, body=reply.text()
+                f"the answer has an unknown shape: {error!r}",
+                status=reply.status,
+                body=_without_secrets(reply.text(), request, api),
             ) from error
-    words = api.error_text(reply)
+    words = _without_secrets(api.error_text(reply), request, api)
     reason = f" {reply.reason}" if reply.reason else ""
     text = f"HTTP {reply.status}{reason}" + (f": {words}" if words and words != reply.reason else "")
     raise api.error_class(request, reply)(
         text, status=reply.status, body=words, retry_after=retry_after(reply, clock.wall())
     )
+
+
+def _without_secrets(text: str, request: Request[Any], api: Api) -> str:
+    """Return a server's words without the credentials that it may have repeated.
+
+    Airflow masks them in the task's log, but not in the copy of it that the executor prints.
+    """
+    sent = (value.rpartition(" ")[2] for value in request.secret_headers.values())
+    for secret in sorted({*api.settings.secrets, *sent}, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text
 
 
 def _describe(error: ApiError, request: Request[Any], api: Api, attempt: int) -> None:

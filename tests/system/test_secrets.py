@@ -6,10 +6,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_dataops.sandbox.quantemplate_auth import Tokens
 from tests.system import evidence, planted
 
 if TYPE_CHECKING:
     from devtools.airflow_stack import AirflowStack
+    from tests.system.scenes import Stage
+
+
+def test_a_secret_that_the_server_repeats_is_masked(stage: Stage) -> None:
+    fault = stage.sandbox.add_fault(
+        "status", platform="tamr", operation="create_job", status=400, body=f"bad key {planted.API_KEY}!"
+    )
+    try:
+        task = stage.begin("tamr_deferred")
+        assert task.ended() == "failed"
+    finally:
+        stage.sandbox.clear_faults()
+    assert fault.hits == 1
+    assert "bad key ***!" in task.log()
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +44,9 @@ def written(stack: AirflowStack, examples: dict[str, str]) -> dict[str, bytes]:
         ("rendered_task_instance_fields", b"src_customers"),
         ("task_state_store", b"fingerprint"),
         ("api-server", b"GET"),
+        ("triggerer", b"triggers currently running"),
+        ("scheduler", b"tamr_refresh"),
+        ("database", b"src_customers"),
     ],
 )
 def test_there_is_something_to_search_in(written: dict[str, bytes], where: str, marker: bytes) -> None:
@@ -36,10 +54,9 @@ def test_there_is_something_to_search_in(written: dict[str, bytes], where: str, 
 
 
 def test_the_search_finds_what_is_there() -> None:
-    assert planted.found_in(f"x{planted.API_KEY}y sandbox.{'a' * 43}".encode()) == [
-        planted.API_KEY,
-        f"sandbox.{'a' * 43}",
-    ]
+    token = Tokens().issue(0.0, 1.0)
+    assert planted.found_in(f"x{planted.API_KEY}y Bearer {token}".encode()) == [planted.API_KEY, token]
+    assert planted.found_in(b"nothing of this kind") == []
 
 
 def test_no_secret_was_written(written: dict[str, bytes]) -> None:

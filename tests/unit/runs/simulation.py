@@ -69,6 +69,7 @@ class World:
     owner: int = 0
     identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
     realm: str = "https://one"
+    cancels: bool = True
     #: Called instead of an ordinary answer to a submission.
     on_submit: Callable[[RemoteRun], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -241,6 +242,7 @@ def _worker(world: World, generation: Generation) -> Started:
         generation=generation,
         new_token=token,
         log=log,
+        cancels=world.cancels,
     )
     exchange = start.run()
     step = next(exchange)

@@ -245,6 +245,14 @@ def test_a_guessed_run_is_never_stopped_by_us() -> None:
     assert any("goes on" in line and "r1" in line for line in world.log_lines)
 
 
+def test_a_run_is_not_stopped_where_the_user_does_not_want_that() -> None:
+    world = World(TAMR, cancels=False)
+    world.start(NOW)
+    world.start(replace(NOW, max_tries=9))
+    assert world.active() == ["r1", "r2"]
+    assert any("goes on" in line and "r1" in line for line in world.log_lines)
+
+
 def test_a_record_of_another_version_is_not_guessed_at() -> None:
     world = World(TAMR)
     world.start(NOW)

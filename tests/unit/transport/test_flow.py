@@ -99,6 +99,14 @@ class TestErrors:
         assert isinstance(run(GET, reply(body=b"[" * 200_000), policy=ONCE).error, MalformedReplyError)
 
 
+def test_a_credential_that_the_server_repeats_is_left_out() -> None:
+    answer = reply(400, {"message": "key apk_s3cret and gate 0penSesame"})
+    api = tamr(extra={"auth_headers": '{"X-Gate": "0penSesame"}'})
+    error = run(GET, answer, api=api).error
+    assert str(error) == "Tamr: read it failed: HTTP 400: key *** and gate *** (GET /x)"
+    assert "s3cret" not in repr(vars(error))
+
+
 class TestRepeats:
     @pytest.mark.parametrize("answer", [reply(503), reply(429), reply(408), RESET, reply(body=b"<html>")])
     def test_a_repeatable_request_is_sent_again(self, answer: Answer) -> None:
