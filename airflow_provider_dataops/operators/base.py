@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 #: The time a run may take unless the operator says otherwise.
 DEFAULT_TIMEOUT = timedelta(hours=24)
-#: The XCom that holds the run's id where there is no task state store.
-RUN_ID = "run_id"
+#: The longest time that can be asked for, in seconds: dates end in the year 9999.
+LONGEST = 1e9
 #: A wait in a worker looks this often whether the task was killed, in seconds.
 SLICE = 0.5
 #: A stop from ``on_kill`` must be through in this time, in seconds: Airflow kills the process after 5.
@@ -69,11 +69,13 @@ def no_vain_retry() -> Iterator[None]:
 def seconds(name: str, value: object) -> float:
     """Return a length of time in seconds.
 
-    :raises InvalidArgumentError: if it is not above 0.
+    :raises InvalidArgumentError: if it is not above 0, or out of all bounds.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < float("inf"):
-        raise InvalidArgumentError(f"{name} must be seconds or a timedelta above 0; given: {value!r}")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= LONGEST:
+        raise InvalidArgumentError(
+            f"{name} must be seconds or a timedelta, above 0 and up to {LONGEST:.0e} s; given: {value!r}"
+        )
     return float(number)
 
 
@@ -194,12 +196,10 @@ class RunOperator(DataOpsOperator):
             self.check()
             told = event if isinstance(event, dict) else {}
             deadline, waits = told.get("deadline"), told.get("slot_waits")
+            if not isinstance(deadline, float) or not isinstance(waits, int):
+                raise RunError(f"the trigger told something that is not to be trusted: {str(event)[:200]}")
             self.run_url = ""
-            return self._begin(
-                context,
-                deadline=deadline if isinstance(deadline, float) else self._deadline(),
-                slot_waits=waits if isinstance(waits, int) else 0,
-            )
+            return self._begin(context, deadline=deadline, slot_waits=waits)
 
     def _begin(self, context: Context, *, deadline: float, slot_waits: int) -> Any:
         from airflow_provider_dataops.operators.state import generation, store_for
@@ -257,8 +257,6 @@ class RunOperator(DataOpsOperator):
         self, context: Context, hook: DataOpsHook[Any], launch: Launch, started: Started, deadline: float
     ) -> Any:
         """Wait for a run that was started."""
-        from airflow_provider_dataops.operators.state import MemoryStore
-
         run_id = started.snapshot.run_id
         self._show(context, launch.url(run_id))
         if not self.wait_for_completion:
@@ -271,10 +269,7 @@ class RunOperator(DataOpsOperator):
                 hook, launch, RunEvent(ending=Ending.FINISHED, run_id=run_id, snapshot=snapshot)
             )
         if self.deferrable:
-            if isinstance(self._store, MemoryStore):
-                # Lives until the next try, which is enough to know what to stop.
-                context["ti"].xcom_push(key=RUN_ID, value=run_id)
-            self._defer(launch, started.record, deadline, not_before)
+            self._defer(context, launch, started.record, deadline, not_before)
         return self._conclude(*self._wait(context, hook, launch, run_id, deadline))
 
     def _looked(self, hook: DataOpsHook[Any], launch: Launch, started: Started) -> tuple[RunSnapshot, float]:
@@ -292,11 +287,19 @@ class RunOperator(DataOpsOperator):
             self.log.warning("%s; going on to wait", error)
             return started.snapshot, time.time() + (error.retry_after or 0.0)
 
-    def _defer(self, launch: Launch, record: Record, deadline: float, not_before: float = 0.0) -> NoReturn:
+    def _defer(
+        self, context: Context, launch: Launch, record: Record, deadline: float, not_before: float = 0.0
+    ) -> NoReturn:
+        from airflow_provider_dataops.operators.state import KEY, MemoryStore
         from airflow_provider_dataops.runs.record import Phase
 
+        if self._killed:
+            self._abandon(record.run_id)
         record = replace(record, phase=Phase.DEFERRED, deadline=deadline)
-        if self._store is not None:
+        if isinstance(self._store, MemoryStore):
+            # An XCom lives until the next try, which is what is wanted here.
+            context["ti"].xcom_push(key=KEY, value=record.as_json())
+        elif self._store is not None:
             self._store.set(record.as_json())
         self.log.info(
             "Waiting for %s %s in the triggerer: %s", self.noun, record.run_id, launch.url(record.run_id)
@@ -316,7 +319,7 @@ class RunOperator(DataOpsOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take up the task at the end of the wait in the triggerer."""
-        from airflow_provider_dataops.runs.outcome import RunEvent
+        from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 
         with no_vain_retry():
             try:
@@ -326,7 +329,8 @@ class RunOperator(DataOpsOperator):
             hook = self.make_hook()
             launch = self.make_launch(hook, context)
             self._show(context, launch.url(ended.run_id))
-            self._record = self._remembered(context)
+            if ended.ending is not Ending.FINISHED:
+                self._record = self._remembered(context)
             return self._conclude(hook, launch, ended)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -340,65 +344,59 @@ class RunOperator(DataOpsOperator):
             hook = self.make_hook()
             launch = self.make_launch(hook, context)
             record = self._record = self._remembered(context)
-            run_id = record.run_id if record else self._pushed_run_id(context)
-            if not run_id:
+            if record is None or not record.run_id:
                 # Nothing was started: it was the wait for a slot that failed.
                 return super().resume_execution(next_method, next_kwargs, context)
-            self._show(context, launch.url(run_id))
-            return self._given_up(context, hook, launch, record, run_id, str(told.get("error", "unknown")))
+            self._show(context, launch.url(record.run_id))
+            return self._given_up(context, hook, launch, record, str(told.get("error", "unknown")))
 
     def _given_up(
-        self,
-        context: Context,
-        hook: DataOpsHook[Any],
-        launch: Launch,
-        record: Record | None,
-        run_id: str,
-        reason: str,
+        self, context: Context, hook: DataOpsHook[Any], launch: Launch, record: Record, reason: str
     ) -> Any:
         """Go on with a run whose trigger Airflow gave up: a crashed trigger is no failed run."""
         from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 
-        timed_out = reason == "Trigger timeout" or (record is not None and record.deadline < time.time())
-        if timed_out:
+        run_id = record.run_id
+        if reason == "Trigger timeout" or record.deadline < time.time():
             message = f"Airflow gave the trigger up: {reason}"
             return self._conclude(
                 hook, launch, RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message)
             )
-        record = record.with_crash(context["ti"].try_number) if record else None
-        if record is None or record.crashes > TRIGGER_CRASHES:
-            times = f"{record.crashes} times in this try" if record else "and nothing was remembered"
-            message = f"its trigger crashed {times}: {reason}"
-            ended = RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=message)
-            if self.may_stop(record):
-                self._stop(hook, launch, run_id)
-            return self._conclude(hook, launch, ended)
+        record = self._record = record.with_crash(context["ti"].try_number)
+        message = f"its trigger crashed {record.crashes} times in this try: {reason}"
+        crashed = RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=message)
+        if record.crashes > TRIGGER_CRASHES:
+            return self._conclude(hook, launch, crashed, ours_to_end=True)
         self.log.warning("The trigger crashed (%s); taking %s %s up again", reason, self.noun, run_id)
-        snapshot = hook.run(launch.look(run_id))
-        if snapshot.state.is_final:
-            return self._conclude(
-                hook, launch, RunEvent(ending=Ending.FINISHED, run_id=run_id, snapshot=snapshot)
-            )
-        return self._defer(launch, record, record.deadline)
+        ended = self._last_look(hook, launch, crashed)
+        if ended.ending is Ending.FINISHED:
+            return self._conclude(hook, launch, ended)
+        return self._defer(context, launch, record, record.deadline)
 
-    def _conclude(self, hook: DataOpsHook[Any], launch: Launch, event: RunEvent) -> Any:
-        """Return the result of the run, or raise the error its end stands for."""
+    def _conclude(
+        self, hook: DataOpsHook[Any], launch: Launch, event: RunEvent, *, ours_to_end: bool = False
+    ) -> Any:
+        """Return the result of the run, or raise the error its end stands for.
+
+        :param ours_to_end: the run is stopped, where it may be, as it is when the time is over.
+        """
         from airflow_provider_dataops.runs.outcome import Ending, failure
 
-        if event.ending is Ending.TIMEOUT:
+        if event.ending is Ending.TIMEOUT or ours_to_end:
+            ours_to_end = True
             event = self._last_look(hook, launch, event)
         error = failure(event, platform=self.platform, noun=self.noun, url=launch.url(event.run_id))
         if error is None and event.snapshot is not None:
             self.log.info("%s %s %s succeeded", self.platform, self.noun, event.run_id)
             return event.snapshot.as_result(launch.url(event.run_id))
         if event.ending is not Ending.FINISHED and not (
-            event.ending is Ending.TIMEOUT and self._ended_by_us(hook, launch, event.run_id)
+            ours_to_end and self._ended_by_us(hook, launch, event.run_id)
         ):
             self._say_it_goes_on(event.run_id, launch.url(event.run_id))
         raise error or RunError("an event without a run", run_id=event.run_id)
 
     def _last_look(self, hook: DataOpsHook[Any], launch: Launch, event: RunEvent) -> RunEvent:
-        """Look again when the time is over: the run may have ended while no triggerer lived."""
+        """Look again when the wait is over: the run may have ended while no triggerer lived."""
         from airflow_provider_dataops.runs.outcome import Ending
 
         try:
@@ -432,16 +430,15 @@ class RunOperator(DataOpsOperator):
         )
 
     def _remembered(self, context: Context) -> Record | None:
-        from airflow_provider_dataops.operators.state import store_for
+        """Return the record of the run that a deferral of this try left."""
+        from airflow_provider_dataops.operators.state import KEY, MemoryStore, store_for
         from airflow_provider_dataops.runs.record import Record
 
-        self._store = store_for(context, durable=self.durable)
-        return Record.from_json(self._store.get())
-
-    def _pushed_run_id(self, context: Context) -> str:
-        ti = context["ti"]
-        told = ti.xcom_pull(task_ids=self.task_id, key=RUN_ID, map_indexes=ti.map_index)
-        return told if isinstance(told, str) else ""
+        store = self._store = store_for(context, durable=self.durable)
+        if isinstance(store, MemoryStore):
+            ti = context["ti"]
+            return Record.from_json(ti.xcom_pull(task_ids=self.task_id, key=KEY, map_indexes=ti.map_index))
+        return Record.from_json(store.get())
 
     def _show(self, context: Context, url: str) -> None:
         """Push the link now: Airflow would do so at the end of the task."""

@@ -113,6 +113,9 @@ class Launch(Protocol):
     def mark(self) -> Exchange[Mapping[str, Any]]:
         """Tell what exists before the submission, as JSON."""
 
+    def earlier(self, mark: Mapping[str, Any]) -> Launch:
+        """Return the launch that made a mark: its arguments may have been others."""
+
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Start the run."""
 

@@ -7,7 +7,7 @@ read one execution and none to cancel one; a run is found in the pipeline's list
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -382,6 +382,11 @@ class ExecutionLaunch:
         listed = yield from self.api.list_executions(self.organisation_id, self.pipeline_id)
         highest = max((e.run_number for e in listed), default=0)
         return {"pipeline": [self.organisation_id, self.pipeline_id], "highest": highest}
+
+    def earlier(self, mark: Mapping[str, Any]) -> ExecutionLaunch:
+        """Return the launch that made a mark: an execution is listed by its own pipeline alone."""
+        organisation_id, pipeline_id = mark["pipeline"]
+        return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Start the execution; the API takes no token."""

@@ -8,7 +8,7 @@ Core, the older product with another API.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -335,6 +335,10 @@ class JobLaunch:
             "known": [job.job_id for job in jobs],
             "listed_at": listed_at,
         }
+
+    def earlier(self, mark: Mapping[str, Any]) -> JobLaunch:
+        """Return the launch that made a mark."""
+        return replace(self, configuration=mark["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Create the job; the API takes no token."""

@@ -35,6 +35,7 @@ class ConditionEvent:
         if not isinstance(told, Mapping) or set(told) != {"ending", "value", "message"}:
             raise ValueError(f"not an event of this provider: {str(told)[:200]}")
         ending, value = Ending(told["ending"]), told["value"]
-        if not isinstance(told["message"], str) or (ending is Ending.FINISHED) != isinstance(value, Mapping):
+        shaped = isinstance(value, Mapping) if ending is Ending.FINISHED else value is None
+        if not shaped or not isinstance(told["message"], str):
             raise ValueError(f"an event {ending!s} of a wrong shape")
         return cls(ending=ending, value=value, message=told["message"])

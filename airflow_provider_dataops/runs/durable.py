@@ -121,9 +121,9 @@ class DurableStart:
     # --- a retry ---------------------------------------------------------------------------------------
 
     def _retried(self, record: Record) -> Exchange[Started]:
-        launch, run_id = self.launch, record.run_id
-        differing = changed(record.fingerprint, fingerprint(launch.identity()))
-        snapshot = yield from self._look(run_id)
+        launch, run_id = self.launch.earlier(record.mark), record.run_id
+        differing = changed(record.fingerprint, fingerprint(self.launch.identity()))
+        snapshot = yield from self._look(launch, run_id)
         active = not snapshot.state.is_final and snapshot.state is not RunState.ABSENT
         if differing:
             self.log.warning(
@@ -132,7 +132,7 @@ class DurableStart:
                 ", ".join(differing),
             )
             if active:
-                yield from self._make_way(record)
+                yield from self._make_way(launch, record)
             return (yield from self._fresh())
         if active or snapshot.state is RunState.SUCCEEDED:
             what = "already succeeded" if snapshot.state is RunState.SUCCEEDED else f"is {snapshot.state}"
@@ -149,11 +149,11 @@ class DurableStart:
         )
         return (yield from self._fresh())
 
-    def _look(self, run_id: str) -> Exchange[RunSnapshot]:
+    def _look(self, launch: Launch, run_id: str) -> Exchange[RunSnapshot]:
         """Return the run as it is; one answer that lacks it is not believed."""
         tracker = Tracker(self.clock.monotonic())
         while True:
-            snapshot = yield from self.launch.look(run_id)
+            snapshot = yield from launch.look(run_id)
             if tracker.saw(snapshot, self.clock.monotonic()) is Verdict.LOST:
                 return snapshot
             if snapshot.state is not RunState.ABSENT:
@@ -164,8 +164,8 @@ class DurableStart:
         """Tell whether the run is stopped from here: never one that was only guessed to be ours."""
         return self.cancels and self.launch.can_stop and record.adopted is not Adopted.GUESSED
 
-    def _make_way(self, record: Record) -> Exchange[None]:
-        launch, run_id = self.launch, record.run_id
+    def _make_way(self, launch: Launch, record: Record) -> Exchange[None]:
+        run_id = record.run_id
         if not self._may_stop(record):
             raise AmbiguousSubmitError(
                 f"an earlier try started {launch.noun} {run_id} with other arguments, it is still active and "
@@ -173,31 +173,34 @@ class DurableStart:
                 run_id=run_id,
                 url=launch.url(run_id),
             )
-        yield from self._stopped(run_id)
+        yield from self._stopped(launch, run_id)
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
     def _end_cleared(self, record: Record) -> Exchange[None]:
         """Stop the run of before the Clear, where it is ours beyond doubt."""
-        launch, run_id = self.launch, record.run_id
-        if not run_id:
-            self.log.warning(
-                "The task was cleared while it was not known whether its submission had arrived; "
-                "a %s may be left running at %s",
-                launch.noun,
-                record.realm,
-            )
-            return
+        launch = self.launch
         if record.realm != launch.realm:
             self.log.warning(
                 "The %s %s of before the Clear is at %s, the connection now leads to %s: it is left alone",
                 launch.noun,
-                run_id,
+                record.run_id or "(no id is known)",
                 record.realm,
                 launch.realm,
             )
             return
-        snapshot = yield from self._look(run_id)
+        if not record.run_id:
+            # Not only to name it: listed later, it would pass for the run that is started now.
+            try:
+                found = yield from self._resolved(record)
+            except AmbiguousSubmitError as error:
+                self.log.warning("Of before the Clear a %s may be left running: %s", launch.noun, error)
+                return
+            if found is None:
+                return
+            record = found
+        launch, run_id = launch.earlier(record.mark), record.run_id
+        snapshot = yield from self._look(launch, run_id)
         if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
             return
         if not self._may_stop(record):
@@ -208,10 +211,9 @@ class DurableStart:
                 launch.url(run_id),
             )
             return
-        yield from self._stopped(run_id)
+        yield from self._stopped(launch, run_id)
 
-    def _stopped(self, run_id: str) -> Exchange[None]:
-        launch = self.launch
+    def _stopped(self, launch: Launch, run_id: str) -> Exchange[None]:
         self.log.warning("Stopping the %s %s: %s", launch.noun, run_id, launch.url(run_id))
         try:
             yield from launch.stop(run_id)
@@ -272,11 +274,12 @@ class DurableStart:
         try:
             self.store.set(record.as_json())
         except Exception:
-            if launch.can_stop and self.cancels:
+            if self._may_stop(record):
                 self.log.warning("The %s %s cannot be remembered; stopping it", launch.noun, run_id)
                 yield from launch.stop(run_id)
             else:
-                self.log.warning("The %s %s cannot be remembered and goes on", launch.noun, run_id)
+                url = launch.url(run_id)
+                self.log.warning("The %s %s cannot be remembered and goes on: %s", launch.noun, run_id, url)
             raise
         return Started(snapshot, record, fresh=True)
 
@@ -287,7 +290,7 @@ class DurableStart:
         believed only after the settle time, in both cases. That counts from now, not from the intent: the
         request may have been under way until a moment ago.
         """
-        launch = self.launch
+        launch = self.launch.earlier(record.mark)
         settle = max(launch.settle_seconds, launch.api.settings.request_timeout)
         began = self.clock.monotonic()
         while True:

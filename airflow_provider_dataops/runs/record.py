@@ -91,8 +91,12 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
-        told = asdict(self)
-        return {**told, "phase": str(self.phase), "adopted": str(self.adopted)}
+        return {
+            **vars(self),
+            "generation": asdict(self.generation),
+            "phase": str(self.phase),
+            "adopted": str(self.adopted),
+        }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any] | None) -> Record | None:

@@ -168,7 +168,8 @@ class DataOpsSensor(BaseSensorOperator):
         try:
             return work()
         except (DataOpsError, PermanentError, AirflowSensorTimeout) as error:
-            soft = isinstance(error, RunError | PermanentError | AirflowSensorTimeout)
+            # An outage that outlasts what is borne, or refused credentials, say nothing about the wait.
+            soft = not isinstance(error, ApiError | OutageError)
             if self.never_fail or (self.soft_fail and soft):
                 raise AirflowSkipException(str(error)) from error
             raise

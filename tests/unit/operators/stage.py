@@ -1,13 +1,18 @@
-"""A Tamr tenant in memory, and a task that runs against it without Airflow's database."""
+"""Platforms in memory, and a task that runs against them without Airflow's database."""
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_dataops.errors import ApiError, RateLimitedError, error_for_status
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_dataops.errors import ApiError, RateLimitedError, TransportError, error_for_status
 from airflow_provider_dataops.platforms.http import Body, Conceal, Pause, Reply, Request
 from tests.unit.fakes import reply
 from tests.unit.platforms.apis import tamr
@@ -15,8 +20,9 @@ from tests.unit.platforms.apis import tamr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_dataops.operators.base import RunOperator
+    from airflow_provider_dataops.platforms.api import Api
     from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.tamr import TamrApi
 
 PAST = "2026-11-20T10:00:00.000Z"
 
@@ -32,7 +38,10 @@ class Tenant:
     sent: list[str] = field(default_factory=list)
     status: dict[str, Any] = field(default_factory=lambda: {"state": "RUNNING"})
     refusals: list[ApiError] = field(default_factory=list)
+    refusals_to_look: list[ApiError] = field(default_factory=list)
     on_request: Callable[[str], None] | None = None
+    #: The answers to so many submissions do not arrive.
+    lost: int = 0
 
     def answer(self, request: Request[Any]) -> Reply:
         """Do what a request says."""
@@ -50,12 +59,17 @@ class Tenant:
                 "configuration": {"load": {"sourceId": "s"}},
                 "status": {"stateStartTime": PAST, **self.status},
             }
+            if self.lost:
+                self.lost -= 1
+                raise TransportError("reset")
             return reply(body=self.jobs[job_id])
         if request.method == "POST":
             job = self.jobs[path.removeprefix("/").removesuffix(":stop")]
             job["status"] = {"state": "DONE", "error": {"reason": "STOPPED_BY_USER"}}
             return reply(body={})
         if path:
+            if self.refusals_to_look:
+                raise self.refusals_to_look.pop(0)
             found = self.jobs.get(path.removeprefix("/"))
             if found is None:
                 raise error_for_status(404)("unknown", status=404)
@@ -73,13 +87,69 @@ class Tenant:
         self.jobs[job_id]["status"] = {**status, "error": error} if error else status
 
 
-class Hook:
-    """The platform's hook with the tenant in place of a network."""
+@dataclass
+class Pipeline:
+    """Answers requests as Quantemplate does, for any pipeline.
 
-    def __init__(self, tenant: Tenant, pause: Callable[[float], None]) -> None:
-        self.tenant = tenant
+    :param executions: by pipeline.
+    """
+
+    executions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    refusals: list[ApiError] = field(default_factory=list)
+
+    def answer(self, request: Request[Any]) -> Reply:
+        """Do what a request says."""
+        if request.path.endswith("/token"):
+            return reply(body={"access_token": "t0ken", "expires_in": 3600})
+        (pipeline_id,) = re.findall(r"/pipelines/([^/]+)/executions$", request.path)
+        self.sent.append(f"{request.method} {pipeline_id}")
+        listed = self.executions.setdefault(pipeline_id, [])
+        if request.method == "GET":
+            return reply(body=listed)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        number = len(listed) + 1
+        listed.append({"id": f"e-{number}", "runNumber": number, "status": "Started", "createdAt": PAST})
+        return reply(body=listed[-1])
+
+    def end(self, status: str = "Succeeded", pipeline_id: str = "p-1") -> None:
+        self.executions[pipeline_id][-1].update(status=status, finishedAt=PAST, outputs=[])
+
+
+class Time:
+    """Time in which a sleep takes none of ours."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+        self.on_sleep: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        return time.time() + self.slept
+
+    wall = time
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+    def random(self) -> float:
+        return 0.5
+
+    def sleep(self, duration: float) -> None:
+        self.slept += duration
+        for happen in self.on_sleep:
+            happen()
+
+
+class Hook:
+    """The platform's hook with a platform in memory in place of a network."""
+
+    def __init__(
+        self, platform: Tenant | Pipeline, pause: Callable[[float], None], api: Api | None = None
+    ) -> None:
+        self.platform = platform
         self.pause = pause
-        self.api: TamrApi = tamr()
+        self.api: Any = api or tamr()
 
     def run(self, exchange: Exchange[Any], policy: object = None) -> Any:
         step = next(exchange)
@@ -91,7 +161,7 @@ class Hook:
                     value = None
                 else:
                     try:
-                        value = step.parse(self.tenant.answer(step))
+                        value = step.parse(self.platform.answer(step))
                     except ApiError as error:
                         step = exchange.throw(error)
                         continue
@@ -148,3 +218,17 @@ class Attempt:
 
 
 SLOTS_TAKEN = RateLimitedError("5 jobs run", status=429, retry_after=1.0)
+
+
+def deferral(task: RunOperator, attempt: Attempt) -> TaskDeferred:
+    """Return how a task that starts its run waits for it."""
+    with pytest.raises(TaskDeferred) as caught:
+        task.act(attempt.context())
+    return caught.value
+
+
+def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
+    """Return what the trigger would tell at the end of a job."""
+    hook = Hook(tenant, lambda _: None)
+    snapshot = hook.run(hook.api.get_job(job_id)).snapshot()
+    return {"ending": "finished", "run_id": job_id, "snapshot": snapshot.as_json(), "message": ""}

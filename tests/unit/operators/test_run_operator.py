@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, TaskDeferred
 
 from airflow_provider_dataops.errors import (
     BadRequestError,
@@ -28,75 +28,16 @@ from airflow_provider_dataops.operators.tamr import (
 )
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
-from tests.unit.operators.stage import SLOTS_TAKEN, Attempt, Hook, StateStore, Tenant
+from tests.unit.operators.stage import SLOTS_TAKEN, Attempt, StateStore, Tenant, Time, deferral, event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_mock import MockerFixture
 
 FAIL = "__fail__"
 
 
-@pytest.fixture
-def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
-    """Put a tenant behind every Tamr operator, and let no wait take time."""
-    there = Tenant()
-    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: Hook(there, self.pause))
-    return there
-
-
-class Time:
-    """Time in which a sleep takes none of ours."""
-
-    def __init__(self) -> None:
-        self.slept = 0.0
-        self.on_sleep: list[Callable[[], None]] = []
-
-    def time(self) -> float:
-        return time.time() + self.slept
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.slept
-
-    def sleep(self, duration: float) -> None:
-        self.slept += duration
-        for happen in self.on_sleep:
-            happen()
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """Let no wait on a worker take time."""
-    there = Time()
-    monkeypatch.setattr(base, "time", there)
-    return there
-
-
-@pytest.fixture(autouse=True)
-def links(mocker: MockerFixture) -> list[str]:
-    """Catch the links that are pushed."""
-    pushed: list[str] = []
-    xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
-    xcom.side_effect = lambda **told: pushed.append(told["value"])
-    return pushed
-
-
 def operator(**arguments: Any) -> TamrLoadSourceOperator:
     return TamrLoadSourceOperator(task_id="t", source_id="s", **arguments)
-
-
-def deferral(task: base.RunOperator, attempt: Attempt) -> TaskDeferred:
-    with pytest.raises(TaskDeferred) as caught:
-        task.act(attempt.context())
-    return caught.value
-
-
-def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
-    """Return what the trigger would tell at the end of a job."""
-    hook = Hook(tenant, lambda _: None)
-    snapshot = hook.run(hook.api.get_job(job_id)).snapshot()
-    return {"ending": "finished", "run_id": job_id, "snapshot": snapshot.as_json(), "message": ""}
 
 
 class TestModes:
@@ -200,16 +141,17 @@ class TestFailures:
 
 
 class TestWhatAirflowGaveUp:
-    @pytest.mark.parametrize("store", [StateStore(), None], ids=["state store", "XCom alone"])
-    def test_a_trigger_that_timed_out_stops_the_job(self, tenant: Tenant, store: StateStore | None) -> None:
-        attempt = Attempt(store=store)
+    @pytest.mark.parametrize("stored", [True, False], ids=["state store", "XCom alone"])
+    def test_a_trigger_that_timed_out_stops_the_job(self, tenant: Tenant, stored: bool) -> None:
+        attempt = Attempt(store=StateStore() if stored else None)
         deferral(operator(deferrable=True), attempt)
         with pytest.raises(RunTimeoutError):
             operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
         assert tenant.stops() == ["POST /j-1:stop"]
 
-    def test_a_crashed_trigger_is_no_failed_run(self, tenant: Tenant) -> None:
-        attempt = Attempt()
+    @pytest.mark.parametrize("stored", [True, False], ids=["state store", "XCom alone"])
+    def test_a_crashed_trigger_is_no_failed_run(self, tenant: Tenant, stored: bool) -> None:
+        attempt = Attempt(store=StateStore() if stored else None)
         first = deferral(operator(deferrable=True), attempt)
         crashed = {"error": "Trigger failure", "traceback": ["boom"]}
         for _ in range(3):
@@ -228,6 +170,33 @@ class TestWhatAirflowGaveUp:
         for attempt.try_number in (1, 1, 1, 2):
             with pytest.raises(TaskDeferred):
                 operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
+
+    def test_a_crash_while_the_platform_is_away_is_none_of_the_runs(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.refusals_to_look = [ServerError("503", status=503)]
+        with pytest.raises(TaskDeferred) as caught:
+            operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
+        assert caught.value.trigger.run_id == "j-1"
+
+    def test_the_last_crash_does_not_hide_a_success(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        for _ in range(3):
+            with pytest.raises(TaskDeferred):
+                operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
+        tenant.end()
+        result = operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
+        assert result["state"] == "succeeded"
+        assert tenant.stops() == []
+
+    def test_the_wait_for_a_slot_has_nothing_to_go_on_with(self, tenant: Tenant) -> None:
+        tenant.refusals = [SLOTS_TAKEN]
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        with pytest.raises(TaskDeferralTimeout):
+            operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
+        assert tenant.stops() == []
 
     def test_a_run_that_ended_before_the_crash_was_noticed(self, tenant: Tenant) -> None:
         attempt = Attempt()
@@ -257,6 +226,13 @@ class TestTries:
         attempt.max_tries, attempt.clear_number = 3, 1
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
         assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_each_try_has_its_own_deadline(self, tenant: Tenant, clock: Time) -> None:
+        attempt = Attempt()
+        first = deferral(operator(deferrable=True, timeout=100), attempt)
+        clock.slept += 1_000.0
+        second = deferral(operator(deferrable=True, timeout=100), attempt)
+        assert second.trigger.deadline - first.trigger.deadline == pytest.approx(1_000, abs=5)
 
     def test_without_durability_a_retry_starts_another(self, tenant: Tenant) -> None:
         attempt = Attempt()
@@ -294,6 +270,19 @@ class TestSlots:
         with pytest.raises(RunTimeoutError, match="no slot"):
             operator(deferrable=True, timeout=5).act(Attempt().context())
 
+    def test_on_a_worker_not_beyond_the_deadline_either(self, tenant: Tenant, clock: Time) -> None:
+        tenant.refusals = [SLOTS_TAKEN] * 99
+        with pytest.raises(RunTimeoutError, match="no slot"):
+            operator(deferrable=False, timeout=600).act(Attempt().context())
+        assert clock.slept <= 600
+        assert 2 < tenant.submissions() < 15
+
+    @pytest.mark.parametrize("told", [None, {}, "go", {"deadline": "later", "slot_waits": 1}])
+    def test_an_event_of_another_kind_submits_nothing(self, tenant: Tenant, told: Any) -> None:
+        with pytest.raises(RunError, match="trusted"):
+            operator(deferrable=True).resume_submit(Attempt().context(), told)
+        assert tenant.sent == []
+
     def test_a_429_to_anything_else_is_no_slot(self, tenant: Tenant) -> None:
         def refuse(line: str) -> None:
             if line == "GET /":
@@ -305,15 +294,6 @@ class TestSlots:
 
 
 class TestKill:
-    @pytest.fixture
-    def quick(self, tenant: Tenant, mocker: MockerFixture) -> Any:
-        """Catch the driver that a kill makes for itself."""
-        driver = mocker.patch("airflow_provider_dataops.transport.sync.SyncDriver")
-        driver.return_value.run.side_effect = lambda exchange, policy: Hook(tenant, lambda _: None).run(
-            exchange
-        )
-        return driver
-
     def killed_in_the_wait(self, clock: Time, task: base.RunOperator, attempt: Attempt) -> None:
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(RunCancelledError, match="killed while Tamr job j-1"):
@@ -344,6 +324,30 @@ class TestKill:
             task.act(Attempt().context())
         assert tenant.stops() == ["POST /j-1:stop"]
 
+    @pytest.mark.parametrize("stops", [True, False])
+    def test_while_a_deferral_is_prepared_there_is_none(
+        self, tenant: Tenant, quick: Any, stops: bool
+    ) -> None:
+        task = operator(deferrable=True, cancel_on_kill=stops)
+        tenant.on_request = lambda line: task.on_kill() if line == "GET /j-1" else None
+        with pytest.raises(RunCancelledError, match="j-1"):
+            task.act(Attempt().context())
+        assert tenant.stops() == ["POST /j-1:stop"] * stops
+
+    def test_asks_no_store_outside_of_our_own_wait(self, tenant: Tenant, quick: Any) -> None:
+        """A call of Airflow's could wait for ever for the lock that the interrupted code holds."""
+        store = StateStore()
+        task = operator(deferrable=True)
+
+        def kill(line: str) -> None:
+            if line == "GET /j-1":
+                store.get = lambda *_: pytest.fail("the store was asked")  # type: ignore[method-assign]
+                task.on_kill()
+
+        tenant.on_request = kill
+        with pytest.raises(RunCancelledError):
+            task.act(Attempt(store=store).context())
+
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
         self, tenant: Tenant, quick: Any, clock: Time
     ) -> None:
@@ -359,6 +363,8 @@ class TestArguments:
             {"poll_interval": -1},
             {"timeout": timedelta(0)},
             {"timeout": float("inf")},
+            {"timeout": float("nan")},
+            {"timeout": 1e12},
             {"timeout": "1h"},
             {"deferrable": "yes"},
             {"wait_for_completion": None},

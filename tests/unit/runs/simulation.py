@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.errors import NotFoundError, TransportError
+from airflow_provider_dataops.errors import AmbiguousSubmitError, NotFoundError, TransportError
 from airflow_provider_dataops.platforms.http import Pause, Request
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
 from airflow_provider_dataops.runs.durable import DurableStart, Started
@@ -29,15 +29,22 @@ class SupersededError(Exception):
 
 @dataclass
 class Kind:
-    """What a platform can do."""
+    """What a platform can do.
+
+    :param by_place: a run is seen from the place alone where it was started, as in a pipeline's own list.
+    :param lists: runs can be listed.
+    """
 
     exact: bool = False
     can_stop: bool = False
+    by_place: bool = False
+    lists: bool = True
 
 
-QUANTEMPLATE = Kind()
+QUANTEMPLATE = Kind(by_place=True)
 TAMR = Kind(can_stop=True)
 TRAC = Kind(exact=True)
+TOUCAN = Kind(lists=False)
 
 
 @dataclass
@@ -51,6 +58,7 @@ class RemoteRun:
     owner: str
     state: RunState = RunState.RUNNING
     listed_at: float = 0.0
+    place: str = "nightly"
 
 
 @dataclass
@@ -69,16 +77,23 @@ class World:
     owner: int = 0
     identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
     realm: str = "https://one"
-    cancels: bool = True
     #: Called instead of an ordinary answer to a submission.
     on_submit: Callable[[RemoteRun], None] | None = None
+    #: Told the number of each effect of a try.
+    on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
 
     def effect(self) -> None:
         """Count something that others can see; the worker may die right after it."""
         self.effects += 1
+        if self.on_effect is not None:
+            self.on_effect(self.effects)
         if self.life is not None and self.effects > self.life:
             raise Killed
+
+    def take_over(self) -> None:
+        """Let a newer try own the task."""
+        self.owner += 1
 
     def ours(self) -> list[RemoteRun]:
         """Return the runs that this task started."""
@@ -86,13 +101,17 @@ class World:
 
     def active(self) -> list[str]:
         """Return the ids of our runs that have not ended."""
-        return [run.run_id for run in self.ours() if not run.state.is_final]
+        return [
+            run.run_id for run in self.ours() if not run.state.is_final and run.state is not RunState.ABSENT
+        ]
 
     def end_all(self, state: RunState) -> None:
-        """Let every active run of ours end."""
+        """Let every active run of ours end; ``ABSENT``: let the platform forget it."""
         for run in self.ours():
             if not run.state.is_final:
                 run.state = state
+                if state is RunState.ABSENT:
+                    run.listed_at = float("inf")
 
     def stranger(self, delay: float = 0.0) -> RemoteRun:
         """Let somebody else start a run."""
@@ -100,14 +119,14 @@ class World:
         self.runs.append(run)
         return run
 
-    def start(self, generation: Generation, life: int | None = None) -> Started:
+    def start(self, generation: Generation, life: int | None = None, *, cancels: bool = True) -> Started:
         """Let one try of the task start or find its run.
 
         :param life: kill the worker after so many effects.
         """
         self.life, self.effects = life, 0
-        self.owner += 1
-        return _worker(self, generation)
+        self.take_over()
+        return _worker(self, generation, cancels)
 
 
 @dataclass
@@ -137,6 +156,7 @@ class _Store:
 @dataclass
 class _Launch:
     world: World
+    place: str
     noun: str = "job"
     settle_seconds: float = 30.0
     waits_for_slot: bool = True
@@ -158,17 +178,20 @@ class _Launch:
         return self.world.identity
 
     def _listed(self) -> list[RemoteRun]:
-        return [run for run in self.world.runs if run.listed_at <= self.world.now]
+        listed = [run for run in self.world.runs if run.listed_at <= self.world.now]
+        return [run for run in listed if run.place == self.place or not self.world.kind.by_place]
 
     def mark(self) -> Exchange[Mapping[str, Any]]:
         yield _request("mark")
-        return {"known": [run.run_id for run in self._listed()]}
+        return {"place": self.place, "known": [run.run_id for run in self._listed()]}
+
+    def earlier(self, mark: Mapping[str, Any]) -> _Launch:
+        return _Launch(self.world, mark["place"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         yield _request("submit")
-        run = RemoteRun(
-            f"r{len(self.world.runs) + 1}", token, listed_at=self.world.now + self.world.listing_delay
-        )
+        listed_at = self.world.now + self.world.listing_delay
+        run = RemoteRun(f"r{len(self.world.runs) + 1}", token, listed_at=listed_at, place=self.place)
         if self.world.on_submit is None:
             self.world.runs.append(run)
         else:
@@ -178,6 +201,8 @@ class _Launch:
         return _snapshot(run)
 
     def orphans(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        if not self.world.kind.lists:
+            raise AmbiguousSubmitError("the platform cannot list its runs")
         yield _request("orphans")
         if self.exact:
             return [_snapshot(run) for run in self._listed() if run.owner == token]
@@ -201,7 +226,7 @@ class _Launch:
         raise NotFoundError("no such run", status=404)
 
     def url(self, run_id: str) -> str:
-        return f"https://ui/{run_id}"
+        return f"https://ui/{self.place}/{run_id}"
 
 
 @dataclass
@@ -227,7 +252,7 @@ class _Lines(logging.Handler):
         self._lines.append(record.getMessage())
 
 
-def _worker(world: World, generation: Generation) -> Started:
+def _worker(world: World, generation: Generation, cancels: bool) -> Started:
     log = logging.Logger("task")  # noqa: LOG001 - one of its own, so that nothing is shared between tests
     log.addHandler(_Lines(world.log_lines))
 
@@ -236,13 +261,13 @@ def _worker(world: World, generation: Generation) -> Started:
         return f"token{world.tokens}"
 
     start = DurableStart(
-        launch=_Launch(world),
+        launch=_Launch(world, world.identity["what"]),
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,
         new_token=token,
         log=log,
-        cancels=world.cancels,
+        cancels=cancels,
     )
     exchange = start.run()
     step = next(exchange)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from airflow_provider_dataops.errors import (
     ServerError,
     TransportError,
 )
-from airflow_provider_dataops.platforms.http import Request
+from airflow_provider_dataops.platforms.http import Pause, Request
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
 from airflow_provider_dataops.runs import tracker as module
 from airflow_provider_dataops.runs.condition import ConditionEvent
@@ -92,9 +93,8 @@ class TestTracker:
 
 
 class TestWaitOnAWorker:
-    def wait(self, *answers: Any, deadline: float = 9_999.0, clock: FakeClock | None = None) -> Any:
-        clock = clock or FakeClock()
-        waiting = Wait(
+    def waiting(self, clock: FakeClock, deadline: float = 9_999.0) -> Wait:
+        return Wait(
             run_id="r-1",
             deadline=deadline,
             poll_interval=30.0,
@@ -102,6 +102,22 @@ class TestWaitOnAWorker:
             clock=clock,
             log=logging.getLogger("task"),
         )
+
+    def wait_for_ever(self, answer: RunSnapshot | ApiError) -> Any:
+        """Give one answer to every question."""
+        clock = FakeClock()
+
+        def look(run_id: str) -> Any:
+            yield Pause(0.0)
+            if isinstance(answer, ApiError):
+                raise answer
+            return answer
+
+        return play(self.waiting(clock).until_end(look), clock=clock)
+
+    def wait(self, *answers: Any, deadline: float = 9_999.0, clock: FakeClock | None = None) -> Any:
+        clock = clock or FakeClock()
+        waiting = self.waiting(clock, deadline)
 
         def look(run_id: str) -> Any:
             return (yield Request(operation="look", method="GET", url="https://x", parse=lambda r: r.json()))
@@ -135,8 +151,61 @@ class TestWaitOnAWorker:
         result = self.wait(snapshot(RunState.SUCCEEDED), deadline=clock.now - 1, clock=clock)
         assert result.value.ending is Ending.FINISHED
 
+    def test_an_outage_that_lasts_is_the_end_of_the_wait(self) -> None:
+        result = self.wait_for_ever(OUTAGE)
+        assert result.value.ending is Ending.UNREACHABLE
+        assert module.OUTAGE_BUDGET <= sum(result.pauses) <= module.OUTAGE_BUDGET + 61
+
+    def test_a_run_that_is_gone_is_lost_after_a_minute(self) -> None:
+        result = self.wait_for_ever(snapshot(RunState.ABSENT))
+        assert result.value.ending is Ending.LOST
+        assert 60 <= sum(result.pauses) <= 60 + 8
+
+    def test_a_server_that_asks_for_quiet_gets_it(self) -> None:
+        busy = RateLimitedError("busy", status=429, retry_after=50.0)
+        result = self.wait(busy, snapshot(RunState.SUCCEEDED))
+        assert 50.0 <= result.pauses[0] <= 51.0
+
+    def test_an_unknown_state_is_told_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        odd = snapshot(RunState.UNKNOWN, "Queued")
+        self.wait(odd, odd, snapshot(RunState.SUCCEEDED))
+        assert sum("'Queued'" in line for line in caplog.messages) == 1
+
     def test_refused_credentials_ask_for_the_connection(self) -> None:
         assert self.wait(AuthenticationError("401", status=401)).value is None
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    float("nan"),
+    "",
+    "x",
+    "finished",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    {1: 2},
+    (),
+]
+
+
+def mangled(told: Any, chance: random.Random) -> Any:
+    """Return an event with something in it replaced, removed or added."""
+    if not isinstance(told, dict) or not told or chance.random() < 0.1:
+        return chance.choice(ODD)
+    name = chance.choice(list(told))
+    match chance.randrange(4):
+        case 0:
+            return {key: value for key, value in told.items() if key != name}
+        case 1:
+            return {**told, chance.choice(["more", 1, None]): chance.choice(ODD)}
+        case _:
+            return {**told, name: mangled(told[name], chance)}
 
 
 class TestEvents:
@@ -178,6 +247,46 @@ class TestEvents:
         with pytest.raises(ValueError, match="not an event"):
             ConditionEvent.from_json(told)
 
+    @pytest.mark.parametrize(
+        "event",
+        [
+            ConditionEvent(ending=Ending.FINISHED, value={"run": {"id": 1}}),
+            ConditionEvent(ending=Ending.FINISHED, value={}),
+            ConditionEvent(ending=Ending.UNREACHABLE, message="503"),
+        ],
+    )
+    def test_of_a_condition_survive_the_way(self, event: ConditionEvent) -> None:
+        assert ConditionEvent.from_json(json.loads(json.dumps(event.as_json()))) == event
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"ending": "finished", "value": None, "message": ""},
+            {"ending": "finished", "value": [], "message": ""},
+            {"ending": "unreachable", "value": [], "message": ""},
+            {"ending": "lost", "value": {}, "message": ""},
+            {"ending": "timeout", "value": 0, "message": ""},
+            {"ending": "met", "value": {}, "message": ""},
+            {"ending": "finished", "value": {}, "message": None},
+        ],
+    )
+    def test_of_a_condition_are_taken_in_their_own_shape_alone(self, told: dict[str, Any]) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - the kind is what counts
+            ConditionEvent.from_json(told)
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_whatever_comes_is_an_event_or_a_value_error(self, seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311
+        condition = ConditionEvent(ending=Ending.FINISHED, value={}).as_json()
+        for _ in range(200):
+            for event, good in ((RunEvent, self.GOOD.as_json()), (ConditionEvent, condition)):
+                told = mangled(good, chance)
+                try:
+                    back = event.from_json(told).as_json()
+                except ValueError:
+                    continue
+                assert back == told
+
     def test_only_success_is_no_failure(self) -> None:
         names = {"platform": "Tamr", "noun": "job", "url": "https://x"}
         assert failure(self.GOOD, **names) is None
@@ -205,8 +314,10 @@ class TestRecord:
         assert Record.from_json(json.loads(json.dumps(record.as_json()))) == record
         assert Record.from_json(None) is None
 
-    @pytest.mark.parametrize("told", [{}, {"version": 1}, {"version": 2}])
-    def test_of_another_make_is_refused(self, told: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        "told", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]
+    )
+    def test_of_another_make_is_refused(self, told: Any) -> None:
         with pytest.raises(ValueError, match="cannot be read"):
             Record.from_json(told)
 

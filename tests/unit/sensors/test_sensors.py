@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import PokeReturnValue
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 from airflow_provider_dataops.errors import (
     AuthenticationError,
@@ -111,6 +118,50 @@ class TestJob:
         assert job_sensor().execute_complete(CONTEXT, event) == job_sensor().execute(CONTEXT)
 
 
+class TestModes:
+    """What Airflow's own loop makes of the answers."""
+
+    def reschedule(self, began: datetime) -> Any:
+        return {"ti": SimpleNamespace(get_first_reschedule_date=lambda context: began)}
+
+    def test_poke_asks_until_it_holds(self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        slept: list[float] = []
+
+        def sleep(duration: float) -> None:
+            slept.append(duration)
+            if len(slept) == 2:
+                tenant.end()
+
+        monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", sleep)
+        assert job_sensor(poke_interval=7).execute(CONTEXT)["state"] == "succeeded"
+        assert slept == [7, 7]
+
+    def test_reschedule_gives_the_slot_back(self, tenant: Tenant) -> None:
+        sensor = job_sensor(mode="reschedule", poke_interval=60)
+        began = datetime.now(tz=UTC)
+        with pytest.raises(AirflowRescheduleException) as caught:
+            sensor.execute(self.reschedule(began))
+        assert 50 <= (caught.value.reschedule_date - began).total_seconds() <= 70
+        tenant.end()
+        assert sensor.execute(self.reschedule(began))["state"] == "succeeded"
+
+    @pytest.mark.parametrize("soft_fail", [False, True])
+    def test_reschedule_ends_with_the_time(self, tenant: Tenant, soft_fail: bool) -> None:
+        sensor = job_sensor(mode="reschedule", timeout=60, soft_fail=soft_fail)
+        long_ago = datetime.now(tz=UTC) - timedelta(hours=1)
+        with pytest.raises(AirflowSkipException if soft_fail else AirflowSensorTimeout):
+            sensor.execute(self.reschedule(long_ago))
+
+    def test_the_triggerer_is_given_the_lesser_time(self, tenant: Tenant) -> None:
+        sensor = job_sensor(
+            deferrable=True, timeout=3600, execution_timeout=timedelta(seconds=100), poke_interval=45
+        )
+        with pytest.raises(TaskDeferred) as caught:
+            sensor.execute(CONTEXT)
+        assert caught.value.trigger.deadline == pytest.approx(time.time() + 100, abs=5)
+        assert caught.value.timeout == timedelta(seconds=100 + 90)
+
+
 TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late"}
 AWAY = {"ending": "unreachable", "run_id": "j-1", "snapshot": None, "message": "503"}
 
@@ -140,6 +191,27 @@ class TestEndings:
             job_sensor(**{option: True}).execute(CONTEXT)
         with pytest.raises(AirflowSkipException):
             job_sensor(**{option: True, "job_id": "typo"}).execute_complete(CONTEXT, TIMEOUT)
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_soft_fail_does_not_hide_an_outage(self, tenant: Tenant, deferrable: bool) -> None:
+        sensor = job_sensor(soft_fail=True, deferrable=deferrable)
+        with pytest.raises(OutageError):
+            sensor.execute_complete(CONTEXT, AWAY)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(never_fail=True).execute_complete(CONTEXT, AWAY)
+
+    def test_a_trigger_that_airflow_timed_out_is_a_sensor_out_of_time(self, tenant: Tenant) -> None:
+        told = {"error": "Trigger timeout"}
+        with pytest.raises(AirflowSensorTimeout):
+            job_sensor().resume_execution("__fail__", told, CONTEXT)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(soft_fail=True).resume_execution("__fail__", told, CONTEXT)
+
+    @pytest.mark.parametrize("value", [[], 0, "", {}])
+    def test_of_a_condition_that_could_not_be_asked_are_no_success(self, tenant: Tenant, value: Any) -> None:
+        sensor = TamrResourceIdleSensor(task_id="t", source_id="s")
+        with pytest.raises(RunError, match="trusted"):
+            sensor.execute_complete(CONTEXT, {"ending": "unreachable", "value": value, "message": ""})
 
     def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant) -> None:
         tenant.on_request = fail_with(AuthenticationError("401", status=401))

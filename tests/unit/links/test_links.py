@@ -1,0 +1,60 @@
+"""A link answers from memory, then from XCom, and never from the network."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
+from airflow_provider_dataops.links.tamr import TamrJobLink
+from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
+from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator, TamrPublishOperator
+
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
+LINKS = [TamrJobLink(), QuantemplateExecutionLink()]
+KEY: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
+
+
+@pytest.fixture
+def stored(mocker: MockerFixture) -> Any:
+    """Catch what is read from XCom."""
+    return mocker.patch("airflow.sdk.execution_time.xcom.XCom.get_value", return_value="https://stored/")
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_what_the_task_knows_comes_first(link: Any, stored: Any) -> None:
+    task: Any = SimpleNamespace(run_url="https://known/")
+    assert link.get_link(task, ti_key=KEY) == "https://known/"
+    stored.assert_not_called()
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_task_that_started_nothing_asks_nobody(link: Any, stored: Any) -> None:
+    """A missing XCom would write an error into the task's log."""
+    assert link.get_link(SimpleNamespace(run_url=""), ti_key=KEY) == ""
+    stored.assert_not_called()
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
+    assert link.get_link(SimpleNamespace(run_url=None), ti_key=KEY) == "https://stored/"
+    assert stored.call_args.kwargs["key"] == link.xcom_key
+    stored.return_value = None
+    assert link.get_link(SimpleNamespace(), ti_key=KEY) == ""
+
+
+@pytest.mark.parametrize(
+    ("operator", "name", "key"),
+    [
+        (QuantemplateExecutePipelineOperator, "Quantemplate execution", "_link_QuantemplateExecutionLink"),
+        (TamrCreateJobOperator, "Tamr job", "_link_TamrJobLink"),
+        (TamrPublishOperator, "Tamr job", "_link_TamrJobLink"),
+    ],
+)
+def test_each_operator_that_starts_a_run_has_one(operator: Any, name: str, key: str) -> None:
+    (link,) = operator.operator_extra_links
+    assert (link.name, link.xcom_key) == (name, key)

@@ -1,0 +1,62 @@
+"""A task's surroundings: a platform, a clock, and what Airflow is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.operators import base
+from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
+from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
+from tests.unit.operators.stage import Hook, Pipeline, Tenant, Time
+from tests.unit.platforms.apis import quantemplate
+
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
+
+@pytest.fixture
+def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """Put a tenant behind the Tamr operators."""
+    there = Tenant()
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: Hook(there, self.pause))
+    return there
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """Put pipelines behind the Quantemplate operators."""
+    there = Pipeline()
+    monkeypatch.setattr(
+        QuantemplateExecutePipelineOperator,
+        "make_hook",
+        lambda self: Hook(there, self.pause, quantemplate()),
+    )
+    return there
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    """Let no wait on a worker take time."""
+    there = Time()
+    monkeypatch.setattr(base, "time", there)
+    monkeypatch.setattr("airflow_provider_dataops.transport.clock.SYSTEM_CLOCK", there)
+    return there
+
+
+@pytest.fixture(autouse=True)
+def links(mocker: MockerFixture) -> list[str]:
+    """Catch the links that are pushed."""
+    pushed: list[str] = []
+    xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
+    xcom.side_effect = lambda **told: pushed.append(told["value"])
+    return pushed
+
+
+@pytest.fixture
+def quick(tenant: Tenant, mocker: MockerFixture) -> Any:
+    """Catch the driver that a kill makes for itself."""
+    driver = mocker.patch("airflow_provider_dataops.transport.sync.SyncDriver")
+    driver.return_value.run.side_effect = lambda exchange, policy: Hook(tenant, lambda _: None).run(exchange)
+    return driver

@@ -1,0 +1,134 @@
+"""The life of an execution, which cannot be stopped, and the arguments of the file operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_dataops.errors import (
+    AmbiguousSubmitError,
+    AuthenticationError,
+    RateLimitedError,
+    RunCancelledError,
+    RunTimeoutError,
+)
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.operators.quantemplate import (
+    QuantemplateDownloadDatasetOperator,
+    QuantemplateDownloadOutputOperator,
+    QuantemplateExecutePipelineOperator,
+    QuantemplateUploadDatasetOperator,
+)
+from tests.unit.operators.stage import Attempt, Pipeline, StateStore, Time, deferral
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMEOUT = {"ending": "timeout", "run_id": "e-1", "snapshot": None, "message": "late"}
+
+
+def operator(**arguments: Any) -> QuantemplateExecutePipelineOperator:
+    given = {"task_id": "t", "pipeline_id": "p-1", "deferrable": True, **arguments}
+    return QuantemplateExecutePipelineOperator(**given)
+
+
+def test_the_trigger_asks_about_the_execution_alone(pipeline: Pipeline) -> None:
+    trigger = deferral(operator(), Attempt()).trigger
+    assert (trigger.organisation_id, trigger.pipeline_id, trigger.run_id) == ("c-1", "p-1", "e-1")
+
+
+def test_a_retry_takes_the_result_of_the_try_before(pipeline: Pipeline) -> None:
+    attempt = Attempt()
+    deferral(operator(), attempt)
+    pipeline.end()
+    attempt.try_number = 2
+    result = operator().act(attempt.context())
+    assert (result["execution_id"], result["run_number"], result["state"]) == ("e-1", 1, "succeeded")
+    assert pipeline.sent.count("POST p-1") == 1
+
+
+def test_a_retry_for_another_pipeline_sees_the_execution_in_the_old_one(pipeline: Pipeline) -> None:
+    attempt = Attempt()
+    deferral(operator(), attempt)
+    with pytest.raises(PermanentError, match="e-1") as caught:
+        operator(pipeline_id="p-2").execute(attempt.context())
+    assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+    assert "POST p-2" not in pipeline.sent
+    pipeline.end()
+    assert deferral(operator(pipeline_id="p-2"), attempt).trigger.pipeline_id == "p-2"
+
+
+def test_what_cannot_be_stopped_is_named(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+    attempt = Attempt()
+    deferral(operator(), attempt)
+    with pytest.raises(RunTimeoutError):
+        operator().execute_complete(attempt.context(), TIMEOUT)
+    assert any(
+        "e-1" in line and "may go on: https://" in line for line in capsys.readouterr().out.splitlines()
+    )
+
+
+def test_a_kill_names_it_once(pipeline: Pipeline, clock: Time, capsys: pytest.CaptureFixture[str]) -> None:
+    task = operator(deferrable=False)
+    clock.on_sleep.append(task.on_kill)
+    with pytest.raises(RunCancelledError, match="e-1"):
+        task.act(Attempt().context())
+    assert sum("may go on" in line for line in capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_429_is_no_slot_here(pipeline: Pipeline) -> None:
+    pipeline.refusals = [RateLimitedError("slow down", status=429)]
+    attempt = Attempt(store=StateStore())
+    with pytest.raises(RateLimitedError, match="slow down"):
+        operator().execute(attempt.context())
+    assert attempt.store is not None
+    assert attempt.store.rows == {}
+
+
+def test_refused_credentials_may_be_mended_by_a_retry(pipeline: Pipeline) -> None:
+    pipeline.refusals = [AuthenticationError("401", status=401)]
+    with pytest.raises(AuthenticationError):
+        operator().execute(Attempt().context())
+    with pytest.raises(TaskDeferred):
+        operator().execute(Attempt().context())
+
+
+FILE: dict[str, Any] = {"task_id": "t", "destination": "/nowhere/claims.csv"}
+OUTPUT = {**FILE, "pipeline_id": "p-1", "execution_id": "e-1"}
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (operator(pipeline_id=""), "pipeline_id"),
+        (operator(pipeline_id=" \n"), "pipeline_id"),
+        (operator(quantemplate_conn_id=""), "quantemplate_conn_id"),
+        (QuantemplateUploadDatasetOperator(task_id="t", source="/nowhere.csv", dataset_id="d-1"), "nowhere"),
+        (QuantemplateUploadDatasetOperator(task_id="t", source="/etc/hosts", dataset_id=""), "dataset_id"),
+        (QuantemplateDownloadDatasetOperator(**FILE, dataset_id=""), "dataset_id"),
+        (QuantemplateDownloadDatasetOperator(**FILE, dataset_id="d-1", version="newest"), "version"),
+        (QuantemplateDownloadOutputOperator(**OUTPUT, output_id="o-1", output_name="Claims"), "exclude"),
+        (QuantemplateDownloadOutputOperator(**{**OUTPUT, "execution_id": ""}), "execution_id"),
+        (QuantemplateDownloadOutputOperator(**{**OUTPUT, "destination": ""}), "destination"),
+    ],
+)
+def test_wrong_arguments_fail_before_the_connection_is_read(
+    task: Any, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(task), "make_hook", lambda _: pytest.fail("the connection was read"))
+    with pytest.raises(PermanentError, match=named):
+        task.execute(Attempt().context())
+
+
+def test_an_empty_file_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        QuantemplateUploadDatasetOperator, "make_hook", lambda _: pytest.fail("the connection was read")
+    )
+    (tmp_path / "claims.csv").touch()
+    task = QuantemplateUploadDatasetOperator(
+        task_id="t", source=str(tmp_path / "claims.csv"), dataset_id="d-1"
+    )
+    with pytest.raises(PermanentError, match="empty"):
+        task.execute(Attempt().context())
