@@ -1,8 +1,9 @@
 """Requests and replies as values, exchanges as generators: HTTP said without doing any.
 
 An *exchange* is a generator. It yields *steps* (a :class:`Request` to be sent, a :class:`Pause` to be waited,
-a :class:`Conceal` for a secret that must not reach a log) and is given what the step brought: for a request
-whatever its ``parse`` made of the reply. A failed step is thrown into it as an error of
+a :class:`Conceal` for a secret that must not reach a log, a :class:`Compute` for work that takes its time, a
+:class:`Login` where credentials are needed) and is given what the step brought: for a request whatever its
+``parse`` made of the reply. A failed step is thrown into it as an error of
 :mod:`airflow_provider_dataops.errors`. Two drivers in ``transport`` run exchanges, on ``requests`` and on
 ``aiohttp``; tests run them on nothing.
 """
@@ -190,7 +191,21 @@ class Conceal:
     secret: str = field(repr=False)
 
 
-Step = Request[Any] | Pause | Conceal
+@dataclass(frozen=True)
+class Compute:
+    """Do work, such as signing, that would hold the event loop; the step's value is what it returns."""
+
+    work: Callable[[], Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Fetch credentials, unless another exchange has fetched them by the time this one's turn comes."""
+
+    fetch: Callable[[], Exchange[None]] = field(repr=False)
+
+
+Step = Request[Any] | Pause | Conceal | Compute | Login
 Exchange = Generator[Step, Any, T]
 
 

@@ -13,15 +13,17 @@ from airflow_provider_dataops.errors import ApiError, MalformedReplyError, Trans
 from airflow_provider_dataops.platforms.http import (
     MAX_REPLY_BYTES,
     Body,
+    Compute,
     Conceal,
     Exchange,
+    Login,
     Pause,
     Reply,
     Request,
     Step,
 )
 from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_dataops.transport.flow import logged_in, whole
+from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, tls_context
 from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
 
@@ -71,11 +73,6 @@ class AsyncDriver:
 
     async def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> T:
         """Run an exchange of the platform to its end and return what it returns."""
-        if self.api.needs_login():
-            async with self._login:
-                # Another task may have fetched the token while this one waited.
-                if self.api.needs_login():
-                    await self.play(logged_in(self.api, policy=policy, clock=self.clock))
         return await self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     async def play(self, exchange: Exchange[T]) -> T:
@@ -100,6 +97,12 @@ class AsyncDriver:
             return await asyncio.sleep(step.seconds)
         if isinstance(step, Conceal):
             return await self._conceal(step.secret)
+        if isinstance(step, Compute):
+            return await asyncio.to_thread(step.work)
+        if isinstance(step, Login):
+            async with self._login:
+                # Another task may have fetched the token while this one waited.
+                return await self.play(step.fetch()) if self.api.needs_login() else None
         reply = await self._send(step)
         if len(reply.body) > PARSE_IN_THREAD:
             return await asyncio.to_thread(step.parse, reply)

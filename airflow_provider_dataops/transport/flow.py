@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, MalformedReplyError
 from airflow_provider_dataops.platforms.http import (
     Exchange,
+    Login,
     Pause,
     Reply,
     Request,
@@ -91,8 +93,9 @@ def _repeated(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Cloc
 
 def _authorised(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
     """Send a request with credentials; renew those once if they are refused."""
+    login = Login(partial(logged_in, api, policy=policy, clock=clock))
     if request.authenticated and api.needs_login():
-        yield from logged_in(api, policy=policy, clock=clock)
+        yield login
     authorised = api.authorise(request)
     try:
         value: T = yield from _followed(authorised, api=api, clock=clock)
@@ -104,7 +107,7 @@ def _authorised(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Cl
         if refused and not api.forget_login():
             raise
         if api.needs_login():
-            yield from logged_in(api, policy=policy, clock=clock)
+            yield login
         value = yield from _followed(api.authorise(request), api=api, clock=clock)
     return value
 

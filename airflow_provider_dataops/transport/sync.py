@@ -23,10 +23,12 @@ from airflow_provider_dataops.errors import (
 from airflow_provider_dataops.platforms.http import (
     MAX_REPLY_BYTES,
     Body,
+    Compute,
     Conceal,
     Exchange,
     FileBody,
     FileSource,
+    Login,
     Pause,
     Reply,
     Request,
@@ -110,6 +112,10 @@ class SyncDriver:
             return self._sleep(step.seconds)
         if isinstance(step, Conceal):
             return self._conceal(step.secret)
+        if isinstance(step, Compute):
+            return step.work()
+        if isinstance(step, Login):
+            return self.play(step.fetch()) if self.api.needs_login() else None
         return step.parse(self._send(step))
 
     def _send(self, request: Request[Any]) -> Reply:

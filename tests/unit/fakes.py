@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.errors import ApiError
-from airflow_provider_dataops.platforms.http import Conceal, Pause, Reply, Request
+from airflow_provider_dataops.platforms.http import Compute, Conceal, Login, Pause, Reply, Request
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.http import Exchange
@@ -73,6 +73,10 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
         if isinstance(step, Conceal):
             told.secrets.append(step.secret)
             return None
+        if isinstance(step, Compute):
+            return step.work()
+        if isinstance(step, Login):
+            return through(step.fetch())
         assert isinstance(step, Request)
         told.requests.append(step)
         assert left, f"nobody expected {step.method} {step.url}"
@@ -81,17 +85,21 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
             raise answer
         return step.parse(answer if isinstance(answer, Reply) else answer(step))
 
+    def through(exchange: Exchange[Any]) -> Any:
+        try:
+            step = next(exchange)
+            while True:
+                try:
+                    value = do(step)
+                except ApiError as error:
+                    step = exchange.throw(error)
+                else:
+                    step = exchange.send(value)
+        except StopIteration as done:
+            return done.value
+
     try:
-        step = next(exchange)
-        while True:
-            try:
-                value = do(step)
-            except ApiError as error:
-                step = exchange.throw(error)
-            else:
-                step = exchange.send(value)
-    except StopIteration as done:
-        told.value = done.value
+        told.value = through(exchange)
     except Exception as error:
         if isinstance(error, AssertionError):
             raise
