@@ -7,7 +7,7 @@ operators re-raise such an error as :class:`airflow_provider_dataops.exceptions.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 #: How much of a server's answer an error repeats, in characters.
 EXCERPT_LIMIT = 2_000
@@ -17,7 +17,7 @@ class DataOpsError(Exception):
     """Anything this provider raises on its own account."""
 
     #: True where a retry with the same arguments and the same connection cannot end differently.
-    permanent: ClassVar[bool] = False
+    permanent: bool = False
 
 
 class ConnectionSettingsError(DataOpsError):
@@ -46,6 +46,9 @@ class ApiError(DataOpsError):
     :param retry_after: seconds for which the server asked to be left alone.
     :param not_sent: True where it is proven that the server cannot have acted on the request.
     """
+
+    #: True for refused credentials that must not be tried again: each attempt may lock the account.
+    locks_out: bool = False
 
     def __init__(
         self,
@@ -177,6 +180,12 @@ class RunTimeoutError(RunError):
 
 class RunLostError(RunError):
     """The platform no longer knows the run."""
+
+
+class UntrackedRunError(RunError):
+    """The platform took the run and told no id: its end cannot be waited for."""
+
+    permanent = True
 
 
 class OutageError(RunError):

@@ -133,6 +133,8 @@ class RunOperator(DataOpsOperator):
     #: The platform's noun for a run.
     noun: ClassVar[str] = "run"
     platform: ClassVar[str]
+    #: Whether a run of which the platform tells no id is as good as one that succeeded.
+    accepts_untracked: bool = False
 
     def __init__(
         self,
@@ -175,6 +177,10 @@ class RunOperator(DataOpsOperator):
     def may_stop(self, record: Record | None) -> bool:
         """Tell whether the run is stopped when the wait for it ends before it does."""
         return False
+
+    def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
+        """Return why the task is to be skipped for how its run ended, ``None`` where it is not."""
+        return None
 
     # --- the life of a run -----------------------------------------------------------------------------
 
@@ -259,7 +265,10 @@ class RunOperator(DataOpsOperator):
         """Wait for a run that was started."""
         run_id = started.snapshot.run_id
         self._show(context, launch.url(run_id))
-        if not self.wait_for_completion:
+        from airflow_provider_dataops.platforms.run import RunState
+
+        untracked = started.snapshot.state is RunState.UNTRACKED
+        if not self.wait_for_completion or (untracked and self.accepts_untracked):
             return started.snapshot.as_result(launch.url(run_id))
         snapshot, not_before = self._looked(hook, launch, started)
         if snapshot.state.is_final:
@@ -389,6 +398,10 @@ class RunOperator(DataOpsOperator):
         if error is None and event.snapshot is not None:
             self.log.info("%s %s %s succeeded", self.platform, self.noun, event.run_id)
             return event.snapshot.as_result(launch.url(event.run_id))
+        if event.snapshot is not None and (reason := self.reason_to_skip(event.snapshot)):
+            from airflow.providers.common.compat.sdk import AirflowSkipException
+
+            raise AirflowSkipException(reason)
         if event.ending is not Ending.FINISHED and not (
             ours_to_end and self._ended_by_us(hook, launch, event.run_id)
         ):
@@ -467,7 +480,7 @@ class RunOperator(DataOpsOperator):
         self, context: Context, hook: DataOpsHook[Any], launch: Launch, run_id: str, deadline: float
     ) -> tuple[DataOpsHook[Any], Launch, RunEvent]:
         from airflow_provider_dataops.runs.tracker import Tracker
-        from airflow_provider_dataops.runs.wait import Wait
+        from airflow_provider_dataops.runs.wait import Wait, unreachable
         from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK
         from airflow_provider_dataops.transport.retry import ONCE
 
@@ -488,8 +501,11 @@ class RunOperator(DataOpsOperator):
             if event is not None:
                 return hook, launch, event
             self.log.warning("The credentials were refused; reading the connection again")
+            refused, refusal = launch.api.settings.identity, wait.tracker.refusal
             hook = self.make_hook()
             launch = self._launch = self.make_launch(hook, context)
+            if refusal is not None and launch.api.settings.identity == refused:
+                return hook, launch, unreachable(run_id, refusal)
 
     def pause(self, duration: float) -> None:
         """Wait, and end as soon as the task is killed."""

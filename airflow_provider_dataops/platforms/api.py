@@ -28,6 +28,8 @@ class Api:
 
     #: The platform's name as people write it.
     platform: ClassVar[str]
+    #: Whether refused credentials must not be sent again, since a few refusals lock the account.
+    locks_out: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -143,8 +145,11 @@ class Watch(Protocol):
     def sweeps(self) -> bool:
         """Whether :meth:`sweep` tells of many runs in one request."""
 
-    def sweep(self, run_ids: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of as many of these runs as one listing can; the others are looked at one by one."""
+    def sweep(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
+        """Tell of as many of these runs as one listing can; the others are looked at one by one.
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
+        :param keys: what the triggers call their runs: the id, unless they say otherwise.
+        """
+
+    def look(self, key: str) -> Exchange[RunSnapshot]:
         """Tell of one run."""

@@ -11,7 +11,7 @@ a :class:`Conceal` for a secret that must not reach a log, a :class:`Compute` fo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -69,6 +69,22 @@ class FileBody:
 
     source: FileSource
     content_type: str | None = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class MultipartBody:
+    """A form with text parts and a file, as ``multipart/form-data``; it is streamed with a length.
+
+    :param fields: names and texts, in the order in which they are sent; the file comes last.
+    :param name: the name of the file's part.
+    :param filename: what the server is told as the file's name.
+    """
+
+    fields: Sequence[tuple[str, str]]
+    name: str
+    filename: str
+    source: FileSource
+    content_type: str = "application/octet-stream"
 
 
 def json_body(value: object) -> Body:
@@ -160,7 +176,7 @@ class Request(Generic[T_co]):
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Body | FileBody | None = field(default=None, repr=False)
+    body: Body | FileBody | MultipartBody | None = field(default=None, repr=False)
     parse: Callable[[Reply], T_co] = field(default=read_json, repr=False)
     sink: Sink | None = field(default=None, repr=False)
     repeatable: bool = False

@@ -20,6 +20,8 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
     #: The platform does not list the run: not yet, or no longer.
     ABSENT = "absent"
+    #: Taken by the platform, which told no id: nothing more will be known of it.
+    UNTRACKED = "untracked"
     #: Ended with success.
     SUCCEEDED = "succeeded"
     #: Ended without success.
@@ -29,11 +31,11 @@ class RunState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether a run in this state has ended."""
+        """Whether there is nothing more to wait for."""
         return self in _FINAL
 
 
-_FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+_FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.UNTRACKED})
 
 
 @dataclass(frozen=True, kw_only=True)

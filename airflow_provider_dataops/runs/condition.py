@@ -15,16 +15,18 @@ class ConditionEvent:
 
     :param value: what was found, JSON values, for ``FINISHED`` alone.
     :param message: what went wrong, for the others.
+    :param permanent: no retry can mend it.
     """
 
     ending: Ending
     value: Mapping[str, Any] | None = None
     message: str = ""
+    permanent: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the event as JSON values."""
         value = None if self.value is None else dict(self.value)
-        return {"ending": str(self.ending), "value": value, "message": self.message}
+        return {**vars(self), "ending": str(self.ending), "value": value}
 
     @classmethod
     def from_json(cls, told: object) -> ConditionEvent:
@@ -32,10 +34,10 @@ class ConditionEvent:
 
         :raises ValueError: for anything else.
         """
-        if not isinstance(told, Mapping) or set(told) != {"ending", "value", "message"}:
+        if not isinstance(told, Mapping) or set(told) != set(cls.__dataclass_fields__):
             raise ValueError(f"not an event of this provider: {str(told)[:200]}")
         ending, value = Ending(told["ending"]), told["value"]
         shaped = isinstance(value, Mapping) if ending is Ending.FINISHED else value is None
-        if not shaped or not isinstance(told["message"], str):
+        if not shaped or not isinstance(told["message"], str) or not isinstance(told["permanent"], bool):
             raise ValueError(f"an event {ending!s} of a wrong shape")
-        return cls(ending=ending, value=value, message=told["message"])
+        return cls(**{**told, "ending": ending})

@@ -44,6 +44,8 @@ SUBMISSIONS = 3
 #: Seconds to wait for a run of ours that was told to stop, before the next one is started.
 STOP_SECONDS = 120.0
 _LOOK_AGAIN = 5.0
+#: Ended runs that a retry takes as its own.
+_STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class DurableStart:
         differing = changed(record.fingerprint, fingerprint(self.launch.identity()))
         snapshot = yield from self._look(launch, run_id)
         active = not snapshot.state.is_final and snapshot.state is not RunState.ABSENT
+        stands = active or snapshot.state in _STANDS
         if differing:
             self.log.warning(
                 "This try asks for something else than the one before: %s changed. "
@@ -134,9 +137,14 @@ class DurableStart:
             if active:
                 yield from self._make_way(launch, record)
             return (yield from self._fresh())
-        if active or snapshot.state is RunState.SUCCEEDED:
-            what = "already succeeded" if snapshot.state is RunState.SUCCEEDED else f"is {snapshot.state}"
-            self.log.info("The %s %s of an earlier try %s: %s", launch.noun, run_id, what, launch.url(run_id))
+        if stands:
+            self.log.info(
+                "The %s %s of an earlier try is %s: %s",
+                launch.noun,
+                run_id,
+                snapshot.state,
+                launch.url(run_id),
+            )
             record = replace(record, generation=self.generation, phase=Phase.ON_WORKER)
             self.store.set(record.as_json())
             return Started(snapshot, record, fresh=False)

@@ -74,6 +74,8 @@ class Tracker:
     refusals: int = 0
     failures: int = 0
     last_state: str = ""
+    #: The last refusal, where the credentials it was for are not to be sent again.
+    refusal: ApiError | None = None
 
     def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
         """Take an answer of the platform."""
@@ -104,6 +106,7 @@ class Tracker:
         self.failures += 1
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self.refusals += 1
+            self.refusal = error if error.locks_out else None
             return Verdict.RECONNECT if self.refusals <= REFUSALS else Verdict.GIVE_UP
         if not is_passing(error):
             return Verdict.GIVE_UP

@@ -45,7 +45,7 @@ class Wait:
                 if verdict is Verdict.RECONNECT:
                     return None
                 if verdict is Verdict.GIVE_UP:
-                    return RunEvent(ending=Ending.UNREACHABLE, run_id=self.run_id, message=str(error))
+                    return unreachable(self.run_id, error)
                 delay = failure_pause(self.tracker.failures, error, self.clock.random())
             else:
                 event = judged(self.tracker, snapshot, now, self.log)
@@ -76,6 +76,11 @@ def judged(tracker: Tracker, snapshot: RunSnapshot, now: float, log: Log) -> Run
             return RunEvent(ending=Ending.LOST, run_id=snapshot.run_id, message=snapshot.raw_state)
         case _:
             return None
+
+
+def unreachable(run_id: str, error: ApiError) -> RunEvent:
+    """Return the event of a wait in which the platform can no longer be asked."""
+    return RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=str(error), permanent=error.locks_out)
 
 
 def timed_out(run_id: str, tracker: Tracker, now: float) -> RunEvent:

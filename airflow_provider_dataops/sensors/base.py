@@ -84,7 +84,9 @@ class DataOpsSensor(BaseSensorOperator):
         if ended.ending is Ending.TIMEOUT:
             raise RunTimeoutError(f"{self.platform}: {ended.message}")
         if ended.value is None:
-            raise OutageError(f"{self.platform} can no longer be asked: {ended.message}")
+            outage = OutageError(f"{self.platform} can no longer be asked: {ended.message}")
+            outage.permanent = ended.permanent
+            raise outage
         return ended.value
 
     def conclude(self, value: Mapping[str, Any]) -> Any:

@@ -12,7 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
-from airflow_provider_dataops.errors import ApiError, AuthenticationError, MalformedReplyError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    MalformedReplyError,
+    PermissionDeniedError,
+)
 from airflow_provider_dataops.platforms.http import (
     Exchange,
     Login,
@@ -191,9 +196,12 @@ def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
     words = _without_secrets(api.error_text(reply), request, api)
     reason = f" {reply.reason}" if reply.reason else ""
     text = f"HTTP {reply.status}{reason}" + (f": {words}" if words and words != reply.reason else "")
-    raise api.error_class(request, reply)(
+    refusal = api.error_class(request, reply)(
         text, status=reply.status, body=words, retry_after=retry_after(reply, clock.wall())
     )
+    if api.locks_out and isinstance(refusal, AuthenticationError | PermissionDeniedError):
+        refusal.locks_out = refusal.permanent = True
+    raise refusal
 
 
 def _without_secrets(text: str, request: Request[Any], api: Api) -> str:

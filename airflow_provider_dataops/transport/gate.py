@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.transport.retry import RETRY_AFTER_CAP, is_passing
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 OPENS_AFTER = 60.0
 #: While it is open, one request is sent in this many seconds.
 PROBE_INTERVAL = 60.0
+#: Refused credentials that may lock the account are not sent again for this long, in seconds.
+LOCKOUT = 15 * 60.0
 
 
 @dataclass
@@ -31,6 +34,12 @@ class Gate:
     left_alone_until: float = 0.0
     probe_at: float = 0.0
     failing_since: float | None = None
+    _refusal: ApiError | None = field(default=None, init=False)
+    _refused_until: float = field(default=0.0, init=False)
+
+    def refusal(self, now: float) -> ApiError | None:
+        """Return the refusal that stands in for another request with credentials that are not to be sent."""
+        return copy(self._refusal) if self._refusal is not None and now < self._refused_until else None
 
     def wait(self, now: float) -> float:
         """Return the seconds until a request may be sent; the caller who gets 0 sends one now."""
@@ -52,6 +61,8 @@ class Gate:
 
     def failed(self, error: ApiError, now: float) -> None:
         """Take a failure; one that is no outage closes the breaker, since the platform answers."""
+        if error.locks_out:
+            self._refusal, self._refused_until = error, now + LOCKOUT
         if error.retry_after is not None:
             self.leave_alone(error.retry_after, now)
         if not is_passing(error):

@@ -29,6 +29,7 @@ from airflow_provider_dataops.platforms.http import (
     FileBody,
     FileSource,
     Login,
+    MultipartBody,
     Pause,
     Reply,
     Request,
@@ -123,13 +124,13 @@ class SyncDriver:
         parts = urlsplit(request.url)
         proxy = proxy_for(settings, parts.scheme, parts.hostname or "")
         headers: dict[str, str] = {**request.headers, **request.secret_headers}
-        if request.body is not None and request.body.content_type:
-            headers["Content-Type"] = request.body.content_type
+        upload = None if isinstance(request.body, Body | None) else Upload(request.body.source)
+        content, content_type = _content(request.body, upload)
+        if content_type:
+            headers["Content-Type"] = content_type
         if request.sink is not None:
             # A compressed body would make the announced length useless as a check.
             headers.setdefault("Accept-Encoding", "identity")
-        upload = Upload(request.body.source) if isinstance(request.body, FileBody) else None
-        content = request.body.content if isinstance(request.body, Body) else upload
         try:
             response = self._session.request(
                 request.method,
@@ -185,15 +186,34 @@ class SyncDriver:
         return b"".join(chunks)
 
 
+def _content(body: Body | FileBody | MultipartBody | None, upload: Upload | None) -> tuple[Any, str | None]:
+    """Return what ``requests`` is to send, and its media type."""
+    if body is None:
+        return None, None
+    if isinstance(body, Body):
+        return body.content, body.content_type
+    if isinstance(body, FileBody):
+        return upload, body.content_type
+    # Only uploads of forms need it: it is no part of what every worker loads.
+    from requests_toolbelt import MultipartEncoder
+
+    form = MultipartEncoder([*body.fields, (body.name, (body.filename, upload, body.content_type))])
+    return form, form.content_type
+
+
 class Upload:
     """A file on its way: read from byte 0, with a length that ``requests`` finds, no more and no less."""
 
     def __init__(self, source: FileSource) -> None:
-        self.len = source.size
         self.failure: Exception | None = None
         self._left = source.size
         self._name = source.name
         self._file = source.open()
+
+    @property
+    def len(self) -> int:
+        """The bytes that are still to be read."""
+        return self._left
 
     def __iter__(self) -> Iterator[bytes]:
         """Exist, which is how ``requests`` recognises a body to be streamed."""

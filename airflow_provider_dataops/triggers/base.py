@@ -16,7 +16,7 @@ from airflow_provider_dataops.platforms.checks import require_text
 from airflow_provider_dataops.runs.condition import ConditionEvent
 from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 from airflow_provider_dataops.runs.tracker import Tracker, Verdict, failure_pause
-from airflow_provider_dataops.runs.wait import judged, timed_out
+from airflow_provider_dataops.runs.wait import judged, timed_out, unreachable
 from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.transport.retry import RetryPolicy
 from airflow_provider_dataops.triggers.connections import shared
@@ -165,6 +165,10 @@ class RunTrigger(DataOpsTrigger):
         """Return how the platform is asked about the run."""
         raise NotImplementedError
 
+    def key(self) -> str:
+        """Return what the watch knows the run by."""
+        return self.run_id
+
     def url(self, api: Any) -> str:
         """Return where a person can look at the run."""
         raise NotImplementedError
@@ -198,7 +202,7 @@ class RunTrigger(DataOpsTrigger):
         connection.gate.leave_alone(
             min(self.not_before, self.deadline) - SYSTEM_CLOCK.wall(), SYSTEM_CLOCK.monotonic()
         )
-        subscription = poller.subscribe(self.run_id, self.poll_interval)
+        subscription = poller.subscribe(self.key(), self.poll_interval)
         deaths = 0
         try:
             while True:
@@ -214,16 +218,14 @@ class RunTrigger(DataOpsTrigger):
                     if deaths > 1:
                         raise DataOpsError("polling failed twice; the triggerer's log tells why")
                     poller.leave(subscription)
-                    subscription = poller.subscribe(self.run_id, self.poll_interval)
+                    subscription = poller.subscribe(self.key(), self.poll_interval)
                 elif isinstance(answer, ApiError):
                     self.log.warning("%s", answer)
                     match tracker.failed(answer, now):
                         case Verdict.RECONNECT:
                             return None
                         case Verdict.GIVE_UP:
-                            return RunEvent(
-                                ending=Ending.UNREACHABLE, run_id=self.run_id, message=str(answer)
-                            )
+                            return unreachable(self.run_id, answer)
                 elif (event := judged(tracker, answer, now, self.log)) is not None:
                     return event
         finally:
@@ -303,7 +305,9 @@ class ConditionTrigger(DataOpsTrigger):
                 self.log.warning("%s", error)
                 verdict = tracker.failed(error, SYSTEM_CLOCK.monotonic())
                 if verdict is Verdict.GIVE_UP:
-                    return ConditionEvent(ending=Ending.UNREACHABLE, message=str(error))
+                    return ConditionEvent(
+                        ending=Ending.UNREACHABLE, message=str(error), permanent=error.locks_out
+                    )
                 await asyncio.sleep(failure_pause(tracker.failures, error, SYSTEM_CLOCK.random()))
                 if verdict is Verdict.RECONNECT:
                     return None

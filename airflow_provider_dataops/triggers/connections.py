@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Requests of one connection that are under way at the same time: fewer than the refusals that lock an
+#: account on any of the platforms.
+PARALLEL = 4
 #: A session is kept this long after the last trigger left it, in seconds.
 LINGER = 30.0
 
@@ -37,6 +40,7 @@ class SharedConnection:
     pollers: dict[str, Poller] = field(default_factory=dict)
     users: int = 0
     closing: asyncio.TimerHandle | None = None
+    _lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL), init=False)
 
     @property
     def api(self) -> Api:
@@ -48,12 +52,19 @@ class SharedConnection:
 
         :raises ApiError: if it failed; the caller decides when to ask again.
         """
+        async with self._lanes:
+            return await self._ask(exchange)
+
+    async def _ask(self, exchange: Exchange[T]) -> T:
         clock = self.driver.clock
         while (wait := self.gate.wait(clock.monotonic())) > 0:
             self.reopened.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self.reopened.wait()
+        if (refusal := self.gate.refusal(clock.monotonic())) is not None:
+            exchange.close()
+            raise refusal
         try:
             value = await self.driver.run(exchange)
         except ApiError as error:

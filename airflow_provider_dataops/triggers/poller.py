@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.run import RunSnapshot
     from airflow_provider_dataops.triggers.connections import SharedConnection
 
-#: Runs that are looked at one by one are asked about this many at a time.
-PARALLEL = 8
 #: Runs that come due within this time are asked about together, in seconds.
 TOGETHER = 0.25
 
@@ -30,11 +28,12 @@ Answer = "RunSnapshot | ApiError"
 class Subscription:
     """One waiter for one run.
 
+    :param key: what the watch knows the run by.
     :param began: when the wait began; the interval grows from there.
     :param due: when the run is to be asked about next.
     """
 
-    run_id: str
+    key: str
     poll_interval: float
     began: float
     due: float
@@ -53,12 +52,12 @@ class Poller:
         self._failures = 0
         self._listed: set[str] = set()
 
-    def subscribe(self, run_id: str, poll_interval: float) -> Subscription:
+    def subscribe(self, key: str, poll_interval: float) -> Subscription:
         """Have a run asked about from now on."""
         clock = self._connection.driver.clock
         now = clock.monotonic()
         subscription = Subscription(
-            run_id, poll_interval, began=now, due=now + interval(0.0, poll_interval, clock.random())
+            key, poll_interval, began=now, due=now + interval(0.0, poll_interval, clock.random())
         )
         self._subscriptions.add(subscription)
         self._changed.set()
@@ -125,26 +124,26 @@ class Poller:
         clock = self._connection.driver.clock
         asked = set(self._subscriptions)
         now = clock.monotonic()
-        due = {s.run_id for s in asked if s.due <= now + TOGETHER}
+        due = {s.key for s in asked if s.due <= now + TOGETHER}
         answers: dict[str, RunSnapshot | ApiError] = {}
         failure: ApiError | None = None
         try:
             if self._watch.sweeps:
-                wanted = frozenset(s.run_id for s in asked)
+                wanted = frozenset(s.key for s in asked)
                 answers.update(await self._connection.ask(self._watch.sweep(wanted)))
                 # What has left the list has most likely ended.
                 due |= self._listed - answers.keys()
                 self._listed = set(answers)
-            due &= {s.run_id for s in asked}
+            due &= {s.key for s in asked}
             answers.update(await self._looked(due - answers.keys()))
         except ApiError as error:
             failure = error
-            answers = dict.fromkeys((s.run_id for s in asked), error)
+            answers = dict.fromkeys((s.key for s in asked), error)
         failures = [a for a in answers.values() if isinstance(a, ApiError)]
         failure = failure or next(iter(failures), None)
         now = clock.monotonic()
         for subscription in asked & self._subscriptions:
-            answer = answers.get(subscription.run_id)
+            answer = answers.get(subscription.key)
             if answer is not None:
                 age = now - subscription.began
                 subscription.due = now + interval(age, subscription.poll_interval, clock.random())
@@ -160,18 +159,16 @@ class Poller:
             subscription.due = min(subscription.due, now + pause)
         return pause
 
-    async def _looked(self, run_ids: set[str]) -> dict[str, RunSnapshot | ApiError]:
-        """Look at runs one by one, a bounded number at a time; one run's failure is not another's."""
-        limit = asyncio.Semaphore(PARALLEL)
+    async def _looked(self, keys: set[str]) -> dict[str, RunSnapshot | ApiError]:
+        """Look at runs one by one; one run's failure is not another's."""
 
-        async def look(run_id: str) -> RunSnapshot | ApiError:
-            async with limit:
-                try:
-                    return await self._connection.ask(self._watch.look(run_id))
-                except ApiError as error:
-                    return error
+        async def look(key: str) -> RunSnapshot | ApiError:
+            try:
+                return await self._connection.ask(self._watch.look(key))
+            except ApiError as error:
+                return error
 
-        ordered = sorted(run_ids)
+        ordered = sorted(keys)
         return dict(zip(ordered, await asyncio.gather(*map(look, ordered)), strict=True))
 
 

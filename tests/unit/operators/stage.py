@@ -231,4 +231,10 @@ def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
     """Return what the trigger would tell at the end of a job."""
     hook = Hook(tenant, lambda _: None)
     snapshot = hook.run(hook.api.get_job(job_id)).snapshot()
-    return {"ending": "finished", "run_id": job_id, "snapshot": snapshot.as_json(), "message": ""}
+    return {
+        "ending": "finished",
+        "run_id": job_id,
+        "snapshot": snapshot.as_json(),
+        "message": "",
+        "permanent": False,
+    }

@@ -13,7 +13,7 @@ from tests.unit.operators.stage import Attempt, StateStore, Tenant, Time, deferr
 if TYPE_CHECKING:
     from tests.unit.operators.stage import StateStore as Store
 
-TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late"}
+TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
 
 
 @pytest.fixture(params=["state store", "XCom alone"])

@@ -26,7 +26,7 @@ from tests.unit.operators.stage import Attempt, Pipeline, StateStore, Time, defe
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIMEOUT = {"ending": "timeout", "run_id": "e-1", "snapshot": None, "message": "late"}
+TIMEOUT = {"ending": "timeout", "run_id": "e-1", "snapshot": None, "message": "late", "permanent": False}
 
 
 def operator(**arguments: Any) -> QuantemplateExecutePipelineOperator:

@@ -136,7 +136,7 @@ class TestFailures:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.end()
-        told = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late"}
+        told = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
         assert operator().execute_complete(attempt.context(), told)["state"] == "succeeded"
 
 

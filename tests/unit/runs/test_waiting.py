@@ -261,13 +261,13 @@ class TestEvents:
     @pytest.mark.parametrize(
         "told",
         [
-            {"ending": "finished", "value": None, "message": ""},
-            {"ending": "finished", "value": [], "message": ""},
-            {"ending": "unreachable", "value": [], "message": ""},
-            {"ending": "lost", "value": {}, "message": ""},
-            {"ending": "timeout", "value": 0, "message": ""},
-            {"ending": "met", "value": {}, "message": ""},
-            {"ending": "finished", "value": {}, "message": None},
+            {"ending": "finished", "value": None, "message": "", "permanent": False},
+            {"ending": "finished", "value": [], "message": "", "permanent": False},
+            {"ending": "unreachable", "value": [], "message": "", "permanent": False},
+            {"ending": "lost", "value": {}, "message": "", "permanent": False},
+            {"ending": "timeout", "value": 0, "message": "", "permanent": False},
+            {"ending": "met", "value": {}, "message": "", "permanent": False},
+            {"ending": "finished", "value": {}, "message": None, "permanent": False},
         ],
     )
     def test_of_a_condition_are_taken_in_their_own_shape_alone(self, told: dict[str, Any]) -> None:

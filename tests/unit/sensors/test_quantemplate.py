@@ -77,7 +77,7 @@ def test_all_ways_return_the_same(pipeline: Pipeline, form: str) -> None:
     found_at_once = sensor(form, deferrable=True).execute(CONTEXT)
     hook = Hook(pipeline, lambda _: None, quantemplate())
     snapshot = hook.run(hook.api.get_execution("c-1", "p-1", "e-1")).snapshot("p-1", "c-1").as_json()
-    told = {"ending": "finished", "message": ""}
+    told = {"ending": "finished", "message": "", "permanent": False}
     event = (
         {**told, "run_id": "e-1", "snapshot": snapshot}
         if form == "a certain one"

@@ -114,7 +114,13 @@ class TestJob:
         tenant.end()
         hook = Hook(tenant, lambda _: None)
         snapshot = hook.run(hook.api.get_job("j-1")).snapshot()
-        event = {"ending": "finished", "run_id": "j-1", "snapshot": snapshot.as_json(), "message": ""}
+        event = {
+            "ending": "finished",
+            "run_id": "j-1",
+            "snapshot": snapshot.as_json(),
+            "message": "",
+            "permanent": False,
+        }
         assert job_sensor().execute_complete(CONTEXT, event) == job_sensor().execute(CONTEXT)
 
 
@@ -162,8 +168,8 @@ class TestModes:
         assert caught.value.timeout == timedelta(seconds=100 + 90)
 
 
-TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late"}
-AWAY = {"ending": "unreachable", "run_id": "j-1", "snapshot": None, "message": "503"}
+TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
+AWAY = {"ending": "unreachable", "run_id": "j-1", "snapshot": None, "message": "503", "permanent": False}
 
 
 class TestEndings:
@@ -211,7 +217,9 @@ class TestEndings:
     def test_of_a_condition_that_could_not_be_asked_are_no_success(self, tenant: Tenant, value: Any) -> None:
         sensor = TamrResourceIdleSensor(task_id="t", source_id="s")
         with pytest.raises(RunError, match="trusted"):
-            sensor.execute_complete(CONTEXT, {"ending": "unreachable", "value": value, "message": ""})
+            sensor.execute_complete(
+                CONTEXT, {"ending": "unreachable", "value": value, "message": "", "permanent": False}
+            )
 
     def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant) -> None:
         tenant.on_request = fail_with(AuthenticationError("401", status=401))
@@ -232,7 +240,7 @@ class TestConditions:
         with pytest.raises(TaskDeferred) as caught:
             TamrResourceIdleSensor(task_id="t", source_id="s", deferrable=True).execute(CONTEXT)
         assert isinstance(caught.value.trigger, TamrResourceIdleTrigger)
-        event = {"ending": "finished", "value": {}, "message": ""}
+        event = {"ending": "finished", "value": {}, "message": "", "permanent": False}
         assert TamrResourceIdleSensor(task_id="t", source_id="s").execute_complete(CONTEXT, event) is None
 
     @pytest.mark.parametrize("since", [PAST, datetime(2026, 11, 20, 10, tzinfo=UTC)])

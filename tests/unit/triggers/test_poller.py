@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_dataops.errors import ApiError, NotFoundError, ServerError
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
-from airflow_provider_dataops.triggers.poller import PARALLEL, Poller, Subscription, left, poller_for
+from airflow_provider_dataops.triggers.connections import PARALLEL
+from airflow_provider_dataops.triggers.poller import Poller, Subscription, left, poller_for
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, connection, outage
 
@@ -28,7 +29,7 @@ def polled(
         waiters = [poller.subscribe(run_id, interval) for run_id in run_ids]
         await asyncio.sleep(seconds)
         poller.stop()
-        return {waiter.run_id: drained(waiter) for waiter in waiters}
+        return {waiter.key: drained(waiter) for waiter in waiters}
 
     return run_virtual(main())
 

@@ -114,7 +114,7 @@ class TestNoEventWhileTheLastAttemptMayBeUnreported:
     def test_of_a_condition_that_holds(self, bench: Bench) -> None:
         at, payload = bench.ended(condition())
         assert at == pytest.approx(YOUNGEST_EVENT)
-        assert payload == {"ending": "finished", "value": {"found": "it"}, "message": ""}
+        assert payload == {"ending": "finished", "value": {"found": "it"}, "message": "", "permanent": False}
 
     def test_of_a_pause_that_is_over(self, bench: Bench) -> None:
         payload = {"deadline": 1.0, "slot_waits": 1}
@@ -285,7 +285,12 @@ class TestConditions:
     def test_end_at_their_deadline(self, bench: Bench) -> None:
         at, payload = bench.ended(condition(after=10**9, deadline=EPOCH + 90.0))
         assert at == pytest.approx(90.0)
-        assert payload == {"ending": "timeout", "value": None, "message": "the condition never held"}
+        assert payload == {
+            "ending": "timeout",
+            "value": None,
+            "message": "the condition never held",
+            "permanent": False,
+        }
 
     def test_bear_an_outage_and_obey_the_server(self, bench: Bench) -> None:
         bench.platform.failing = outage(until=5.0, retry_after=7.0)
