@@ -80,8 +80,8 @@ class Platform(ABC):
 
     name: ClassVar[str]
     """Its path prefix, connection type and name in journal and faults."""
-    login_operation: ClassVar[str | None] = None
-    """The operation that fetches a token, on platforms that have one."""
+    login_operations: ClassVar[frozenset[str]] = frozenset()
+    """The operations that fetch a token, on platforms that have tokens."""
     settings: ClassVar[tuple[str, ...]] = ()
     """Attributes that :meth:`configure` may set."""
 
