@@ -168,7 +168,7 @@ class Platform(ABC):
             raise RefusedError(404, f"{self.name} has no such path")
         if "Content-Encoding" in headers:
             raise RefusedError(415, "no platform is known to decode a Content-Encoding")
-        call = Call(params, parse_query(query, operation.query), headers, body)
+        call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
         with self.world.changed:
             try:
                 return operation.handler(call)
