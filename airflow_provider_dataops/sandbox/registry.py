@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 from airflow_provider_dataops.sandbox.platform import Platform, World
 from airflow_provider_dataops.sandbox.quantemplate import Quantemplate
 from airflow_provider_dataops.sandbox.tamr import Tamr
+from airflow_provider_dataops.sandbox.toucan import Toucan
 
 PlatformT = TypeVar("PlatformT", bound=Platform)
 
@@ -33,6 +34,7 @@ class Registry:
 
     quantemplate = Mount(Quantemplate)
     tamr = Mount(Tamr)
+    toucan = Mount(Toucan)
 
     def mount(self, world: World) -> None:
         """Make an instance of each platform."""
