@@ -4,6 +4,7 @@ from typing import Generic, TypeVar
 
 from airflow_provider_dataops.sandbox.platform import Platform, World
 from airflow_provider_dataops.sandbox.quantemplate import Quantemplate
+from airflow_provider_dataops.sandbox.tailer import Tailer
 from airflow_provider_dataops.sandbox.tamr import Tamr
 from airflow_provider_dataops.sandbox.toucan import Toucan
 
@@ -33,6 +34,7 @@ class Registry:
     """The platforms by name; each is an attribute too, e.g. ``sandbox.tamr``."""
 
     quantemplate = Mount(Quantemplate)
+    tailer = Mount(Tailer)
     tamr = Mount(Tamr)
     toucan = Mount(Toucan)
 

@@ -97,11 +97,10 @@ class Toucan(ToucanStore):
 
     def _is_wrong(self, user: str, password: str) -> bool:
         """Tell whether credentials are wrong, and count it if so."""
-        self._check_lock(user)
         wrong = (user, password) != (self.username, self.password)
         if wrong:
             self.failed_logins.note(user, self.world.timeline.now())
-            self._check_lock(user)
+        self._check_lock(user)
         return wrong
 
     def _authorise(self, call: Call) -> None:
