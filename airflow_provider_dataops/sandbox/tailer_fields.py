@@ -69,7 +69,7 @@ def check_body(body: Mapping[str, Any], actions: frozenset[str]) -> str:
     :raises RefusedError: for another action, a field that is missing, unknown, or not what it should be
     """
     action = body.get("action")
-    if action not in actions:
+    if not isinstance(action, str) or action not in actions:
         raise RefusedError(400, f"action must be one of {sorted(actions)}, not {action!r}")
     needed, optional = FIELDS[action]
     missing, unknown = sorted(needed - body.keys()), sorted(body.keys() - needed - optional)
@@ -79,7 +79,7 @@ def check_body(body: Mapping[str, Any], actions: frozenset[str]) -> str:
         if name != "action" and not _CHECKS[name][0](value):
             raise RefusedError(400, f"{name} must be {_CHECKS[name][1]}, not {value!r}")
     _check_combination(action, body)
-    return str(action)
+    return action
 
 
 def _check_combination(action: str, body: Mapping[str, Any]) -> None:
