@@ -294,6 +294,7 @@ class TestConfigurations:
         assert tailer.switch(activated=False) == {"message": "ok"}
         run = tailer.launch()
         assert tailer.check(run) == []
+        assert not sandbox.runs()[0].finished
         clock.advance(0.3)
         assert tailer.status(run) == "DEACTIVATED"
         tailer.switch(activated=True)

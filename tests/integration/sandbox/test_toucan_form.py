@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_dataops.sandbox.content import CHUNK, Content, ContentWriter
-from airflow_provider_dataops.sandbox.messages import Call, parse_query
+from airflow_provider_dataops.sandbox.messages import Call, RefusedError, parse_query
 from airflow_provider_dataops.sandbox.toucan_form import read_form
 
 if TYPE_CHECKING:
@@ -43,6 +43,20 @@ def test_boundary_may_fall_between_two_pieces(tmp_path: Path, shift: int) -> Non
     assert read(parts["file"].content) == data
     assert parts["data"].text() == "{}"
     assert (parts["file"].filename, parts["data"].filename) == ("x", None)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([HEAD, b"a,b", b"\r\n--b0undary\r\n"], "cut off"),
+        ([HEAD, b"a,b"], "cut off"),
+        ([b"preamble\r\n", HEAD, b"a,b", TAIL], "does not begin"),
+        ([b"a,b"], "does not begin"),
+    ],
+)
+def test_form_that_is_not_whole_is_refused(tmp_path: Path, pieces: list[bytes], reason: str) -> None:
+    with pytest.raises(RefusedError, match=reason):
+        read_form(call(tmp_path, pieces), tmp_path)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

@@ -96,6 +96,15 @@ class TestEveryCall:
             assert toucan.send(method, path + "/", **options).status_code in (404, 405)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "options"), [param for param in EVERY_CALL if param.values[0] == "GET"]
+)
+def test_questions_take_no_body(
+    toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+) -> None:
+    assert toucan.send(method, path.format(operation=operation), json={}, **options).status_code == 400
+
+
 @pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:])
 def test_app_that_is_not_there_is_not_found(
     sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
