@@ -165,7 +165,8 @@ def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
     target = urljoin(request.url, reply.headers.get("location", ""))
     where = _without_query(target)
     if request.method != "GET" and (reply.status not in _METHOD_KEPT or not same_origin(request.url, target)):
-        raise MalformedReplyError(
+        # Not a failure that passes: asking again leads to the same place.
+        raise ApiError(
             f"{request.method} was redirected to {where}; is the host in the connection right?",
             status=reply.status,
         )

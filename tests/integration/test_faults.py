@@ -269,7 +269,7 @@ class TestRedirects:
     def test_a_submission_is_not_carried_elsewhere(self, bench: Bench, elsewhere: Sandbox) -> None:
         self.arm(bench, elsewhere, operation=bench.submitted)
         with pytest.raises(
-            MalformedReplyError, match=r"POST was redirected to http://127\.0\.0\.1/sign-in; is the host"
+            ApiError, match=r"POST was redirected to http://127\.0\.0\.1/sign-in; is the host"
         ):
             bench.submit(bench.hook())
         assert elsewhere.journal.entries() == []
