@@ -190,7 +190,7 @@ def _selector(
     input_domains: Sequence[str] | None,
     functions: Sequence[str] | None,
     output_domains: Sequence[str] | None,
-    extra: Mapping[str, Any] | None,
+    extra: Any,
 ) -> dict[str, Any]:
     # An empty list is refused, not sent: it may well mean everything to the platform.
     given = dict(zip(_SELECTORS, (input_domains, functions, output_domains), strict=True))

@@ -35,6 +35,8 @@ class ToucanOperationTrigger(RunTrigger):
         """Refuse arguments that make no sense."""
         super().check()
         require_text(small_app=self.small_app)
+        if self.stage != "":
+            require_text(stage=self.stage)
 
     def watch(self, api: Any) -> Watch:
         """Return how the small app is asked."""
