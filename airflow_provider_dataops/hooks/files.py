@@ -37,7 +37,9 @@ class StoredFile:
 def locate(where: str) -> Path | ObjectStoragePath:
     """Return the path that a text stands for: a URL for an object store, anything else for a local file."""
     if where.startswith("file://"):
-        return Path(unquote(urlsplit(where).path))
+        # A file has neither query nor fragment: both signs may stand in a name, and one in a pattern.
+        whole = where.replace("?", "%3F").replace("#", "%23")
+        return Path(unquote(urlsplit(whole).path))
     return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
 
 

@@ -11,9 +11,11 @@ from airflow.sdk import Connection
 
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.hooks.toucan import ToucanHook
 from airflow_provider_dataops.runs.outcome import RunEvent
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 ORGANISATION = "c-sandbox"
+SMALL_APP = "product-corporation"
 
 
 class Connections:
@@ -216,4 +219,33 @@ class QuantemplateBench(Bench):
             organisation_id=ORGANISATION,
             pipeline_id=resource or "p-1",
             **arguments,
+        )
+
+
+class ToucanBench(Bench):
+    name = "toucan"
+    platform = "Toucan"
+    polled = "get_operation"
+    looked = "get_operation"
+    submitted = "run_operations"
+    asking = ("get_operation",)
+    listing = "get operation"
+
+    def _hook(self) -> ToucanHook:
+        return ToucanHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        operation_id: str = self.store.start(resource or SMALL_APP)
+        return operation_id
+
+    def look(self, hook: ToucanHook, run_id: str) -> Any:
+        return hook.get_operation(run_id)
+
+    def submit(self, hook: ToucanHook) -> str:
+        return hook.run_operations().operation_id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
+        return ToucanOperationTrigger(
+            conn_id=self.conn_id, run_id=run_id, small_app=resource or SMALL_APP, **arguments
         )
