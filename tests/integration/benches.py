@@ -94,6 +94,8 @@ class Bench(ABC):
     #: All by which a trigger can learn of a run.
     asking: ClassVar[tuple[str, ...]]
     listing: ClassVar[str]
+    #: What the sandbox calls the connection's password.
+    secret: ClassVar[str]
     #: How the sandbox's runs behave, beside never ending by themselves.
     script: ClassVar[dict[str, Any]] = {}
 
@@ -165,6 +167,7 @@ class TamrBench(Bench):
     submitted = "create_job"
     asking = ("list_jobs", "get_job")
     listing = "list jobs"
+    secret = "api_key"
     script: ClassVar[dict[str, Any]] = {"waiting": 0.0}
 
     def _hook(self) -> TamrHook:
@@ -193,6 +196,7 @@ class QuantemplateBench(Bench):
     submitted = "execute_pipeline"
     asking = ("list_executions",)
     listing = "list executions of p-1"
+    secret = "client_secret"
 
     def __init__(self, sandbox: Sandbox, connections: Connections, conn_id: str = "") -> None:
         super().__init__(sandbox, connections, conn_id)
@@ -229,7 +233,9 @@ class ToucanBench(Bench):
     looked = "get_operation"
     submitted = "run_operations"
     asking = ("get_operation",)
-    listing = "get operation"
+    listing = "get operation op-"
+    secret = "password"
+    script: ClassVar[dict[str, Any]] = {"pending": 0.0}
 
     def _hook(self) -> ToucanHook:
         return ToucanHook(self.conn_id, sleep=self.worker_time.sleep)

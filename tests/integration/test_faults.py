@@ -174,7 +174,8 @@ class TestPassing:
         bench.fault(fault, operation=bench.polled, **options)
         event = run(bench.ended(bench.trigger(run_id)))
         assert event.ending is Ending.UNREACHABLE
-        assert event.message.startswith(f"{bench.platform}: {bench.listing} failed: ")
+        assert event.message.startswith(f"{bench.platform}: {bench.listing}")
+        assert " failed: " in event.message
         assert words in event.message
         assert message_ends(event.message, bench)
         bench.sandbox.clear_faults()
@@ -224,7 +225,7 @@ class TestUnknownState:
         run_id = bench.start()
         bench.fault("unknown_state", operation=bench.looked)
         seen = bench.look(bench.hook(), run_id)
-        assert (seen.state, seen.status) == (RunState.UNKNOWN, "REORGANISING")
+        assert (seen.state, seen.status.upper()) == (RunState.UNKNOWN, "REORGANISING")
 
     @pytest.mark.usefixtures("quick")
     def test_a_trigger_takes_it_as_running(self, bench: Bench) -> None:
@@ -256,12 +257,15 @@ class TestRedirects:
         assert not names & {"authorization", "x-api-key", "x-more", "cookie"}
 
     def test_a_trigger_takes_no_credentials_along(
-        self, bench: Bench, elsewhere: Sandbox, quick: None
+        self, bench: Bench, elsewhere: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.0)
         self.arm(bench, elsewhere, operation=bench.polled)
         event = run(bench.ended(bench.trigger(bench.start())))
-        assert event.ending is Ending.UNREACHABLE
-        assert "HTTP 404 Not Found: no platform 'sign-in'" in event.message
+        # Where a run is asked about by itself, a 404 is a run that nobody knows.
+        assert event.ending is (Ending.LOST if bench.name == "toucan" else Ending.UNREACHABLE)
+        assert "404" in event.message
+        assert "no platform 'sign-in'" in event.message
         for followed in elsewhere.journal.entries():
             assert not {"authorization", "x-api-key"} & {name.lower() for name, _ in followed.headers}
 
@@ -293,13 +297,12 @@ class TestCredentials:
     @pytest.mark.usefixtures("quick")
     def test_a_key_that_was_changed_in_the_connection_is_taken_up_by_a_trigger(self, bench: Bench) -> None:
         run_id = bench.start()
-        secret = "api_key" if bench.name == "tamr" else "client_secret"
 
         async def main() -> None:
             waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
             await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked(bench.polled)) > 2)
             bench.connect(password="renewed")
-            bench.store.configure(**{secret: "renewed"})
+            bench.store.configure(**{bench.secret: "renewed"})
             if bench.name == "quantemplate":
                 bench.store.revoke()
             bench.finish(run_id)

@@ -10,17 +10,20 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_provider_dataops.errors import RunFailedError, TransportError
+from airflow_provider_dataops.errors import AmbiguousSubmitError, RunFailedError, TransportError
 from airflow_provider_dataops.operators.state import MemoryStore
+from airflow_provider_dataops.platforms import toucan_work
 from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
 from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.platforms.tamr import JobLaunch
+from airflow_provider_dataops.platforms.toucan import OperationLaunch
 from airflow_provider_dataops.runs.condition import ConditionEvent
 from airflow_provider_dataops.runs.durable import DurableStart, Started
 from airflow_provider_dataops.runs.outcome import Ending, failure
 from airflow_provider_dataops.runs.record import Generation, Record
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateNextExecutionTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobSucceededTrigger, TamrResourceIdleTrigger
+from tests.integration.benches import SMALL_APP
 from tests.loops import run
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ class Life:
     def launch(self, hook: Any) -> Any:
         if self.bench.name == "tamr":
             return JobLaunch(api=hook.api, configuration={"load": {"sourceId": "src_orders"}})
+        if self.bench.name == "toucan":
+            return OperationLaunch(api=hook.api, small_app=SMALL_APP, work=toucan_work.run_operations())
         return ExecutionLaunch(api=hook.api, organisation_id="c-sandbox", pipeline_id="p-1")
 
     def start(self, max_tries: int = 1) -> Started:
@@ -89,7 +94,11 @@ def test_a_run_is_started_waited_for_and_its_result_taken(life: Life, bench: Ben
 
 def test_a_failed_run_names_itself_and_the_next_try_starts_another(life: Life, bench: Bench) -> None:
     run_id = life.start().snapshot.run_id
-    end = {"tamr": {"error": {"reason": "BROKEN", "message": "m"}}, "quantemplate": {"status": "Failed"}}
+    end = {
+        "tamr": {"error": {"reason": "BROKEN", "message": "m"}},
+        "quantemplate": {"status": "Failed"},
+        "toucan": {"status": "failed"},
+    }
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.finish(run_id, **end[bench.name])))
     error = failure(event, platform=bench.platform, noun="run", url="https://link")
     assert isinstance(error, RunFailedError)
@@ -100,6 +109,13 @@ def test_a_failed_run_names_itself_and_the_next_try_starts_another(life: Life, b
 
 def test_a_submission_that_got_no_answer_is_found_again_and_not_repeated(life: Life, bench: Bench) -> None:
     bench.fault("reset_after", operation=bench.submitted, times=1)
+    if bench.name == "toucan":
+        # Nothing is listed there: a person must look, in each try.
+        for _ in range(2):
+            with pytest.raises(AmbiguousSubmitError):
+                life.start()
+        assert len(bench.asked(bench.submitted)) == len(life.runs) == 1
+        return
     started: Started | None = None
     try:
         started = life.start()

@@ -77,8 +77,7 @@ def everything(
     monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.2)
     for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):
         caplog.set_level(logging.DEBUG, name or None)
-    secret = "api_key" if bench.name == "tamr" else "client_secret"
-    bench.store.configure(**{secret: KEY})
+    bench.store.configure(**{bench.secret: KEY})
     bench.connect(password=KEY, auth_headers={"X-Gateway": HEADER})
     return Everything(bench, caplog, capfd)
 
