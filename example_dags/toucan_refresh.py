@@ -48,7 +48,7 @@ with DAG(
     populate = ToucanPopulateOperator(task_id="populate", input_domains=DOMAINS, deferrable=True)
 
     @task
-    def is_good_enough(uploaded: list[dict[str, Any]]) -> None:
+    def is_good_enough(uploaded: Any) -> None:
         """Stop here what must not be seen."""
         missing = {"referential.csv", "sales.csv"} - {file["filename"] for file in uploaded}
         if missing:
