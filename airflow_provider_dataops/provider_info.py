@@ -10,7 +10,9 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dataops",
         "name": "DataOps",
-        "description": "Operators, deferrable sensors and triggers for Quantemplate and Tamr Cloud.",
+        "description": (
+            "Operators, deferrable sensors and triggers for Quantemplate, Tamr Cloud and Toucan Toco."
+        ),
         "integrations": [
             {
                 "integration-name": "Quantemplate",
@@ -22,6 +24,11 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://cloud.docs.tamr.com/",
                 "tags": ["service"],
             },
+            {
+                "integration-name": "Toucan Toco",
+                "external-doc-url": "https://docs.toucantoco.com/",
+                "tags": ["service"],
+            },
         ],
         "operators": _modules("operators"),
         "sensors": _modules("sensors"),
@@ -30,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
             "airflow_provider_dataops.links.tamr.TamrJobLink",
+            "airflow_provider_dataops.links.toucan.ToucanSmallAppLink",
         ],
         "connection-types": [
             {
@@ -66,6 +74,29 @@ def get_provider_info() -> dict[str, Any]:
                 },
                 "conn-fields": _common("Placeholders: {base_url}, {job_id}, {run_id}."),
             },
+            {
+                "connection-type": "toucan",
+                "hook-class-name": "airflow_provider_dataops.hooks.toucan.ToucanHook",
+                "hook-name": "Toucan Toco",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "API base URL", "login": "User"},
+                    "placeholders": {"host": "https://api-instance.toucantoco.com", "port": "443"},
+                },
+                "conn-fields": {
+                    "small_app": _text("Small app", "Default small app, for operators that name none."),
+                    "auth_type": _text(
+                        "Authentication",
+                        "basic (the default), login (fetches a token) or bearer (the API token below).",
+                    ),
+                    "api_token": _text("API token", "For bearer alone.", secret=True),
+                    "front_url": _text(
+                        "Front URL",
+                        "Where people find the apps; empty derives it from a host that begins with api-.",
+                    ),
+                    **_common("Placeholders: {base_url}, {small_app}, {operation_id}, {run_id}."),
+                },
+            },
         ],
     }
 
@@ -76,7 +107,11 @@ def _modules(kind: str) -> list[dict[str, Any]]:
             "integration-name": name,
             "python-modules": [f"airflow_provider_dataops.{kind}.{module}"],
         }
-        for name, module in (("Quantemplate", "quantemplate"), ("Tamr Cloud", "tamr"))
+        for name, module in (
+            ("Quantemplate", "quantemplate"),
+            ("Tamr Cloud", "tamr"),
+            ("Toucan Toco", "toucan"),
+        )
     ]
 
 

@@ -33,6 +33,13 @@ CLASSES: dict[str, list[str]] = {
     f"{PACKAGE}.tamr.TamrJobTrigger": ["conn_id", "run_id", "deadline", "poll_interval"],
     f"{PACKAGE}.tamr.TamrResourceIdleTrigger": ["conn_id", "deadline", "poke_interval"],
     f"{PACKAGE}.tamr.TamrJobSucceededTrigger": ["conn_id", "deadline", "poke_interval", "since"],
+    f"{PACKAGE}.toucan.ToucanOperationTrigger": [
+        "conn_id",
+        "run_id",
+        "deadline",
+        "poll_interval",
+        "small_app",
+    ],
 }
 
 

@@ -9,13 +9,14 @@ import pytest
 
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.links.tamr import TamrJobLink
+from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator, TamrPublishOperator
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-LINKS = [TamrJobLink(), QuantemplateExecutionLink()]
+LINKS = [TamrJobLink(), QuantemplateExecutionLink(), ToucanSmallAppLink()]
 KEY: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
 
 

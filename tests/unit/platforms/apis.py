@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
 from airflow_provider_dataops.platforms.settings import ConnectionFields
 from airflow_provider_dataops.platforms.tamr import TamrApi
+from airflow_provider_dataops.platforms.toucan import ToucanApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,18 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
 def tamr(**fields: Any) -> TamrApi:
     given: dict[str, Any] = {"host": "my-tenant", "password": "apk_s3cret", **fields}
     return TamrApi.from_fields(ConnectionFields(conn_id="tm", **given))
+
+
+def toucan(**fields: Any) -> ToucanApi:
+    given: dict[str, Any] = {
+        "host": "api-demo.toucantoco.com",
+        "login": "user",
+        "password": "p4ssword",
+        "extra": {},
+        **fields,
+    }
+    given["extra"] = {"small_app": "app", **given["extra"]}
+    return ToucanApi.from_fields(ConnectionFields(conn_id="tt", **given))
 
 
 @dataclass
