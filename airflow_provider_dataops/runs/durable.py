@@ -209,7 +209,8 @@ class DurableStart:
             record = found
         launch, run_id = launch.earlier(record.mark), record.run_id
         snapshot = yield from self._look(launch, run_id)
-        if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
+        ended = snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED
+        if ended or snapshot.state is RunState.ABSENT:
             return
         if not self._may_stop(record):
             self.log.warning(

@@ -7,9 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    TaskDeferralTimeout,
+    TaskDeferred,
+)
 
 from airflow_provider_dataops.errors import (
+    AuthenticationError,
     BadRequestError,
     InvalidArgumentError,
     OutageError,
@@ -138,6 +144,24 @@ class TestFailures:
         tenant.end()
         told = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
         assert operator().execute_complete(attempt.context(), told)["state"] == "succeeded"
+
+    def test_refused_credentials_that_may_lock_the_account_are_not_sent_again(self, tenant: Tenant) -> None:
+        refusal = AuthenticationError("HTTP 401", status=401)
+        refusal.locks_out = refusal.permanent = True
+        tenant.refusals_to_look = [refusal]
+        with pytest.raises(PermanentError, match="can no longer be asked about, it may still be running"):
+            operator(deferrable=False).execute(Attempt().context())
+        assert tenant.sent.count("GET /j-1") == 1
+
+    def test_how_a_run_ended_may_be_a_reason_to_skip(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            TamrLoadSourceOperator, "reason_to_skip", lambda _, snapshot: f"nothing to do: {snapshot.run_id}"
+        )
+        tenant.status = {"state": "DONE", "error": {"reason": "EMPTY"}}
+        with pytest.raises(AirflowSkipException, match="nothing to do: j-1"):
+            operator(deferrable=True).execute(Attempt().context())
 
 
 class TestWhatAirflowGaveUp:

@@ -200,6 +200,25 @@ def test_credentials_that_are_refused_again_end_the_wait(bench: Bench) -> None:
     assert bench.connections_read == 2
 
 
+def test_credentials_that_may_lock_the_account_are_sent_once_whoever_waits(bench: Bench) -> None:
+    def refuse(_: object) -> Exception:
+        error = AuthenticationError("HTTP 401", status=401)
+        error.locks_out = error.permanent = True
+        return error
+
+    bench.platform.failing, bench.platform.takes = refuse, 0.05
+
+    async def other() -> None:
+        for waiting in (condition(), condition()):
+            assert [event.payload["permanent"] async for event in waiting.run()] == [True]
+
+    _, event = bench.run_ended(trigger(), other)
+    assert (event.ending, event.permanent) == (Ending.UNREACHABLE, True)
+    # The connection was read again in case that it was mended, but what was refused is not sent again.
+    assert bench.connections_read > 1
+    assert len(bench.platform.asked) <= 2, "one of them may have been on its way"
+
+
 def test_the_server_is_left_alone_until_the_instant_that_the_worker_was_told(bench: Bench) -> None:
     waiting = trigger()
     waiting.not_before = EPOCH + 100.0

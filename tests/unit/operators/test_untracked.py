@@ -1,0 +1,80 @@
+"""Runs of which the platform tells no id: they were taken, and nothing more will be known of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.errors import UntrackedRunError
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
+from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
+from airflow_provider_dataops.platforms.tamr import JobLaunch
+from tests.unit.operators.stage import Attempt, Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class Operator(TamrLoadSourceOperator):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(task_id="t", source_id="s", deferrable=True, **kwargs)
+
+
+class Tolerant(Operator):
+    accepts_untracked = True
+
+
+@pytest.fixture(autouse=True)
+def submissions(monkeypatch: pytest.MonkeyPatch, tenant: Tenant) -> list[str]:
+    made: list[str] = []
+
+    def nameless(token: str) -> RunSnapshot:
+        return RunSnapshot(run_id=f"untracked-{token}", state=RunState.UNTRACKED, raw_state="accepted")
+
+    def submit(self: JobLaunch, token: str) -> Generator[Any, Any, RunSnapshot]:
+        yield from self.api.list_jobs(max_pages=1)
+        made.append(token)
+        return nameless(token)
+
+    def look(self: JobLaunch, run_id: str) -> Generator[Any, Any, RunSnapshot]:
+        yield from self.api.list_jobs(max_pages=1)
+        return nameless(run_id.removeprefix("untracked-"))
+
+    monkeypatch.setattr(JobLaunch, "submit", submit)
+    monkeypatch.setattr(JobLaunch, "look", look)
+    return made
+
+
+def test_who_does_not_wait_is_told_so() -> None:
+    assert Operator(wait_for_completion=False).act(Attempt().context())["state"] == "untracked"
+
+
+def test_who_would_wait_fails_without_a_retry() -> None:
+    with pytest.raises(PermanentError, match="told no id, so its end cannot be waited for") as caught:
+        Operator().execute(Attempt().context())
+    assert isinstance(caught.value.__cause__, UntrackedRunError)
+
+
+def test_unless_that_is_good_enough() -> None:
+    assert Tolerant().act(Attempt().context())["state"] == "untracked"
+
+
+def test_a_retry_starts_no_second_one(submissions: list[str]) -> None:
+    attempt = Attempt()
+    first = Tolerant().act(attempt.context())
+    attempt.try_number = 2
+    assert Tolerant().act(attempt.context()) == first
+    assert len(submissions) == 1
+
+
+def test_a_clear_starts_another_and_says_that_the_old_one_may_go_on(
+    submissions: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempt = Attempt()
+    first = Tolerant(cancel_on_kill=False).act(attempt.context())
+    attempt.max_tries += 1
+    assert Tolerant(cancel_on_kill=False).act(attempt.context()) != first
+    assert len(submissions) == 2
+    assert f"{first['run_id']} of before the Clear goes on" in capsys.readouterr().out

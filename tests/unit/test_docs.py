@@ -1,0 +1,56 @@
+"""What the documentation names exists."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_dataops
+
+ROOT = Path(__file__).parents[2]
+ROWS = [
+    line.strip("| \n").split(" | ")
+    for line in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("|") and not line.startswith(("|---", "| operation "))
+]
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def exported(kind: str) -> dict[str, type]:
+    """Return the public classes of one Airflow role, by name."""
+    package = importlib.import_module(f"{airflow_provider_dataops.__name__}.{kind}")
+    modules = [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+class TestTheTableOfOperations:
+    def test_names_hook_methods_that_exist(self, row: list[str]) -> None:
+        for name in quoted(row[1]):
+            cls, _, method = name.partition(".")
+            assert callable(getattr(exported("hooks")[cls], method))
+
+    def test_names_operators_and_sensors_that_exist(self, row: list[str]) -> None:
+        known = exported("operators") | exported("sensors")
+        assert set(quoted(row[2])) <= set(known)
+
+    def test_names_tests_that_exist(self, row: list[str]) -> None:
+        assert quoted(row[3]), "each operation is proved by something"
+        for name in quoted(row[3]):
+            path, _, test = name.partition("::")
+            assert f"def {test.split('::')[-1]}(" in (ROOT / path).read_text(encoding="utf-8")

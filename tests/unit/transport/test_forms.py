@@ -1,0 +1,86 @@
+"""Files that are sent as a part of a form."""
+
+from __future__ import annotations
+
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.http import MultipartBody, Request, call, read_nothing
+from airflow_provider_dataops.transport.sync import SyncDriver
+from tests.unit.fakes import FakeClock, reply
+from tests.unit.platforms.apis import MemorySource, tamr
+from tests.unit.wire import Wire
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.platforms.http import Reply
+    from tests.unit.wire import Sent
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire.installed(monkeypatch)
+
+
+def upload(source: MemorySource, *answers: Reply, wire: Wire, filename: str = "été.csv") -> None:
+    body = MultipartBody(
+        fields=[("data", '{"filename":"été.csv"}')], name="file", filename=filename, source=source
+    )
+    request: Request[None] = Request(
+        operation="upload",
+        method="POST",
+        url="https://my-tenant.tamr.cloud/x",
+        body=body,
+        parse=read_nothing,
+        repeatable=True,
+    )
+    wire.expect(*answers)
+    clock = FakeClock()
+    SyncDriver(tamr(), conceal=lambda _: None, sleep=lambda _: None, clock=clock).run(call(request))
+
+
+def parts(sent: Sent) -> list[Any]:
+    """Return the parts as another implementation reads them."""
+    head = f"Content-Type: {sent.headers['Content-Type']}\r\n\r\n".encode()
+    return list(BytesParser(policy=HTTP).parsebytes(head + sent.body).iter_parts())
+
+
+def test_text_and_file_arrive_with_a_length(wire: Wire) -> None:
+    content = bytes(range(256)) * 1_000
+    upload(MemorySource(content), reply(), wire=wire)
+    [sent] = wire.sent
+    data, file = parts(sent)
+    assert data["Content-Disposition"] == 'form-data; name="data"'
+    assert "Content-Type" not in data
+    assert data.get_payload(decode=True).decode() == '{"filename":"été.csv"}'
+    assert 'name="file"' in sent.body.split(b"\r\n\r\n")[1].decode()
+    assert file.get_content_type() == "application/octet-stream"
+    assert content in sent.body
+    assert sent.headers["Content-Length"] == str(len(sent.body))
+    assert "Transfer-Encoding" not in sent.headers
+
+
+def test_each_attempt_sends_the_whole_file(wire: Wire) -> None:
+    source = MemorySource(b"a;b\n")
+    upload(source, reply(503), reply(), wire=wire)
+    assert [b"a;b\n" in sent.body for sent in wire.sent] == [True, True]
+    assert len(source.opened) == 2
+    assert all(file.closed for file in source.opened)
+
+
+def test_a_name_cannot_break_out_of_its_header(wire: Wire) -> None:
+    upload(MemorySource(b"a"), reply(), wire=wire, filename='a"\r\nX-Evil: 1.csv')
+    assert b"\r\nX-Evil" not in wire.sent[0].body
+
+
+def test_a_file_that_became_shorter_is_not_sent_as_if_it_were_whole(wire: Wire) -> None:
+    class Shrinking(MemorySource):
+        @property
+        def size(self) -> int:
+            return 9
+
+    with pytest.raises(InvalidArgumentError, match=r"claims\.csv became shorter"):
+        upload(Shrinking(b"a,b\n"), wire=wire)
