@@ -255,7 +255,7 @@ def converted(value: object, kind: ValueType, where: str = "value") -> Any:
     try:
         convert = _CONVERSIONS[kind.basic]
     except KeyError:
-        raise InvalidArgumentError(f"{where} must be a {kind}, a type that is not known here") from None
+        raise InvalidArgumentError(f"{where} must be a {kind}, which is a type not known here") from None
     try:
         return convert(value)
     except (TypeError, ValueError, InvalidOperation, OverflowError) as error:
@@ -268,8 +268,9 @@ class _WhyError(ValueError):
 
 
 def _not(kind: ValueType, value: object, where: str, why: str = "") -> InvalidArgumentError:
+    article = "an" if kind.basic[:1] in "AI" else "a"
     told = f" {why}" if why else ""
-    return InvalidArgumentError(f"{where} must be a {kind}{told}; given: {value!r}")
+    return InvalidArgumentError(f"{where} must be {article} {kind}{told}; given: {value!r}")
 
 
 def _boolean(value: Any) -> bool:

@@ -12,6 +12,7 @@ from airflow.sdk import Connection
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.transport import sync
 from tests.unit.fakes import FakeClock
 from tests.unit.wire import Wire
@@ -37,6 +38,7 @@ class Worker:
                 "extra": {"organisation_id": "c-1"},
             },
             "tamr_default": {"host": "my-tenant", "password": "apk_s3cret"},
+            "trac_default": {"host": "http://trac:8080", "extra": {"tenant": "ACME_CORP"}},
         }
     )
 
@@ -65,6 +67,9 @@ class Worker:
 
     def tamr(self) -> TamrHook:
         return TamrHook(sleep=self._sleep)
+
+    def trac(self) -> TracHook:
+        return TracHook(sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.now += seconds

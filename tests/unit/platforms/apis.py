@@ -1,4 +1,4 @@
-"""The two platforms as an ordinary connection gives them, and files without a disk."""
+"""The platforms as an ordinary connection gives them, and files without a disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
 from airflow_provider_dataops.platforms.settings import ConnectionFields
 from airflow_provider_dataops.platforms.tamr import TamrApi
+from airflow_provider_dataops.platforms.trac import TracApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,14 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
 def tamr(**fields: Any) -> TamrApi:
     given: dict[str, Any] = {"host": "my-tenant", "password": "apk_s3cret", **fields}
     return TamrApi.from_fields(ConnectionFields(conn_id="tm", **given))
+
+
+def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
+    given: dict[str, Any] = {"host": "http://trac:8080", "extra": {}, **fields}
+    given["extra"] = {"tenant": "ACME_CORP", **given["extra"]}
+    api = TracApi.from_fields(ConnectionFields(conn_id="tr", **given))
+    api._clock = clock
+    return api
 
 
 @dataclass
