@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
             "airflow_provider_dataops.links.tamr.TamrJobLink",
+            "airflow_provider_dataops.links.trac.TracJobLink",
         ],
         "connection-types": [
             {
@@ -107,7 +108,7 @@ def _modules(kind: str) -> list[dict[str, Any]]:
             "integration-name": name,
             "python-modules": [f"airflow_provider_dataops.{kind}.{module}"],
         }
-        for name, module in (("Quantemplate", "quantemplate"), ("Tamr Cloud", "tamr"))
+        for name, module in (("Quantemplate", "quantemplate"), ("Tamr Cloud", "tamr"), ("TRAC", "trac"))
     ]
 
 

@@ -11,6 +11,7 @@ from airflow_provider_dataops.platforms.trac.data import (
     DataCalls,
     SmallDataset,
     SmallFile,
+    require_small,
     small_content,
 )
 from airflow_provider_dataops.platforms.trac.definitions import JobPlan, import_model, plan
@@ -21,6 +22,7 @@ from airflow_provider_dataops.platforms.trac.jobs import (
     JobStatus,
     JobWatch,
     job_selector,
+    require_job_attrs,
     watch_key,
 )
 from airflow_provider_dataops.platforms.trac.model import (
@@ -34,6 +36,7 @@ from airflow_provider_dataops.platforms.trac.model import (
     TagHeader,
     Tenant,
 )
+from airflow_provider_dataops.platforms.trac.results import part_of, result_of
 from airflow_provider_dataops.platforms.trac.search import search_parameters
 from airflow_provider_dataops.platforms.trac.selectors import Selector
 from airflow_provider_dataops.platforms.trac.states import state_of
@@ -71,7 +74,11 @@ __all__ = [
     "from_wire",
     "import_model",
     "job_selector",
+    "part_of",
     "plan",
+    "require_job_attrs",
+    "require_small",
+    "result_of",
     "search_parameters",
     "small_content",
     "state_of",

@@ -228,7 +228,7 @@ class JobCalls(MetadataCalls):
         except NotFoundError:
             return None
 
-    def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, Any]]:
+    def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, str]]:
         """Return what a job made, found by the attributes that TRAC gives its outputs.
 
         An imported model is found in no other way, and the outputs of runs up to 0.8.0.
@@ -236,7 +236,7 @@ class JobCalls(MetadataCalls):
         kinds = _OUTPUT_TYPES.get(str(job.attrs.get("trac_job_type")), ("MODEL", "DATA", "FILE"))
         key = job.header.key
         made_here = {"any": [["trac_create_job", "EQ", key], ["trac_update_job", "EQ", key]]}
-        outputs: dict[str, Any] = {}
+        outputs: dict[str, str] = {}
         for kind in kinds:
             # Another job may have made a newer version since, which still names ours as the creator: of the
             # versions that name our job the oldest is ours.
@@ -244,7 +244,7 @@ class JobCalls(MetadataCalls):
             for tag in sorted(found, key=lambda t: t.header.object_version):
                 name = tag.attrs.get("trac_job_output") or ("model" if kind == "MODEL" else None)
                 if isinstance(name, str):
-                    outputs.setdefault(name, _pointer(tag.selector))
+                    outputs.setdefault(name, tag.header.key)
         return outputs
 
 
@@ -274,9 +274,7 @@ class JobLaunch:
 
         :raises InvalidArgumentError: if the job's attributes hold one of that name, or none can have them.
         """
-        if TOKEN in (self.job_attrs or {}):
-            raise InvalidArgumentError(f"job_attrs must not hold {TOKEN!r}: by it the job is found again")
-        tag_updates(self.job_attrs, where="job_attrs")
+        require_job_attrs(self.job_attrs)
 
     @property
     def realm(self) -> str:
@@ -310,7 +308,7 @@ class JobLaunch:
             raw_state=status.status_code,
             message=status.status_message,
             started_at=_time_text(status.job),
-            details=_details(status.job.object_id, str(self.job.definition["jobType"])),
+            details=_details(status.job.object_id, str(self.job.definition["jobType"]), status.status_code),
         )
 
     def orphans(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
@@ -366,6 +364,16 @@ class JobWatch:
         return self.api.job_snapshot(key.partition(" ")[0], self.tenant)
 
 
+def require_job_attrs(job_attrs: Mapping[str, Any] | None) -> None:
+    """Refuse attributes that no job can have, or that would hide our token.
+
+    :raises InvalidArgumentError: naming the attribute.
+    """
+    tag_updates(job_attrs, where="job_attrs")
+    if TOKEN in (job_attrs or {}):
+        raise InvalidArgumentError(f"job_attrs must not hold {TOKEN!r}: by it the job is found again")
+
+
 def watch_key(job_id: str, token: str | None) -> str:
     """Return what a watch knows a job by."""
     return f"{job_id} {token}" if token else job_id
@@ -384,7 +392,7 @@ def job_selector(told: object, what: str = "selector") -> Selector:
     return Selector(object_type="JOB", object_id=selector.object_id, object_version=JOB_VERSION)
 
 
-def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, Any] | None = None) -> RunSnapshot:
+def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, str] | None = None) -> RunSnapshot:
     """Return a job in the vocabulary that all platforms share."""
     status = _status(job)
     state = state_of(status)
@@ -393,7 +401,7 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, Any] 
     if result is not None:
         words = words or str(result.body.get("statusMessage") or "")
         told = result.body.get("logFileId")
-        log_file = _pointer(Selector.of(told)) if told else None
+        log_file = Selector.of(told).key if told else None
     job_id = job.header.object_id
     ended = result.header.object_timestamp if result else job.header.tag_timestamp
     return RunSnapshot(
@@ -403,35 +411,34 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, Any] 
         started_at=_time_text(job.header),
         finished_at=instant_text(ended) if state.is_final and ended else None,
         message=words,
-        details=_details(job_id, str(job.attrs.get("trac_job_type") or ""), outputs, log_file, words),
+        details=_details(job_id, str(job.attrs.get("trac_job_type") or ""), status, outputs, log_file, words),
     )
 
 
 def _details(
     job_id: str,
     job_type: str,
-    outputs: Mapping[str, Any] | None = None,
-    log_file: Mapping[str, Any] | None = None,
+    status: str,
+    outputs: Mapping[str, str] | None = None,
+    log_file: str | None = None,
     message: str = "",
 ) -> dict[str, Any]:
-    return {
+    """Return the platform's own fields; objects are told by their keys, which templates can hand on."""
+    told: dict[str, Any] = {
         "job_id": job_id,
-        "job_key": job_selector(job_id).key,
+        "job": job_selector(job_id).key,
         "job_type": job_type,
+        "status": status,
+        "message": message,
         "outputs": dict(outputs or {}),
         "log_file": log_file,
-        "message": message,
     }
+    return {**told, "model": told["outputs"].get("model")} if job_type == "IMPORT_MODEL" else told
 
 
-def _result_outputs(result: Tag | None) -> dict[str, Any]:
+def _result_outputs(result: Tag | None) -> dict[str, str]:
     told = (result.body.get("outputs") if result else None) or {}
-    return {name: _pointer(Selector.of(selector)) for name, selector in told.items()}
-
-
-def _pointer(selector: Selector) -> dict[str, Any]:
-    """Return what a task hands on: the version of an object, which inputs of jobs take as it is."""
-    return selector.with_latest_tag().as_json()
+    return {name: Selector.of(selector).key for name, selector in told.items()}
 
 
 def _versioned(asked: Selector, header: TagHeader) -> Selector:

@@ -80,8 +80,9 @@ class Selector:
     def of(cls, told: object, what: str = "selector") -> Selector:
         """Return the selector that something stands for.
 
-        :param told: a selector, a header or a tag, each as an object or in the platform's JSON; or an object
-            key, ``DATA-<uuid>-v3``, without a version for the latest. What it does not say is the latest.
+        :param told: a selector, a header or a tag, each as an object or in the platform's JSON; what an
+            operator returned for an object; or an object key, ``DATA-<uuid>-v3``, without a version for the
+            latest. What it does not say is the latest.
         :param what: what it is given for, in errors.
         :raises InvalidArgumentError: if it is none of these.
         """
@@ -97,6 +98,8 @@ class Selector:
                 f"{what} must be a selector, a header, a tag or an object key such as DATA-<uuid>-v3; "
                 f"given: {told!r}"
             )
+        if isinstance(told.get("key"), str):
+            return cls._of_key(told["key"], what)
         return cls._of_json(told.get("header", told), what)
 
     @classmethod

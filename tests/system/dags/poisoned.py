@@ -33,6 +33,24 @@ CLASSES: dict[str, list[str]] = {
     f"{PACKAGE}.tamr.TamrJobTrigger": ["conn_id", "run_id", "deadline", "poll_interval"],
     f"{PACKAGE}.tamr.TamrResourceIdleTrigger": ["conn_id", "deadline", "poke_interval"],
     f"{PACKAGE}.tamr.TamrJobSucceededTrigger": ["conn_id", "deadline", "poke_interval", "since"],
+    f"{PACKAGE}.trac.TracJobTrigger": ["conn_id", "run_id", "deadline", "poll_interval", "tenant"],
+    f"{PACKAGE}.trac.TracSearchTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "tenant",
+        "object_type",
+        "search",
+        "min_results",
+    ],
+    f"{PACKAGE}.trac.TracObjectTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "tenant",
+        "object_type",
+        "object_id",
+    ],
 }
 
 
