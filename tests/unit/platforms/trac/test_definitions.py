@@ -93,6 +93,7 @@ class TestImport:
             ({"version": None}, "version must be"),
             ({"path": " "}, "path must be"),
             ({"prior_model": f"MODEL-{MODEL_ID}"}, "prior_model must say its object version"),
+            ({"prior_model": POSITIONS}, "prior_model must point at a MODEL"),
             ({"model_attrs": {"trac_x": 1}}, "must not begin with trac_"),
         ],
     )

@@ -28,7 +28,7 @@ def first(exchange: Any) -> Any:
         ({"login": "", "password": ""}, {}),
         ({"extra": {"api_token": " t0ken "}}, {"Authorization": "Bearer t0ken", "trac_auth_token": "t0ken"}),
         (
-            {"login": "ann", "password": "s3cret:é"},
+            {"login": "ann", "password": "s3cret:é\n"},
             {"Authorization": "Basic " + base64.b64encode("ann:s3cret:é".encode()).decode()},
         ),
     ],

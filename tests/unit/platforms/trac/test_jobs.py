@@ -192,6 +192,16 @@ class TestLook:
             "2026-11-20T10:08:00+00:00",
         )
 
+    def test_selectors_of_later_platforms_are_read(self) -> None:
+        outputs = {"report": {**selector("FILE", DATA_ID), "placement": "eu"}}
+        told = self.look(reply(body=job("SUCCEEDED")), result(outputs=outputs)).value
+        assert told.details["outputs"] == {"report": selector("FILE", DATA_ID)}
+
+    @pytest.mark.parametrize("output", [None, {"objectType": "FILE"}, "FILE"])
+    def test_an_output_that_is_none_is_an_answer_that_cannot_be_read(self, output: Any) -> None:
+        done = self.look(reply(body=job("SUCCEEDED")), result(outputs={"report": output}))
+        assert isinstance(done.error, MalformedReplyError)
+
     def test_an_imported_model_is_searched_for(self) -> None:
         model = tag(header("MODEL", MODEL_ID, 3), trac_create_job=KEY)
         done = self.look(reply(body=job("SUCCEEDED", kind="IMPORT_MODEL")), result(), hits(model))

@@ -108,6 +108,7 @@ def test_an_empty_list_is_told_its_type() -> None:
         ([True, 1], "must hold items of one type; given: BOOLEAN, INTEGER"),
         ([1, None], r"value\[1\] is null"),
         ({1: "x"}, "must have texts as keys"),
+        (Value({1: 2}, ValueType("MAP", ValueType("INTEGER"))), "must have texts as keys"),
         ({"a": {"b": None}}, r"value\['a'\]\['b'\] is null"),
         ({"dateValue": {"isoDate": "3 Feb"}}, "must be a DATE; given: '3 Feb'"),
         ({"datetimeValue": {"isoDatetime": "2026-02-03T10:00:00"}}, "with an offset"),
@@ -119,6 +120,11 @@ def test_an_empty_list_is_told_its_type() -> None:
 def test_what_trac_does_not_have_is_refused(value: Any, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         as_wire(value)
+
+
+def test_half_a_type_is_completed() -> None:
+    told = {"type": {"basicType": "ARRAY"}, "arrayValue": {"items": [{"integerValue": "1"}]}}
+    assert as_wire(told) == as_wire([1]) == as_wire(Value([1], ValueType("ARRAY")))
 
 
 def test_the_platforms_own_form_does_as_well() -> None:
