@@ -277,22 +277,67 @@ class TracHook(DataOpsHook[TracApi]):
 
     # --- jobs ------------------------------------------------------------------------------------------
 
-    def plan_model_run(self, model: object, **arguments: Any) -> JobPlan:
+    def plan_model_run(
+        self,
+        model: object,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        prior_outputs: Mapping[str, Any] | None = None,
+        output_attrs: Mapping[str, Any] | None = None,
+        tenant: str | None = None,
+    ) -> JobPlan:
         """Return the job that runs a model, ready for :meth:`validate_job` and :meth:`submit_job`.
 
-        :param model: a selector of the model.
-        :param arguments: as :meth:`~airflow_provider_dataops.platforms.trac.jobs.JobCalls.plan_model_run` has
-            them: ``parameters``, ``inputs``, ``prior_outputs``, ``output_attrs``, ``tenant``.
-        """
-        return self.run(self.api.plan_model_run(model, **arguments))
+        The model's definition is read, and what is asked for in its latest version is fixed to that of now.
 
-    def plan_flow_run(self, flow: object, **arguments: Any) -> JobPlan:
+        :param model: a selector of the model.
+        :param parameters: plain values by name. Every declared one is needed, and is given the declared type.
+        :param inputs: selectors by the input's name; every one that is not optional is needed.
+        :param prior_outputs: selectors, by the output's name, of the objects that are to get a new version.
+        :param output_attrs: attributes of everything that the job makes.
+        :raises InvalidArgumentError: if the model does not take what is given.
+        """
+        return self.run(
+            self.api.plan_model_run(
+                model,
+                parameters=parameters,
+                inputs=inputs,
+                prior_outputs=prior_outputs,
+                output_attrs=output_attrs,
+                tenant=tenant,
+            )
+        )
+
+    def plan_flow_run(
+        self,
+        flow: object,
+        *,
+        models: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        prior_outputs: Mapping[str, Any] | None = None,
+        output_attrs: Mapping[str, Any] | None = None,
+        tenant: str | None = None,
+    ) -> JobPlan:
         """Return the job that runs a flow, ready for :meth:`validate_job` and :meth:`submit_job`.
 
         :param flow: a selector of the flow.
-        :param arguments: ``models``, and what :meth:`plan_model_run` takes.
+        :param models: the selector of a model for each of the flow's model nodes.
+
+        The other arguments are those of :meth:`plan_model_run`.
         """
-        return self.run(self.api.plan_flow_run(flow, **arguments))
+        return self.run(
+            self.api.plan_flow_run(
+                flow,
+                models=models,
+                parameters=parameters,
+                inputs=inputs,
+                prior_outputs=prior_outputs,
+                output_attrs=output_attrs,
+                tenant=tenant,
+            )
+        )
 
     def validate_job(
         self,

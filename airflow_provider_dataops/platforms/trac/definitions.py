@@ -72,12 +72,21 @@ def import_model(
         "version": version,
         "package": package,
         "packageGroup": package_group,
-        "priorModel": _fixed(prior_model, "prior_model") if prior_model is not None else None,
+        "priorModel": _prior_model(prior_model),
     }
     details = {name: value for name, value in told.items() if value is not None}
     return plan(
         {"jobType": "IMPORT_MODEL", "importModel": with_updates(details, _attrs(model_attrs), "modelAttrs")}
     )
+
+
+def _prior_model(told: object) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    selector = _fixed(told, "prior_model")
+    if selector["objectType"] != "MODEL":
+        raise InvalidArgumentError(f"prior_model must point at a MODEL; given: {told!r}")
+    return selector
 
 
 def plan(job: object) -> JobPlan:

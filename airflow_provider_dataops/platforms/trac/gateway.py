@@ -253,7 +253,7 @@ def _credentials(fields: ConnectionFields) -> tuple[dict[str, str], tuple[str, .
         raise fields.error(
             "login holds a colon or what cannot be printed, which Basic authentication cannot send"
         )
-    password = fields.password or ""
+    password = (fields.password or "").strip()
     if not password:
         raise fields.error("password is empty")
     basic = base64.b64encode(f"{login}:{password}".encode()).decode()

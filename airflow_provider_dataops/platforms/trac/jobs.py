@@ -224,7 +224,7 @@ class JobCalls(MetadataCalls):
         if not told:
             return None
         try:
-            return (yield from self.read_object(Selector.of(told).with_latest_tag(), tenant=tenant))
+            return (yield from self.read_object(Selector.from_answer(told).with_latest_tag(), tenant=tenant))
         except NotFoundError:
             return None
 
@@ -401,7 +401,7 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, str] 
     if result is not None:
         words = words or str(result.body.get("statusMessage") or "")
         told = result.body.get("logFileId")
-        log_file = Selector.of(told).key if told else None
+        log_file = Selector.from_answer(told).key if told else None
     job_id = job.header.object_id
     ended = result.header.object_timestamp if result else job.header.tag_timestamp
     return RunSnapshot(
@@ -438,7 +438,7 @@ def _details(
 
 def _result_outputs(result: Tag | None) -> dict[str, str]:
     told = (result.body.get("outputs") if result else None) or {}
-    return {name: Selector.of(selector).key for name, selector in told.items()}
+    return {name: Selector.from_answer(selector).key for name, selector in told.items()}
 
 
 def _versioned(asked: Selector, header: TagHeader) -> Selector:

@@ -99,8 +99,8 @@ class Tag:
     @property
     def body(self) -> Mapping[str, Any]:
         """What the definition holds beside its type: the flow, the model, the job."""
-        parts = [v for k, v in self.definition.items() if k not in ("objectType", "objectProps")]
-        return parts[0] if parts and isinstance(parts[0], Mapping) else {}
+        told = self.definition.get(self.header.object_type.lower())
+        return told if isinstance(told, Mapping) else {}
 
     def as_json(self) -> dict[str, Any]:
         """Return the tag as JSON, with attributes as plain values: decimals, dates and times are texts."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 from airflow_provider_dataops.platforms.trac.names import object_type
 from airflow_provider_dataops.platforms.trac.values import instant_from, instant_text
 
@@ -101,6 +101,20 @@ class Selector:
         if isinstance(told.get("key"), str):
             return cls._of_key(told["key"], what)
         return cls._of_json(told.get("header", told), what)
+
+    @classmethod
+    def from_answer(cls, told: object) -> Selector:
+        """Return a selector that the platform told; fields of later releases are passed over.
+
+        :raises MalformedReplyError: if it is none.
+        """
+        known = {"objectType", "objectId", *_OBJECT, *_TAG}
+        try:
+            if not isinstance(told, Mapping):
+                raise InvalidArgumentError(f"no selector: {told!r}")
+            return cls._of_json({name: value for name, value in told.items() if name in known}, "the answer")
+        except InvalidArgumentError as error:
+            raise MalformedReplyError(str(error), status=200) from error
 
     @classmethod
     def _of_key(cls, text: str, what: str) -> Selector:

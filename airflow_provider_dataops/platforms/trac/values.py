@@ -139,7 +139,7 @@ def understood(value: object, where: str = "value") -> tuple[Any, ValueType]:
     :param value: plain Python, a :class:`Value`, or the platform's own form.
     """
     if isinstance(value, Value):
-        return converted(value.value, value.value_type, where), value.value_type
+        return _typed(value.value, value.value_type, where)
     if is_wire(value):
         return _from_users_wire(value, where)
     return _inferred(value, where)
@@ -151,6 +151,13 @@ def is_wire(value: object) -> bool:
         return False
     fields = set(value) - {"type"}
     return len(fields) == 1 and fields <= set(_FIELDS)
+
+
+def _typed(value: object, kind: ValueType, where: str) -> tuple[Any, ValueType]:
+    if kind.basic == "ARRAY" and kind.item is None:
+        # Half a type: the platform wants all of it.
+        return _inferred(value, where)
+    return converted(value, kind, where), kind
 
 
 def _from_users_wire(told: Any, where: str) -> tuple[Any, ValueType]:
@@ -166,8 +173,8 @@ def _from_users_wire(told: Any, where: str) -> tuple[Any, ValueType]:
             raise InvalidArgumentError(f"{where}: {name!r} must hold {member!r} alone; given: {inner!r}")
         inner = inner.get(member, {} if basic == "MAP" else [] if basic == "ARRAY" else "")
     if basic in ("ARRAY", "MAP"):
-        return (converted(inner, kind, where), kind) if kind else _inferred(inner, where)
-    return converted(inner, ValueType(basic), where), ValueType(basic)
+        return _typed(inner, kind, where) if kind else _inferred(inner, where)
+    return _typed(inner, ValueType(basic), where)
 
 
 def _inferred(value: object, where: str) -> tuple[Any, ValueType]:
@@ -202,15 +209,19 @@ def _inferred_list(value: Any, where: str) -> tuple[Any, ValueType]:
 
 
 def _inferred_dict(value: Any, where: str) -> tuple[Any, ValueType]:
-    for key in value:
-        if not isinstance(key, str):
-            raise InvalidArgumentError(f"{where} must have texts as keys; given: {key!r}")
+    _require_texts(value, where)
     parts = {key: understood(item, f"{where}[{key!r}]") for key, item in value.items()}
     kinds = list(dict.fromkeys(kind for _, kind in parts.values()))
     if len(kinds) == 1:
         return {key: plain for key, (plain, _) in parts.items()}, ValueType("MAP", kinds[0])
     # The descriptor cannot tell the types of such a map: each value keeps its own.
     return {key: Value(plain, kind) for key, (plain, kind) in parts.items()}, ValueType("MAP")
+
+
+def _require_texts(value: Mapping[Any, Any], where: str) -> None:
+    for key in value:
+        if not isinstance(key, str):
+            raise InvalidArgumentError(f"{where} must have texts as keys; given: {key!r}")
 
 
 def _basic(value: object) -> str | None:
@@ -251,7 +262,8 @@ def converted(value: object, kind: ValueType, where: str = "value") -> Any:
             raise _not(kind, value, where)
         if kind.item is None:
             return _inferred_dict(value, where)[0] if value else {}
-        return {str(k): converted(v, kind.item, f"{where}[{k!r}]") for k, v in value.items()}
+        _require_texts(value, where)
+        return {k: converted(v, kind.item, f"{where}[{k!r}]") for k, v in value.items()}
     try:
         convert = _CONVERSIONS[kind.basic]
     except KeyError:
@@ -361,7 +373,7 @@ def _body(value: Any, kind: ValueType) -> dict[str, Any]:
     elif basic == "DATETIME":
         told = instant_text(value)
     elif basic == "ARRAY":
-        told = [_body(item, kind.item or ValueType("STRING")) for item in value]
+        told = [_entry(item, kind.item) for item in value]
     elif basic == "MAP":
         told = {key: _entry(item, kind.item) for key, item in value.items()}
     else:

@@ -1,7 +1,8 @@
 """What was recorded between a client and TRAC's real services, played through the hook.
 
-For each recorded exchange that the hook has a call for, the hook sends exactly the recorded request, and makes
-of the recorded answer what it should. The others are listed with the reason why the hook never sends them.
+For each recorded exchange that the hook has a call for, the hook sends exactly the recorded request, and
+makes of the recorded answer what it should. The others are listed with the reason why the hook never sends
+them.
 """
 
 from __future__ import annotations

@@ -141,13 +141,13 @@ def test_the_whole_search() -> None:
 @pytest.mark.parametrize(
     ("as_of", "words"),
     [
-        ("2026-03-01T00:00:01Z", "must not be in the future"),
+        ("2026-03-01T00:00:01Z", "not be in the future"),
         ("2026-02-01T00:00:00", "with an offset"),
-        ("yesterday", "must be a DATETIME"),
+        ("yesterday", "be a DATETIME"),
     ],
 )
 def test_a_time_that_cannot_be_searched_at(as_of: str, words: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"search_as_of {words}"):
+    with pytest.raises(InvalidArgumentError, match=f"search_as_of .*{words}"):
         search_parameters("DATA", as_of=as_of, now=NOW)
 
 
