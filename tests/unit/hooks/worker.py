@@ -68,8 +68,8 @@ class Worker:
     def tamr(self) -> TamrHook:
         return TamrHook(sleep=self._sleep)
 
-    def trac(self) -> TracHook:
-        return TracHook(sleep=self._sleep)
+    def trac(self, conn_id: str = "trac_default") -> TracHook:
+        return TracHook(conn_id, sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.now += seconds
