@@ -123,9 +123,9 @@ def _term_of_list(told: Sequence[Any], where: str) -> dict[str, Any]:
         )
     name, operator, *rest = told
     value = rest[0] if rest else None
-    if len(rest) == 2 and value is not None:
-        value = _of_type(value, ValueType.named(rest[1]))
-    return _term(name, operator, value, None, where)
+    if len(rest) < 2 or value is None:
+        return _term(name, operator, value, rest[1] if rest[1:] else None, where)
+    return _term(name, operator, _of_type(value, ValueType.named(rest[1])), None, where)
 
 
 def _of_type(value: Any, kind: ValueType) -> Value:
@@ -155,9 +155,10 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
     if sign == "EXISTS":
         if value is not None:
             raise InvalidArgumentError(f"{where}: EXISTS takes no value; given: {value!r}")
-        return {
-            "term": {"attrName": name, **({"attrType": attr_type} if attr_type else {}), "operator": sign}
-        }
+        if attr_type is None:
+            return {"term": {"attrName": name, "operator": sign}}
+        basic = ValueType.named(str(attr_type)).basic
+        return {"term": {"attrName": name, "attrType": basic, "operator": sign}}
     _, kind = understood(value, where)
     basic = _checked(sign, kind, where)
     if attr_type is not None and attr_type != basic:

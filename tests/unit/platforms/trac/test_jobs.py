@@ -15,7 +15,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.platforms.trac import JobLaunch, JobWatch, import_model, watch_key
+from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan, JobWatch, import_model, watch_key
 from airflow_provider_dataops.runs.record import changed, fingerprint
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
@@ -145,6 +145,8 @@ class TestSubmit:
         other = import_model(repository="r", entry_point="a.B", version="v2")
         assert changed(prints(), prints(job=other)) == ["job.importModel.version"]
         assert changed(prints(), prints(tenant="OTHER")) == ["tenant"]
+        # Another version of an input that was asked for in its latest one makes no other job.
+        assert changed(prints(), prints(job=JobPlan(other.definition, PLAN.asked))) == []
 
     def test_ids_mean_something_within_a_tenant(self) -> None:
         assert launch().realm == "http://trac:8080/ACME_CORP"

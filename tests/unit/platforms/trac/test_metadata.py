@@ -89,6 +89,8 @@ class TestUpdateTag:
         target: Any = header("JOB", JOB_ID) if pinned else f"JOB-{JOB_ID}"
         done = play(trac().update_tag(target, attrs={"n": 1}), reply(body=told))
         assert calls(done) == ["read-object"]
+        # Whatever tag was named, the newest one tells how the job stands.
+        assert body(done.requests[0])["latestTag"] is True
         assert isinstance(done.error, ConflictError)
         assert "loses its results" in str(done.error)
 

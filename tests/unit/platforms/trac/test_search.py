@@ -33,6 +33,10 @@ WITHDRAWN = {"term": {"attrName": "withdrawn", "operator": "EXISTS"}}
         (("region", "!=", "UK"), term("region", "STRING", "NE", UK)),
         (["region", "in", ["UK", "IE"]], term("region", "STRING", "IN", IN_UK)),
         (["withdrawn", "EXISTS"], WITHDRAWN),
+        (
+            ["day", "EXISTS", None, "DATE"],
+            {"term": {"attrName": "day", "attrType": "DATE", "operator": "EXISTS"}},
+        ),
         (["n", ">=", 5], term("n", "INTEGER", "GE", {"integerValue": 5})),
         (["n", "LT", 0.5], term("n", "FLOAT", "LT", {"floatValue": 0.5})),
         (["ok", "==", False], term("ok", "BOOLEAN", "EQ", {"booleanValue": False})),
@@ -95,6 +99,7 @@ def test_expressions(told: Any, wire: dict[str, Any]) -> None:
         (["region", "IN", [["UK"]]], "IN takes a primitive value"),
         (["region", "=", None], "is null"),
         (["region", "EXISTS", True], "EXISTS takes no value"),
+        (["region", "EXISTS", None, "ARRAY"], "'ARRAY' is no primitive type"),
         (["region", "~", "UK"], "operator must be one of .*; given: '~'"),
         (["a region", "=", "UK"], "must be an identifier"),
         (["region"], r"a term is \[name, operator, value\]"),
