@@ -51,6 +51,15 @@ class _TracSensor(DataOpsSensor):
 
         return TracHook(self.trac_conn_id)
 
+    def _require_small(self, name: str, told: Mapping[str, Any]) -> None:
+        """Refuse what no trigger should keep."""
+        size = len(json.dumps(told))
+        if self.deferrable and size > LARGEST_QUESTION:
+            raise InvalidArgumentError(
+                f"{name} is {size} characters of JSON; a trigger keeps at most {LARGEST_QUESTION} of them. "
+                "Wait for an attribute that the producer sets instead, or give deferrable=False"
+            )
+
 
 class TracJobSensor(_TracSensor, RunSensor):
     """Waits for the end of a job that something else submitted.
@@ -142,7 +151,7 @@ class TracSearchSensor(_TracSensor):
                 f"min_results must be from 1 to {SEARCH_LIMIT}, the most that a search returns; "
                 f"given: {self.min_results}"
             )
-        _require_small("search", self._expression())
+        self._require_small("search", self._expression())
 
     def _expression(self) -> dict[str, Any]:
         from airflow_provider_dataops.platforms.trac import search_parameters
@@ -219,7 +228,7 @@ class TracObjectSensor(_TracSensor):
         attrs: object = self.attrs or {}
         if not isinstance(attrs, Mapping):
             raise InvalidArgumentError(f"attrs must be a dict of names and values; given: {attrs!r}")
-        _require_small("attrs", self._wanted())
+        self._require_small("attrs", self._wanted())
 
     def _wanted(self) -> dict[str, Any]:
         from airflow_provider_dataops.platforms.trac import as_plain_json
@@ -247,13 +256,4 @@ class TracObjectSensor(_TracSensor):
             attrs=self._wanted(),
             deadline=deadline,
             poke_interval=self.poke_interval,
-        )
-
-
-def _require_small(name: str, told: Mapping[str, Any]) -> None:
-    size = len(json.dumps(told))
-    if size > LARGEST_QUESTION:
-        raise InvalidArgumentError(
-            f"{name} is {size} characters of JSON; a trigger keeps at most {LARGEST_QUESTION} of them. "
-            "Wait for an attribute that the producer sets instead of a long list"
         )

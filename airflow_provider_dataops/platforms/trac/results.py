@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.model import Tag, TagHeader
 from airflow_provider_dataops.platforms.trac.values import as_plain_json, instant_text
 
@@ -35,8 +36,17 @@ def result_of(told: TagHeader | Tag) -> dict[str, Any]:
 
 
 def part_of(told: object, name: str) -> object:
-    """Return one part of what a task returned; anything that has none of that name as it is."""
-    return told[name] if isinstance(told, Mapping) and told.get(name) else told
+    """Return one part of what a task returned; anything else, a selector, as it is.
+
+    :raises InvalidArgumentError: if the task had nothing to return there yet.
+    """
+    if not isinstance(told, Mapping) or name not in told:
+        return told
+    if not told[name]:
+        raise InvalidArgumentError(
+            f"{name} is not told by the task that should: was its job waited for? It returned: {dict(told)}"
+        )
+    return told[name]
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -152,6 +152,7 @@ class TestModelRun:
             ({"inputs": {}}, "inputs lacks claims"),
             ({"inputs": {"claims": "latest"}}, r"inputs\['claims'\]"),
             ({"model": f"DATA-{DATA_ID}"}, "model must point at a MODEL"),
+            ({"model": {"run_id": JOB, "model": None}}, "model is not told by the task that should"),
         ],
     )
     def test_what_the_model_cannot_take_is_not_submitted(

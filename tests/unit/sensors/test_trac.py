@@ -189,7 +189,11 @@ class TestObject:
         assert self.sensor(min_version=1).execute_complete(CONTEXT, event)["object_version"] == 3
 
 
-LONG = [["id", "IN", [f"claim-{n}" for n in range(1000)]]]
+LONG = ["id", "IN", [f"claim-{n}" for n in range(1000)]]
+
+
+def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
+    assert TracSearchSensor(task_id="t", object_type="DATA", search=LONG).poke(CONTEXT) is False
 
 
 @pytest.mark.parametrize(
@@ -198,12 +202,13 @@ LONG = [["id", "IN", [f"claim-{n}" for n in range(1000)]]]
         (TracJobSensor(task_id="t"), "selector, job_id"),
         (TracJobSensor(task_id="t", job_id=JOB, selector=f"JOB-{JOB}"), "selector, job_id"),
         (TracJobSensor(task_id="t", job_id="7"), "job_id must be"),
+        (TracJobSensor(task_id="t", selector={"run_id": JOB, "job": None}), "job is not told"),
         (TracJobSensor(task_id="t", selector=f"DATA-{DATA_ID}"), "JOB"),
         (TracJobSensor(task_id="t", job_id=JOB, trac_conn_id=""), "trac_conn_id"),
         (TracSearchSensor(task_id="t", object_type="DATA", min_results=0), "min_results"),
         (TracSearchSensor(task_id="t", object_type="DATA", min_results=101), "min_results"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=["a", "~", 1]), "operator"),
-        (TracSearchSensor(task_id="t", object_type="DATA", search={"all": LONG}), "8000"),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=LONG, deferrable=True), "8000"),
         (TracSearchSensor(task_id="t", object_type=""), "object_type"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID), "min_version or attrs"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id="7", min_version=1), "objectId"),
