@@ -72,8 +72,8 @@ def _through(exchange: Exchange[T], send: Callable[[Request[Any]], Exchange[Any]
         exchange.close()
 
 
-def _hand_on(step: Any) -> Exchange[None]:
-    yield step
+def _hand_on(step: Any) -> Exchange[Any]:
+    return (yield step)
 
 
 def _repeated(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:

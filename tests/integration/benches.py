@@ -11,6 +11,8 @@ from airflow.sdk import Connection
 
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
+from airflow_provider_dataops.platforms.tamr import JobLaunch
 from airflow_provider_dataops.runs.outcome import RunEvent
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_dataops.hooks.base import DataOpsHook
+    from airflow_provider_dataops.platforms.api import Launch
     from airflow_provider_dataops.sandbox import Sandbox
     from airflow_provider_dataops.triggers.base import RunTrigger
 
@@ -51,6 +54,10 @@ class Connections:
         names = {"host", "port", "schema", "login", "password"}
         extra = fields.get("extra", {}) | {k: v for k, v in changes.items() if k not in names}
         self._known[conn_id] = {**fields, **{k: v for k, v in changes.items() if k in names}, "extra": extra}
+
+    def fields(self, conn_id: str) -> dict[str, Any]:
+        """Return what was set."""
+        return self._known[conn_id]
 
     def get(self, conn_id: str) -> Connection:
         """Return a connection as Airflow would."""
@@ -90,7 +97,14 @@ class Bench(ABC):
     submitted: ClassVar[str]
     #: All by which a trigger can learn of a run.
     asking: ClassVar[tuple[str, ...]]
+    #: What an error of a trigger says that it was doing; a pattern.
     listing: ClassVar[str]
+    #: By which a run is asked about.
+    method: ClassVar[str] = "GET"
+    #: How the sandbox ends a run without success.
+    failing: ClassVar[dict[str, Any]]
+    #: How a run behaves that the platform does not tell of at once, for half a second.
+    late: ClassVar[dict[str, Any]] = {"hidden": 0.5}
     #: How the sandbox's runs behave, beside never ending by themselves.
     script: ClassVar[dict[str, Any]] = {}
 
@@ -111,6 +125,10 @@ class Bench(ABC):
         """Set the connection, with some fields changed."""
         self.connections.set(self.conn_id, self.sandbox.connection(self.name), **changes)
 
+    def add_to_connection(self, **changes: Any) -> None:
+        """Change some fields of the connection as it is now."""
+        self.connections.set(self.conn_id, self.connections.fields(self.conn_id), **changes)
+
     def hook(self) -> Any:
         """Return a hook whose pauses take no time."""
         hook = self._hook()
@@ -124,6 +142,22 @@ class Bench(ABC):
     def asked(self, operation: str | None = None) -> list[Any]:
         """Return the requests that reached the platform."""
         return self.sandbox.journal.entries(self.name, operation)
+
+    @abstractmethod
+    def use_secret(self, secret: str) -> None:
+        """Have platform and connection agree on a credential."""
+
+    @abstractmethod
+    def misuse_secret(self, secret: str) -> None:
+        """Put a credential into the connection that the platform does not know."""
+
+    @abstractmethod
+    def expire(self) -> None:
+        """Make the tokens worthless that were given out, where there are any."""
+
+    @abstractmethod
+    def launch(self, hook: Any) -> Launch:
+        """Return what an operator would start."""
 
     @abstractmethod
     def _hook(self) -> DataOpsHook[Any]: ...
@@ -162,7 +196,21 @@ class TamrBench(Bench):
     submitted = "create_job"
     asking = ("list_jobs", "get_job")
     listing = "list jobs"
+    failing: ClassVar[dict[str, Any]] = {"error": {"reason": "BROKEN", "message": "m"}}
     script: ClassVar[dict[str, Any]] = {"waiting": 0.0}
+
+    def use_secret(self, secret: str) -> None:
+        self.store.configure(api_key=secret)
+        self.connect(password=secret)
+
+    def misuse_secret(self, secret: str) -> None:
+        self.connect(password=secret)
+
+    def expire(self) -> None:
+        """Do nothing: an API key is no token."""
+
+    def launch(self, hook: TamrHook) -> JobLaunch:
+        return JobLaunch(api=hook.api, configuration={"load": {"sourceId": "src_orders"}})
 
     def _hook(self) -> TamrHook:
         return TamrHook(self.conn_id, sleep=self.worker_time.sleep)
@@ -190,10 +238,24 @@ class QuantemplateBench(Bench):
     submitted = "execute_pipeline"
     asking = ("list_executions",)
     listing = "list executions of p-1"
+    failing: ClassVar[dict[str, Any]] = {"status": "Failed"}
 
     def __init__(self, sandbox: Sandbox, connections: Connections, conn_id: str = "") -> None:
         super().__init__(sandbox, connections, conn_id)
         self.store.upload("d-claims", b"id,amount\n1,2\n")
+
+    def use_secret(self, secret: str) -> None:
+        self.store.configure(client_secret=secret)
+        self.connect(password=secret)
+
+    def misuse_secret(self, secret: str) -> None:
+        self.connect(password=secret)
+
+    def expire(self) -> None:
+        self.store.revoke()
+
+    def launch(self, hook: QuantemplateHook) -> ExecutionLaunch:
+        return ExecutionLaunch(api=hook.api, organisation_id=ORGANISATION, pipeline_id="p-1")
 
     def _hook(self) -> QuantemplateHook:
         return QuantemplateHook(self.conn_id, sleep=self.worker_time.sleep)

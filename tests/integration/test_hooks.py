@@ -215,7 +215,7 @@ class TestTheButton:
         assert "accepted" in message
 
     def test_says_what_is_wrong_and_nothing_of_the_servers_answer(self, bench: Bench) -> None:
-        bench.connect(password="wrong")
+        bench.misuse_secret("wrong")
         works, message = bench.hook().test_connection()
         assert not works
         assert message.startswith(f"{bench.platform}: ")

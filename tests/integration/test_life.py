@@ -12,9 +12,7 @@ import pytest
 
 from airflow_provider_dataops.errors import RunFailedError, TransportError
 from airflow_provider_dataops.operators.state import MemoryStore
-from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
 from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.platforms.tamr import JobLaunch
 from airflow_provider_dataops.runs.condition import ConditionEvent
 from airflow_provider_dataops.runs.durable import DurableStart, Started
 from airflow_provider_dataops.runs.outcome import Ending, failure
@@ -36,16 +34,11 @@ class Life:
         self.bench = bench
         self.store = MemoryStore()
 
-    def launch(self, hook: Any) -> Any:
-        if self.bench.name == "tamr":
-            return JobLaunch(api=hook.api, configuration={"load": {"sourceId": "src_orders"}})
-        return ExecutionLaunch(api=hook.api, organisation_id="c-sandbox", pipeline_id="p-1")
-
     def start(self, max_tries: int = 1) -> Started:
         """Do what an operator does on a worker."""
         hook = self.bench.hook()
         start = DurableStart(
-            launch=self.launch(hook),
+            launch=self.bench.launch(hook),
             store=self.store,
             clock=self.bench.worker_time,
             generation=Generation(max_tries=max_tries, clear_number=0),
@@ -89,8 +82,7 @@ def test_a_run_is_started_waited_for_and_its_result_taken(life: Life, bench: Ben
 
 def test_a_failed_run_names_itself_and_the_next_try_starts_another(life: Life, bench: Bench) -> None:
     run_id = life.start().snapshot.run_id
-    end = {"tamr": {"error": {"reason": "BROKEN", "message": "m"}}, "quantemplate": {"status": "Failed"}}
-    event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.finish(run_id, **end[bench.name])))
+    event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.finish(run_id, **bench.failing)))
     error = failure(event, platform=bench.platform, noun="run", url="https://link")
     assert isinstance(error, RunFailedError)
     assert str(error).startswith(f"{bench.platform} run {run_id} ended ")
@@ -148,7 +140,7 @@ def test_a_run_that_the_platform_forgot_is_told_as_lost(
 
 
 def test_a_run_that_is_listed_late_is_waited_for(bench: Bench) -> None:
-    bench.store.script(hold=True, hidden=0.5)
+    bench.store.script(hold=True, **bench.late)
     run_id = bench.start()
 
     async def main() -> Any:

@@ -77,9 +77,8 @@ def everything(
     monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.2)
     for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):
         caplog.set_level(logging.DEBUG, name or None)
-    secret = "api_key" if bench.name == "tamr" else "client_secret"
-    bench.store.configure(**{secret: KEY})
-    bench.connect(password=KEY, auth_headers={"X-Gateway": HEADER})
+    bench.use_secret(KEY)
+    bench.add_to_connection(auth_headers={"X-Gateway": HEADER})
     return Everything(bench, caplog, capfd)
 
 
@@ -136,7 +135,7 @@ def test_the_token_endpoints_refusal_tells_no_secret(quantemplate: Bench, everyt
 @pytest.mark.usefixtures("quick")
 class TestAProxysPassword:
     def test_is_not_told_by_a_hook(self, bench: Bench, everything: Everything) -> None:
-        bench.connect(password=KEY, proxy=f"http://user:{PROXY}@127.0.0.1:1")
+        bench.add_to_connection(proxy=f"http://user:{PROXY}@127.0.0.1:1")
         hook = bench.hook()
         with pytest.raises(DataOpsError) as caught:
             bench.look(hook, "x-1")
@@ -144,7 +143,7 @@ class TestAProxysPassword:
         everything.check()
 
     def test_is_not_told_by_a_trigger(self, bench: Bench, everything: Everything) -> None:
-        bench.connect(password=KEY, proxy=f"http://user:{PROXY}@127.0.0.1:1")
+        bench.add_to_connection(proxy=f"http://user:{PROXY}@127.0.0.1:1")
         trigger = bench.trigger("x-1")
         everything.add(trigger, run(bench.ended(trigger)))
         everything.check()
@@ -155,7 +154,7 @@ class TestAProxysPassword:
         """It answers the absolute URL, or CONNECT, by an error of its own."""
         proxy = bench.sandbox.url.replace("http://", f"http://user:{PROXY}@")
         for host in ("http://platform.invalid", "https://platform.invalid"):
-            bench.connect(password=KEY, proxy=proxy, host=host, auth_url=f"{host}/token")
+            bench.add_to_connection(proxy=proxy, host=host, auth_url=f"{host}/token")
             with pytest.raises(DataOpsError) as caught:
                 bench.look(bench.hook(), "x-1")
             everything.add(caught.value, run(bench.ended(bench.trigger("x-1"))))

@@ -19,7 +19,7 @@ from airflow_provider_dataops.errors import (
     ServerError,
     TransportError,
 )
-from airflow_provider_dataops.platforms.http import Request, call
+from airflow_provider_dataops.platforms.http import Compute, Exchange, Request, call
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
 from tests.unit.fakes import Answer, FakeClock, Play, play, reply
@@ -37,6 +37,14 @@ def run(request: Request[Any], *answers: Answer, policy: RetryPolicy | None = No
     clock = FakeClock()
     exchange = whole(call(request), api=api or tamr(), policy=policy or RetryPolicy(budget=100), clock=clock)
     return play(exchange, *answers, clock=clock)
+
+
+def test_what_was_computed_comes_back_to_the_exchange_that_asked() -> None:
+    def signing() -> Exchange[Any]:
+        return (yield Compute(lambda: "signed"))
+
+    clock = FakeClock()
+    assert play(whole(signing(), api=tamr(), policy=ONCE, clock=clock)).value == "signed"
 
 
 class TestErrors:
