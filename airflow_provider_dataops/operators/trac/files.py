@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
-from airflow_provider_dataops.platforms.checks import require_one, require_text
+from airflow_provider_dataops.platforms.checks import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,11 +47,6 @@ class TracUploadFileOperator(TracOperator):
         self.mime_type = mime_type
         self.attrs = attrs
         self.prior_version = prior_version
-
-    def check(self) -> None:
-        """Refuse arguments that make no sense, a missing, empty or too large file among them."""
-        super().check()
-        check_source(self.source)
 
     def act(self, context: Context) -> dict[str, Any]:
         """Store the file."""
@@ -118,11 +113,10 @@ class TracUploadDatasetOperator(TracOperator):
         self.prior_version = prior_version
 
     def check(self) -> None:
-        """Refuse arguments that make no sense, a missing, empty or too large file among them."""
+        """Refuse arguments that make no sense."""
         super().check()
-        require_one(schema=self.schema, schema_id=self.schema_id)
+        require_text(source=self.source)
         self._format()
-        check_source(self.source)
 
     def _format(self) -> str:
         if self.format:
@@ -215,12 +209,3 @@ class TracDownloadDatasetOperator(TracOperator):
         )
         self.log.info("Downloaded %d bytes to %s", size, self.destination)
         return self.destination
-
-
-def check_source(where: str) -> None:
-    """Refuse a file that is missing, empty, or too large for one message; nothing of it is read."""
-    from airflow_provider_dataops.hooks.files import source
-    from airflow_provider_dataops.platforms.trac import require_small
-
-    stored = source(where)
-    require_small(stored.size, stored.name)

@@ -11,7 +11,6 @@ from airflow_provider_dataops.platforms.trac.data import (
     DataCalls,
     SmallDataset,
     SmallFile,
-    require_small,
     small_content,
 )
 from airflow_provider_dataops.platforms.trac.definitions import JobPlan, import_model, plan
@@ -77,7 +76,6 @@ __all__ = [
     "part_of",
     "plan",
     "require_job_attrs",
-    "require_small",
     "result_of",
     "search_parameters",
     "small_content",

@@ -72,7 +72,7 @@ class DataCalls(Gateway):
         :raises InvalidArgumentError: if the content does not fit into one message.
         """
         require_text(name=name)
-        require_small(len(content), "content")
+        _check_size(len(content), "content")
         guessed = mime_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
         body: dict[str, Any] = {"name": name, "mimeType": guessed, "size": len(content)}
         return self._write("file", name, body, content, attrs, prior_version, tenant)
@@ -111,7 +111,7 @@ class DataCalls(Gateway):
         """
         require_one(schema=schema, schema_id=schema_id)
         require_text(format=format)
-        require_small(len(content), "content")
+        _check_size(len(content), "content")
         body: dict[str, Any] = {}
         if schema is not None:
             if not isinstance(schema, Mapping):
@@ -213,17 +213,12 @@ def small_content(source: FileSource) -> bytes:
 
     :raises InvalidArgumentError: if it does not fit into one; nothing is read then.
     """
-    require_small(source.size, source.name)
+    _check_size(source.size, source.name)
     with source.open() as file:
         return file.read()
 
 
-def require_small(size: int, what: str) -> None:
-    """Refuse what does not fit into one message.
-
-    :param size: in bytes.
-    :raises InvalidArgumentError: naming both sizes.
-    """
+def _check_size(size: int, what: str) -> None:
     if size > MAX_CONTENT:
         raise InvalidArgumentError(
             f"{what} is {size} bytes long; one message to TRAC's gateway holds {MAX_CONTENT}, and larger "

@@ -13,6 +13,7 @@ from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     BadRequestError,
     ConflictError,
+    PermissionDeniedError,
     ServerError,
     TransportError,
 )
@@ -197,6 +198,13 @@ class TestBatch:
         assert told["updated"] == []
         assert [one["key"] for one in told["tagged"]] == [f"DATA-{DATA_ID}-v3"]
 
+    def test_updates(self, worker: Worker) -> None:
+        worker.wire.expect(reply(body={"updateObjects": [header("CUSTOM", CUSTOM_ID, 2)]}))
+        updates = [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": RESULT}]
+        told = execute(TracWriteBatchOperator(task_id="t", update_objects=updates))
+        assert told == {"created": [], "updated": [RESULT], "tagged": []}
+        assert sent(worker)[1]["updateObjects"][0]["priorVersion"]["objectVersion"] == 2
+
     def test_that_creates_is_not_repeated_without_an_answer(self, worker: Worker) -> None:
         worker.wire.expect(LOST)
         creates = [{"object_type": "CUSTOM", "definition": CUSTOM}]
@@ -240,6 +248,22 @@ class TestReading:
         assert call == "search"
         assert body["search"]["term"]["operator"] == "GT"
 
+    def test_a_search_may_look_back(self, worker: Worker) -> None:
+        worker.wire.expect(reply(body={}))
+        task = TracSearchOperator(
+            task_id="t",
+            object_type="DATA",
+            search_as_of="2001-01-01T00:00:00Z",
+            prior_versions=True,
+            prior_tags=True,
+        )
+        assert execute(task) == []
+        assert {name: value for name, value in sent(worker)[1].items() if name != "objectType"} == {
+            "searchAsOf": {"isoDatetime": "2001-01-01T00:00:00+00:00"},
+            "priorVersions": True,
+            "priorTags": True,
+        }
+
     @pytest.mark.parametrize(("found", "warned"), [(SEARCH_LIMIT - 1, False), (SEARCH_LIMIT, True)])
     def test_a_full_answer_is_warned_about(
         self, worker: Worker, found: int, warned: bool, capsys: pytest.CaptureFixture[str]
@@ -277,6 +301,17 @@ class TestUploads:
         execute(task)
         call, told = sent(worker)
         assert (call, told["priorVersion"]["objectVersion"]) == ("update-small-dataset", 3)
+
+    def test_of_a_dataset_by_a_schema_that_is_there(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(WRITTEN)
+        schema = {"object_type": "SCHEMA", "key": f"SCHEMA-{DATA_ID}-v1"}
+        task = TracUploadDatasetOperator(
+            task_id="t", source=str(claims), schema_id=schema, format="text/tab-separated-values"
+        )
+        execute(task)
+        told = sent(worker)[1]
+        assert (told["schemaId"]["objectId"], told["format"]) == (DATA_ID, "text/tab-separated-values")
+        assert "schema" not in told
 
     def test_of_a_file(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(WRITTEN)
@@ -317,6 +352,45 @@ def test_a_download_appears_when_it_is_complete(worker: Worker, tmp_path: Path) 
     assert target.read_bytes() == b"id,reserve\n"
     assert [path.name for path in target.parent.iterdir()] == ["reserves.csv"]
     assert worker.wire.sent[0].url.endswith(f"/DATA/{DATA_ID}/versions/3/data?format=csv")
+
+
+def test_a_dataset_is_downloaded_in_another_format(worker: Worker, tmp_path: Path) -> None:
+    worker.wire.expect(reply(200, b"ARROW1"))
+    task = TracDownloadDatasetOperator(
+        task_id="t", selector=f"DATA-{DATA_ID}", destination=str(tmp_path / "r.arrow"), format="arrow"
+    )
+    execute(task)
+    assert worker.wire.sent[0].url.endswith("/data?format=arrow")
+
+
+TENANTS: dict[type[Any], dict[str, Any]] = {
+    TracCreateObjectOperator: {"object_type": "CUSTOM", "definition": CUSTOM},
+    TracUpdateObjectOperator: {"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": RESULT},
+    TracUpdateTagOperator: {"selector": f"CUSTOM-{CUSTOM_ID}", "attrs": {"a": 1}},
+    TracWriteBatchOperator: {"create_objects": [{"object_type": "CUSTOM", "definition": CUSTOM}]},
+    TracReadObjectOperator: {"selector": RESULT},
+    TracSearchOperator: {"object_type": "DATA"},
+    TracUploadFileOperator: {"source": __file__},
+    TracUploadDatasetOperator: {"source": __file__, "schema": SCHEMA, "format": "text/csv"},
+    TracDownloadFileOperator: {"selector": f"FILE-{DATA_ID}"},
+    TracDownloadDatasetOperator: {"selector": f"DATA-{DATA_ID}"},
+}
+
+
+@pytest.mark.parametrize("operator", TENANTS)
+def test_each_works_in_the_tenant_and_with_the_connection_that_it_is_given(
+    worker: Worker, operator: type[Any], tmp_path: Path
+) -> None:
+    worker.connections["other"] = {"host": "http://other:8080"}
+    arguments = dict(TENANTS[operator])
+    if operator in (TracDownloadFileOperator, TracDownloadDatasetOperator):
+        arguments["destination"] = str(tmp_path / "file")
+    worker.wire.expect(reply(403))
+    with pytest.raises(PermissionDeniedError):
+        execute(operator(task_id="t", tenant="OTHER_CO", trac_conn_id="other", **arguments))
+    [request] = worker.wire.sent
+    assert request.url.startswith("http://other:8080/")
+    assert "/api/v1/OTHER_CO/" in request.url
 
 
 def test_a_file_is_downloaded_in_its_latest_version(worker: Worker, tmp_path: Path) -> None:
@@ -364,15 +438,20 @@ def files(tmp_path: Path) -> dict[str, str]:
 def test_datasets_that_cannot_be_stored_are_not_sent(
     worker: Worker, files: dict[str, str], name: str, arguments: dict[str, Any], named: str
 ) -> None:
-    worker.connections.clear()
     with pytest.raises(PermanentError, match=named):
         execute(TracUploadDatasetOperator(task_id="t", source=files[name], **arguments))
+    assert worker.wire.sent == []
 
 
-def test_files_that_are_too_large_are_not_sent(worker: Worker, files: dict[str, str]) -> None:
-    worker.connections.clear()
-    with pytest.raises(PermanentError, match=f"{MAX_CONTENT + 1} bytes long"):
-        execute(TracUploadFileOperator(task_id="t", source=files["large.csv"]))
+@pytest.mark.parametrize(
+    ("name", "named"), [("large.csv", f"{MAX_CONTENT + 1} bytes long"), ("missing.csv", "is not a file")]
+)
+def test_files_that_cannot_be_stored_are_not_sent(
+    worker: Worker, files: dict[str, str], name: str, named: str
+) -> None:
+    with pytest.raises(PermanentError, match=named):
+        execute(TracUploadFileOperator(task_id="t", source=files[name]))
+    assert worker.wire.sent == []
 
 
 @pytest.mark.parametrize("operator", [TracDownloadFileOperator, TracDownloadDatasetOperator])

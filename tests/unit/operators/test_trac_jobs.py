@@ -100,6 +100,17 @@ class TestImport:
         assert own == {"attrName": "dag_id", "value": {"stringValue": "d"}}
         assert (token["attrName"], token["value"]["stringValue"]) == ("airflow_token", trigger.mark)
 
+    def test_from_a_repository_of_packages(self, gateway: Gateway) -> None:
+        task = importing(path=None, package="acme-reserving", package_group="com.acme", language="java")
+        deferral(task, Attempt())
+        told = gateway.submitted[0]["job"]["importModel"]
+        assert (told["language"], told["package"], told["packageGroup"]) == (
+            "java",
+            "acme-reserving",
+            "com.acme",
+        )
+        assert "path" not in told
+
     def test_who_does_not_wait_has_no_model_yet(self, gateway: Gateway) -> None:
         result = importing(wait_for_completion=False).act(Attempt().context())
         assert (result["run_id"], result["state"], result["model"]) == (JOB, "pending", None)
@@ -133,6 +144,13 @@ class TestModelRun:
         told = gateway.submitted[0]["job"]["runModel"]
         assert told["model"]["objectVersion"] == 2
         assert told["inputs"]["claims"]["objectVersion"] == 3
+
+    def test_outputs_may_be_new_versions(self, gateway: Gateway) -> None:
+        prior = {"reserves": f"DATA-{DATA_ID}-v3"}
+        deferral(running(prior_outputs=prior, output_attrs={"stage": "test"}), Attempt())
+        told = gateway.submitted[0]["job"]["runModel"]
+        assert told["priorOutputs"]["reserves"]["objectVersion"] == 3
+        assert told["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
 
     def test_returns_keys_of_its_outputs(self, gateway: Gateway) -> None:
         result = finished(running(), Attempt(), gateway)
@@ -170,9 +188,11 @@ class TestFlowRun:
         return TracRunFlowOperator(task_id="t", **{**given, **arguments})
 
     def test_models_may_be_what_an_import_returned(self, gateway: Gateway) -> None:
-        deferral(self.flow(output_attrs={"stage": "test"}), Attempt())
+        prior = {"reserves": f"DATA-{DATA_ID}-v3"}
+        deferral(self.flow(output_attrs={"stage": "test"}, prior_outputs=prior), Attempt())
         told = gateway.submitted[0]["job"]["runFlow"]
         assert told["flow"]["objectId"] == FLOW_ID
+        assert told["priorOutputs"]["reserves"]["objectVersion"] == 3
         assert told["models"]["reserve"]["objectVersion"] == 2
         assert told["parameters"] == {"rate": {"type": {"basicType": "FLOAT"}, "floatValue": 0.5}}
         assert told["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
@@ -261,14 +281,16 @@ class TestLife:
         with pytest.raises(PermanentError, match="unknown repository"):
             importing().execute(Attempt().context())
 
-    def test_its_link_is_made_by_the_template(
+    def test_it_is_run_and_linked_in_the_tenant_that_is_given(
         self, gateway: Gateway, links: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        tenants: list[str] = []
         api = trac(extra={"link_template": "https://ui/{tenant}/{object_type}/{job_id}"})
         monkeypatch.setattr(_JobOperator, "make_hook", lambda self: Hook(gateway, self.pause, api))
+        gateway.on_request = lambda call: tenants.append(gateway.tenant)
         deferral(running(tenant="OTHER_CO"), Attempt())
         assert links == [f"https://ui/OTHER_CO/JOB/{JOB}"]
-        assert gateway.tenant == "OTHER_CO"
+        assert set(tenants) == {"OTHER_CO"}
 
 
 @pytest.mark.usefixtures("unread")
