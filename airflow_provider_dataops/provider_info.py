@@ -29,6 +29,11 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://docs.toucantoco.com/",
                 "tags": ["service"],
             },
+            {
+                "integration-name": "TRAC",
+                "external-doc-url": "https://tracdap.finos.org/",
+                "tags": ["service"],
+            },
         ],
         "operators": _modules("operators"),
         "sensors": _modules("sensors"),
@@ -38,6 +43,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
             "airflow_provider_dataops.links.tamr.TamrJobLink",
             "airflow_provider_dataops.links.toucan.ToucanSmallAppLink",
+            "airflow_provider_dataops.links.trac.TracJobLink",
         ],
         "connection-types": [
             {
@@ -97,6 +103,32 @@ def get_provider_info() -> dict[str, Any]:
                     **_common("Placeholders: {base_url}, {small_app}, {operation_id}, {run_id}."),
                 },
             },
+            {
+                "connection-type": "trac",
+                "hook-class-name": "airflow_provider_dataops.hooks.trac.TracHook",
+                "hook-name": "TRAC",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "Gateway URL"},
+                    "placeholders": {"host": "http://trac-gateway:8080", "port": "8080"},
+                },
+                "conn-fields": {
+                    "tenant": _text("Tenant", "Default tenant code, for calls that name none."),
+                    "api_token": _text(
+                        "API token",
+                        "For gateways up to 0.7, or a proxy; instead of login and password.",
+                        secret=True,
+                    ),
+                    "meta_prefix": _text("Metadata prefix", "First part of the path; empty takes trac-meta."),
+                    "orch_prefix": _text("Orchestrator prefix", "The same; empty takes trac-orch."),
+                    "data_prefix": _text("Data prefix", "The same; empty takes trac-data."),
+                    "admin_prefix": _text("Admin prefix", "The same; empty takes trac-admin."),
+                    **_common(
+                        "Placeholders: {base_url}, {tenant}, {object_type}, {object_id}, {object_version}, "
+                        "{job_id}, {run_id}."
+                    ),
+                },
+            },
         ],
     }
 
@@ -111,6 +143,7 @@ def _modules(kind: str) -> list[dict[str, Any]]:
             ("Quantemplate", "quantemplate"),
             ("Tamr Cloud", "tamr"),
             ("Toucan Toco", "toucan"),
+            ("TRAC", "trac"),
         )
     ]
 

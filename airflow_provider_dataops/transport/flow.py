@@ -195,8 +195,9 @@ def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
                 body=_without_secrets(reply.text(), request, api),
             ) from error
     words = _without_secrets(api.error_text(reply), request, api)
-    reason = f" {reply.reason}" if reply.reason else ""
-    text = f"HTTP {reply.status}{reason}" + (f": {words}" if words and words != reply.reason else "")
+    reason = _without_secrets(reply.reason, request, api)
+    text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
+    text += f": {words}" if words and words != reason else ""
     refusal = api.error_class(request, reply)(
         text, status=reply.status, body=words, retry_after=retry_after(reply, clock.wall())
     )

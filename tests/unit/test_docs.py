@@ -34,7 +34,7 @@ def exported(kind: str) -> dict[str, type]:
         name: value
         for module in modules
         for name, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__
+        if isinstance(value, type) and value.__module__.startswith(module.__name__)
     }
 
 

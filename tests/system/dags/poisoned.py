@@ -40,6 +40,24 @@ CLASSES: dict[str, list[str]] = {
         "poll_interval",
         "small_app",
     ],
+    f"{PACKAGE}.trac.TracJobTrigger": ["conn_id", "run_id", "deadline", "poll_interval", "tenant"],
+    f"{PACKAGE}.trac.TracSearchTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "tenant",
+        "object_type",
+        "search",
+        "min_results",
+    ],
+    f"{PACKAGE}.trac.TracObjectTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "tenant",
+        "object_type",
+        "object_id",
+    ],
 }
 
 

@@ -13,6 +13,7 @@ from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
 from airflow_provider_dataops.hooks.toucan import ToucanHook
+from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.transport import sync
 from tests.unit.fakes import FakeClock
 from tests.unit.wire import Wire
@@ -44,6 +45,7 @@ class Worker:
                 "password": "p4ssword",
                 "extra": {"small_app": "app"},
             },
+            "trac_default": {"host": "http://trac:8080", "extra": {"tenant": "ACME_CORP"}},
         }
     )
 
@@ -75,6 +77,9 @@ class Worker:
 
     def toucan(self) -> ToucanHook:
         return ToucanHook(sleep=self._sleep)
+
+    def trac(self, conn_id: str = "trac_default") -> TracHook:
+        return TracHook(conn_id, sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.now += seconds

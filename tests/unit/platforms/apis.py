@@ -1,4 +1,4 @@
-"""The two platforms as an ordinary connection gives them, and files without a disk."""
+"""The platforms as an ordinary connection gives them, and files without a disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
 from airflow_provider_dataops.platforms.settings import ConnectionFields
 from airflow_provider_dataops.platforms.tamr import TamrApi
 from airflow_provider_dataops.platforms.toucan import ToucanApi
+from airflow_provider_dataops.platforms.trac import TracApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,14 @@ def toucan(**fields: Any) -> ToucanApi:
     }
     given["extra"] = {"small_app": "app", **given["extra"]}
     return ToucanApi.from_fields(ConnectionFields(conn_id="tt", **given))
+
+
+def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
+    given: dict[str, Any] = {"host": "http://trac:8080", "extra": {}, **fields}
+    given["extra"] = {"tenant": "ACME_CORP", **given["extra"]}
+    api = TracApi.from_fields(ConnectionFields(conn_id="tr", **given))
+    api._clock = clock
+    return api
 
 
 @dataclass

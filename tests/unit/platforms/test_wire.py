@@ -1,4 +1,4 @@
-"""Every request of both platforms as a worker puts it on the wire: method, URL, all headers, body."""
+"""Every kind of request as a worker puts it on the wire: method, URL, all headers, body."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_dataops.platforms import tamr as jobs
 from airflow_provider_dataops.platforms import toucan_work
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
-from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr, toucan
+from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr, toucan, trac
 from tests.unit.wire import Sent, Wire
 
 if TYPE_CHECKING:
@@ -332,3 +332,55 @@ class TestUploadToToucan:
             "dzchunkbyteoffset": b"0",
             "dzchunkindex": b"0",
         }
+
+
+TRAC = "http://trac:8080"
+UUID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "method", "url", "headers", "body"),
+    [
+        pytest.param(
+            lambda api: api.platform_info(),
+            reply(body={"tracVersion": "0.10.0"}),
+            "GET",
+            f"{TRAC}/trac-meta/api/v1/trac/platform-info",
+            ASKS_JSON,
+            b"",
+            id="read",
+        ),
+        pytest.param(
+            lambda api: api.search("DATA", ["city", "=", "Zürich"]),
+            reply(body={}),
+            "POST",
+            f"{TRAC}/trac-meta/api/v1/ACME_CORP/search",
+            {**ASKS_JSON, **JSON, "Content-Length": "135"},
+            '{"objectType":"DATA","search":{"term":{"attrName":"city","attrType":"STRING",'
+            '"operator":"EQ","searchValue":{"stringValue":"Zürich"}}}}'.encode(),
+            id="send",
+        ),
+        pytest.param(
+            lambda api: api.download_file(f"FILE-{UUID}-v1", MemorySink()),
+            reply(body=b"x"),
+            "GET",
+            f"{TRAC}/trac-data/api/v1/ACME_CORP/FILE/{UUID}/versions/1/file",
+            {"Accept-Encoding": "identity"},
+            b"",
+            id="download",
+        ),
+    ],
+)
+def test_trac(
+    wire: Wire,
+    call: Callable[[Any], Any],
+    answer: Any,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    api = trac(extra={"api_token": "t0ken"})
+    (request,) = sent(wire, api, call(api), answer)
+    assert (request.method, request.url, request.body) == (method, url, body)
+    assert request.headers == {**AGENT, **BEARER, "trac_auth_token": "t0ken", **headers}

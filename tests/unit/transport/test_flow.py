@@ -115,6 +115,12 @@ def test_a_credential_that_the_server_repeats_is_left_out() -> None:
     assert "s3cret" not in repr(vars(error))
 
 
+def test_a_credential_that_the_status_line_repeats_is_left_out() -> None:
+    refusal = replace(reply(400, "no"), reason="bad key apk_s3cret")
+    done = run(GET, refusal)
+    assert str(done.error) == "Tamr: read it failed: HTTP 400 bad key ***: no (GET /x)"
+
+
 class TestRepeats:
     @pytest.mark.parametrize("answer", [reply(503), reply(429), reply(408), RESET, reply(body=b"<html>")])
     def test_a_repeatable_request_is_sent_again(self, answer: Answer) -> None:
