@@ -23,15 +23,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.trac.launcher import REFUSED
+from devtools.trac.inside import REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MODEL_REPOSITORY = "acme_models"
 """Name by which jobs find the models."""
 
 _HERE = Path(__file__).resolve().parent
+_INSIDE = _HERE / "inside.py"
 _CACHE = _HERE.parent.parent / "build" / "trac"
 _STORAGE = "trac_results"
 _INSTALL_TIMEOUT = 600.0
@@ -173,7 +174,7 @@ class TracRuntime:
         scratch.mkdir()
         arguments = ["--sys-config", str(self._system), "--scratch-dir", str(scratch)]
         done = subprocess.run(
-            [str(self._python), str(_HERE / "launcher.py"), str(job_config), *arguments],
+            [str(self._python), str(_INSIDE), "run", str(job_config), *arguments],
             cwd=self._home,
             capture_output=True,
             text=True,
@@ -187,6 +188,24 @@ class TracRuntime:
         if not result.exists():
             raise RuntimeError(f"The runtime {self.version} ended with {done.returncode}:\n{log[-3000:]}")
         return self._finished(json.loads(result.read_text()), log)
+
+    def errors(self, messages: Sequence[tuple[str, Any]]) -> list[str]:
+        """Return what is wrong with each message, in the eyes of TRAC's own declaration of it.
+
+        :param messages: names and JSON of messages of `tracdap.metadata`, such as `SearchParameters`,
+            `TagSelector`, `TagUpdate`, `ObjectDefinition`, `JobDefinition`, `Tag` and `TagHeader`.
+        :return: one string each, in the same order; an empty one where nothing is wrong.
+        """
+        done = subprocess.run(
+            [str(self._python), str(_INSIDE), "check"],
+            input=json.dumps(messages),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_JOB_TIMEOUT,
+        )
+        found: list[str] = json.loads(done.stdout)
+        return found
 
     def define(self, object_type: str, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Keep an object as if a client had created it, and return its selector."""

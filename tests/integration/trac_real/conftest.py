@@ -5,6 +5,7 @@ What a test gets:
 `trac_runtime`   a `TracRuntime`, once for each version in devtools/trac. `run(body)` takes the body of a
                  call of submit-job, as a client sent it, and runs the job to its end; `rows(selector)`
                  reads an output. A body that a gateway would refuse raises `RequestRefusedError`.
+                 `errors(messages)` holds any JSON against TRAC's own declaration of the message.
 `trac_models`    selectors of the imported models, by class name. All are in module `loans`, path `MODEL_PATH`
                  of repository `MODEL_REPOSITORY`, and written in Python:
                  LoanBook     rows INTEGER -> loans(loan_id, balance)

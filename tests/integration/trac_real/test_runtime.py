@@ -203,6 +203,28 @@ def test_what_is_not_the_declared_message_is_refused(
         import_model(trac_runtime, "loans.LoanBook", **details)
 
 
+def test_each_message_is_held_against_its_declaration(trac_runtime: TracRuntime) -> None:
+    term = {
+        "attrName": "airflow_token",
+        "attrType": "STRING",
+        "operator": "EQ",
+        "searchValue": {"stringValue": "a"},
+    }
+    update = {"attrName": "rows", "value": {"integerValue": "1250"}}
+    good: list[tuple[str, Any]] = [
+        ("SearchParameters", {"objectType": "JOB", "search": {"term": term}}),
+        ("TagUpdate", update),
+    ]
+    bad: list[tuple[str, Any]] = [
+        ("SearchParameters", {"objectType": "JOBS"}),
+        ("SearchParameters", {"object_typ": "JOB"}),
+        ("TagUpdate", {**update, "value": {"integerValue": "1250", "stringValue": "1250"}}),
+        ("TagUpdate", {**update, "value": {"integerValue": 0.5}}),
+    ]
+    found = trac_runtime.errors([*good, *bad])
+    assert [bool(error) for error in found] == [False] * len(good) + [True] * len(bad)
+
+
 @pytest.mark.parametrize(
     ("requirement", "error"),
     [
