@@ -10,7 +10,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dataops",
         "name": "DataOps",
-        "description": "Operators, deferrable sensors and triggers for Quantemplate and Tamr Cloud.",
+        "description": "Operators, deferrable sensors and triggers for Quantemplate, Tamr Cloud and Tailer.",
         "integrations": [
             {
                 "integration-name": "Quantemplate",
@@ -22,6 +22,11 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://cloud.docs.tamr.com/",
                 "tags": ["service"],
             },
+            {
+                "integration-name": "Tailer",
+                "external-doc-url": "https://docs.tailer.ai/",
+                "tags": ["service"],
+            },
         ],
         "operators": _modules("operators"),
         "sensors": _modules("sensors"),
@@ -30,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
             "airflow_provider_dataops.links.tamr.TamrJobLink",
+            "airflow_provider_dataops.links.tailer.TailerRunLink",
         ],
         "connection-types": [
             {
@@ -66,6 +72,42 @@ def get_provider_info() -> dict[str, Any]:
                 },
                 "conn-fields": _common("Placeholders: {base_url}, {job_id}, {run_id}."),
             },
+            {
+                "connection-type": "tailer",
+                "hook-class-name": "airflow_provider_dataops.hooks.tailer.TailerHook",
+                "hook-name": "Tailer",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "API base URL", "login": "Email (firebase)"},
+                    "placeholders": {"host": "https://tailer-api-nqonovswsq-ew.a.run.app", "port": "443"},
+                },
+                "conn-fields": {
+                    "auth_type": _text(
+                        "Kind of credential", "service_account (the default), firebase or bearer."
+                    ),
+                    "service_account_secret_json": _text(
+                        "Service account key",
+                        "JSON of the key, or the path of its file on all machines.",
+                        secret=True,
+                    ),
+                    "firebase_api_key": _text("Firebase web API key", "For firebase.", secret=True),
+                    "refresh_token": _text(
+                        "Refresh token", "For firebase, instead of email and password.", secret=True
+                    ),
+                    "api_token": _text("Token", "For bearer; never renewed.", secret=True),
+                    "firebase_sign_in_url": _text("Sign-in URL", "For firebase; empty takes Google's."),
+                    "firebase_refresh_url": _text("Token refresh URL", "For firebase; empty takes Google's."),
+                    "account": _text("Account", "Default account, six digits, for operators that name none."),
+                    "environment": _text(
+                        "Environment", "Default environment: PROD, PREPROD, STAGING or DEV."
+                    ),
+                    "studio_url": _text("Tailer Studio", "Where links lead; empty takes studio.tailer.ai."),
+                    **_common(
+                        "Placeholders: {base_url}, {account}, {environment}, {configuration_type}, "
+                        "{configuration_id}, {run_id}."
+                    ),
+                },
+            },
         ],
     }
 
@@ -76,7 +118,11 @@ def _modules(kind: str) -> list[dict[str, Any]]:
             "integration-name": name,
             "python-modules": [f"airflow_provider_dataops.{kind}.{module}"],
         }
-        for name, module in (("Quantemplate", "quantemplate"), ("Tamr Cloud", "tamr"))
+        for name, module in (
+            ("Quantemplate", "quantemplate"),
+            ("Tamr Cloud", "tamr"),
+            ("Tailer", "tailer"),
+        )
     ]
 
 

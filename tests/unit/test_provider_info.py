@@ -17,6 +17,10 @@ from airflow_provider_dataops.provider_info import get_provider_info
 
 INFO = get_provider_info()
 TYPES: list[dict[str, Any]] = INFO["connection-types"]
+#: The fields that only some types have.
+SECRETS = {
+    "tailer": {"service_account_secret_json", "firebase_api_key", "refresh_token", "api_token"},
+}
 
 
 def load(path: str) -> Any:
@@ -70,4 +74,4 @@ def test_secret_fields_bear_names_that_airflow_redacts(told: dict[str, Any]) -> 
         name for name, field in told["conn-fields"].items() if field["schema"].get("format") == "password"
     }
     assert {name for name in told["conn-fields"] if masker.should_hide_value_for_key(name)} == secret
-    assert secret == {"proxy", "auth_headers"}
+    assert secret == {"proxy", "auth_headers"} | SECRETS.get(told["connection-type"], set())

@@ -33,6 +33,28 @@ CLASSES: dict[str, list[str]] = {
     f"{PACKAGE}.tamr.TamrJobTrigger": ["conn_id", "run_id", "deadline", "poll_interval"],
     f"{PACKAGE}.tamr.TamrResourceIdleTrigger": ["conn_id", "deadline", "poke_interval"],
     f"{PACKAGE}.tamr.TamrJobSucceededTrigger": ["conn_id", "deadline", "poke_interval", "since"],
+    f"{PACKAGE}.tailer.TailerRunTrigger": [
+        "conn_id",
+        "run_id",
+        "deadline",
+        "poll_interval",
+        "account",
+        "environment",
+        "configuration_type",
+        "configuration_id",
+        "success_statuses",
+        "failure_statuses",
+    ],
+    f"{PACKAGE}.tailer.TailerLastStatusTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "account",
+        "environment",
+        "configuration_type",
+        "configuration_id",
+        "status",
+    ],
 }
 
 

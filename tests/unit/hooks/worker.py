@@ -11,6 +11,7 @@ from airflow.sdk import Connection
 
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
+from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
 from airflow_provider_dataops.transport import sync
 from tests.unit.fakes import FakeClock
@@ -37,6 +38,14 @@ class Worker:
                 "extra": {"organisation_id": "c-1"},
             },
             "tamr_default": {"host": "my-tenant", "password": "apk_s3cret"},
+            "tailer_default": {
+                "extra": {
+                    "auth_type": "bearer",
+                    "api_token": "t0ken-of-tailer",
+                    "account": "000099",
+                    "environment": "DEV",
+                }
+            },
         }
     )
 
@@ -65,6 +74,9 @@ class Worker:
 
     def tamr(self) -> TamrHook:
         return TamrHook(sleep=self._sleep)
+
+    def tailer(self) -> TailerHook:
+        return TailerHook(sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.now += seconds

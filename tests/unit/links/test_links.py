@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
+from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.links.tamr import TamrJobLink
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
+from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
 from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator, TamrPublishOperator
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-LINKS = [TamrJobLink(), QuantemplateExecutionLink()]
+LINKS = [TamrJobLink(), QuantemplateExecutionLink(), TailerRunLink()]
 KEY: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
 
 
@@ -53,6 +55,7 @@ def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
         (QuantemplateExecutePipelineOperator, "Quantemplate execution", "_link_QuantemplateExecutionLink"),
         (TamrCreateJobOperator, "Tamr job", "_link_TamrJobLink"),
         (TamrPublishOperator, "Tamr job", "_link_TamrJobLink"),
+        (TailerLaunchJobOperator, "Tailer run", "_link_TailerRunLink"),
     ],
 )
 def test_each_operator_that_starts_a_run_has_one(operator: Any, name: str, key: str) -> None:

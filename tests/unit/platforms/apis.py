@@ -1,4 +1,4 @@
-"""The two platforms as an ordinary connection gives them, and files without a disk."""
+"""The platforms as an ordinary connection gives them, and files without a disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
 from airflow_provider_dataops.platforms.settings import ConnectionFields
+from airflow_provider_dataops.platforms.tailer import TailerApi
 from airflow_provider_dataops.platforms.tamr import TamrApi
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
 def tamr(**fields: Any) -> TamrApi:
     given: dict[str, Any] = {"host": "my-tenant", "password": "apk_s3cret", **fields}
     return TamrApi.from_fields(ConnectionFields(conn_id="tm", **given))
+
+
+def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerApi:
+    """Return Tailer with a given token, unless the extra says otherwise; ``login`` and the like are fields."""
+    names = {"host", "login", "password"}
+    given = {"auth_type": "bearer", "api_token": "t0ken", "account": "000099", "environment": "DEV", **extra}
+    fields = {name: given.pop(name) for name in names & set(given)}
+    api = TailerApi.from_fields(ConnectionFields(conn_id="tl", extra=given, **fields), now=lambda: 1.8e9)
+    api._clock = clock
+    return api
 
 
 @dataclass
