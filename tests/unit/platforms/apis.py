@@ -29,9 +29,15 @@ def tamr(**fields: Any) -> TamrApi:
 
 
 def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerApi:
-    """Return Tailer with a given token, unless the extra says otherwise; ``login`` and the like are fields."""
+    """Return Tailer with a given token, unless the extra says otherwise."""
     names = {"host", "login", "password"}
-    given = {"auth_type": "bearer", "api_token": "t0ken", "account": "000099", "environment": "DEV", **extra}
+    given: dict[str, Any] = {
+        "auth_type": "bearer",
+        "api_token": "t0ken",
+        "account": "000099",
+        "environment": "DEV",
+        **extra,
+    }
     fields = {name: given.pop(name) for name in names & set(given)}
     api = TailerApi.from_fields(ConnectionFields(conn_id="tl", extra=given, **fields), now=lambda: 1.8e9)
     api._clock = clock
