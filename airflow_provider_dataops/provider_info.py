@@ -10,9 +10,8 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dataops",
         "name": "DataOps",
-        "description": (
-            "Operators, deferrable sensors and triggers for Quantemplate, Tamr Cloud and Toucan Toco."
-        ),
+        "description": "Operators, deferrable sensors and triggers for Toucan Toco, Tailer, Quantemplate, "
+        "Tamr Cloud and TRAC.",
         "integrations": [
             {
                 "integration-name": "Quantemplate",
@@ -34,6 +33,11 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://tracdap.finos.org/",
                 "tags": ["service"],
             },
+            {
+                "integration-name": "Tailer",
+                "external-doc-url": "https://docs.tailer.ai/",
+                "tags": ["service"],
+            },
         ],
         "operators": _modules("operators"),
         "sensors": _modules("sensors"),
@@ -44,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_provider_dataops.links.tamr.TamrJobLink",
             "airflow_provider_dataops.links.toucan.ToucanSmallAppLink",
             "airflow_provider_dataops.links.trac.TracJobLink",
+            "airflow_provider_dataops.links.tailer.TailerRunLink",
         ],
         "connection-types": [
             {
@@ -129,6 +134,42 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                 },
             },
+            {
+                "connection-type": "tailer",
+                "hook-class-name": "airflow_provider_dataops.hooks.tailer.TailerHook",
+                "hook-name": "Tailer",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "API base URL", "login": "Email (firebase)"},
+                    "placeholders": {"host": "https://tailer-api-nqonovswsq-ew.a.run.app", "port": "443"},
+                },
+                "conn-fields": {
+                    "auth_type": _text(
+                        "Kind of credential", "service_account (the default), firebase or bearer."
+                    ),
+                    "service_account_secret_json": _text(
+                        "Service account key",
+                        "JSON of the key, or the path of its file on all machines.",
+                        secret=True,
+                    ),
+                    "firebase_api_key": _text("Firebase web API key", "For firebase.", secret=True),
+                    "refresh_token": _text(
+                        "Refresh token", "For firebase, instead of email and password.", secret=True
+                    ),
+                    "api_token": _text("Token", "For bearer; never renewed.", secret=True),
+                    "firebase_sign_in_url": _text("Sign-in URL", "For firebase; empty takes Google's."),
+                    "firebase_refresh_url": _text("Token refresh URL", "For firebase; empty takes Google's."),
+                    "account": _text("Account", "Default account, six digits, for operators that name none."),
+                    "environment": _text(
+                        "Environment", "Default environment: PROD, PREPROD, STAGING or DEV."
+                    ),
+                    "studio_url": _text("Tailer Studio", "Where links lead; empty takes studio.tailer.ai."),
+                    **_common(
+                        "Placeholders: {base_url}, {account}, {environment}, {configuration_type}, "
+                        "{configuration_id}, {run_id}."
+                    ),
+                },
+            },
         ],
     }
 
@@ -144,6 +185,7 @@ def _modules(kind: str) -> list[dict[str, Any]]:
             ("Tamr Cloud", "tamr"),
             ("Toucan Toco", "toucan"),
             ("TRAC", "trac"),
+            ("Tailer", "tailer"),
         )
     ]
 

@@ -207,6 +207,14 @@ class Conceal:
     secret: str = field(repr=False)
 
 
+def conceal_token(token: str) -> Conceal:
+    """Return the step that masks a bearer token.
+
+    Of a signed token the signature is enough: without it, it is worth nothing, and masks are costly.
+    """
+    return Conceal(token.rpartition(".")[2] if token.count(".") == 2 else token)
+
+
 @dataclass(frozen=True)
 class Compute:
     """Do work, such as signing, that would hold the event loop; the step's value is what it returns."""

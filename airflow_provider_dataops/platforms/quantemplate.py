@@ -20,7 +20,6 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms.api import Api
 from airflow_provider_dataops.platforms.http import (
-    Conceal,
     Exchange,
     FileBody,
     FileSource,
@@ -28,6 +27,7 @@ from airflow_provider_dataops.platforms.http import (
     Request,
     Sink,
     call,
+    conceal_token,
     form_body,
     read_nothing,
     segment,
@@ -196,8 +196,7 @@ class QuantemplateApi(Api):
                 authenticated=False,
             )
         )
-        # Of a signed token the signature is enough: without it, it is worth nothing, and masks are costly.
-        yield Conceal(token.rpartition(".")[2] if token.count(".") == 2 else token)
+        yield conceal_token(token)
         self._token = token
         self._renew_at = asked_at + life - min(60.0, life / 5)
 

@@ -226,6 +226,9 @@ class RunTrigger(DataOpsTrigger):
                             return None
                         case Verdict.GIVE_UP:
                             return unreachable(self.run_id, answer)
+                elif isinstance(answer, DataOpsError):
+                    # Such as a file with a key that is not on this machine.
+                    raise answer
                 elif (event := judged(tracker, answer, now, self.log)) is not None:
                     return event
         finally:

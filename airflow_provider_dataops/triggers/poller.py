@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.runs.tracker import failure_pause, interval
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 TOGETHER = 0.25
 
 log = logging.getLogger(__name__)
-
-Answer = "RunSnapshot | ApiError"
 
 
 @dataclass(eq=False)
@@ -37,7 +35,7 @@ class Subscription:
     poll_interval: float
     began: float
     due: float
-    answers: asyncio.Queue[RunSnapshot | ApiError | None] = field(default_factory=asyncio.Queue)
+    answers: asyncio.Queue[RunSnapshot | DataOpsError | None] = field(default_factory=asyncio.Queue)
 
 
 class Poller:
@@ -87,11 +85,13 @@ class Poller:
             self._task = None
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Tell all waiters that the poller died; each may subscribe again."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+        """Tell all waiters that the poller died: what it died of, or that each may subscribe again."""
+        error = None if task.cancelled() else task.exception()
+        told = error if isinstance(error, DataOpsError) else None
+        if error is not None and told is None:
             log.error("The poller of %s died: %r", self._watch.group, error, exc_info=error)
         for subscription in self._subscriptions:
-            subscription.answers.put_nowait(None)
+            subscription.answers.put_nowait(told)
 
     async def _poll(self) -> None:
         clock = self._connection.driver.clock

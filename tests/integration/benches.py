@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from airflow.sdk import Connection
 
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
+from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
 from airflow_provider_dataops.hooks.toucan import ToucanHook
-from airflow_provider_dataops.platforms import toucan_work
+from airflow_provider_dataops.platforms import tailer_life, toucan_work
 from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
 from airflow_provider_dataops.platforms.tamr import JobLaunch
 from airflow_provider_dataops.platforms.toucan import OperationLaunch
 from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
+from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 
@@ -110,6 +112,8 @@ class Bench(ABC):
     lists: ClassVar[bool] = True
     #: How a wait ends where the platform answers 404.
     not_found: ClassVar[Ending] = Ending.UNREACHABLE
+    #: What the platform puts before its words of refusal.
+    prefix: ClassVar[str] = ""
     #: How the sandbox ends a run without success.
     failing: ClassVar[dict[str, Any]]
     #: How a run behaves that the platform does not tell of at once, for half a second.
@@ -147,6 +151,10 @@ class Bench(ABC):
     def fault(self, kind: str, **options: Any) -> Any:
         """Arm a fault of this platform."""
         return self.sandbox.add_fault(kind, platform=self.name, **options)
+
+    def words(self, error: object) -> str:
+        """Return an error's text as if the platform put nothing before its own words."""
+        return str(error).replace(self.prefix, "")
 
     def asked(self, operation: str | None = None) -> list[Any]:
         """Return the requests that reached the platform."""
@@ -334,3 +342,69 @@ class ToucanBench(Bench):
         return ToucanOperationTrigger(
             conn_id=self.conn_id, run_id=run_id, small_app=resource or SMALL_APP, **arguments
         )
+
+
+class TailerBench(Bench):
+    """It signs its tokens, until a secret is to be tried: then that is a given token."""
+
+    name = "tailer"
+    platform = "Tailer"
+    polled = "run_status"
+    looked = "run_status"
+    submitted = "launch_job"
+    asking = ("run_status",)
+    listing = r"check run \S+"
+    method = "POST"
+    prefix = "ko: "
+    failing: ClassVar[dict[str, Any]] = {"status": "FAILED"}
+    late: ClassVar[dict[str, Any]] = {"start_gap": 0.5}
+    script: ClassVar[dict[str, Any]] = {"start_gap": 0.0}
+
+    #: A configuration of the vendor's guide.
+    configuration_id = "000099_iowa_liquor_prepare_pda_DEV"
+
+    def use_secret(self, secret: str) -> None:
+        self.store.configure(api_token=secret)
+        self.misuse_secret(secret)
+
+    def misuse_secret(self, secret: str) -> None:
+        self.connect(auth_type="bearer", api_token=secret)
+
+    def use(self, auth_type: str, **options: Any) -> None:
+        """Set the connection for another kind of credential."""
+        self.connections.set(self.conn_id, self.store.connection(auth_type, **options))
+
+    def expire(self) -> None:
+        self.store.revoke()
+
+    def launch(self, hook: TailerHook) -> tailer_life.JobLaunch:
+        configuration = hook.api.configuration(self.configuration_id, "table-to-table")
+        return tailer_life.JobLaunch(api=hook.api, configuration=configuration)
+
+    def _hook(self) -> TailerHook:
+        return TailerHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        if resource and resource not in {c["configuration_id"] for c in self.store.configurations()}:
+            self.store.add_configuration(resource)
+        run_id: str = self.store.start(resource or self.configuration_id)
+        return run_id
+
+    def look(self, hook: TailerHook, run_id: str) -> Any:
+        return hook.check_run_status(self.configuration_id, run_id)
+
+    def submit(self, hook: TailerHook) -> str:
+        return hook.launch_job(self.configuration_id)
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {
+            "deadline": time.time() + 60.0,
+            "poll_interval": 1.0,
+            "account": "000099",
+            "environment": "DEV",
+            "configuration_type": "table-to-table",
+            "configuration_id": resource or self.configuration_id,
+            "success_statuses": ["SUCCESS"],
+            "failure_statuses": [],
+        }
+        return TailerRunTrigger(conn_id=self.conn_id, run_id=run_id, **arguments | changes)

@@ -12,7 +12,14 @@ from airflow_provider_dataops.sandbox.pytest_plugin import (  # noqa: F401 - the
 )
 from airflow_provider_dataops.transport.clock import SystemClock
 from airflow_provider_dataops.triggers import base
-from tests.integration.benches import Bench, Connections, QuantemplateBench, TamrBench, ToucanBench
+from tests.integration.benches import (
+    Bench,
+    Connections,
+    QuantemplateBench,
+    TailerBench,
+    TamrBench,
+    ToucanBench,
+)
 from tests.watchdog import watching
 
 if TYPE_CHECKING:
@@ -61,7 +68,15 @@ def toucan(dataops_sandbox: Sandbox, connections: Connections) -> ToucanBench:  
     return ToucanBench(dataops_sandbox, connections)
 
 
-@pytest.fixture(params=[TamrBench, QuantemplateBench, ToucanBench], ids=lambda bench: bench.name)
+@pytest.fixture
+def tailer(dataops_sandbox: Sandbox, connections: Connections) -> TailerBench:  # noqa: F811
+    return TailerBench(dataops_sandbox, connections)
+
+
+BENCHES = (TamrBench, QuantemplateBench, ToucanBench, TailerBench)
+
+
+@pytest.fixture(params=BENCHES, ids=lambda bench: bench.name)
 def bench(request: pytest.FixtureRequest, dataops_sandbox: Sandbox, connections: Connections) -> Bench:  # noqa: F811
     made: Bench = request.param(dataops_sandbox, connections)
     return made

@@ -16,7 +16,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.runs.outcome import Ending
 from airflow_provider_dataops.sandbox import Sandbox
-from tests.integration.benches import Bench, Connections, QuantemplateBench, TamrBench
+from tests.integration.benches import Bench, Connections, QuantemplateBench, TailerBench, TamrBench
 from tests.loops import run
 from tests.watchdog import watching
 
@@ -34,7 +34,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "hang": {"kind": "hang", "duration": SECONDS},
     "401": {"kind": "status", "status": 401, "times": 1},
 }
-BENCHES: dict[str, type[Bench]] = {"tamr": TamrBench, "quantemplate": QuantemplateBench}
+BENCHES: dict[str, type[Bench]] = {
+    "tamr": TamrBench,
+    "quantemplate": QuantemplateBench,
+    "tailer": TailerBench,
+}
 
 
 @dataclass

@@ -16,7 +16,6 @@ from airflow_provider_dataops.errors import (
     BadRequestError,
     ConflictError,
     MalformedReplyError,
-    NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
@@ -133,7 +132,7 @@ class TestPassing:
         assert str(error).startswith(f"{bench.platform}: ")
         assert error.operation in str(error)
         assert f"{error.operation} failed: " in str(error)
-        assert words in str(error)
+        assert words in bench.words(error)
         assert message_ends(str(error), bench)
         assert error.status == options.get("status", error.status)
         assert sum(bench.worker_time.pauses) <= 120.0
@@ -176,7 +175,7 @@ class TestPassing:
         event = run(bench.ended(bench.trigger(run_id)))
         assert event.ending is Ending.UNREACHABLE
         assert re.match(rf"{bench.platform}: {bench.listing} failed: ", event.message)
-        assert words in event.message
+        assert words in bench.words(event.message)
         assert message_ends(event.message, bench)
         bench.sandbox.clear_faults()
 
@@ -189,7 +188,8 @@ class TestLasting:
         bench.fault("status", operation=bench.looked, status=status)
         with pytest.raises(error_class) as caught:
             bench.look(bench.hook(), run_id)
-        assert f"failed: HTTP {kind}: this failure was asked for (GET /" in str(caught.value)
+        words = f"failed: HTTP {kind}: this failure was asked for ({bench.method} /"
+        assert words in bench.words(caught.value)
         assert len(bench.asked(bench.looked)) == 1
 
     @pytest.mark.usefixtures("quick")
@@ -201,7 +201,9 @@ class TestLasting:
         event = run(bench.ended(bench.trigger(run_id)))
         assert event.ending is Ending.UNREACHABLE
         assert event.message.startswith(f"{bench.platform}: ")
-        assert f" failed: HTTP {kind}: this failure was asked for (GET /" in event.message
+        assert f" failed: HTTP {kind}: this failure was asked for ({bench.method} /" in bench.words(
+            event.message
+        )
 
 
 class TestSlowness:
@@ -242,32 +244,38 @@ class TestUnknownState:
 
 
 class TestRedirects:
-    """To another origin: followed for a GET, and never with credentials."""
+    """To another origin: followed for a GET alone, and never with credentials."""
+
+    REFUSED = "POST was redirected to http://127.0.0.1/sign-in; is the host"
+    FOLLOWED = "HTTP 404 Not Found: no platform 'sign-in'"
 
     def arm(self, bench: Bench, elsewhere: Sandbox, **options: Any) -> None:
         bench.fault("redirect", location=f"{elsewhere.url}/sign-in", status=307, **options)
 
+    def check(self, bench: Bench, elsewhere: Sandbox, told: str) -> None:
+        followed = elsewhere.journal.entries()
+        assert (self.FOLLOWED if bench.method == "GET" else self.REFUSED) in told
+        assert bool(followed) is (bench.method == "GET")
+        for entry in followed:
+            names = {name.lower() for name, _ in entry.headers}
+            assert not names & {"authorization", "x-api-key", "x-more", "cookie"}
+
     def test_a_hook_takes_no_credentials_along(self, bench: Bench, elsewhere: Sandbox) -> None:
         bench.connect(auth_headers={"X-More": "planted-secret"})
         self.arm(bench, elsewhere, operation=bench.looked)
-        with pytest.raises(NotFoundError, match="HTTP 404 Not Found: no platform 'sign-in'"):
+        with pytest.raises(ApiError) as caught:
             bench.look(bench.hook(), bench.start())
-        [followed] = elsewhere.journal.entries()
-        names = {name.lower() for name, _ in followed.headers}
-        assert not names & {"authorization", "x-api-key", "x-more", "cookie"}
+        self.check(bench, elsewhere, str(caught.value))
 
     def test_a_trigger_takes_no_credentials_along(
         self, bench: Bench, elsewhere: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        # Where a run is asked about by itself, a 404 is a run that nobody knows.
         monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.0)
         self.arm(bench, elsewhere, operation=bench.polled)
         event = run(bench.ended(bench.trigger(bench.start())))
-        # Where a run is asked about by itself, a 404 is a run that nobody knows.
         assert event.ending is bench.not_found
-        assert "404" in event.message
-        assert "no platform 'sign-in'" in event.message
-        for followed in elsewhere.journal.entries():
-            assert not {"authorization", "x-api-key"} & {name.lower() for name, _ in followed.headers}
+        self.check(bench, elsewhere, event.message)
 
     def test_a_submission_is_not_carried_elsewhere(self, bench: Bench, elsewhere: Sandbox) -> None:
         self.arm(bench, elsewhere, operation=bench.submitted)

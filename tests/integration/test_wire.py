@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.integration.benches import Bench
 
 ORG = "c-sandbox"
+IOWA = "000099_iowa_liquor_prepare_pda_DEV"
 
 #: Exchanges that both drivers can run.
 EXCHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -33,6 +34,15 @@ EXCHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "populate and release": (
         "toucan",
         lambda api: api.submit(SMALL_APP, toucan_work.populate(input_domains=["é"], release=True)),
+    ),
+    "launch job": (
+        "tailer",
+        lambda api: api.launch_job(api.configuration(IOWA, "table-to-table"), execution_date="2026-11-20"),
+    ),
+    "list runs": ("tailer", lambda api: api.get_last_status(api.configuration(IOWA, "gbq-to-gbq"), limit=2)),
+    "reset workflow": (
+        "tailer",
+        lambda api: api.reset_workflow(api.configuration("000099-iowa-liquor-load-pda", "workflow")),
     ),
     "execute pipeline": ("quantemplate", lambda api: api.execute_pipeline(ORG, "p-1", trace_id="dag/task")),
 }
@@ -58,7 +68,7 @@ def asynchronously(bench: Bench, make: Callable[[Any], Any]) -> None:
     run(main())
 
 
-def request(entry: Any) -> dict[str, Any]:
+def seen(entry: Any) -> dict[str, Any]:
     """Return all that a server sees of a request but the token that it gave out itself."""
     headers = sorted((name.lower(), value) for name, value in entry.headers)
     shown = [(n, "Bearer …" if n == "authorization" else v) for n, v in headers]
@@ -66,17 +76,15 @@ def request(entry: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
-def test_both_drivers_send_the_same_request(
-    exchange: str, tamr: Bench, quantemplate: Bench, toucan: Bench
-) -> None:
+def test_both_drivers_send_the_same_request(exchange: str, request: pytest.FixtureRequest) -> None:
     name, make = EXCHANGES[exchange]
-    bench = {"tamr": tamr, "quantemplate": quantemplate, "toucan": toucan}[name]
+    bench: Bench = request.getfixturevalue(name)
     hook = bench.hook()
     hook.run(make(hook.api))
-    from_worker = [request(entry) for entry in bench.asked()]
+    from_worker = [seen(entry) for entry in bench.asked()]
     bench.sandbox.journal.clear()
     asynchronously(bench, make)
-    assert [request(entry) for entry in bench.asked()] == from_worker
+    assert [seen(entry) for entry in bench.asked()] == from_worker
     assert bench.sandbox.journal.refusals() == []
 
 

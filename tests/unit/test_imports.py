@@ -49,7 +49,7 @@ def test_dag_files_do_not_pay_for_what_runs_elsewhere() -> None:
     assert not told & {f"{OURS}.platforms.{name}" for name in platforms}
 
 
-@pytest.mark.parametrize("platform", ["quantemplate", "tamr", "toucan", "trac"])
+@pytest.mark.parametrize("platform", ["quantemplate", "tamr", "tailer", "tailer_life", "toucan", "trac"])
 def test_a_platform_needs_the_standard_library_alone(platform: str) -> None:
     told = {m.partition(".")[0] for m in loaded_by(f"import {OURS}.platforms.{platform}")}
     assert told <= sys.stdlib_module_names | {OURS}

@@ -17,6 +17,10 @@ from airflow_provider_dataops.provider_info import get_provider_info
 
 INFO = get_provider_info()
 TYPES: list[dict[str, Any]] = INFO["connection-types"]
+#: The fields that only some types have.
+SECRETS = {
+    "tailer": {"service_account_secret_json", "firebase_api_key", "refresh_token", "api_token"},
+}
 
 
 def load(path: str) -> Any:

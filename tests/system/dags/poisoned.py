@@ -58,6 +58,28 @@ CLASSES: dict[str, list[str]] = {
         "object_type",
         "object_id",
     ],
+    f"{PACKAGE}.tailer.TailerRunTrigger": [
+        "conn_id",
+        "run_id",
+        "deadline",
+        "poll_interval",
+        "account",
+        "environment",
+        "configuration_type",
+        "configuration_id",
+        "success_statuses",
+        "failure_statuses",
+    ],
+    f"{PACKAGE}.tailer.TailerLastStatusTrigger": [
+        "conn_id",
+        "deadline",
+        "poke_interval",
+        "account",
+        "environment",
+        "configuration_type",
+        "configuration_id",
+        "status",
+    ],
 }
 
 

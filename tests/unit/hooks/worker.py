@@ -11,6 +11,7 @@ from airflow.sdk import Connection
 
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
+from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
 from airflow_provider_dataops.hooks.toucan import ToucanHook
 from airflow_provider_dataops.hooks.trac import TracHook
@@ -46,6 +47,14 @@ class Worker:
                 "extra": {"small_app": "app"},
             },
             "trac_default": {"host": "http://trac:8080", "extra": {"tenant": "ACME_CORP"}},
+            "tailer_default": {
+                "extra": {
+                    "auth_type": "bearer",
+                    "api_token": "t0ken-of-tailer",
+                    "account": "000099",
+                    "environment": "DEV",
+                }
+            },
         }
     )
 
@@ -80,6 +89,9 @@ class Worker:
 
     def trac(self, conn_id: str = "trac_default") -> TracHook:
         return TracHook(conn_id, sleep=self._sleep)
+
+    def tailer(self) -> TailerHook:
+        return TailerHook(sleep=self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
+from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.links.tamr import TamrJobLink
 from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
+from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
 from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator, TamrPublishOperator
 from airflow_provider_dataops.operators.trac import (
     TracImportModelOperator,
@@ -23,7 +25,13 @@ from airflow_provider_dataops.operators.trac import (
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-LINKS = [TamrJobLink(), QuantemplateExecutionLink(), ToucanSmallAppLink(), TracJobLink()]
+LINKS = [
+    TamrJobLink(),
+    QuantemplateExecutionLink(),
+    TailerRunLink(),
+    ToucanSmallAppLink(),
+    TracJobLink(),
+]
 KEY: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
 
 
@@ -65,6 +73,7 @@ def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
         (TracRunModelOperator, "TRAC job", "_link_TracJobLink"),
         (TracRunFlowOperator, "TRAC job", "_link_TracJobLink"),
         (TracSubmitJobOperator, "TRAC job", "_link_TracJobLink"),
+        (TailerLaunchJobOperator, "Tailer run", "_link_TailerRunLink"),
     ],
 )
 def test_each_operator_that_starts_a_run_has_one(operator: Any, name: str, key: str) -> None:

@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
@@ -141,12 +141,16 @@ class Time:
             happen()
 
 
+class Platform(Protocol):
+    """What answers requests."""
+
+    def answer(self, request: Request[Any]) -> Reply: ...
+
+
 class Hook:
     """The platform's hook with a platform in memory in place of a network."""
 
-    def __init__(
-        self, platform: Tenant | Pipeline, pause: Callable[[float], None], api: Api | None = None
-    ) -> None:
+    def __init__(self, platform: Platform, pause: Callable[[float], None], api: Api | None = None) -> None:
         self.platform = platform
         self.pause = pause
         self.api: Any = api or tamr()

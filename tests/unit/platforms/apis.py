@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
 from airflow_provider_dataops.platforms.settings import ConnectionFields
+from airflow_provider_dataops.platforms.tailer import TailerApi
 from airflow_provider_dataops.platforms.tamr import TamrApi
 from airflow_provider_dataops.platforms.toucan import ToucanApi
 from airflow_provider_dataops.platforms.trac import TracApi
@@ -45,6 +46,22 @@ def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
     given: dict[str, Any] = {"host": "http://trac:8080", "extra": {}, **fields}
     given["extra"] = {"tenant": "ACME_CORP", **given["extra"]}
     api = TracApi.from_fields(ConnectionFields(conn_id="tr", **given))
+    api._clock = clock
+    return api
+
+
+def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerApi:
+    """Return Tailer with a given token, unless the extra says otherwise."""
+    names = {"host", "login", "password"}
+    given: dict[str, Any] = {
+        "auth_type": "bearer",
+        "api_token": "t0ken",
+        "account": "000099",
+        "environment": "DEV",
+        **extra,
+    }
+    fields = {name: given.pop(name) for name in names & set(given)}
+    api = TailerApi.from_fields(ConnectionFields(conn_id="tl", extra=given, **fields), now=lambda: 1.8e9)
     api._clock = clock
     return api
 

@@ -26,7 +26,15 @@ TRIGGERS = [
     and cls.run is not DataclassTrigger.run  # those that only others are made of
 ]
 
-_VALUES = {"str": "id-1", "str | None": None, "int": 3, "float": 1.9e9, "bool": True, "dict[str, Any]": {}}
+_VALUES = {
+    "str": "id-1",
+    "str | None": None,
+    "int": 3,
+    "float": 1.9e9,
+    "bool": True,
+    "dict[str, Any]": {},
+    "list[str]": ["SUCCESS"],
+}
 
 
 def arguments(cls: type[Any]) -> dict[str, Any]:

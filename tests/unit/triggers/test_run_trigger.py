@@ -330,3 +330,11 @@ class TestConditions:
         _, payload = bench.ended(condition())
         assert payload["ending"] == "unreachable"
         assert bench.connections_read == 2
+
+
+def test_a_connection_that_turns_out_unusable_ends_the_wait_and_says_why(bench: Bench) -> None:
+    bench.platform.failing = lambda _: ConnectionSettingsError("connection 'c': no such file as its key")
+    _, event = bench.run_ended(trigger())
+    assert event.ending is Ending.UNREACHABLE
+    assert event.message == "connection 'c': no such file as its key"
+    assert len(bench.platform.asked) == 1

@@ -1,0 +1,270 @@
+"""The Tailer hook."""
+
+from __future__ import annotations
+
+from time import sleep as system_sleep
+from typing import TYPE_CHECKING, ClassVar
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.platforms import tailer
+from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.platforms.tailer import TailerApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.platforms.tailer_runs import Run
+
+
+class TailerHook(DataOpsHook[TailerApi]):
+    """Calls the Tailer Platform API.
+
+    Each call names a data operation by ``configuration_id`` and ``configuration_type``; ``account`` (six
+    digits with their leading zeros) and ``environment`` are the connection's, unless they are given. Days are
+    dates, datetimes or ISO 8601.
+
+    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
+    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+
+    :param tailer_conn_id: the Airflow connection, of type ``tailer``.
+    """
+
+    conn_name_attr: ClassVar[str] = "tailer_conn_id"
+    default_conn_name: ClassVar[str] = "tailer_default"
+    conn_type: ClassVar[str] = "tailer"
+    hook_name: ClassVar[str] = "Tailer"
+
+    def __init__(
+        self, tailer_conn_id: str = default_conn_name, *, sleep: Callable[[float], None] = system_sleep
+    ) -> None:
+        super().__init__(tailer_conn_id, sleep=sleep)
+        self.tailer_conn_id = tailer_conn_id
+
+    @classmethod
+    def api_from(cls, fields: ConnectionFields) -> TailerApi:
+        """Read the fields of a connection of type ``tailer``."""
+        return TailerApi.from_fields(fields)
+
+    # --- runs ------------------------------------------------------------------------------------------
+
+    def launch_job(
+        self,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+        logical_date: date | str | None = None,
+        job_id: str | None = None,
+        append_environment: bool = False,
+    ) -> str:
+        """Launch a job and return the run's id.
+
+        Each call makes another run: after an error without an answer, look before repeating.
+
+        :param configuration_type: ``table-to-table`` or ``table-to-storage``.
+        :param logical_date: the day that the job works for; the API calls it ``execution_date``. Without it
+            that is today in UTC.
+        :param job_id: sent along if it is given.
+        :param append_environment: end the id in ``_`` and the environment, if it does not yet.
+        """
+        tailer.check_launchable(configuration_type)
+        configuration = self.api.configuration(
+            configuration_id,
+            configuration_type,
+            account=account,
+            environment=environment,
+            append_environment=append_environment,
+        )
+        if job_id is not None:
+            require_text(job_id=job_id)
+        worked_for = tailer.day("logical_date", logical_date)
+        return self.run(self.api.launch_job(configuration, execution_date=worked_for, job_id=job_id))
+
+    def check_run_status(
+        self,
+        configuration_id: str,
+        run_id: str,
+        configuration_type: str = "table-to-table",
+        *,
+        job_id: str | None = None,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> Run | None:
+        """Return one run; ``None`` where there is no record of it, as in the first seconds after a launch.
+
+        :param job_id: needed for all types but ``table-to-table``; Tailer Studio shows it among a run's
+            details, and :meth:`get_last_status` tells it.
+        """
+        configuration = self.api.configuration(
+            configuration_id, configuration_type, account=account, environment=environment
+        )
+        known = job_id or configuration.job_id
+        if known is None:
+            raise InvalidArgumentError(
+                f"job_id is needed for configuration_type {configuration_type!r}: it cannot be told from the "
+                "id. get_last_status tells it, too"
+            )
+        return self.run(self.api.check_run_status(configuration, job_id=known, run_id=run_id))
+
+    def get_last_status(
+        self,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        *,
+        job_id: str | None = None,
+        started_on: date | str | None = None,
+        status: str | None = None,
+        limit: int = tailer.LIST_LIMIT,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> list[Run]:
+        """Return the last runs of a configuration, newest first; none is an empty list.
+
+        :param started_on: runs that started on this day alone. The API calls it ``execution_date`` here, too,
+            where it is not the logical date that a job was launched for.
+        :param status: runs in this status alone, ``SUCCESS`` for instance.
+        :param limit: so many runs at the most.
+        """
+        configuration = self.api.configuration(
+            configuration_id, configuration_type, account=account, environment=environment
+        )
+        for name, value in {"job_id": job_id, "status": status}.items():
+            if value is not None:
+                require_text(**{name: value})
+        return self.run(
+            self.api.get_last_status(
+                configuration,
+                job_id=job_id,
+                started_on=tailer.day("started_on", started_on),
+                status=status.upper() if status else None,
+                limit=limit,
+            )
+        )
+
+    def get_by_status(
+        self,
+        configuration_type: str,
+        status: str | None = None,
+        *,
+        started_on: date | str | None = None,
+        limit: int = tailer.LIST_LIMIT,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> list[Run]:
+        """Return runs of all configurations of a type in an account.
+
+        The vendor's page shows no answer to this call; it is read like that of :meth:`get_last_status`.
+
+        :param status: runs in this status alone, ``RUNNING`` for instance.
+        :param started_on: runs that started on this day alone.
+        :param limit: so many runs at the most.
+        """
+        if status is not None:
+            require_text(status=status)
+        return self.run(
+            self.api.get_by_status(
+                configuration_type,
+                status.upper() if status else None,
+                account=account,
+                environment=environment,
+                started_on=tailer.day("started_on", started_on),
+                limit=limit,
+            )
+        )
+
+    def set_run_status(
+        self,
+        configuration_id: str,
+        run_id: str,
+        status: str,
+        configuration_type: str = "table-to-table",
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        """Give a run another label, ``CHECKED`` after a repair for instance. It does not stop a run.
+
+        :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
+        """
+        configuration = self.api.configuration(
+            configuration_id, configuration_type, account=account, environment=environment
+        )
+        self.run(self.api.set_run_status(configuration, run_id=run_id, status=status))
+
+    # --- configurations --------------------------------------------------------------------------------
+
+    def reset_workflow(
+        self, configuration_id: str, *, account: str | None = None, environment: str | None = None
+    ) -> None:
+        """Delete all triggered jobs of a workflow, so that it starts from scratch.
+
+        It is sent once: after an error without an answer, decide yourself whether to send it again, since a
+        repeat also deletes what was triggered meanwhile.
+        """
+        configuration = self.api.configuration(
+            configuration_id, "workflow", account=account, environment=environment
+        )
+        self.run(self.api.reset_workflow(configuration))
+
+    def set_configuration_status(
+        self,
+        configuration_id: str,
+        status: str,
+        configuration_type: str = "table-to-table",
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        """Enable, disable or archive a configuration.
+
+        :param status: ``enabled``, ``disabled`` (it is not executed) or ``archived``: it and all its versions
+            leave Tailer Studio, and only super-administrators can bring it back there. Whether enabling does
+            is not documented.
+        """
+        configuration = self.api.configuration(
+            configuration_id, configuration_type, account=account, environment=environment
+        )
+        self.run(self.api.set_configuration_status(configuration, status))
+
+    def enable_configuration(
+        self,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        """Enable a configuration; see :meth:`set_configuration_status`."""
+        self.set_configuration_status(
+            configuration_id, "enabled", configuration_type, account=account, environment=environment
+        )
+
+    def disable_configuration(
+        self,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        """Disable a configuration; see :meth:`set_configuration_status`."""
+        self.set_configuration_status(
+            configuration_id, "disabled", configuration_type, account=account, environment=environment
+        )
+
+    def archive_configuration(
+        self,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+    ) -> None:
+        """Archive a configuration, with care; see :meth:`set_configuration_status`."""
+        self.set_configuration_status(
+            configuration_id, "archived", configuration_type, account=account, environment=environment
+        )

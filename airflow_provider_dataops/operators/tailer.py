@@ -1,0 +1,330 @@
+"""The Tailer operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_dataops.links.tailer import TailerRunLink
+from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
+from airflow_provider_dataops.platforms.checks import require_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from airflow.sdk import Context
+
+    from airflow_provider_dataops.hooks.tailer import TailerHook
+    from airflow_provider_dataops.platforms.run import RunSnapshot
+    from airflow_provider_dataops.platforms.tailer_life import JobLaunch
+    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
+
+COLOR = "#f3e3d3"
+
+
+def check_scope(account: object, environment: object) -> None:
+    """Refuse an account or environment that cannot be one; ``None`` leaves it to the connection."""
+    from airflow_provider_dataops.platforms.tailer import check_account, check_environment
+
+    if account is not None:
+        check_account(account)
+    if environment is not None:
+        check_environment(environment)
+
+
+class TailerLaunchJobOperator(RunOperator):
+    """Launches a job of a Tables to Tables or Table to Storage configuration, and waits for its run's end.
+
+    Returns the run: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``status``,
+    ``account``, ``environment``, ``configuration_type``, ``configuration_id``, ``job_id``,
+    ``last_update_date`` and ``duration``. The API cannot stop a run: where the wait ends before it, the log
+    names the run and says that it goes on. Where Airflow launches a configuration, set its own
+    ``schedule_interval`` to ``"None"``.
+
+    :param configuration_id: as deployed. Tables to Tables configurations are deployed under their id, ``_``
+        and the environment, unless they have a context; an id without that ending is sent as it is, with a
+        warning.
+    :param configuration_type: ``table-to-table`` (``gbq-to-gbq`` is the same) or ``table-to-storage``.
+    :param account: six digits as text, with their leading zeros; the connection's by default.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param logical_date: the day that the job works for: a date, a datetime (with an offset: its day in UTC)
+        or ISO 8601, ``{{ ds }}`` for instance. It is sent as the API's ``execution_date``; without it the
+        platform takes today in UTC.
+    :param job_id: the job's id as Tailer Studio shows it. It is no template: ``{{FD_DATE}}`` in it is
+        Tailer's own. Not needed for Tables to Tables; without one, runs of Table to Storage are found in the
+        list of the configuration's last 100 runs.
+    :param append_environment: end the id in ``_`` and the environment, if it does not yet. Not for
+        configurations with a context.
+    :param success_statuses: the statuses in which a run went well, for instance ``("SUCCESS", "CHECKED")``.
+    :param failure_statuses: statuses that count as failures, beside ``FAILED``, ``NO_MATCH``, ``CHECKED`` and
+        ``DEACTIVATED``. A status that is neither is taken as running.
+    :param skip_deactivated: skip the task, instead of failing, where the configuration is disabled.
+    :param tailer_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = (
+        "configuration_id",
+        "configuration_type",
+        "account",
+        "environment",
+        "logical_date",
+        "tailer_conn_id",
+    )
+    operator_extra_links = (TailerRunLink(),)
+    ui_color = COLOR
+    platform: ClassVar[str] = "Tailer"
+    noun: ClassVar[str] = "run"
+
+    def __init__(
+        self,
+        *,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        account: str | None = None,
+        environment: str | None = None,
+        logical_date: date | str | None = None,
+        job_id: str | None = None,
+        append_environment: bool = False,
+        success_statuses: Sequence[str] = ("SUCCESS",),
+        failure_statuses: Sequence[str] = (),
+        skip_deactivated: bool = False,
+        tailer_conn_id: str = "tailer_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.configuration_id = configuration_id
+        self.configuration_type = configuration_type
+        self.account = account
+        self.environment = environment
+        self.logical_date = logical_date
+        self.job_id = job_id
+        self.append_environment = boolean("append_environment", append_environment)
+        self.success_statuses = success_statuses
+        self.failure_statuses = failure_statuses
+        self.skip_deactivated = boolean("skip_deactivated", skip_deactivated)
+        self.tailer_conn_id = tailer_conn_id
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        from airflow_provider_dataops.platforms.tailer import check_launchable, day
+        from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+
+        require_text(configuration_id=self.configuration_id, tailer_conn_id=self.tailer_conn_id)
+        check_launchable(self.configuration_type)
+        check_scope(self.account, self.environment)
+        day("logical_date", self.logical_date)
+        if self.job_id is not None:
+            require_text(job_id=self.job_id)
+        Outcomes.of(self.success_statuses, self.failure_statuses)
+
+    def make_hook(self) -> TailerHook:
+        """Return the hook."""
+        from airflow_provider_dataops.hooks.tailer import TailerHook
+
+        return TailerHook(self.tailer_conn_id, sleep=self.pause)
+
+    def make_launch(self, hook: TailerHook, context: Context) -> JobLaunch:
+        """Return the job to be launched."""
+        from airflow_provider_dataops.platforms.tailer import day
+        from airflow_provider_dataops.platforms.tailer_life import JobLaunch
+        from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+
+        configuration = hook.api.configuration(
+            self.configuration_id,
+            self.configuration_type,
+            account=self.account,
+            environment=self.environment,
+            append_environment=self.append_environment,
+        )
+        return JobLaunch(
+            api=hook.api,
+            configuration=configuration,
+            execution_date=day("logical_date", self.logical_date),
+            job_id=self.job_id,
+            outcomes=Outcomes.of(self.success_statuses, self.failure_statuses),
+        )
+
+    def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TailerRunTrigger:
+        """Return the trigger that waits for the run."""
+        from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
+
+        configuration = launch.configuration
+        return TailerRunTrigger(
+            conn_id=self.tailer_conn_id,
+            run_id=record.run_id,
+            deadline=deadline,
+            poll_interval=self.poll_interval,
+            account=configuration.account,
+            environment=configuration.environment,
+            configuration_type=configuration.configuration_type,
+            configuration_id=configuration.configuration_id,
+            success_statuses=sorted(launch.outcomes.success),
+            failure_statuses=sorted(launch.outcomes.failure),
+            job_id=launch.job_id,
+        )
+
+    def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
+        """Skip the task for a configuration that is disabled, where the user asked for that."""
+        if not self.skip_deactivated or snapshot.raw_state != "DEACTIVATED":
+            return None
+        return f"Tailer run {snapshot.run_id} did nothing: configuration {self.configuration_id} is disabled"
+
+
+class _ConfigurationOperator(DataOpsOperator):
+    """Does something to a configuration, and returns its id."""
+
+    ui_color = COLOR
+
+    def __init__(
+        self,
+        *,
+        configuration_id: str,
+        account: str | None = None,
+        environment: str | None = None,
+        tailer_conn_id: str = "tailer_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.configuration_id = configuration_id
+        self.account = account
+        self.environment = environment
+        self.tailer_conn_id = tailer_conn_id
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        require_text(configuration_id=self.configuration_id, tailer_conn_id=self.tailer_conn_id)
+        check_scope(self.account, self.environment)
+
+    def act(self, context: Context) -> str:
+        """Make the call."""
+        from airflow_provider_dataops.hooks.tailer import TailerHook
+
+        self.call(TailerHook(self.tailer_conn_id))
+        return self.configuration_id
+
+    def call(self, hook: TailerHook) -> None:
+        """Make the call, and say in the log what was done."""
+        raise NotImplementedError
+
+
+class TailerSetRunStatusOperator(_ConfigurationOperator):
+    """Gives a run another label, ``CHECKED`` after a repair for instance, and returns the configuration's id.
+
+    It changes what is shown and does not stop a run. The documentation shows no answer; one that is blank is
+    taken as OK.
+
+    :param configuration_id: as deployed.
+    :param run_id: the run.
+    :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
+    :param configuration_type: for instance ``storage-to-storage``.
+    :param account: six digits as text; the connection's by default.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param tailer_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = (
+        "configuration_id",
+        "configuration_type",
+        "run_id",
+        "status",
+        "account",
+        "environment",
+        "tailer_conn_id",
+    )
+
+    def __init__(
+        self, *, run_id: str, status: str, configuration_type: str = "table-to-table", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.run_id = run_id
+        self.status = status
+        self.configuration_type = configuration_type
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        from airflow_provider_dataops.platforms.tailer import check_settable
+
+        super().check()
+        require_text(run_id=self.run_id, configuration_type=self.configuration_type)
+        check_settable(self.status)
+
+    def call(self, hook: TailerHook) -> None:
+        """Give the label."""
+        hook.set_run_status(
+            self.configuration_id,
+            self.run_id,
+            self.status,
+            self.configuration_type,
+            account=self.account,
+            environment=self.environment,
+        )
+        self.log.info("Tailer run %s is labelled %s", self.run_id, self.status.upper())
+
+
+class TailerResetWorkflowOperator(_ConfigurationOperator):
+    """Deletes all triggered jobs of a workflow, so that it starts from scratch, and returns its id.
+
+    The request is sent once. Where its answer is lost, the task fails, and a retry of the task resets again:
+    what was triggered meanwhile is deleted, too. Give the task no retries where that matters.
+
+    :param configuration_id: the workflow.
+    :param account: six digits as text; the connection's by default.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param tailer_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = ("configuration_id", "account", "environment", "tailer_conn_id")
+
+    def call(self, hook: TailerHook) -> None:
+        """Reset the workflow."""
+        hook.reset_workflow(self.configuration_id, account=self.account, environment=self.environment)
+        self.log.info("Tailer workflow %s is reset", self.configuration_id)
+
+
+class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
+    """Enables, disables or archives a configuration, and returns its id.
+
+    Archive with care: the configuration and all its versions leave Tailer Studio, and only
+    super-administrators can bring it back there. Whether enabling brings it back is not documented.
+
+    :param configuration_id: as deployed.
+    :param status: ``enabled``, ``disabled`` (it is not executed, whoever launches it) or ``archived``.
+    :param configuration_type: for instance ``storage-to-storage``.
+    :param account: six digits as text; the connection's by default.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param tailer_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = (
+        "configuration_id",
+        "configuration_type",
+        "status",
+        "account",
+        "environment",
+        "tailer_conn_id",
+    )
+
+    def __init__(self, *, status: str, configuration_type: str = "table-to-table", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.status = status
+        self.configuration_type = configuration_type
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        from airflow_provider_dataops.platforms.tailer import check_configuration_status
+
+        super().check()
+        require_text(configuration_type=self.configuration_type)
+        check_configuration_status(self.status)
+
+    def call(self, hook: TailerHook) -> None:
+        """Set the status."""
+        hook.set_configuration_status(
+            self.configuration_id,
+            self.status,
+            self.configuration_type,
+            account=self.account,
+            environment=self.environment,
+        )
+        self.log.info("Tailer configuration %s is %s", self.configuration_id, self.status)

@@ -1,0 +1,614 @@
+"""The Tailer Platform API, ``v1``: launch jobs, ask for runs, set statuses.
+
+Facts: the vendor's page "API features", its configuration reference and its SDK. Every call is a POST with
+JSON, in which ``action`` tells what is meant; account and environment stand in the body. No call stops a run.
+Runs, their states and how they are waited for: :mod:`airflow_provider_dataops.platforms.tailer_runs`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    error_for_status,
+)
+from airflow_provider_dataops.platforms.api import Api
+from airflow_provider_dataops.platforms.checks import require_text, require_whole
+from airflow_provider_dataops.platforms.http import Exchange, Reply, Request, call, json_body, read_json
+from airflow_provider_dataops.platforms.settings import (
+    ConnectionFields,
+    Settings,
+    base_url,
+    check_url,
+    common_settings,
+    fill_template,
+)
+from airflow_provider_dataops.platforms.tailer_auth import TokenSource, token_source
+from airflow_provider_dataops.platforms.tailer_runs import Run, canonical_type, read_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+BASE_URL = "https://tailer-api-nqonovswsq-ew.a.run.app"
+STUDIO_URL = "https://studio.tailer.ai"
+API_PATH = "/v1"
+
+ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
+#: What a job can be launched for.
+LAUNCHABLE = ("table-to-table", "table-to-storage")
+#: What a run can be labelled as.
+SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
+#: ``activated`` and ``archived`` for each status of a configuration; both true is not documented.
+CONFIGURATION_STATUSES = {"enabled": (True, False), "disabled": (False, False), "archived": (False, True)}
+
+#: How many runs a listing asks for: the largest number that the vendor's pages show. The default is unknown.
+LIST_LIMIT = 100
+#: A token is renewed so long before its end, in seconds, or a fifth of its life.
+RENEWAL_MARGIN = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """The full identity of a data operation.
+
+    :param account: six digits, with leading zeros.
+    :param environment: one of :data:`ENVIRONMENTS`.
+    :param configuration_type: ``table-to-table`` also goes by its old name ``gbq-to-gbq``.
+    :param configuration_id: as deployed; Tables to Tables ids end in ``_`` and the environment then, unless
+        they were deployed with a context.
+    """
+
+    account: str
+    environment: str
+    configuration_type: str
+    configuration_id: str
+
+    def __post_init__(self) -> None:
+        check_account(self.account)
+        check_environment(self.environment)
+        require_text(configuration_type=self.configuration_type, configuration_id=self.configuration_id)
+        object.__setattr__(self, "configuration_type", canonical_type(self.configuration_type))
+
+    def __str__(self) -> str:
+        return f"{self.configuration_type} {self.configuration_id} of {self.account} {self.environment}"
+
+    @property
+    def names_environment(self) -> bool:
+        """Whether the id ends in the environment."""
+        return self.configuration_id.endswith(f"_{self.environment}")
+
+    @property
+    def job_id(self) -> str | None:
+        """The job's id where it can be told; most types have file names or placeholders in it."""
+        return f"gbq-to-gbq|{self.configuration_id}" if self.configuration_type == "table-to-table" else None
+
+    def owns(self, run: Run) -> bool:
+        """Tell whether a listed run is one of this configuration; an answer may hold others."""
+        told = (run.account, run.environment, run.configuration_id)
+        ours = (self.account, self.environment, self.configuration_id)
+        return all(one in {None, other} for one, other in zip(told, ours, strict=True))
+
+
+class TailerApi(Api):
+    """Tailer, reached with one bearer token that is signed, fetched or given.
+
+    :param source: where tokens come from.
+    :param account: the default account.
+    :param environment: the default environment.
+    :param studio_url: where people look at runs.
+    :param clock: seconds on a clock that never goes back, for the token's life.
+    """
+
+    platform: ClassVar[str] = "Tailer"
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: TokenSource,
+        account: str = "",
+        environment: str = "",
+        studio_url: str = STUDIO_URL,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(settings)
+        self.account = account
+        self.environment = environment
+        self.studio_url = studio_url
+        self._source = source
+        self._clock = clock
+        self._token = ""
+        self._renew_at = 0.0
+
+    @classmethod
+    def from_fields(cls, fields: ConnectionFields, *, now: Callable[[], float] = time.time) -> TailerApi:
+        """Read an Airflow connection of type ``tailer``.
+
+        :param now: seconds since the epoch, for tokens that are signed here.
+        :raises ConnectionSettingsError: if it lacks a credential, or holds what cannot be used.
+        """
+        url = base_url(fields, BASE_URL)
+        source = token_source(fields, url, now=now)
+        account, environment = fields.text("account"), fields.text("environment")
+        try:
+            if account:
+                check_account(account)
+            if environment:
+                check_environment(environment)
+        except InvalidArgumentError as error:
+            raise fields.error(f"extra field {error}") from None
+        studio_url = fields.text("studio_url") or STUDIO_URL
+        check_url(fields, "extra field 'studio_url'", studio_url)
+        common = common_settings(fields, url, secrets=source.secrets, account=source.account)
+        return cls(
+            Settings(**common),
+            source=source,
+            account=account,
+            environment=environment,
+            studio_url=studio_url,
+        )
+
+    # --- credentials -----------------------------------------------------------------------------------
+
+    def needs_login(self) -> bool:
+        """Tell whether there is no token, or one that ends soon."""
+        return not self._token or self._clock() >= self._renew_at
+
+    def login(self) -> Exchange[None]:
+        """Get a token."""
+        asked_at = self._clock()
+        token = yield from self._source.fetch()
+        self._token = token.text
+        self._renew_at = asked_at + token.life - min(RENEWAL_MARGIN, token.life / 5)
+
+    def forget_login(self) -> bool:
+        """Drop a token that was refused before its time; False where no other can be had."""
+        if not self._source.renewable:
+            return False
+        self._token = ""
+        return True
+
+    def credentials(self) -> Mapping[str, str]:
+        """Return the bearer token's header."""
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
+        """Return the class of error; where people sign in, a wrong password is a 400."""
+        if not request.authenticated and reply.status == 400:
+            return AuthenticationError
+        return error_for_status(reply.status)
+
+    def error_text(self, reply: Reply) -> str:
+        """Return the server's own words about an error, and which credential a refusal speaks of."""
+        words, googles = _googles_words(reply), True
+        if not words:
+            words, googles = super().error_text(reply), False
+        refused = reply.status == 401 or (googles and reply.status == 400)
+        return f"{words} ({self._source.blame})" if refused else words
+
+    # --- arguments -------------------------------------------------------------------------------------
+
+    def configuration(
+        self,
+        configuration_id: str,
+        configuration_type: str,
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+        append_environment: bool = False,
+    ) -> Configuration:
+        """Return a data operation; account and environment are the connection's, unless they are given.
+
+        :param append_environment: end the id in ``_`` and the environment, if it does not yet.
+        :raises InvalidArgumentError: naming the argument, what was given and what is allowed.
+        """
+        where = self.scope(account, environment)
+        require_text(configuration_id=configuration_id)
+        ending = f"_{where[1]}"
+        if append_environment and not configuration_id.endswith(ending):
+            configuration_id += ending
+        return Configuration(
+            account=where[0],
+            environment=where[1],
+            configuration_type=configuration_type,
+            configuration_id=configuration_id,
+        )
+
+    def scope(self, account: str | None, environment: str | None) -> tuple[str, str]:
+        """Return account and environment: those given, or the connection's.
+
+        :raises InvalidArgumentError: if there is neither, or they cannot be what they should.
+        """
+        chosen = {
+            "account": self.account if account is None else account,
+            "environment": self.environment if environment is None else environment,
+        }
+        for name, value in chosen.items():
+            if value == "":
+                raise InvalidArgumentError(f"{name} is empty: give it, or set the connection's {name}")
+        check_account(chosen["account"])
+        check_environment(chosen["environment"])
+        return chosen["account"], chosen["environment"]
+
+    # --- calls -----------------------------------------------------------------------------------------
+
+    def launch_job(
+        self, configuration: Configuration, *, execution_date: str | None = None, job_id: str | None = None
+    ) -> Exchange[str]:
+        """Launch a job and return the run's id. Never repeated by itself: each call makes another run.
+
+        :param execution_date: the logical date that the job works for, ``YYYY-MM-DD``; without it, today in
+            UTC.
+        """
+        check_launchable(configuration.configuration_type)
+        if configuration.configuration_type == "table-to-table" and not configuration.names_environment:
+            log.warning(
+                "The id %r does not end in _%s. Tables to Tables configurations are deployed under such an "
+                "id, unless they have a context; append_environment=True appends it",
+                configuration.configuration_id,
+                configuration.environment,
+            )
+        return self._on(
+            configuration,
+            "dag/launch",
+            "launch_job",
+            f"launch job {configuration.configuration_id}",
+            {"job_id": job_id, "execution_date": execution_date},
+            parse=_read_launched,
+        )
+
+    def check_run_status(
+        self, configuration: Configuration, *, job_id: str, run_id: str
+    ) -> Exchange[Run | None]:
+        """Return one run; ``None`` where there is no record of it, as in the first seconds after a launch."""
+        require_text(job_id=job_id, run_id=run_id)
+        runs = yield from self._on(
+            configuration,
+            "dag/status",
+            "check_run_status",
+            f"check run {run_id}",
+            {"job_id": job_id, "run_id": run_id},
+            parse=read_runs,
+            repeatable=True,
+        )
+        return next((run for run in runs if run.run_id == run_id and configuration.owns(run)), None)
+
+    def get_last_status(
+        self,
+        configuration: Configuration,
+        *,
+        job_id: str | None = None,
+        started_on: str | None = None,
+        status: str | None = None,
+        limit: int = LIST_LIMIT,
+    ) -> Exchange[list[Run]]:
+        """Return the last runs of a configuration, newest first.
+
+        :param started_on: runs that started on this day alone, ``YYYY-MM-DD``. The API calls it
+            ``execution_date``, as it does another thing when a job is launched.
+        """
+        runs, _ = yield from self.listed(
+            configuration, job_id=job_id, started_on=started_on, status=status, limit=limit
+        )
+        return runs
+
+    def listed(
+        self,
+        configuration: Configuration,
+        *,
+        job_id: str | None = None,
+        started_on: str | None = None,
+        status: str | None = None,
+        limit: int = LIST_LIMIT,
+    ) -> Exchange[tuple[list[Run], float | None]]:
+        """Return the last runs of a configuration, and the time at the server."""
+        check_limit(limit)
+        return self._on(
+            configuration,
+            "dag/status",
+            "get_last_status",
+            f"get last status of {configuration.configuration_id}",
+            {"job_id": job_id, "execution_date": started_on, "status": status, "limit": limit},
+            parse=lambda reply: (read_runs(reply), reply.date),
+            repeatable=True,
+        )
+
+    def get_by_status(
+        self,
+        configuration_type: str,
+        status: str | None = None,
+        *,
+        account: str | None = None,
+        environment: str | None = None,
+        started_on: str | None = None,
+        limit: int = LIST_LIMIT,
+    ) -> Exchange[list[Run]]:
+        """Return runs of all configurations of a type in an account."""
+        request = self._by_status(
+            configuration_type, status, self.scope(account, environment), started_on, limit, parse=read_runs
+        )
+        return call(request)
+
+    def set_run_status(self, configuration: Configuration, *, run_id: str, status: str) -> Exchange[None]:
+        """Give a run another label. It does not stop the run. A repeat gives it the same label again."""
+        require_text(run_id=run_id)
+        check_settable(status)
+        return self._on(
+            configuration,
+            "dag/status",
+            "set_run_status",
+            f"set status of run {run_id}",
+            {"run_id": run_id, "status": status.upper()},
+            parse=_read_ok,
+            repeatable=True,
+        )
+
+    def reset_workflow(self, configuration: Configuration) -> Exchange[None]:
+        """Delete all triggered jobs of a workflow, so that it starts from scratch.
+
+        Never repeated by itself: a repeat would also delete what was triggered since the first one was done.
+
+        :raises InvalidArgumentError: if the configuration is none of a workflow.
+        """
+        if configuration.configuration_type != "workflow":
+            raise InvalidArgumentError(
+                f"only a workflow can be reset; given: {configuration.configuration_type!r}"
+            )
+        return self._on(
+            configuration,
+            "workflow/status",
+            "reset_workflow_status",
+            f"reset workflow {configuration.configuration_id}",
+            {},
+            parse=_read_ok,
+        )
+
+    def set_configuration_status(self, configuration: Configuration, status: str) -> Exchange[None]:
+        """Enable, disable or archive a configuration. A repeat does no more.
+
+        :param status: one of :data:`CONFIGURATION_STATUSES`.
+        """
+        activated, archived = check_configuration_status(status)
+        return self._on(
+            configuration,
+            "configuration/status",
+            "set_configuration_status",
+            f"set configuration {configuration.configuration_id} {status}",
+            {"activated": activated, "archived": archived},
+            parse=_read_ok,
+            repeatable=True,
+        )
+
+    def test(self) -> Exchange[str]:
+        """Ask for a running run of the connection's account, or do as much as can be done without one."""
+        if self.account and self.environment:
+            where = (self.account, self.environment)
+            # Its answer is not documented; that it is answered is what matters here.
+            yield from call(self._by_status("table-to-table", "RUNNING", where, None, 1, parse=_read_any))
+            return f"the credentials are accepted for account {self.account}, {self.environment}"
+        yield from self.login()
+        made = "a token was made" if self._source.renewable else "there is a token"
+        return f"{made}; whether it is accepted was not tried, since account or environment is not set"
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    def _on(
+        self,
+        configuration: Configuration,
+        path: str,
+        action: str,
+        operation: str,
+        given: Mapping[str, Any],
+        *,
+        parse: Callable[[Reply], T],
+        repeatable: bool = False,
+    ) -> Exchange[T]:
+        """Do something to a configuration."""
+        named = {
+            "configuration_type": configuration.configuration_type,
+            "configuration_id": configuration.configuration_id,
+        }
+        where = (configuration.account, configuration.environment)
+        return call(
+            self._request(path, action, operation, where, named | dict(given), parse, repeatable=repeatable)
+        )
+
+    def _by_status(
+        self,
+        configuration_type: str,
+        status: str | None,
+        where: tuple[str, str],
+        started_on: str | None,
+        limit: int,
+        *,
+        parse: Callable[[Reply], T],
+    ) -> Request[T]:
+        require_text(configuration_type=configuration_type)
+        check_limit(limit)
+        given = {
+            "configuration_type": canonical_type(configuration_type),
+            "execution_date": started_on,
+            "status": status,
+            "limit": limit,
+        }
+        operation = f"get runs of {where[0]} by status"
+        return self._request("dag/status", "get_by_status", operation, where, given, parse, repeatable=True)
+
+    def _request(
+        self,
+        path: str,
+        action: str,
+        operation: str,
+        where: tuple[str, str],
+        given: Mapping[str, Any],
+        parse: Callable[[Reply], T],
+        *,
+        repeatable: bool,
+    ) -> Request[T]:
+        """Return the request of one action; the same URL does other things with another one."""
+        told = {"action": action, "account": where[0], "environment": where[1]}
+        return Request(
+            operation=operation,
+            method="POST",
+            url=f"{self.settings.base_url}{API_PATH}/{path}",
+            headers={"Accept": "application/json"},
+            body=json_body(told | {name: value for name, value in given.items() if value is not None}),
+            parse=parse,
+            repeatable=repeatable,
+        )
+
+    # --- links -----------------------------------------------------------------------------------------
+
+    def run_url(self, configuration: Configuration, run_id: str) -> str:
+        """Return the link to a run; without a template Tailer Studio's home, since no page is documented."""
+        values = {
+            "account": configuration.account,
+            "environment": configuration.environment,
+            "configuration_id": configuration.configuration_id,
+            "configuration_type": configuration.configuration_type,
+            "run_id": run_id,
+        }
+        return fill_template(self.settings.link_template or self.studio_url, self.settings.base_url, values)
+
+
+# --- checks, made before anything is sent --------------------------------------------------------------
+
+
+def check_account(value: object) -> None:
+    """Refuse what is no account.
+
+    :raises InvalidArgumentError: also for a number, which has lost its leading zeros.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{6}", value):
+        kind = f" ({type(value).__name__})" if not isinstance(value, str) else ""
+        raise InvalidArgumentError(
+            f"account must be a text of six digits with its leading zeros, '000099'; given: {value!r}{kind}"
+        )
+
+
+def check_environment(value: object) -> None:
+    """Refuse what is no environment."""
+    if value not in ENVIRONMENTS:
+        raise InvalidArgumentError(f"environment must be one of {', '.join(ENVIRONMENTS)}; given: {value!r}")
+
+
+def check_launchable(value: object) -> None:
+    """Refuse a type for which the API launches no jobs."""
+    if not isinstance(value, str) or canonical_type(value) not in LAUNCHABLE:
+        raise InvalidArgumentError(
+            f"a job can be launched for configuration_type {' and '.join(LAUNCHABLE)} alone; given: {value!r}"
+        )
+
+
+def check_settable(value: object) -> None:
+    """Refuse a status that a run cannot be given."""
+    if not isinstance(value, str) or value.upper() not in SETTABLE:
+        raise InvalidArgumentError(f"status must be one of {', '.join(SETTABLE)}; given: {value!r}")
+
+
+def check_configuration_status(value: object) -> tuple[bool, bool]:
+    """Return ``activated`` and ``archived`` for a configuration's status.
+
+    :raises InvalidArgumentError: if there is no such status.
+    """
+    found = CONFIGURATION_STATUSES.get(value) if isinstance(value, str) else None
+    if found is None:
+        allowed = ", ".join(CONFIGURATION_STATUSES)
+        raise InvalidArgumentError(f"status must be one of {allowed}; given: {value!r}")
+    return found
+
+
+def check_limit(value: int) -> None:
+    """Refuse what is no number of runs."""
+    require_whole(limit=value)
+    if value == 0:
+        raise InvalidArgumentError("limit must be a whole number from 1; given: 0")
+
+
+def day(name: str, value: object) -> str | None:
+    """Return a day as ``YYYY-MM-DD``; of a time with an offset it is the day in UTC, as in Airflow's ``ds``.
+
+    :param value: a date, a datetime, a text in ISO 8601, or ``None``.
+    :raises InvalidArgumentError: for anything else.
+    """
+    if value is None:
+        return None
+    told = value
+    if isinstance(told, str):
+        try:
+            told = datetime.fromisoformat(told.strip())
+        except ValueError:
+            told = None
+    if isinstance(told, datetime):
+        told = (told.astimezone(UTC) if told.tzinfo else told).date()
+    if not isinstance(told, date):
+        raise InvalidArgumentError(f"{name} must be a date, YYYY-MM-DD; given: {value!r}")
+    return told.isoformat()
+
+
+# --- answers -------------------------------------------------------------------------------------------
+
+
+def _googles_words(reply: Reply) -> str:
+    """Return what Google's endpoints say of an error, in their shape of it."""
+    try:
+        told = reply.json()
+    except MalformedReplyError:
+        return ""
+    error = told.get("error") if isinstance(told, dict) else None
+    words = error.get("message") if isinstance(error, dict) else None
+    return words if isinstance(words, str) else ""
+
+
+def _read_any(reply: Reply) -> None:
+    _refuse_ko(read_json(reply), reply)
+
+
+def _read_launched(reply: Reply) -> str:
+    told = reply.json()
+    run_id = told.get("run_id") if isinstance(told, dict) else None
+    if not isinstance(run_id, str) or not run_id:
+        raise MalformedReplyError(
+            f"the answer to a launch holds no run_id: {reply.text()[:300]}",
+            status=reply.status,
+            body=reply.text(),
+        )
+    return run_id
+
+
+def _read_ok(reply: Reply) -> None:
+    """Accept OK, and an answer that says nothing; the API may say KO with a good status."""
+    if not reply.body.strip():
+        log.info("The answer is HTTP %s and blank, as the vendor's guide has it; taken as OK", reply.status)
+        return
+    told = reply.json()
+    if not isinstance(told, dict):
+        raise MalformedReplyError("the answer is no JSON object", status=reply.status, body=reply.text())
+    _refuse_ko(told, reply)
+    if "message" not in told:
+        log.info("The answer has no message; taken as OK: %s", reply.text()[:300])
+
+
+def _refuse_ko(told: object, reply: Reply) -> None:
+    if not isinstance(told, dict):
+        return
+    message, code = told.get("message", "ok"), told.get("code", 200)
+    if str(message).strip().lower() != "ok" or str(code) != "200":
+        raise ApiError(
+            f"refused with HTTP {reply.status}: {message!s:.500} (code {code!s:.20})",
+            status=reply.status,
+            body=reply.text(),
+        )

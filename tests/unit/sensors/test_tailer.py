@@ -1,0 +1,205 @@
+"""A certain run of Tailer, or any run of a configuration in a status."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from airflow.sdk import PokeReturnValue
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_dataops.errors import NotFoundError, RunFailedError, RunLostError
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.sensors.tailer import TailerLastStatusSensor, TailerRunSensor
+from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger, TailerRunTrigger
+from tests.unit.operators.stage import Hook
+from tests.unit.operators.tailer_account import Account
+from tests.unit.platforms.apis import tailer
+
+CONTEXT: Any = {}
+STORES = {
+    "account": "000099",
+    "environment": "DEV",
+    "configuration_type": "storage-to-storage",
+    "configuration_id": "stores",
+}
+JOB_ID = "storage-to-storage|000099|stores|DEV|stores-{{FD_DATE}}.csv"
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Put an account with one running run behind the sensors."""
+    there = Account()
+    there.add("r-1", **STORES)
+    for sensor in (TailerRunSensor, TailerLastStatusSensor):
+        monkeypatch.setattr(sensor, "make_hook", lambda _: Hook(there, lambda _: None, tailer()))
+    return there
+
+
+def run_sensor(**arguments: Any) -> TailerRunSensor:
+    given = {
+        "task_id": "t",
+        "run_id": "r-1",
+        "configuration_id": "stores",
+        "configuration_type": "storage-to-storage",
+        "job_id": JOB_ID,
+        **arguments,
+    }
+    return TailerRunSensor(**given)
+
+
+def status_sensor(**arguments: Any) -> TailerLastStatusSensor:
+    given = {
+        "task_id": "t",
+        "configuration_id": "stores",
+        "configuration_type": "storage-to-storage",
+        **arguments,
+    }
+    return TailerLastStatusSensor(**given)
+
+
+def value_of(told: Any) -> dict[str, Any]:
+    assert isinstance(told, PokeReturnValue)
+    value: dict[str, Any] = told.xcom_value
+    return value
+
+
+class TestRun:
+    @pytest.mark.parametrize("job_id", [JOB_ID, None])
+    def test_its_end_is_waited_for(self, account: Account, job_id: str | None) -> None:
+        assert run_sensor(job_id=job_id).poke(CONTEXT) is False
+        account.end()
+        told = value_of(run_sensor(job_id=job_id).poke(CONTEXT))
+        assert (told["run_id"], told["state"], told["url"]) == (
+            "r-1",
+            "succeeded",
+            "https://studio.tailer.ai",
+        )
+
+    def test_a_run_without_success_fails_the_sensor(self, account: Account) -> None:
+        account.end("NO_MATCH")
+        with pytest.raises(RunFailedError, match="matches no template"):
+            run_sensor().poke(CONTEXT)
+        assert value_of(run_sensor(success_statuses=["NO_MATCH"]).poke(CONTEXT))["status"] == "NO_MATCH"
+        account.end("WARNING")
+        with pytest.raises(RunFailedError, match="ended WARNING"):
+            run_sensor(failure_statuses=["WARNING"]).poke(CONTEXT)
+
+    @pytest.mark.parametrize("how", ["empty", "404"])
+    def test_a_run_without_a_record_is_given_up_after_a_while(
+        self, account: Account, how: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.0)
+        account.hidden = True
+        if how == "404":
+            account.refusals = [NotFoundError("404", status=404) for _ in range(tracker.ABSENT_POLLS)]
+        sensor = run_sensor()
+        for _ in range(tracker.ABSENT_POLLS - 1):
+            assert sensor.poke(CONTEXT) is False
+        with pytest.raises(RunLostError, match="r-1"):
+            sensor.poke(CONTEXT)
+
+    def test_is_waited_for_in_the_triggerer(self, account: Account) -> None:
+        with pytest.raises(TaskDeferred) as caught:
+            run_sensor(deferrable=True, success_statuses=("SUCCESS", "CHECKED")).execute(CONTEXT)
+        trigger = caught.value.trigger
+        assert isinstance(trigger, TailerRunTrigger)
+        assert trigger.serialize()[1].items() >= ({"run_id": "r-1", "job_id": JOB_ID} | STORES).items()
+        assert trigger.success_statuses == ["SUCCESS", "CHECKED"]
+
+    def test_all_ways_return_the_same(self, account: Account) -> None:
+        account.end()
+        polled = run_sensor().execute(CONTEXT)
+        hook = Hook(account, lambda _: None, tailer())
+        snapshot = hook.run(run_sensor().look(hook.api)).as_json()
+        event = {
+            "ending": "finished",
+            "run_id": "r-1",
+            "snapshot": snapshot,
+            "message": "",
+            "permanent": False,
+        }
+        assert run_sensor(deferrable=True).execute(CONTEXT) == polled
+        assert run_sensor().execute_complete(CONTEXT, event) == polled
+
+    def test_the_job_id_is_no_template(self, account: Account) -> None:
+        sensor = run_sensor(run_id="{{ found }}")
+        sensor.render_template_fields({"found": "r-1"})  # type: ignore[typeddict-item]
+        sensor.poke(CONTEXT)
+        assert (account.asked[0]["run_id"], account.asked[0]["job_id"]) == ("r-1", JOB_ID)
+
+
+class TestLastStatus:
+    def test_other_statuses_are_passed_over(self, account: Account) -> None:
+        assert status_sensor().poke(CONTEXT) is False
+        account.end("FAILED")
+        assert status_sensor().poke(CONTEXT) is False
+        account.end()
+        assert value_of(status_sensor().poke(CONTEXT))["run_id"] == "r-1"
+
+    @pytest.mark.parametrize(
+        ("status", "state"), [("failed", "failed"), ("RUNNING", "running"), ("WARNING", "unknown")]
+    )
+    def test_any_status_may_be_waited_for(self, account: Account, status: str, state: str) -> None:
+        account.end(status.upper())
+        told = value_of(status_sensor(status=status).poke(CONTEXT))
+        assert (told["status"], told["state"]) == (status.upper(), state)
+
+    @pytest.mark.parametrize("started_on", [date(2020, 12, 9), "2020-12-09", "{{ ds }}"])
+    def test_the_filters_are_sent(self, account: Account, started_on: Any) -> None:
+        sensor = status_sensor(started_on=started_on)
+        sensor.render_template_fields({"ds": "2020-12-09"})  # type: ignore[typeddict-item]
+        sensor.poke(CONTEXT)
+        assert account.asked == [
+            {
+                "action": "get_last_status",
+                **STORES,
+                "execution_date": "2020-12-09",
+                "status": "SUCCESS",
+                "limit": 1,
+            }
+        ]
+
+    def test_an_answer_that_ignores_the_filter_is_no_success(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Account, "_of", lambda self, told: [{**self.runs[0], "status": told["status"]}])
+        account.runs[0] |= {"account": "000001"}
+        assert status_sensor().poke(CONTEXT) is False
+
+    def test_is_waited_for_in_the_triggerer(self, account: Account) -> None:
+        with pytest.raises(TaskDeferred) as caught:
+            status_sensor(deferrable=True, started_on="2020-12-09", status="success").execute(CONTEXT)
+        trigger = caught.value.trigger
+        assert isinstance(trigger, TailerLastStatusTrigger)
+        wanted = {"status": "SUCCESS", "started_on": "2020-12-09", **STORES}
+        assert trigger.serialize()[1].items() >= wanted.items()
+        account.end()
+        hook = Hook(account, lambda _: None, tailer())
+        value = hook.run(trigger.question(hook.api))
+        event = {"ending": "finished", "value": value, "message": "", "permanent": False}
+        assert status_sensor().execute_complete(CONTEXT, event) == value_of(status_sensor().poke(CONTEXT))
+
+
+@pytest.mark.parametrize(
+    ("sensor", "named"),
+    [
+        (run_sensor(run_id=""), "run_id"),
+        (run_sensor(job_id=" "), "job_id"),
+        (run_sensor(configuration_id=""), "configuration_id"),
+        (run_sensor(configuration_type=""), "configuration_type"),
+        (run_sensor(account=99), "account"),
+        (run_sensor(environment="dev"), "environment"),
+        (run_sensor(success_statuses=[]), "success_statuses"),
+        (run_sensor(poke_interval=0), "poke_interval"),
+        (status_sensor(status=""), "status"),
+        (status_sensor(started_on="2020/12/09"), "started_on"),
+        (status_sensor(tailer_conn_id=""), "tailer_conn_id"),
+    ],
+)
+def test_wrong_arguments_fail_before_anything_is_sent(sensor: Any, named: str, account: Account) -> None:
+    with pytest.raises(PermanentError, match=named):
+        sensor.execute(CONTEXT)
+    assert account.asked == []
