@@ -388,9 +388,11 @@ class TestLife:
             item("theirs", account="000001"),
             item("old"),
             item("older", start_execution_date="2020-12-30T11:20:00+00:00"),
+            item("stamped by another clock", start_execution_date="2020-12-30T11:28:00+00:00"),
         ]
         done = play(launch.orphans(mark, "token"), results(*listed))
-        assert [snapshot.run_id for snapshot in done.value] == ["ours", "waiting"]
+        found = ["ours", "waiting", "stamped by another clock"]
+        assert [snapshot.run_id for snapshot in done.value] == found
         assert asked(done)[0] == {
             "action": "get_last_status",
             "account": "000099",

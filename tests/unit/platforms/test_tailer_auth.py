@@ -368,6 +368,21 @@ class TestConnection:
         with pytest.raises(ConnectionSettingsError, match=f"connection 'tl': .*{words}"):
             tailer(**extra)
 
+    @pytest.mark.parametrize(
+        ("given", "secrets"),
+        [
+            (PERSON, ["AIza-key", 'pä"ss']),
+            (REFRESHED, ["AIza-key", "refresh-1"]),
+            ({}, ["t0ken"]),
+            ({"auth_type": "service_account", "service_account_secret_json": key_json()}, ["PRIVATE KEY"]),
+        ],
+        ids=["person", "refresh token", "given", "service account"],
+    )
+    def test_nothing_that_is_printed_shows_a_secret(self, given: dict[str, Any], secrets: list[str]) -> None:
+        api = tailer(**given)
+        printed = repr((api, api.settings, api._source, api.settings.account, api.settings.identity))
+        assert not [secret for secret in secrets if secret in printed]
+
     def test_different_people_share_nothing(self) -> None:
         others = [PERSON, {**PERSON, "login": "bob@example.com"}, REFRESHED, {}]
         assert len({tailer(**other).settings.identity for other in others}) == 4
