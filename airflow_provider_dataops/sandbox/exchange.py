@@ -237,7 +237,7 @@ class Dispatcher:
             prefix,
             name,
             target,
-            token=platform.login_operation is not None and name != platform.login_operation,
+            token=bool(platform.login_operations) and name not in platform.login_operations,
         )
         if fault:
             self.journal.note(seq, fault=fault.kind)

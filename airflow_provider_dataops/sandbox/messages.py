@@ -22,6 +22,21 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def read_object(data: bytes, what: str) -> dict[str, Any]:
+    """Read a JSON object in which no member is given twice.
+
+    :param what: what it is, for the error
+    :raises RefusedError: if it is anything else
+    """
+    try:
+        payload = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, f"{what} is not JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise RefusedError(400, f"{what} must be a JSON object")
+    return payload
+
+
 class DeniedError(Exception):
     """The platform says no to a well-formed request: no such id, not shared, no slot free, expired.
 
@@ -103,13 +118,7 @@ class Call:
         """
         if self.media_type != JSON:
             raise RefusedError(400, f"Content-Type must be {JSON}, not {self.media_type or 'absent'}")
-        try:
-            payload = json.loads(self.small_body().decode("utf-8"), object_pairs_hook=_no_duplicates)
-        except (ValueError, RecursionError) as error:
-            raise RefusedError(400, f"the body is not JSON: {error}") from error
-        if not isinstance(payload, dict):
-            raise RefusedError(400, "the body must be a JSON object")
-        return payload
+        return read_object(self.small_body(), "the body")
 
     def no_body(self) -> None:
         """Check that nothing was sent.
@@ -120,15 +129,23 @@ class Call:
             raise RefusedError(400, f"this operation takes no body, but {self.body.size} bytes came")
 
 
-def parse_query(query: str, allowed: frozenset[str]) -> dict[str, str]:
-    """Give the parameters of a query string.
+def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Give the parameters of a query string; a flag's value is empty.
 
-    :raises RefusedError: for a parameter that the operation does not have, or one sent twice
+    :param flags: parameters without a value, sent without an equals sign
+    :raises RefusedError: for a parameter that the operation does not have, one sent twice, or a flag that is
+        sent with an equals sign
     """
-    values: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    parts = query.split("&")
+    plain = [part for part in parts if part in flags]
+    pairs = parse_qsl("&".join(part for part in parts if part not in flags), keep_blank_values=True)
+    for name, _ in pairs:
+        if name in flags:
+            raise RefusedError(400, f"{name!r} is a flag, sent plain, without an equals sign")
         if name not in allowed:
-            raise RefusedError(400, f"unknown query parameter {name!r}; allowed: {sorted(allowed)}")
+            raise RefusedError(400, f"unknown query parameter {name!r}; allowed: {sorted(allowed | flags)}")
+    values: dict[str, str] = {}
+    for name, value in [*((flag, "") for flag in plain), *pairs]:
         if name in values:
             raise RefusedError(400, f"query parameter {name!r} is given twice")
         values[name] = value
@@ -145,6 +162,7 @@ class Operation:
     :param template: path below the platform's prefix; each ``{name}`` is one segment or part of one
     :param handler: answers a call; runs under the sandbox's lock and must not block
     :param query: the query parameters that it takes
+    :param flags: those that it takes without a value, sent without an equals sign
     """
 
     def __init__(
@@ -154,11 +172,13 @@ class Operation:
         template: str,
         handler: Callable[[Call], Answer],
         query: frozenset[str] = frozenset(),
+        flags: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.method = method
         self.handler = handler
         self.query = query
+        self.flags = flags
         parts = re.split(r"\{(\w+)\}", template)
         self._pattern = re.compile(
             "".join(

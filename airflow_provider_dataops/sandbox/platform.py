@@ -80,8 +80,8 @@ class Platform(ABC):
 
     name: ClassVar[str]
     """Its path prefix, connection type and name in journal and faults."""
-    login_operation: ClassVar[str | None] = None
-    """The operation that fetches a token, on platforms that have one."""
+    login_operations: ClassVar[frozenset[str]] = frozenset()
+    """The operations that fetch a token, on platforms that have tokens."""
     settings: ClassVar[tuple[str, ...]] = ()
     """Attributes that :meth:`configure` may set."""
 
@@ -168,7 +168,7 @@ class Platform(ABC):
             raise RefusedError(404, f"{self.name} has no such path")
         if "Content-Encoding" in headers:
             raise RefusedError(415, "no platform is known to decode a Content-Encoding")
-        call = Call(params, parse_query(query, operation.query), headers, body)
+        call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
         with self.world.changed:
             try:
                 return operation.handler(call)

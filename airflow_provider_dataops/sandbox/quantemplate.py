@@ -56,7 +56,7 @@ class NotFoundError(DeniedError):
 class Quantemplate(QuantemplateStore):
     """Quantemplate on loopback."""
 
-    login_operation = "get_token"
+    login_operations = frozenset({"get_token"})
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

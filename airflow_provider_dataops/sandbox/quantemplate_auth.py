@@ -1,19 +1,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from airflow_provider_dataops.sandbox.messages import Answer, Call, DeniedError, RefusedError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 FORM = "application/x-www-form-urlencoded"
 FIELDS = frozenset({"grant_type", "client_id", "client_secret"})
-
-_MOST_TOKENS = 10_000
-"""Tokens remembered; some clients fetch one for every request."""
 
 
 class TokenError(RefusedError):
@@ -28,39 +21,6 @@ class WrongClientError(DeniedError):
     """The form is right, its client id or secret is not."""
 
     error = "invalid_client"
-
-
-class Tokens:
-    """Access tokens that were given out, and until when each is good."""
-
-    def __init__(self) -> None:
-        self._good_until: dict[str, float] = {}
-
-    def issue(self, now: float, lifetime: float) -> str:
-        """Give out a token that is good for ``lifetime`` seconds."""
-        token = f"sandbox.{secrets.token_urlsafe(32)}"
-        self._good_until[token] = now + lifetime
-        if len(self._good_until) > _MOST_TOKENS:
-            del self._good_until[next(iter(self._good_until))]
-        return token
-
-    def revoke(self) -> None:
-        """Make all tokens that are out expire now."""
-        self._good_until = dict.fromkeys(self._good_until, float("-inf"))
-
-    def check(self, headers: Mapping[str, str], now: float) -> None:
-        """Check the header of an API call.
-
-        :raises RefusedError: for no bearer token or one that was never given out
-        :raises DeniedError: for one that has expired, as happens to every client that waits long enough
-        """
-        scheme, _, token = headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not token:
-            raise RefusedError(401, "no bearer token in the Authorization header")
-        if token not in self._good_until:
-            raise RefusedError(401, "this access token was never given out")
-        if now >= self._good_until[token]:
-            raise DeniedError(401, "the access token has expired")
 
 
 def read_token_form(call: Call) -> dict[str, str]:

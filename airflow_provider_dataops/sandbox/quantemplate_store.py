@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.sandbox.content import KEPT_IN_MEMORY, Content, ContentWriter
 from airflow_provider_dataops.sandbox.pipeline import compute
 from airflow_provider_dataops.sandbox.platform import Platform, RunRecord
-from airflow_provider_dataops.sandbox.quantemplate_auth import Tokens
 from airflow_provider_dataops.sandbox.quantemplate_runs import Execution, ExecutionScript, Output
 from airflow_provider_dataops.sandbox.scripts import ScriptBook
+from airflow_provider_dataops.sandbox.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

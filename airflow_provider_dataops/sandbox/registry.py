@@ -4,7 +4,9 @@ from typing import Generic, TypeVar
 
 from airflow_provider_dataops.sandbox.platform import Platform, World
 from airflow_provider_dataops.sandbox.quantemplate import Quantemplate
+from airflow_provider_dataops.sandbox.tailer import Tailer
 from airflow_provider_dataops.sandbox.tamr import Tamr
+from airflow_provider_dataops.sandbox.toucan import Toucan
 
 PlatformT = TypeVar("PlatformT", bound=Platform)
 
@@ -32,7 +34,9 @@ class Registry:
     """The platforms by name; each is an attribute too, e.g. ``sandbox.tamr``."""
 
     quantemplate = Mount(Quantemplate)
+    tailer = Mount(Tailer)
     tamr = Mount(Tamr)
+    toucan = Mount(Toucan)
 
     def mount(self, world: World) -> None:
         """Make an instance of each platform."""

@@ -138,7 +138,7 @@ class Sandbox(Registry):
         known = {"unknown", *(known.name for one in chosen for known in one.operations)}
         if operation is not None and operation not in known:
             raise ValueError(f"no operation {operation!r}; there are {sorted(known)}")
-        if kind == "expired_token" and not any(one.login_operation for one in chosen):
+        if kind == "expired_token" and not any(one.login_operations for one in chosen):
             raise ValueError(f"{platform} has no tokens that could expire")
         fault = Fault(
             kind=kind,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox.quantemplate_auth import Tokens
+from airflow_provider_dataops.sandbox.tokens import Tokens
 from tests.system import evidence, planted
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ import pytest
 
 from airflow_provider_dataops.sandbox import ManualClock, Sandbox
 from tests.integration.sandbox.clients import QuantemplateClient, TamrClient
+from tests.integration.sandbox.tailer_client import TailerClient
+from tests.integration.sandbox.toucan_client import ToucanClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,4 +37,18 @@ def quantemplate(sandbox: Sandbox) -> Iterator[QuantemplateClient]:
 def tamr(sandbox: Sandbox) -> Iterator[TamrClient]:
     """Give a client that has the key."""
     with TamrClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture
+def toucan(sandbox: Sandbox) -> Iterator[ToucanClient]:
+    """Give a client that has user and password."""
+    with ToucanClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture
+def tailer(sandbox: Sandbox) -> Iterator[TailerClient]:
+    """Give a client that has a token."""
+    with TailerClient(sandbox) as client:
         yield client

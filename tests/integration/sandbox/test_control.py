@@ -30,7 +30,9 @@ def test_health_names_the_platforms(sandbox: Sandbox, control: Client) -> None:
         "version": __version__,
         "platforms": {
             "quantemplate": f"{sandbox.url}/quantemplate/external/v1",
+            "tailer": f"{sandbox.url}/tailer",
             "tamr": f"{sandbox.url}/tamr",
+            "toucan": f"{sandbox.url}/toucan",
         },
     }
 
@@ -38,7 +40,7 @@ def test_health_names_the_platforms(sandbox: Sandbox, control: Client) -> None:
 def test_connections_are_those_of_the_sandbox_and_work(sandbox: Sandbox, control: Client) -> None:
     connections = control.ok("GET", "/connections")
 
-    assert connections == {name: sandbox.connection(name) for name in ("quantemplate", "tamr")}
+    assert connections == {name: sandbox.connection(name) for name in sandbox.platforms}
     tamr, quantemplate = connections["tamr"], connections["quantemplate"]
     listing = requests.get(
         tamr["host"] + "/api/v1beta1/jobs", headers={"X-API-KEY": tamr["password"]}, timeout=PATIENCE
@@ -231,6 +233,12 @@ class TestActions:
         ("POST", "/configure", {"json": {"platform": "tamr", "filters": "obeid"}}),
         ("POST", "/configure", {"json": {"platform": "tamr", "slot_states": "RUNNING"}}),
         ("POST", "/configure", {"json": {"platform": "quantemplate", "token_lifetime": None}}),
+        ("POST", "/configure", {"json": {"platform": "toucan", "lock_status": 200}}),
+        ("POST", "/configure", {"json": {"platform": "tailer", "start_gap": -1}}),
+        ("POST", "/script", {"json": {"platform": "toucan", "pending": "long"}}),
+        ("POST", "/script", {"json": {"platform": "tailer", "waiting": None}}),
+        ("POST", "/start", {"json": {"platform": "toucan", "small_app_id": "none"}}),
+        ("POST", "/start", {"json": {"platform": "tailer", "configuration_id": "none"}}),
         ("POST", "/configure", {"json": {"platform": "quantemplate", "tell_token_lifetime": 0}}),
     ],
 )

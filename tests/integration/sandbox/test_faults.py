@@ -13,7 +13,16 @@ import pytest
 import requests
 
 from airflow_provider_dataops.sandbox.faults import KINDS
-from tests.integration.sandbox.clients import PATIENCE, QuantemplateClient, TamrClient, head, open_socket
+from tests.integration.sandbox.clients import (
+    PATIENCE,
+    Client,
+    QuantemplateClient,
+    TamrClient,
+    head,
+    open_socket,
+)
+from tests.integration.sandbox.tailer_client import JOB, TABLE, TailerClient, sign
+from tests.integration.sandbox.toucan_client import APP, ToucanClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -356,6 +365,125 @@ class TestExpiredToken:
             sandbox.add_fault("expired_token", platform="tamr")
 
 
+# A request of each platform that starts a run.
+SUBMITS: list[Any] = [
+    pytest.param("tamr", "/jobs", CREATE["json"], id="tamr"),
+    pytest.param(
+        "quantemplate", "/organisations/c-sandbox/pipelines/p-claims/executions", None, id="quantemplate"
+    ),
+    pytest.param("toucan", f"{APP}/operations?stage=staging", {"operations": ["release"]}, id="toucan"),
+    pytest.param("tailer", "/v1/dag/launch", {"action": "launch_job", **TABLE}, id="tailer"),
+]
+
+
+@pytest.mark.parametrize(("platform", "path", "body"), SUBMITS)
+class TestEveryPlatform:
+    @pytest.fixture
+    def client(self, request: pytest.FixtureRequest, platform: str) -> Client:
+        found: Client = request.getfixturevalue(platform)
+        return found
+
+    @pytest.mark.parametrize(("processed", "runs"), [(False, 0), (True, 1)])
+    def test_status_may_hide_that_a_run_was_started(
+        self,
+        sandbox: Sandbox,
+        client: Client,
+        platform: str,
+        path: str,
+        body: Any,
+        processed: bool,
+        runs: int,
+    ) -> None:
+        sandbox.add_fault("status", platform=platform, status=503, processed=processed, times=1)
+
+        assert client.send("POST", path, json=body).status_code == 503
+        assert len(sandbox.runs()) == runs
+        assert (last(sandbox).platform, last(sandbox).fault) == (platform, "status")
+        assert client.send("POST", path, json=body).status_code == 200
+
+    @pytest.mark.parametrize(("kind", "runs"), [("reset_before", 0), ("reset_after", 1), ("truncated", 1)])
+    def test_answer_may_get_lost(
+        self, sandbox: Sandbox, client: Client, platform: str, path: str, body: Any, kind: str, runs: int
+    ) -> None:
+        sandbox.add_fault(kind, platform=platform, times=1)
+
+        with pytest.raises(requests.RequestException):
+            client.send("POST", path, json=body)
+        assert [run.platform for run in sandbox.runs()] == [platform] * runs
+
+    @pytest.mark.parametrize("kind", ["malformed_json", "html", "redirect"])
+    def test_answer_may_be_spoilt(
+        self, sandbox: Sandbox, client: Client, platform: str, path: str, body: Any, kind: str
+    ) -> None:
+        sandbox.add_fault(kind, platform=platform, times=1)
+
+        with pytest.raises(requests.exceptions.JSONDecodeError):
+            client.send("POST", path, json=body).json()
+        assert client.ok("POST", path, json=body)
+
+
+class TestTokensOfOtherPlatforms:
+    def test_toucan_login_brings_a_new_one(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        toucan.with_token(toucan.log_in().json()["token"])
+        fault = sandbox.add_fault("expired_token", platform="toucan", times=1)
+        renewed = toucan.log_in().json()["token"]
+        assert fault.hits == 0
+
+        assert [toucan.send("GET", f"{APP}/config").status_code for _ in range(2)] == [401, 401]
+        assert toucan.with_token(renewed).send("GET", f"{APP}/config").status_code == 401
+        toucan.with_token(toucan.log_in().json()["token"])
+        assert toucan.send("GET", f"{APP}/config").status_code == 200
+
+    def test_tailer_service_account_signs_a_new_one(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+        tailer.use(sign(tailer.key, sandbox.url))
+        sandbox.add_fault("expired_token", platform="tailer", times=1)
+        body = {"action": "get_last_status", **TABLE}
+
+        assert tailer.send("POST", "/v1/dag/status", json=body).status_code == 401
+        tailer.use(sign(tailer.key, sandbox.url))
+        assert tailer.ok("POST", "/v1/dag/status", json=body) == {"results": []}
+
+    def test_tailer_google_endpoints_are_logins(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+        fault = sandbox.add_fault("expired_token", platform="tailer")
+        credentials = {"email": "user@tailer.example", "password": "sandbox-password"}
+        url = f"{sandbox.tailer.sign_in_url}?key=sandbox-web-key"
+        answer = requests.post(url, json={**credentials, "returnSecureToken": True}, timeout=PATIENCE)
+        form = {"grant_type": "refresh_token", "refresh_token": answer.json()["refreshToken"]}
+        url = f"{sandbox.tailer.refresh_url}?key=sandbox-web-key"
+
+        assert requests.post(url, data=form, timeout=PATIENCE).status_code == 200
+        assert fault.hits == 0
+
+
+def test_unknown_state_shows_on_toucan_and_tailer_too(
+    sandbox: Sandbox, toucan: ToucanClient, tailer: TailerClient, clock: ManualClock
+) -> None:
+    operation, run = toucan.run(), tailer.launch()
+    clock.advance(20)
+    sandbox.add_fault("unknown_state", state="RECONSIDERING")
+
+    assert toucan.status(operation) == "RECONSIDERING"
+    assert tailer.status(run) == "RECONSIDERING"
+    assert tailer.ask("get_last_status", **TABLE, job_id=JOB)[0]["status"] == "RECONSIDERING"
+    assert toucan.ok("GET", f"{APP}/config/etl")["DATA_SOURCES"]
+    sandbox.clear_faults()
+    assert (toucan.status(operation), tailer.status(run)) == ("successful", "SUCCESS")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
+def test_status_comes_in_the_shape_of_toucan_and_tailer(
+    sandbox: Sandbox, toucan: ToucanClient, tailer: TailerClient, status: int
+) -> None:
+    sandbox.add_fault("status", status=status)
+
+    denied = toucan.send("GET", f"{APP}/config")
+    refused = tailer.send("POST", "/v1/dag/launch", json={})
+
+    assert (denied.status_code, denied.json()["statusCode"]) == (status, status)
+    assert (refused.status_code, refused.json()["code"]) == (status, status)
+    assert refused.json()["message"].startswith("ko")
+
+
 class TestAim:
     def hits(self, tamr: TamrClient, count: int) -> list[bool]:
         return [tamr.send("GET", "/jobs").status_code == 503 for _ in range(count)]
@@ -409,7 +537,7 @@ class TestAim:
         "arguments",
         [
             {"kind": "flood"},
-            {"kind": "status", "platform": "toucan"},
+            {"kind": "status", "platform": "elsewhere"},
             {"kind": "status", "operation": "list_job"},
             {"kind": "status", "platform": "tamr", "operation": "get_token"},
             {"kind": "status", "delay": 1},

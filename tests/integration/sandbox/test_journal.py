@@ -128,11 +128,11 @@ def test_oldest_bodies_go_when_they_are_too_many(
 
 def test_request_to_no_platform_is_a_breach_of_the_rules(sandbox: Sandbox, tamr: TamrClient) -> None:
     tamr.base_url = sandbox.url
-    assert tamr.send("GET", "/toucan/x").status_code == 404
+    assert tamr.send("GET", "/elsewhere/x").status_code == 404
 
     [entry] = sandbox.journal.refusals()
     assert (entry.platform, entry.operation) == (None, "unknown")
-    assert "no platform 'toucan'" in (entry.refused or "")
+    assert "no platform 'elsewhere'" in (entry.refused or "")
 
 
 class TestWaiting:

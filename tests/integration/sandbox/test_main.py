@@ -56,6 +56,7 @@ def test_serves_until_a_signal_and_ends_with_0(start: Start, tmp_path: Path, num
     ready_file.write_text("left by one that was killed")
     process = start("--port", "0", "--run-seconds", "0.5", "--ready-file", str(ready_file))
     assert process.stdout is not None
+    assert process.stderr is not None
     assert process.stdout.readline().startswith("sandbox ")
     url = url_when_ready(ready_file, process)
 
@@ -65,14 +66,21 @@ def test_serves_until_a_signal_and_ends_with_0(start: Start, tmp_path: Path, num
     with socket.create_connection(url.removeprefix("http://").split(":"), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /tamr/api/v1beta1/jobs HTTP/1.1\r\nHost: sandbox\r\n\r\n")
         process.send_signal(number)
-        output, errors = process.communicate(timeout=PATIENCE)
+        process.wait(PATIENCE)
+        # Not communicate(), which would miss what came along with the first line.
+        output, errors = process.stdout.read(), process.stderr.read()
 
     assert health["status"] == "ok"
     assert (process.returncode, errors) == (0, "")
     assert url.startswith("http://127.0.0.1:")
     assert not ready_file.exists()
     variables = dict(line.split("=", 1) for line in output.splitlines() if line.startswith("AIRFLOW_CONN_"))
-    assert variables.keys() == {"AIRFLOW_CONN_QUANTEMPLATE_DEFAULT", "AIRFLOW_CONN_TAMR_DEFAULT"}
+    assert variables.keys() == {f"AIRFLOW_CONN_{name.upper()}_DEFAULT" for name in health["platforms"]}
+    assert {"AIRFLOW_CONN_TAILER_DEFAULT", "AIRFLOW_CONN_TOUCAN_DEFAULT"} < variables.keys()
+    key = json.loads(variables["AIRFLOW_CONN_TAILER_DEFAULT"].strip("'"))["extra"][
+        "service_account_secret_json"
+    ]
+    assert json.loads(key)["client_email"]
     assert json.loads(variables["AIRFLOW_CONN_TAMR_DEFAULT"].strip("'"))["host"] == f"{url}/tamr"
 
 

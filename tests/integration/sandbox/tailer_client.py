@@ -1,0 +1,96 @@
+"""A plain client of the sandbox's Tailer: it says what it is told, right or wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tests.integration.sandbox.clients import Client
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import Sandbox
+
+TABLE = {
+    "account": "000099",
+    "environment": "DEV",
+    "configuration_type": "table-to-table",
+    "configuration_id": "000099_iowa_liquor_prepare_pda_DEV",
+}
+STORAGE = {
+    **TABLE,
+    "configuration_type": "storage-to-storage",
+    "configuration_id": "000099-jarvis-demo-iowa-liquor-storage-to-storage",
+}
+WORKFLOW = {**TABLE, "configuration_type": "workflow", "configuration_id": "000099-iowa-liquor-load-pda"}
+JOB = "gbq-to-gbq|000099_iowa_liquor_prepare_pda_DEV"
+
+
+def _part(payload: bytes) -> bytes:
+    return base64.urlsafe_b64encode(payload).rstrip(b"=")
+
+
+def sign(key: dict[str, Any], audience: str, *, alg: str = "RS256", **claims: Any) -> str:
+    """Sign a token as the vendor's script does; ``claims`` replace its own, ``None`` leaves one out."""
+    now, email = int(time.time()), key["client_email"]
+    said = {"iat": now, "exp": now + 3600, "iss": email, "sub": email, "email": email, "aud": audience}
+    said = {name: value for name, value in {**said, **claims}.items() if value is not None}
+    signed = b".".join(_part(json.dumps(part).encode()) for part in ({"alg": alg, "typ": "JWT"}, said))
+    private = load_pem_private_key(key["private_key"].encode(), None)
+    signature = private.sign(signed, padding.PKCS1v15(), hashes.SHA256())  # type: ignore[call-arg,union-attr]
+    return (signed + b"." + _part(signature)).decode()
+
+
+class TailerClient(Client):
+    """Tailer's API, by the token that somebody has given."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.tailer.base_url, {})
+        self.sandbox = sandbox
+        self.use("sandbox-token")
+
+    def use(self, token: str) -> None:
+        """Use a token from now on."""
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The key file of the service account."""
+        extra = self.sandbox.connection("tailer")["extra"]
+        return dict(json.loads(extra["service_account_secret_json"]))
+
+    def launch(self, **fields: Any) -> str:
+        """Launch a run, of the table-to-table configuration of the guide if nothing else is told."""
+        return str(self.ok("POST", "/v1/dag/launch", json=launching(**fields))["run_id"])
+
+    def ask(self, action: str, **fields: Any) -> list[dict[str, Any]]:
+        """Ask for runs."""
+        body = {"action": action, **fields}
+        results = self.ok("POST", "/v1/dag/status", json=body)["results"]
+        assert isinstance(results, list)
+        return results
+
+    def check(self, run_id: str) -> list[dict[str, Any]]:
+        """Ask for a run of that configuration."""
+        return self.ask("check_run_status", **TABLE, job_id=JOB, run_id=run_id)
+
+    def status(self, run_id: str) -> str:
+        """Ask for the status of such a run."""
+        [item] = self.check(run_id)
+        return str(item["status"])
+
+    def switch(self, **fields: Any) -> Any:
+        """Enable, disable or archive a configuration, and give the JSON of the answer."""
+        body = {"action": "set_configuration_status", **TABLE, "activated": True, "archived": False, **fields}
+        return self.ok("POST", "/v1/configuration/status", json=body)
+
+
+def launching(**fields: Any) -> dict[str, Any]:
+    """Make the body of a launch; ``None`` leaves a field out."""
+    body = {"action": "launch_job", **TABLE, **fields}
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,86 @@
+"""Forms are taken apart rightly wherever their boundaries fall, in little memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.sandbox.content import CHUNK, Content, ContentWriter
+from airflow_provider_dataops.sandbox.messages import Call, RefusedError, parse_query
+from airflow_provider_dataops.sandbox.toucan_form import read_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MIB = 1024 * 1024
+HEAD = b'--b0undary\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+BETWEEN = b'\r\n--b0undary\r\nContent-Disposition: form-data; name="data"\r\n\r\n'
+TAIL = b"\r\n--b0undary--\r\n"
+
+
+def call(directory: Path, pieces: Iterable[bytes]) -> Call:
+    writer = ContentWriter(directory)
+    for piece in pieces:
+        writer.write(piece)
+    return Call({}, {}, {"Content-Type": "multipart/form-data; boundary=b0undary"}, writer.finish())
+
+
+def read(content: Content) -> bytes:
+    return b"".join(content.chunks())
+
+
+@pytest.mark.parametrize("shift", range(-len(BETWEEN) - 2, 3))
+def test_boundary_may_fall_between_two_pieces(tmp_path: Path, shift: int) -> None:
+    # Not a boundary, however much it looks like the beginning of one.
+    data = (b"\r\n--b0undarx" * CHUNK)[: CHUNK - len(HEAD) + shift]
+
+    parts = read_form(call(tmp_path, [HEAD, data, BETWEEN, b"{}", TAIL]), tmp_path)
+
+    assert parts.keys() == {"file", "data"}
+    assert read(parts["file"].content) == data
+    assert parts["data"].text() == "{}"
+    assert (parts["file"].filename, parts["data"].filename) == ("x", None)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([HEAD, b"a,b", b"\r\n--b0undary\r\n"], "cut off"),
+        ([HEAD, b"a,b"], "cut off"),
+        ([b"preamble\r\n", HEAD, b"a,b", TAIL], "does not begin"),
+        ([b"a,b"], "does not begin"),
+    ],
+)
+def test_form_that_is_not_whole_is_refused(tmp_path: Path, pieces: list[bytes], reason: str) -> None:
+    with pytest.raises(RefusedError, match=reason):
+        read_form(call(tmp_path, pieces), tmp_path)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    size = 24 * MIB
+    request = call(tmp_path, [HEAD, *[b"x" * MIB] * (size // MIB), TAIL])
+    tracemalloc.start()
+    try:
+        parts = read_form(request, tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert parts["file"].content.size == size
+    assert peak < 4 * MIB
+
+
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        ("", {}),
+        ("stage=staging", {"stage": "staging"}),
+        ("stage=staging&release", {"stage": "staging", "release": ""}),
+        ("release", {"release": ""}),
+    ],
+)
+def test_flag_of_a_query_has_no_value(query: str, values: dict[str, str]) -> None:
+    assert parse_query(query, frozenset({"stage"}), frozenset({"release"})) == values

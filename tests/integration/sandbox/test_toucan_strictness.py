@@ -1,0 +1,418 @@
+"""What Toucan's guide and the vendor's clients do, the sandbox takes; what they never do, it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.sandbox.toucan_client import APP, AUTH, FILE, NAME, ToucanClient, chunk
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import Sandbox
+
+SOURCES = f"{APP}/data/sources?validation=false"
+UPLOAD = {"data": NAME, "files": {"file": FILE}}
+DOMAINS = {"json": {"input_domains": ["referential"]}}
+
+EVERY_CALL = [
+    pytest.param("GET", "/", {}, id="version"),
+    pytest.param("GET", "/small-apps", {}, id="list_small_apps"),
+    pytest.param("POST", f"{APP}/data/sources", UPLOAD, id="upload"),
+    pytest.param("POST", f"{APP}/operations", {"json": {"operations": ["release"]}}, id="run_operations"),
+    pytest.param("GET", f"{APP}/operations/state/{{operation}}", {}, id="get_operation"),
+    pytest.param("POST", f"{APP}/data/preprocess", DOMAINS, id="preprocess"),
+    pytest.param("POST", f"{APP}/populate", DOMAINS, id="populate"),
+    pytest.param("POST", f"{APP}/data/release", {}, id="release"),
+    pytest.param("GET", f"{APP}/tracebacks/latest", {}, id="get_traceback"),
+    pytest.param("GET", f"{APP}/config", {}, id="get_config"),
+    pytest.param("GET", f"{APP}/config/etl", {}, id="get_etl_config"),
+    pytest.param("GET", f"{APP}/config/augment", {}, id="get_augment"),
+    pytest.param("GET", f"{APP}/metadata", {}, id="get_metadata"),
+]
+
+
+@pytest.fixture
+def operation(sandbox: Sandbox) -> str:
+    """Give the id of an operation that somebody else has started, and that has left a traceback."""
+    run_id = sandbox.toucan.start("product-corporation")
+    sandbox.toucan.finish(run_id, "failed")
+    return run_id
+
+
+@pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL)
+class TestEveryCall:
+    def test_is_taken(
+        self, sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+    ) -> None:
+        assert toucan.send(method, path.format(operation=operation), **options).status_code == 200
+        assert sandbox.journal.refusals() == []
+
+    def test_needs_credentials(
+        self, sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+    ) -> None:
+        toucan.session.auth = None
+        response = toucan.send(method, path.format(operation=operation), **options)
+
+        assert (response.status_code, response.json()["statusCode"]) == (401, 401)
+        assert sandbox.journal.entries()[-1].refused
+        assert [run.run_id for run in sandbox.runs()] == [operation]
+
+    def test_knows_right_from_wrong_credentials(
+        self, sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+    ) -> None:
+        toucan.session.auth = (AUTH[0], "wrong")
+        response = toucan.send(method, path.format(operation=operation), **options)
+
+        assert response.status_code == 401
+        assert response.json() == {"statusCode": 401, "message": "wrong username or password"}
+        assert sandbox.journal.refusals() == []
+        assert [run.run_id for run in sandbox.runs()] == [operation]
+
+    def test_takes_no_unknown_query(
+        self, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+    ) -> None:
+        response = toucan.send(method, path.format(operation=operation), params={"notify": "true"}, **options)
+
+        assert response.status_code == 400
+        assert "notify" in response.json()["message"]
+
+    @pytest.mark.parametrize("wrong", ["PUT", "PATCH", "DELETE"])
+    def test_has_its_method(
+        self, toucan: ToucanClient, operation: str, method: str, path: str, options: Any, wrong: str
+    ) -> None:
+        response = toucan.send(wrong, path.format(operation=operation), **options)
+
+        assert response.status_code == 405
+        assert method in response.headers["Allow"]
+
+    def test_has_its_path(
+        self, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+    ) -> None:
+        path = path.format(operation=operation)
+        assert toucan.send(method, path + "/x/y", **options).status_code in (404, 405)
+        if path != "/":
+            assert toucan.send(method, path + "/", **options).status_code in (404, 405)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options"), [param for param in EVERY_CALL if param.values[0] == "GET"]
+)
+def test_questions_take_no_body(
+    toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+) -> None:
+    assert toucan.send(method, path.format(operation=operation), json={}, **options).status_code == 400
+
+
+@pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:])
+def test_app_that_is_not_there_is_not_found(
+    sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
+) -> None:
+    response = toucan.send(method, path.format(operation=operation).replace(APP, "/no-app"), **options)
+
+    assert response.status_code == 404
+    assert sandbox.journal.refusals() == []
+
+
+@pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:4] + EVERY_CALL[5:8])
+def test_rights_on_the_app_are_needed(
+    sandbox: Sandbox, toucan: ToucanClient, method: str, path: str, options: Any
+) -> None:
+    assert toucan.send(method, path.replace(APP, "/no-rights"), **options).status_code == 403
+    assert sandbox.runs() == []
+
+
+@pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:4] + EVERY_CALL[5:8] + EVERY_CALL[9:])
+@pytest.mark.parametrize("stage", ["production", "", "STAGING"])
+def test_stage_is_staging_or_left_out(
+    toucan: ToucanClient, method: str, path: str, options: Any, stage: str
+) -> None:
+    assert toucan.send(method, f"{path}?stage=staging", **options).status_code == 200
+    assert toucan.send(method, f"{path}?stage={stage}", **options).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/operations", "/data/preprocess", "/populate"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="no body"),
+        pytest.param({"data": "{}"}, id="no content type"),
+        pytest.param({"data": {"operations": "release"}}, id="form"),
+        pytest.param({"json": []}, id="array"),
+        pytest.param({"json": {"domains": ["x"]}}, id="unknown member"),
+        pytest.param({"json": {"output_domains": "x"}}, id="text for array"),
+        pytest.param({"json": {"output_domains": [7]}}, id="array of numbers"),
+        pytest.param({"json": {"output_domains": [""]}}, id="empty name"),
+    ],
+)
+def test_body_that_is_no_selector_is_refused(
+    sandbox: Sandbox, toucan: ToucanClient, path: str, options: dict[str, Any]
+) -> None:
+    assert toucan.send("POST", f"{APP}{path}?stage=staging", **options).status_code == 400
+    assert sandbox.journal.entries()[-1].refused
+    assert sandbox.runs() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"operations": []},
+        {"operations": "release"},
+        {"operations": ["release", "deploy"]},
+        {"operations": ["release"], "origin": ""},
+        {"operations": ["release"], "origin": 7},
+        {"operations": ["release"], "input_domains": ["x"]},
+        {"operations": ["release"], "async": True},
+    ],
+)
+def test_list_of_operations_has_known_names_and_members(
+    sandbox: Sandbox, toucan: ToucanClient, body: object
+) -> None:
+    assert toucan.send("POST", f"{APP}/operations?stage=staging", json=body).status_code == 400
+    assert sandbox.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/data/preprocess", {"async": "true"}),
+        ("/data/preprocess", {"async": 1}),
+        ("/populate", {"async": True}),
+    ],
+)
+def test_async_is_a_boolean_of_preprocess(toucan: ToucanClient, path: str, body: object) -> None:
+    assert toucan.send("POST", APP + path, json=body).status_code == 400
+
+
+class TestReleaseFlag:
+    def test_is_plain(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        toucan.ok("POST", f"{APP}/populate?stage=staging&release", **DOMAINS)
+        toucan.ok("POST", f"{APP}/populate?release&stage=staging", **DOMAINS)
+        toucan.ok("POST", f"{APP}/populate?stage=staging", **DOMAINS)
+
+        assert [run.detail["release"] for run in sandbox.runs()] == [True, True, False]
+
+    @pytest.mark.parametrize("query", ["release=", "release=true", "release=1", "release&release", "Release"])
+    def test_has_no_other_form(self, sandbox: Sandbox, toucan: ToucanClient, query: str) -> None:
+        response = toucan.send("POST", f"{APP}/populate?stage=staging&{query}", **DOMAINS)
+
+        assert response.status_code == 400
+        assert "elease'" in response.json()["message"]
+        assert sandbox.journal.entries()[-1].refused
+        assert sandbox.runs() == []
+
+    @pytest.mark.parametrize("path", ["/operations", "/data/preprocess"])
+    def test_is_for_populate_alone(self, toucan: ToucanClient, path: str) -> None:
+        body = {"operations": ["release"]} if path == "/operations" else {}
+        assert toucan.send("POST", f"{APP}{path}?stage=staging&release", json=body).status_code == 400
+
+
+class TestUpload:
+    def test_keeps_bytes_and_both_names(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        # Its bytes look like the end of a form, and it is too long for memory.
+        data = b"\r\n--\r\n--x--\r\n" * 20_000
+        name = 'ventes "été"\n.csv'
+
+        toucan.ok(
+            "POST",
+            f"{APP}/data/sources?validation=true&stage=staging",
+            data={"data": json.dumps({"filename": name})},
+            files={"file": ("locäl.csv", data, "text/csv")},
+        )
+
+        [upload] = sandbox.toucan.uploads
+        assert (upload.small_app, upload.filename) == ("product-corporation", name)
+        assert upload.local_filename == "locäl.csv"
+        assert b"".join(upload.content.chunks()) == data
+        assert (upload.stage, upload.validation, upload.dialect) == ("staging", True, "plain")
+        [told] = sandbox.toucan.uploaded("product-corporation")
+        assert (told["filename"], told["size"], told["sha256"]) == (name, len(data), upload.content.sha256)
+
+    @pytest.mark.parametrize("size", [0, 1, 65_535, 262_143, 262_144, 262_145, 600_000])
+    def test_keeps_files_of_any_length(self, sandbox: Sandbox, toucan: ToucanClient, size: int) -> None:
+        data = bytes(range(256)) * (size // 256 + 1)
+
+        toucan.upload(data[:size])
+
+        assert b"".join(sandbox.toucan.uploads[0].content.chunks()) == data[:size]
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param({"json": {"filename": "a.csv"}}, id="JSON body"),
+            pytest.param({"data": NAME}, id="form without files"),
+            pytest.param({"data": b"a,b", "headers": {"Content-Type": "text/csv"}}, id="bare bytes"),
+            pytest.param({"files": {"file": FILE}}, id="no data"),
+            pytest.param({"files": {"data": (None, NAME["data"])}}, id="no file"),
+            pytest.param({"files": {"data": ("data", NAME["data"]), "file": FILE}}, id="data is a file"),
+            pytest.param({"files": {"data": (None, NAME["data"]), "file": (None, "x")}}, id="file is text"),
+            pytest.param({"data": {**NAME, "validation": "false"}, "files": {"file": FILE}}, id="extra part"),
+            pytest.param({"data": {"filename": "a.csv"}, "files": {"file": FILE}}, id="plain filename"),
+            pytest.param({"data": {"data": "a.csv"}, "files": {"file": FILE}}, id="data no JSON"),
+            pytest.param({"data": {"data": '["a.csv"]'}, "files": {"file": FILE}}, id="data an array"),
+            pytest.param({"data": {"data": '{"filename": ""}'}, "files": {"file": FILE}}, id="empty name"),
+            pytest.param(
+                {"data": {"data": '{"filename": 7}'}, "files": {"file": FILE}}, id="number for name"
+            ),
+            pytest.param(
+                {"data": {"data": '{"filename": "a", "filename": "b"}'}, "files": {"file": FILE}}, id="twice"
+            ),
+            pytest.param(
+                {"data": {"data": '{"filename": "a", "stage": "staging"}'}, "files": {"file": FILE}},
+                id="more",
+            ),
+            pytest.param({"data": {"data": b'{"filename": "\xff"}'}, "files": {"file": FILE}}, id="no UTF-8"),
+            pytest.param({"files": [("file", FILE), ("file", FILE)], "data": NAME}, id="two files"),
+            pytest.param({**UPLOAD, "headers": {"Content-Type": "multipart/form-data"}}, id="no boundary"),
+            pytest.param(
+                {**UPLOAD, "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+                id="other boundary",
+            ),
+        ],
+    )
+    def test_is_a_form_with_a_json_text_and_a_file(
+        self, sandbox: Sandbox, toucan: ToucanClient, options: dict[str, Any]
+    ) -> None:
+        assert toucan.send("POST", SOURCES, **options).status_code == 400
+        assert sandbox.journal.entries()[-1].refused
+        assert (sandbox.toucan.uploads, sandbox.runs()) == ([], [])
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"--b\r\n",
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nabc',
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nabc\r\n--b\r\n',
+            b"--b\r\n\r\nabc\r\n--b--\r\n",
+            b"--b\r\nContent-Disposition: form-data\r\n\r\nabc\r\n--b--\r\n",
+            b"--b\r\nContent-Disposition: attachment; name=x\r\n\r\nabc\r\n--b--\r\n",
+            b"--b\r\nabc\r\n--b--\r\n",
+            b"preamble\r\n--b--\r\n",
+            b"\r\n".join([b"--b"] * 40) + b"--",
+        ],
+    )
+    def test_form_that_is_malformed_is_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, body: bytes
+    ) -> None:
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        assert toucan.send("POST", SOURCES, data=body, headers=headers).status_code == 400
+        assert sandbox.journal.entries()[-1].refused
+
+    @pytest.mark.parametrize("validation", ["", "False", "0", "no"])
+    def test_validation_is_true_or_false(self, toucan: ToucanClient, validation: str) -> None:
+        path = f"{APP}/data/sources?validation={validation}"
+        assert toucan.send("POST", path, **UPLOAD).status_code == 400
+
+
+class TestChunks:
+    def test_file_in_one_chunk(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        assert toucan.ok("POST", SOURCES, **chunk(b"abc")).keys() == {"operation_id"}
+
+        [upload] = sandbox.toucan.uploads
+        assert (upload.filename, upload.content.data, upload.dialect) == ("sales.xlsx", b"abc", "dropzone")
+
+    def test_empty_file(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        toucan.ok("POST", SOURCES, **chunk(b""))
+        assert sandbox.toucan.uploads[0].content.data == b""
+
+    def test_filename_may_be_a_plain_field_without_an_id(
+        self, sandbox: Sandbox, toucan: ToucanClient
+    ) -> None:
+        toucan.ok("POST", f"{APP}/data/sources", **chunk(b"PAR1", data=None, dzuuid=None, filename="x"))
+
+        [upload] = sandbox.toucan.uploads
+        assert (upload.filename, upload.content.data, upload.dialect) == ("x", b"PAR1", "flat")
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 0, 1, 1, 2)])
+    def test_file_in_several_is_there_when_all_are(
+        self, sandbox: Sandbox, toucan: ToucanClient, order: tuple[int, ...]
+    ) -> None:
+        pieces = [b"abcd", b"efgh", b"ij"]
+        answers = [
+            toucan.ok("POST", SOURCES, **chunk(pieces[at], index=at, count=3, offset=4 * at, total=10))
+            for at in order
+        ]
+
+        assert answers[:-1] == [{}] * (len(order) - 1)
+        assert answers[-1].keys() == {"operation_id"}
+        [upload] = sandbox.toucan.uploads
+        assert (upload.content.data, upload.chunks) == (b"abcdefghij", 3)
+        assert len(sandbox.runs()) == 1
+
+    def test_files_do_not_mix(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        for at, piece in enumerate([b"ab", b"cd"]):
+            for upload_id in ("one", "two"):
+                text = piece if upload_id == "one" else piece.upper()
+                form = chunk(text, index=at, count=2, offset=2 * at, total=4, dzuuid=upload_id)
+                toucan.ok("POST", SOURCES, **form)
+
+        assert [upload.content.data for upload in sandbox.toucan.uploads] == [b"abcd", b"ABCD"]
+
+    def test_last_one_may_be_sent_again(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+        toucan.ok("POST", SOURCES, **chunk(b"ab", count=2, total=4))
+        again = chunk(b"cd", index=1, count=2, offset=2, total=4)
+
+        answers = [toucan.ok("POST", SOURCES, **again) for _ in range(2)]
+
+        assert all("operation_id" in answer for answer in answers)
+        assert {upload.content.data for upload in sandbox.toucan.uploads} == {b"abcd"}
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            chunk(b"abc", total=4),
+            chunk(b"abc", total=2),
+            chunk(b"abc", offset=1, total=4),
+            chunk(b"abc", index=1),
+            chunk(b"abc", count=0),
+            chunk(b"abc", index=1, count=2, total=3),
+            chunk(b"abc", index=1, count=2, offset=3, total=7),
+            chunk(b"abc", count=2, offset=3, total=7),
+            chunk(b"abc", index=1, count=3, offset=3, total=5),
+            chunk(b"abc", dzuuid=""),
+            chunk(b"abc", dzuuid=None),
+            chunk(b"abc", dzchunkindex="-0"),
+            chunk(b"abc", dzchunkindex="first"),
+            chunk(b"abc", dztotalfilesize=""),
+            chunk(b"abc", dztotalfilesize=None),
+            chunk(b"abc", dzchunksize="3"),
+            chunk(b"abc", filename="x"),
+            chunk(b"abc", data=None, filename="x"),
+            chunk(b"abc", count=2, total=7, data=None, dzuuid=None, filename="x"),
+        ],
+    )
+    def test_figures_must_agree(self, sandbox: Sandbox, toucan: ToucanClient, form: Any) -> None:
+        assert toucan.send("POST", SOURCES, **form).status_code == 400
+        assert sandbox.journal.entries()[-1].refused
+        assert sandbox.toucan.uploads == []
+
+    @pytest.mark.parametrize(
+        "second",
+        [
+            chunk(b"cd", index=1, count=2, offset=2, total=4, data='{"filename": "other"}'),
+            chunk(b"cd", index=1, count=3, offset=2, total=4),
+            chunk(b"c", index=1, count=2, offset=2, total=3),
+            chunk(b"d", index=1, count=2, offset=3, total=4),
+            chunk(b"bcd", index=1, count=2, offset=1, total=4),
+            chunk(b"xy", count=2, total=4),
+        ],
+        ids=["filename", "count", "total", "gap", "overlap", "other bytes"],
+    )
+    def test_chunks_of_a_file_must_agree(self, sandbox: Sandbox, toucan: ToucanClient, second: Any) -> None:
+        toucan.ok("POST", SOURCES, **chunk(b"ab", count=2, total=4))
+
+        assert toucan.send("POST", SOURCES, **second).status_code == 400
+        assert sandbox.toucan.uploads == []
+
+    @pytest.mark.parametrize(
+        "form", [chunk(b"abc"), chunk(b"abc", data=None, dzuuid=None, filename="x")], ids=["dropzone", "flat"]
+    )
+    def test_older_backend_does_not_know_them(
+        self, sandbox: Sandbox, toucan: ToucanClient, form: Any
+    ) -> None:
+        sandbox.toucan.configure(chunk_fields=False)
+
+        assert toucan.send("POST", SOURCES, **form).status_code == 400
+        assert toucan.send("POST", SOURCES, **UPLOAD).status_code == 200

@@ -1,0 +1,72 @@
+"""A plain client of the sandbox's Toucan: it says what it is told, right or wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.integration.sandbox.clients import PATIENCE, Client
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import Sandbox
+
+APP = "/product-corporation"
+AUTH = ("api@toucan.example", "sandbox-password")
+FILE = ("local name.csv", b"a,b\n1,2\n")
+NAME = {"data": '{"filename": "sales.xlsx"}'}
+
+
+def chunk(
+    piece: bytes, *, index: int = 0, count: int = 1, offset: int = 0, total: int | None = None, **others: Any
+) -> dict[str, Any]:
+    """Make the form of an upload with chunk fields; ``others`` replace fields, ``None`` leaves one out."""
+    fields = {
+        "data": NAME["data"],
+        "dzuuid": "d0e8b2",
+        "dztotalfilesize": str(len(piece) if total is None else total),
+        "dztotalchunkcount": str(count),
+        "dzchunkbyteoffset": str(offset),
+        "dzchunkindex": str(index),
+        **others,
+    }
+    return {
+        "data": {name: value for name, value in fields.items() if value is not None},
+        "files": {"file": ("blob", piece)},
+    }
+
+
+class ToucanClient(Client):
+    """Toucan's Operations API, by Basic credentials; paths are below the backend."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(sandbox.toucan.base_url, {})
+        self.session.auth = AUTH
+
+    def with_token(self, token: str) -> ToucanClient:
+        """Use a bearer token from now on."""
+        self.session.auth = None
+        self.headers = {"Authorization": f"Bearer {token}"}
+        return self
+
+    def log_in(self, **members: Any) -> Any:
+        """Log in without any other credentials."""
+        body = {"username": AUTH[0], "password": AUTH[1], **members}
+        return self.session.post(self.base_url + "/login", json=body, auth=None, timeout=PATIENCE)
+
+    def upload(self, data: bytes = FILE[1], filename: str = "sales.xlsx") -> Any:
+        """Upload a file as the guide does, and give the JSON of the answer."""
+        return self.ok(
+            "POST",
+            f"{APP}/data/sources?validation=false",
+            data={"data": json.dumps({"filename": filename})},
+            files={"file": ("local.csv", data)},
+        )
+
+    def run(self, *operations: str) -> str:
+        """Run operations on staging, and give the id."""
+        body = {"origin": "autofeed", "operations": operations or ["preprocess_data_sources", "release"]}
+        return str(self.ok("POST", f"{APP}/operations?stage=staging", json=body)["operation_id"])
+
+    def status(self, operation_id: str) -> str:
+        """Get the status of an operation."""
+        return str(self.ok("GET", f"{APP}/operations/state/{operation_id}")["status"])
