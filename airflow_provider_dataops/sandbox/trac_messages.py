@@ -58,7 +58,7 @@ _MESSAGES = {
     ),
     f"{_METADATA}.DecimalValue": "decimal string",
     f"{_METADATA}.DateValue": "isoDate string",
-    f"{_METADATA}.DatetimeValue": "isoDatetime datetime",
+    f"{_METADATA}.DatetimeValue": "isoDatetime string",
     f"{_METADATA}.ArrayValue": "items []Value",
     f"{_METADATA}.MapValue": "entries {}Value",
     f"{_METADATA}.TagSelector": (
@@ -191,7 +191,6 @@ _FULL_NAMES = {name.rpartition(".")[2]: name for name in _MESSAGES}
 
 _DEFAULTS: dict[str, Any] = {"string": "", "bytes": "", "bool": False, "int32": 0, "int64": "0", "double": 0.0}
 _BITS = {"int32": 31, "int64": 63}
-_DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
 def _bad(problem: str) -> GatewayError:
@@ -273,13 +272,6 @@ def _read_string(value: object, path: str, kind: str) -> str:
     return value
 
 
-def _read_datetime(value: object, path: str, _: str) -> str:
-    text = _read_string(value, path, "string")
-    if not _DATETIME.fullmatch(text):
-        raise _bad(f"Invalid datetime for {path}, it needs seconds and an offset: {text}")
-    return text
-
-
 def _read_bool(value: object, path: str, _: str) -> bool:
     if not isinstance(value, bool):
         raise _bad(f"Invalid bool value for {path}: {value!r}")
@@ -315,7 +307,6 @@ def _read_bytes(value: object, path: str, kind: str) -> str:
 
 _SCALARS: dict[str, Any] = {
     "string": _read_string,
-    "datetime": _read_datetime,
     "bool": _read_bool,
     "int32": _read_int,
     "int64": _read_int,
