@@ -67,11 +67,10 @@ class DataStore:
         updates: Iterable[Mapping[str, Any]],
         at: datetime,
         *,
-        generation: str,
+        generation: str = writes.GENERATIONS[-1],
         prior: Found | None = None,
         attrs: tags.Attrs | None = None,
         job: str | None = None,
-        object_id: str | None = None,
     ) -> Found:
         """Write a new object, or a new version of ``prior``.
 
@@ -79,7 +78,7 @@ class DataStore:
         """
         kind = definition["objectType"].lower()
         version = 1 if prior is None else prior.version.number + 1
-        object_id = prior.record.object_id if prior else object_id or new_id(at)
+        object_id = prior.record.object_id if prior else new_id(at)
         if prior is None:
             storage = writes.create(
                 self._metadata, tenant, {"objectType": "STORAGE", "storage": {}}, (), at, job=job

@@ -63,9 +63,7 @@ def _details(check: Check, details: Mapping[str, Any], path: str, job_type: str)
     check.tag_updates(details, "outputAttrs", f"{path}.")
 
 
-def check_consistency(
-    method: str, job: Mapping[str, Any], find: Find, repositories: Iterable[str]
-) -> None:
+def check_consistency(method: str, job: Mapping[str, Any], find: Find, repositories: Iterable[str]) -> None:
     """Check a job against what the platform holds.
 
     :param method: name of the service's method, for the message
@@ -103,8 +101,7 @@ def check_consistency(
     items += [
         Item(f"Parameter [{key}] is not of type [{kind}]", f"{name}.parameters[{key}]")
         for key, value in given.items()
-        if key in parameters
-        and _type(value) not in (kind := parameters[key]["paramType"]["basicType"], None)
+        if key in parameters and _type(value) not in (kind := parameters[key]["paramType"]["basicType"], None)
     ]
     items += _compare("inputs", inputs, details.get("inputs", {}), name)
     if items:

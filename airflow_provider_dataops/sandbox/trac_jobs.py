@@ -86,6 +86,11 @@ class Job:
         """Whether it has an end, good or bad."""
         return self.finished_at is not None
 
+    @property
+    def superseded(self) -> bool:
+        """Whether somebody else has tagged it, so that the orchestrator cannot write to its tag any more."""
+        return self.found.tag is not self.found.version.tags[-1]
+
     def next_step(self) -> tuple[str, float] | None:
         """Give the status that comes next, and when; ``None`` once the end alone is left."""
         if self.steps == len(STEPS):

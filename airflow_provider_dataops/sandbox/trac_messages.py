@@ -18,10 +18,10 @@ _API, _METADATA = "tracdap.api", "tracdap.metadata"
 
 ENUMS: dict[str, tuple[str, ...]] = {
     "ObjectType": tuple(
-        "OBJECT_TYPE_NOT_SET DATA MODEL FLOW JOB FILE CUSTOM STORAGE SCHEMA RESULT CONFIG RESOURCE".split()
+        ["OBJECT_TYPE_NOT_SET", "DATA", "MODEL", "FLOW", "JOB", "FILE", "CUSTOM", "STORAGE", "SCHEMA", "RESULT", "CONFIG", "RESOURCE"]
     ),
     "BasicType": tuple(
-        "BASIC_TYPE_NOT_SET BOOLEAN INTEGER FLOAT STRING DECIMAL DATE DATETIME ARRAY MAP".split()
+        ["BASIC_TYPE_NOT_SET", "BOOLEAN", "INTEGER", "FLOAT", "STRING", "DECIMAL", "DATE", "DATETIME", "ARRAY", "MAP"]
     ),
     "TagOperation": (
         "CREATE_OR_REPLACE_ATTR",
@@ -32,17 +32,17 @@ ENUMS: dict[str, tuple[str, ...]] = {
         "DELETE_ATTR",
         "CLEAR_ALL_ATTR",
     ),
-    "SearchOperator": tuple("SEARCH_OPERATOR_NOT_SET EQ NE LT LE GT GE IN EXISTS".split()),
+    "SearchOperator": tuple(["SEARCH_OPERATOR_NOT_SET", "EQ", "NE", "LT", "LE", "GT", "GE", "IN", "EXISTS"]),
     "LogicalOperator": ("LOGICAL_OPERATOR_NOT_SET", "AND", "OR", "NOT"),
     "JobType": tuple(
-        "JOB_TYPE_NOT_SET RUN_MODEL RUN_FLOW IMPORT_MODEL IMPORT_DATA EXPORT_DATA JOB_GROUP".split()
+        ["JOB_TYPE_NOT_SET", "RUN_MODEL", "RUN_FLOW", "IMPORT_MODEL", "IMPORT_DATA", "EXPORT_DATA", "JOB_GROUP"]
     ),
     "FlowNodeType": tuple(
-        "NODE_TYPE_NOT_SET INPUT_NODE OUTPUT_NODE MODEL_NODE PARAMETER_NODE RESOURCE_NODE".split()
+        ["NODE_TYPE_NOT_SET", "INPUT_NODE", "OUTPUT_NODE", "MODEL_NODE", "PARAMETER_NODE", "RESOURCE_NODE"]
     ),
     "SchemaType": ("SCHEMA_TYPE_NOT_SET", "TABLE_SCHEMA"),
     "PartType": ("PART_ROOT",),
-    "ResourceType": tuple("RESOURCE_TYPE_NOT_SET MODEL_REPOSITORY INTERNAL_STORAGE EXTERNAL_STORAGE".split()),
+    "ResourceType": tuple(["RESOURCE_TYPE_NOT_SET", "MODEL_REPOSITORY", "INTERNAL_STORAGE", "EXTERNAL_STORAGE"]),
 }
 """The names of each enum, in the order of their numbers."""
 
@@ -189,7 +189,14 @@ def _fields(text: str) -> dict[str, _Field]:
 _FIELDS = {name: _fields(text) for name, text in _MESSAGES.items()}
 _FULL_NAMES = {name.rpartition(".")[2]: name for name in _MESSAGES}
 
-_DEFAULTS: dict[str, Any] = {"string": "", "bytes": "", "bool": False, "int32": 0, "int64": "0", "double": 0.0}
+_DEFAULTS: dict[str, Any] = {
+    "string": "",
+    "bytes": "",
+    "bool": False,
+    "int32": 0,
+    "int64": "0",
+    "double": 0.0,
+}
 _BITS = {"int32": 31, "int64": 63}
 
 

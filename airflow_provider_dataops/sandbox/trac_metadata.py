@@ -131,7 +131,12 @@ class Metadata:
     # Writing; the callers keep the rules of the API
 
     def create(
-        self, tenant: str, definition: dict[str, Any], attrs: Attrs, at: datetime, object_id: str | None = None
+        self,
+        tenant: str,
+        definition: dict[str, Any],
+        attrs: Attrs,
+        at: datetime,
+        object_id: str | None = None,
     ) -> Found:
         """Write a new object.
 

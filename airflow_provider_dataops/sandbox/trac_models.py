@@ -49,7 +49,10 @@ class KnownModel:
     """What it says then."""
 
     def __post_init__(self) -> None:
-        types = [*self.parameters.values(), *(kind for columns in self.inputs.values() for kind in columns.values())]
+        types = [
+            *self.parameters.values(),
+            *(kind for columns in self.inputs.values() for kind in columns.values()),
+        ]
         if not set(types) <= values.MEMBERS.keys():
             raise ValueError(f"types are {sorted(values.MEMBERS)}, not {types!r}")
         if not set(self.outputs.values()) <= {"DATA", "FILE"}:
@@ -61,7 +64,9 @@ class KnownModel:
         """Give the definition of the MODEL object that importing it makes."""
         told = {name: value for name, value in importing.items() if name not in ("modelAttrs", "priorModel")}
         sockets: dict[str, Any] = {
-            "parameters": {name: {"paramType": {"basicType": kind}} for name, kind in self.parameters.items()},
+            "parameters": {
+                name: {"paramType": {"basicType": kind}} for name, kind in self.parameters.items()
+            },
             "inputs": {
                 name: {"objectType": "DATA", "schema": table_schema(columns)}
                 for name, columns in self.inputs.items()

@@ -105,13 +105,11 @@ class Orchestrator:
         if status not in TAGGED or job.lost:
             return
         at = self._world.timeline.wall(instant)
-        try:
-            with self._metadata.transaction():
-                self._tag(job, {"trac_job_status": values.text(shown)}, at)
-        except ServiceError:
-            # Somebody else has tagged the job: the tag that the orchestrator remembers is superseded.
+        if job.superseded:
             job.lost = True
             return
+        with self._metadata.transaction():
+            self._tag(job, {"trac_job_status": values.text(shown)}, at)
         job.header = job.found.header()
 
     def _tag(self, job: Job, attrs: tags.Attrs, at: datetime) -> None:
@@ -120,23 +118,20 @@ class Orchestrator:
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
         """End a job: do its work and keep the results, unless its tag is no longer the one it knows."""
         job.status = "FINISHING"
+        if job.superseded:
+            job.lost = True
+            return
         at = self._world.timeline.wall(instant)
-        remembered = job.found
         try:
             with self._metadata.transaction():
                 self._finish(job, at, outcome, message)
-        except ServiceError:
-            job.found, job.lost = remembered, True
-            return
+        except (ServiceError, models.ModelError) as error:
+            with self._metadata.transaction():
+                self._finish(job, at, "FAILED", str(error))
         job.finished_at = instant
 
     def _finish(self, job: Job, at: datetime, outcome: str, message: str) -> None:
-        outputs: dict[str, Any] = {}
-        if outcome == "SUCCEEDED":
-            try:
-                outputs = self._work(job, at)
-            except models.ModelError as error:
-                outcome, message = "FAILED", str(error)
+        outputs = self._work(job, at) if outcome == "SUCCEEDED" else {}
         attrs = {"trac_job_status": values.text(outcome)}
         if message:
             attrs["trac_job_error_message"] = values.text(message)
@@ -148,7 +143,6 @@ class Orchestrator:
             log,
             (),
             at,
-            generation="",
             job=job.key,
             attrs={"trac_job_output": values.text("trac_job_log_file")},
         )
@@ -208,9 +202,7 @@ class Orchestrator:
         updates = importing.get("modelAttrs", ())
         if "priorModel" in importing:
             prior = self._metadata.find(job.tenant, importing["priorModel"])
-            writes.add_version(
-                self._metadata, prior, definition, updates, at, generation="", job=job.key
-            )
+            writes.add_version(self._metadata, prior, definition, updates, at, job=job.key)
         else:
             writes.create(self._metadata, job.tenant, definition, updates, at, job=job.key)
 
@@ -230,7 +222,6 @@ class Orchestrator:
             product.content,
             details.get("outputAttrs", ()),
             at,
-            generation="",
             prior=self._metadata.find(job.tenant, prior) if prior else None,
             attrs=attrs,
             job=job.key,

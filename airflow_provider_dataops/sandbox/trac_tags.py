@@ -49,9 +49,7 @@ def _problems(update: Mapping[str, Any], path: str) -> list[Item]:
     elif not name:
         found.append(Item("A value is required for [attrName]", f"{path}.attrName"))
     elif not is_identifier(name):
-        found.append(
-            Item(f"Value of [attrName] is not a valid identifier: [{name}]", f"{path}.attrName")
-        )
+        found.append(Item(f"Value of [attrName] is not a valid identifier: [{name}]", f"{path}.attrName"))
     elif is_reserved(name):
         found.append(Item(f"Value of [attrName] is a reserved identifier: [{name}]", f"{path}.attrName"))
     if operation in ("CLEAR_ALL_ATTR", "DELETE_ATTR"):

@@ -159,9 +159,7 @@ class Check:
             for end in ("source", "target"):
                 self._socket(nodes, edge.get(end, {}), end, f"{path}.edges[{number}].{end}")
 
-    def _socket(
-        self, nodes: Mapping[str, Any], socket: Mapping[str, Any], end: str, path: str
-    ) -> None:
+    def _socket(self, nodes: Mapping[str, Any], socket: Mapping[str, Any], end: str, path: str) -> None:
         node = nodes.get(socket.get("node", ""))
         if node is None:
             self.add(f"There is no node [{socket.get('node', '')}]", path)
@@ -228,7 +226,9 @@ def next_version(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         return
     kept = {field["fieldName"]: field["fieldType"] for field in new["schema"]["table"]["fields"]}
     items = [
-        Item(f"Field [{field['fieldName']}] was removed or changed its type", "definition.schema.table.fields")
+        Item(
+            f"Field [{field['fieldName']}] was removed or changed its type", "definition.schema.table.fields"
+        )
         for field in old["schema"]["table"]["fields"]
         if kept.get(field["fieldName"]) != field["fieldType"]
     ]

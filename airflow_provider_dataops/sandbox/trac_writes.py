@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.sandbox.trac_metadata import Found, Metadata
 
 
+GENERATIONS = ("0.8", "0.10")
+"""Releases of the platform that the sandbox can stand for; what differs is said where it does."""
+
+
 def create(
     metadata: Metadata,
     tenant: str,
@@ -44,7 +48,7 @@ def add_version(
     updates: Iterable[Mapping[str, Any]],
     at: datetime,
     *,
-    generation: str,
+    generation: str = GENERATIONS[-1],
     attrs: tags.Attrs | None = None,
     job: str | None = None,
 ) -> Found:
@@ -67,7 +71,7 @@ def _refuse_superseded(prior: Found, generation: str) -> None:
     record, version = prior.record, prior.version
     if version is record.versions[-1]:
         return
-    if generation == "0.8":
+    if generation == GENERATIONS[0]:
         raise ServiceError(
             Code.ALREADY_EXISTS,
             f"Prior version has been superseded for {record.object_type} [{record.object_id}] "
