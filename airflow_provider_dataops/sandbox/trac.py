@@ -488,7 +488,7 @@ class Trac(TracStore):
             self._csv(check, request)
             self._prior(check, request, method, "DATA")
             tenant = self._checked(call, check)
-            told = {name: request[name] for name in ("schema", "schemaId") if name in request}
+            told = {name: one for name, one in request.items() if name in ("schema", "schemaId")}
             content = base64.b64decode(request.get("content", ""))
             schema = self.data.schema(tenant, told)
             attrs = data.data_attrs(schema, data.rows_of(content, schema))

@@ -83,7 +83,7 @@ class DataStore:
             storage = writes.create(
                 self._metadata, tenant, {"objectType": "STORAGE", "storage": {}}, (), at, job=job
             )
-            where = {"objectType": "STORAGE", "objectId": storage.record.object_id}
+            where: dict[str, Any] = {"objectType": "STORAGE", "objectId": storage.record.object_id}
             where = {**where, "latestObject": True, "latestTag": True}
         else:
             where = prior.version.definition[kind]["storageId"]

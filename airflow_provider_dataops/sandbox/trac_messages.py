@@ -16,34 +16,24 @@ from airflow_provider_dataops.sandbox.trac_errors import GatewayError
 
 _API, _METADATA = "tracdap.api", "tracdap.metadata"
 
-ENUMS: dict[str, tuple[str, ...]] = {
-    "ObjectType": tuple(
-        ["OBJECT_TYPE_NOT_SET", "DATA", "MODEL", "FLOW", "JOB", "FILE", "CUSTOM", "STORAGE", "SCHEMA", "RESULT", "CONFIG", "RESOURCE"]
+_ENUMS = {
+    "ObjectType": (
+        "OBJECT_TYPE_NOT_SET, DATA, MODEL, FLOW, JOB, FILE, CUSTOM, STORAGE, SCHEMA, RESULT, CONFIG, RESOURCE"
     ),
-    "BasicType": tuple(
-        ["BASIC_TYPE_NOT_SET", "BOOLEAN", "INTEGER", "FLOAT", "STRING", "DECIMAL", "DATE", "DATETIME", "ARRAY", "MAP"]
-    ),
+    "BasicType": "BASIC_TYPE_NOT_SET, BOOLEAN, INTEGER, FLOAT, STRING, DECIMAL, DATE, DATETIME, ARRAY, MAP",
     "TagOperation": (
-        "CREATE_OR_REPLACE_ATTR",
-        "CREATE_OR_APPEND_ATTR",
-        "CREATE_ATTR",
-        "REPLACE_ATTR",
-        "APPEND_ATTR",
-        "DELETE_ATTR",
-        "CLEAR_ALL_ATTR",
+        "CREATE_OR_REPLACE_ATTR, CREATE_OR_APPEND_ATTR, CREATE_ATTR, REPLACE_ATTR, APPEND_ATTR, DELETE_ATTR, "
+        "CLEAR_ALL_ATTR"
     ),
-    "SearchOperator": tuple(["SEARCH_OPERATOR_NOT_SET", "EQ", "NE", "LT", "LE", "GT", "GE", "IN", "EXISTS"]),
-    "LogicalOperator": ("LOGICAL_OPERATOR_NOT_SET", "AND", "OR", "NOT"),
-    "JobType": tuple(
-        ["JOB_TYPE_NOT_SET", "RUN_MODEL", "RUN_FLOW", "IMPORT_MODEL", "IMPORT_DATA", "EXPORT_DATA", "JOB_GROUP"]
-    ),
-    "FlowNodeType": tuple(
-        ["NODE_TYPE_NOT_SET", "INPUT_NODE", "OUTPUT_NODE", "MODEL_NODE", "PARAMETER_NODE", "RESOURCE_NODE"]
-    ),
-    "SchemaType": ("SCHEMA_TYPE_NOT_SET", "TABLE_SCHEMA"),
-    "PartType": ("PART_ROOT",),
-    "ResourceType": tuple(["RESOURCE_TYPE_NOT_SET", "MODEL_REPOSITORY", "INTERNAL_STORAGE", "EXTERNAL_STORAGE"]),
+    "SearchOperator": "SEARCH_OPERATOR_NOT_SET, EQ, NE, LT, LE, GT, GE, IN, EXISTS",
+    "LogicalOperator": "LOGICAL_OPERATOR_NOT_SET, AND, OR, NOT",
+    "JobType": "JOB_TYPE_NOT_SET, RUN_MODEL, RUN_FLOW, IMPORT_MODEL, IMPORT_DATA, EXPORT_DATA, JOB_GROUP",
+    "FlowNodeType": ("NODE_TYPE_NOT_SET, INPUT_NODE, OUTPUT_NODE, MODEL_NODE, PARAMETER_NODE, RESOURCE_NODE"),
+    "SchemaType": "SCHEMA_TYPE_NOT_SET, TABLE_SCHEMA",
+    "PartType": "PART_ROOT",
+    "ResourceType": "RESOURCE_TYPE_NOT_SET, MODEL_REPOSITORY, INTERNAL_STORAGE, EXTERNAL_STORAGE",
 }
+ENUMS = {name: tuple(text.split(", ")) for name, text in _ENUMS.items()}
 """The names of each enum, in the order of their numbers."""
 
 # Field, type, and after an @ the oneof that it is a member of. [] is a list, {} a map from text.

@@ -26,6 +26,8 @@ class TagRecord:
     at: datetime
     write: int
     """Number of the transaction that wrote it: tells the order of tags of one instant."""
+    place: int
+    """Which tag of its transaction it is."""
     attrs: Attrs
 
 
@@ -108,11 +110,13 @@ class Metadata:
         self._objects: dict[str, dict[str, ObjectRecord]] = {}
         self._undo: list[Callable[[], object]] = []
         self._writes = 0
+        self._places = 0
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the writes within the block one: all of them or, after an error, none."""
         self._writes += 1
+        self._places = 0
         self._undo.clear()
         try:
             yield
@@ -127,6 +131,10 @@ class Metadata:
         """Give the objects of a type, oldest first."""
         records = self._objects.get(tenant, {}).values()
         return (record for record in records if record.object_type == object_type)
+
+    def _place(self) -> int:
+        self._places += 1
+        return self._places
 
     # Writing; the callers keep the rules of the API
 
@@ -156,7 +164,7 @@ class Metadata:
     def _add_version(
         self, record: ObjectRecord, definition: dict[str, Any], attrs: Attrs, at: datetime
     ) -> Found:
-        tag = TagRecord(1, at, self._writes, attrs)
+        tag = TagRecord(1, at, self._writes, self._place(), attrs)
         version = VersionRecord(len(record.versions) + 1, at, definition, [tag])
         record.versions.append(version)
         return Found(record, version, tag)
@@ -173,7 +181,7 @@ class Metadata:
                 f"Prior tag has been superseded for {prior.record.object_type} [{prior.record.object_id}] "
                 f"{place}",
             )
-        tag = TagRecord(prior.tag.number + 1, at, self._writes, attrs)
+        tag = TagRecord(prior.tag.number + 1, at, self._writes, self._place(), attrs)
         prior.version.tags.append(tag)
         self._undo.append(prior.version.tags.pop)
         return Found(prior.record, prior.version, tag)

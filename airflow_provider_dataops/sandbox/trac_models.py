@@ -3,8 +3,8 @@
 The work of a real model is up to its author; the sandbox's is fixed, so that a test can tell from an output
 which bytes and parameters went in:
 
-- dataset outputs hold the rows of the first input dataset as :mod:`.pipeline` puts them: cells trimmed, header
-  in capitals, a further column ``ROW_NUMBER``; of several outputs each gets every so-manieth row;
+- dataset outputs hold the rows of the first input dataset as :mod:`.pipeline` puts them: cells trimmed,
+  header in capitals, a further column ``ROW_NUMBER``; several outputs get the rows in turn;
 - without an input dataset, they hold a row ``NAME,VALUE`` for each parameter;
 - file outputs hold a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input, by name.
 """

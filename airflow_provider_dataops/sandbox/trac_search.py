@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.sandbox import trac_values as values
@@ -13,6 +12,7 @@ from airflow_provider_dataops.sandbox.trac_tags import Attrs, is_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from airflow_provider_dataops.sandbox.trac_metadata import Metadata, ObjectRecord
     from airflow_provider_dataops.sandbox.trac_validation import Check
@@ -93,7 +93,8 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
         )
         if _matches(params.get("search", {}), candidate.tag.attrs)
     ]
-    found.sort(key=lambda one: (one.tag.at, one.tag.write), reverse=True)
+    # What one transaction wrote stays in the order of the request.
+    found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
 
 

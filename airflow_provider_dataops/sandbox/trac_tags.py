@@ -1,4 +1,4 @@
-"""The attributes of TRAC's tags: what the platform writes itself, and what clients' updates do to the rest."""
+"""The attributes of TRAC's tags: what the platform writes itself, and what updates do to the rest."""
 
 from __future__ import annotations
 

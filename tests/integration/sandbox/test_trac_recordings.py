@@ -27,8 +27,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 MODEL = "labmodel.model.LabModel"
 ERROR = (
-    "the lab model was told to fail "
-    '(model.py line 24, raise RuntimeError("the lab model was told to fail"))'
+    'the lab model was told to fail (model.py line 24, raise RuntimeError("the lab model was told to fail"))'
 )
 
 
