@@ -42,7 +42,12 @@ def drop_connection(request: web.Request) -> web.StreamResponse:
 
 
 def _headers(answer: Answer, date: str) -> dict[str, str]:
-    return {"Content-Type": answer.content_type, "Date": date, **answer.headers}
+    kind = {"Content-Type": answer.content_type} if answer.content_type else {}
+    return {**kind, "Date": date, **answer.headers}
+
+
+def _begin(answer: Answer, date: str) -> web.StreamResponse:
+    return web.StreamResponse(status=answer.status, reason=answer.reason, headers=_headers(answer, date))
 
 
 def _chunks(body: bytes | Content) -> Iterator[bytes]:
@@ -55,8 +60,10 @@ def _chunks(body: bytes | Content) -> Iterator[bytes]:
 async def send(request: web.Request, answer: Answer, date: str) -> web.StreamResponse:
     """Send an answer; a long body goes piece by piece, with its length told beforehand."""
     if isinstance(answer.body, bytes):
-        return web.Response(status=answer.status, body=answer.body, headers=_headers(answer, date))
-    response = web.StreamResponse(status=answer.status, headers=_headers(answer, date))
+        return web.Response(
+            status=answer.status, reason=answer.reason, body=answer.body, headers=_headers(answer, date)
+        )
+    response = _begin(answer, date)
     response.content_length = answer.size
     await response.prepare(request)
     for chunk in answer.body.chunks():
@@ -69,7 +76,7 @@ async def send_truncated(
     request: web.Request, answer: Answer, date: str, sent: int | None
 ) -> web.StreamResponse:
     """Promise the whole body, send the first ``sent`` bytes (``None``: half of it), and hang up."""
-    response = web.StreamResponse(status=answer.status, headers=_headers(answer, date))
+    response = _begin(answer, date)
     # Something must be missing, even from an answer without a body.
     response.content_length = max(answer.size, 1)
     left = min(answer.size // 2 if sent is None else sent, response.content_length - 1)

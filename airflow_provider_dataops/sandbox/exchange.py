@@ -157,7 +157,8 @@ class Exchange:
         if (
             fault.kind == "unknown_state"
             and isinstance(answer.body, bytes)
-            and answer.content_type == "application/json"
+            and answer.content_type.startswith("application/json")
+            and answer.body
         ):
             payload = self.platform.disguise(json.loads(answer.body), options["state"])
             answer = replace(answer, body=json.dumps(payload).encode())

@@ -65,7 +65,10 @@ class Answer:
     status: int = 200
     body: bytes | Content = b""
     content_type: str = TEXT
+    """Empty: no such header, as on the empty answers of some platforms."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+    """Reason phrase of the status line; ``None``: the usual one of the status."""
 
     @classmethod
     def of_json(cls, payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:

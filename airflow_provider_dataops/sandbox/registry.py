@@ -7,6 +7,7 @@ from airflow_provider_dataops.sandbox.quantemplate import Quantemplate
 from airflow_provider_dataops.sandbox.tailer import Tailer
 from airflow_provider_dataops.sandbox.tamr import Tamr
 from airflow_provider_dataops.sandbox.toucan import Toucan
+from airflow_provider_dataops.sandbox.trac import Trac
 
 PlatformT = TypeVar("PlatformT", bound=Platform)
 
@@ -37,6 +38,7 @@ class Registry:
     tailer = Mount(Tailer)
     tamr = Mount(Tamr)
     toucan = Mount(Toucan)
+    trac = Mount(Trac)
 
     def mount(self, world: World) -> None:
         """Make an instance of each platform."""

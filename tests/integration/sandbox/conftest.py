@@ -8,6 +8,7 @@ from airflow_provider_dataops.sandbox import ManualClock, Sandbox
 from tests.integration.sandbox.clients import QuantemplateClient, TamrClient
 from tests.integration.sandbox.tailer_client import TailerClient
 from tests.integration.sandbox.toucan_client import ToucanClient
+from tests.integration.sandbox.trac_client import TracClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,4 +52,11 @@ def toucan(sandbox: Sandbox) -> Iterator[ToucanClient]:
 def tailer(sandbox: Sandbox) -> Iterator[TailerClient]:
     """Give a client that has a token."""
     with TailerClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture
+def trac(sandbox: Sandbox) -> Iterator[TracClient]:
+    """Give a client with a connection of its own."""
+    with TracClient(sandbox) as client:
         yield client
