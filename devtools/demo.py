@@ -39,7 +39,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
-DAGS = ("quantemplate_straight_through", "tamr_refresh")
+DAGS = (
+    "toucan_refresh",
+    "tailer_launch",
+    "quantemplate_straight_through",
+    "tamr_refresh",
+    "trac_model_run",
+    "release_train",
+)
 STATE_FOLDER = ROOT / ".demo"
 STATE_FILE = STATE_FOLDER / "state.json"
 _RUN_TIMEOUT = 240.0

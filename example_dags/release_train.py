@@ -1,8 +1,8 @@
 """One release across all five platforms, as a data team runs it in the night.
 
-The sales files go to Toucan Toco and are prepared there in staging, Tailer builds the tables, Tamr refreshes the
-customers: all side by side. Quantemplate cleanses the claims, and TRAC runs the risk model on the day's positions.
-The Toucan app shows all of that to people, so it is released last, once everything else has passed.
+The sales files go to Toucan Toco and are staged there, Tailer builds the tables, Tamr refreshes the customers;
+Quantemplate cleanses the day's positions, and TRAC runs the risk model on what came out. The Toucan app shows
+all of that to people, so it is released last, once everything else has passed.
 
 The connections are the default ones: ``toucan_default``, ``tailer_default``, ``tamr_default``,
 ``quantemplate_default`` and ``trac_default``.
@@ -31,11 +31,35 @@ from airflow_provider_dataops.operators.toucan import (
 from airflow_provider_dataops.operators.trac import (
     TracImportModelOperator,
     TracRunModelOperator,
-    TracUploadFileOperator,
+    TracUploadDatasetOperator,
 )
 
 DATA = Path(__file__).parent / "data"
-CLEANSED = os.environ.get("DATAOPS_DOWNLOADS", gettempdir()) + "/{{ dag.dag_id }}/{{ run_id }}/claims.csv"
+DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
+CLEANSED = DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/positions.csv"
+
+#: The day that this run is for; one that is started by hand has no logical date.
+DAY = "{{ dag_run.run_after | ds }}"
+
+#: What Quantemplate's pipeline makes of the positions.
+FIELDS = {
+    "POSITION_ID": "STRING",
+    "BOOK": "STRING",
+    "INSTRUMENT": "STRING",
+    "QUANTITY": "INTEGER",
+    "MARKET_VALUE": "DECIMAL",
+    "VALUED_ON": "DATE",
+    "ROW_NUMBER": "INTEGER",
+}
+SCHEMA = {
+    "schemaType": "TABLE_SCHEMA",
+    "table": {
+        "fields": [
+            {"fieldName": name, "fieldOrder": order, "fieldType": kind}
+            for order, (name, kind) in enumerate(FIELDS.items())
+        ]
+    },
+}
 
 with DAG(
     dag_id="release_train",
@@ -54,7 +78,7 @@ with DAG(
         task_id="build_tables",
         configuration_id="000099_iowa_liquor_prepare_pda",
         append_environment=True,
-        logical_date="{{ dag_run.run_after | ds }}",
+        logical_date=DAY,
     )
 
     with TaskGroup("customers") as customers:
@@ -63,18 +87,37 @@ with DAG(
         )
         load >> TamrUpdateDataProductOperator(task_id="update", data_product_id="dp_customers")
 
-    with TaskGroup("claims") as claims:
+    with TaskGroup("positions") as positions:
         receive = QuantemplateUploadDatasetOperator(
-            task_id="receive", source=str(DATA / "claims.csv"), dataset_id="d-claims"
+            task_id="receive", source=str(DATA / "positions.csv"), dataset_id="d-positions"
         )
-        cleanse = QuantemplateExecutePipelineOperator(task_id="cleanse", pipeline_id="p-claims")
+        cleanse = QuantemplateExecutePipelineOperator(task_id="cleanse", pipeline_id="p-positions")
         fetch = QuantemplateDownloadOutputOperator(
             task_id="download",
-            pipeline_id="p-claims",
-            execution_id="{{ ti.xcom_pull(task_ids='claims.cleanse')['execution_id'] }}",
+            pipeline_id="p-positions",
+            execution_id="{{ ti.xcom_pull(task_ids='positions.cleanse')['execution_id'] }}",
             destination=CLEANSED,
         )
         receive >> cleanse >> fetch
 
+    with TaskGroup("risk") as risk:
+        store = TracUploadDatasetOperator(
+            task_id="store_positions", source=CLEANSED, schema=SCHEMA, attrs={"airflow_run": "{{ run_id }}"}
+        )
+        model = TracImportModelOperator(
+            task_id="import_model",
+            repository="acme_models",
+            path="src",
+            entry_point="risk.var.VarModel",
+            version="v1.4.0",
+        )
+        TracRunModelOperator(
+            task_id="run_model",
+            model=model.output,
+            inputs={"positions": store.output},
+            parameters={"confidence": 0.99, "as_of": DAY},
+        )
+        fetch >> store
+
     release = ToucanRunOperationsOperator(task_id="release", operations=["release"])
-    [sales, tables, customers, claims] >> release
+    [sales, tables, customers, positions, risk] >> release

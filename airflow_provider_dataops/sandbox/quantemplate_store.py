@@ -76,11 +76,12 @@ class QuantemplateStore(Platform):
             self.datasets: dict[str, Dataset] = {}
             self.pipelines: dict[str, Pipeline] = {}
             self._scripts: ScriptBook[ExecutionScript] = ScriptBook()
-            for dataset in ("d-claims", "d-1", "d-2", "d-3"):
+            for dataset in ("d-claims", "d-positions", "d-1", "d-2", "d-3"):
                 self.add_dataset(dataset)
             self.add_dataset("d-unshared", shared=False)
             for pipeline in ("p-claims", *(f"p-{number}" for number in range(1, 21))):
                 self.add_pipeline(pipeline, "d-claims")
+            self.add_pipeline("p-positions", "d-positions")
             self.add_pipeline("p-two", "d-claims", outputs=("Cleansed", "Rejected: for review"))
             self.add_pipeline("p-none", "d-claims", outputs=())
             self.add_pipeline("p-auto", "d-3", auto_run=True)
