@@ -198,6 +198,25 @@ class AmbiguousSubmitError(RunError):
     permanent = True
 
 
+class UploadError(DataOpsError):
+    """Some of several files were not uploaded.
+
+    :param failures: what went wrong, by the file's path or URL.
+    :param uploaded: the paths and URLs of those that were.
+    """
+
+    def __init__(self, failures: dict[str, Exception], uploaded: list[str]) -> None:
+        told = "; ".join(f"{path}: {error}" for path, error in failures.items())
+        super().__init__(
+            f"{len(failures)} of {len(failures) + len(uploaded)} files were not uploaded: {told}"
+        )
+        self.failures = failures
+        self.uploaded = uploaded
+        # One file that a retry may bring is worth the retry, unless it would lock the account.
+        refused = any(isinstance(error, ApiError) and error.locks_out for error in failures.values())
+        self.permanent = refused or all(getattr(error, "permanent", False) for error in failures.values())
+
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     **dict.fromkeys((400, 405, 406, 411, 412, 413, 414, 415, 422), BadRequestError),
     401: AuthenticationError,

@@ -10,7 +10,8 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-dataops",
         "name": "DataOps",
-        "description": "Operators, deferrable sensors and triggers for Quantemplate, Tamr Cloud and Tailer.",
+        "description": "Operators, deferrable sensors and triggers for Toucan Toco, Tailer, Quantemplate, "
+        "Tamr Cloud and TRAC.",
         "integrations": [
             {
                 "integration-name": "Quantemplate",
@@ -20,6 +21,16 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Tamr Cloud",
                 "external-doc-url": "https://cloud.docs.tamr.com/",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": "Toucan Toco",
+                "external-doc-url": "https://docs.toucantoco.com/",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": "TRAC",
+                "external-doc-url": "https://tracdap.finos.org/",
                 "tags": ["service"],
             },
             {
@@ -35,6 +46,8 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
             "airflow_provider_dataops.links.tamr.TamrJobLink",
+            "airflow_provider_dataops.links.toucan.ToucanSmallAppLink",
+            "airflow_provider_dataops.links.trac.TracJobLink",
             "airflow_provider_dataops.links.tailer.TailerRunLink",
         ],
         "connection-types": [
@@ -71,6 +84,55 @@ def get_provider_info() -> dict[str, Any]:
                     "placeholders": {"host": "my-tenant, my-tenant.tamr.cloud or a URL", "port": "443"},
                 },
                 "conn-fields": _common("Placeholders: {base_url}, {job_id}, {run_id}."),
+            },
+            {
+                "connection-type": "toucan",
+                "hook-class-name": "airflow_provider_dataops.hooks.toucan.ToucanHook",
+                "hook-name": "Toucan Toco",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "API base URL", "login": "User"},
+                    "placeholders": {"host": "https://api-instance.toucantoco.com", "port": "443"},
+                },
+                "conn-fields": {
+                    "small_app": _text("Small app", "Default small app, for operators that name none."),
+                    "auth_type": _text(
+                        "Authentication",
+                        "basic (the default), login (fetches a token) or bearer (the API token below).",
+                    ),
+                    "api_token": _text("API token", "For bearer alone.", secret=True),
+                    "front_url": _text(
+                        "Front URL",
+                        "Where people find the apps; empty derives it from a host that begins with api-.",
+                    ),
+                    **_common("Placeholders: {base_url}, {small_app}, {operation_id}, {run_id}."),
+                },
+            },
+            {
+                "connection-type": "trac",
+                "hook-class-name": "airflow_provider_dataops.hooks.trac.TracHook",
+                "hook-name": "TRAC",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "Gateway URL"},
+                    "placeholders": {"host": "http://trac-gateway:8080", "port": "8080"},
+                },
+                "conn-fields": {
+                    "tenant": _text("Tenant", "Default tenant code, for calls that name none."),
+                    "api_token": _text(
+                        "API token",
+                        "For gateways up to 0.7, or a proxy; instead of login and password.",
+                        secret=True,
+                    ),
+                    "meta_prefix": _text("Metadata prefix", "First part of the path; empty takes trac-meta."),
+                    "orch_prefix": _text("Orchestrator prefix", "The same; empty takes trac-orch."),
+                    "data_prefix": _text("Data prefix", "The same; empty takes trac-data."),
+                    "admin_prefix": _text("Admin prefix", "The same; empty takes trac-admin."),
+                    **_common(
+                        "Placeholders: {base_url}, {tenant}, {object_type}, {object_id}, {object_version}, "
+                        "{job_id}, {run_id}."
+                    ),
+                },
             },
             {
                 "connection-type": "tailer",
@@ -121,6 +183,8 @@ def _modules(kind: str) -> list[dict[str, Any]]:
         for name, module in (
             ("Quantemplate", "quantemplate"),
             ("Tamr Cloud", "tamr"),
+            ("Toucan Toco", "toucan"),
+            ("TRAC", "trac"),
             ("Tailer", "tailer"),
         )
     ]

@@ -31,6 +31,7 @@ from airflow_provider_dataops.runs.record import (
     fingerprint,
 )
 from airflow_provider_dataops.runs.tracker import ABSENT_POLLS, ABSENT_SECONDS, Tracker, Verdict
+from airflow_provider_dataops.transport.retry import is_passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,7 +269,7 @@ class DurableStart:
                     snapshot = yield from self.launch.look(found.run_id)
                     return Started(snapshot, found, fresh=True)
                 self.store.delete()
-                if not left or isinstance(error, MalformedReplyError):
+                if not left or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
                 self.log.warning("No %s was started; submitting again", self.launch.noun)
             else:

@@ -165,7 +165,8 @@ def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
     target = urljoin(request.url, reply.headers.get("location", ""))
     where = _without_query(target)
     if request.method != "GET" and (reply.status not in _METHOD_KEPT or not same_origin(request.url, target)):
-        raise MalformedReplyError(
+        # Not a failure that passes: asking again leads to the same place.
+        raise ApiError(
             f"{request.method} was redirected to {where}; is the host in the connection right?",
             status=reply.status,
         )
@@ -194,8 +195,9 @@ def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
                 body=_without_secrets(reply.text(), request, api),
             ) from error
     words = _without_secrets(api.error_text(reply), request, api)
-    reason = f" {reply.reason}" if reply.reason else ""
-    text = f"HTTP {reply.status}{reason}" + (f": {words}" if words and words != reply.reason else "")
+    reason = _without_secrets(reply.reason, request, api)
+    text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
+    text += f": {words}" if words and words != reason else ""
     refusal = api.error_class(request, reply)(
         text, status=reply.status, body=words, retry_after=retry_after(reply, clock.wall())
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import ssl
+import threading
 import time
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
@@ -81,6 +82,7 @@ class SyncDriver:
         adapter = HTTPAdapter(max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        self._login_turn = threading.Lock()
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
         """Run an exchange of the platform to its end and return what it returns."""
@@ -116,7 +118,9 @@ class SyncDriver:
         if isinstance(step, Compute):
             return step.work()
         if isinstance(step, Login):
-            return self.play(step.fetch()) if self.api.needs_login() else None
+            # Several threads may share a driver to send files; a login of each could lock the account.
+            with self._login_turn:
+                return self.play(step.fetch()) if self.api.needs_login() else None
         return step.parse(self._send(step))
 
     def _send(self, request: Request[Any]) -> Reply:

@@ -12,13 +12,16 @@ from airflow.sdk import Connection
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
-from airflow_provider_dataops.platforms import tailer_life
+from airflow_provider_dataops.hooks.toucan import ToucanHook
+from airflow_provider_dataops.platforms import tailer_life, toucan_work
 from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
 from airflow_provider_dataops.platforms.tamr import JobLaunch
-from airflow_provider_dataops.runs.outcome import RunEvent
+from airflow_provider_dataops.platforms.toucan import OperationLaunch
+from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 ORGANISATION = "c-sandbox"
+SMALL_APP = "product-corporation"
 
 
 class Connections:
@@ -104,6 +108,10 @@ class Bench(ABC):
     listing: ClassVar[str]
     #: By which a run is asked about.
     method: ClassVar[str] = "GET"
+    #: Whether runs can be listed, so that one whose answer was lost is found again.
+    lists: ClassVar[bool] = True
+    #: How a wait ends where the platform answers 404.
+    not_found: ClassVar[Ending] = Ending.UNREACHABLE
     #: What the platform puts before its words of refusal.
     prefix: ClassVar[str] = ""
     #: How the sandbox ends a run without success.
@@ -287,6 +295,52 @@ class QuantemplateBench(Bench):
             organisation_id=ORGANISATION,
             pipeline_id=resource or "p-1",
             **arguments,
+        )
+
+
+class ToucanBench(Bench):
+    name = "toucan"
+    platform = "Toucan"
+    polled = "get_operation"
+    looked = "get_operation"
+    submitted = "run_operations"
+    asking = ("get_operation",)
+    listing = r"get operation op-\S+"
+    lists = False
+    not_found = Ending.LOST
+    failing: ClassVar[dict[str, Any]] = {"status": "failed"}
+    script: ClassVar[dict[str, Any]] = {"pending": 0.0}
+
+    def use_secret(self, secret: str) -> None:
+        self.store.configure(password=secret)
+        self.connect(password=secret)
+
+    def misuse_secret(self, secret: str) -> None:
+        self.connect(password=secret)
+
+    def expire(self) -> None:
+        """Do nothing: a password is no token."""
+
+    def launch(self, hook: ToucanHook) -> OperationLaunch:
+        return OperationLaunch(api=hook.api, small_app=SMALL_APP, work=toucan_work.run_operations())
+
+    def _hook(self) -> ToucanHook:
+        return ToucanHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        operation_id: str = self.store.start(resource or SMALL_APP)
+        return operation_id
+
+    def look(self, hook: ToucanHook, run_id: str) -> Any:
+        return hook.get_operation(run_id)
+
+    def submit(self, hook: ToucanHook) -> str:
+        return hook.run_operations().operation_id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
+        return ToucanOperationTrigger(
+            conn_id=self.conn_id, run_id=run_id, small_app=resource or SMALL_APP, **arguments
         )
 
 

@@ -12,7 +12,14 @@ from airflow_provider_dataops.sandbox.pytest_plugin import (  # noqa: F401 - the
 )
 from airflow_provider_dataops.transport.clock import SystemClock
 from airflow_provider_dataops.triggers import base
-from tests.integration.benches import Bench, Connections, QuantemplateBench, TailerBench, TamrBench
+from tests.integration.benches import (
+    Bench,
+    Connections,
+    QuantemplateBench,
+    TailerBench,
+    TamrBench,
+    ToucanBench,
+)
 from tests.watchdog import watching
 
 if TYPE_CHECKING:
@@ -57,14 +64,19 @@ def quantemplate(dataops_sandbox: Sandbox, connections: Connections) -> Quantemp
 
 
 @pytest.fixture
+def toucan(dataops_sandbox: Sandbox, connections: Connections) -> ToucanBench:  # noqa: F811
+    return ToucanBench(dataops_sandbox, connections)
+
+
+@pytest.fixture
 def tailer(dataops_sandbox: Sandbox, connections: Connections) -> TailerBench:  # noqa: F811
     return TailerBench(dataops_sandbox, connections)
 
 
-@pytest.fixture(
-    params=[TamrBench, QuantemplateBench, TailerBench],
-    ids=["tamr", "quantemplate", "tailer"],
-)
+BENCHES = (TamrBench, QuantemplateBench, ToucanBench, TailerBench)
+
+
+@pytest.fixture(params=BENCHES, ids=lambda bench: bench.name)
 def bench(request: pytest.FixtureRequest, dataops_sandbox: Sandbox, connections: Connections) -> Bench:  # noqa: F811
     made: Bench = request.param(dataops_sandbox, connections)
     return made

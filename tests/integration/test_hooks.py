@@ -12,6 +12,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
+    UploadError,
 )
 from airflow_provider_dataops.platforms.run import RunState
 
@@ -204,6 +205,41 @@ class TestQuantemplate:
             with pytest.raises(InvalidArgumentError):
                 call()
         assert quantemplate.asked() == []
+
+
+class TestToucan:
+    @pytest.mark.parametrize("auth_type", ["basic", "login", "bearer"])
+    def test_files_are_uploaded_and_operations_run(
+        self, toucan: Bench, tmp_path: Path, auth_type: str
+    ) -> None:
+        toucan.connections.set(toucan.conn_id, toucan.store.connection(auth_type))
+        hook = toucan.hook()
+        filename = hook.get_etl_config()["DATA_SOURCES"][0]["file"]
+        (tmp_path / "local é.csv").write_bytes(CSV)
+        for mode in ("plain", "dropzone"):
+            [uploaded] = hook.upload_data_source(
+                source=str(tmp_path / "*.csv"), filename=filename, upload_mode=mode
+            )
+            assert uploaded.operation_id
+        work = [
+            hook.run_operations(),
+            hook.preprocess(input_domains=["referential"], asynchronous=True),
+            hook.populate(input_domains=["referential"], release=True),
+        ]
+        operation_id = work[0].operation_id
+        assert hook.get_operation(operation_id).state is RunState.RUNNING
+        toucan.finish(operation_id)
+        assert hook.get_operation(operation_id).state is RunState.SUCCEEDED
+        assert toucan.sandbox.journal.refusals() == []
+        assert len(toucan.asked("login")) == (1 if auth_type == "login" else 0)
+
+    def test_a_wrong_password_is_sent_once(self, toucan: Bench, tmp_path: Path) -> None:
+        for n in range(9):
+            (tmp_path / f"{n}.csv").write_bytes(CSV)
+        toucan.connect(password="wrong")
+        with pytest.raises(UploadError, match="not sent: the credentials were refused"):
+            toucan.hook().upload_data_source(source=str(tmp_path))
+        assert len(toucan.asked()) == 1
 
 
 class TestTheButton:

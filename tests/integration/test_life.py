@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_provider_dataops.errors import RunFailedError, TransportError
+from airflow_provider_dataops.errors import AmbiguousSubmitError, RunFailedError, TransportError
 from airflow_provider_dataops.operators.state import MemoryStore
 from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.runs.condition import ConditionEvent
@@ -92,6 +92,13 @@ def test_a_failed_run_names_itself_and_the_next_try_starts_another(life: Life, b
 
 def test_a_submission_that_got_no_answer_is_found_again_and_not_repeated(life: Life, bench: Bench) -> None:
     bench.fault("reset_after", operation=bench.submitted, times=1)
+    if not bench.lists:
+        # Nothing is listed there: a person must look, in each try.
+        for _ in range(2):
+            with pytest.raises(AmbiguousSubmitError):
+                life.start()
+        assert len(bench.asked(bench.submitted)) == len(life.runs) == 1
+        return
     started: Started | None = None
     try:
         started = life.start()

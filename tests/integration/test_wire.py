@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_dataops.hooks.base import connection_fields
+from airflow_provider_dataops.platforms import toucan_work
 from airflow_provider_dataops.transport.aio import AsyncDriver
+from tests.integration.benches import SMALL_APP
 from tests.loops import run
 
 if TYPE_CHECKING:
@@ -26,6 +29,12 @@ EXCHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "list jobs": ("tamr", lambda api: api.list_jobs(filter="status.state != DONE")),
     "list jobs of a source": ("tamr", lambda api: api.list_jobs(source_id="src a/b&c=d")),
     "list executions": ("quantemplate", lambda api: api.list_executions(ORG, "p-1")),
+    "list small apps": ("toucan", lambda api: api.list_small_apps()),
+    "run operations": ("toucan", lambda api: api.submit(SMALL_APP, toucan_work.run_operations())),
+    "populate and release": (
+        "toucan",
+        lambda api: api.submit(SMALL_APP, toucan_work.populate(input_domains=["é"], release=True)),
+    ),
     "launch job": (
         "tailer",
         lambda api: api.launch_job(api.configuration(IOWA, "table-to-table"), execution_date="2026-11-20"),
@@ -149,6 +158,12 @@ class TestTheRequests:
         assert entry.header("Content-Type") == "application/octet-stream"
         assert entry.body_sha256 == hashlib.sha256(content).hexdigest()
 
+    def test_a_release_is_a_flag_without_a_value(self, toucan: Bench) -> None:
+        toucan.hook().populate(input_domains=["referential"], release=True)
+        asynchronously(toucan, EXCHANGES["populate and release"][1])
+        assert [entry.query for entry in toucan.asked("populate")] == ["stage=staging&release"] * 2
+        assert toucan.sandbox.journal.refusals() == []
+
     def test_a_download_is_not_compressed_on_its_way(self, quantemplate: Bench, tmp_path: Path) -> None:
         quantemplate.hook().download_dataset(dataset_id="d-claims", destination=str(tmp_path / "x.csv"))
         assert quantemplate.asked("download_dataset")[0].header("Accept-Encoding") == "identity"
@@ -167,7 +182,8 @@ def _netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class TestTheUsersHome:
     def test_has_no_say_on_a_worker(self, bench: Bench) -> None:
         bench.look(bench.hook(), bench.start())
-        assert all("Basic" not in (entry.header("Authorization") or "") for entry in bench.asked())
+        planted = base64.b64encode(b"planted:planted").decode()
+        assert all(planted not in (entry.header("Authorization") or "") for entry in bench.asked())
 
     def test_has_no_say_in_a_triggerer(self, quantemplate: Bench) -> None:
         asynchronously(quantemplate, lambda api: api.list_executions(ORG, "p-1"))

@@ -11,7 +11,7 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
-from airflow_provider_dataops.hooks.files import Download, destination, source
+from airflow_provider_dataops.hooks.files import Download, destination, source, sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +70,53 @@ class TestSource:
         monkeypatch.setenv("HOME", str(tmp_path))
         (tmp_path / "claims.csv").write_bytes(CSV)
         assert source("~/claims.csv").size == len(CSV)
+
+
+class TestSources:
+    @pytest.fixture(params=["disk", "file URL", "object store"])
+    def folder(self, request: pytest.FixtureRequest, tmp_path: Path, bucket: ObjectStoragePath) -> str:
+        """Return a folder with two files, a hidden one, and one in a subfolder."""
+        kinds = {"disk": str(tmp_path), "file URL": tmp_path.as_uri(), "object store": str(bucket)}
+        for name in ("b.csv", "a.csv", ".hidden", "more/c.csv"):
+            with destination(f"{kinds[request.param]}/{name}") as file:
+                receive(file, CSV)
+        return kinds[request.param]
+
+    @pytest.mark.parametrize(
+        ("pattern", "names"),
+        [
+            ("", ["a.csv", "b.csv"]),
+            ("/a.csv", ["a.csv"]),
+            ("/*.csv", ["a.csv", "b.csv"]),
+            ("/[b].csv", ["b.csv"]),
+            ("/**/*.csv", ["a.csv", "b.csv", "c.csv"]),
+            ("/*/?.csv", ["c.csv"]),
+        ],
+    )
+    def test_are_those_meant_in_order(self, folder: str, pattern: str, names: list[str]) -> None:
+        found = sources(folder + pattern)
+        assert [file.name for file in found] == names
+        with found[0].open() as opened:
+            assert opened.read() == CSV
+
+    @pytest.mark.parametrize(
+        ("pattern", "words"),
+        [("/*.xlsx", "leads to no file"), ("/c.csv", "neither a file nor a folder nor a pattern")],
+    )
+    def test_that_are_none_are_told_by_their_argument(self, folder: str, pattern: str, words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=f"upload_from .* {words}"):
+            sources(folder + pattern, "upload_from")
+
+    def test_of_which_one_is_empty_are_refused(self, folder: str) -> None:
+        with destination(f"{folder}/z.csv") as file:
+            receive(file, b"")
+        with pytest.raises(InvalidArgumentError, match=r"z\.csv' is empty"):
+            sources(folder)
+
+    def test_with_brackets_in_a_name_are_files(self, tmp_path: Path) -> None:
+        (tmp_path / "[1].csv").write_bytes(CSV)
+        (tmp_path / "1.csv").write_bytes(CSV)
+        assert [file.name for file in sources(str(tmp_path / "[1].csv"))] == ["[1].csv"]
 
 
 class TestDestination:

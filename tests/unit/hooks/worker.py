@@ -13,6 +13,8 @@ from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.hooks.toucan import ToucanHook
+from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.transport import sync
 from tests.unit.fakes import FakeClock
 from tests.unit.wire import Wire
@@ -38,6 +40,13 @@ class Worker:
                 "extra": {"organisation_id": "c-1"},
             },
             "tamr_default": {"host": "my-tenant", "password": "apk_s3cret"},
+            "toucan_default": {
+                "host": "api-demo.toucantoco.com",
+                "login": "user",
+                "password": "p4ssword",
+                "extra": {"small_app": "app"},
+            },
+            "trac_default": {"host": "http://trac:8080", "extra": {"tenant": "ACME_CORP"}},
             "tailer_default": {
                 "extra": {
                     "auth_type": "bearer",
@@ -74,6 +83,12 @@ class Worker:
 
     def tamr(self) -> TamrHook:
         return TamrHook(sleep=self._sleep)
+
+    def toucan(self) -> ToucanHook:
+        return ToucanHook(sleep=self._sleep)
+
+    def trac(self, conn_id: str = "trac_default") -> TracHook:
+        return TracHook(conn_id, sleep=self._sleep)
 
     def tailer(self) -> TailerHook:
         return TailerHook(sleep=self._sleep)

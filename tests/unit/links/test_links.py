@@ -10,14 +10,28 @@ import pytest
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.links.tamr import TamrJobLink
+from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
+from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
 from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator, TamrPublishOperator
+from airflow_provider_dataops.operators.trac import (
+    TracImportModelOperator,
+    TracRunFlowOperator,
+    TracRunModelOperator,
+    TracSubmitJobOperator,
+)
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
-LINKS = [TamrJobLink(), QuantemplateExecutionLink(), TailerRunLink()]
+LINKS = [
+    TamrJobLink(),
+    QuantemplateExecutionLink(),
+    TailerRunLink(),
+    ToucanSmallAppLink(),
+    TracJobLink(),
+]
 KEY: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=1)
 
 
@@ -55,6 +69,10 @@ def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
         (QuantemplateExecutePipelineOperator, "Quantemplate execution", "_link_QuantemplateExecutionLink"),
         (TamrCreateJobOperator, "Tamr job", "_link_TamrJobLink"),
         (TamrPublishOperator, "Tamr job", "_link_TamrJobLink"),
+        (TracImportModelOperator, "TRAC job", "_link_TracJobLink"),
+        (TracRunModelOperator, "TRAC job", "_link_TracJobLink"),
+        (TracRunFlowOperator, "TRAC job", "_link_TracJobLink"),
+        (TracSubmitJobOperator, "TRAC job", "_link_TracJobLink"),
         (TailerLaunchJobOperator, "Tailer run", "_link_TailerRunLink"),
     ],
 )

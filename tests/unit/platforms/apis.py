@@ -10,6 +10,8 @@ from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
 from airflow_provider_dataops.platforms.settings import ConnectionFields
 from airflow_provider_dataops.platforms.tailer import TailerApi
 from airflow_provider_dataops.platforms.tamr import TamrApi
+from airflow_provider_dataops.platforms.toucan import ToucanApi
+from airflow_provider_dataops.platforms.trac import TracApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +28,26 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
 def tamr(**fields: Any) -> TamrApi:
     given: dict[str, Any] = {"host": "my-tenant", "password": "apk_s3cret", **fields}
     return TamrApi.from_fields(ConnectionFields(conn_id="tm", **given))
+
+
+def toucan(**fields: Any) -> ToucanApi:
+    given: dict[str, Any] = {
+        "host": "api-demo.toucantoco.com",
+        "login": "user",
+        "password": "p4ssword",
+        "extra": {},
+        **fields,
+    }
+    given["extra"] = {"small_app": "app", **given["extra"]}
+    return ToucanApi.from_fields(ConnectionFields(conn_id="tt", **given))
+
+
+def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
+    given: dict[str, Any] = {"host": "http://trac:8080", "extra": {}, **fields}
+    given["extra"] = {"tenant": "ACME_CORP", **given["extra"]}
+    api = TracApi.from_fields(ConnectionFields(conn_id="tr", **given))
+    api._clock = clock
+    return api
 
 
 def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerApi:

@@ -1,4 +1,4 @@
-"""Every request of both platforms as a worker puts it on the wire: method, URL, all headers, body."""
+"""Every kind of request as a worker puts it on the wire: method, URL, all headers, body."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.platforms import tamr as jobs
+from airflow_provider_dataops.platforms import toucan_work
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
-from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
+from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr, toucan, trac
 from tests.unit.wire import Sent, Wire
 
 if TYPE_CHECKING:
@@ -206,3 +207,180 @@ def test_tamr(
     (request,) = sent(wire, api, call(api), answer)
     assert (request.method, request.url, request.body) == (method, url, body)
     assert request.headers == {**AGENT, **KEY, **ASKS_JSON, **headers}
+
+
+TOUCAN = "https://api-demo.toucantoco.com"
+BASIC = {"Authorization": "Basic dXNlcjpwNHNzd29yZA=="}
+TAKEN = reply(body={"operation_id": "op-1"})
+CHAIN = (
+    b'{"origin":"autofeed","operations":["preprocess_data_sources","populate_basemaps","populate_reports",'
+    b'"populate_dashboards","release"]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "method", "url", "body"),
+    [
+        pytest.param(
+            lambda api: api.submit(ODD, toucan_work.run_operations()),
+            TAKEN,
+            "POST",
+            f"{TOUCAN}/{ODD_PATH}/operations?stage=staging",
+            CHAIN,
+            id="operations",
+        ),
+        pytest.param(
+            lambda api: api.submit("app", toucan_work.preprocess(input_domains=["referential"])),
+            TAKEN,
+            "POST",
+            f"{TOUCAN}/app/data/preprocess?stage=staging",
+            b'{"input_domains":["referential"]}',
+            id="preprocess",
+        ),
+        pytest.param(
+            lambda api: api.submit("app", toucan_work.populate(functions=["é"], stage=None)),
+            TAKEN,
+            "POST",
+            f"{TOUCAN}/app/populate",
+            '{"functions":["é"]}'.encode(),
+            id="populate in production",
+        ),
+        pytest.param(
+            lambda api: api.submit("app", toucan_work.populate(output_domains=["o"], release=True)),
+            TAKEN,
+            "POST",
+            f"{TOUCAN}/app/populate?stage=staging&release",
+            b'{"output_domains":["o"]}',
+            id="populate and release",
+        ),
+        pytest.param(
+            lambda api: api.get_operation("app", ODD),
+            reply(body={"status": "running"}),
+            "GET",
+            f"{TOUCAN}/app/operations/state/{ODD_PATH}",
+            b"",
+            id="state",
+        ),
+        pytest.param(lambda api: api.test(), reply(body=[]), "GET", f"{TOUCAN}/small-apps", b"", id="test"),
+        pytest.param(
+            lambda api: api.get_etl_config("app", "staging"),
+            reply(body={}),
+            "GET",
+            f"{TOUCAN}/app/config/etl?stage=staging",
+            b"",
+            id="ETL configuration",
+        ),
+    ],
+)
+def test_toucan(
+    wire: Wire, call: Callable[[Any], Any], answer: Any, method: str, url: str, body: bytes
+) -> None:
+    api = toucan()
+    (request,) = sent(wire, api, call(api), answer)
+    assert (request.method, request.url, request.body) == (method, url, body)
+    length = {**JSON, "Content-Length": str(len(body))} if body else {}
+    assert request.headers == {**AGENT, **BASIC, **ASKS_JSON, **length}
+
+
+def test_login_of_toucan(wire: Wire) -> None:
+    api = toucan(extra={"auth_type": "login"})
+    request, listing = sent(wire, api, api.test(), reply(body={"token": "t0ken"}), reply(body=[]))
+    assert (request.method, request.url) == ("POST", f"{TOUCAN}/login")
+    assert request.body == b'{"username":"user","password":"p4ssword"}'
+    assert "Authorization" not in request.headers
+    assert listing.headers["Authorization"] == "Bearer t0ken"
+
+
+class TestUploadToToucan:
+    """Parts of a form, told apart by the boundary that the library chose."""
+
+    def upload(self, wire: Wire, **options: Any) -> tuple[Sent, list[bytes]]:
+        api = toucan()
+        (request,) = sent(wire, api, api.upload_data_source("app", 'Prämie "1".csv', FILE, **options), TAKEN)
+        kind, _, boundary = request.headers["Content-Type"].partition("; boundary=")
+        assert kind == "multipart/form-data"
+        assert request.headers["Content-Length"] == str(len(request.body))
+        first, *parts, last = request.body.split(f"--{boundary}".encode())
+        assert (first, last) == (b"", b"--\r\n")
+        return request, [part.strip(b"\r\n") for part in parts]
+
+    def test_is_a_json_text_and_the_file(self, wire: Wire) -> None:
+        request, (data, file) = self.upload(wire)
+        assert request.url == f"{TOUCAN}/app/data/sources?validation=false"
+        head, _, text = data.partition(b"\r\n\r\n")
+        assert head == b'Content-Disposition: form-data; name="data"'
+        assert text == b'{"filename": "Pr\\u00e4mie \\"1\\".csv"}'
+        head, _, content = file.partition(b"\r\n\r\n")
+        assert b'form-data; name="file"; filename="Pr\xc3\xa4mie %221%22.csv"' in head
+        assert content == FILE.content.strip()
+
+    def test_tells_stage_and_validation_as_asked(self, wire: Wire) -> None:
+        request, _ = self.upload(wire, validation=True, stage="staging")
+        assert request.url.endswith("/data/sources?validation=true&stage=staging")
+
+    def test_in_one_chunk_has_the_fields_of_chunks_before_the_file(self, wire: Wire) -> None:
+        _, parts = self.upload(wire, upload_id="d0e8")
+        texts = [part.partition(b"\r\n\r\n") for part in parts]
+        names = [head.partition(b'name="')[2].partition(b'"')[0].decode() for head, _, _ in texts]
+        told = {name: value for name, (_, _, value) in zip(names, texts, strict=True)}
+        assert names[0] == "data"
+        assert names[-1] == "file"
+        assert {name: told[name] for name in names[1:-1]} == {
+            "dzuuid": b"d0e8",
+            "dztotalfilesize": b"13",
+            "dztotalchunkcount": b"1",
+            "dzchunkbyteoffset": b"0",
+            "dzchunkindex": b"0",
+        }
+
+
+TRAC = "http://trac:8080"
+UUID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "method", "url", "headers", "body"),
+    [
+        pytest.param(
+            lambda api: api.platform_info(),
+            reply(body={"tracVersion": "0.10.0"}),
+            "GET",
+            f"{TRAC}/trac-meta/api/v1/trac/platform-info",
+            ASKS_JSON,
+            b"",
+            id="read",
+        ),
+        pytest.param(
+            lambda api: api.search("DATA", ["city", "=", "Zürich"]),
+            reply(body={}),
+            "POST",
+            f"{TRAC}/trac-meta/api/v1/ACME_CORP/search",
+            {**ASKS_JSON, **JSON, "Content-Length": "135"},
+            '{"objectType":"DATA","search":{"term":{"attrName":"city","attrType":"STRING",'
+            '"operator":"EQ","searchValue":{"stringValue":"Zürich"}}}}'.encode(),
+            id="send",
+        ),
+        pytest.param(
+            lambda api: api.download_file(f"FILE-{UUID}-v1", MemorySink()),
+            reply(body=b"x"),
+            "GET",
+            f"{TRAC}/trac-data/api/v1/ACME_CORP/FILE/{UUID}/versions/1/file",
+            {"Accept-Encoding": "identity"},
+            b"",
+            id="download",
+        ),
+    ],
+)
+def test_trac(
+    wire: Wire,
+    call: Callable[[Any], Any],
+    answer: Any,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    body: bytes,
+) -> None:
+    api = trac(extra={"api_token": "t0ken"})
+    (request,) = sent(wire, api, call(api), answer)
+    assert (request.method, request.url, request.body) == (method, url, body)
+    assert request.headers == {**AGENT, **BEARER, "trac_auth_token": "t0ken", **headers}

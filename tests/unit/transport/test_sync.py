@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.platforms import tamr as jobs
-from airflow_provider_dataops.platforms.http import Exchange, Pause, Reply, Request, call
+from airflow_provider_dataops.platforms.http import Exchange, Login, Pause, Reply, Request, call
 from airflow_provider_dataops.transport import sync
 from airflow_provider_dataops.transport.retry import ONCE
 from airflow_provider_dataops.transport.sync import SyncDriver
@@ -358,3 +359,31 @@ def test_an_exchange_is_ended_when_its_driver_is_killed(worker: Worker) -> None:
     with pytest.raises(SystemExit):
         driver.run(exchange())
     assert ended
+
+
+def test_threads_that_share_a_driver_log_in_one_after_the_other() -> None:
+    """Refused logins may lock the account: as many at once as there are threads would."""
+    api = quantemplate()
+    begun: list[int] = []
+    both = threading.Event()
+
+    def login() -> Exchange[None]:
+        begun.append(1)
+        if len(begun) > 1:
+            both.set()
+        yield Pause(0.0)
+        api._token, api._renew_at = "t0ken", 1e9
+
+    def exchange() -> Exchange[None]:
+        yield Login(login)
+
+    def wait(_: float) -> None:
+        # Time for the other to come in, were it let.
+        both.wait(0.1)
+
+    driver = SyncDriver(api, conceal=lambda _: None, sleep=wait)
+    other = threading.Thread(target=driver.play, args=(exchange(),))
+    other.start()
+    driver.play(exchange())
+    other.join()
+    assert len(begun) == 1

@@ -1,0 +1,253 @@
+"""The Toucan Toco hook."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import sleep as system_sleep
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
+
+from airflow_provider_dataops.errors import ApiError, InvalidArgumentError, UploadError
+from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.platforms import toucan_work
+from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.platforms.toucan import ToucanApi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow_provider_dataops.hooks.files import StoredFile
+    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.platforms.toucan import Accepted, Operation, SmallApp
+
+#: So many files are uploaded at once.
+PARALLEL_UPLOADS = 4
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """One file that was uploaded.
+
+    :param source: its path or URL.
+    :param filename: the data source's name that it was sent under.
+    :param operation_id: what the backend does with it, where it tells an id; otherwise empty.
+    """
+
+    source: str
+    filename: str
+    operation_id: str
+
+
+class ToucanHook(DataOpsHook[ToucanApi]):
+    """Calls Toucan Toco's Operations API.
+
+    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
+    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+    Refused credentials are never sent again, since that locks the account. ``small_app`` is the connection's
+    wherever it is not given.
+
+    :param toucan_conn_id: the Airflow connection, of type ``toucan``.
+    """
+
+    conn_name_attr: ClassVar[str] = "toucan_conn_id"
+    default_conn_name: ClassVar[str] = "toucan_default"
+    conn_type: ClassVar[str] = "toucan"
+    hook_name: ClassVar[str] = "Toucan Toco"
+
+    def __init__(
+        self, toucan_conn_id: str = default_conn_name, *, sleep: Callable[[float], None] = system_sleep
+    ) -> None:
+        super().__init__(toucan_conn_id, sleep=sleep)
+        self.toucan_conn_id = toucan_conn_id
+
+    @classmethod
+    def api_from(cls, fields: ConnectionFields) -> ToucanApi:
+        """Read the fields of a connection of type ``toucan``."""
+        return ToucanApi.from_fields(fields)
+
+    def upload_data_source(
+        self,
+        *,
+        source: str,
+        filename: str | None = None,
+        small_app: str | None = None,
+        validation: bool = False,
+        stage: str | None = None,
+        upload_mode: str = toucan_work.PLAIN,
+    ) -> list[Uploaded]:
+        """Replace the files of data sources, streamed, a few at a time, and return what was uploaded.
+
+        The first file goes alone: refused credentials are sent once, not by four at once.
+
+        :param source: a local path or the URL of an object store: a file, a folder, or a pattern with ``*``.
+        :param filename: the name that the small app's configuration declares for the data source; the file's
+            own by default. For exactly one file.
+        :param validation: have the platform validate the upload; always sent.
+        :param stage: ``staging``, or ``None`` to leave it out.
+        :param upload_mode: ``plain``, or ``dropzone`` for backends that want the fields of an upload in
+            chunks; each file is one chunk.
+        :raises ApiError: if the only file was not uploaded.
+        :raises UploadError: if some of several were not; it names every failure.
+        """
+        from airflow_provider_dataops.hooks.files import sources
+
+        toucan_work.check_upload(filename, validation, stage, upload_mode)
+        app = self.api.small_app(small_app)
+        named = _named(sources(source), filename)
+
+        def send(file: StoredFile, name: str) -> Uploaded:
+            upload_id = uuid4().hex if upload_mode == toucan_work.DROPZONE else ""
+            exchange = self.api.upload_data_source(
+                app, name, file, validation=validation, stage=stage, upload_id=upload_id
+            )
+            accepted = self.run(exchange)
+            self.log.info("Uploaded %s (%d bytes) to data source %s of %s", file.path, file.size, name, app)
+            return Uploaded(str(file.path), name, accepted.operation_id)
+
+        if len(named) == 1:
+            return [send(*named[0])]
+        return self._all_sent(named, send)
+
+    def _all_sent(
+        self, named: list[tuple[StoredFile, str]], send: Callable[[StoredFile, str], Uploaded]
+    ) -> list[Uploaded]:
+        given_up = threading.Event()
+
+        def attempt(file: StoredFile, name: str) -> Uploaded | Exception:
+            if given_up.is_set():
+                return InvalidArgumentError("not sent: the credentials were refused before")
+            try:
+                return send(file, name)
+            except Exception as error:
+                self.log.error("%s was not uploaded: %s", file.path, error)
+                if isinstance(error, ApiError) and error.locks_out:
+                    given_up.set()
+                return error
+
+        outcomes = [attempt(*named[0])]
+        with ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload") as pool:
+            try:
+                outcomes += pool.map(lambda pair: attempt(*pair), named[1:])
+            except BaseException:
+                # The task was killed: what is not under way is not begun.
+                given_up.set()
+                raise
+        paths = [str(file.path) for file, _ in named]
+        failures = {p: o for p, o in zip(paths, outcomes, strict=True) if isinstance(o, Exception)}
+        done = [outcome for outcome in outcomes if isinstance(outcome, Uploaded)]
+        if failures:
+            raise UploadError(failures, [upload.source for upload in done])
+        return done
+
+    def run_operations(
+        self,
+        *,
+        operations: Sequence[str] | None = None,
+        small_app: str | None = None,
+        stage: str | None = toucan_work.STAGING,
+        origin: str | None = "autofeed",
+        output_domains: Sequence[str] | None = None,
+    ) -> Accepted:
+        """Start named operations in order; by default the five that refresh and release everything.
+
+        Each call makes another run: after an error without an answer, look before repeating.
+
+        :param origin: left out if ``None``.
+        :param output_domains: only these.
+        """
+        work = toucan_work.run_operations(
+            operations, stage=stage, origin=origin, output_domains=output_domains
+        )
+        if unknown := toucan_work.unknown_operations(operations):
+            self.log.warning("No document shows the operations %s; they are sent all the same", unknown)
+        return self.run(self.api.submit(self.api.small_app(small_app), work))
+
+    def preprocess(
+        self,
+        *,
+        input_domains: Sequence[str] | None = None,
+        functions: Sequence[str] | None = None,
+        output_domains: Sequence[str] | None = None,
+        extra_selector: Mapping[str, Any] | None = None,
+        small_app: str | None = None,
+        stage: str | None = toucan_work.STAGING,
+        asynchronous: bool | None = None,
+    ) -> Accepted:
+        """Preprocess the output domains that **any** of the selectors names; with none, presumably all.
+
+        The backend may answer only when it has ended: up to 15 minutes of silence are borne.
+
+        :param extra_selector: further keys of the body, for backends that name theirs differently.
+        :param asynchronous: sent as ``async``; left out if ``None``.
+        """
+        work = toucan_work.preprocess(
+            input_domains=input_domains,
+            functions=functions,
+            output_domains=output_domains,
+            extra_selector=extra_selector,
+            stage=stage,
+            asynchronous=asynchronous,
+        )
+        return self.run(self.api.submit(self.api.small_app(small_app), work))
+
+    def populate(
+        self,
+        *,
+        input_domains: Sequence[str] | None = None,
+        functions: Sequence[str] | None = None,
+        output_domains: Sequence[str] | None = None,
+        extra_selector: Mapping[str, Any] | None = None,
+        small_app: str | None = None,
+        stage: str | None = toucan_work.STAGING,
+        release: bool = False,
+    ) -> Accepted:
+        """Populate the output domains that **any** of the selectors names; with none, presumably all.
+
+        :param release: publish to production as well; the platform may tell the app's users of it by email.
+        """
+        work = toucan_work.populate(
+            input_domains=input_domains,
+            functions=functions,
+            output_domains=output_domains,
+            extra_selector=extra_selector,
+            stage=stage,
+            release=release,
+        )
+        return self.run(self.api.submit(self.api.small_app(small_app), work))
+
+    def get_operation(self, operation_id: str, *, small_app: str | None = None) -> Operation:
+        """Return one operation.
+
+        :raises NotFoundError: if the backend does not know it, or has no such call.
+        """
+        require_text(operation_id=operation_id)
+        return self.run(self.api.get_operation(self.api.small_app(small_app), operation_id))
+
+    def list_small_apps(self) -> list[SmallApp]:
+        """Return the small apps that the user may see."""
+        return self.run(self.api.list_small_apps())
+
+    def get_etl_config(self, *, small_app: str | None = None, stage: str | None = None) -> dict[str, Any]:
+        """Return a small app's ETL configuration; ``DATA_SOURCES`` in it declares the files' names."""
+        return self.run(self.api.get_etl_config(self.api.small_app(small_app), stage))
+
+
+def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:
+    """Return each file with the name it is sent under.
+
+    :raises InvalidArgumentError: if one name would be several files, of which the last would stay.
+    """
+    if filename is not None:
+        if len(files) != 1:
+            raise InvalidArgumentError(f"filename {filename!r} is for one file; source leads to {len(files)}")
+        return [(files[0], filename)]
+    by_name: dict[str, StoredFile] = {}
+    for file in files:
+        if file.name in by_name:
+            raise InvalidArgumentError(
+                f"source leads to two files of one name: {by_name[file.name].path} and {file.path}"
+            )
+        by_name[file.name] = file
+    return [(file, name) for name, file in by_name.items()]

@@ -1,0 +1,330 @@
+"""Operators that import and run models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.links.trac import TracJobLink
+from airflow_provider_dataops.operators.base import RunOperator
+from airflow_provider_dataops.operators.trac.base import COLOR
+from airflow_provider_dataops.platforms.checks import require_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_dataops.hooks.trac import TracHook
+    from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan
+    from airflow_provider_dataops.platforms.trac.definitions import Attrs
+    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.triggers.trac import TracJobTrigger
+
+
+class _JobOperator(RunOperator):
+    """Submits one job and waits for its end."""
+
+    operator_extra_links = (TracJobLink(),)
+    ui_color = COLOR
+    platform: ClassVar[str] = "TRAC"
+    noun: ClassVar[str] = "job"
+
+    def __init__(
+        self,
+        *,
+        job_attrs: Mapping[str, Any] | None = None,
+        tenant: str | None = None,
+        trac_conn_id: str = "trac_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_attrs = job_attrs
+        self.tenant = tenant
+        self.trac_conn_id = trac_conn_id
+
+    def plan(self, hook: TracHook) -> JobPlan:
+        """Return the job to be submitted."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        from airflow_provider_dataops.platforms.trac import require_job_attrs
+
+        require_text(trac_conn_id=self.trac_conn_id)
+        require_job_attrs(self.job_attrs)
+
+    def make_hook(self) -> TracHook:
+        """Return the hook."""
+        from airflow_provider_dataops.hooks.trac import TracHook
+
+        return TracHook(self.trac_conn_id, sleep=self.pause)
+
+    def make_launch(self, hook: TracHook, context: Context) -> JobLaunch:
+        """Return the job to be submitted."""
+        return self._launch_of(hook, self.plan(hook))
+
+    def take_up(self, hook: TracHook, context: Context) -> JobLaunch:
+        """Return the job that was submitted; what it runs is not looked up again."""
+        from airflow_provider_dataops.platforms.trac import JobPlan
+
+        return self._launch_of(hook, JobPlan({}, {}))
+
+    def _launch_of(self, hook: TracHook, job: JobPlan) -> JobLaunch:
+        from airflow_provider_dataops.platforms.trac import JobLaunch
+
+        tenant = hook.api.tenant(self.tenant)
+        return JobLaunch(api=hook.api, tenant=tenant, job=job, job_attrs=self.job_attrs)
+
+    def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TracJobTrigger:
+        """Return the trigger that waits for the job."""
+        from airflow_provider_dataops.triggers.trac import TracJobTrigger
+
+        return TracJobTrigger(
+            conn_id=self.trac_conn_id,
+            tenant=launch.tenant,
+            run_id=record.run_id,
+            mark=record.token,
+            deadline=deadline,
+            poll_interval=self.poll_interval,
+        )
+
+
+class TracImportModelOperator(_JobOperator):
+    """Imports a model from a repository, and waits for the end of the job.
+
+    Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``, ``job`` (its
+    key), ``job_type``, ``status`` (the platform's word), ``message``, ``outputs`` (keys of what it made, by
+    name) and ``log_file`` (the key of its log); and ``model``, the key of the model. Where a model is taken,
+    this result does.
+
+    TRAC cancels no jobs: when the task ends early, the log says that the job goes on. All job operators take
+    the arguments described here for jobs.
+
+    :param repository: the key of a model repository of the tenant.
+    :param entry_point: the model's class with its module, dotted.
+    :param version: a tag or commit of the repository, or a package's version.
+    :param path: the folder of the code in the repository.
+    :param language: the model's language.
+    :param package: the package that holds the model, in a repository of packages.
+    :param package_group: the group of the package.
+    :param model_attrs: attributes of the model, as plain Python values by name.
+    :param job_attrs: attributes of the job, as plain Python values by name. They decide nothing: a retry
+        takes up its job whatever they are.
+    :param tenant: the tenant's code; the connection's by default.
+    :param trac_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = (
+        "repository",
+        "path",
+        "entry_point",
+        "version",
+        "package",
+        "package_group",
+        "model_attrs",
+        "job_attrs",
+        "tenant",
+        "trac_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        repository: str,
+        entry_point: str,
+        version: str,
+        path: str | None = None,
+        language: str = "python",
+        package: str | None = None,
+        package_group: str | None = None,
+        model_attrs: Attrs = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.repository = repository
+        self.entry_point = entry_point
+        self.version = version
+        self.path = path
+        self.language = language
+        self.package = package
+        self.package_group = package_group
+        self.model_attrs = model_attrs
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        super().check()
+        self._job()
+
+    def plan(self, hook: TracHook) -> JobPlan:
+        """Return the job to be submitted."""
+        return self._job()
+
+    def _job(self) -> JobPlan:
+        from airflow_provider_dataops.platforms.trac import import_model
+
+        return import_model(
+            repository=self.repository,
+            entry_point=self.entry_point,
+            version=self.version,
+            # A template renders to an empty text where there is nothing.
+            path=self.path or None,
+            language=self.language,
+            package=self.package or None,
+            package_group=self.package_group or None,
+            model_attrs=self.model_attrs,
+        )
+
+
+class TracRunModelOperator(_JobOperator):
+    """Runs a model, and waits for the end of the job.
+
+    The model is read first: every declared parameter and every input that is not optional must be given,
+    and parameters get their declared types. The latest version of an input is fixed when the job is
+    submitted. Returns the job as :class:`TracImportModelOperator` does; ``outputs`` are the keys of what it
+    made, by output.
+
+    :param model: a selector of the model, or what :class:`TracImportModelOperator` returned.
+    :param parameters: plain Python values by name; texts are read as the declared type.
+    :param inputs: selectors of datasets and files by name, what the upload operators return among them.
+    :param prior_outputs: selectors of the objects that outputs become new versions of, by output.
+    :param output_attrs: attributes of everything that the job makes, as plain Python values by name.
+    :param job_attrs: attributes of the job.
+    :param tenant: the tenant's code; the connection's by default.
+    :param trac_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = (
+        "model",
+        "parameters",
+        "inputs",
+        "prior_outputs",
+        "output_attrs",
+        "job_attrs",
+        "tenant",
+        "trac_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        model: object,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        prior_outputs: Mapping[str, Any] | None = None,
+        output_attrs: Attrs = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.parameters = parameters
+        self.inputs = inputs
+        self.prior_outputs = prior_outputs
+        self.output_attrs = output_attrs
+
+    def plan(self, hook: TracHook) -> JobPlan:
+        """Return the job, once the model is read."""
+        from airflow_provider_dataops.platforms.trac import part_of
+
+        job: JobPlan = hook.run(
+            hook.api.plan_model_run(
+                part_of(self.model, "model"),
+                parameters=self.parameters,
+                inputs=self.inputs,
+                prior_outputs=self.prior_outputs,
+                output_attrs=self.output_attrs,
+                tenant=self.tenant,
+            )
+        )
+        return job
+
+
+class TracRunFlowOperator(_JobOperator):
+    """Runs a flow of models, and waits for the end of the job.
+
+    The flow and its models are read first, as :class:`TracRunModelOperator` does; it returns the job alike.
+
+    :param flow: a selector of the flow.
+    :param models: for each model node of the flow a selector of a model, or what
+        :class:`TracImportModelOperator` returned.
+    :param parameters: plain Python values by name; texts are read as the declared type.
+    :param inputs: selectors of datasets and files by name, what the upload operators return among them.
+    :param prior_outputs: selectors of the objects that outputs become new versions of, by output.
+    :param output_attrs: attributes of everything that the job makes, as plain Python values by name.
+    :param job_attrs: attributes of the job.
+    :param tenant: the tenant's code; the connection's by default.
+    :param trac_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = ("flow", "models", *TracRunModelOperator.template_fields[1:])
+
+    def __init__(
+        self,
+        *,
+        flow: object,
+        models: Mapping[str, Any],
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        prior_outputs: Mapping[str, Any] | None = None,
+        output_attrs: Attrs = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.flow = flow
+        self.models = models
+        self.parameters = parameters
+        self.inputs = inputs
+        self.prior_outputs = prior_outputs
+        self.output_attrs = output_attrs
+
+    def plan(self, hook: TracHook) -> JobPlan:
+        """Return the job, once the flow and its models are read."""
+        from airflow_provider_dataops.platforms.trac import part_of
+
+        if not isinstance(self.models, Mapping):
+            raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
+        job: JobPlan = hook.run(
+            hook.api.plan_flow_run(
+                self.flow,
+                models={name: part_of(told, "model") for name, told in self.models.items()},
+                parameters=self.parameters,
+                inputs=self.inputs,
+                prior_outputs=self.prior_outputs,
+                output_attrs=self.output_attrs,
+                tenant=self.tenant,
+            )
+        )
+        return job
+
+
+class TracSubmitJobOperator(_JobOperator):
+    """Submits any job, and waits for its end. Returns the job as :class:`TracImportModelOperator` does.
+
+    Nothing is looked up: the versions of inputs must be told.
+
+    :param job: its definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``; values
+        of parameters and attributes may be plain Python, selectors may be keys.
+    :param job_attrs: attributes of the job, as plain Python values by name.
+    :param tenant: the tenant's code; the connection's by default.
+    :param trac_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = ("job", "job_attrs", "tenant", "trac_conn_id")
+
+    def __init__(self, *, job: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+
+    def check(self) -> None:
+        """Refuse arguments that make no sense."""
+        from airflow_provider_dataops.platforms.trac import plan
+
+        super().check()
+        plan(self.job)
+
+    def plan(self, hook: TracHook) -> JobPlan:
+        """Return the job to be submitted."""
+        from airflow_provider_dataops.platforms.trac import plan
+
+        return plan(self.job)

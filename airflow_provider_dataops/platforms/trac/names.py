@@ -1,0 +1,44 @@
+"""What TRAC lets things be called."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = ("trac_", "tracdap_", "_")
+
+
+def require_identifier(what: str, name: object) -> str:
+    """Return a name that is an identifier.
+
+    :raises InvalidArgumentError: if it is none.
+    """
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+        raise InvalidArgumentError(
+            f"{what} must be an identifier (letters, digits and underscores, not beginning with a digit); "
+            f"given: {name!r}"
+        )
+    return name
+
+
+def require_own_name(what: str, name: object) -> str:
+    """Return an identifier that the platform does not keep for itself.
+
+    :raises InvalidArgumentError: if it is none.
+    """
+    told = require_identifier(what, name)
+    if told.startswith(_RESERVED):
+        raise InvalidArgumentError(
+            f"{what} must not begin with trac_, tracdap_ or _, which TRAC keeps; given: {name!r}"
+        )
+    return told
+
+
+def object_type(name: object, what: str = "object_type") -> str:
+    """Return a type of object in upper case; a type that a later platform may bring is let through.
+
+    :raises InvalidArgumentError: if it cannot be the name of one.
+    """
+    return require_identifier(what, name).upper()

@@ -1,0 +1,1 @@
+"""TRAC's own job runtime on this machine; see README.md in this folder."""

@@ -1,0 +1,85 @@
+"""Store a day's positions in TRAC, import a release of a model, run it on them, fetch and approve the report.
+
+The connection ``trac_default`` holds the gateway's URL and the tenant. Repositories are resources of the
+tenant, which its administrators set up; here it is ``acme_models``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import gettempdir
+
+from airflow.sdk import DAG
+
+from airflow_provider_dataops.operators.trac import (
+    TracDownloadDatasetOperator,
+    TracImportModelOperator,
+    TracRunModelOperator,
+    TracUpdateTagOperator,
+    TracUploadDatasetOperator,
+)
+
+POSITIONS = Path(__file__).parent / "data" / "positions.csv"
+DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
+
+FIELDS = {
+    "position_id": "STRING",
+    "book": "STRING",
+    "instrument": "STRING",
+    "quantity": "INTEGER",
+    "market_value": "DECIMAL",
+    "valued_on": "DATE",
+}
+SCHEMA = {
+    "schemaType": "TABLE_SCHEMA",
+    "table": {
+        "fields": [
+            {"fieldName": name, "fieldOrder": n, "fieldType": kind, "label": name.replace("_", " ")}
+            for n, (name, kind) in enumerate(FIELDS.items())
+        ]
+    },
+}
+
+#: What the run made, by the name of the model's output.
+REPORT = "{{ ti.xcom_pull(task_ids='run_model')['outputs']['report'] }}"
+
+with DAG(
+    dag_id="trac_model_run",
+    schedule=None,
+    catchup=False,
+    tags=["trac", "example"],
+    doc_md=__doc__,
+):
+    upload = TracUploadDatasetOperator(
+        task_id="upload_positions",
+        source=str(POSITIONS),
+        schema=SCHEMA,
+        attrs={"dataset_class": "positions", "airflow_run": "{{ run_id }}"},
+    )
+    import_model = TracImportModelOperator(
+        task_id="import_model",
+        repository="acme_models",
+        path="src",
+        entry_point="risk.var.VarModel",
+        version="v1.4.0",
+        deferrable=True,
+    )
+    run_model = TracRunModelOperator(
+        task_id="run_model",
+        model=import_model.output,
+        inputs={"positions": upload.output},
+        parameters={"confidence": 0.99, "as_of": "2026-02-27"},
+        output_attrs={"airflow_run": "{{ run_id }}"},
+        deferrable=True,
+        poll_interval=15,
+    )
+    download = TracDownloadDatasetOperator(
+        task_id="download_report",
+        selector=REPORT,
+        destination=DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/report.csv",
+    )
+    approve = TracUpdateTagOperator(task_id="approve_report", selector=REPORT, attrs={"approved": True})
+
+    # What a task hands on makes it run first; the report is told by a template, which does not.
+    run_model >> download >> approve

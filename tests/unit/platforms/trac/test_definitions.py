@@ -1,0 +1,307 @@
+"""Jobs in Python terms: what is looked up, what is sent, and what is refused before that."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.platforms.trac import JobPlan, import_model, plan
+from tests.unit.fakes import Play, play, reply
+from tests.unit.platforms.apis import trac
+from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID, header, selector, tag
+
+OTHER_MODEL = "01a1fb76-2999-7257-a414-ae80b538a87b"
+MODEL_KEY = f"MODEL-{MODEL_ID}-v1"
+
+
+def parameter(basic: str, **more: Any) -> dict[str, Any]:
+    return {"paramType": {"basicType": basic}, **more}
+
+
+MODEL = {
+    "language": "python",
+    "parameters": {"confidence": parameter("FLOAT"), "as_of": parameter("DATE")},
+    "inputs": {"positions": {"schema": {}}, "limits": {"schema": {}, "optional": True}},
+    "outputs": {"report": {"schema": {}}},
+}
+GIVEN = {"confidence": 1, "as_of": "2026-02-27"}
+TYPED = {
+    "confidence": {"type": {"basicType": "FLOAT"}, "floatValue": 1.0},
+    "as_of": {"type": {"basicType": "DATE"}, "dateValue": {"isoDate": "2026-02-27"}},
+}
+POSITIONS = f"DATA-{DATA_ID}-v3"
+
+
+def model_reply(body: dict[str, Any] | None = None, version: int = 4, object_id: str = MODEL_ID) -> Any:
+    return reply(body=tag(header("MODEL", object_id, version), MODEL if body is None else body))
+
+
+def plan_run(model: Any = MODEL_KEY, *answers: Any, **given: Any) -> Play:
+    arguments = {"parameters": GIVEN, "inputs": {"positions": POSITIONS}, **given}
+    return play(trac().plan_model_run(model, **arguments), *(answers or (model_reply(),)))
+
+
+def selectors_read(done: Play) -> list[Any]:
+    return [json.loads(request.body.content)["objectId"] for request in done.requests]  # type: ignore[union-attr]
+
+
+class TestImport:
+    def test_what_is_sent(self) -> None:
+        told = import_model(
+            repository="acme_models",
+            path="src",
+            entry_point="risk.var.VarModel",
+            version="v1.4.0",
+            model_attrs={"model_family": "market_risk"},
+        )
+        assert told.definition == told.asked
+        assert told.definition == {
+            "jobType": "IMPORT_MODEL",
+            "importModel": {
+                "language": "python",
+                "repository": "acme_models",
+                "path": "src",
+                "entryPoint": "risk.var.VarModel",
+                "version": "v1.4.0",
+                "modelAttrs": [{"attrName": "model_family", "value": {"stringValue": "market_risk"}}],
+            },
+        }
+
+    def test_what_is_not_given_is_not_sent(self) -> None:
+        told = import_model(repository="r", entry_point="a.B", version="v", package="p", package_group="g")
+        assert set(told.definition["importModel"]) == {
+            "language",
+            "repository",
+            "entryPoint",
+            "version",
+            "package",
+            "packageGroup",
+        }
+
+    def test_a_new_version_of_a_model_names_the_one_before(self) -> None:
+        told = import_model(repository="r", entry_point="a.B", version="v", prior_model=MODEL_KEY)
+        assert told.definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"repository": ""}, "repository must be a non-empty text"),
+            ({"version": None}, "version must be"),
+            ({"path": " "}, "path must be"),
+            ({"prior_model": f"MODEL-{MODEL_ID}"}, "prior_model must say its object version"),
+            ({"prior_model": POSITIONS}, "prior_model must point at a MODEL"),
+            ({"model_attrs": {"trac_x": 1}}, "must not begin with trac_"),
+        ],
+    )
+    def test_what_is_refused(self, given: dict[str, Any], words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=words):
+            import_model(**{"repository": "r", "entry_point": "a.B", "version": "v", **given})
+
+
+class TestRunModel:
+    def test_parameters_get_the_declared_types(self) -> None:
+        done = plan_run(output_attrs={"business_date": date(2026, 2, 27)})
+        assert done.value.definition == {
+            "jobType": "RUN_MODEL",
+            "runModel": {
+                "model": selector("MODEL", MODEL_ID),
+                "parameters": TYPED,
+                "inputs": {"positions": selector("DATA", DATA_ID, 3)},
+                "outputAttrs": [
+                    {"attrName": "business_date", "value": {"dateValue": {"isoDate": "2026-02-27"}}}
+                ],
+            },
+        }
+        assert done.value.asked == done.value.definition
+
+    def test_the_latest_of_everything_is_looked_up_and_fixed(self) -> None:
+        done = plan_run(
+            f"MODEL-{MODEL_ID}",
+            model_reply(version=4),
+            reply(body=tag(header(version=9), {})),
+            inputs={"positions": f"DATA-{DATA_ID}", "limits": f"DATA-{DATA_ID}"},
+            prior_outputs={"report": f"DATA-{DATA_ID}"},
+        )
+        run, asked = done.value.definition["runModel"], done.value.asked["runModel"]
+        assert run["model"] == selector("MODEL", MODEL_ID, 4)
+        assert [*run["inputs"].values(), run["priorOutputs"]["report"]] == [selector("DATA", DATA_ID, 9)] * 3
+        # Each is read once, and what was asked for stays what it was: the latest.
+        assert selectors_read(done) == [MODEL_ID, DATA_ID]
+        latest = {"objectType": "DATA", "objectId": DATA_ID, "latestObject": True, "latestTag": True}
+        assert asked["inputs"] == {"positions": latest, "limits": latest}
+        assert asked["model"]["latestObject"] is True
+        assert asked["parameters"] == TYPED
+
+    def test_an_input_as_of_a_time_is_fixed_too(self) -> None:
+        as_of = {"objectType": "DATA", "objectId": DATA_ID, "objectAsOf": "2026-02-28T23:59:59Z"}
+        done = plan_run(
+            MODEL_KEY, model_reply(), reply(body=tag(header(version=2), {})), inputs={"positions": as_of}
+        )
+        assert done.value.definition["runModel"]["inputs"]["positions"] == selector("DATA", DATA_ID, 2)
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"parameters": {"confidence": 1}}, "parameters lacks as_of; TRAC applies no defaults"),
+            ({"parameters": {**GIVEN, "x": 1}}, "parameters holds x, .*; it has: as_of, confidence"),
+            ({"parameters": {**GIVEN, "confidence": "much"}}, r"parameters\['confidence'\] must be a FLOAT"),
+            ({"parameters": {**GIVEN, "confidence": True}}, r"parameters\['confidence'\] must be a FLOAT"),
+            ({"inputs": {}}, "inputs lacks positions"),
+            ({"inputs": {"positions": POSITIONS, "loans": POSITIONS}}, "inputs holds loans"),
+        ],
+    )
+    def test_what_the_model_does_not_take(self, given: dict[str, Any], words: str) -> None:
+        error = plan_run(**given).error
+        assert isinstance(error, InvalidArgumentError)
+        with pytest.raises(InvalidArgumentError, match=words):
+            raise error
+
+    @pytest.mark.parametrize(
+        ("model", "given", "words"),
+        [
+            (POSITIONS, {}, "model must point at a MODEL"),
+            (MODEL_KEY, {"parameters": ["a"]}, "parameters must be a dict"),
+            (MODEL_KEY, {"parameters": {"a-b": 1}}, "name of a parameter must be an identifier"),
+            (MODEL_KEY, {"inputs": {"positions": "latest"}}, r"inputs\['positions'\] must be an object key"),
+            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "must not begin with"),
+            (MODEL_KEY, {"tenant": "A-B"}, "tenant must be an identifier"),
+        ],
+    )
+    def test_what_is_refused_before_anything_is_read(self, model: Any, given: Any, words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=words):
+            trac().plan_model_run(model, **given)
+
+    def test_a_parameter_whose_type_is_not_told_keeps_its_own(self) -> None:
+        model = {"parameters": {"n": {}}}
+        done = plan_run(MODEL_KEY, model_reply(model), parameters={"n": 5}, inputs={})
+        assert done.value.definition["runModel"]["parameters"] == {
+            "n": {"type": {"basicType": "INTEGER"}, "integerValue": 5}
+        }
+
+    def test_an_unknown_model_is_told(self) -> None:
+        gone = NotFoundError("gone", status=404)
+        assert plan_run(MODEL_KEY, gone).error is gone
+
+
+FLOW: dict[str, Any] = {
+    "nodes": {
+        "loans": {"nodeType": "INPUT_NODE"},
+        "cut": {"nodeType": "PARAMETER_NODE"},
+        "score": {"nodeType": "MODEL_NODE", "inputs": ["loans"], "outputs": ["scored"]},
+        "scored": {"nodeType": "OUTPUT_NODE"},
+    },
+    "edges": [
+        {"source": {"node": "loans"}, "target": {"node": "score", "socket": "loans"}},
+        {"source": {"node": "cut"}, "target": {"node": "score", "socket": "cut_off"}},
+    ],
+    "parameters": {"currency": parameter("STRING")},
+}
+SCORE = {"parameters": {"cut_off": parameter("DECIMAL"), "seed": parameter("INTEGER")}}
+
+
+class TestRunFlow:
+    def plan(self, **given: Any) -> Play:
+        arguments = {
+            "models": {"score": MODEL_KEY},
+            "parameters": {"currency": "EUR", "cut": 1},
+            "inputs": {"loans": POSITIONS},
+            **given,
+        }
+        models = len({*arguments["models"].values()}) if set(arguments["models"]) == {"score"} else 0
+        answers = [reply(body=tag(header("FLOW", FLOW_ID, 2), FLOW)), *[model_reply(SCORE)] * models]
+        return play(trac().plan_flow_run(f"FLOW-{FLOW_ID}", **arguments), *answers)
+
+    def test_what_is_sent(self) -> None:
+        done = self.plan(parameters={"currency": "EUR", "cut": 1, "seed": "7"})
+        assert done.value.definition == {
+            "jobType": "RUN_FLOW",
+            "runFlow": {
+                "flow": selector("FLOW", FLOW_ID, 2),
+                "models": {"score": selector("MODEL", MODEL_ID)},
+                "parameters": {
+                    "currency": {"type": {"basicType": "STRING"}, "stringValue": "EUR"},
+                    # Typed by the edge that leads from its node into the model, and by the model's own name.
+                    "cut": {"type": {"basicType": "DECIMAL"}, "decimalValue": {"decimal": "1"}},
+                    "seed": {"type": {"basicType": "INTEGER"}, "integerValue": 7},
+                },
+                "inputs": {"loans": selector("DATA", DATA_ID, 3)},
+            },
+        }
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"models": {}}, "models lacks score"),
+            ({"models": {"score": MODEL_KEY, "extra": MODEL_KEY}}, "models holds extra, .*; it has: score"),
+            ({"inputs": {}}, "inputs lacks loans"),
+            ({"parameters": {"currency": "EUR"}}, "parameters lacks cut"),
+            ({"parameters": {"currency": "EUR", "cut": 1, "x": 1}}, "parameters holds x"),
+            ({"parameters": {"currency": 5, "cut": 1}}, r"parameters\['currency'\] must be a STRING"),
+        ],
+    )
+    def test_what_the_flow_does_not_take(self, given: dict[str, Any], words: str) -> None:
+        error = self.plan(**given).error
+        assert isinstance(error, InvalidArgumentError)
+        with pytest.raises(InvalidArgumentError, match=words):
+            raise error
+
+    def test_models_are_models(self) -> None:
+        with pytest.raises(InvalidArgumentError, match=r"models\['score'\] must point at a MODEL"):
+            trac().plan_flow_run(f"FLOW-{FLOW_ID}", models={"score": POSITIONS})
+
+
+class TestAnyJob:
+    def test_plain_values_and_keys_become_the_platforms_form(self) -> None:
+        given = {
+            "jobType": "RUN_MODEL",
+            "runModel": {
+                "model": f"MODEL-{MODEL_ID}",
+                "parameters": {"n": 1},
+                "inputs": {"positions": POSITIONS},
+                "outputAttrs": [{"operation": "CREATE_ATTR", "attrName": "a", "value": "b"}],
+            },
+        }
+        assert plan(given).definition == {
+            "jobType": "RUN_MODEL",
+            "runModel": {
+                "model": {
+                    "objectType": "MODEL",
+                    "objectId": MODEL_ID,
+                    "latestObject": True,
+                    "latestTag": True,
+                },
+                "parameters": {"n": {"type": {"basicType": "INTEGER"}, "integerValue": 1}},
+                "inputs": {"positions": selector("DATA", DATA_ID, 3)},
+                "outputAttrs": [{"operation": "CREATE_ATTR", "attrName": "a", "value": {"stringValue": "b"}}],
+            },
+        }
+        assert plan(plan(given).definition) == plan(given)
+
+    def test_a_type_of_job_that_later_platforms_may_bring(self) -> None:
+        given = {"jobType": "PURGE_DATA", "purgeData": {"days": 3}}
+        assert plan(given) == JobPlan(given, given)
+
+    @pytest.mark.parametrize(
+        ("job", "words"),
+        [
+            (None, "job must be a dict"),
+            ({}, "jobType must be an identifier"),
+            ({"jobType": "RUN_MODEL"}, "must hold 'runModel' beside jobType"),
+            ({"jobType": "RUN_MODEL", "runFlow": {}}, "must hold 'runModel'"),
+            ({"jobType": "RUN_MODEL", "runModel": {}, "resultId": {}}, "given: .*'resultId'"),
+            ({"jobType": "RUN_MODEL", "runModel": {"outputs": {"a": POSITIONS}}}, "outputs must be empty"),
+            (
+                {"jobType": "RUN_MODEL", "runModel": {"inputs": {"a": f"DATA-{DATA_ID}"}}},
+                r"inputs\['a'\] must say its object version",
+            ),
+            ({"jobType": "RUN_MODEL", "runModel": {"inputs": [POSITIONS]}}, "inputs must be a dict"),
+            ({"jobType": "RUN_MODEL", "runModel": {"parameters": {"n": None}}}, "parameter 'n' is null"),
+        ],
+    )
+    def test_what_is_no_job(self, job: Any, words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=words):
+            plan(job)

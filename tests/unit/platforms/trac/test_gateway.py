@@ -1,0 +1,164 @@
+"""The connection: addresses, credentials, tenants, links, and what each request carries."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import ConnectionSettingsError, InvalidArgumentError
+from airflow_provider_dataops.platforms.http import Body
+from airflow_provider_dataops.platforms.trac.gateway import MAX_BODY
+from tests.unit.fakes import play, reply
+from tests.unit.platforms.apis import trac
+
+ID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
+TENANTS = reply(body={"tenants": [{"tenantCode": "ACME_CORP"}]})
+
+
+def first(exchange: Any) -> Any:
+    return next(exchange)
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({}, {}),
+        ({"login": "", "password": ""}, {}),
+        ({"extra": {"api_token": " t0ken "}}, {"Authorization": "Bearer t0ken", "trac_auth_token": "t0ken"}),
+        (
+            {"login": "ann", "password": "s3cret:é\n"},
+            {"Authorization": "Basic " + base64.b64encode("ann:s3cret:é".encode()).decode()},
+        ),
+    ],
+)
+def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
+    api = trac(**fields)
+    assert api.credentials() == headers
+    assert api.authorise(first(api.platform_info())).secret_headers == headers
+    shown = repr(vars(api.settings)["secrets"])
+    assert all(value.rpartition(" ")[2] in shown for value in headers.values())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"host": ""}, "host is empty"),
+        ({"login": "ann", "password": "x", "extra": {"api_token": "t"}}, "not both"),
+        ({"login": "ann"}, "password is empty"),
+        ({"password": "s3cret"}, "login is empty and there is a password"),
+        ({"login": "a:b", "password": "x"}, "login holds a colon"),
+        ({"extra": {"api_token": "t\nX: y"}}, "cannot be sent"),
+        ({"extra": {"tenant": "ACME-CORP"}}, "'tenant' must be an identifier"),
+        ({"extra": {"meta_prefix": "a b"}}, "'meta_prefix' must be the first part of a path"),
+        ({"extra": {"data_prefix": "a/../b"}}, "'data_prefix' must be"),
+        ({"extra": {"orch_prefix": "x?y"}}, "'orch_prefix' must be"),
+    ],
+)
+def test_connections_that_cannot_be_used(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConnectionSettingsError, match=f"'tr'.*{words}") as caught:
+        trac(**fields)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["meta", "/meta/", "meta/api/v1", "/gate/meta"])
+def test_services_may_have_other_prefixes(prefix: str) -> None:
+    api = trac(host="https://gate/trac/", extra={"meta_prefix": prefix})
+    path = prefix.strip("/").removesuffix("/api/v1")
+    assert first(api.platform_info()).url == f"https://gate/trac/{path}/api/v1/trac/platform-info"
+    assert first(api.list_config_entries()).url.startswith("https://gate/trac/trac-admin/api/v1/ACME_CORP/")
+
+
+def test_connections_with_other_prefixes_are_others() -> None:
+    assert trac().settings.identity == trac().settings.identity
+    assert trac().settings.identity != trac(extra={"meta_prefix": "m"}).settings.identity
+
+
+@pytest.mark.parametrize(
+    ("connection", "given", "used"), [("A", None, "A"), ("A", "", "A"), ("A", "B", "B"), ("", "B_1", "B_1")]
+)
+def test_the_tenant_is_the_one_given_or_the_connections(
+    connection: str, given: str | None, used: str
+) -> None:
+    url = first(trac(extra={"tenant": connection}).read_object(f"DATA-{ID}", tenant=given)).url
+    assert url == f"http://trac:8080/trac-meta/api/v1/{used}/read-object"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "words"), [(None, "tenant is empty"), ("A-B", "identifier"), ("..", "identif")]
+)
+def test_a_tenant_that_cannot_be(tenant: str | None, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        trac(extra={"tenant": ""}).search("DATA", tenant=tenant)
+
+
+def test_what_requests_carry() -> None:
+    get, post = first(trac().platform_info()), first(trac().search("DATA"))
+    assert (get.headers, get.body, get.repeatable) == ({"Accept": "application/json"}, None, True)
+    assert post.headers == {"Accept": "application/json"}
+    assert post.body == Body(b'{"objectType":"DATA"}', "application/json")
+
+
+def test_only_what_does_no_harm_twice_is_sent_twice() -> None:
+    api = trac()
+    custom = {"custom": {"customSchemaType": "a", "customSchemaVersion": 1, "customData": b"x"}}
+    job = {"jobType": "IMPORT_MODEL", "importModel": {}}
+    fixed = {"objectType": "DATA", "objectId": ID, "objectVersion": 1, "tagVersion": 1}
+    calls = {
+        "info": api.platform_info(),
+        "tenants": api.list_tenants(),
+        "resources": api.list_resources("MODEL_REPOSITORY"),
+        "entries": api.list_config_entries(),
+        "read": api.read_object(fixed),
+        "get": api.get_object("DATA", ID),
+        "search": api.search("DATA"),
+        "read file": api.read_small_file(f"FILE-{ID}"),
+        "read data": api.read_small_dataset(f"DATA-{ID}"),
+        "create": api.create_object("CUSTOM", custom),
+        "tag": api.update_tag(fixed, attrs={}),
+        "batch": api.write_batch(create_objects=[{"object_type": "CUSTOM", "definition": custom}]),
+        "submit": api.submit_job(job),
+        # Their 500 is an answer: a job type that is not run, a job that is forgotten.
+        "validate": api.validate_job(job),
+        "check": api.check_job(ID),
+        "file": api.write_small_file("a", b"x"),
+    }
+    assert {name for name, exchange in calls.items() if not first(exchange).repeatable} == {
+        "create",
+        "tag",
+        "batch",
+        "submit",
+        "validate",
+        "check",
+        "file",
+    }
+
+
+def test_what_the_gateway_would_never_answer_is_not_sent() -> None:
+    custom = {"custom": {"customSchemaType": "a", "customSchemaVersion": 1, "customData": b"x" * MAX_BODY}}
+    with pytest.raises(InvalidArgumentError, match=rf"create CUSTOM: .* takes about {MAX_BODY}"):
+        trac().create_object("CUSTOM", custom)
+
+
+def test_links_are_addresses_in_the_api_or_follow_the_template() -> None:
+    path = f"ACME_CORP/JOB/{ID}/versions/1/tags/latest"
+    assert trac().object_url("ACME_CORP", "JOB", ID) == f"http://trac:8080/trac-meta/api/v1/{path}"
+    template = "https://ui/{tenant}/{object_type}/{object_id}/{object_version}?job={job_id}"
+    api = trac(extra={"link_template": template})
+    assert api.object_url("A", "JOB", ID) == f"https://ui/A/JOB/{ID}/1?job={ID}"
+
+
+class TestTheTest:
+    def test_asks_for_the_tenants(self) -> None:
+        done = play(trac().test(), TENANTS)
+        assert done.value == "the gateway answers, and the tenant is there"
+        assert [r.path for r in done.requests] == ["/trac-meta/api/v1/trac/list-tenants"]
+
+    def test_promises_nothing_about_a_tenant_that_is_not_set(self) -> None:
+        assert "no tenant is set" in play(trac(extra={"tenant": ""}).test(), TENANTS).value
+
+    def test_tells_that_the_tenant_is_not_there(self) -> None:
+        error = play(trac(extra={"tenant": "OTHER"}).test(), TENANTS).error
+        assert isinstance(error, ConnectionSettingsError)
+        assert "'OTHER'" in str(error)

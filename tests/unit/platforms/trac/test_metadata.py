@@ -1,0 +1,377 @@
+"""Reading and writing objects of TRAC: what is asked, and what is refused before it is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    BadRequestError,
+    ConflictError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    NotFoundError,
+    ServerError,
+)
+from airflow_provider_dataops.platforms.trac import SEARCH_LIMIT
+from airflow_provider_dataops.platforms.trac.metadata import TAG_ATTEMPTS
+from airflow_provider_dataops.transport.flow import whole
+from airflow_provider_dataops.transport.retry import ONCE
+from tests.unit.fakes import FakeClock, play, reply
+from tests.unit.platforms.apis import trac
+from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, tag
+
+CUSTOM_BODY = {"customSchemaType": "acme", "customSchemaVersion": 1, "customData": "QQ=="}
+CUSTOM = {"custom": CUSTOM_BODY}
+KEY = f"DATA-{DATA_ID}-v3"
+SUPERSEDED = ConflictError("Prior tag has been superseded", status=409)
+
+
+def body(request: Any) -> Any:
+    return json.loads(request.body.content)
+
+
+def calls(done: Any) -> list[str]:
+    return [request.path.rpartition("/")[2] for request in done.requests]
+
+
+class TestUpdateTag:
+    def test_the_newest_tag_is_read_first(self) -> None:
+        done = play(
+            trac().update_tag(KEY, attrs={"approved": True}),
+            reply(body=tag(header(version=3, tag=7), {})),
+            reply(body=header(version=3, tag=8)),
+        )
+        assert calls(done) == ["read-object", "update-tag"]
+        assert body(done.requests[1]) == {
+            "objectType": "DATA",
+            "priorVersion": {
+                "objectType": "DATA",
+                "objectId": DATA_ID,
+                "objectVersion": 3,
+                "tagVersion": 7,
+            },
+            "tagUpdates": [{"attrName": "approved", "value": {"booleanValue": True}}],
+        }
+        assert done.value.tag_version == 8
+
+    def test_after_a_conflict_the_same_changes_are_made_to_the_newer_tag(self) -> None:
+        api = trac()
+        api._chance = lambda: 0.5
+        done = play(
+            api.update_tag(KEY, attrs={"n": 1}),
+            reply(body=tag(header(version=3, tag=7), {})),
+            SUPERSEDED,
+            reply(body=tag(header(version=3, tag=8), {})),
+            reply(body=header(version=3, tag=9)),
+        )
+        assert calls(done) == ["read-object", "update-tag"] * 2
+        assert body(done.requests[3])["priorVersion"]["tagVersion"] == 8
+        assert body(done.requests[3])["tagUpdates"] == body(done.requests[1])["tagUpdates"]
+        assert done.pauses == [0.25]
+
+    def test_it_is_not_tried_for_ever(self) -> None:
+        answers = [reply(body=tag(header(), {})), SUPERSEDED] * TAG_ATTEMPTS
+        done = play(trac().update_tag(KEY, attrs={"n": 1}), *answers)
+        assert done.error is SUPERSEDED
+        assert len(done.pauses) == TAG_ATTEMPTS - 1
+
+    def test_a_tag_version_is_taken_at_its_word(self) -> None:
+        done = play(trac().update_tag(header(version=3, tag=2), attrs={"n": 1}), SUPERSEDED)
+        assert (calls(done), done.error) == (["update-tag"], SUPERSEDED)
+
+    @pytest.mark.parametrize("pinned", [True, False])
+    @pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "FINISHING", "NEW_STATE", None])
+    def test_a_job_that_goes_on_is_not_tagged(self, status: str | None, pinned: bool) -> None:
+        told = tag(header("JOB", JOB_ID), {}, **({"trac_job_status": status} if status else {}))
+        target: Any = header("JOB", JOB_ID) if pinned else f"JOB-{JOB_ID}"
+        done = play(trac().update_tag(target, attrs={"n": 1}), reply(body=told))
+        assert calls(done) == ["read-object"]
+        # Whatever tag was named, the newest one tells how the job stands.
+        assert body(done.requests[0])["latestTag"] is True
+        assert isinstance(done.error, ConflictError)
+        assert "loses its results" in str(done.error)
+
+    @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
+    def test_a_job_that_ended_is(self, status: str) -> None:
+        done = play(
+            trac().update_tag(f"JOB-{JOB_ID}", attrs={"n": 1}),
+            reply(body=job(status)),
+            reply(body=header("JOB", JOB_ID, tag=5)),
+        )
+        assert calls(done) == ["read-object", "update-tag"]
+        assert body(done.requests[1])["priorVersion"]["tagVersion"] == 4
+
+    def test_an_empty_change_makes_a_new_tag(self) -> None:
+        done = play(trac().update_tag(header(), tag_updates=[]), reply(body=header(tag=2)))
+        assert body(done.requests[0])["tagUpdates"] == []
+
+    @pytest.mark.parametrize(
+        ("selector", "changes", "words"),
+        [
+            (KEY, {}, "attrs or tag_updates must be given"),
+            (
+                {**header(), "tagVersion": None, "tagAsOf": "2026-01-01T00:00:00Z"},
+                {"attrs": {}},
+                "newest tag",
+            ),
+            ({**header(), "objectVersion": None}, {"attrs": {}}, "give objectVersion, too"),
+        ],
+    )
+    def test_what_cannot_be_tagged(self, selector: Any, changes: dict[str, Any], words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=words):
+            trac().update_tag(selector, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"attrs": {"trac_job": "x"}}, "must not begin with trac_"),
+        ({"attrs": {"tracdap_x": "x"}}, "must not begin with trac_"),
+        ({"attrs": {"_x": "x"}}, "must not begin with trac_"),
+        ({"attrs": {"a-b": "x"}}, "a name in attrs must be an identifier"),
+        ({"attrs": {"a": None}}, r"attrs\['a'\] is null"),
+        ({"attrs": {"a": {"b": 1}}}, "a primitive value or a list of such; given: a MAP of INTEGER"),
+        ({"attrs": {"a": [[1]]}}, "a primitive value or a list of such"),
+        ({"attrs": ["a"]}, "attrs must be a dict"),
+        ({"tag_updates": {"a": 1}}, "tag_updates must be a list"),
+        ({"tag_updates": ["a"]}, r"tag_updates\[0\] may hold operation, attrName and value"),
+        ({"tag_updates": [{"name": "a"}]}, "may hold operation, attrName and value"),
+        ({"tag_updates": [{"operation": "SET", "attrName": "a", "value": 1}]}, "operation must be one of"),
+        ({"tag_updates": [{"attrName": "a"}]}, "value is null"),
+        ({"tag_updates": [{"operation": "DELETE_ATTR", "attrName": "a", "value": 1}]}, "takes no value"),
+        ({"tag_updates": [{"operation": "DELETE_ATTR"}]}, "attrName must be an identifier"),
+        ({"tag_updates": [{"operation": "CLEAR_ALL_ATTR", "attrName": "a"}]}, "neither attrName nor value"),
+    ],
+)
+def test_changes_that_no_tag_takes(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        trac().create_object("CUSTOM", CUSTOM, **changes)
+
+
+def test_all_attributes_can_be_cleared() -> None:
+    done = play(
+        trac().update_tag(header(), tag_updates=[{"operation": "CLEAR_ALL_ATTR"}]), reply(body=header())
+    )
+    assert body(done.requests[0])["tagUpdates"] == [{"operation": "CLEAR_ALL_ATTR"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "definition", "words"),
+    [
+        ("MODEL", {"model": {}}, "object_type must be one of FLOW, CUSTOM, SCHEMA: .*; given: 'MODEL'"),
+        ("custom", None, "definition must hold 'custom'"),
+        ("CUSTOM", CUSTOM_BODY, "definition must hold 'custom'"),
+        ("CUSTOM", {"objectType": "FLOW", "custom": CUSTOM_BODY}, "is of type 'FLOW'"),
+        ("CUSTOM", {"custom": CUSTOM_BODY, "flow": {}}, "given: 'flow'"),
+        (
+            "CUSTOM",
+            {"custom": {**CUSTOM_BODY, "customSchemaType": "trac_x"}},
+            "customSchemaType must not begin",
+        ),
+        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customSchemaVersion": 0}}, "customSchemaVersion must be"),
+        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customSchemaVersion": True}}, "customSchemaVersion must be"),
+        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customData": ""}}, "customData must be"),
+        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customData": b""}}, "customData must be"),
+        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customData": "no base64"}}, "customData must be"),
+    ],
+)
+def test_definitions_that_are_refused(kind: str, definition: Any, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        trac().create_object(kind, definition)
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        (f"CUSTOM-{DATA_ID}", "prior_version must say its object version"),
+        (f"FLOW-{DATA_ID}-v1", "prior_version is a FLOW, object_type says 'CUSTOM'"),
+    ],
+)
+def test_a_new_version_says_which_it_follows(prior: str, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        trac().update_object("CUSTOM", CUSTOM, prior)
+
+
+class TestReadBatch:
+    def test_objects_are_read_in_order(self) -> None:
+        done = play(
+            trac().read_batch([KEY, header("JOB", JOB_ID)]),
+            reply(body=tag(header(version=3), {})),
+            reply(body=job("RUNNING")),
+        )
+        assert calls(done) == ["read-object"] * 2
+        assert [t.header.object_type for t in done.value] == ["DATA", "JOB"]
+
+    def test_one_that_cannot_be_read_fails_all(self) -> None:
+        gone = NotFoundError("gone", status=404)
+        assert play(trac().read_batch([KEY, KEY]), reply(body=tag(header(), {})), gone).error is gone
+
+    @pytest.mark.parametrize(
+        ("given", "words"), [(KEY, "must be a list"), ([KEY, "x"], r"selectors\[1\] must")]
+    )
+    def test_nothing_is_sent_for_what_is_no_list_of_selectors(self, given: Any, words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=words):
+            trac().read_batch(given)
+
+
+class TestWriteBatch:
+    def test_latest_tags_are_looked_up(self) -> None:
+        done = play(
+            trac().write_batch(
+                update_objects=[
+                    {
+                        "definition": {"objectType": "CUSTOM", **CUSTOM},
+                        "prior_version": f"CUSTOM-{DATA_ID}-v1",
+                    }
+                ],
+                update_tags=[{"selector": f"DATA-{DATA_ID}", "attrs": {"n": 1}}],
+            ),
+            reply(body=tag(header(version=4, tag=2), {})),
+            reply(
+                body={
+                    "updateObjects": [header("CUSTOM", version=2)],
+                    "updateTags": [header(version=4, tag=3)],
+                }
+            ),
+        )
+        assert calls(done) == ["read-object", "write-batch"]
+        sent = body(done.requests[1])
+        assert list(sent) == ["updateObjects", "updateTags"]
+        assert sent["updateTags"][0]["priorVersion"]["tagVersion"] == 2
+        assert "tenant" not in json.dumps(sent)
+        assert (done.value.created, done.value.updated[0].object_version) == ((), 2)
+
+    def test_the_same_version_twice_is_refused_once_it_is_known(self) -> None:
+        done = play(
+            trac().write_batch(
+                update_tags=[
+                    {"selector": f"DATA-{DATA_ID}", "attrs": {"n": 1}},
+                    {"selector": header(version=4), "attrs": {"n": 2}},
+                ]
+            ),
+            reply(body=tag(header(version=4), {})),
+        )
+        assert isinstance(done.error, InvalidArgumentError)
+        assert f"DATA-{DATA_ID}-v4" in str(done.error)
+
+    def test_a_running_job_stops_the_batch(self) -> None:
+        item = {"selector": header("JOB", JOB_ID), "attrs": {"n": 1}}
+        done = play(trac().write_batch(update_tags=[item]), reply(body=job("RUNNING")))
+        assert isinstance(done.error, ConflictError)
+
+    @pytest.mark.parametrize(
+        ("batch", "words"),
+        [
+            ({}, "a batch must hold something"),
+            ({"create_objects": CUSTOM}, "create_objects must be a list"),
+            ({"create_objects": [{"definition": CUSTOM, "tenant": "A"}]}, r"create_objects\[0\] may hold"),
+            ({"create_objects": [{"definition": CUSTOM}]}, "object_type must be an identifier"),
+            ({"update_tags": [{"attrs": {}}]}, "selector must be a selector"),
+            ({"update_tags": [{"selector": KEY}]}, "attrs or tag_updates must be given"),
+            (
+                {
+                    "update_objects": [
+                        {
+                            "object_type": "CUSTOM",
+                            "definition": CUSTOM,
+                            "prior_version": f"CUSTOM-{DATA_ID}-v{v}",
+                        }
+                        for v in (1, 2)
+                    ]
+                },
+                f"update_objects must not hold anything twice; .*{DATA_ID}",
+            ),
+        ],
+    )
+    def test_batches_that_are_refused(self, batch: dict[str, Any], words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=words):
+            trac().write_batch(**batch)
+
+
+LISTED = {
+    "resourceType": "MODEL_REPOSITORY",
+    "resourceKey": "models",
+    "protocol": "git",
+    "properties": {"url": "https://x"},
+}
+
+
+class TestGenerations:
+    def test_resources_up_to_0_8(self) -> None:
+        done = play(trac().list_resources("model_repository"), reply(body={"resources": [LISTED]}))
+        assert done.requests[0].path == "/trac-meta/api/v1/ACME_CORP/list-resources/MODEL_REPOSITORY"
+        (found,) = done.value
+        assert (found.resource_key, found.protocol, found.properties) == (
+            "models",
+            "git",
+            {"url": "https://x"},
+        )
+        one = play(trac().resource_info("MODEL_REPOSITORY", "a/b"), reply(body=LISTED))
+        assert one.requests[0].path == "/trac-meta/api/v1/ACME_CORP/resource-info/MODEL_REPOSITORY/a%2Fb"
+        assert one.value == found
+
+    def test_from_0_9_it_is_told_what_to_call_instead(self) -> None:
+        gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
+        error = play(trac().resource_info("MODEL_REPOSITORY", "models"), gone).error
+        assert isinstance(error, BadRequestError)
+        assert error.permanent
+        assert "list_config_entries" in str(error)
+
+    def test_an_unknown_resource_is_not_taken_for_another_generation(self) -> None:
+        gone = NotFoundError("HTTP 404 Unknown resource", status=404)
+        assert play(trac().resource_info("MODEL_REPOSITORY", "models"), gone).error is gone
+
+
+def test_a_hundred_hits_are_possibly_more() -> None:
+    def found(hits: int) -> Any:
+        return play(trac().search("DATA"), reply(body={"searchResult": [tag(header())] * hits})).value
+
+    assert [found(hits).possibly_more for hits in (0, SEARCH_LIMIT - 1, SEARCH_LIMIT)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ((), "versions/latest/tags/latest"),
+        ((3,), "versions/3/tags/latest"),
+        ((3, 2), "versions/3/tags/2"),
+    ],
+)
+def test_objects_by_address(given: tuple[int, ...], path: str) -> None:
+    done = play(trac().get_object("data", DATA_ID, *given), reply(body=tag(header(), {})))
+    assert done.requests[0].path == f"/trac-meta/api/v1/ACME_CORP/DATA/{DATA_ID}/{path}"
+
+
+def test_a_tag_version_counts_within_an_object_version() -> None:
+    with pytest.raises(InvalidArgumentError, match="give object_version"):
+        trac().get_object("DATA", DATA_ID, None, 2)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"",
+        b"[]",
+        {},
+        {"header": {}},
+        {"header": {**header(), "objectVersion": "1"}},
+        {"header": {**header(), "tagVersion": True}},
+    ],
+)
+def test_what_is_no_object_is_refused(told: Any) -> None:
+    exchange = whole(trac().read_object(KEY), api=trac(), policy=ONCE, clock=FakeClock())
+    assert isinstance(play(exchange, reply(body=told)).error, MalformedReplyError)
+
+
+def test_unknown_fields_of_later_releases_are_passed_over() -> None:
+    told = tag({**header(), "isPinned": True, "objectType": "CREDENTIAL"}, {})
+    told["lineage"] = {}
+    assert play(trac().read_object(KEY), reply(body=told)).value.header.object_type == "CREDENTIAL"
+
+
+def test_a_fault_of_the_platform_is_not_taken_for_a_conflict() -> None:
+    fault = ServerError("HTTP 500", status=500)
+    assert play(trac().update_tag(header(), attrs={"n": 1}), fault).error is fault

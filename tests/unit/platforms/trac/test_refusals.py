@@ -1,0 +1,143 @@
+"""How TRAC's errors are read. Those of the recorded exchanges: ``test_trac_recordings``."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    ApiError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+)
+from airflow_provider_dataops.platforms.trac.refusals import ITEMS, details_of
+from airflow_provider_dataops.transport.flow import whole
+from airflow_provider_dataops.transport.retry import ONCE
+from tests.unit.fakes import FakeClock, play, reply
+from tests.unit.platforms.apis import trac
+
+#: As the real services told it: two problems of one request.
+EMPTY = (
+    "CAMSJlZhbGlkYXRpb24gZmFpbGVkIGZvciBbY3JlYXRlT2JqZWN0KCldGjIKJEEgdmFsdWUgaXMgcmVxdWlyZWQgZm9yIFtvYmplY3RU"
+    "eXBlXRIKb2JqZWN0VHlwZRoyCiRBIHZhbHVlIGlzIHJlcXVpcmVkIGZvciBbZGVmaW5pdGlvbl0SCmRlZmluaXRpb24"
+)
+PROBLEMS = (
+    "A value is required for [objectType] [objectType]; A value is required for [definition] [definition]"
+)
+
+
+def field(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def encoded(content: bytes) -> dict[str, str]:
+    return {"trac-error-details-bin": base64.b64encode(content).decode().rstrip("=")}
+
+
+def refused(status: int, reason: str = "", body: str = "", **headers: str) -> ApiError:
+    answer = replace(reply(status, body, {k.replace("_", "-"): v for k, v in headers.items()}), reason=reason)
+    exchange = whole(trac().platform_info(), api=trac(), policy=ONCE, clock=FakeClock())
+    error = play(exchange, answer).error
+    assert isinstance(error, ApiError)
+    return error
+
+
+def test_all_problems_are_listed_with_their_fields() -> None:
+    error = refused(400, "Validation failed for [createObject()]", trac_error_details_bin=EMPTY)
+    assert str(error) == (
+        f"TRAC: get platform info failed: HTTP 400 Validation failed for [createObject()]: {PROBLEMS} "
+        "(GET /trac-meta/api/v1/trac/platform-info)"
+    )
+    assert type(error) is BadRequestError
+
+
+def test_a_proxy_that_drops_the_reason_phrase_costs_nothing() -> None:
+    error = refused(400, "", trac_error_details_bin=EMPTY)
+    assert error.body == f"Validation failed for [createObject()]; {PROBLEMS}"
+
+
+@pytest.mark.parametrize("padding", ["", "=", "=="])
+def test_padding_may_be_there_or_not(padding: str) -> None:
+    content = field(2, b"x" * len(padding) + b"no")
+    text = base64.b64encode(content).decode()
+    for told in (text, text.rstrip("=")):
+        found = details_of({"trac-error-details-bin": told})
+        assert found
+        assert found.message.endswith("no")
+
+
+def test_fields_of_later_releases_are_passed_over() -> None:
+    later = bytes([9 << 3 | 1]) + b"8 bytes!" + bytes([10 << 3 | 5]) + b"four" + bytes([11 << 3, 0x96, 1])
+    item = field(1, b"too small") + bytes([7 << 3, 1])
+    found = details_of(encoded(bytes([8, 3]) + later + field(2, "naïve".encode()) + field(3, item)))
+    assert found
+    assert (found.message, found.items) == ("naïve", (("too small", ""),))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x12\x7fcut",
+        b"\x12",
+        b"\xff",
+        b"\xff" * 11,
+        b"\x0b",
+        bytes([1 << 3 | 1]) + b"x",
+        bytes([3 << 3 | 2, 2, 18, 9]),
+    ],
+)
+def test_details_that_cannot_be_read_leave_the_message(content: bytes) -> None:
+    headers = {**encoded(content), "grpc-message": "Unbekannt: M%C3%BCller"}
+    found = details_of(headers)
+    assert found
+    assert found.text("") == "Unbekannt: Müller"
+    assert details_of(encoded(content)) is None
+    assert details_of({"trac-error-details-bin": "no base64!"}) is None
+
+
+def test_a_long_list_of_problems_is_cut() -> None:
+    content = field(2, b"bad") + field(3, field(1, b"p")) * (ITEMS + 5)
+    found = details_of(encoded(content))
+    assert found
+    assert found.text("bad").endswith("p; and 5 more")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "body", "kind", "permanent"),
+    [
+        (412, "Cannot create a new version from a superseded object", "", ConflictError, False),
+        (412, "Required resource [nope] not available", "", BadRequestError, True),
+        (409, "Prior tag has been superseded", "", ConflictError, False),
+        (404, "Not Found", "REST API METHOD NOT FOUND", BadRequestError, True),
+        (404, "Unknown tenant [NOPE]", "", NotFoundError, False),
+        (406, "Not Acceptable", "Invalid [accept] header", BadRequestError, True),
+        (
+            403,
+            "Object type MODEL cannot be created via the TRAC public API",
+            "",
+            PermissionDeniedError,
+            False,
+        ),
+        (500, "Internal server error", "", ServerError, False),
+        (503, "Service Unavailable", "", ServerError, False),
+    ],
+)
+def test_classes_of_errors(
+    status: int, reason: str, body: str, kind: type[ApiError], permanent: bool
+) -> None:
+    error = refused(status, reason, body)
+    assert type(error) is kind
+    assert error.permanent is permanent
+    assert reason in str(error)
+    assert body in str(error)
+
+
+def test_superseded_is_understood_without_a_reason_phrase() -> None:
+    told: dict[str, Any] = encoded(bytes([8, 9]) + field(2, b"from a superseded object"))
+    assert type(refused(412, "", trac_error_details_bin=told["trac-error-details-bin"])) is ConflictError

@@ -1,0 +1,161 @@
+"""Searches: from the readable form to the platform's, and what is refused before it is sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac.search import expression, search_parameters
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+
+
+def term(name: str, kind: str, operator: str, value: Any) -> dict[str, Any]:
+    return {"term": {"attrName": name, "attrType": kind, "operator": operator, "searchValue": value}}
+
+
+UK = {"stringValue": "UK"}
+IN_UK = {
+    "type": {"basicType": "ARRAY", "arrayType": {"basicType": "STRING"}},
+    "arrayValue": {"items": [UK, {"stringValue": "IE"}]},
+}
+WITHDRAWN = {"term": {"attrName": "withdrawn", "operator": "EXISTS"}}
+
+
+@pytest.mark.parametrize(
+    ("told", "wire"),
+    [
+        (["region", "=", "UK"], term("region", "STRING", "EQ", UK)),
+        (("region", "!=", "UK"), term("region", "STRING", "NE", UK)),
+        (["region", "in", ["UK", "IE"]], term("region", "STRING", "IN", IN_UK)),
+        (["withdrawn", "EXISTS"], WITHDRAWN),
+        (
+            ["day", "EXISTS", None, "DATE"],
+            {"term": {"attrName": "day", "attrType": "DATE", "operator": "EXISTS"}},
+        ),
+        (["n", ">=", 5], term("n", "INTEGER", "GE", {"integerValue": 5})),
+        (["n", "LT", 0.5], term("n", "FLOAT", "LT", {"floatValue": 0.5})),
+        (["ok", "==", False], term("ok", "BOOLEAN", "EQ", {"booleanValue": False})),
+        (["day", ">", date(2026, 2, 1)], term("day", "DATE", "GT", {"dateValue": {"isoDate": "2026-02-01"}})),
+        (
+            ["day", "<=", "2026-02-01", "DATE"],
+            term("day", "DATE", "LE", {"dateValue": {"isoDate": "2026-02-01"}}),
+        ),
+        (["ratio", "<", 1, "float"], term("ratio", "FLOAT", "LT", {"floatValue": 1.0})),
+        (
+            ["day", "IN", ["2026-02-01"], "DATE"],
+            term(
+                "day",
+                "DATE",
+                "IN",
+                {
+                    "type": {"basicType": "ARRAY", "arrayType": {"basicType": "DATE"}},
+                    "arrayValue": {"items": [{"dateValue": {"isoDate": "2026-02-01"}}]},
+                },
+            ),
+        ),
+        (
+            {"all": [["region", "=", "UK"], {"not": ["withdrawn", "EXISTS"]}]},
+            {
+                "logical": {
+                    "operator": "AND",
+                    "expr": [
+                        term("region", "STRING", "EQ", UK),
+                        {"logical": {"operator": "NOT", "expr": [WITHDRAWN]}},
+                    ],
+                }
+            },
+        ),
+        (
+            {"any": [["region", "=", "UK"], ["withdrawn", "EXISTS"]]},
+            {"logical": {"operator": "OR", "expr": [term("region", "STRING", "EQ", UK), WITHDRAWN]}},
+        ),
+        ({"all": [["region", "=", "UK"]]}, term("region", "STRING", "EQ", UK)),
+    ],
+)
+def test_expressions(told: Any, wire: dict[str, Any]) -> None:
+    assert expression(told) == wire
+    # The platform's own form is read, too, and stays as it is.
+    assert expression(wire) == wire
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (["region", ">", "UK"], "GT does not compare a STRING"),
+        (["ok", "<", True], "LT does not compare a BOOLEAN"),
+        (["ratio", "=", 0.5], "EQ does not compare a FLOAT"),
+        (["amount", "!=", Decimal(1)], "NE does not compare a DECIMAL"),
+        (["at", "=", datetime(2026, 1, 1, tzinfo=UTC)], "EQ does not compare a DATETIME"),
+        (["ratio", "IN", [0.5]], "IN does not compare a FLOAT"),
+        (["region", "IN", "UK"], "IN takes a list of values; given: a STRING"),
+        (["region", "IN", []], "is an empty list"),
+        (["region", "IN", ["UK", 5]], "items of one type"),
+        (["region", "=", ["UK"]], "EQ takes a primitive value"),
+        (["region", "IN", [["UK"]]], "IN takes a primitive value"),
+        (["region", "=", None], "is null"),
+        (["region", "EXISTS", True], "EXISTS takes no value"),
+        (["region", "EXISTS", None, "ARRAY"], "'ARRAY' is no primitive type"),
+        (["region", "~", "UK"], "operator must be one of .*; given: '~'"),
+        (["a region", "=", "UK"], "must be an identifier"),
+        (["region"], r"a term is \[name, operator, value\]"),
+        (["day", ">", "soon", "DATE"], "must be a DATE"),
+        (["day", ">", "2026-01-01", "DAY"], "'DAY' is no primitive type"),
+        ({"all": []}, "not empty"),
+        ({"any": "x"}, "must be a list of expressions"),
+        ({"some": []}, "search must be a term"),
+        ({"region": "UK", "n": 5}, "search must be a term"),
+        ("region = 'UK'", "search must be a term"),
+        ({"not": [["a", "EXISTS"], ["b", "EXISTS"]]}, "must be"),
+        ({"logical": {"operator": "NOT", "expr": [WITHDRAWN, WITHDRAWN]}}, "NOT takes one expression"),
+        ({"logical": {"operator": "XOR", "expr": [WITHDRAWN]}}, "must be AND, OR or NOT"),
+        (term("region", "DATE", "EQ", UK), "attrType is 'DATE' and the value is a STRING"),
+        ({"term": {"attr": "region"}}, "a term may hold"),
+        # The platform looks at the outermost term alone, and fails on what is wrong further in.
+        ({"all": [["a", "=", "b"], {"not": ["ratio", "=", 0.5]}]}, r"\['all'\]\[1\]\['not'\]\[0\] \(ratio\)"),
+    ],
+)
+def test_what_the_platform_would_refuse_or_fail_on(told: Any, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        expression(told)
+
+
+def test_the_whole_search() -> None:
+    told = search_parameters(
+        "data",
+        ["withdrawn", "EXISTS"],
+        as_of="2026-03-01T00:00:00Z",
+        prior_versions=True,
+        prior_tags=True,
+        now=NOW,
+    )
+    assert told == {
+        "objectType": "DATA",
+        "search": WITHDRAWN,
+        "searchAsOf": {"isoDatetime": "2026-03-01T00:00:00+00:00"},
+        "priorVersions": True,
+        "priorTags": True,
+    }
+    assert search_parameters("DATA", now=NOW) == {"objectType": "DATA"}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "words"),
+    [
+        ("2026-03-01T00:00:01Z", "not be in the future"),
+        ("2026-02-01T00:00:00", "with an offset"),
+        ("yesterday", "be a DATETIME"),
+    ],
+)
+def test_a_time_that_cannot_be_searched_at(as_of: str, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"search_as_of .*{words}"):
+        search_parameters("DATA", as_of=as_of, now=NOW)
+
+
+def test_a_type_that_cannot_be() -> None:
+    with pytest.raises(InvalidArgumentError, match="object_type must be an identifier"):
+        search_parameters("", now=NOW)
