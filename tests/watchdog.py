@@ -119,6 +119,9 @@ class Watchdog:
         if cpu <= CPU_LIMIT and wall <= WALL_LIMIT:
             return
         stacks = [stack for is_ours, stack in running.seen if is_ours]
+        if cpu <= CPU_LIMIT and stacks and all("_adjust_thread_count" in stack for stack in stacks):
+            # A pool starts a thread and waits until the system runs it: that is the machine's load.
+            return
         # Without a look in time, where the task waited before or after it tells whose step it was.
         if stacks or (ours and not running.seen):
             where = stacks[-1] if stacks else running.callback

@@ -5,7 +5,8 @@ output which bytes went in:
 
 - the input is CSV in UTF-8 with a header row, plain or gzipped; a byte-order mark is dropped;
 - rows that hold nothing but blanks are dropped, each cell is trimmed;
-- the header is upper-cased and gets a further column ``ROW_NUMBER``, each data row its number from 1;
+- the header is upper-cased and gets a further column ``ROW_NUMBER``, or the next free name, each data row its
+  number from 1;
 - lines end in a line feed;
 - a pipeline with several outputs deals the rows out to them in turn, like cards; each has the header.
 """
@@ -80,6 +81,16 @@ def _rows(source: Content) -> Iterator[list[str]]:
                 yield cells
 
 
+def made_of(header: Sequence[str]) -> list[str]:
+    """Give the header of what is made of an input with this one."""
+    names = [name.upper() for name in header]
+    count, free = 1, "ROW_NUMBER"
+    while free in names:
+        count += 1
+        free = f"ROW_NUMBER_{count}"
+    return [*names, free]
+
+
 def compute(
     source: Content | None, outputs: int, directory: Path, closed: Callable[[], bool] = lambda: False
 ) -> list[Content]:
@@ -101,7 +112,7 @@ def compute(
                 raise BadInputError("the sandbox was closed")
             if number == 0:
                 for result in results:
-                    result.write([*(cell.upper() for cell in row), "ROW_NUMBER"])
+                    result.write(made_of(row))
             elif results:
                 results[(number - 1) % outputs].write([*row, number])
         if number < 0:

@@ -4,7 +4,7 @@ The work of a real model is up to its author; the sandbox's is fixed, so that a 
 which bytes and parameters went in:
 
 - dataset outputs hold the rows of the first input dataset as :mod:`.pipeline` puts them: cells trimmed,
-  header in capitals, a further column ``ROW_NUMBER``; several outputs get the rows in turn;
+  header in capitals, a further column with the row's number; several outputs get the rows in turn;
 - without an input dataset, they hold a row ``NAME,VALUE`` for each parameter;
 - file outputs hold a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input, by name.
 """
@@ -144,8 +144,10 @@ def _tables(source: Product, count: int, directory: Path) -> list[Product]:
     except pipeline.BadInputError as error:
         raise ModelError(f"There was an unhandled error in the model: {error}") from error
     assert source.schema is not None  # noqa: S101 - tells the type checker
-    columns = {one["fieldName"].upper(): one["fieldType"] for one in source.schema["table"]["fields"]}
-    schema = table_schema({**columns, "ROW_NUMBER": "INTEGER"})
+    columns = {one["fieldName"]: one["fieldType"] for one in source.schema["table"]["fields"]}
+    schema = table_schema(
+        dict(zip(pipeline.made_of(list(columns)), [*columns.values(), "INTEGER"], strict=True))
+    )
     return [Product(b"".join(content.chunks()), schema) for content in made]
 
 

@@ -75,6 +75,7 @@ def everything(
     monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 1_000_000)
     monkeypatch.setattr(aio, "MAX_REPLY_BYTES", 1_000_000)
     monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.2)
+    monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.2)
     for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):
         caplog.set_level(logging.DEBUG, name or None)
     bench.use_secret(KEY)
