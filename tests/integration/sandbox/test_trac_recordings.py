@@ -24,7 +24,7 @@ EXCHANGES = [json.loads(line) for line in RECORDING.read_text().splitlines()]
 HEADERS = ("grpc-status", "grpc-message", "content-type", "grpc-encoding")
 
 BETWEEN = 0.55
-"""Seconds between two exchanges: jobs, which take 10 s here, come as far in it as they had in the recording."""
+"""Seconds between two exchanges; jobs, of 10 s here, come as far in it as they had in the recording."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
