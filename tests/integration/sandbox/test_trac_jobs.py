@@ -114,9 +114,12 @@ class TestStates:
         clock.advance(500)
         header = trac.read(job)["header"]
         assert header["tagVersion"] == 4
-        assert trac.read({**job, "tagAsOf": header["objectTimestamp"], "latestTag": None})["header"][
-            "tagVersion"
-        ] == 1
+        assert (
+            trac.read({**job, "tagAsOf": header["objectTimestamp"], "latestTag": None})["header"][
+                "tagVersion"
+            ]
+            == 1
+        )
 
     def test_result_is_there_only_at_the_end(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(IMPORT)
@@ -315,7 +318,10 @@ class TestWork:
             },
             "edges": [
                 {"source": {"node": "positions"}, "target": {"node": "value", "socket": "positions"}},
-                {"source": {"node": "value", "socket": "report"}, "target": {"node": "note", "socket": "table"}},
+                {
+                    "source": {"node": "value", "socket": "report"},
+                    "target": {"node": "note", "socket": "table"},
+                },
                 {"source": {"node": "note", "socket": "note"}, "target": {"node": "out"}},
             ],
         }

@@ -81,9 +81,7 @@ class TestTagUpdates:
             ({"attrName": "n", "value": {"mapValue": {}, "type": {"basicType": "MAP"}}}, "value"),
         ],
     )
-    def test_that_are_wrong_in_themselves(
-        self, trac: TracClient, update: dict[str, Any], path: str
-    ) -> None:
+    def test_that_are_wrong_in_themselves(self, trac: TracClient, update: dict[str, Any], path: str) -> None:
         reply = trac.post(f"{META}/update-tag", tag(trac.create(), update))
         assert (reply.status, list(reply.items)) == (400, [f"tagUpdates[0].{path}"])
 
@@ -217,7 +215,9 @@ class TestBatches:
         header = trac.create()
         stale = {**tag(header), "priorVersion": {**selector_of(header), "tagVersion": 9}}
         update = {"objectType": "CUSTOM", "priorVersion": selector_of(header), "definition": CUSTOM}
-        assert trac.post(f"{META}/write-batch", {"updateObjects": [update], "updateTags": [stale]}).status == 404
+        assert (
+            trac.post(f"{META}/write-batch", {"updateObjects": [update], "updateTags": [stale]}).status == 404
+        )
         assert trac.read(selector_of(header))["header"]["isLatestObject"]
 
 
