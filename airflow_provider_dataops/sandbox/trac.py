@@ -147,7 +147,7 @@ class Trac(TracStore):
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and tenant as the connection type ``trac`` has them, and credentials if any are needed."""
+        """Give host and tenant as the connection type ``trac`` has them, and the credentials if any."""
         extra = {"tenant": TENANT}
         fields: dict[str, Any] = {"conn_type": self.name, "host": self.base_url, "extra": extra}
         if self.auth == "basic":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CACHED_SECONDS = 120.0
 """For how long check-job knows a job that has ended."""
 
-STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.2), ("FINISHING", 0.9))
+STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
 """What comes after QUEUED, and after which part of the job's time."""
 TAGGED = ("PREPARING", "RUNNING")
 """The steps that are seen on the JOB's tag."""

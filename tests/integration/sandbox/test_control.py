@@ -33,6 +33,7 @@ def test_health_names_the_platforms(sandbox: Sandbox, control: Client) -> None:
             "tailer": f"{sandbox.url}/tailer",
             "tamr": f"{sandbox.url}/tamr",
             "toucan": f"{sandbox.url}/toucan",
+            "trac": f"{sandbox.url}/trac",
         },
     }
 

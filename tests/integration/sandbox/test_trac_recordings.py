@@ -1,13 +1,14 @@
 """Every exchange that was recorded with a real TRAC platform, played again to the sandbox in its order.
 
-A reply must be the recorded one up to object ids, times and the build of the platform. Ids and times are bound
-to those of the sandbox where they first appear, so that what was equal in the recording must be equal here.
+A reply must be the recorded one up to object ids, times and the build of the platform. Ids and times are
+bound to those of the sandbox where they first appear, so that what was equal in the recording must be equal.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 RECORDING = Path(__file__).parents[2] / "recordings" / "trac_exchanges.jsonl"
 EXCHANGES = [json.loads(line) for line in RECORDING.read_text().splitlines()]
 HEADERS = ("grpc-status", "grpc-message", "content-type", "grpc-encoding")
+
+BETWEEN = 0.55
+"""Seconds between two exchanges; jobs, of 10 s here, come as far in it as they had in the recording."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -41,9 +45,8 @@ class Replay:
 
     def play(self, exchange: dict[str, Any]) -> None:
         """Play one exchange; a job that was further in the recording gets the time for it."""
-        self.clock.advance(0.01)
+        self.clock.advance(BETWEEN)
         request = exchange["request"]
-        # A job takes 10 s here.
         for _ in range(150 if "JOB" in json.dumps(request) else 0):
             if self._differences(exchange, self._send(request)) is None:
                 return
@@ -116,12 +119,20 @@ class Replay:
             assert (type(live), live) == (type(recorded), recorded), path
 
     def _check_bindings(self) -> None:
-        """Check that different ids are different here too, and that times are in the recorded order."""
+        """Check that different ids are different here too, and that times are in the recorded order.
+
+        Of what the platform's own workers did within a tenth of a second, the order is chance.
+        """
         ids = [new for old, new in self.known.items() if _UUID.fullmatch(old)]
         assert len(set(ids)) == len(ids)
-        times = sorted((old, new) for old, new in self.known.items() if _TIME.fullmatch(old))
-        assert [new for _, new in times] == sorted(new for _, new in times)
-        assert len({new for _, new in times}) == len(times)
+        times = [
+            (datetime.fromisoformat(old), datetime.fromisoformat(new))
+            for old, new in self.known.items()
+            if _TIME.fullmatch(old)
+        ]
+        for old, new in times:
+            earlier = [other for when, other in times if when < old - timedelta(seconds=0.1)]
+            assert all(other < new for other in earlier), old
 
 
 @pytest.fixture
@@ -162,7 +173,7 @@ def test_every_recorded_exchange(sandbox: Sandbox, trac: TracClient, clock: Manu
     }
     for exchange in EXCHANGES:
         if exchange["name"] in between:
-            clock.advance(0.01)
+            clock.advance(BETWEEN)
             between[exchange["name"]]()
         replay.play(exchange)
     assert len(EXCHANGES) == 75

@@ -1,0 +1,240 @@
+"""The rules of TRAC's gateway: headers, routes, errors, and the strict JSON of bodies."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.sandbox.trac_client import ADMIN, CUSTOM, DATA, META, TracClient, selector_of
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import Sandbox
+
+INFO = "/trac-meta/api/v1/trac/platform-info"
+CREATE = {"objectType": "CUSTOM", "definition": CUSTOM}
+
+
+class TestHeaders:
+    @pytest.mark.parametrize(
+        "accept", [None, "*/*", "application/json, text/plain", "Application/JSON", "text/plain"]
+    )
+    def test_accept_is_json_alone(self, trac: TracClient, accept: str | None) -> None:
+        reply = trac.send("GET", INFO, {"Accept": accept} if accept else {})
+        assert (reply.status, reply.headers["content-type"]) == (406, "text/plain; charset=UTF-8")
+        assert b"[accept]" in reply.body
+
+    def test_accept_may_have_parameters(self, trac: TracClient) -> None:
+        assert trac.get(INFO, Accept="application/json; charset=utf-8").status == 200
+
+    @pytest.mark.parametrize("content_type", [None, "text/json"])
+    def test_body_has_its_type(self, trac: TracClient, content_type: str | None) -> None:
+        headers = {"Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        reply = trac.send("POST", f"{META}/search", headers, b'{"objectType": "CUSTOM"}')
+        assert (reply.status, reply.headers.get("grpc-status")) == (406, None)
+
+    def test_get_has_no_type(self, trac: TracClient) -> None:
+        assert trac.get(INFO, **{"Content-Type": "application/json"}).status == 406
+
+    def test_health_has_no_rules(self, trac: TracClient) -> None:
+        assert trac.send("GET", "/healthz", {}).body == b'{"status": "SERVING"}'
+
+
+class TestRoutes:
+    def test_of_no_service_is_bare(self, trac: TracClient) -> None:
+        reply = trac.get("/tracdap-meta/api/v1/trac/platform-info")
+        assert (reply.status, reply.body, "content-type" in reply.headers) == (404, b"", False)
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("DELETE", INFO),
+            ("GET", f"{META}/search"),
+            ("GET", f"{META}/GADGET/{uuid.uuid4()}/versions/latest/tags/latest"),
+            ("GET", f"{META}/CUSTOM/{uuid.uuid4()}/versions/one/tags/latest"),
+        ],
+    )
+    def test_unknown_method_is_told(self, trac: TracClient, method: str, path: str) -> None:
+        reply = trac.send(method, path, {"Accept": "application/json"})
+        assert (reply.status, reply.body) == (404, b"REST API METHOD NOT FOUND")
+
+    def test_slash_at_the_end_and_case_of_type_do_not_matter(self, trac: TracClient) -> None:
+        object_id = trac.create()["objectId"]
+        told = trac.ok(f"{META}/custom/{object_id}/versions/latest/tags/latest/")
+        assert told["definition"] == CUSTOM
+
+    def test_service_that_is_down_is_a_bare_503(self, sandbox: Sandbox, trac: TracClient) -> None:
+        sandbox.trac.configure(unavailable=["metadata"])
+        reply = trac.get(INFO)
+        assert (reply.status, reply.body, "grpc-status" in reply.headers) == (503, b"", False)
+        assert b"metadata=no\n" in trac.get("/availablez").body
+
+
+class TestErrors:
+    def test_tell_all_problems(self, trac: TracClient) -> None:
+        bad = {"objectType": "CUSTOM", "custom": {"customSchemaType": "trac_own", "customSchemaVersion": 0}}
+        reply = trac.post(f"{META}/create-object", {"objectType": "CUSTOM", "definition": bad})
+        assert (reply.status, reply.body) == (400, b"")
+        assert reply.reason == "Validation failed for [createObject()]"
+        assert reply.headers["grpc-status"] == "3"
+        assert reply.items.keys() == {
+            f"definition.custom.{name}" for name in ("customSchemaType", "customSchemaVersion", "customData")
+        }
+
+    def test_message_is_percent_encoded(self, trac: TracClient, sandbox: Sandbox) -> None:
+        repository = {"language": "python", "repository": "modèles 100%", "entryPoint": "a.B", "version": "1"}
+        body = {"job": {"jobType": "IMPORT_MODEL", "importModel": repository}}
+        reply = trac.post("/trac-orch/api/v1/ACME_CORP/validate-job", body)
+        message = "Required resource [mod%C3%A8les 100%25] not available"
+        assert (reply.status, reply.headers["grpc-message"]) == (412, message)
+        assert reply.details["message"] == "Required resource [modèles 100%] not available"
+        assert sandbox.journal.refusals() == []
+
+    def test_tenant_that_is_no_identifier(self, trac: TracClient) -> None:
+        assert trac.post("/trac-meta/api/v1/ACME-CORP/create-object", CREATE).items.keys() == {"tenant"}
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            ({"object_type": "CUSTOM"}, "Cannot find field: object_type"),
+            ({"objectType": "custom"}, "Invalid enum value: custom"),
+            ({"objectType": 99}, "Invalid enum value: 99"),
+            ({"tenant": "ACME_CORP"}, "tenant has already been set"),
+            ({"tagUpdates": {}}, "Expected an array"),
+            ({"definition": []}, "Expect message object"),
+            ({"tagUpdates": [{"attrName": "a", "value": {"integerValue": 1.5}}]}, "Not an int64"),
+            ({"tagUpdates": [{"attrName": "a", "value": {"integerValue": 1 << 63}}]}, "Not an int64"),
+            ({"tagUpdates": [{"attrName": "a", "value": {"stringValue": 1}}]}, "Not a string"),
+            (
+                {"tagUpdates": [{"attrName": "a", "value": {"stringValue": "x", "integerValue": 1}}]},
+                "belonging to the same oneof",
+            ),
+            (
+                {"definition": {**CUSTOM, "custom": {**CUSTOM["custom"], "customData": "!"}}},
+                "Invalid base64",
+            ),
+        ],
+    )
+    def test_what_the_parser_refuses(self, trac: TracClient, change: dict[str, Any], told: str) -> None:
+        reply = trac.post(f"{META}/create-object", {**CREATE, **change})
+        assert (reply.status, reply.headers.get("grpc-status")) == (400, None)
+        assert reply.body.startswith(b"Invalid REST API request: Error in JSON payload: ")
+        assert told in reply.body.decode()
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"objectType": "CUSTOM", "objectType": "FLOW"}'])
+    def test_what_is_no_object(self, trac: TracClient, body: bytes) -> None:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        assert trac.send("POST", f"{META}/create-object", headers, body).status == 400
+
+    def test_numbers_of_enums_and_null_are_taken(self, trac: TracClient) -> None:
+        definition = {**CUSTOM, "objectType": 6}
+        body = {"objectType": 6, "priorVersion": None, "definition": definition}
+        assert trac.ok(f"{META}/create-object", body)["objectType"] == "CUSTOM"
+
+    def test_values_come_back_in_the_platforms_notation(self, trac: TracClient) -> None:
+        header = trac.create(
+            big={"integerValue": 1 << 60},
+            nothing={"integerValue": "0"},
+            money={"decimalValue": {"decimal": "-00.500"}},
+            many={"decimalValue": {"decimal": "1E+3"}},
+            odd={"floatValue": "NaN"},
+            at={"datetimeValue": {"isoDatetime": "2026-01-01T00:30:00.1239+01:00"}},
+            empty={"stringValue": ""},
+        )
+        attrs = trac.read(selector_of(header))["attrs"]
+        plain = {name: next(v for k, v in value.items() if k != "type") for name, value in attrs.items()}
+        assert {name: value for name, value in plain.items() if "trac_" not in name} == {
+            "big": str(1 << 60),
+            "nothing": "0",
+            "money": {"decimal": "-0.5"},
+            "many": {"decimal": "1000"},
+            "odd": "NaN",
+            "at": {"isoDatetime": "2025-12-31T23:30:00.123Z"},
+            "empty": "",
+        }
+        assert {value["type"]["basicType"] for value in attrs.values()} == {
+            "INTEGER",
+            "DECIMAL",
+            "FLOAT",
+            "DATETIME",
+            "STRING",
+        }
+
+
+class TestGenerations:
+    def test_older_release_lists_resources(self, sandbox: Sandbox, trac: TracClient) -> None:
+        sandbox.trac.configure(generation="0.8")
+        resource = {"resourceType": "MODEL_REPOSITORY", "resourceKey": "acme_models", "protocol": "git"}
+        assert trac.ok(f"{META}/list-resources/MODEL_REPOSITORY") == {"resources": [resource]}
+        assert trac.ok(f"{META}/resource-info/MODEL_REPOSITORY/acme_models") == resource
+        reply = trac.get(f"{META}/resource-info/MODEL_REPOSITORY/none")
+        assert (reply.status, reply.reason) == (404, "Resource not found: [none]")
+        assert trac.get("/healthz").status == 404
+
+    def test_newer_release_lists_entries_of_the_admin_service(
+        self, sandbox: Sandbox, trac: TracClient
+    ) -> None:
+        body = {"configClass": "trac_resources", "resourceType": "MODEL_REPOSITORY"}
+        assert trac.ok(f"{ADMIN}/list-config-entries", body) == {}
+        sandbox.trac.add_resource("more_models")
+        entries = trac.ok(f"{ADMIN}/list-config-entries", body)["entries"]
+        assert [entry["configKey"] for entry in entries] == ["more_models"]
+        assert trac.get(f"{META}/resource-info/MODEL_REPOSITORY/more_models").status == 404
+
+    def test_downloads_of_the_older_release_want_no_accept(self, sandbox: Sandbox, trac: TracClient) -> None:
+        content = base64.b64encode(b"hello").decode()
+        body = {"name": "a.txt", "mimeType": "text/plain", "content": content}
+        file = trac.ok(f"{DATA}/create-small-file", body)
+        path = f"{DATA}/FILE/{file['objectId']}/versions/latest/a.txt"
+        assert trac.send("GET", path, {"Accept": "*/*"}).body == b"hello"
+        sandbox.trac.configure(generation="0.8")
+        assert trac.send("GET", path, {"Accept": "*/*"}).status == 406
+        assert trac.send("GET", path, {}).body == b"hello"
+
+
+class TestAuth:
+    def test_none_is_needed(self, trac: TracClient) -> None:
+        assert trac.get(INFO).status == 200
+
+    def test_basic(self, sandbox: Sandbox, trac: TracClient) -> None:
+        sandbox.trac.configure(auth="basic", password="geheim")
+        reply = trac.get(INFO)
+        assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Basic realm="trac"')
+        fields = sandbox.connection("trac")
+        login = base64.b64encode(f"{fields['login']}:{fields['password']}".encode()).decode()
+        assert trac.get(INFO, Authorization=f"Basic {login}").status == 200
+        assert trac.get(INFO, Authorization="Basic eDp5").status == 401
+
+    def test_bearer(self, sandbox: Sandbox, trac: TracClient) -> None:
+        sandbox.trac.configure(auth="bearer")
+        token = sandbox.connection("trac")["extra"]["api_token"]
+        assert trac.get(INFO, Authorization=f"Bearer {token}").status == 200
+        assert trac.get(INFO, Authorization="Bearer other").status == 401
+
+
+def test_read_batch_is_always_unavailable(trac: TracClient) -> None:
+    for body in ([], {}, {"selector": []}):
+        assert trac.post(f"{META}/read-batch", body).status == 503
+
+
+def test_settings_are_checked(sandbox: Sandbox) -> None:
+    for settings in ({"generation": "0.9"}, {"auth": "digest"}, {"unavailable": ["mail"]}):
+        with pytest.raises(ValueError, match=next(iter(settings))):
+            sandbox.trac.configure(**settings)
+
+
+def test_long_body_is_refused(trac: TracClient) -> None:
+    assert trac.post(f"{META}/search", {"objectType": "C" * 2_000_000}).status == 413
+
+
+def test_answers_are_json_of_the_gateway(trac: TracClient) -> None:
+    reply = trac.get("/trac-meta/api/v1/trac/list-tenants")
+    assert reply.headers["content-type"] == "application/json; charset=UTF-8"
+    assert json.loads(reply.body)["tenants"][0]["tenantCode"] == "ACME_CORP"
