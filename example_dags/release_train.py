@@ -1,8 +1,8 @@
 """One release across all five platforms, as a data team runs it in the night.
 
 The sales files go to Toucan Toco and are staged there, Tailer builds the tables, Tamr refreshes the
-customers; Quantemplate cleanses the day's positions, and TRAC runs the risk model on what came out. The Toucan
-app shows all of that to people, so it is released last, once everything else has passed.
+customers; Quantemplate cleanses the day's positions, and TRAC runs the risk model on what came out. The
+Toucan app shows all of that to people, so it is released last, once everything else has passed.
 
 The connections are the default ones: ``toucan_default``, ``tailer_default``, ``tamr_default``,
 ``quantemplate_default`` and ``trac_default``.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.sandbox.tailer_keys import EMAIL
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.sandbox import Sandbox
 
 API_KEY = "planted-api-key-b7Qm2x"
 CLIENT_SECRET = "planted-client-secret-Zr81kd"
+USER_PASSWORD = "planted-user-password-Pw03nB"
+GATEWAY_TOKEN = "planted-gateway-token-Qd64sY"
 GATEWAY = "planted-gateway-header-9hTvLq"
 #: For connections that only the connection tests make.
 STORED_PASSWORD = "planted-stored-password-J4wPz0"
@@ -17,18 +22,33 @@ PROXY_PASSWORD = "planted-proxy-password-Xc55ou"
 #: Written by a server into its answer to a connection test.
 SERVER_BODY = "planted-server-body-mK3fAe"
 
-EVERYTHING = (API_KEY, CLIENT_SECRET, GATEWAY, STORED_PASSWORD, PROXY_PASSWORD, SERVER_BODY)
+EVERYTHING = (
+    API_KEY,
+    CLIENT_SECRET,
+    USER_PASSWORD,
+    GATEWAY_TOKEN,
+    GATEWAY,
+    STORED_PASSWORD,
+    PROXY_PASSWORD,
+    SERVER_BODY,
+)
 
 #: What the sandbox's token endpoint hands out.
 TOKENS = re.compile(
     rb"(?<![A-Za-z_])(?:sandbox\.[A-Za-z0-9_-]{43}|refresh\.[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])"
 )
 
+#: What is signed with a service account's key, and the key.
+SIGNED = re.compile(rb"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
+PRIVATE_KEY = re.compile(rb"BEGIN (?:RSA )?PRIVATE KEY")
+
 
 def into(sandbox: Sandbox) -> None:
     """Make the platforms ask for these secrets."""
     sandbox.tamr.configure(api_key=API_KEY)
     sandbox.quantemplate.configure(client_secret=CLIENT_SECRET)
+    sandbox.toucan.configure(password=USER_PASSWORD)
+    sandbox.trac.configure(auth="bearer", api_token=GATEWAY_TOKEN)
 
 
 def connection(sandbox: Sandbox, platform: str) -> dict[str, Any]:
@@ -45,4 +65,14 @@ def connection(sandbox: Sandbox, platform: str) -> dict[str, Any]:
 def found_in(text: bytes) -> list[str]:
     """Name the secrets that are in a text."""
     tokens = {match.decode() for match in TOKENS.findall(text)}
-    return [secret for secret in EVERYTHING if secret.encode() in text] + sorted(tokens)
+    signed = {match[0].decode() for match in SIGNED.finditer(text) if _is_ours(match[1])}
+    keys = {match.decode() for match in PRIVATE_KEY.findall(text)}
+    return [secret for secret in EVERYTHING if secret.encode() in text] + sorted(tokens | signed | keys)
+
+
+def _is_ours(claims: bytes) -> bool:
+    """Tell our tokens from those of Airflow's own services."""
+    try:
+        return EMAIL.encode() in base64.urlsafe_b64decode(claims + b"=" * (-len(claims) % 4))
+    except ValueError:
+        return False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_dataops.sandbox.tailer_keys import EMAIL
 from airflow_provider_dataops.sandbox.tokens import Tokens
 from tests.system import evidence, planted
 
@@ -57,6 +60,11 @@ def test_the_search_finds_what_is_there() -> None:
     token = Tokens().issue(0.0, 1.0)
     assert planted.found_in(f"x{planted.API_KEY}y Bearer {token}".encode()) == [planted.API_KEY, token]
     assert planted.found_in(b"nothing of this kind") == []
+
+    claims = base64.urlsafe_b64encode(json.dumps({"iss": EMAIL, "aud": "x"}).encode()).rstrip(b"=")
+    signed = b"eyJhbGciOiJSUzI1NiJ9." + claims + b".c2lnbmVk"
+    assert planted.found_in(b"Bearer " + signed) == [signed.decode()]
+    assert planted.found_in(b'{"private_key": "-----BEGIN PRIVATE KEY-----"') == ["BEGIN PRIVATE KEY"]
 
 
 def test_no_secret_was_written(written: dict[str, bytes]) -> None:
