@@ -94,13 +94,18 @@ def table_schema(columns: Mapping[str, str]) -> dict[str, Any]:
     return {"schemaType": "TABLE_SCHEMA", "table": {"fields": fields}}
 
 
-def check_types(parameters: Mapping[str, Mapping[str, Any]]) -> None:
+def check_types(parameters: Mapping[str, dict[str, Any]]) -> None:
     """Check what validation lets pass and the runtime does not.
 
-    :raises ModelError: if a parameter does not tell its type
+    :raises ModelError: if a parameter does not tell its type, or is no value of it
     """
-    if any("type" not in value for value in parameters.values()):
-        raise ModelError("Missing type information")
+    for name, value in parameters.items():
+        if "type" not in value:
+            raise ModelError("Missing type information")
+        try:
+            values.normalise(value)
+        except values.BadValueError as error:
+            raise ModelError(f"Parameter [{name}] cannot be read: {error}") from error
 
 
 def run_model(

@@ -282,6 +282,15 @@ class TestWork:
         assert (told["statusCode"], told["statusMessage"]) == ("FAILED", "Missing type information")
         assert len(trac.search("DATA")) == 1
 
+    def test_parameter_that_is_no_value_of_its_type_fails_later(
+        self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
+    ) -> None:
+        never = {"type": {"basicType": "DATE"}, "dateValue": {"isoDate": "2026-02-30"}}
+        running["runModel"]["parameters"] = {**PARAMETERS, "as_of": never}
+        job = trac.submit(running)
+        clock.advance(10)
+        assert "[as_of]" in trac.check(job)["statusMessage"]
+
     def test_model_that_is_not_there_fails_in_the_job(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(importing(entryPoint="no.Such"))
         clock.advance(10)
