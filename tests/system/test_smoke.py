@@ -34,15 +34,10 @@ def test_airflow_lists_the_provider(stack: AirflowStack) -> None:
     assert "airflow-provider-dataops" in stack.cli("providers", "list", "--output", "plain")
 
 
-@pytest.mark.parametrize(
-    ("conn_type", "hook"),
-    [
-        ("quantemplate", "airflow_provider_dataops.hooks.quantemplate.QuantemplateHook"),
-        ("tamr", "airflow_provider_dataops.hooks.tamr.TamrHook"),
-    ],
-)
-def test_airflow_lists_the_hooks(hooks: dict[str, str], conn_type: str, hook: str) -> None:
-    assert hooks.get(conn_type) == hook
+@pytest.mark.parametrize("platform", ["toucan", "tailer", "quantemplate", "tamr", "trac"])
+def test_airflow_lists_the_hooks(hooks: dict[str, str], platform: str) -> None:
+    hook = f"airflow_provider_dataops.hooks.{platform}.{platform.capitalize()}Hook"
+    assert hooks.get(platform) == hook
 
 
 def test_a_task_has_worker_processes_while_it_works_and_none_while_it_is_deferred(
