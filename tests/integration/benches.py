@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from abc import ABC, abstractmethod
+from http import HTTPStatus
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.sdk import Connection
@@ -13,7 +16,8 @@ from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
 from airflow_provider_dataops.hooks.toucan import ToucanHook
-from airflow_provider_dataops.platforms import tailer_life, toucan_work
+from airflow_provider_dataops.hooks.trac import TracHook
+from airflow_provider_dataops.platforms import tailer_life, toucan_work, trac
 from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
 from airflow_provider_dataops.platforms.tamr import JobLaunch
 from airflow_provider_dataops.platforms.toucan import OperationLaunch
@@ -22,6 +26,7 @@ from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecution
 from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
+from airflow_provider_dataops.triggers.trac import TracJobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +115,12 @@ class Bench(ABC):
     method: ClassVar[str] = "GET"
     #: Whether runs can be listed, so that one whose answer was lost is found again.
     lists: ClassVar[bool] = True
+    #: Whether the platform may lose sight of a run.
+    forgets: ClassVar[bool] = True
+    #: What a good test of the connection says.
+    proved: ClassVar[str] = "accepted"
+    #: Whether a run is found again beyond doubt.
+    adopted: ClassVar[str] = "guessed"
     #: How a wait ends where the platform answers 404.
     not_found: ClassVar[Ending] = Ending.UNREACHABLE
     #: What the platform puts before its words of refusal.
@@ -408,3 +419,72 @@ class TailerBench(Bench):
             "failure_statuses": [],
         }
         return TailerRunTrigger(conn_id=self.conn_id, run_id=run_id, **arguments | changes)
+
+
+class TracBench(Bench):
+    """Imports of a model, asked about one by one; many are told of by one search in ``test_trac.py``."""
+
+    name = "trac"
+    platform = "TRAC"
+    polled = "get_latest_tag"
+    looked = "get_latest_tag"
+    submitted = "submit_job"
+    asking = ("get_latest_tag",)
+    listing = r"get JOB-\S+"
+    forgets = False
+    adopted = "exact"
+    not_found = Ending.LOST
+    failing: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
+    late: ClassVar[dict[str, Any]] = {"duration": 0.5}
+    script: ClassVar[dict[str, Any]] = {"duration": 0.02}
+    proved = "the gateway answers"
+
+    tenant = "ACME_CORP"
+    job = trac.import_model(
+        repository="acme_models", path="src", entry_point="risk.var.VarModel", version="v1.4.0"
+    )
+
+    def use_secret(self, secret: str) -> None:
+        self.store.configure(auth="bearer", api_token=secret)
+        self.connect()
+
+    def misuse_secret(self, secret: str) -> None:
+        self.store.configure(auth="bearer")
+        self.connect(api_token=secret)
+
+    def expire(self) -> None:
+        """Do nothing: the token is the proxy's."""
+
+    def launch(self, hook: TracHook) -> trac.JobLaunch:
+        return trac.JobLaunch(api=hook.api, tenant=self.tenant, job=self.job)
+
+    def _hook(self) -> TracHook:
+        return TracHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        job_id: str = self.store.start(self.job.definition)
+        while self.store.job(job_id).started_at is None:
+            time.sleep(0.005)  # its steps come with the time, and nothing tells of them
+        return job_id
+
+    def look(self, hook: TracHook, run_id: str) -> Any:
+        status = str(hook.get_latest_tag("JOB", run_id, 1).attrs["trac_job_status"])
+        return SimpleNamespace(state=trac.state_of(status), status=status)
+
+    def words(self, error: object) -> str:
+        """Return an error's text as if the platform's words did not take the place of the reason phrase."""
+
+        def named(found: re.Match[str]) -> str:
+            phrase = HTTPStatus(int(found[1])).phrase
+            return found[0] if found[2].startswith(phrase) else f"HTTP {found[1]} {phrase}: {found[2]}"
+
+        return re.sub(r"HTTP (\d+) (.*)", named, str(error))
+
+    def submit(self, hook: TracHook) -> str:
+        status = hook.submit_job(self.job)
+        assert status.job is not None
+        return status.job.object_id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
+        return TracJobTrigger(conn_id=self.conn_id, run_id=run_id, tenant=self.tenant, **arguments)

@@ -19,6 +19,7 @@ from tests.integration.benches import (
     TailerBench,
     TamrBench,
     ToucanBench,
+    TracBench,
 )
 from tests.watchdog import watching
 
@@ -69,11 +70,16 @@ def toucan(dataops_sandbox: Sandbox, connections: Connections) -> ToucanBench:  
 
 
 @pytest.fixture
+def trac(dataops_sandbox: Sandbox, connections: Connections) -> TracBench:  # noqa: F811
+    return TracBench(dataops_sandbox, connections)
+
+
+@pytest.fixture
 def tailer(dataops_sandbox: Sandbox, connections: Connections) -> TailerBench:  # noqa: F811
     return TailerBench(dataops_sandbox, connections)
 
 
-BENCHES = (TamrBench, QuantemplateBench, ToucanBench, TailerBench)
+BENCHES = (TamrBench, QuantemplateBench, ToucanBench, TailerBench, TracBench)
 
 
 @pytest.fixture(params=BENCHES, ids=lambda bench: bench.name)
