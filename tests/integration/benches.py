@@ -488,3 +488,21 @@ class TracBench(Bench):
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
         arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
         return TracJobTrigger(conn_id=self.conn_id, run_id=run_id, tenant=self.tenant, **arguments)
+
+
+class MarkedTracBench(TracBench):
+    """Jobs that carry the token by which one search tells of all of them."""
+
+    polled = "search"
+    listing = "search JOB"
+
+    def start(self, resource: str = "") -> str:
+        token = f"token-{len(self.sandbox.runs())}"
+        job_id: str = self.store.start(
+            self.job.definition, [{"attrName": "airflow_token", "value": {"stringValue": token}}]
+        )
+        self.marks = {**getattr(self, "marks", {}), job_id: token}
+        return job_id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        return super().trigger(run_id, resource, mark=self.marks[run_id], **changes)

@@ -16,7 +16,14 @@ from airflow.sdk import BaseHook
 from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.runs.outcome import Ending
 from airflow_provider_dataops.sandbox import Sandbox
-from tests.integration.benches import Bench, Connections, QuantemplateBench, TailerBench, TamrBench
+from tests.integration.benches import (
+    Bench,
+    Connections,
+    MarkedTracBench,
+    QuantemplateBench,
+    TailerBench,
+    TamrBench,
+)
 from tests.loops import run
 from tests.watchdog import watching
 
@@ -38,6 +45,7 @@ BENCHES: dict[str, type[Bench]] = {
     "tamr": TamrBench,
     "quantemplate": QuantemplateBench,
     "tailer": TailerBench,
+    "trac": MarkedTracBench,
 }
 
 

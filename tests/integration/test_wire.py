@@ -29,6 +29,8 @@ EXCHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "list jobs": ("tamr", lambda api: api.list_jobs(filter="status.state != DONE")),
     "list jobs of a source": ("tamr", lambda api: api.list_jobs(source_id="src a/b&c=d")),
     "list executions": ("quantemplate", lambda api: api.list_executions(ORG, "p-1")),
+    "search": ("trac", lambda api: api.search("JOB", {"all": [["a", "IN", ["x", "é"]], ["b", ">=", 1]]})),
+    "platform info": ("trac", lambda api: api.platform_info()),
     "list small apps": ("toucan", lambda api: api.list_small_apps()),
     "run operations": ("toucan", lambda api: api.submit(SMALL_APP, toucan_work.run_operations())),
     "populate and release": (

@@ -1,0 +1,122 @@
+"""What TRAC alone does, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.errors import BadRequestError, ConflictError
+from airflow_provider_dataops.runs.outcome import Ending
+from tests.integration.benches import MarkedTracBench
+from tests.loops import run
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.sandbox import Sandbox
+    from tests.integration.benches import Connections, TracBench
+
+CHECKPOINT = {
+    "custom": {"customSchemaType": "acme_checkpoint", "customSchemaVersion": 1, "customData": "AQ=="}
+}
+
+
+def checkpoint(hook: Any, **attrs: Any) -> Any:
+    return hook.create_object(object_type="CUSTOM", definition=CHECKPOINT, attrs=attrs)
+
+
+class TestTags:
+    def test_of_many_writers_none_loses_a_change(self, trac: TracBench) -> None:
+        made = checkpoint(trac.hook(), rows=1)
+        writers = {f"writer_{n}": n for n in range(4)}
+        with ThreadPoolExecutor(len(writers)) as pool:
+            told = pool.map(lambda one: trac.hook().update_tag(made.key, attrs=dict([one])), writers.items())
+            assert sorted(header.tag_version for header in told) == [2, 3, 4, 5]
+        attrs = trac.hook().get_latest_tag("CUSTOM", made.object_id, 1).attrs
+        assert {name: attrs[name] for name in writers} == writers
+
+    def test_a_tag_that_is_named_is_taken_at_its_word(self, trac: TracBench) -> None:
+        made = checkpoint(trac.hook(), rows=1)
+        trac.hook().update_tag(made, attrs={"rows": 2})
+        with pytest.raises(ConflictError, match="superseded"):
+            trac.hook().update_tag(made, attrs={"rows": 3})
+
+    def test_a_job_that_goes_on_is_left_alone(self, trac: TracBench) -> None:
+        job_id = trac.start()
+        with pytest.raises(ConflictError, match="is RUNNING: a job whose tag is changed before its end"):
+            trac.hook().update_tag(f"JOB-{job_id}-v1", attrs={"approved": True})
+        assert trac.asked("update_tag") == []
+
+    def test_one_that_has_ended_is_tagged(self, trac: TracBench) -> None:
+        job_id = trac.start()
+        trac.finish(job_id)
+        trac.hook().update_tag(f"JOB-{job_id}-v1", attrs={"approved": True})
+        assert trac.hook().get_latest_tag("JOB", job_id, 1).attrs["approved"] is True
+
+
+def test_a_batch_is_written_whole_or_not_at_all(trac: TracBench) -> None:
+    hook = trac.hook()
+    made = checkpoint(hook, run="one")
+    hook.update_tag(made, attrs={"rows": 2})
+    stale = {"selector": made.as_json(), "attrs": {"rows": 3}}
+    new = {"object_type": "CUSTOM", "definition": CHECKPOINT, "attrs": {"run": "two"}}
+    with pytest.raises(ConflictError):
+        hook.write_batch(create_objects=[new], update_tags=[stale])
+    assert len(hook.search("CUSTOM", ["run", "EQ", "two"])) == 0
+
+
+def test_a_search_that_is_cut_off_says_so(trac: TracBench) -> None:
+    hook = trac.hook()
+    for _ in range(2):
+        hook.write_batch(
+            create_objects=[
+                {"object_type": "CUSTOM", "definition": CHECKPOINT, "attrs": {"family": "many"}}
+                for _ in range(55)
+            ]
+        )
+    found = hook.search("CUSTOM", ["family", "EQ", "many"])
+    assert (len(found), found.possibly_more) == (100, True)
+    assert not hook.search("CUSTOM", ["family", "EQ", "none"]).possibly_more
+
+
+@pytest.mark.usefixtures("quick")
+def test_many_jobs_are_told_of_by_one_search(dataops_sandbox: Sandbox, connections: Connections) -> None:
+    bench = MarkedTracBench(dataops_sandbox, connections)
+    job_ids = [bench.start() for _ in range(12)]
+
+    async def main() -> None:
+        waiting = [asyncio.ensure_future(bench.ended(bench.trigger(job_id))) for job_id in job_ids]
+        await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked("search")) >= 3)
+        assert bench.asked("get_latest_tag") == []
+        for job_id in job_ids:
+            bench.finish(job_id)
+        assert {event.ending for event in await asyncio.gather(*waiting)} == {Ending.FINISHED}
+
+    run(main())
+
+
+class TestGenerations:
+    def test_up_to_0_8_resources_are_listed(self, trac: TracBench) -> None:
+        trac.store.configure(generation="0.8")
+        [found] = trac.hook().list_resources("MODEL_REPOSITORY")
+        assert found.resource_key == "acme_models"
+        assert trac.hook().resource_info("MODEL_REPOSITORY", "acme_models") == found
+
+    def test_later_they_are_configuration_entries(self, trac: TracBench) -> None:
+        with pytest.raises(BadRequestError, match="list_config_entries"):
+            trac.hook().list_resources("MODEL_REPOSITORY")
+        trac.store.add_resource("risk_models")
+        [entry] = trac.hook().list_config_entries("trac_resources")
+        assert entry.config_key == "risk_models"
+
+
+def test_what_was_uploaded_comes_back(trac: TracBench, tmp_path: Any) -> None:
+    hook = trac.hook()
+    made = hook.create_small_file(
+        content=b"\x00\xffbytes", name="model.bin", mime_type="application/octet-stream"
+    )
+    assert hook.read_small_file(made).content == b"\x00\xffbytes"
+    target = tmp_path / "back.bin"
+    hook.download_file(made, destination=str(target))
+    assert target.read_bytes() == b"\x00\xffbytes"
