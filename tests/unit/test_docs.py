@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,3 +57,20 @@ class TestTheTableOfOperations:
             text = (ROOT / path).read_text(encoding="utf-8")
             last = test.split("::")[-1]
             assert re.search(rf"^ *(def|class) {last}\b", text, re.MULTILINE), name
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "with DAG(" in block]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: re.findall(r'DAG\("(\w+)"', text)[0])
+def test_the_readmes_dags_are_ones(example: str) -> None:
+    told: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), told)  # noqa: S102 - our own text
+    tasks = [value for value in told.values() if hasattr(value, "task_id")]
+    assert tasks
+    assert all(task.dag is not None for task in tasks)
+
+
+def test_there_is_one_for_each_platform() -> None:
+    assert len(EXAMPLES) == 5
