@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 
 import airflow_provider_dataops
 
@@ -64,12 +65,18 @@ EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOT
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: re.findall(r'DAG\("(\w+)"', text)[0])
-def test_the_readmes_dags_are_ones(example: str) -> None:
-    told: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), told)  # noqa: S102 - our own text
-    tasks = [value for value in told.values() if hasattr(value, "task_id")]
-    assert tasks
-    assert all(task.dag is not None for task in tasks)
+def test_airflow_takes_the_readmes_dags(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    taken = DAG.__exit__
+
+    def leave(dag: DAG, *raised: Any) -> None:
+        made.append(dag)
+        taken(dag, *raised)
+
+    monkeypatch.setattr(DAG, "__exit__", leave)
+    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own text
+    [dag] = made
+    assert len(dag.tasks) == example.count("task_id=")
 
 
 def test_there_is_one_for_each_platform() -> None:
