@@ -104,6 +104,8 @@ class Tracker:
     def failed(self, error: ApiError, now: float) -> Verdict:
         """Take a failure to ask: that is not a failed run."""
         self.failures += 1
+        if isinstance(error, PermissionDeniedError) and error.locks_out:
+            return Verdict.GIVE_UP
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self.refusals += 1
             self.refusal = error if error.locks_out else None

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.errors import AuthenticationError
 from airflow_provider_dataops.transport.retry import RETRY_AFTER_CAP, is_passing
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Gate:
 
     def failed(self, error: ApiError, now: float) -> None:
         """Take a failure; one that is no outage closes the breaker, since the platform answers."""
-        if error.locks_out:
+        # A right that is lacking is lacking here; what others ask about may be theirs.
+        if error.locks_out and isinstance(error, AuthenticationError):
             self._refusal, self._refused_until = error, now + LOCKOUT
         if error.retry_after is not None:
             self.leave_alone(error.retry_after, now)

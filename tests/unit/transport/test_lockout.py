@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.errors import ApiError, AuthenticationError, ServerError
+from airflow_provider_dataops.errors import ApiError, AuthenticationError, PermissionDeniedError, ServerError
 from airflow_provider_dataops.platforms.http import Request, call
 from airflow_provider_dataops.platforms.settings import Settings
 from airflow_provider_dataops.platforms.tamr import TamrApi
@@ -55,6 +55,13 @@ class TestGate:
         assert repeated is not error, "a traceback would grow with each raise"
         assert (str(repeated), repeated.status, repeated.locks_out) == ("no", 401, True)  # type: ignore[union-attr]
         assert gate.refusal(100.0 + LOCKOUT) is None
+
+    def test_a_missing_right_is_nothing_to_others(self) -> None:
+        gate = Gate()
+        error = PermissionDeniedError("not your small app", status=403)
+        error.locks_out = error.permanent = True
+        gate.failed(error, 100.0)
+        assert gate.refusal(100.0) is None
 
     @pytest.mark.parametrize("error", [AuthenticationError("no", status=401), ServerError("no", status=503)])
     def test_repeats_nothing_else(self, error: ApiError) -> None:

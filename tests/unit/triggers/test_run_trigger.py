@@ -13,6 +13,7 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     BadRequestError,
     ConnectionSettingsError,
+    PermissionDeniedError,
     ServerError,
 )
 from airflow_provider_dataops.platforms.run import RunState
@@ -217,6 +218,18 @@ def test_credentials_that_may_lock_the_account_are_sent_once_whoever_waits(bench
     # The connection was read again in case that it was mended, but what was refused is not sent again.
     assert bench.connections_read > 1
     assert len(bench.platform.asked) <= 2, "one of them may have been on its way"
+
+
+def test_a_missing_right_is_asked_for_once_where_refusals_lock_the_account(bench: Bench) -> None:
+    def refuse(_: object) -> Exception:
+        error = PermissionDeniedError("HTTP 403", status=403)
+        error.locks_out = error.permanent = True
+        return error
+
+    bench.platform.failing = refuse
+    _, event = bench.run_ended(trigger())
+    assert (event.ending, event.permanent) == (Ending.UNREACHABLE, True)
+    assert len(bench.platform.asked) == 1
 
 
 def test_the_server_is_left_alone_until_the_instant_that_the_worker_was_told(bench: Bench) -> None:
