@@ -171,6 +171,10 @@ class Bench(ABC):
         """Return the requests that reached the platform."""
         return self.sandbox.journal.entries(self.name, operation)
 
+    def sweeps(self) -> list[Any]:
+        """Return the requests that told of all runs of a group."""
+        return self.asked(self.polled)
+
     @abstractmethod
     def use_secret(self, secret: str) -> None:
         """Have platform and connection agree on a credential."""
@@ -503,6 +507,10 @@ class MarkedTracBench(TracBench):
         )
         self.marks = {**getattr(self, "marks", {}), job_id: token}
         return job_id
+
+    def sweeps(self) -> list[Any]:
+        """Return the searches for many; those for the outputs of one that has ended are no sweeps."""
+        return [entry for entry in self.asked(self.polled) if b'"operator":"IN"' in (entry.body or b"")]
 
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
         return super().trigger(run_id, resource, mark=self.marks[run_id], **changes)

@@ -140,7 +140,7 @@ def test_the_waiting_runs_of_a_group_were_asked_about_together(
 ) -> None:
     """Twenty waiters make as many requests as there are groups, an interval."""
     for (name, kind), course in courses.items():
-        times = [entry.monotonic for entry in course.bench.asked(course.bench.polled)]
+        times = [entry.monotonic for entry in course.bench.sweeps()]
         groups = 5 if name == "quantemplate" else 1
         assert len(times) <= groups * (2 + (times[-1] - times[0]) / 0.9), (name, kind)
 
