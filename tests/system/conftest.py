@@ -85,6 +85,8 @@ def stage(airflow: AirflowClient, sandbox: Sandbox) -> Stage:
 def examples(airflow: AirflowClient, sandbox_server: Sandbox) -> dict[str, str]:
     """Run the example DAGs side by side to their end; each one's run id."""
     planted.into(sandbox_server)
+    # Two of them start three loads each: with five slots, one would wait for its turn and be deferred again.
+    sandbox_server.tamr.configure(slots=100)
     airflow.wait_for_dags(DAGS)
     runs = {dag_id: airflow.run(dag_id) for dag_id in DAGS}
     for dag_id, run_id in runs.items():
