@@ -27,7 +27,6 @@ from airflow_provider_dataops.platforms.http import (
     Request,
     Sink,
     call,
-    conceal_token,
     form_body,
     read_nothing,
     segment,
@@ -42,6 +41,7 @@ from airflow_provider_dataops.platforms.settings import (
     credential,
     fill_template,
 )
+from airflow_provider_dataops.platforms.tokens import Token, TokenKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -145,9 +145,7 @@ class QuantemplateApi(Api):
         self._client_secret = client_secret
         self._auth_url = auth_url
         self.organisation_id = organisation_id
-        self._clock = clock
-        self._token = ""
-        self._renew_at = 0.0
+        self._token = TokenKeeper(clock=clock)
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> QuantemplateApi:
@@ -173,41 +171,39 @@ class QuantemplateApi(Api):
 
     def needs_login(self) -> bool:
         """Tell whether there is no token, or one that ends soon."""
-        return not self._token or self._clock() >= self._renew_at
+        return self._token.is_due()
 
     def login(self) -> Exchange[None]:
         """Ask for a token with the client credentials, as a form; a raw JSON body is wrong here."""
-        asked_at = self._clock()
-        token, life = yield from call(
-            Request(
-                operation="get token",
-                method="POST",
-                url=self._auth_url,
-                body=form_body(
-                    {
-                        "grant_type": "client_credentials",
-                        "client_id": self._client_id,
-                        "client_secret": self._client_secret,
-                    }
-                ),
-                headers={"Accept": "application/json"},
-                parse=_read_token,
-                repeatable=True,
-                authenticated=False,
+        return self._token.renew(
+            call(
+                Request(
+                    operation="get token",
+                    method="POST",
+                    url=self._auth_url,
+                    body=form_body(
+                        {
+                            "grant_type": "client_credentials",
+                            "client_id": self._client_id,
+                            "client_secret": self._client_secret,
+                        }
+                    ),
+                    headers={"Accept": "application/json"},
+                    parse=_read_token,
+                    repeatable=True,
+                    authenticated=False,
+                )
             )
         )
-        yield conceal_token(token)
-        self._token = token
-        self._renew_at = asked_at + life - min(60.0, life / 5)
 
     def forget_login(self) -> bool:
         """Drop a token that was refused before its time."""
-        self._token = ""
+        self._token.drop()
         return True
 
     def credentials(self) -> Mapping[str, str]:
         """Return the bearer token's header."""
-        return {"Authorization": f"Bearer {self._token}"}
+        return self._token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of error; the token endpoint answers 400 to unknown clients, too."""
@@ -455,7 +451,7 @@ def _trace(trace_id: str) -> dict[str, str]:
     return {"X-QT-Trace-Id": trace_id} if trace_id else {}
 
 
-def _read_token(reply: Reply) -> tuple[str, float]:
+def _read_token(reply: Reply) -> Token:
     told = reply.json()
     token = told.get("access_token") if isinstance(told, dict) else None
     if not isinstance(token, str) or not token:
@@ -463,7 +459,7 @@ def _read_token(reply: Reply) -> tuple[str, float]:
         raise MalformedReplyError("the token endpoint's answer holds no access_token", status=reply.status)
     life = told.get("expires_in")
     good = isinstance(life, int | float) and not isinstance(life, bool) and life > 0
-    return token, float(life) if good else UNTOLD_TOKEN_LIFE
+    return Token(token, float(life) if good else UNTOLD_TOKEN_LIFE)
 
 
 def _read_started(reply: Reply) -> Execution:

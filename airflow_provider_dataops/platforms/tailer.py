@@ -34,6 +34,7 @@ from airflow_provider_dataops.platforms.settings import (
 )
 from airflow_provider_dataops.platforms.tailer_auth import TokenSource, token_source
 from airflow_provider_dataops.platforms.tailer_runs import Run, canonical_type, read_runs
+from airflow_provider_dataops.platforms.tokens import TokenKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,8 +57,6 @@ CONFIGURATION_STATUSES = {"enabled": (True, False), "disabled": (False, False), 
 
 #: How many runs a listing asks for: the largest number that the vendor's pages show. The default is unknown.
 LIST_LIMIT = 100
-#: A token is renewed so long before its end, in seconds, or a fifth of its life.
-RENEWAL_MARGIN = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +128,7 @@ class TailerApi(Api):
         self.environment = environment
         self.studio_url = studio_url
         self._source = source
-        self._clock = clock
-        self._token = ""
-        self._renew_at = 0.0
+        self._token = TokenKeeper(clock=clock)
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields, *, now: Callable[[], float] = time.time) -> TailerApi:
@@ -165,25 +162,22 @@ class TailerApi(Api):
 
     def needs_login(self) -> bool:
         """Tell whether there is no token, or one that ends soon."""
-        return not self._token or self._clock() >= self._renew_at
+        return self._token.is_due()
 
     def login(self) -> Exchange[None]:
         """Get a token."""
-        asked_at = self._clock()
-        token = yield from self._source.fetch()
-        self._token = token.text
-        self._renew_at = asked_at + token.life - min(RENEWAL_MARGIN, token.life / 5)
+        return self._token.renew(self._source.fetch())
 
     def forget_login(self) -> bool:
         """Drop a token that was refused before its time; False where no other can be had."""
         if not self._source.renewable:
             return False
-        self._token = ""
+        self._token.drop()
         return True
 
     def credentials(self) -> Mapping[str, str]:
         """Return the bearer token's header."""
-        return {"Authorization": f"Bearer {self._token}"}
+        return self._token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of error; where people sign in, a wrong password is a 400."""

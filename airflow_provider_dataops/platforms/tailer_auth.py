@@ -24,11 +24,11 @@ from airflow_provider_dataops.platforms.http import (
     Reply,
     Request,
     call,
-    conceal_token,
     form_body,
     json_body,
 )
 from airflow_provider_dataops.platforms.settings import ConnectionFields, check_url, credential
+from airflow_provider_dataops.platforms.tokens import Token
 
 SIGN_IN_URL = "https://www.googleapis.com/identitytoolkit/v3/relyingparty/verifyPassword"
 REFRESH_URL = "https://securetoken.googleapis.com/v1/token"
@@ -39,17 +39,6 @@ SIGNED_TOKEN_LIFE = 3600
 UNTOLD_TOKEN_LIFE = 60.0
 
 KEY_FIELD = "service_account_secret_json"
-
-
-@dataclass(frozen=True)
-class Token:
-    """A bearer token.
-
-    :param life: seconds for which it is good, from when it was asked for.
-    """
-
-    text: str = field(repr=False)
-    life: float
 
 
 class TokenSource(Protocol):
@@ -170,7 +159,6 @@ class ServiceAccount:
         if not self._is_json:
             yield Conceal(key["private_key"])
         token: str = yield Compute(partial(self._signed, key))
-        yield conceal_token(token)
         return Token(token, SIGNED_TOKEN_LIFE)
 
     def _loaded(self) -> Mapping[str, str]:
@@ -297,7 +285,6 @@ class FirebaseUser:
             if replaced and replaced != self._refresh_token:
                 yield Conceal(replaced)
                 self._refresh_token = replaced
-        yield conceal_token(token.text)
         return token
 
     def _ask(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,7 +27,6 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms.api import Api
 from airflow_provider_dataops.platforms.http import (
-    Conceal,
     Exchange,
     FileSource,
     MultipartBody,
@@ -46,6 +46,7 @@ from airflow_provider_dataops.platforms.settings import (
     credential,
     fill_template,
 )
+from airflow_provider_dataops.platforms.tokens import Token, TokenKeeper
 from airflow_provider_dataops.platforms.toucan_work import Work, check_stage
 
 if TYPE_CHECKING:
@@ -135,9 +136,7 @@ class ToucanApi(Api):
         self._secret = secret
         self._default_small_app = default_small_app
         self._front_url = front_url
-        self._clock = clock
-        self._token = secret if auth_type == "bearer" else ""
-        self._renew_at: float | None = None
+        self._token = TokenKeeper(secret if auth_type == "bearer" else "", clock=clock)
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> ToucanApi:
@@ -174,42 +173,37 @@ class ToucanApi(Api):
 
     def needs_login(self) -> bool:
         """Tell whether a token is used, and there is none or it ends soon."""
-        if self._auth_type != "login":
-            return False
-        return not self._token or (self._renew_at is not None and self._clock() >= self._renew_at)
+        return self._auth_type == "login" and self._token.is_due()
 
     def login(self) -> Exchange[None]:
         """Fetch a token by login and password."""
-        asked_at = self._clock()
-        token, life = yield from call(
-            Request(
-                operation="log in",
-                method="POST",
-                url=f"{self.settings.base_url}/login",
-                headers=_JSON,
-                body=json_body({"username": self._login, "password": self._secret}),
-                parse=_read_token,
-                repeatable=True,
-                authenticated=False,
+        return self._token.renew(
+            call(
+                Request(
+                    operation="log in",
+                    method="POST",
+                    url=f"{self.settings.base_url}/login",
+                    headers=_JSON,
+                    body=json_body({"username": self._login, "password": self._secret}),
+                    parse=_read_token,
+                    repeatable=True,
+                    authenticated=False,
+                )
             )
         )
-        # Of a signed token the signature is enough: without it, it is worth nothing, and masks are costly.
-        yield Conceal(token.rpartition(".")[2] if token.count(".") == 2 else token)
-        self._token = token
-        self._renew_at = None if life is None else asked_at + life - min(60.0, life / 5)
 
     def forget_login(self) -> bool:
         """Drop a token that was refused; False where only the same credentials could be sent again."""
         if self._auth_type != "login":
             return False
-        self._token = ""
+        self._token.drop()
         return True
 
     def credentials(self) -> Mapping[str, str]:
         """Return the header that proves who we are."""
         if self._auth_type == "basic":
             return {"Authorization": f"Basic {_basic(self._login, self._secret)}"}
-        return {"Authorization": f"Bearer {self._token}"}
+        return self._token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of error; the status of a refused login is not documented."""
@@ -349,7 +343,7 @@ class ToucanApi(Api):
 
     def without_secrets(self, text: str) -> str:
         """Return a server's words without the credentials that it may have repeated."""
-        for secret in sorted({*self.settings.secrets, self._token} - {""}, key=len, reverse=True):
+        for secret in sorted({*self.settings.secrets, self._token.text} - {""}, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
 
@@ -513,25 +507,25 @@ def _front_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.removeprefix('api-')}"
 
 
-def _read_token(reply: Reply) -> tuple[str, float | None]:
+def _read_token(reply: Reply) -> Token:
     told = reply.json()
     token = told.get("token") if isinstance(told, dict) else None
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         # The body is not repeated: it may hold a token under another name.
         raise MalformedReplyError("the answer to the login holds no token", status=reply.status)
-    return token, _life(token, reply)
+    return Token(token, _life(token, reply))
 
 
-def _life(token: str, reply: Reply) -> float | None:
-    """Return the seconds that a token lives, ``None`` where it does not tell."""
+def _life(token: str, reply: Reply) -> float:
+    """Return the seconds that a token lives, infinite where it does not tell."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         # By the server's own clock, where it is told: ours need not be right.
         life = float(claims["exp"]) - (reply.date if reply.date is not None else time.time())
     except (LookupError, TypeError, ValueError):
-        return None
-    return life if life > 0 else None
+        return math.inf
+    return life if life > 0 else math.inf
 
 
 def _read_accepted(reply: Reply) -> Accepted:

@@ -21,7 +21,7 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
     given: dict[str, Any] = {"login": "client", "password": "s3cret-of-client", "extra": {}, **fields}
     given["extra"] = {"organisation_id": "c-1", **given["extra"]}
     api = QuantemplateApi.from_fields(ConnectionFields(conn_id="qt", **given))
-    api._clock = clock
+    api._token._clock = clock
     return api
 
 
@@ -62,7 +62,7 @@ def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerA
     }
     fields = {name: given.pop(name) for name in names & set(given)}
     api = TailerApi.from_fields(ConnectionFields(conn_id="tl", extra=given, **fields), now=lambda: 1.8e9)
-    api._clock = clock
+    api._token._clock = clock
     return api
 
 

@@ -300,7 +300,7 @@ class TestRenewal:
     def test_of_a_signed_token(self) -> None:
         clock = FakeClock()
         api = signer()
-        api._clock = clock.monotonic
+        api._token._clock = clock.monotonic
         play(api.login())
         clock.now += 3539.0
         assert not api.needs_login()

@@ -129,7 +129,7 @@ class TestToken:
     def logged_in(self, token: str, **headers: str) -> tuple[ToucanApi, FakeClock, Play]:
         clock = FakeClock()
         api = toucan(extra={"auth_type": "login"})
-        api._clock = clock.monotonic
+        api._token._clock = clock.monotonic
         told = play(api.login(), reply(body={"token": token}, headers=headers))
         assert told.error is None
         return api, clock, told

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.platforms.http import Compute, Login
+from airflow_provider_dataops.platforms.tokens import TokenKeeper
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from tests.unit.platforms.apis import quantemplate
 
@@ -37,7 +38,7 @@ def test_of_many_who_need_credentials_one_fetches_them() -> None:
     def fetch() -> Exchange[None]:
         fetched.append(True)
         yield Compute(lambda: None)
-        api._token, api._renew_at = "t", 1e9
+        api._token = TokenKeeper("t")
 
     def needing(api: QuantemplateApi) -> Exchange[str]:
         yield Login(fetch)

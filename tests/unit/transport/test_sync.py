@@ -24,6 +24,7 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms import tamr as jobs
 from airflow_provider_dataops.platforms.http import Exchange, Login, Pause, Reply, Request, call
+from airflow_provider_dataops.platforms.tokens import TokenKeeper
 from airflow_provider_dataops.transport import sync
 from airflow_provider_dataops.transport.retry import ONCE
 from airflow_provider_dataops.transport.sync import SyncDriver
@@ -372,7 +373,7 @@ def test_threads_that_share_a_driver_log_in_one_after_the_other() -> None:
         if len(begun) > 1:
             both.set()
         yield Pause(0.0)
-        api._token, api._renew_at = "t0ken", 1e9
+        api._token = TokenKeeper("t0ken")
 
     def exchange() -> Exchange[None]:
         yield Login(login)
