@@ -11,6 +11,7 @@ a :class:`Conceal` for a secret that must not reach a log, a :class:`Compute` fo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -117,12 +118,14 @@ class Reply:
         :raises MalformedReplyError: if it is not JSON.
         """
         try:
-            return json.loads(self.body)
-        except ValueError as error:
+            text = self.body.decode("utf-8-sig")
+            told = json.loads(text)
+        except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "no content type")
             raise MalformedReplyError(
                 f"the answer is not JSON ({kind}): {error}", status=self.status, body=self.text()
             ) from None
+        return _without_surrogates(told) if "\\ud" in text.lower() else told
 
     def text(self) -> str:
         """Return the start of the body as text, whatever it is."""
@@ -132,6 +135,31 @@ class Reply:
     def date(self) -> float | None:
         """The server's own time (header ``Date``) in seconds since the epoch, where it tells."""
         return http_date(self.headers.get("date", ""))
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _without_surrogates(told: Any) -> Any:
+    r"""Replace what a ``\ud800`` without its other half makes of a text.
+
+    Such a text cannot be encoded: one in an event would end Airflow's triggerer with all that waits in it.
+    """
+    if isinstance(told, str):
+        return _SURROGATE.sub("\ufffd", told)
+    if isinstance(told, list):
+        return [_without_surrogates(item) for item in told]
+    if isinstance(told, dict):
+        return {_without_surrogates(key): _without_surrogates(value) for key, value in told.items()}
+    return told
+
+
+def header_text(raw: bytes) -> str:
+    """Return a reason phrase or a header as text: in UTF-8, as servers write it, or else in Latin-1."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def http_date(text: str) -> float | None:

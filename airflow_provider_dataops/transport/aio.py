@@ -21,6 +21,7 @@ from airflow_provider_dataops.platforms.http import (
     Reply,
     Request,
     Step,
+    header_text,
 )
 from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dataops.transport.flow import whole
@@ -130,9 +131,9 @@ class AsyncDriver:
                     total=max(limit, 60.0), connect=CONNECT_TIMEOUT, sock_read=limit
                 ),
             ) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
+                headers = {name.lower(): _told(value) for name, value in response.headers.items()}
                 body = await _bounded(response)
-                return Reply(response.status, headers, body, response.reason or "")
+                return Reply(response.status, headers, body, _told(response.reason or ""))
         except (TimeoutError, aiohttp.ClientError) as error:
             never_connected = isinstance(
                 error,
@@ -143,10 +144,15 @@ class AsyncDriver:
             ) from None
 
 
+def _told(text: str) -> str:
+    """Return a part of the head as it is meant; the library keeps what is not UTF-8 as surrogates."""
+    return header_text(text.encode("utf-8", "surrogateescape"))
+
+
 def _words(error: Exception) -> str:
     """Return what an error says, without the URL of a proxy, which may hold a password."""
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"{error.status} {error.message}"
+        return f"{error.status} {_told(error.message)}"
     if isinstance(error, aiohttp.InvalidURL):
         return "not a URL"
     return str(error) or "no answer in time"

@@ -35,6 +35,7 @@ from airflow_provider_dataops.platforms.http import (
     Reply,
     Request,
     Step,
+    header_text,
 )
 from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dataops.transport.flow import whole
@@ -161,7 +162,7 @@ class SyncDriver:
                 upload.close()
 
     def _receive(self, request: Request[Any], response: requests.Response) -> Reply:
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = {name.lower(): _told(value) for name, value in response.headers.items()}
         body = b""
         if request.sink is not None and response.status_code == 200:
             request.sink.begin(headers)
@@ -170,7 +171,7 @@ class SyncDriver:
             request.sink.finish()
         else:
             body = self._bounded(response)
-        return Reply(response.status_code, headers, body, response.reason or "")
+        return Reply(response.status_code, headers, body, _told(response.reason or ""))
 
     def _bounded(self, response: requests.Response) -> bytes:
         """Read an answer into memory, which must be neither too large nor too slow."""
@@ -188,6 +189,11 @@ class SyncDriver:
                 raise TransportError("the answer trickles in too slowly")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _told(text: str) -> str:
+    """Return a part of the head, which the library takes for Latin-1, as the server means it."""
+    return header_text(text.encode("latin-1"))
 
 
 def _content(body: Body | FileBody | MultipartBody | None, upload: Upload | None) -> tuple[Any, str | None]:

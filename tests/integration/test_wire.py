@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socketserver
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.errors import PermissionDeniedError
 from airflow_provider_dataops.hooks.base import connection_fields
 from airflow_provider_dataops.platforms import toucan_work
 from airflow_provider_dataops.transport.aio import AsyncDriver
@@ -15,9 +18,10 @@ from tests.integration.benches import SMALL_APP
 from tests.loops import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from airflow_provider_dataops.runs.outcome import RunEvent
     from tests.integration.benches import Bench
 
 ORG = "c-sandbox"
@@ -88,6 +92,40 @@ def test_both_drivers_send_the_same_request(exchange: str, request: pytest.Fixtu
     asynchronously(bench, make)
     assert [seen(entry) for entry in bench.asked()] == from_worker
     assert bench.sandbox.journal.refusals() == []
+
+
+@pytest.fixture
+def odd_server() -> Iterator[str]:
+    """Serve one refusal, again and again, whose head is in Latin-1; give its address."""
+
+    class Refusing(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(b"HTTP/1.1 403 Gesperrt f\xfcr alle\r\nX-N: \xfc\r\nContent-Length: 0\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        serving.join()
+
+
+class TestAReasonInAnyAlphabet:
+    """A text that cannot be encoded, in the event of a trigger, would end Airflow's triggerer."""
+
+    def test_on_a_worker(self, tamr: Bench, odd_server: str) -> None:
+        tamr.add_to_connection(host=odd_server)
+        with pytest.raises(PermissionDeniedError, match="HTTP 403 Gesperrt für alle"):
+            tamr.hook().get_job("j-1")
+
+    def test_in_a_triggerer(self, tamr: Bench, odd_server: str) -> None:
+        tamr.add_to_connection(host=odd_server)
+        told: RunEvent = run(tamr.ended(tamr.trigger("j-1")))
+        assert "HTTP 403 Gesperrt für alle" in told.message
+        assert told.message.encode()
 
 
 class TestTheRequests:

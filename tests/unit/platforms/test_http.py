@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 from airflow_provider_dataops.platforms.http import (
     Conceal,
+    Reply,
     Request,
     form_body,
+    header_text,
     http_date,
     json_body,
     same_origin,
@@ -47,6 +50,37 @@ def test_json_is_compact_utf_8() -> None:
     assert (body.content, body.content_type) == ('{"a":["é",null]}'.encode(), "application/json")
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_body(float("nan"))
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        ("body", "value"),
+        [
+            (b'{"a\\ud800": ["\\uDFFFb", 1, null]}', {"a\ufffd": ["\ufffdb", 1, None]}),
+            (rb'"\ud83d\ude80 \\ud800"', "\U0001f680 \\ud800"),
+            (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ],
+    )
+    def test_is_text_that_can_be_written_again(self, body: bytes, value: object) -> None:
+        assert Reply(200, {}, body).json() == value
+        assert json.dumps(value, ensure_ascii=False).encode()
+
+    @pytest.mark.parametrize("body", [b"", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
+    def test_or_the_answer_is_malformed(self, body: bytes) -> None:
+        with pytest.raises(MalformedReplyError, match="the answer is not JSON"):
+            Reply(200, {}, body).json()
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"Not Found", "Not Found"),
+        ("gesperrt für".encode(), "gesperrt für"),
+        (b"gesperrt f\xfcr", "gesperrt für"),
+    ],
+)
+def test_a_header_is_read_as_it_is_meant(raw: bytes, text: str) -> None:
+    assert header_text(raw) == text
 
 
 @pytest.mark.parametrize(
