@@ -299,14 +299,14 @@ class TracHook(DataOpsHook[TracApi]):
         :raises InvalidArgumentError: if the model does not take what is given.
         """
         return self.run(
-            self.api.plan_model_run(
+            self.api.model_run(
                 model,
                 parameters=parameters,
                 inputs=inputs,
                 prior_outputs=prior_outputs,
                 output_attrs=output_attrs,
                 tenant=tenant,
-            )
+            ).plan()
         )
 
     def plan_flow_run(
@@ -328,7 +328,7 @@ class TracHook(DataOpsHook[TracApi]):
         The other arguments are those of :meth:`plan_model_run`.
         """
         return self.run(
-            self.api.plan_flow_run(
+            self.api.flow_run(
                 flow,
                 models=models,
                 parameters=parameters,
@@ -336,7 +336,7 @@ class TracHook(DataOpsHook[TracApi]):
                 prior_outputs=prior_outputs,
                 output_attrs=output_attrs,
                 tenant=tenant,
-            )
+            ).plan()
         )
 
     def validate_job(

@@ -167,15 +167,8 @@ class RunOperator(DataOpsOperator):
         raise NotImplementedError
 
     def make_launch(self, hook: Any, context: Context) -> Launch:
-        """Return the run to be started."""
+        """Return the run to be started, or one that was, to look after it; nothing is asked for that."""
         raise NotImplementedError
-
-    def take_up(self, hook: Any, context: Context) -> Launch:
-        """Return the launch of a run that was started, to look after it.
-
-        For platforms that must ask before they can tell what is to be run: none of that is needed any more.
-        """
-        return self.make_launch(hook, context)
 
     def make_trigger(self, launch: Any, record: Record, deadline: float) -> RunTrigger:
         """Return the trigger that waits for the run."""
@@ -343,7 +336,7 @@ class RunOperator(DataOpsOperator):
             except ValueError as error:
                 raise RunError(f"the trigger told something that is not to be trusted: {error}") from error
             hook = self.make_hook()
-            launch = self.take_up(hook, context)
+            launch = self.make_launch(hook, context)
             self._show(context, launch.url(ended.run_id))
             if ended.ending is not Ending.FINISHED:
                 self._record = self._remembered(context)
@@ -358,7 +351,7 @@ class RunOperator(DataOpsOperator):
             self.log.error("The trigger failed:\n%s", "\n".join(told["traceback"]))
         with no_vain_retry():
             hook = self.make_hook()
-            launch = self.take_up(hook, context)
+            launch = self.make_launch(hook, context)
             record = self._record = self._remembered(context)
             if record is None or not record.run_id:
                 # Nothing was started: it was the wait for a slot that failed.
@@ -510,7 +503,7 @@ class RunOperator(DataOpsOperator):
             self.log.warning("The credentials were refused; reading the connection again")
             refused, refusal = launch.api.settings.identity, wait.tracker.refusal
             hook = self.make_hook()
-            launch = self._launch = self.take_up(hook, context)
+            launch = self._launch = self.make_launch(hook, context)
             if refusal is not None and launch.api.settings.identity == refused:
                 return hook, launch, unreachable(run_id, refusal)
 

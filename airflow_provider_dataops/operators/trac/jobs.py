@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.trac import TracHook
-    from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan
+    from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan, PlannedRun
     from airflow_provider_dataops.platforms.trac.definitions import Attrs
     from airflow_provider_dataops.runs.record import Record
     from airflow_provider_dataops.triggers.trac import TracJobTrigger
@@ -44,8 +44,8 @@ class _JobOperator(RunOperator):
         self.tenant = tenant
         self.trac_conn_id = trac_conn_id
 
-    def plan(self, hook: TracHook) -> JobPlan:
-        """Return the job to be submitted."""
+    def job_of(self, hook: TracHook) -> JobPlan | PlannedRun:
+        """Return the job to be submitted; nothing is sent for that yet."""
         raise NotImplementedError
 
     def check(self) -> None:
@@ -63,19 +63,10 @@ class _JobOperator(RunOperator):
 
     def make_launch(self, hook: TracHook, context: Context) -> JobLaunch:
         """Return the job to be submitted."""
-        return self._launch_of(hook, self.plan(hook))
-
-    def take_up(self, hook: TracHook, context: Context) -> JobLaunch:
-        """Return the job that was submitted; what it runs is not looked up again."""
-        from airflow_provider_dataops.platforms.trac import JobPlan
-
-        return self._launch_of(hook, JobPlan({}, {}))
-
-    def _launch_of(self, hook: TracHook, job: JobPlan) -> JobLaunch:
         from airflow_provider_dataops.platforms.trac import JobLaunch
 
         tenant = hook.api.tenant(self.tenant)
-        return JobLaunch(api=hook.api, tenant=tenant, job=job, job_attrs=self.job_attrs)
+        return JobLaunch(api=hook.api, tenant=tenant, job=self.job_of(hook), job_attrs=self.job_attrs)
 
     def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TracJobTrigger:
         """Return the trigger that waits for the job."""
@@ -157,7 +148,7 @@ class TracImportModelOperator(_JobOperator):
         super().check()
         self._job()
 
-    def plan(self, hook: TracHook) -> JobPlan:
+    def job_of(self, hook: TracHook) -> JobPlan:
         """Return the job to be submitted."""
         return self._job()
 
@@ -223,21 +214,18 @@ class TracRunModelOperator(_JobOperator):
         self.prior_outputs = prior_outputs
         self.output_attrs = output_attrs
 
-    def plan(self, hook: TracHook) -> JobPlan:
-        """Return the job, once the model is read."""
+    def job_of(self, hook: TracHook) -> PlannedRun:
+        """Return the job to be submitted."""
         from airflow_provider_dataops.platforms.trac import part_of
 
-        job: JobPlan = hook.run(
-            hook.api.plan_model_run(
-                part_of(self.model, "model"),
-                parameters=self.parameters,
-                inputs=self.inputs,
-                prior_outputs=self.prior_outputs,
-                output_attrs=self.output_attrs,
-                tenant=self.tenant,
-            )
+        return hook.api.model_run(
+            part_of(self.model, "model"),
+            parameters=self.parameters,
+            inputs=self.inputs,
+            prior_outputs=self.prior_outputs,
+            output_attrs=self.output_attrs,
+            tenant=self.tenant,
         )
-        return job
 
 
 class TracRunFlowOperator(_JobOperator):
@@ -278,24 +266,21 @@ class TracRunFlowOperator(_JobOperator):
         self.prior_outputs = prior_outputs
         self.output_attrs = output_attrs
 
-    def plan(self, hook: TracHook) -> JobPlan:
-        """Return the job, once the flow and its models are read."""
+    def job_of(self, hook: TracHook) -> PlannedRun:
+        """Return the job to be submitted."""
         from airflow_provider_dataops.platforms.trac import part_of
 
         if not isinstance(self.models, Mapping):
             raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
-        job: JobPlan = hook.run(
-            hook.api.plan_flow_run(
-                self.flow,
-                models={name: part_of(told, "model") for name, told in self.models.items()},
-                parameters=self.parameters,
-                inputs=self.inputs,
-                prior_outputs=self.prior_outputs,
-                output_attrs=self.output_attrs,
-                tenant=self.tenant,
-            )
+        return hook.api.flow_run(
+            self.flow,
+            models={name: part_of(told, "model") for name, told in self.models.items()},
+            parameters=self.parameters,
+            inputs=self.inputs,
+            prior_outputs=self.prior_outputs,
+            output_attrs=self.output_attrs,
+            tenant=self.tenant,
         )
-        return job
 
 
 class TracSubmitJobOperator(_JobOperator):
@@ -323,7 +308,7 @@ class TracSubmitJobOperator(_JobOperator):
         super().check()
         plan(self.job)
 
-    def plan(self, hook: TracHook) -> JobPlan:
+    def job_of(self, hook: TracHook) -> JobPlan:
         """Return the job to be submitted."""
         from airflow_provider_dataops.platforms.trac import plan
 

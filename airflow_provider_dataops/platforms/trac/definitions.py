@@ -33,12 +33,9 @@ class JobPlan:
     """A job that is ready to be submitted.
 
     :param definition: as it is sent, with each object's version fixed.
-    :param asked: as it was asked for: the latest version of an input is still "the latest" here, so that a
-        retry finds its job again although that input has got a new version since.
     """
 
     definition: Mapping[str, Any]
-    asked: Mapping[str, Any]
 
 
 def import_model(
@@ -103,7 +100,7 @@ def plan(job: object) -> JobPlan:
             f"job of type {kind} must hold {member!r} beside jobType; given: {sorted(job)}"
         )
     told = {"jobType": kind, member: _details(job[member], f"job[{member!r}]")}
-    return JobPlan(told, told)
+    return JobPlan(told)
 
 
 def _details(given: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ job whose submission got no answer is found again, and one search tells of up to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from airflow_provider_dataops.platforms.trac.updates import tag_updates, with_up
 from airflow_provider_dataops.platforms.trac.values import instant_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_provider_dataops.platforms.http import Exchange, Reply
 
@@ -60,6 +61,22 @@ class JobStatus:
     def state(self) -> RunState:
         """The state in the vocabulary that all platforms share."""
         return state_of(self.status_code)
+
+
+class PlannedRun:
+    """A job of which some is looked up, once it is to be submitted.
+
+    A retry that takes up its job looks none of that up: a model may have changed since.
+
+    :param run: what was asked for.
+    :param plan: looks it up.
+    """
+
+    def __init__(self, run: Run, plan: Callable[[], Exchange[JobPlan]]) -> None:
+        # The latest version of an input is still "the latest" here, and a parameter as it was given, so that
+        # a retry finds its job again.
+        self.asked = run.job({name: repr(value) for name, value in run.parameters.items()}, {})
+        self.plan = plan
 
 
 class JobCalls(MetadataCalls):
@@ -118,7 +135,7 @@ class JobCalls(MetadataCalls):
 
     # --- what is to be run -----------------------------------------------------------------------------
 
-    def plan_model_run(
+    def model_run(
         self,
         model: object,
         *,
@@ -127,8 +144,8 @@ class JobCalls(MetadataCalls):
         prior_outputs: Mapping[str, Any] | None = None,
         output_attrs: Attrs = None,
         tenant: str | None = None,
-    ) -> Exchange[JobPlan]:
-        """Return the job that runs a model; the model and the latest inputs are looked up.
+    ) -> PlannedRun:
+        """Return the job that runs a model; :meth:`PlannedRun.plan` looks up the model and the latest inputs.
 
         :param model: a selector of the model.
         :param parameters: plain values; every declared one is needed, and is given the declared type.
@@ -144,14 +161,14 @@ class JobCalls(MetadataCalls):
             prior_outputs=prior_outputs,
             output_attrs=output_attrs,
         )
-        return self._planned_model(run, self.tenant(tenant))
+        return PlannedRun(run, partial(self._plan_model, run, self.tenant(tenant)))
 
-    def _planned_model(self, run: Run, tenant: str) -> Exchange[JobPlan]:
+    def _plan_model(self, run: Run, tenant: str) -> Exchange[JobPlan]:
         tag = yield from self.read_object(run.runs, tenant=tenant)
         parameters = run.check_model(tag.body)
         return (yield from self._planned(run, parameters, {run.runs: tag}, tenant))
 
-    def plan_flow_run(
+    def flow_run(
         self,
         flow: object,
         *,
@@ -161,8 +178,8 @@ class JobCalls(MetadataCalls):
         prior_outputs: Mapping[str, Any] | None = None,
         output_attrs: Attrs = None,
         tenant: str | None = None,
-    ) -> Exchange[JobPlan]:
-        """Return the job that runs a flow; the flow, its models and the latest inputs are looked up.
+    ) -> PlannedRun:
+        """Return the job that runs a flow; the flow, its models and the latest inputs are looked up later.
 
         :param models: the selector of a model for each of the flow's model nodes.
         """
@@ -175,9 +192,9 @@ class JobCalls(MetadataCalls):
             prior_outputs=prior_outputs,
             output_attrs=output_attrs,
         )
-        return self._planned_flow(run, self.tenant(tenant))
+        return PlannedRun(run, partial(self._plan_flow, run, self.tenant(tenant)))
 
-    def _planned_flow(self, run: Run, tenant: str) -> Exchange[JobPlan]:
+    def _plan_flow(self, run: Run, tenant: str) -> Exchange[JobPlan]:
         flow = yield from self.read_object(run.runs, tenant=tenant)
         run.check_models(flow.body)
         read = {run.runs: flow}
@@ -200,7 +217,7 @@ class JobCalls(MetadataCalls):
             for selector, tag in read.items()
             if not selector.is_fixed
         }
-        return JobPlan(run.job(parameters, found), run.job(parameters, {}))
+        return JobPlan(run.job(parameters, found))
 
     # --- how a job stands ------------------------------------------------------------------------------
 
@@ -259,8 +276,9 @@ class JobLaunch:
 
     api: JobCalls
     tenant: str
-    job: JobPlan
+    job: JobPlan | PlannedRun
     job_attrs: Mapping[str, Any] | None = None
+    _plans: list[JobPlan] = field(default_factory=list, init=False, repr=False, compare=False)
 
     noun: ClassVar[str] = "job"
     settle_seconds: ClassVar[float] = SETTLE_SECONDS
@@ -283,11 +301,13 @@ class JobLaunch:
 
     def identity(self) -> Mapping[str, Any]:
         """Return what decides the remote work."""
-        return {"base_url": self.api.settings.base_url, "tenant": self.tenant, "job": self.job.asked}
+        asked = self.job.definition if isinstance(self.job, JobPlan) else self.job.asked
+        return {"base_url": self.api.settings.base_url, "tenant": self.tenant, "job": asked}
 
     def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Tell nothing: the token alone finds the job."""
-        yield from ()
+        """Look up what the submission needs, and tell nothing: the token alone finds the job."""
+        if isinstance(self.job, PlannedRun):
+            self._plans.append((yield from self.job.plan()))
         return {}
 
     def earlier(self, mark: Mapping[str, Any]) -> JobLaunch:
@@ -297,7 +317,8 @@ class JobLaunch:
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Submit the job with a token among its attributes."""
         attrs = {**(self.job_attrs or {}), TOKEN: token}
-        status = yield from self.api.submit_job(self.job, job_attrs=attrs, tenant=self.tenant)
+        plan = self._plans[-1] if isinstance(self.job, PlannedRun) else self.job
+        status = yield from self.api.submit_job(plan, job_attrs=attrs, tenant=self.tenant)
         if status.job is None:
             raise MalformedReplyError("the job was taken and no jobId is told", status=200)
         if status.state.is_final:
@@ -308,7 +329,7 @@ class JobLaunch:
             raw_state=status.status_code,
             message=status.status_message,
             started_at=_time_text(status.job),
-            details=_details(status.job.object_id, str(self.job.definition["jobType"]), status.status_code),
+            details=_details(status.job.object_id, str(plan.definition["jobType"]), status.status_code),
         )
 
     def orphans(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:

@@ -264,48 +264,6 @@ class TestTries:
         assert deferral(operator(deferrable=True, durable=False), attempt).trigger.run_id == "j-2"
 
 
-class Planner(TamrLoadSourceOperator):
-    """A platform that must be asked before it can be told what is to be run."""
-
-    plans = 0
-
-    def make_launch(self, hook: Any, context: Any) -> Any:
-        self.plans += 1
-        return super().make_launch(hook, context)
-
-    def take_up(self, hook: Any, context: Any) -> Any:
-        return super().make_launch(hook, context)
-
-
-class TestWhatWasStarted:
-    """What is to be run is told at the start, and asked for no more."""
-
-    def test_at_its_end(self, tenant: Tenant) -> None:
-        attempt = Attempt()
-        planner = Planner(task_id="t", source_id="s", deferrable=True)
-        deferral(planner, attempt)
-        assert planner.plans == 1
-        tenant.end()
-        resumed = Planner(task_id="t", source_id="s", deferrable=True)
-        assert resumed.execute_complete(attempt.context(), event(tenant))["state"] == "succeeded"
-        assert resumed.plans == 0
-
-    def test_when_its_trigger_crashed(self, tenant: Tenant) -> None:
-        attempt = Attempt()
-        deferral(Planner(task_id="t", source_id="s", deferrable=True), attempt)
-        resumed = Planner(task_id="t", source_id="s", deferrable=True)
-        with pytest.raises(TaskDeferred):
-            resumed.resume_execution("__fail__", {"error": "Trigger failure"}, attempt.context())
-        assert resumed.plans == 0
-
-    def test_when_the_connection_is_read_again(self, tenant: Tenant) -> None:
-        tenant.refusals_to_look = [AuthenticationError("401", status=401)]
-        planner = Planner(task_id="t", source_id="s")
-        tenant.on_request = lambda line: tenant.end() if tenant.sent.count("GET /j-1") == 2 else None
-        assert planner.act(Attempt().context())["state"] == "succeeded"
-        assert planner.plans == 1
-
-
 class TestSlots:
     def test_a_deferrable_task_waits_in_the_triggerer(self, tenant: Tenant) -> None:
         tenant.refusals = [SLOTS_TAKEN]

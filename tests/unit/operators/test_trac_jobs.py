@@ -244,6 +244,16 @@ class TestLife:
         assert trigger.run_id == JOB
         assert len(gateway.submitted) == 1
 
+    def test_a_retry_takes_up_its_job_whatever_became_of_the_model(self, gateway: Gateway) -> None:
+        attempt = Attempt()
+        deferral(running(model=f"MODEL-{MODEL_ID}"), attempt)
+        attempt.try_number = 2
+        # As of a model that is gone, or has got another parameter.
+        gateway.refuse_all_but(f"JOB/{JOB}")
+        trigger = deferral(running(model=f"MODEL-{MODEL_ID}"), attempt).trigger
+        assert trigger.run_id == JOB
+        assert len(gateway.submitted) == 1
+
     def test_what_it_runs_is_not_looked_up_again(self, gateway: Gateway) -> None:
         attempt = Attempt()
         deferral(running(), attempt)

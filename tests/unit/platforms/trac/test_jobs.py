@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan, JobWatch, import_model, watch_key
+from airflow_provider_dataops.platforms.trac import JobLaunch, JobWatch, import_model, watch_key
 from airflow_provider_dataops.runs.record import changed, fingerprint
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
@@ -145,8 +146,17 @@ class TestSubmit:
         other = import_model(repository="r", entry_point="a.B", version="v2")
         assert changed(prints(), prints(job=other)) == ["job.importModel.version"]
         assert changed(prints(), prints(tenant="OTHER")) == ["tenant"]
-        # Another version of an input that was asked for in its latest one makes no other job.
-        assert changed(prints(), prints(job=JobPlan(other.definition, PLAN.asked))) == []
+
+    def test_a_run_is_known_by_what_was_asked_for(self) -> None:
+        def prints(**given: Any) -> dict[str, str]:
+            run = {"model": f"MODEL-{MODEL_ID}", "parameters": {"n": 5, "day": date(2026, 2, 27)}, **given}
+            return fingerprint(launch(job=trac().model_run(**run)).identity())
+
+        assert changed(prints(), prints()) == []
+        assert changed(prints(), prints(parameters={"n": 6, "day": date(2026, 2, 27)})) == [
+            "job.runModel.parameters.n"
+        ]
+        assert changed(prints(), prints(model=f"MODEL-{MODEL_ID}-v1")) != []
 
     def test_ids_mean_something_within_a_tenant(self) -> None:
         assert launch().realm == "http://trac:8080/ACME_CORP"
