@@ -129,6 +129,13 @@ class NotFoundError(ApiError):
     """404 or 410: the platform knows nothing under this id."""
 
 
+class UnroutedError(ApiError):
+    """404 in words that are not the platform's: a proxy's before it, or at an address where it is not.
+
+    Of what was asked for it tells nothing.
+    """
+
+
 class ConflictError(ApiError):
     """409: the platform's state forbids the request now."""
 

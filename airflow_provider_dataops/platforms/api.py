@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from airflow_provider_dataops.errors import ApiError, error_for_status
+from airflow_provider_dataops.errors import ApiError, UnroutedError, error_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,9 @@ class Api:
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of error that an unsuccessful reply stands for."""
+        if reply.status == 404 and "html" in reply.headers.get("content-type", ""):
+            # An API has no web pages.
+            return UnroutedError
         return error_for_status(reply.status)
 
     def error_text(self, reply: Reply) -> str:
@@ -104,6 +107,10 @@ class Launch(Protocol):
     @property
     def waits_for_slot(self) -> bool:
         """Whether a 429 means that the platform's slots are full, which is waited out."""
+
+    @property
+    def absence_proves(self) -> bool:
+        """Whether a 404 proves that there is no such run, so that a retry may start another."""
 
     @property
     def realm(self) -> str:

@@ -16,7 +16,6 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     InvalidArgumentError,
     MalformedReplyError,
-    error_for_status,
 )
 from airflow_provider_dataops.platforms.api import Api
 from airflow_provider_dataops.platforms.http import (
@@ -209,7 +208,7 @@ class QuantemplateApi(Api):
         """Return the class of error; the token endpoint answers 400 to unknown clients, too."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
-        return error_for_status(reply.status)
+        return super().error_class(request, reply)
 
     # --- calls -----------------------------------------------------------------------------------------
 
@@ -358,6 +357,7 @@ class ExecutionLaunch:
     exact: ClassVar[bool] = False
     can_stop: ClassVar[bool] = False
     waits_for_slot: ClassVar[bool] = False
+    absence_proves: ClassVar[bool] = True
 
     @property
     def realm(self) -> str:

@@ -19,7 +19,6 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     InvalidArgumentError,
     MalformedReplyError,
-    error_for_status,
 )
 from airflow_provider_dataops.platforms.api import Api
 from airflow_provider_dataops.platforms.checks import require_text, require_whole
@@ -183,7 +182,7 @@ class TailerApi(Api):
         """Return the class of error; where people sign in, a wrong password is a 400."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
-        return error_for_status(reply.status)
+        return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
         """Return the server's own words about an error, and which credential a refusal speaks of."""

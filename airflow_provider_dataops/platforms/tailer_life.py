@@ -41,6 +41,7 @@ class JobLaunch:
     exact: ClassVar[bool] = False
     can_stop: ClassVar[bool] = False
     waits_for_slot: ClassVar[bool] = False
+    absence_proves: ClassVar[bool] = True
 
     @property
     def realm(self) -> str:

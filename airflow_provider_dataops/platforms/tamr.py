@@ -315,6 +315,7 @@ class JobLaunch:
     can_stop: ClassVar[bool] = True
     #: More than the tenant's concurrent jobs (5 by default) is answered by 429.
     waits_for_slot: ClassVar[bool] = True
+    absence_proves: ClassVar[bool] = True
 
     @property
     def realm(self) -> str:

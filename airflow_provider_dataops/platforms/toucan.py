@@ -209,6 +209,7 @@ class ToucanApi(Api):
         """Return the class of error; the status of a refused login is not documented."""
         if not request.authenticated and reply.status in {400, 422}:
             return AuthenticationError
+        # Of a backend without a route even the 404 is a web page.
         return error_for_status(reply.status)
 
     # --- calls -----------------------------------------------------------------------------------------
@@ -366,6 +367,11 @@ class OperationLaunch:
     exact: ClassVar[bool] = False
     can_stop: ClassVar[bool] = False
     waits_for_slot: ClassVar[bool] = False
+
+    @property
+    def absence_proves(self) -> bool:
+        """Whether another may be started: a backend without the state route knows none of its own."""
+        return self.resubmits
 
     @property
     def realm(self) -> str:

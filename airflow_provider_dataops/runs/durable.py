@@ -149,6 +149,13 @@ class DurableStart:
             record = replace(record, generation=self.generation, phase=Phase.ON_WORKER)
             self.store.set(record.as_json())
             return Started(snapshot, record, fresh=False)
+        if snapshot.state is RunState.ABSENT and not launch.absence_proves:
+            raise AmbiguousSubmitError(
+                f"{launch.noun} {run_id} of an earlier try is not known, which proves nothing here; a second "
+                f"{launch.noun} was not started: {snapshot.raw_state}",
+                run_id=run_id,
+                url=launch.url(run_id),
+            )
         self.log.warning(
             "The %s %s of an earlier try ended %s%s; starting a new one",
             launch.noun,
@@ -162,7 +169,16 @@ class DurableStart:
         """Return the run as it is; one answer that lacks it is not believed."""
         tracker = Tracker(self.clock.monotonic())
         while True:
-            snapshot = yield from launch.look(run_id)
+            try:
+                snapshot = yield from launch.look(run_id)
+            except ApiError:
+                self.log.warning(
+                    "The %s %s of an earlier try cannot be asked about and may go on: %s",
+                    launch.noun,
+                    run_id,
+                    launch.url(run_id),
+                )
+                raise
             if tracker.saw(snapshot, self.clock.monotonic()) is Verdict.LOST:
                 return snapshot
             if snapshot.state is not RunState.ABSENT:

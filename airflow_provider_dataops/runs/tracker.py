@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from airflow_provider_dataops.errors import ApiError, AuthenticationError, PermissionDeniedError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnroutedError,
+)
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
 from airflow_provider_dataops.transport.retry import backoff, is_passing
 
@@ -110,7 +116,8 @@ class Tracker:
             self.refusals += 1
             self.refusal = error if error.locks_out else None
             return Verdict.RECONNECT if self.refusals <= REFUSALS else Verdict.GIVE_UP
-        if not is_passing(error):
+        # Whoever waits has been answered before: a 404 comes from a proxy while the platform is away.
+        if not (is_passing(error) or isinstance(error, NotFoundError | UnroutedError)):
             return Verdict.GIVE_UP
         if self.failing_since is None:
             self.failing_since = now

@@ -297,6 +297,20 @@ class TestCredentials:
         assert re.match(f"{bench.platform}: .* failed: HTTP 401 Unauthorized: ", told)
 
     @pytest.mark.usefixtures("quick")
+    @pytest.mark.usefixtures("quick")
+    def test_a_404_of_a_proxys_ends_no_wait(self, bench: Bench) -> None:
+        run_id = bench.start()
+        page = {"status": 404, "body": "<h1>no backend</h1>", "content_type": "text/html"}
+        fault = bench.fault("status", operation=bench.polled, times=6, **page)
+
+        async def main() -> None:
+            waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
+            await asyncio.to_thread(bench.sandbox.wait_for, lambda _: fault.hits == 6)
+            bench.finish(run_id)
+            assert (await waiting).ending is Ending.FINISHED
+
+        run(main())
+
     def test_a_refused_key_ends_a_trigger_after_the_connection_was_read_again(self, bench: Bench) -> None:
         run_id = bench.start()
         bench.misuse_secret("wrong")

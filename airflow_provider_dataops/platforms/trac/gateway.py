@@ -14,6 +14,7 @@ from airflow_provider_dataops.errors import (
     BadRequestError,
     ConflictError,
     InvalidArgumentError,
+    UnroutedError,
 )
 from airflow_provider_dataops.platforms.api import Api
 from airflow_provider_dataops.platforms.http import (
@@ -125,6 +126,9 @@ class Gateway(Api):
         if reply.status == 404 and reply.text() == NO_METHOD:
             # Of another generation: no retry and no other id will help.
             return BadRequestError
+        if reply.status == 404 and "grpc-status" not in reply.headers:
+            # No service of TRAC's said so: a proxy, or the gateway, which has no such route.
+            return UnroutedError
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:

@@ -286,6 +286,7 @@ class JobLaunch:
     can_stop: ClassVar[bool] = False
     #: The orchestrator queues what it cannot run at once.
     waits_for_slot: ClassVar[bool] = False
+    absence_proves: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse what would hide our token.

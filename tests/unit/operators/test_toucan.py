@@ -179,6 +179,20 @@ class TestTheWait:
             operator(deferrable=False).execute(Attempt().context())
         assert len(backend.looks) >= 5
 
+    def test_is_not_started_again_by_itself_where_the_backend_has_no_states(self, backend: Backend) -> None:
+        backend.states = None
+        attempt = Attempt()
+        deferral(operator(), attempt)
+        attempt.try_number = 2
+        with pytest.raises(
+            PermanentError, match=r"op-1 of an earlier try is not known.*wait_for_completion"
+        ) as caught:
+            operator().execute(attempt.context())
+        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        # Unless that was asked for.
+        task = operator(on_ambiguous_submit="resubmit")
+        assert deferral(task, attempt).trigger.run_id == "op-2"
+
     def test_is_not_needed(self, backend: Backend) -> None:
         backend.states = None
         told = operator(wait_for_completion=False).execute(Attempt().context())

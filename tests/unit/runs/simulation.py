@@ -15,6 +15,7 @@ from airflow_provider_dataops.runs.durable import DurableStart, Started
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_dataops.errors import ApiError
     from airflow_provider_dataops.platforms.http import Exchange
     from airflow_provider_dataops.runs.record import Generation
 
@@ -79,6 +80,8 @@ class World:
     realm: str = "https://one"
     #: Called instead of an ordinary answer to a submission.
     on_submit: Callable[[RemoteRun], None] | None = None
+    #: What a look ends with, where it fails.
+    look_error: ApiError | None = None
     #: Told the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -171,6 +174,10 @@ class _Launch:
         return self.world.kind.can_stop
 
     @property
+    def absence_proves(self) -> bool:
+        return self.world.kind.lists
+
+    @property
     def realm(self) -> str:
         return self.world.realm
 
@@ -210,6 +217,8 @@ class _Launch:
 
     def look(self, run_id: str) -> Exchange[RunSnapshot]:
         yield _request("look")
+        if self.world.look_error is not None:
+            raise self.world.look_error
         for run in self._listed():
             if run.run_id == run_id:
                 return _snapshot(run)

@@ -176,12 +176,16 @@ class Judge:
         try:
             started = world.start(self.upcoming.generation)
         except AmbiguousSubmitError:
-            # Only where an intent without an id is all that is known, and nothing is sent on top of it.
+            # Only where an intent without an id, or an id that says nothing there, is all that is known; and
+            # nothing is sent on top of it.
             assert not self.kind.lists, self.where
             assert world.stored is not None, self.where
-            assert not world.stored["run_id"], self.where
+            lost = [run.run_id for run in self.before.ours() if run.state is RunState.ABSENT]
+            assert world.stored["run_id"] in {"", *lost}, self.where
             record = Record.from_json(stored)
-            unknown = record and not record.run_id and not record.is_cleared_by(self.upcoming.generation)
+            unknown = (
+                record and record.run_id in {"", *lost} and not record.is_cleared_by(self.upcoming.generation)
+            )
             assert world.tokens - submissions == (0 if unknown else 1), self.where
             assert len(world.active()) <= 1 + self.upcoming.cleared, self.where
             return

@@ -12,11 +12,14 @@ from airflow_provider_dataops.errors import (
     RateLimitedError,
     SlotsTakenError,
     TransportError,
+    UnroutedError,
 )
+from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.runs.record import Generation
 from tests.unit.runs.simulation import (
     QUANTEMPLATE,
     TAMR,
+    TOUCAN,
     TRAC,
     RemoteRun,
     SupersededError,
@@ -171,6 +174,27 @@ def test_a_run_that_stays_away_is_started_anew() -> None:
     again = world.start(NOW)
     assert again.fresh
     assert again.snapshot.run_id == "r2"
+
+
+def test_a_run_that_stays_away_is_not_replaced_where_that_proves_nothing() -> None:
+    world = World(TOUCAN)
+    world.start(NOW)
+    world.end_all(RunState.ABSENT)
+    with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try is not known") as caught:
+        world.start(NOW)
+    assert (caught.value.run_id, caught.value.url) == ("r1", "https://ui/nightly/r1")
+    assert world.tokens == 1
+    assert world.start(replace(NOW, clear_number=1)).snapshot.run_id == "r2"
+
+
+def test_an_answer_that_is_not_the_platforms_own_starts_nothing() -> None:
+    world = World(TRAC)
+    world.start(NOW)
+    world.look_error = UnroutedError("HTTP 404 default backend", status=404)
+    with pytest.raises(UnroutedError):
+        world.start(NOW)
+    assert world.tokens == 1
+    assert any("job r1 of an earlier try cannot be asked about" in line for line in world.log_lines)
 
 
 def test_a_guessed_run_is_never_stopped_by_us() -> None:

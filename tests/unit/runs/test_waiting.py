@@ -13,10 +13,12 @@ from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     BadRequestError,
+    NotFoundError,
     RateLimitedError,
     RunFailedError,
     ServerError,
     TransportError,
+    UnroutedError,
 )
 from airflow_provider_dataops.platforms.http import Pause, Request
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
@@ -75,6 +77,12 @@ class TestTracker:
         tracker, refusal = Tracker(0.0), AuthenticationError("401", status=401)
         assert tracker.failed(refusal, 0.0) is Verdict.RECONNECT
         assert tracker.failed(refusal, 2.0) is Verdict.GIVE_UP
+
+    @pytest.mark.parametrize("error_class", [NotFoundError, UnroutedError])
+    def test_a_404_where_something_was_is_an_outage(self, error_class: type[ApiError]) -> None:
+        tracker, error = Tracker(0.0), error_class("404", status=404)
+        assert tracker.failed(error, 0.0) is Verdict.WAIT
+        assert tracker.failed(error, 1_800.0) is Verdict.GIVE_UP
 
     def test_a_bad_request_is_no_outage(self) -> None:
         assert Tracker(0.0).failed(BadRequestError("400", status=400), 0.0) is Verdict.GIVE_UP

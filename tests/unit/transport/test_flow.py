@@ -18,8 +18,9 @@ from airflow_provider_dataops.errors import (
     RateLimitedError,
     ServerError,
     TransportError,
+    UnroutedError,
 )
-from airflow_provider_dataops.platforms.http import Compute, Exchange, Request, call
+from airflow_provider_dataops.platforms.http import Compute, Exchange, Reply, Request, call
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
 from tests.unit.fakes import Answer, FakeClock, Play, play, reply
@@ -127,6 +128,10 @@ class TestRepeats:
         done = run(GET, answer, answer, GOOD)
         assert done.value == {"fine": True}
         assert len(done.pauses) == 2
+
+    def test_a_web_page_does_not_know_what_there_is(self) -> None:
+        page = Reply(404, {"content-type": "text/html; charset=utf-8"}, b"<h1>Not Found</h1>")
+        assert type(run(GET, page).error) is UnroutedError
 
     @pytest.mark.parametrize("status", [400, 403, 404, 409, 418])
     def test_a_refusal_is_not(self, status: int) -> None:

@@ -15,6 +15,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     PermissionDeniedError,
     ServerError,
+    UnroutedError,
 )
 from airflow_provider_dataops.platforms.trac.refusals import ITEMS, details_of
 from airflow_provider_dataops.transport.flow import whole
@@ -115,7 +116,8 @@ def test_a_long_list_of_problems_is_cut() -> None:
         (412, "Required resource [nope] not available", "", BadRequestError, True),
         (409, "Prior tag has been superseded", "", ConflictError, False),
         (404, "Not Found", "REST API METHOD NOT FOUND", BadRequestError, True),
-        (404, "Unknown tenant [NOPE]", "", NotFoundError, False),
+        (404, "Not Found", "", UnroutedError, False),
+        (404, "Not Found", "default backend - 404", UnroutedError, False),
         (406, "Not Acceptable", "Invalid [accept] header", BadRequestError, True),
         (
             403,
@@ -136,6 +138,10 @@ def test_classes_of_errors(
     assert error.permanent is permanent
     assert reason in str(error)
     assert body in str(error)
+
+
+def test_only_a_service_of_tracs_knows_that_something_is_not_there() -> None:
+    assert type(refused(404, "Unknown tenant [NOPE]", grpc_status="5")) is NotFoundError
 
 
 def test_superseded_is_understood_without_a_reason_phrase() -> None:
