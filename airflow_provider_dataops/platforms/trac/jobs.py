@@ -232,7 +232,9 @@ class JobCalls(MetadataCalls):
         result = yield from self._result(tag, tenant)
         outputs = _result_outputs(result)
         if not outputs and _status(tag) == "SUCCEEDED":
-            outputs = yield from self._made(tag, tenant)
+            made = yield from self._made(tag, tenant)
+            # The log bears the name of an output, too.
+            outputs = {name: key for name, key in made.items() if key != _log_file(result)}
         return snapshot(tag, result=result, outputs=outputs)
 
     def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
@@ -419,11 +421,9 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, str] 
     status = _status(job)
     state = state_of(status)
     words = _message(job)
-    log_file = None
     if result is not None:
         words = words or str(result.body.get("statusMessage") or "")
-        told = result.body.get("logFileId")
-        log_file = Selector.from_answer(told).key if told else None
+    log_file = _log_file(result)
     job_id = job.header.object_id
     ended = result.header.object_timestamp if result else job.header.tag_timestamp
     return RunSnapshot(
@@ -456,6 +456,11 @@ def _details(
         "log_file": log_file,
     }
     return {**told, "model": told["outputs"].get("model")} if job_type == "IMPORT_MODEL" else told
+
+
+def _log_file(result: Tag | None) -> str | None:
+    told = result.body.get("logFileId") if result else None
+    return Selector.from_answer(told).key if told else None
 
 
 def _result_outputs(result: Tag | None) -> dict[str, str]:

@@ -230,6 +230,12 @@ class TestLook:
             ("trac_update_job", KEY),
         ]
 
+    def test_the_log_is_no_output(self) -> None:
+        log = tag(header("FILE", LOG_ID), trac_create_job=KEY, trac_job_output="trac_job_log_file")
+        done = self.look(reply(body=job("SUCCEEDED")), result(), hits(), hits(log))
+        assert done.value.details["outputs"] == {}
+        assert done.value.details["log_file"] == f"FILE-{LOG_ID}-v1"
+
     def test_outputs_of_old_platforms_are_searched_for(self) -> None:
         made = {"trac_create_job": KEY, "trac_job_output": "scored"}
         done = self.look(
