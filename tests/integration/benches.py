@@ -437,7 +437,6 @@ class TracBench(Bench):
     listing = r"get JOB-\S+"
     forgets = False
     adopted = "exact"
-    not_found = Ending.LOST
     failing: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
     late: ClassVar[dict[str, Any]] = {"duration": 0.5}
     script: ClassVar[dict[str, Any]] = {"duration": 0.02}
