@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ def import_model(
 def _prior_model(told: object) -> dict[str, Any] | None:
     if told is None:
         return None
-    selector = _fixed(told, "prior_model")
+    selector = _fixed(told, "prior_model", Selector.of_prior)
     if selector["objectType"] != "MODEL":
         raise InvalidArgumentError(f"prior_model must point at a MODEL; given: {told!r}")
     return selector
@@ -118,7 +118,8 @@ def _details(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for group in FIXED:
         if group in given:
             selectors = _mapping(given[group], f"{where}: {group}")
-            details[group] = {n: _fixed(v, f"{where}: {group}[{n!r}]") for n, v in selectors.items()}
+            read = Selector.of_prior if group == "priorOutputs" else Selector.of
+            details[group] = {n: _fixed(v, f"{where}: {group}[{n!r}]", read) for n, v in selectors.items()}
     for single in ("model", "flow"):
         if single in given:
             details[single] = Selector.of(given[single], f"{where}: {single}").as_json()
@@ -128,8 +129,8 @@ def _details(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     return details
 
 
-def _fixed(told: object, what: str) -> dict[str, Any]:
-    selector = Selector.of(told, what)
+def _fixed(told: object, what: str, read: Callable[[object, str], Selector] = Selector.of) -> dict[str, Any]:
+    selector = read(told, what)
     if selector.is_latest:
         raise InvalidArgumentError(
             f"{what} must say its object version, TRAC refuses the latest there; the operators that run "
@@ -200,7 +201,7 @@ class Run:
             parameters=dict(_mapping(parameters, "parameters")),
             models=found,
             inputs=_selectors("inputs", inputs),
-            prior_outputs=_selectors("prior_outputs", prior_outputs),
+            prior_outputs=_selectors("prior_outputs", prior_outputs, Selector.of_prior),
             output_attrs=_attrs(output_attrs),
         )
 
@@ -262,9 +263,11 @@ class Run:
         _check_names("models", self.models, wanted, wanted)
 
 
-def _selectors(what: str, given: object) -> dict[str, Selector]:
+def _selectors(
+    what: str, given: object, read: Callable[[object, str], Selector] = Selector.of
+) -> dict[str, Selector]:
     return {
-        require_identifier(f"a name in {what}", name): Selector.of(told, f"{what}[{name!r}]")
+        require_identifier(f"a name in {what}", name): read(told, f"{what}[{name!r}]")
         for name, told in _mapping(given, what).items()
     }
 

@@ -141,7 +141,7 @@ def fixed_prior(told: object, what: str = "prior_version") -> Selector:
     :raises InvalidArgumentError: if it does not say which: writing over "the latest" would lose what another
         did.
     """
-    selector = Selector.of(told, what)
+    selector = Selector.of_prior(told, what)
     if not selector.is_fixed:
         raise InvalidArgumentError(
             f"{what} must say its object version, as the header of a read or write does; given: {told!r}"

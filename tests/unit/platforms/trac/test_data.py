@@ -46,9 +46,10 @@ class TestWriting:
         )
         assert done.value.object_type == "FILE"
 
-    def test_a_new_version_of_a_file(self) -> None:
+    @pytest.mark.parametrize("prior", [FILE_KEY, header("FILE", version=2)])
+    def test_a_new_version_of_a_file(self, prior: Any) -> None:
         done = play(
-            trac().write_small_file("x", b"y", mime_type="text/plain", prior_version=FILE_KEY),
+            trac().write_small_file("x", b"y", mime_type="text/plain", prior_version=prior),
             reply(body=header("FILE")),
         )
         assert sent(done) == (

@@ -82,8 +82,9 @@ class TestImport:
             "packageGroup",
         }
 
-    def test_a_new_version_of_a_model_names_the_one_before(self) -> None:
-        told = import_model(repository="r", entry_point="a.B", version="v", prior_model=MODEL_KEY)
+    @pytest.mark.parametrize("prior", [MODEL_KEY, header("MODEL", MODEL_ID)])
+    def test_a_new_version_of_a_model_names_the_one_before(self, prior: Any) -> None:
+        told = import_model(repository="r", entry_point="a.B", version="v", prior_model=prior)
         assert told.definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
 
     @pytest.mark.parametrize(
@@ -135,6 +136,14 @@ class TestRunModel:
         assert asked["inputs"] == {"positions": latest, "limits": latest}
         assert asked["model"]["latestObject"] is True
         assert asked["parameters"] == TYPED
+
+    def test_outputs_follow_the_latest_tag_of_a_header(self) -> None:
+        done = plan_run(prior_outputs={"report": header(version=7, tag=1)})
+        run = done.value.definition["runModel"]
+        assert run["priorOutputs"] == {"report": selector("DATA", DATA_ID, 7)}
+        # As a user would write it who has no model at hand.
+        asked = plan({"jobType": "RUN_MODEL", "runModel": {"priorOutputs": {"report": header(version=7)}}})
+        assert asked.definition["runModel"]["priorOutputs"] == run["priorOutputs"]
 
     def test_an_input_as_of_a_time_is_fixed_too(self) -> None:
         as_of = {"objectType": "DATA", "objectId": DATA_ID, "objectAsOf": "2026-02-28T23:59:59Z"}

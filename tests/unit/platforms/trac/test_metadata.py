@@ -21,7 +21,7 @@ from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.retry import ONCE
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, tag
+from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, selector, tag
 
 CUSTOM_BODY = {"customSchemaType": "acme", "customSchemaVersion": 1, "customData": "QQ=="}
 CUSTOM = {"custom": CUSTOM_BODY}
@@ -193,6 +193,15 @@ def test_definitions_that_are_refused(kind: str, definition: Any, words: str) ->
 def test_a_new_version_says_which_it_follows(prior: str, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         trac().update_object("CUSTOM", CUSTOM, prior)
+
+
+def test_a_new_version_takes_over_the_latest_tag() -> None:
+    prior = header("CUSTOM", tag=1)
+    batch = {"update_objects": [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": prior}]}
+    done = play(trac().update_object("CUSTOM", CUSTOM, prior), reply(body=header("CUSTOM", version=2)))
+    assert body(done.requests[0])["priorVersion"] == selector("CUSTOM", DATA_ID)
+    done = play(trac().write_batch(**batch), reply(body={"updateObjects": [header("CUSTOM", version=2)]}))
+    assert body(done.requests[0])["updateObjects"][0]["priorVersion"] == selector("CUSTOM", DATA_ID)
 
 
 class TestReadBatch:
