@@ -197,7 +197,9 @@ def _told(
         raise InvalidArgumentError(f"{what}: {latest} may only be true; given: {given[latest]!r}")
     as_of = given.get(by_time)
     if isinstance(as_of, Mapping):
-        as_of = as_of.get("isoDatetime")
+        if set(as_of) != {"isoDatetime"} or not as_of["isoDatetime"]:
+            raise InvalidArgumentError(f"{what}: {by_time} must hold 'isoDatetime' alone; given: {as_of!r}")
+        as_of = as_of["isoDatetime"]
     return (
         _version(f"{what}: {by_number}", given.get(by_number)),
         instant_from(as_of, f"{what}: {by_time}") if as_of is not None else None,

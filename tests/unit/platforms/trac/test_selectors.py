@@ -88,6 +88,14 @@ def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
         ({**DATA, "objectVersion": 1, "latestObject": True}, "must hold one of objectVersion, objectAsOf"),
         ({**DATA, "latestTag": False}, "latestTag may only be true"),
         ({**DATA, "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59"}}, "with an offset"),
+        # None of these is silently the latest.
+        (
+            {**DATA, "objectAsOf": {"isoDateTime": "2026-02-28T23:59:59Z"}},
+            "objectAsOf must hold 'isoDatetime' alone; given: {'isoDateTime'",
+        ),
+        ({**DATA, "objectAsOf": {}}, "objectAsOf must hold 'isoDatetime' alone; given: {}"),
+        ({**DATA, "tagAsOf": {"isoDatetime": None}}, "tagAsOf must hold 'isoDatetime' alone"),
+        ({**DATA, "tagAsOf": {**AS_OF, "offset": 1}}, "tagAsOf must hold 'isoDatetime' alone"),
         ({**DATA, "version": 3}, "unknown field 'version'"),
         ({"header": "DATA"}, "holds a header that is none"),
     ],
