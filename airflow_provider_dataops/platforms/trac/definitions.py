@@ -189,8 +189,6 @@ class Run:
         selector = Selector.of(runs, kind.lower())
         if selector.object_type != kind:
             raise InvalidArgumentError(f"{kind.lower()} must point at a {kind}; given: {selector}")
-        for name in _mapping(parameters, "parameters"):
-            require_identifier("the name of a parameter", name)
         found = _selectors("models", models)
         for name, model in found.items():
             if model.object_type != "MODEL":
@@ -198,7 +196,10 @@ class Run:
         return cls(
             kind=kind,
             runs=selector,
-            parameters=dict(_mapping(parameters, "parameters")),
+            parameters={
+                require_identifier("the name of a parameter", name): value
+                for name, value in _mapping(parameters, "parameters").items()
+            },
             models=found,
             inputs=_selectors("inputs", inputs),
             prior_outputs=_selectors("prior_outputs", prior_outputs, Selector.of_prior),

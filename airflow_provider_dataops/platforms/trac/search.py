@@ -145,9 +145,10 @@ def _term_of_wire(told: object, where: str) -> dict[str, Any]:
 
 
 def _term(name: object, operator: object, value: object, attr_type: object, where: str) -> dict[str, Any]:
-    require_identifier(f"{where}: the attribute's name", name)
+    name = require_identifier(f"{where}: the attribute's name", name)
     where = f"{where} ({name})"
-    sign = _SIGNS.get(str(operator), str(operator).upper())
+    sign = operator.upper() if isinstance(operator, str) else ""
+    sign = _SIGNS.get(sign, sign)
     if sign not in OPERATORS:
         raise InvalidArgumentError(
             f"{where}: the operator must be one of {', '.join((*OPERATORS, *_SIGNS))}; given: {operator!r}"
@@ -157,7 +158,7 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
             raise InvalidArgumentError(f"{where}: EXISTS takes no value; given: {value!r}")
         if attr_type is None:
             return {"term": {"attrName": name, "operator": sign}}
-        basic = ValueType.named(str(attr_type)).basic
+        basic = ValueType.named(attr_type).basic
         return {"term": {"attrName": name, "attrType": basic, "operator": sign}}
     _, kind = understood(value, where)
     basic = _checked(sign, kind, where)

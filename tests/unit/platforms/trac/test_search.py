@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -81,6 +82,20 @@ def test_expressions(told: Any, wire: dict[str, Any]) -> None:
     assert expression(told) == wire
     # The platform's own form is read, too, and stays as it is.
     assert expression(wire) == wire
+
+
+class Word(str, Enum):  # noqa: UP042 - as older code has it, whose str() is the member's name
+    UK = "UK"
+    IN = "IN"
+    STRING = "STRING"
+    REGION = "region"
+
+
+def test_members_of_enumerations_are_their_values() -> None:
+    told = expression([Word.REGION, Word.IN, [Word.UK, "IE"], Word.STRING])
+    assert repr(told) == repr(expression(["region", "IN", ["UK", "IE"], "STRING"]))
+    exists = expression(["region", "EXISTS", None, Word.STRING])
+    assert repr(exists) == repr(expression(["region", "EXISTS", None, "STRING"]))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum, IntEnum
 from typing import Any
 
 import pytest
@@ -50,6 +51,37 @@ def test_primitives_go_there_and_come_back(value: Any, wire: dict[str, Any], bas
     back = from_wire({"type": {"basicType": basic}, **wire})
     assert back == value
     assert type(back) is type(value)
+
+
+class Region(str, Enum):  # noqa: UP042 - as older code has it, whose str() is the member's name
+    UK = "UK"
+
+
+class Count(IntEnum):
+    MANY = 3
+
+
+class Share(float, Enum):
+    HALF = 0.5
+
+
+@pytest.mark.parametrize(
+    ("member", "plain"),
+    [
+        (Region.UK, "UK"),
+        ([Region.UK], ["UK"]),
+        ({"a": Region.UK}, {"a": "UK"}),
+        ({Region.UK: 1}, {"UK": 1}),
+        ({Region.UK: 1, "b": "x"}, {"UK": 1, "b": "x"}),
+        (Value({Region.UK: 1}, ValueType("MAP", ValueType("INTEGER"))), {"UK": 1}),
+        (Count.MANY, 3),
+        (Value(Count.MANY, "FLOAT"), 3.0),
+        (Share.HALF, 0.5),
+        (Value(Region.UK, "STRING"), "UK"),
+    ],
+)
+def test_members_of_enumerations_are_their_values(member: Any, plain: Any) -> None:
+    assert repr(as_wire(member)) == repr(as_wire(plain))
 
 
 def test_what_is_no_number_comes_back_as_none() -> None:
