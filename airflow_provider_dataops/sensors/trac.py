@@ -214,6 +214,7 @@ class TracObjectSensor(_TracSensor):
         self.object_id = object_id
         self.min_version = min_version
         self.attrs = attrs
+        self._asking: TracObjectTrigger | None = None
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
@@ -232,16 +233,22 @@ class TracObjectSensor(_TracSensor):
 
     def _wanted(self) -> dict[str, Any]:
         from airflow_provider_dataops.platforms.trac import as_plain_json
-        from airflow_provider_dataops.platforms.trac.values import understood
+        from airflow_provider_dataops.platforms.trac.names import require_identifier
+        from airflow_provider_dataops.platforms.trac.updates import require_attribute
 
         return {
-            name: as_plain_json(understood(value, f"attrs[{name!r}]")[0])
+            require_identifier("a name in attrs", name): as_plain_json(
+                require_attribute(value, f"attrs[{name!r}]")
+            )
             for name, value in (self.attrs or {}).items()
         }
 
     def question(self, api: TracApi) -> Exchange[dict[str, Any] | None]:
         """Read the object."""
-        return self.make_trigger(api, 0.0).question(api)
+        if self._asking is None:
+            # The same one each time, since it warns once.
+            self._asking = self.make_trigger(api, 0.0)
+        return self._asking.question(api)
 
     def make_trigger(self, api: TracApi, deadline: float) -> TracObjectTrigger:
         """Return the trigger that waits."""

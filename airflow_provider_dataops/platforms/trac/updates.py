@@ -78,11 +78,19 @@ def _update(change: object, where: str) -> dict[str, Any]:
 
 
 def _attribute(value: object, where: str) -> dict[str, Any]:
-    """Return an attribute's value: a primitive one, or an array of primitive ones."""
-    _, kind = understood(value, where)
+    require_attribute(value, where)
+    return as_wire(value, where=where)
+
+
+def require_attribute(value: object, where: str) -> Any:
+    """Return an attribute's value as plain Python: a primitive one, or a list of primitive ones.
+
+    :raises InvalidArgumentError: if no attribute can have it.
+    """
+    plain, kind = understood(value, where)
     if kind.basic == "MAP" or (kind.item is not None and kind.item.item is not None):
         raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: a {kind}")
-    return as_wire(value, where=where)
+    return plain
 
 
 def object_definition(kind: str, definition: object) -> dict[str, Any]:
