@@ -160,7 +160,10 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
             return {"term": {"attrName": name, "operator": sign}}
         basic = ValueType.named(attr_type).basic
         return {"term": {"attrName": name, "attrType": basic, "operator": sign}}
-    _, kind = understood(value, where)
+    # Before its type is asked for, which an empty list does not tell, and where it is told after all.
+    _refuse_empty(sign, value, where)
+    plain, kind = understood(value, where)
+    _refuse_empty(sign, plain, where)
     basic = _checked(sign, kind, where)
     if attr_type is not None and attr_type != basic:
         raise InvalidArgumentError(f"{where}: attrType is {attr_type!r} and the value is a {kind}")
@@ -172,6 +175,11 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
             "searchValue": as_wire(value, where=where),
         }
     }
+
+
+def _refuse_empty(sign: str, value: object, where: str) -> None:
+    if sign == "IN" and isinstance(value, list | tuple) and not value:
+        raise InvalidArgumentError(f"{where}: IN takes a list of one value or more; given: an empty list")
 
 
 def _checked(sign: str, kind: ValueType, where: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac import Value, ValueType
 from airflow_provider_dataops.platforms.trac.search import expression, search_parameters
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
@@ -108,7 +109,11 @@ def test_members_of_enumerations_are_their_values() -> None:
         (["at", "=", datetime(2026, 1, 1, tzinfo=UTC)], "EQ does not compare a DATETIME"),
         (["ratio", "IN", [0.5]], "IN does not compare a FLOAT"),
         (["region", "IN", "UK"], "IN takes a list of values; given: a STRING"),
-        (["region", "IN", []], "is an empty list"),
+        (["region", "IN", []], r"IN takes a list of one value or more; given: an empty list"),
+        (["region", "IN", [], "STRING"], "IN takes a list of one value or more"),
+        (["region", "IN", Value([], ValueType("ARRAY", ValueType("STRING")))], "IN takes a list of one"),
+        (term("region", "STRING", "IN", {**IN_UK, "arrayValue": {"items": []}}), "IN takes a list of one"),
+        ({"not": ["region", "IN", [], "STRING"]}, r"search\['not'\]\[0\] \(region\): IN takes a list of one"),
         (["region", "IN", ["UK", 5]], "items of one type"),
         (["region", "=", ["UK"]], "EQ takes a primitive value"),
         (["region", "IN", [["UK"]]], "IN takes a primitive value"),
