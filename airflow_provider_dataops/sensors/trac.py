@@ -51,7 +51,7 @@ class _TracSensor(DataOpsSensor):
 
         return TracHook(self.trac_conn_id)
 
-    def _require_small(self, name: str, told: Mapping[str, Any]) -> None:
+    def _require_small(self, name: str, told: Mapping[str, Any] | None) -> None:
         """Refuse what no trigger should keep."""
         size = len(json.dumps(told))
         if self.deferrable and size > LARGEST_QUESTION:
@@ -153,12 +153,10 @@ class TracSearchSensor(_TracSensor):
             )
         self._require_small("search", self._expression())
 
-    def _expression(self) -> dict[str, Any]:
+    def _expression(self) -> dict[str, Any] | None:
         from airflow_provider_dataops.platforms.trac import search_parameters
 
-        told = search_parameters(self.object_type, self.search or None, now=0.0)
-        expression: dict[str, Any] = told.get("search", {})
-        return expression
+        return search_parameters(self.object_type, self.search, now=0.0).get("search")
 
     def question(self, api: TracApi) -> Exchange[dict[str, Any] | None]:
         """Search."""

@@ -70,13 +70,13 @@ class TracSearchTrigger(ConditionTrigger):
 
     :param tenant: the tenant's code.
     :param object_type: the type of object to search.
-    :param search: the expression in the platform's JSON; empty for all objects of the type.
+    :param search: the expression in the platform's JSON; ``None`` for all objects of the type.
     :param min_results: how many objects are enough.
     """
 
     tenant: str
     object_type: str
-    search: dict[str, Any]
+    search: dict[str, Any] | None
     min_results: int
 
     def hook_class(self) -> type[TracHook]:
@@ -93,7 +93,7 @@ class TracSearchTrigger(ConditionTrigger):
         """Search."""
         from airflow_provider_dataops.platforms.trac import result_of
 
-        found = yield from api.search(self.object_type, self.search or None, tenant=self.tenant)
+        found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
         if len(found) < self.min_results:
             return None
         # The headers alone: a hundred tags with all their attributes are no event.

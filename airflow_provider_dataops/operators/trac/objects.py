@@ -272,7 +272,7 @@ class TracSearchOperator(TracOperator):
 
         found = self.make_hook().search(
             self.object_type,
-            self.search or None,
+            self.search,
             search_as_of=self.search_as_of or None,
             prior_versions=self.prior_versions,
             prior_tags=self.prior_tags,

@@ -59,6 +59,11 @@ def search_parameters(
     """
     told: dict[str, Any] = {"objectType": object_type(kind)}
     if search is not None:
+        if search in ({}, [], (), ""):
+            raise InvalidArgumentError(
+                "search is empty, as a template that rendered to nothing; leave it out to find all objects "
+                f"of the type; given: {search!r}"
+            )
         told["search"] = expression(search)
     if as_of is not None:
         moment = instant_from(as_of, "search_as_of")

@@ -111,7 +111,8 @@ class TestSearch:
 
     def test_of_a_whole_type(self, gateway: Gateway) -> None:
         assert len(value(self.sensor(search=None).poke(CONTEXT))) == 1
-        assert self.sensor(search="", object_type="FILE").poke(CONTEXT) is False
+        assert self.sensor(search=None, object_type="FILE").poke(CONTEXT) is False
+        assert trigger(self.sensor(search=None, object_type="FILE", deferrable=True)).search is None
 
     def test_is_waited_for_in_the_triggerer(self, gateway: Gateway) -> None:
         search = {"all": [["day", ">=", date(2026, 11, 20)], ["share", "<", Decimal("0.5")]]}
@@ -262,6 +263,10 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         (TracSearchSensor(task_id="t", object_type="DATA", min_results=101), "min_results"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=["a", "~", 1]), "operator"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=LONG, deferrable=True), "8000"),
+        # What a template rendered to nothing is no wish for all objects.
+        (TracSearchSensor(task_id="t", object_type="DATA", search={}), "search is empty, .*; given: {}"),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=[]), "search is empty"),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=""), "search is empty"),
         (TracSearchSensor(task_id="t", object_type=""), "object_type"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID), "min_version or attrs"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id="7", min_version=1), "objectId"),

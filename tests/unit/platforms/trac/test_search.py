@@ -176,6 +176,12 @@ def test_a_time_that_cannot_be_searched_at(as_of: str, words: str) -> None:
         search_parameters("DATA", as_of=as_of, now=NOW)
 
 
+@pytest.mark.parametrize("search", [{}, [], (), ""])
+def test_nothing_is_no_search_for_all(search: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="leave it out to find all objects"):
+        search_parameters("DATA", search, now=NOW)
+
+
 def test_a_type_that_cannot_be() -> None:
     with pytest.raises(InvalidArgumentError, match="object_type must be an identifier"):
         search_parameters("", now=NOW)
