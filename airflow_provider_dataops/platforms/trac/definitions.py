@@ -76,7 +76,10 @@ def import_model(
     }
     details = {name: value for name, value in told.items() if value is not None}
     return plan(
-        {"jobType": "IMPORT_MODEL", "importModel": with_updates(details, _attrs(model_attrs), "modelAttrs")}
+        {
+            "jobType": "IMPORT_MODEL",
+            "importModel": with_updates(details, _attrs(model_attrs, "model_attrs"), "modelAttrs"),
+        }
     )
 
 
@@ -125,7 +128,7 @@ def _details(given: Mapping[str, Any], where: str) -> dict[str, Any]:
             details[single] = Selector.of(given[single], f"{where}: {single}").as_json()
     for attrs in ("outputAttrs", "modelAttrs"):
         if attrs in given:
-            details[attrs] = _attrs(given[attrs]) or []
+            details[attrs] = _attrs(given[attrs], f"{where}: {attrs}") or []
     return details
 
 
@@ -139,10 +142,10 @@ def _fixed(told: object, what: str, read: Callable[[object, str], Selector] = Se
     return selector.as_json()
 
 
-def _attrs(given: Attrs) -> list[dict[str, Any]] | None:
+def _attrs(given: Attrs, where: str) -> list[dict[str, Any]] | None:
     if isinstance(given, Mapping) or given is None:
-        return tag_updates(given)
-    return tag_updates(None, given)
+        return tag_updates(given, where=where)
+    return tag_updates(None, given, listed=where)
 
 
 def _mapping(given: object, what: str) -> Mapping[str, Any]:
@@ -203,7 +206,7 @@ class Run:
             models=found,
             inputs=_selectors("inputs", inputs),
             prior_outputs=_selectors("prior_outputs", prior_outputs, Selector.of_prior),
-            output_attrs=_attrs(output_attrs),
+            output_attrs=_attrs(output_attrs, "output_attrs"),
         )
 
     @property

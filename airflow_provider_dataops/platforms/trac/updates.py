@@ -27,13 +27,18 @@ WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 
 
 def tag_updates(
-    attrs: Mapping[str, Any] | None, updates: Sequence[Mapping[str, Any]] | None = None, where: str = "attrs"
+    attrs: Mapping[str, Any] | None,
+    updates: Sequence[Mapping[str, Any]] | None = None,
+    where: str = "attrs",
+    listed: str = "tag_updates",
 ) -> list[dict[str, Any]] | None:
     """Return the tag updates to be sent; ``None`` where none were given.
 
     :param attrs: values by name; each attribute is created, or replaced.
     :param updates: further changes in their order, each ``{"operation": "APPEND_ATTR", "attrName": "labels",
         "value": "eod"}``; without an operation as ``attrs``.
+    :param where: how the user calls ``attrs``, in errors.
+    :param listed: how the user calls ``updates``.
     :raises InvalidArgumentError: for a reserved name, an operation that does not exist, a value that no
         attribute can have.
     """
@@ -42,9 +47,9 @@ def tag_updates(
     if attrs is not None and not isinstance(attrs, Mapping):
         raise InvalidArgumentError(f"{where} must be a dict of names and values; given: {attrs!r}")
     if updates is not None and not isinstance(updates, list | tuple):
-        raise InvalidArgumentError(f"tag_updates must be a list of changes; given: {updates!r}")
+        raise InvalidArgumentError(f"{listed} must be a list of changes; given: {updates!r}")
     told = [_set(name, value, where) for name, value in (attrs or {}).items()]
-    return told + [_update(change, f"tag_updates[{n}]") for n, change in enumerate(updates or ())]
+    return told + [_update(change, f"{listed}[{n}]") for n, change in enumerate(updates or ())]
 
 
 def _set(name: str, value: object, where: str) -> dict[str, Any]:

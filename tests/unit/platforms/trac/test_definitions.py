@@ -95,7 +95,9 @@ class TestImport:
             ({"path": " "}, "path must be"),
             ({"prior_model": f"MODEL-{MODEL_ID}"}, "prior_model must say its object version"),
             ({"prior_model": POSITIONS}, "prior_model must point at a MODEL"),
-            ({"model_attrs": {"trac_x": 1}}, "must not begin with trac_"),
+            ({"model_attrs": {"trac_x": 1}}, "a name in model_attrs must not begin with trac_"),
+            ({"model_attrs": [{"attrName": "_x", "value": 1}]}, r"model_attrs\[0\]: attrName must not begin"),
+            ({"model_attrs": "x"}, "model_attrs must be a list of changes"),
         ],
     )
     def test_what_is_refused(self, given: dict[str, Any], words: str) -> None:
@@ -176,7 +178,9 @@ class TestRunModel:
             (MODEL_KEY, {"parameters": ["a"]}, "parameters must be a dict"),
             (MODEL_KEY, {"parameters": {"a-b": 1}}, "name of a parameter must be an identifier"),
             (MODEL_KEY, {"inputs": {"positions": "latest"}}, r"inputs\['positions'\] must be an object key"),
-            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "must not begin with"),
+            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "a name in output_attrs must not begin with"),
+            (MODEL_KEY, {"output_attrs": {"x": None}}, r"output_attrs\['x'\] is null"),
+            (MODEL_KEY, {"output_attrs": [{"attrName": "x"}]}, r"output_attrs\[0\]: value is null"),
             (MODEL_KEY, {"tenant": "A-B"}, "tenant must be an identifier"),
         ],
     )
@@ -308,6 +312,10 @@ class TestAnyJob:
                 r"inputs\['a'\] must say its object version",
             ),
             ({"jobType": "RUN_MODEL", "runModel": {"inputs": [POSITIONS]}}, "inputs must be a dict"),
+            (
+                {"jobType": "RUN_MODEL", "runModel": {"outputAttrs": [{"attrName": "x"}]}},
+                r"job\['runModel'\]: outputAttrs\[0\]: value is null",
+            ),
             ({"jobType": "RUN_MODEL", "runModel": {"parameters": {"n": None}}}, "parameter 'n' is null"),
         ],
     )

@@ -25,6 +25,7 @@ from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, selecto
 
 CUSTOM_BODY = {"customSchemaType": "acme", "customSchemaVersion": 1, "customData": "QQ=="}
 CUSTOM = {"custom": CUSTOM_BODY}
+CREATED = {"object_type": "CUSTOM", "definition": CUSTOM}
 KEY = f"DATA-{DATA_ID}-v3"
 SUPERSEDED = ConflictError("Prior tag has been superseded", status=409)
 
@@ -277,9 +278,25 @@ class TestWriteBatch:
             ({}, "a batch must hold something"),
             ({"create_objects": CUSTOM}, "create_objects must be a list"),
             ({"create_objects": [{"definition": CUSTOM, "tenant": "A"}]}, r"create_objects\[0\] may hold"),
-            ({"create_objects": [{"definition": CUSTOM}]}, "object_type must be an identifier"),
-            ({"update_tags": [{"attrs": {}}]}, "selector must be a selector"),
-            ({"update_tags": [{"selector": KEY}]}, "attrs or tag_updates must be given"),
+            ({"create_objects": [{"definition": CUSTOM}]}, r"create_objects\[0\]: object_type must be an"),
+            (
+                {"create_objects": [CREATED, {**CREATED, "attrs": {"a": None}}]},
+                r"^create_objects\[1\]: attrs\['a'\] is null",
+            ),
+            (
+                {"create_objects": [CREATED, {"object_type": "CUSTOM"}]},
+                r"^create_objects\[1\]: definition must hold 'custom'",
+            ),
+            (
+                {"update_objects": [{**CREATED, "prior_version": KEY}]},
+                r"^update_objects\[0\]: prior_version is a DATA",
+            ),
+            (
+                {"update_tags": [{"selector": KEY, "attrs": {}}, {"selector": KEY, "tag_updates": ["x"]}]},
+                r"^update_tags\[1\]: tag_updates\[0\] may hold operation",
+            ),
+            ({"update_tags": [{"attrs": {}}]}, r"^update_tags\[0\]: selector must be a selector"),
+            ({"update_tags": [{"selector": KEY}]}, r"^update_tags\[0\]: attrs or tag_updates must be given"),
             (
                 {
                     "update_objects": [
