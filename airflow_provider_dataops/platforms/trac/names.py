@@ -34,7 +34,7 @@ def require_own_name(what: str, name: object) -> str:
     :raises InvalidArgumentError: if it is none.
     """
     told = require_identifier(what, name)
-    if told.startswith(_RESERVED):
+    if told.lower().startswith(_RESERVED):
         raise InvalidArgumentError(
             f"{what} must not begin with trac_, tracdap_ or _, which TRAC keeps; given: {name!r}"
         )

@@ -130,6 +130,8 @@ class TestUpdateTag:
     ("changes", "words"),
     [
         ({"attrs": {"trac_job": "x"}}, "must not begin with trac_"),
+        ({"attrs": {"TRAC_job": "x"}}, "must not begin with trac_.*; given: 'TRAC_job'"),
+        ({"attrs": {"TracDap_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"tracdap_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"a-b": "x"}}, "a name in attrs must be an identifier"),
