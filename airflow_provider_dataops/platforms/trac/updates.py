@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.names import object_type, require_own_name
 from airflow_provider_dataops.platforms.trac.selectors import Selector
-from airflow_provider_dataops.platforms.trac.values import as_wire, understood
+from airflow_provider_dataops.platforms.trac.values import PRIMITIVES, as_wire, understood
 
 DEFAULT_OPERATION = "CREATE_OR_REPLACE_ATTR"
 OPERATIONS = (
@@ -93,8 +93,9 @@ def require_attribute(value: object, where: str) -> Any:
     :raises InvalidArgumentError: if no attribute can have it.
     """
     plain, kind = understood(value, where)
-    if kind.basic == "MAP" or (kind.item is not None and kind.item.item is not None):
-        raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: a {kind}")
+    single = kind.item if kind.basic == "ARRAY" else kind
+    if single is None or single.basic not in PRIMITIVES:
+        raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: {kind}")
     return plain
 
 

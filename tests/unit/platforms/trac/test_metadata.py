@@ -136,8 +136,12 @@ class TestUpdateTag:
         ({"attrs": {"_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"a-b": "x"}}, "a name in attrs must be an identifier"),
         ({"attrs": {"a": None}}, r"attrs\['a'\] is null"),
-        ({"attrs": {"a": {"b": 1}}}, "a primitive value or a list of such; given: a MAP of INTEGER"),
+        ({"attrs": {"a": {"b": 1}}}, "a primitive value or a list of such; given: MAP of INTEGER"),
         ({"attrs": {"a": [[1]]}}, "a primitive value or a list of such"),
+        (
+            {"attrs": {"a": [{"b": 1, "c": "x"}]}},
+            "a primitive value or a list of such; given: ARRAY of MAP",
+        ),
         ({"attrs": ["a"]}, "attrs must be a dict"),
         ({"tag_updates": {"a": 1}}, "tag_updates must be a list"),
         ({"tag_updates": ["a"]}, r"tag_updates\[0\] may hold operation, attrName and value"),
