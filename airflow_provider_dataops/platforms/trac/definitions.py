@@ -72,7 +72,7 @@ def import_model(
         "version": version,
         "package": package,
         "packageGroup": package_group,
-        "priorModel": _prior_model(prior_model),
+        "priorModel": None if prior_model is None else _prior_model(prior_model, "prior_model"),
     }
     details = {name: value for name, value in told.items() if value is not None}
     return plan(
@@ -83,12 +83,10 @@ def import_model(
     )
 
 
-def _prior_model(told: object) -> dict[str, Any] | None:
-    if told is None:
-        return None
-    selector = _fixed(told, "prior_model", Selector.of_prior)
+def _prior_model(told: object, what: str) -> dict[str, Any]:
+    selector = _fixed(told, what, Selector.of_prior)
     if selector["objectType"] != "MODEL":
-        raise InvalidArgumentError(f"prior_model must point at a MODEL; given: {told!r}")
+        raise InvalidArgumentError(f"{what} must point at a MODEL; given: {told!r}")
     return selector
 
 
@@ -126,6 +124,8 @@ def _details(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for single in ("model", "flow"):
         if single in given:
             details[single] = Selector.of(given[single], f"{where}: {single}").as_json()
+    if given.get("priorModel") is not None:
+        details["priorModel"] = _prior_model(given["priorModel"], f"{where}: priorModel")
     for attrs in ("outputAttrs", "modelAttrs"):
         if attrs in given:
             details[attrs] = _attrs(given[attrs], f"{where}: {attrs}") or []

@@ -294,6 +294,10 @@ class TestAnyJob:
         }
         assert plan(plan(given).definition) == plan(given)
 
+    def test_the_model_before_may_be_a_key(self) -> None:
+        given = {"jobType": "IMPORT_MODEL", "importModel": {"language": "python", "priorModel": MODEL_KEY}}
+        assert plan(given).definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
+
     def test_a_type_of_job_that_later_platforms_may_bring(self) -> None:
         given = {"jobType": "PURGE_DATA", "purgeData": {"days": 3}}
         assert plan(given) == JobPlan(given, given)
@@ -312,6 +316,10 @@ class TestAnyJob:
                 r"inputs\['a'\] must say its object version",
             ),
             ({"jobType": "RUN_MODEL", "runModel": {"inputs": [POSITIONS]}}, "inputs must be a dict"),
+            (
+                {"jobType": "IMPORT_MODEL", "importModel": {"priorModel": f"MODEL-{MODEL_ID}"}},
+                r"job\['importModel'\]: priorModel must say its object version",
+            ),
             (
                 {"jobType": "RUN_MODEL", "runModel": {"outputAttrs": [{"attrName": "x"}]}},
                 r"job\['runModel'\]: outputAttrs\[0\]: value is null",
