@@ -127,6 +127,8 @@ class TestWriting:
             (lambda api: api.read_small_file(DATA_KEY), "selector must point at a FILE"),
             (lambda api: api.read_small_dataset(FILE_KEY), "selector must point at a DATA"),
             (lambda api: api.read_small_dataset(DATA_KEY, limit=-1), "limit must be a whole number"),
+            # It is the default value on the wire, and would return all rows.
+            (lambda api: api.read_small_dataset(DATA_KEY, limit=0), "limit must be above 0"),
         ],
     )
     def test_what_is_refused(self, call: Any, words: str) -> None:
