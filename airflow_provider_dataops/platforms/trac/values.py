@@ -309,6 +309,8 @@ def _float(value: Any) -> float:
     number = float(value)
     if isinstance(value, int) and int(number) != value:
         raise _WhyError("that holds the number exactly")
+    if isinstance(value, str) and math.isinf(number) and "inf" not in value.lower():
+        raise _WhyError("of 64 bits")
     return number
 
 
