@@ -395,13 +395,18 @@ def _infinite(value: float) -> str:
 def instant_text(moment: datetime) -> str:
     """Return a moment as the platform reads it: ISO 8601 with seconds and an offset.
 
-    :raises InvalidArgumentError: if it has no offset.
+    :raises InvalidArgumentError: if it has no offset, or cannot be told in UTC where it must be.
     """
     offset = moment.utcoffset()
     if offset is None:
         raise InvalidArgumentError(f"a time must have an offset from UTC; given: {moment!r}")
-    # Offsets of old times may have seconds, which few readers know.
-    return (moment if offset.seconds % 60 == 0 else moment.astimezone(UTC)).isoformat()
+    try:
+        # Offsets of old times may have seconds, which few readers know.
+        return (moment if offset.seconds % 60 == 0 else moment.astimezone(UTC)).isoformat()
+    except OverflowError:
+        raise InvalidArgumentError(
+            f"a time must be from the year 1 to the year 9999 in UTC, too; given: {moment!r}"
+        ) from None
 
 
 def instant_from(value: object, where: str) -> datetime:

@@ -42,6 +42,7 @@ NOON = datetime(2026, 2, 3, 12, tzinfo=timezone(timedelta(hours=1)))
         (Decimal("1.10"), {"decimalValue": {"decimal": "1.10"}}, "DECIMAL"),
         (Decimal("1E+3"), {"decimalValue": {"decimal": "1000"}}, "DECIMAL"),
         (date(2026, 2, 3), {"dateValue": {"isoDate": "2026-02-03"}}, "DATE"),
+        (date.min, {"dateValue": {"isoDate": "0001-01-01"}}, "DATE"),
         (NOON, {"datetimeValue": {"isoDatetime": "2026-02-03T12:00:00+01:00"}}, "DATETIME"),
     ],
 )
@@ -87,6 +88,22 @@ def test_members_of_enumerations_are_their_values(member: Any, plain: Any) -> No
 def test_what_is_no_number_comes_back_as_none() -> None:
     assert as_wire(math.nan) == {"floatValue": "NaN"}
     assert math.isnan(from_wire({"floatValue": "NaN"}))
+
+
+def odd(year: int, hours: int) -> datetime:
+    """Return the first or last moment of a year at an offset with seconds."""
+    zone = timezone(timedelta(hours=hours, seconds=7))
+    return datetime(year, 1, 1, tzinfo=zone) if hours > 0 else datetime(year, 12, 31, 23, 59, tzinfo=zone)
+
+
+def test_offsets_with_seconds_become_utc() -> None:
+    assert as_wire(odd(1890, 1)) == {"datetimeValue": {"isoDatetime": "1889-12-31T22:59:53+00:00"}}
+
+
+@pytest.mark.parametrize("moment", [odd(1, 5), odd(9999, -5)])
+def test_what_utc_has_no_year_for_is_refused(moment: datetime) -> None:
+    with pytest.raises(InvalidArgumentError, match="from the year 1 to the year 9999 in UTC"):
+        as_wire(moment)
 
 
 def test_lists_and_dicts_always_say_their_type() -> None:
