@@ -147,12 +147,24 @@ class TestRunModel:
         asked = plan({"jobType": "RUN_MODEL", "runModel": {"priorOutputs": {"report": header(version=7)}}})
         assert asked.definition["runModel"]["priorOutputs"] == run["priorOutputs"]
 
-    def test_an_input_as_of_a_time_is_fixed_too(self) -> None:
-        as_of = {"objectType": "DATA", "objectId": DATA_ID, "objectAsOf": "2026-02-28T23:59:59Z"}
+    @pytest.mark.parametrize(
+        ("of_tag", "told"),
+        [
+            ({}, {"latestTag": True}),
+            (
+                {"tagAsOf": "2026-02-28T23:59:59Z"},
+                {"tagAsOf": {"isoDatetime": "2026-02-28T23:59:59+00:00"}},
+            ),
+        ],
+    )
+    def test_an_input_as_of_a_time_is_fixed_too(self, of_tag: dict[str, Any], told: dict[str, Any]) -> None:
+        of_data = {"objectType": "DATA", "objectId": DATA_ID}
+        as_of = {**of_data, "objectAsOf": "2026-02-28T23:59:59Z", **of_tag}
         done = plan_run(
             MODEL_KEY, model_reply(), reply(body=tag(header(version=2), {})), inputs={"positions": as_of}
         )
-        assert done.value.definition["runModel"]["inputs"]["positions"] == selector("DATA", DATA_ID, 2)
+        found = done.value.definition["runModel"]["inputs"]["positions"]
+        assert found == {**of_data, "objectVersion": 2, **told}
 
     @pytest.mark.parametrize(
         ("given", "words"),
