@@ -476,7 +476,7 @@ class TracHook(DataOpsHook[TracApi]):
         """Return a dataset with its content, or some of its rows.
 
         :param format: the media type to have it in.
-        :param limit: at most this many rows.
+        :param limit: at most this many rows, from 1.
         :param offset: leave out this many rows at the start.
         """
         return self.run(

@@ -51,7 +51,7 @@ class _TracSensor(DataOpsSensor):
 
         return TracHook(self.trac_conn_id)
 
-    def _require_small(self, name: str, told: Mapping[str, Any]) -> None:
+    def _require_small(self, name: str, told: Mapping[str, Any] | None) -> None:
         """Refuse what no trigger should keep."""
         size = len(json.dumps(told))
         if self.deferrable and size > LARGEST_QUESTION:
@@ -153,12 +153,10 @@ class TracSearchSensor(_TracSensor):
             )
         self._require_small("search", self._expression())
 
-    def _expression(self) -> dict[str, Any]:
+    def _expression(self) -> dict[str, Any] | None:
         from airflow_provider_dataops.platforms.trac import search_parameters
 
-        told = search_parameters(self.object_type, self.search or None, now=0.0)
-        expression: dict[str, Any] = told.get("search", {})
-        return expression
+        return search_parameters(self.object_type, self.search, now=0.0).get("search")
 
     def question(self, api: TracApi) -> Exchange[dict[str, Any] | None]:
         """Search."""
@@ -214,6 +212,7 @@ class TracObjectSensor(_TracSensor):
         self.object_id = object_id
         self.min_version = min_version
         self.attrs = attrs
+        self._asking: TracObjectTrigger | None = None
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
@@ -232,16 +231,22 @@ class TracObjectSensor(_TracSensor):
 
     def _wanted(self) -> dict[str, Any]:
         from airflow_provider_dataops.platforms.trac import as_plain_json
-        from airflow_provider_dataops.platforms.trac.values import understood
+        from airflow_provider_dataops.platforms.trac.names import require_identifier
+        from airflow_provider_dataops.platforms.trac.updates import require_attribute
 
         return {
-            name: as_plain_json(understood(value, f"attrs[{name!r}]")[0])
+            require_identifier("a name in attrs", name): as_plain_json(
+                require_attribute(value, f"attrs[{name!r}]")
+            )
             for name, value in (self.attrs or {}).items()
         }
 
     def question(self, api: TracApi) -> Exchange[dict[str, Any] | None]:
         """Read the object."""
-        return self.make_trigger(api, 0.0).question(api)
+        if self._asking is None:
+            # The same one each time, since it warns once.
+            self._asking = self.make_trigger(api, 0.0)
+        return self._asking.question(api)
 
     def make_trigger(self, api: TracApi, deadline: float) -> TracObjectTrigger:
         """Return the trigger that waits."""

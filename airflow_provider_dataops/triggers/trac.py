@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.checks import require_text, require_whole
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
@@ -70,13 +70,13 @@ class TracSearchTrigger(ConditionTrigger):
 
     :param tenant: the tenant's code.
     :param object_type: the type of object to search.
-    :param search: the expression in the platform's JSON; empty for all objects of the type.
+    :param search: the expression in the platform's JSON; ``None`` for all objects of the type.
     :param min_results: how many objects are enough.
     """
 
     tenant: str
     object_type: str
-    search: dict[str, Any]
+    search: dict[str, Any] | None
     min_results: int
 
     def hook_class(self) -> type[TracHook]:
@@ -93,7 +93,7 @@ class TracSearchTrigger(ConditionTrigger):
         """Search."""
         from airflow_provider_dataops.platforms.trac import result_of
 
-        found = yield from api.search(self.object_type, self.search or None, tenant=self.tenant)
+        found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
         if len(found) < self.min_results:
             return None
         # The headers alone: a hundred tags with all their attributes are no event.
@@ -115,6 +115,11 @@ class TracObjectTrigger(ConditionTrigger):
     min_version: int = 1
     attrs: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Do what ``BaseTrigger`` needs; remember nothing yet."""
+        super().__post_init__()
+        self._warned: set[str] = set()
+
     def hook_class(self) -> type[TracHook]:
         """Return the hook's class."""
         return _hook_class()
@@ -133,20 +138,31 @@ class TracObjectTrigger(ConditionTrigger):
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
         except NotFoundError:
             return None
-        there = tag.header.object_version >= self.min_version and _holds(tag.attrs, self.attrs)
+        there = tag.header.object_version >= self.min_version and self._holds(tag.attrs)
         return result_of(tag.header) if there else None
 
+    def _holds(self, there: Mapping[str, Any]) -> bool:
+        from airflow_provider_dataops.platforms.trac.matching import equals
 
-def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(name in there and _equals(there[name], value) for name, value in wanted.items())
+        found = {name: equals(there[name], wanted) for name, wanted in self.attrs.items() if name in there}
+        for name, equal in found.items():
+            if equal is None:
+                self._warn(name, there[name])
+        return len(found) == len(self.attrs) and all(found.values())
 
+    def _warn(self, name: str, there: object) -> None:
+        """Say, once, that an attribute is of a type that has no such value: it may yet get another type."""
+        from airflow_provider_dataops.platforms.trac.matching import type_name
 
-def _equals(there: object, wanted: object) -> bool:
-    """Compare an attribute with a value that is read as one of the attribute's type."""
-    from airflow_provider_dataops.platforms.trac.values import converted, understood
-
-    try:
-        _, kind = understood(there)
-        return bool(converted(wanted, kind) == there)
-    except InvalidArgumentError:
-        return False
+        if name in self._warned:
+            return
+        self._warned.add(name)
+        wanted = self.attrs[name]
+        self.log.warning(
+            "The attribute %r is of type %s, which never equals %r of type %s; waiting all the same, in case "
+            "it gets another type",
+            name,
+            type_name(there),
+            wanted,
+            type_name(wanted),
+        )

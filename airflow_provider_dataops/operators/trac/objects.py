@@ -118,6 +118,9 @@ class TracUpdateTagOperator(TracOperator):
     Where another writer was faster, his tag is read and the same changes are made to it. A job that has not
     ended is refused: it would lose its results.
 
+    After an answer that was lost, a retry appends twice with ``APPEND_ATTR`` and ``CREATE_OR_APPEND_ATTR``,
+    and fails with ``CREATE_ATTR`` and ``DELETE_ATTR``; ``attrs`` can be repeated.
+
     :param selector: the object; with a tag version that one must be the newest.
     :param attrs: attributes to be created or replaced.
     :param tag_updates: further changes in their order, ``{"operation": "APPEND_ATTR", "attrName": "labels",
@@ -272,7 +275,7 @@ class TracSearchOperator(TracOperator):
 
         found = self.make_hook().search(
             self.object_type,
-            self.search or None,
+            self.search,
             search_as_of=self.search_as_of or None,
             prior_versions=self.prior_versions,
             prior_tags=self.prior_tags,

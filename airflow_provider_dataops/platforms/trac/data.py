@@ -134,11 +134,13 @@ class DataCalls(Gateway):
         """Return a dataset, or some rows of it.
 
         :param format: the media type to have it in.
-        :param limit: at most this many rows.
+        :param limit: at most this many rows, from 1.
         :param offset: leave out this many rows at the start.
         """
         target = _of_type(selector, "DATA")
         require_text(format=format)
+        if limit == 0:
+            raise InvalidArgumentError("limit must be above 0, which TRAC takes for no limit; given: 0")
         body: dict[str, Any] = {"selector": target.as_json(), "format": format}
         for name, rows in (("limit", limit), ("offset", offset)):
             if rows is not None:

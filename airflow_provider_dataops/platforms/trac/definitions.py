@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +69,21 @@ def import_model(
         "version": version,
         "package": package,
         "packageGroup": package_group,
-        "priorModel": _prior_model(prior_model),
+        "priorModel": None if prior_model is None else _prior_model(prior_model, "prior_model"),
     }
     details = {name: value for name, value in told.items() if value is not None}
     return plan(
-        {"jobType": "IMPORT_MODEL", "importModel": with_updates(details, _attrs(model_attrs), "modelAttrs")}
+        {
+            "jobType": "IMPORT_MODEL",
+            "importModel": with_updates(details, _attrs(model_attrs, "model_attrs"), "modelAttrs"),
+        }
     )
 
 
-def _prior_model(told: object) -> dict[str, Any] | None:
-    if told is None:
-        return None
-    selector = _fixed(told, "prior_model")
+def _prior_model(told: object, what: str) -> dict[str, Any]:
+    selector = _fixed(told, what, Selector.of_prior)
     if selector["objectType"] != "MODEL":
-        raise InvalidArgumentError(f"prior_model must point at a MODEL; given: {told!r}")
+        raise InvalidArgumentError(f"{what} must point at a MODEL; given: {told!r}")
     return selector
 
 
@@ -115,18 +116,21 @@ def _details(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for group in FIXED:
         if group in given:
             selectors = _mapping(given[group], f"{where}: {group}")
-            details[group] = {n: _fixed(v, f"{where}: {group}[{n!r}]") for n, v in selectors.items()}
+            read = Selector.of_prior if group == "priorOutputs" else Selector.of
+            details[group] = {n: _fixed(v, f"{where}: {group}[{n!r}]", read) for n, v in selectors.items()}
     for single in ("model", "flow"):
         if single in given:
             details[single] = Selector.of(given[single], f"{where}: {single}").as_json()
+    if given.get("priorModel") is not None:
+        details["priorModel"] = _prior_model(given["priorModel"], f"{where}: priorModel")
     for attrs in ("outputAttrs", "modelAttrs"):
         if attrs in given:
-            details[attrs] = _attrs(given[attrs]) or []
+            details[attrs] = _attrs(given[attrs], f"{where}: {attrs}") or []
     return details
 
 
-def _fixed(told: object, what: str) -> dict[str, Any]:
-    selector = Selector.of(told, what)
+def _fixed(told: object, what: str, read: Callable[[object, str], Selector] = Selector.of) -> dict[str, Any]:
+    selector = read(told, what)
     if selector.is_latest:
         raise InvalidArgumentError(
             f"{what} must say its object version, TRAC refuses the latest there; the operators that run "
@@ -135,10 +139,10 @@ def _fixed(told: object, what: str) -> dict[str, Any]:
     return selector.as_json()
 
 
-def _attrs(given: Attrs) -> list[dict[str, Any]] | None:
+def _attrs(given: Attrs, where: str) -> list[dict[str, Any]] | None:
     if isinstance(given, Mapping) or given is None:
-        return tag_updates(given)
-    return tag_updates(None, given)
+        return tag_updates(given, where=where)
+    return tag_updates(None, given, listed=where)
 
 
 def _mapping(given: object, what: str) -> Mapping[str, Any]:
@@ -185,8 +189,6 @@ class Run:
         selector = Selector.of(runs, kind.lower())
         if selector.object_type != kind:
             raise InvalidArgumentError(f"{kind.lower()} must point at a {kind}; given: {selector}")
-        for name in _mapping(parameters, "parameters"):
-            require_identifier("the name of a parameter", name)
         found = _selectors("models", models)
         for name, model in found.items():
             if model.object_type != "MODEL":
@@ -194,11 +196,14 @@ class Run:
         return cls(
             kind=kind,
             runs=selector,
-            parameters=dict(_mapping(parameters, "parameters")),
+            parameters={
+                require_identifier("the name of a parameter", name): value
+                for name, value in _mapping(parameters, "parameters").items()
+            },
             models=found,
             inputs=_selectors("inputs", inputs),
-            prior_outputs=_selectors("prior_outputs", prior_outputs),
-            output_attrs=_attrs(output_attrs),
+            prior_outputs=_selectors("prior_outputs", prior_outputs, Selector.of_prior),
+            output_attrs=_attrs(output_attrs, "output_attrs"),
         )
 
     @property
@@ -259,9 +264,11 @@ class Run:
         _check_names("models", self.models, wanted, wanted)
 
 
-def _selectors(what: str, given: object) -> dict[str, Selector]:
+def _selectors(
+    what: str, given: object, read: Callable[[object, str], Selector] = Selector.of
+) -> dict[str, Selector]:
     return {
-        require_identifier(f"a name in {what}", name): Selector.of(told, f"{what}[{name!r}]")
+        require_identifier(f"a name in {what}", name): read(told, f"{what}[{name!r}]")
         for name, told in _mapping(given, what).items()
     }
 

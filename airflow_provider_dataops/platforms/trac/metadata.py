@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from airflow_provider_dataops.errors import (
@@ -357,28 +357,10 @@ class MetadataCalls(Gateway):
         tenant: str | None = None,
     ) -> Exchange[BatchResult]:
         """Write several things in one transaction; see :meth:`TracHook.write_batch`."""
-        creates = [
-            create_request(_kind(item), item.get("definition"), item.get("attrs"), item.get("tag_updates"))
-            for item in _items("create_objects", create_objects, _CREATE)
-        ]
-        updates = [
-            update_request(
-                _kind(item),
-                item.get("definition"),
-                item.get("prior_version"),
-                item.get("attrs"),
-                item.get("tag_updates"),
-            )
-            for item in _items("update_objects", update_objects, _UPDATE)
-        ]
+        creates = _each("create_objects", create_objects, _CREATE, _creation)
+        updates = _each("update_objects", update_objects, _UPDATE, _update)
         _refuse_twins("update_objects", [update["priorVersion"]["objectId"] for update in updates])
-        tags = [
-            (
-                _taggable(item.get("selector"), "update_tags: selector"),
-                _changes(item.get("attrs"), item.get("tag_updates")),
-            )
-            for item in _items("update_tags", update_tags, _TAG)
-        ]
+        tags = _each("update_tags", update_tags, _TAG, _tagging)
         if not (creates or updates or tags):
             raise InvalidArgumentError(
                 "a batch must hold something; create_objects, update_objects, update_tags are empty"
@@ -415,13 +397,38 @@ _UPDATE = _CREATE | {"prior_version"}
 _TAG = frozenset({"selector", "attrs", "tag_updates"})
 
 
-def _items(name: str, given: object, allowed: frozenset[str]) -> list[Mapping[str, Any]]:
+def _each(
+    name: str, given: object, allowed: frozenset[str], read: Callable[[Mapping[str, Any]], T]
+) -> list[T]:
+    """Read the items of one of a batch's lists.
+
+    :raises InvalidArgumentError: naming the item that is wrong.
+    """
     if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
         raise InvalidArgumentError(f"{name} must be a list; given: {given!r}")
+    told = []
     for n, item in enumerate(given):
         if not isinstance(item, Mapping) or set(item) - allowed:
             raise InvalidArgumentError(f"{name}[{n}] may hold {', '.join(sorted(allowed))}; given: {item!r}")
-    return list(given)
+        try:
+            told.append(read(item))
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"{name}[{n}]: {error}") from error
+    return told
+
+
+def _creation(item: Mapping[str, Any]) -> dict[str, Any]:
+    return create_request(_kind(item), item.get("definition"), item.get("attrs"), item.get("tag_updates"))
+
+
+def _update(item: Mapping[str, Any]) -> dict[str, Any]:
+    definition, prior = item.get("definition"), item.get("prior_version")
+    return update_request(_kind(item), definition, prior, item.get("attrs"), item.get("tag_updates"))
+
+
+def _tagging(item: Mapping[str, Any]) -> tuple[Selector, list[dict[str, Any]]]:
+    target = _taggable(item.get("selector"), "selector")
+    return target, _changes(item.get("attrs"), item.get("tag_updates"))
 
 
 def _kind(item: Mapping[str, Any]) -> str:

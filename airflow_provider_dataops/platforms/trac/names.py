@@ -10,6 +10,11 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = ("trac_", "tracdap_", "_")
 
 
+def plain_text(value: str) -> str:
+    """Return a text itself: ``str()`` of a member of an enumeration of texts is its name in Python."""
+    return str.__str__(value)
+
+
 def require_identifier(what: str, name: object) -> str:
     """Return a name that is an identifier.
 
@@ -20,7 +25,7 @@ def require_identifier(what: str, name: object) -> str:
             f"{what} must be an identifier (letters, digits and underscores, not beginning with a digit); "
             f"given: {name!r}"
         )
-    return name
+    return plain_text(name)
 
 
 def require_own_name(what: str, name: object) -> str:
@@ -29,7 +34,7 @@ def require_own_name(what: str, name: object) -> str:
     :raises InvalidArgumentError: if it is none.
     """
     told = require_identifier(what, name)
-    if told.startswith(_RESERVED):
+    if told.lower().startswith(_RESERVED):
         raise InvalidArgumentError(
             f"{what} must not begin with trac_, tracdap_ or _, which TRAC keeps; given: {name!r}"
         )

@@ -59,6 +59,11 @@ def search_parameters(
     """
     told: dict[str, Any] = {"objectType": object_type(kind)}
     if search is not None:
+        if search in ({}, [], (), ""):
+            raise InvalidArgumentError(
+                "search is empty, as a template that rendered to nothing; leave it out to find all objects "
+                f"of the type; given: {search!r}"
+            )
         told["search"] = expression(search)
     if as_of is not None:
         moment = instant_from(as_of, "search_as_of")
@@ -145,9 +150,10 @@ def _term_of_wire(told: object, where: str) -> dict[str, Any]:
 
 
 def _term(name: object, operator: object, value: object, attr_type: object, where: str) -> dict[str, Any]:
-    require_identifier(f"{where}: the attribute's name", name)
+    name = require_identifier(f"{where}: the attribute's name", name)
     where = f"{where} ({name})"
-    sign = _SIGNS.get(str(operator), str(operator).upper())
+    sign = operator.upper() if isinstance(operator, str) else ""
+    sign = _SIGNS.get(sign, sign)
     if sign not in OPERATORS:
         raise InvalidArgumentError(
             f"{where}: the operator must be one of {', '.join((*OPERATORS, *_SIGNS))}; given: {operator!r}"
@@ -157,9 +163,12 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
             raise InvalidArgumentError(f"{where}: EXISTS takes no value; given: {value!r}")
         if attr_type is None:
             return {"term": {"attrName": name, "operator": sign}}
-        basic = ValueType.named(str(attr_type)).basic
+        basic = ValueType.named(attr_type).basic
         return {"term": {"attrName": name, "attrType": basic, "operator": sign}}
-    _, kind = understood(value, where)
+    # Before its type is asked for, which an empty list does not tell, and where it is told after all.
+    _refuse_empty(sign, value, where)
+    plain, kind = understood(value, where)
+    _refuse_empty(sign, plain, where)
     basic = _checked(sign, kind, where)
     if attr_type is not None and attr_type != basic:
         raise InvalidArgumentError(f"{where}: attrType is {attr_type!r} and the value is a {kind}")
@@ -171,6 +180,11 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
             "searchValue": as_wire(value, where=where),
         }
     }
+
+
+def _refuse_empty(sign: str, value: object, where: str) -> None:
+    if sign == "IN" and isinstance(value, list | tuple) and not value:
+        raise InvalidArgumentError(f"{where}: IN takes a list of one value or more; given: an empty list")
 
 
 def _checked(sign: str, kind: ValueType, where: str) -> str:

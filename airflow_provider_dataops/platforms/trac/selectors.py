@@ -103,6 +103,17 @@ class Selector:
         return cls._of_json(told.get("header", told), what)
 
     @classmethod
+    def of_prior(cls, told: object, what: str) -> Selector:
+        """Return the selector of what a new version follows.
+
+        The new version takes over the attributes of the tag that is named. That of a header or tag is merely
+        the newest of the moment when it was read: with it, changes made since would be lost. So the latest
+        tag is meant, unless a selector names another one.
+        """
+        selector = cls.of(told, what)
+        return selector.with_latest_tag() if _was_read(told) else selector
+
+    @classmethod
     def from_answer(cls, told: object) -> Selector:
         """Return a selector that the platform told; fields of later releases are passed over.
 
@@ -161,6 +172,13 @@ def object_id(told: object, what: str = "object_id") -> str:
         raise InvalidArgumentError(f"{what} must be a UUID; given: {told!r}") from None
 
 
+def _was_read(told: object) -> bool:
+    """Tell a header or a tag from a selector that somebody wrote."""
+    if isinstance(told, Mapping):
+        return "header" in told or not _HEADER_FIELDS.isdisjoint(told)
+    return not isinstance(told, Selector)
+
+
 def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime | None) -> dict[str, Any]:
     by_number, by_time, latest = names
     if version is not None:
@@ -179,7 +197,9 @@ def _told(
         raise InvalidArgumentError(f"{what}: {latest} may only be true; given: {given[latest]!r}")
     as_of = given.get(by_time)
     if isinstance(as_of, Mapping):
-        as_of = as_of.get("isoDatetime")
+        if set(as_of) != {"isoDatetime"} or not as_of["isoDatetime"]:
+            raise InvalidArgumentError(f"{what}: {by_time} must hold 'isoDatetime' alone; given: {as_of!r}")
+        as_of = as_of["isoDatetime"]
     return (
         _version(f"{what}: {by_number}", given.get(by_number)),
         instant_from(as_of, f"{what}: {by_time}") if as_of is not None else None,

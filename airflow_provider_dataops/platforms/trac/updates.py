@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.names import object_type, require_own_name
 from airflow_provider_dataops.platforms.trac.selectors import Selector
-from airflow_provider_dataops.platforms.trac.values import as_wire, understood
+from airflow_provider_dataops.platforms.trac.values import PRIMITIVES, as_wire, understood
 
 DEFAULT_OPERATION = "CREATE_OR_REPLACE_ATTR"
 OPERATIONS = (
@@ -27,13 +27,18 @@ WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 
 
 def tag_updates(
-    attrs: Mapping[str, Any] | None, updates: Sequence[Mapping[str, Any]] | None = None, where: str = "attrs"
+    attrs: Mapping[str, Any] | None,
+    updates: Sequence[Mapping[str, Any]] | None = None,
+    where: str = "attrs",
+    listed: str = "tag_updates",
 ) -> list[dict[str, Any]] | None:
     """Return the tag updates to be sent; ``None`` where none were given.
 
     :param attrs: values by name; each attribute is created, or replaced.
     :param updates: further changes in their order, each ``{"operation": "APPEND_ATTR", "attrName": "labels",
         "value": "eod"}``; without an operation as ``attrs``.
+    :param where: how the user calls ``attrs``, in errors.
+    :param listed: how the user calls ``updates``.
     :raises InvalidArgumentError: for a reserved name, an operation that does not exist, a value that no
         attribute can have.
     """
@@ -42,9 +47,9 @@ def tag_updates(
     if attrs is not None and not isinstance(attrs, Mapping):
         raise InvalidArgumentError(f"{where} must be a dict of names and values; given: {attrs!r}")
     if updates is not None and not isinstance(updates, list | tuple):
-        raise InvalidArgumentError(f"tag_updates must be a list of changes; given: {updates!r}")
+        raise InvalidArgumentError(f"{listed} must be a list of changes; given: {updates!r}")
     told = [_set(name, value, where) for name, value in (attrs or {}).items()]
-    return told + [_update(change, f"tag_updates[{n}]") for n, change in enumerate(updates or ())]
+    return told + [_update(change, f"{listed}[{n}]") for n, change in enumerate(updates or ())]
 
 
 def _set(name: str, value: object, where: str) -> dict[str, Any]:
@@ -78,11 +83,20 @@ def _update(change: object, where: str) -> dict[str, Any]:
 
 
 def _attribute(value: object, where: str) -> dict[str, Any]:
-    """Return an attribute's value: a primitive one, or an array of primitive ones."""
-    _, kind = understood(value, where)
-    if kind.basic == "MAP" or (kind.item is not None and kind.item.item is not None):
-        raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: a {kind}")
+    require_attribute(value, where)
     return as_wire(value, where=where)
+
+
+def require_attribute(value: object, where: str) -> Any:
+    """Return an attribute's value as plain Python: a primitive one, or a list of primitive ones.
+
+    :raises InvalidArgumentError: if no attribute can have it.
+    """
+    plain, kind = understood(value, where)
+    single = kind.item if kind.basic == "ARRAY" else kind
+    if single is None or single.basic not in PRIMITIVES:
+        raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: {kind}")
+    return plain
 
 
 def object_definition(kind: str, definition: object) -> dict[str, Any]:
@@ -141,7 +155,7 @@ def fixed_prior(told: object, what: str = "prior_version") -> Selector:
     :raises InvalidArgumentError: if it does not say which: writing over "the latest" would lose what another
         did.
     """
-    selector = Selector.of(told, what)
+    selector = Selector.of_prior(told, what)
     if not selector.is_fixed:
         raise InvalidArgumentError(
             f"{what} must say its object version, as the header of a read or write does; given: {told!r}"

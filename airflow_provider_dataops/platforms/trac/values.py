@@ -28,6 +28,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac.names import plain_text
 
 PRIMITIVES = ("BOOLEAN", "INTEGER", "FLOAT", "STRING", "DECIMAL", "DATE", "DATETIME")
 
@@ -91,12 +92,12 @@ class ValueType:
         return cls(basic, cls.from_json(inner))
 
     @classmethod
-    def named(cls, name: str) -> ValueType:
+    def named(cls, name: object) -> ValueType:
         """Return the primitive type of a name, in upper or lower case.
 
         :raises InvalidArgumentError: if there is none.
         """
-        basic = str(name).upper()
+        basic = name.upper() if isinstance(name, str) else ""
         if basic not in PRIMITIVES:
             raise InvalidArgumentError(
                 f"{name!r} is no primitive type of TRAC; allowed: {', '.join(PRIMITIVES)}"
@@ -209,8 +210,7 @@ def _inferred_list(value: Any, where: str) -> tuple[Any, ValueType]:
 
 
 def _inferred_dict(value: Any, where: str) -> tuple[Any, ValueType]:
-    _require_texts(value, where)
-    parts = {key: understood(item, f"{where}[{key!r}]") for key, item in value.items()}
+    parts = {key: understood(item, f"{where}[{key!r}]") for key, item in _by_text(value, where).items()}
     kinds = list(dict.fromkeys(kind for _, kind in parts.values()))
     if len(kinds) == 1:
         return {key: plain for key, (plain, _) in parts.items()}, ValueType("MAP", kinds[0])
@@ -218,10 +218,11 @@ def _inferred_dict(value: Any, where: str) -> tuple[Any, ValueType]:
     return {key: Value(plain, kind) for key, (plain, kind) in parts.items()}, ValueType("MAP")
 
 
-def _require_texts(value: Mapping[Any, Any], where: str) -> None:
+def _by_text(value: Mapping[Any, Any], where: str) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
             raise InvalidArgumentError(f"{where} must have texts as keys; given: {key!r}")
+    return {plain_text(key): item for key, item in value.items()}
 
 
 def _basic(value: object) -> str | None:
@@ -262,8 +263,7 @@ def converted(value: object, kind: ValueType, where: str = "value") -> Any:
             raise _not(kind, value, where)
         if kind.item is None:
             return _inferred_dict(value, where)[0] if value else {}
-        _require_texts(value, where)
-        return {k: converted(v, kind.item, f"{where}[{k!r}]") for k, v in value.items()}
+        return {k: converted(v, kind.item, f"{where}[{k!r}]") for k, v in _by_text(value, where).items()}
     try:
         convert = _CONVERSIONS[kind.basic]
     except KeyError:
@@ -309,13 +309,15 @@ def _float(value: Any) -> float:
     number = float(value)
     if isinstance(value, int) and int(number) != value:
         raise _WhyError("that holds the number exactly")
+    if isinstance(value, str) and math.isinf(number) and "inf" not in value.lower():
+        raise _WhyError("of 64 bits")
     return number
 
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return str(value)
+    return plain_text(value)
 
 
 def _decimal(value: Any) -> Decimal:
@@ -393,13 +395,18 @@ def _infinite(value: float) -> str:
 def instant_text(moment: datetime) -> str:
     """Return a moment as the platform reads it: ISO 8601 with seconds and an offset.
 
-    :raises InvalidArgumentError: if it has no offset.
+    :raises InvalidArgumentError: if it has no offset, or cannot be told in UTC where it must be.
     """
     offset = moment.utcoffset()
     if offset is None:
         raise InvalidArgumentError(f"a time must have an offset from UTC; given: {moment!r}")
-    # Offsets of old times may have seconds, which few readers know.
-    return (moment if offset.seconds % 60 == 0 else moment.astimezone(UTC)).isoformat()
+    try:
+        # Offsets of old times may have seconds, which few readers know.
+        return (moment if offset.seconds % 60 == 0 else moment.astimezone(UTC)).isoformat()
+    except OverflowError:
+        raise InvalidArgumentError(
+            f"a time must be from the year 1 to the year 9999 in UTC, too; given: {moment!r}"
+        ) from None
 
 
 def instant_from(value: object, where: str) -> datetime:

@@ -248,6 +248,12 @@ class TestReading:
         assert call == "search"
         assert body["search"]["term"]["operator"] == "GT"
 
+    @pytest.mark.parametrize("search", [{}, [], ""])
+    def test_an_empty_search_is_not_one_for_all_objects(self, worker: Worker, search: Any) -> None:
+        with pytest.raises(PermanentError, match="search is empty"):
+            execute(TracSearchOperator(task_id="t", object_type="CUSTOM", search=search))
+        assert worker.wire.sent == []
+
     def test_a_search_may_look_back(self, worker: Worker) -> None:
         worker.wire.expect(reply(body={}))
         task = TracSearchOperator(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.errors import NotFoundError, RunFailedError
 from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.platforms.trac import Value, ValueType
 from airflow_provider_dataops.sensors.trac import (
     TracJobSensor,
     TracObjectSensor,
@@ -28,6 +31,8 @@ from tests.unit.platforms.trac.told import DATA_ID, header, tag
 
 CONTEXT: Any = {}
 JOB = str(UUID(int=1))
+CUT = datetime(2026, 11, 20, 10, 0, 0, 123_000, tzinfo=UTC)
+NOTHING = Value([], ValueType("ARRAY", ValueType("STRING")))
 FOUND = {"ending": "finished", "message": "", "permanent": False}
 
 
@@ -106,7 +111,8 @@ class TestSearch:
 
     def test_of_a_whole_type(self, gateway: Gateway) -> None:
         assert len(value(self.sensor(search=None).poke(CONTEXT))) == 1
-        assert self.sensor(search="", object_type="FILE").poke(CONTEXT) is False
+        assert self.sensor(search=None, object_type="FILE").poke(CONTEXT) is False
+        assert trigger(self.sensor(search=None, object_type="FILE", deferrable=True)).search is None
 
     def test_is_waited_for_in_the_triggerer(self, gateway: Gateway) -> None:
         search = {"all": [["day", ">=", date(2026, 11, 20)], ["share", "<", Decimal("0.5")]]}
@@ -149,6 +155,19 @@ class TestObject:
             (datetime(2026, 11, 20, 10, tzinfo=UTC), datetime(2026, 11, 20, 10, tzinfo=UTC)),
             (datetime(2026, 11, 20, 10, tzinfo=UTC), "2026-11-20T11:00:00+01:00"),
             (["a", "b"], ["a", "b"]),
+            # TRAC keeps milliseconds.
+            (CUT, CUT.replace(microsecond=123_456)),
+            (CUT, "2026-11-20T11:00:00.123999+01:00"),
+            (Decimal("0.5"), 0.5),
+            (Decimal("0.1"), 0.1),
+            (Decimal("0.5"), "0.50"),
+            (0.5, Decimal("0.50")),
+            (5, 5.0),
+            (math.nan, math.nan),
+            (math.inf, math.inf),
+            ([5, 6], [5.0, 6.0]),
+            ([math.nan], [math.nan]),
+            (NOTHING, NOTHING),
         ],
     )
     def test_has_an_attribute(self, gateway: Gateway, there: Any, wanted: Any) -> None:
@@ -161,6 +180,40 @@ class TestObject:
     def test_has_another_value(self, gateway: Gateway, there: Any, wanted: Any) -> None:
         gateway.set(DATA_ID, approved=there)
         assert self.sensor(attrs={"approved": wanted}).poke(CONTEXT) is False
+
+    @pytest.mark.parametrize(
+        ("there", "wanted", "types"),
+        [
+            (5, 5.5, ("INTEGER", "FLOAT")),
+            (5, math.nan, ("INTEGER", "STRING")),
+            (True, 1, ("BOOLEAN", "INTEGER")),
+            ("7", 7, ("STRING", "INTEGER")),
+            (Decimal(1), math.inf, ("DECIMAL", "STRING")),
+            (CUT, "2026-11-20", ("DATETIME", "STRING")),
+            (["a"], "a", ("ARRAY of STRING", "STRING")),
+            ("a", ["a"], ("STRING", "ARRAY of STRING")),
+            (["a"], [1], ("ARRAY of STRING", "ARRAY of INTEGER")),
+            (NOTHING, "a", ("list", "STRING")),
+        ],
+    )
+    def test_of_a_type_that_never_has_such_a_value_is_warned_about_once(
+        self, gateway: Gateway, there: Any, wanted: Any, types: tuple[str, str]
+    ) -> None:
+        gateway.set(DATA_ID, approved=there)
+        sensor = self.sensor(attrs={"approved": wanted})
+        with structlog.testing.capture_logs() as lines:
+            assert sensor.poke(CONTEXT) is False
+            assert sensor.poke(CONTEXT) is False
+        [line] = lines
+        assert line["log_level"] == "warning"
+        assert f"'approved' is of type {types[0]}, " in line["event"]
+        assert f" of type {types[1]}; " in line["event"]
+
+    def test_with_another_value_is_not_warned_about(self, gateway: Gateway) -> None:
+        gateway.set(DATA_ID, approved=["a"])
+        with structlog.testing.capture_logs() as lines:
+            assert self.sensor(attrs={"approved": ["a", "b"], "rows": 1}).poke(CONTEXT) is False
+        assert lines == []
 
     def test_needs_all_that_was_asked_for(self, gateway: Gateway) -> None:
         gateway.set(DATA_ID, a=1)
@@ -210,11 +263,23 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         (TracSearchSensor(task_id="t", object_type="DATA", min_results=101), "min_results"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=["a", "~", 1]), "operator"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=LONG, deferrable=True), "8000"),
+        # What a template rendered to nothing is no wish for all objects.
+        (TracSearchSensor(task_id="t", object_type="DATA", search={}), "search is empty, .*; given: {}"),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=[]), "search is empty"),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=""), "search is empty"),
         (TracSearchSensor(task_id="t", object_type=""), "object_type"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID), "min_version or attrs"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id="7", min_version=1), "objectId"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, min_version=-1), "min_version"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs={"a": None}), "attrs"),
+        (
+            TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs={"a": {"b": 1}}),
+            r"attrs\['a'\] must be a primitive value",
+        ),
+        (
+            TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs={"a-b": 1}),
+            "a name in attrs must be an identifier",
+        ),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs=["a"]), "attrs"),  # type: ignore[arg-type]
     ],
 )

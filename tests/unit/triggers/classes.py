@@ -33,6 +33,7 @@ _VALUES = {
     "float": 1.9e9,
     "bool": True,
     "dict[str, Any]": {},
+    "dict[str, Any] | None": None,
     "list[str]": ["SUCCESS"],
 }
 

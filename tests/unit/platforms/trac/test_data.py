@@ -46,9 +46,10 @@ class TestWriting:
         )
         assert done.value.object_type == "FILE"
 
-    def test_a_new_version_of_a_file(self) -> None:
+    @pytest.mark.parametrize("prior", [FILE_KEY, header("FILE", version=2)])
+    def test_a_new_version_of_a_file(self, prior: Any) -> None:
         done = play(
-            trac().write_small_file("x", b"y", mime_type="text/plain", prior_version=FILE_KEY),
+            trac().write_small_file("x", b"y", mime_type="text/plain", prior_version=prior),
             reply(body=header("FILE")),
         )
         assert sent(done) == (
@@ -126,6 +127,8 @@ class TestWriting:
             (lambda api: api.read_small_file(DATA_KEY), "selector must point at a FILE"),
             (lambda api: api.read_small_dataset(FILE_KEY), "selector must point at a DATA"),
             (lambda api: api.read_small_dataset(DATA_KEY, limit=-1), "limit must be a whole number"),
+            # It is the default value on the wire, and would return all rows.
+            (lambda api: api.read_small_dataset(DATA_KEY, limit=0), "limit must be above 0"),
         ],
     )
     def test_what_is_refused(self, call: Any, words: str) -> None:

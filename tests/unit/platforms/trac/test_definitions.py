@@ -81,8 +81,9 @@ class TestImport:
             "packageGroup",
         }
 
-    def test_a_new_version_of_a_model_names_the_one_before(self) -> None:
-        told = import_model(repository="r", entry_point="a.B", version="v", prior_model=MODEL_KEY)
+    @pytest.mark.parametrize("prior", [MODEL_KEY, header("MODEL", MODEL_ID)])
+    def test_a_new_version_of_a_model_names_the_one_before(self, prior: Any) -> None:
+        told = import_model(repository="r", entry_point="a.B", version="v", prior_model=prior)
         assert told.definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
 
     @pytest.mark.parametrize(
@@ -93,7 +94,9 @@ class TestImport:
             ({"path": " "}, "path must be"),
             ({"prior_model": f"MODEL-{MODEL_ID}"}, "prior_model must say its object version"),
             ({"prior_model": POSITIONS}, "prior_model must point at a MODEL"),
-            ({"model_attrs": {"trac_x": 1}}, "must not begin with trac_"),
+            ({"model_attrs": {"trac_x": 1}}, "a name in model_attrs must not begin with trac_"),
+            ({"model_attrs": [{"attrName": "_x", "value": 1}]}, r"model_attrs\[0\]: attrName must not begin"),
+            ({"model_attrs": "x"}, "model_attrs must be a list of changes"),
         ],
     )
     def test_what_is_refused(self, given: dict[str, Any], words: str) -> None:
@@ -141,12 +144,32 @@ class TestRunModel:
             "inputs": {"positions": {"objectType": "DATA", "objectId": DATA_ID, **latest}},
         }
 
-    def test_an_input_as_of_a_time_is_fixed_too(self) -> None:
-        as_of = {"objectType": "DATA", "objectId": DATA_ID, "objectAsOf": "2026-02-28T23:59:59Z"}
+    def test_outputs_follow_the_latest_tag_of_a_header(self) -> None:
+        done = plan_run(prior_outputs={"report": header(version=7, tag=1)})
+        run = done.value.definition["runModel"]
+        assert run["priorOutputs"] == {"report": selector("DATA", DATA_ID, 7)}
+        # As a user would write it who has no model at hand.
+        asked = plan({"jobType": "RUN_MODEL", "runModel": {"priorOutputs": {"report": header(version=7)}}})
+        assert asked.definition["runModel"]["priorOutputs"] == run["priorOutputs"]
+
+    @pytest.mark.parametrize(
+        ("of_tag", "told"),
+        [
+            ({}, {"latestTag": True}),
+            (
+                {"tagAsOf": "2026-02-28T23:59:59Z"},
+                {"tagAsOf": {"isoDatetime": "2026-02-28T23:59:59+00:00"}},
+            ),
+        ],
+    )
+    def test_an_input_as_of_a_time_is_fixed_too(self, of_tag: dict[str, Any], told: dict[str, Any]) -> None:
+        of_data = {"objectType": "DATA", "objectId": DATA_ID}
+        as_of = {**of_data, "objectAsOf": "2026-02-28T23:59:59Z", **of_tag}
         done = plan_run(
             MODEL_KEY, model_reply(), reply(body=tag(header(version=2), {})), inputs={"positions": as_of}
         )
-        assert done.value.definition["runModel"]["inputs"]["positions"] == selector("DATA", DATA_ID, 2)
+        found = done.value.definition["runModel"]["inputs"]["positions"]
+        assert found == {**of_data, "objectVersion": 2, **told}
 
     @pytest.mark.parametrize(
         ("given", "words"),
@@ -172,7 +195,9 @@ class TestRunModel:
             (MODEL_KEY, {"parameters": ["a"]}, "parameters must be a dict"),
             (MODEL_KEY, {"parameters": {"a-b": 1}}, "name of a parameter must be an identifier"),
             (MODEL_KEY, {"inputs": {"positions": "latest"}}, r"inputs\['positions'\] must be an object key"),
-            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "must not begin with"),
+            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "a name in output_attrs must not begin with"),
+            (MODEL_KEY, {"output_attrs": {"x": None}}, r"output_attrs\['x'\] is null"),
+            (MODEL_KEY, {"output_attrs": [{"attrName": "x"}]}, r"output_attrs\[0\]: value is null"),
             (MODEL_KEY, {"tenant": "A-B"}, "tenant must be an identifier"),
         ],
     )
@@ -286,6 +311,10 @@ class TestAnyJob:
         }
         assert plan(plan(given).definition) == plan(given)
 
+    def test_the_model_before_may_be_a_key(self) -> None:
+        given = {"jobType": "IMPORT_MODEL", "importModel": {"language": "python", "priorModel": MODEL_KEY}}
+        assert plan(given).definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
+
     def test_a_type_of_job_that_later_platforms_may_bring(self) -> None:
         given = {"jobType": "PURGE_DATA", "purgeData": {"days": 3}}
         assert plan(given) == JobPlan(given)
@@ -304,6 +333,14 @@ class TestAnyJob:
                 r"inputs\['a'\] must say its object version",
             ),
             ({"jobType": "RUN_MODEL", "runModel": {"inputs": [POSITIONS]}}, "inputs must be a dict"),
+            (
+                {"jobType": "IMPORT_MODEL", "importModel": {"priorModel": f"MODEL-{MODEL_ID}"}},
+                r"job\['importModel'\]: priorModel must say its object version",
+            ),
+            (
+                {"jobType": "RUN_MODEL", "runModel": {"outputAttrs": [{"attrName": "x"}]}},
+                r"job\['runModel'\]: outputAttrs\[0\]: value is null",
+            ),
             ({"jobType": "RUN_MODEL", "runModel": {"parameters": {"n": None}}}, "parameter 'n' is null"),
         ],
     )

@@ -21,10 +21,11 @@ from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.retry import ONCE
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, tag
+from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, selector, tag
 
 CUSTOM_BODY = {"customSchemaType": "acme", "customSchemaVersion": 1, "customData": "QQ=="}
 CUSTOM = {"custom": CUSTOM_BODY}
+CREATED = {"object_type": "CUSTOM", "definition": CUSTOM}
 KEY = f"DATA-{DATA_ID}-v3"
 SUPERSEDED = ConflictError("Prior tag has been superseded", status=409)
 
@@ -129,12 +130,18 @@ class TestUpdateTag:
     ("changes", "words"),
     [
         ({"attrs": {"trac_job": "x"}}, "must not begin with trac_"),
+        ({"attrs": {"TRAC_job": "x"}}, "must not begin with trac_.*; given: 'TRAC_job'"),
+        ({"attrs": {"TracDap_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"tracdap_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"a-b": "x"}}, "a name in attrs must be an identifier"),
         ({"attrs": {"a": None}}, r"attrs\['a'\] is null"),
-        ({"attrs": {"a": {"b": 1}}}, "a primitive value or a list of such; given: a MAP of INTEGER"),
+        ({"attrs": {"a": {"b": 1}}}, "a primitive value or a list of such; given: MAP of INTEGER"),
         ({"attrs": {"a": [[1]]}}, "a primitive value or a list of such"),
+        (
+            {"attrs": {"a": [{"b": 1, "c": "x"}]}},
+            "a primitive value or a list of such; given: ARRAY of MAP",
+        ),
         ({"attrs": ["a"]}, "attrs must be a dict"),
         ({"tag_updates": {"a": 1}}, "tag_updates must be a list"),
         ({"tag_updates": ["a"]}, r"tag_updates\[0\] may hold operation, attrName and value"),
@@ -193,6 +200,15 @@ def test_definitions_that_are_refused(kind: str, definition: Any, words: str) ->
 def test_a_new_version_says_which_it_follows(prior: str, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         trac().update_object("CUSTOM", CUSTOM, prior)
+
+
+def test_a_new_version_takes_over_the_latest_tag() -> None:
+    prior = header("CUSTOM", tag=1)
+    batch = {"update_objects": [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": prior}]}
+    done = play(trac().update_object("CUSTOM", CUSTOM, prior), reply(body=header("CUSTOM", version=2)))
+    assert body(done.requests[0])["priorVersion"] == selector("CUSTOM", DATA_ID)
+    done = play(trac().write_batch(**batch), reply(body={"updateObjects": [header("CUSTOM", version=2)]}))
+    assert body(done.requests[0])["updateObjects"][0]["priorVersion"] == selector("CUSTOM", DATA_ID)
 
 
 class TestReadBatch:
@@ -268,9 +284,25 @@ class TestWriteBatch:
             ({}, "a batch must hold something"),
             ({"create_objects": CUSTOM}, "create_objects must be a list"),
             ({"create_objects": [{"definition": CUSTOM, "tenant": "A"}]}, r"create_objects\[0\] may hold"),
-            ({"create_objects": [{"definition": CUSTOM}]}, "object_type must be an identifier"),
-            ({"update_tags": [{"attrs": {}}]}, "selector must be a selector"),
-            ({"update_tags": [{"selector": KEY}]}, "attrs or tag_updates must be given"),
+            ({"create_objects": [{"definition": CUSTOM}]}, r"create_objects\[0\]: object_type must be an"),
+            (
+                {"create_objects": [CREATED, {**CREATED, "attrs": {"a": None}}]},
+                r"^create_objects\[1\]: attrs\['a'\] is null",
+            ),
+            (
+                {"create_objects": [CREATED, {"object_type": "CUSTOM"}]},
+                r"^create_objects\[1\]: definition must hold 'custom'",
+            ),
+            (
+                {"update_objects": [{**CREATED, "prior_version": KEY}]},
+                r"^update_objects\[0\]: prior_version is a DATA",
+            ),
+            (
+                {"update_tags": [{"selector": KEY, "attrs": {}}, {"selector": KEY, "tag_updates": ["x"]}]},
+                r"^update_tags\[1\]: tag_updates\[0\] may hold operation",
+            ),
+            ({"update_tags": [{"attrs": {}}]}, r"^update_tags\[0\]: selector must be a selector"),
+            ({"update_tags": [{"selector": KEY}]}, r"^update_tags\[0\]: attrs or tag_updates must be given"),
             (
                 {
                     "update_objects": [

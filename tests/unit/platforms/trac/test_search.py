@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac import Value, ValueType
 from airflow_provider_dataops.platforms.trac.search import expression, search_parameters
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
@@ -83,6 +85,20 @@ def test_expressions(told: Any, wire: dict[str, Any]) -> None:
     assert expression(wire) == wire
 
 
+class Word(str, Enum):  # noqa: UP042 - as older code has it, whose str() is the member's name
+    UK = "UK"
+    IN = "IN"
+    STRING = "STRING"
+    REGION = "region"
+
+
+def test_members_of_enumerations_are_their_values() -> None:
+    told = expression([Word.REGION, Word.IN, [Word.UK, "IE"], Word.STRING])
+    assert repr(told) == repr(expression(["region", "IN", ["UK", "IE"], "STRING"]))
+    exists = expression(["region", "EXISTS", None, Word.STRING])
+    assert repr(exists) == repr(expression(["region", "EXISTS", None, "STRING"]))
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [
@@ -93,7 +109,11 @@ def test_expressions(told: Any, wire: dict[str, Any]) -> None:
         (["at", "=", datetime(2026, 1, 1, tzinfo=UTC)], "EQ does not compare a DATETIME"),
         (["ratio", "IN", [0.5]], "IN does not compare a FLOAT"),
         (["region", "IN", "UK"], "IN takes a list of values; given: a STRING"),
-        (["region", "IN", []], "is an empty list"),
+        (["region", "IN", []], r"IN takes a list of one value or more; given: an empty list"),
+        (["region", "IN", [], "STRING"], "IN takes a list of one value or more"),
+        (["region", "IN", Value([], ValueType("ARRAY", ValueType("STRING")))], "IN takes a list of one"),
+        (term("region", "STRING", "IN", {**IN_UK, "arrayValue": {"items": []}}), "IN takes a list of one"),
+        ({"not": ["region", "IN", [], "STRING"]}, r"search\['not'\]\[0\] \(region\): IN takes a list of one"),
         (["region", "IN", ["UK", 5]], "items of one type"),
         (["region", "=", ["UK"]], "EQ takes a primitive value"),
         (["region", "IN", [["UK"]]], "IN takes a primitive value"),
@@ -154,6 +174,12 @@ def test_the_whole_search() -> None:
 def test_a_time_that_cannot_be_searched_at(as_of: str, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"search_as_of .*{words}"):
         search_parameters("DATA", as_of=as_of, now=NOW)
+
+
+@pytest.mark.parametrize("search", [{}, [], (), ""])
+def test_nothing_is_no_search_for_all(search: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="leave it out to find all objects"):
+        search_parameters("DATA", search, now=NOW)
 
 
 def test_a_type_that_cannot_be() -> None:

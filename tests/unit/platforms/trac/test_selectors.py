@@ -46,6 +46,30 @@ def test_both_criteria_are_always_sent(told: Any, sent: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "tag"),
+    [
+        # Changes of tags made since these were read are kept.
+        (HEADER, {"latestTag": True}),
+        (HEADER.as_json(), {"latestTag": True}),
+        ({**DATA, "objectVersion": 3, "tagVersion": 2, "tagTimestamp": AS_OF}, {"latestTag": True}),
+        (Tag(header=HEADER, attrs={}), {"latestTag": True}),
+        (Tag(header=HEADER, attrs={}).as_json(), {"latestTag": True}),
+        ({"tag_version": 2, "key": f"DATA-{ID}-v3"}, {"latestTag": True}),
+        (f"DATA-{ID}-v3", {"latestTag": True}),
+        # These name their tag.
+        ({**DATA, "objectVersion": 3, "tagVersion": 2}, {"tagVersion": 2}),
+        (HEADER.selector, {"tagVersion": 2}),
+        (
+            {**DATA, "objectVersion": 3, "tagAsOf": AS_OF},
+            {"tagAsOf": {"isoDatetime": "2026-02-28T23:59:59+00:00"}},
+        ),
+    ],
+)
+def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
+    assert Selector.of_prior(told, "prior_version").as_json() == {**DATA, "objectVersion": 3, **tag}
+
+
+@pytest.mark.parametrize(
     ("told", "words"),
     [
         (None, "must be a selector, a header, a tag or an object key"),
@@ -64,6 +88,14 @@ def test_both_criteria_are_always_sent(told: Any, sent: dict[str, Any]) -> None:
         ({**DATA, "objectVersion": 1, "latestObject": True}, "must hold one of objectVersion, objectAsOf"),
         ({**DATA, "latestTag": False}, "latestTag may only be true"),
         ({**DATA, "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59"}}, "with an offset"),
+        # None of these is silently the latest.
+        (
+            {**DATA, "objectAsOf": {"isoDateTime": "2026-02-28T23:59:59Z"}},
+            "objectAsOf must hold 'isoDatetime' alone; given: {'isoDateTime'",
+        ),
+        ({**DATA, "objectAsOf": {}}, "objectAsOf must hold 'isoDatetime' alone; given: {}"),
+        ({**DATA, "tagAsOf": {"isoDatetime": None}}, "tagAsOf must hold 'isoDatetime' alone"),
+        ({**DATA, "tagAsOf": {**AS_OF, "offset": 1}}, "tagAsOf must hold 'isoDatetime' alone"),
         ({**DATA, "version": 3}, "unknown field 'version'"),
         ({"header": "DATA"}, "holds a header that is none"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum, IntEnum
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ NOON = datetime(2026, 2, 3, 12, tzinfo=timezone(timedelta(hours=1)))
         (Decimal("1.10"), {"decimalValue": {"decimal": "1.10"}}, "DECIMAL"),
         (Decimal("1E+3"), {"decimalValue": {"decimal": "1000"}}, "DECIMAL"),
         (date(2026, 2, 3), {"dateValue": {"isoDate": "2026-02-03"}}, "DATE"),
+        (date.min, {"dateValue": {"isoDate": "0001-01-01"}}, "DATE"),
         (NOON, {"datetimeValue": {"isoDatetime": "2026-02-03T12:00:00+01:00"}}, "DATETIME"),
     ],
 )
@@ -52,9 +54,56 @@ def test_primitives_go_there_and_come_back(value: Any, wire: dict[str, Any], bas
     assert type(back) is type(value)
 
 
+class Region(str, Enum):  # noqa: UP042 - as older code has it, whose str() is the member's name
+    UK = "UK"
+
+
+class Count(IntEnum):
+    MANY = 3
+
+
+class Share(float, Enum):
+    HALF = 0.5
+
+
+@pytest.mark.parametrize(
+    ("member", "plain"),
+    [
+        (Region.UK, "UK"),
+        ([Region.UK], ["UK"]),
+        ({"a": Region.UK}, {"a": "UK"}),
+        ({Region.UK: 1}, {"UK": 1}),
+        ({Region.UK: 1, "b": "x"}, {"UK": 1, "b": "x"}),
+        (Value({Region.UK: 1}, ValueType("MAP", ValueType("INTEGER"))), {"UK": 1}),
+        (Count.MANY, 3),
+        (Value(Count.MANY, "FLOAT"), 3.0),
+        (Share.HALF, 0.5),
+        (Value(Region.UK, "STRING"), "UK"),
+    ],
+)
+def test_members_of_enumerations_are_their_values(member: Any, plain: Any) -> None:
+    assert repr(as_wire(member)) == repr(as_wire(plain))
+
+
 def test_what_is_no_number_comes_back_as_none() -> None:
     assert as_wire(math.nan) == {"floatValue": "NaN"}
     assert math.isnan(from_wire({"floatValue": "NaN"}))
+
+
+def odd(year: int, hours: int) -> datetime:
+    """Return the first or last moment of a year at an offset with seconds."""
+    zone = timezone(timedelta(hours=hours, seconds=7))
+    return datetime(year, 1, 1, tzinfo=zone) if hours > 0 else datetime(year, 12, 31, 23, 59, tzinfo=zone)
+
+
+def test_offsets_with_seconds_become_utc() -> None:
+    assert as_wire(odd(1890, 1)) == {"datetimeValue": {"isoDatetime": "1889-12-31T22:59:53+00:00"}}
+
+
+@pytest.mark.parametrize("moment", [odd(1, 5), odd(9999, -5)])
+def test_what_utc_has_no_year_for_is_refused(moment: datetime) -> None:
+    with pytest.raises(InvalidArgumentError, match="from the year 1 to the year 9999 in UTC"):
+        as_wire(moment)
 
 
 def test_lists_and_dicts_always_say_their_type() -> None:
@@ -139,6 +188,8 @@ def test_the_platforms_own_form_does_as_well() -> None:
         (1, "FLOAT", 1.0),
         ("0.99", "FLOAT", 0.99),
         ("NaN", "FLOAT", math.nan),
+        ("-Infinity", "FLOAT", -math.inf),
+        ("inf", "FLOAT", math.inf),
         (1, "DECIMAL", Decimal(1)),
         ("1.10", "DECIMAL", Decimal("1.10")),
         ("12", "INTEGER", 12),
@@ -171,6 +222,8 @@ def test_a_value_becomes_one_of_a_type_where_nothing_is_lost(value: Any, basic: 
         ("2026-02-27T10:00:00", "DATETIME"),
         (2**53 + 1, "FLOAT"),
         (10**400, "FLOAT"),
+        ("1e400", "FLOAT"),
+        ("-1e400", "FLOAT"),
         ("x", "INTEGER"),
         ("x", "ARRAY"),
         ([1], "MAP"),
