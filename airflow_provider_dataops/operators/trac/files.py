@@ -24,7 +24,8 @@ class TracUploadFileOperator(TracOperator):
     :param name: the file's name at the platform; by default that of the source.
     :param mime_type: its media type; by default told by the name's end.
     :param attrs: attributes as plain Python values, by name.
-    :param prior_version: a selector of the version that this one follows, to update a file.
+    :param prior_version: a selector of the version that this one follows, to update a file. Without it, and
+        where its template renders to nothing, a new file is made.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -78,7 +79,8 @@ class TracUploadDatasetOperator(TracOperator):
     :param schema_id: a selector of a SCHEMA object.
     :param format: the media type of the content; a name that ends with ``.csv`` tells it by itself.
     :param attrs: attributes as plain Python values, by name.
-    :param prior_version: a selector of the version that this one follows, to update a dataset.
+    :param prior_version: a selector of the version that this one follows, to update a dataset. Without it,
+        and where its template renders to nothing, a new dataset is made.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """

@@ -114,6 +114,8 @@ class Gateway(Api):
 
         :raises InvalidArgumentError: if there is neither, or it cannot be the code of one.
         """
+        if tenant is not None and not isinstance(tenant, str):
+            raise InvalidArgumentError(f"tenant must be text; given: {tenant!r}")
         chosen = (tenant or "").strip() or self._tenant
         if not chosen:
             raise InvalidArgumentError("tenant is empty: give it to the call, or set the connection's tenant")

@@ -474,6 +474,7 @@ def _versioned(asked: Selector, header: TagHeader) -> Selector:
         object_type=asked.object_type,
         object_id=asked.object_id,
         object_version=header.object_version,
+        tag_version=asked.tag_version,
         tag_as_of=asked.tag_as_of,
     )
 
