@@ -77,13 +77,26 @@ def _queued() -> float:
         return 0.0
 
 
+def _stolen() -> int:
+    """Return the hundredths of a second for which the host ran others; they count as ours."""
+    try:
+        with open("/proc/stat") as told:
+            return int(told.readline().split()[8])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 @dataclass
 class _Running:
-    """The callback that a thread is in."""
+    """The callback that a thread is in.
+
+    :param stolen: what the host had taken by then.
+    """
 
     callback: Any
     thread: int
     began: float
+    stolen: int
     #: Stacks seen while it ran, and whether each held a frame of the package.
     seen: list[tuple[bool, str]] = field(default_factory=list)
 
@@ -94,6 +107,7 @@ class Watchdog:
 
     caught: list[str] = field(default_factory=list)
     _running: dict[int, _Running] = field(default_factory=dict)
+    _stolen: int = field(default_factory=_stolen)
     _collected: float = 0.0
     _collecting: float = 0.0
 
@@ -102,7 +116,7 @@ class Watchdog:
         callback = handle._callback  # type: ignore[attr-defined]
         ours = _suspended_in_ours(callback)
         thread = threading.get_ident()
-        running = _Running(callback, thread, time.perf_counter())
+        running = _Running(callback, thread, time.perf_counter(), self._stolen)
         queued, collected = _queued(), self._collected
         cpu = time.thread_time()
         self._running[thread] = running
@@ -122,8 +136,10 @@ class Watchdog:
         if cpu <= CPU_LIMIT and stacks and all("_adjust_thread_count" in stack for stack in stacks):
             # A pool starts a thread and waits until the system runs it: that is the machine's load.
             return
-        # Without a look in time, where the task waited before or after it tells whose step it was.
-        if stacks or (ours and not running.seen):
+        # Without a look in time, where the task waited before or after it tells whose step it was; unless the
+        # machine itself stood still.
+        stood_still = _stolen() > running.stolen
+        if stacks or (ours and not running.seen and not stood_still):
             where = stacks[-1] if stacks else running.callback
             self.caught.append(
                 f"held the event loop: {cpu * 1e3:.0f} ms busy, {wall * 1e3:.0f} ms in all\n{where}"
@@ -132,6 +148,7 @@ class Watchdog:
     def look(self) -> None:
         """Note what the callbacks that run for long are doing."""
         now = time.perf_counter()
+        self._stolen = _stolen()
         for running in list(self._running.values()):
             frame = sys._current_frames().get(running.thread)
             if now - running.began >= LOOK_EVERY and frame is not None and len(running.seen) < 1_000:
