@@ -270,7 +270,12 @@ class RunOperator(DataOpsOperator):
         untracked = started.snapshot.state is RunState.UNTRACKED
         if not self.wait_for_completion or (untracked and self.accepts_untracked):
             return started.snapshot.as_result(launch.url(run_id))
-        snapshot, not_before = self._looked(hook, launch, started)
+        try:
+            snapshot, not_before = self._looked(hook, launch, started)
+        except ApiError as error:
+            from airflow_provider_dataops.runs.wait import unreachable
+
+            return self._conclude(hook, launch, unreachable(run_id, error))
         if snapshot.state.is_final:
             from airflow_provider_dataops.runs.outcome import Ending, RunEvent
 
@@ -285,6 +290,8 @@ class RunOperator(DataOpsOperator):
         """Look once before deferring: a run that has ended already needs no trigger.
 
         Returns the instant, too, before which the server does not want to be asked again.
+
+        :raises ApiError: for a refusal that must not be asked for again, in a triggerer neither.
         """
         from airflow_provider_dataops.transport.retry import ONCE
 
@@ -293,6 +300,8 @@ class RunOperator(DataOpsOperator):
         try:
             return hook.run(launch.look(started.snapshot.run_id), ONCE), 0.0
         except ApiError as error:
+            if error.locks_out:
+                raise
             self.log.warning("%s; going on to wait", error)
             return started.snapshot, time.time() + (error.retry_after or 0.0)
 

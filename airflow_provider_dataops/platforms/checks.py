@@ -15,6 +15,20 @@ def require_text(**arguments: object) -> None:
             raise InvalidArgumentError(f"{name} must be a non-empty text; given: {value!r}")
 
 
+def chosen(name: str, given: object, default: str) -> str:
+    """Return the text that was given, or the connection's.
+
+    :param default: the connection's field of the same name.
+    :raises InvalidArgumentError: if there is neither, or what was given is no text.
+    """
+    if given is not None and not isinstance(given, str):
+        raise InvalidArgumentError(f"{name} must be text; given: {given!r}")
+    text = (given or "").strip() or default
+    if not text:
+        raise InvalidArgumentError(f"{name} is empty: give it, or set the connection's {name}")
+    return text
+
+
 def require_one(**arguments: object) -> None:
     """Refuse anything but exactly one given argument.
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
-    InvalidArgumentError,
     MalformedReplyError,
 )
 from airflow_provider_dataops.platforms.api import Api
+from airflow_provider_dataops.platforms.checks import chosen
 from airflow_provider_dataops.platforms.http import (
     Exchange,
     FileBody,
@@ -217,12 +217,7 @@ class QuantemplateApi(Api):
 
         :raises InvalidArgumentError: if there is neither.
         """
-        chosen = (organisation_id or "").strip() or self.organisation_id
-        if not chosen:
-            raise InvalidArgumentError(
-                "organisation_id is empty: give it to the operator, or set the connection's organisation_id"
-            )
-        return chosen
+        return chosen("organisation_id", organisation_id, self.organisation_id)
 
     def _url(self, organisation_id: str, *path: str) -> str:
         parts = ("organisations", organisation_id, *path)

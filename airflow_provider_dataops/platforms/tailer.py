@@ -32,7 +32,7 @@ from airflow_provider_dataops.platforms.settings import (
     fill_template,
 )
 from airflow_provider_dataops.platforms.tailer_auth import TokenSource, token_source
-from airflow_provider_dataops.platforms.tailer_runs import Run, canonical_type, read_runs
+from airflow_provider_dataops.platforms.tailer_runs import Run, canonical_type, read_runs, refuse_ko
 from airflow_provider_dataops.platforms.tokens import TokenKeeper
 
 if TYPE_CHECKING:
@@ -567,13 +567,14 @@ def _googles_words(reply: Reply) -> str:
 
 
 def _read_any(reply: Reply) -> None:
-    _refuse_ko(read_json(reply), reply)
+    refuse_ko(read_json(reply), reply)
 
 
 def _read_launched(reply: Reply) -> str:
     told = reply.json()
     run_id = told.get("run_id") if isinstance(told, dict) else None
     if not isinstance(run_id, str) or not run_id:
+        refuse_ko(told, reply)
         raise MalformedReplyError(
             f"the answer to a launch holds no run_id: {reply.text()[:300]}",
             status=reply.status,
@@ -590,18 +591,6 @@ def _read_ok(reply: Reply) -> None:
     told = reply.json()
     if not isinstance(told, dict):
         raise MalformedReplyError("the answer is no JSON object", status=reply.status, body=reply.text())
-    _refuse_ko(told, reply)
+    refuse_ko(told, reply)
     if "message" not in told:
         log.info("The answer has no message; taken as OK: %s", reply.text()[:300])
-
-
-def _refuse_ko(told: object, reply: Reply) -> None:
-    if not isinstance(told, dict):
-        return
-    message, code = told.get("message", "ok"), told.get("code", 200)
-    if str(message).strip().lower() != "ok" or str(code) != "200":
-        raise ApiError(
-            f"refused with HTTP {reply.status}: {message!s:.500} (code {code!s:.20})",
-            status=reply.status,
-            body=reply.text(),
-        )

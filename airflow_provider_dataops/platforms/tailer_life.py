@@ -41,7 +41,8 @@ class JobLaunch:
     exact: ClassVar[bool] = False
     can_stop: ClassVar[bool] = False
     waits_for_slot: ClassVar[bool] = False
-    absence_proves: ClassVar[bool] = True
+    #: There is no record of a run until it starts, and nobody says how long that may take.
+    absence_proves: ClassVar[bool] = False
 
     @property
     def realm(self) -> str:

@@ -6,7 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    NotFoundError,
+    ServerError,
+)
 from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
 
 if TYPE_CHECKING:
@@ -133,12 +139,35 @@ def read_runs(reply: Reply) -> list[Run]:
     told = reply.json()
     results = told.get("results") if isinstance(told, dict) else None
     if not isinstance(results, list):
+        refuse_ko(told, reply)
         raise MalformedReplyError(
             f"the answer holds no list of results: {reply.text()[:300]}",
             status=reply.status,
             body=reply.text(),
         )
     return [_run(item, reply) for item in results]
+
+
+def refuse_ko(told: object, reply: Reply) -> None:
+    """Raise what a KO in an answer with a good status stands for.
+
+    :raises NotFoundError: for code 404.
+    :raises ServerError: for a code of 500 or more, which proves nothing.
+    :raises ApiError: for any other: nothing was done, and asking again is of no use.
+    """
+    if not isinstance(told, dict):
+        return
+    message, code = told.get("message", "ok"), str(told.get("code", 200))
+    if str(message).strip().lower() == "ok" and code == "200":
+        return
+    failed = code.startswith("5")
+    error_class = ServerError if failed else NotFoundError if code == "404" else ApiError
+    raise error_class(
+        f"refused with HTTP {reply.status}: {message!s:.500} (code {code:.20})",
+        status=reply.status,
+        body=reply.text(),
+        not_sent=not failed,
+    )
 
 
 def _run(told: object, reply: Reply) -> Run:

@@ -20,12 +20,12 @@ from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     ApiError,
     AuthenticationError,
-    InvalidArgumentError,
     MalformedReplyError,
     NotFoundError,
     error_for_status,
 )
 from airflow_provider_dataops.platforms.api import Api
+from airflow_provider_dataops.platforms.checks import chosen
 from airflow_provider_dataops.platforms.http import (
     Exchange,
     FileSource,
@@ -219,12 +219,7 @@ class ToucanApi(Api):
 
         :raises InvalidArgumentError: if there is neither.
         """
-        chosen = (small_app or "").strip() or self._default_small_app
-        if not chosen:
-            raise InvalidArgumentError(
-                "small_app is empty: give it to the operator, or set the connection's small_app"
-            )
-        return chosen
+        return chosen("small_app", small_app, self._default_small_app)
 
     def _url(self, small_app: str, path: str, query: str = "") -> str:
         url = f"{self.settings.base_url}/{segment(small_app)}/{path}"

@@ -287,7 +287,7 @@ class DurableStart:
                 self.store.delete()
                 if not left or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
-                self.log.warning("No %s was started; submitting again", self.launch.noun)
+                self.log.warning("No %s was found; submitting again", self.launch.noun)
             else:
                 return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")

@@ -188,9 +188,15 @@ def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
     if 200 <= reply.status < 300:
         try:
             return request.parse(reply)
+        except ApiError as error:
+            # What the platform calls a success may be a refusal in its own words.
+            error.message = _without_secrets(error.message, request, api)
+            error.body = _without_secrets(error.body, request, api)
+            error.args = (error.message,)
+            raise
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise MalformedReplyError(
-                f"the answer has an unknown shape: {error!r}",
+                _without_secrets(f"the answer has an unknown shape: {error!r}", request, api),
                 status=reply.status,
                 body=_without_secrets(reply.text(), request, api),
             ) from error

@@ -17,6 +17,7 @@ from airflow_provider_dataops.errors import (
     UnroutedError,
 )
 from airflow_provider_dataops.platforms.api import Api
+from airflow_provider_dataops.platforms.checks import chosen
 from airflow_provider_dataops.platforms.http import (
     Exchange,
     Reply,
@@ -114,12 +115,7 @@ class Gateway(Api):
 
         :raises InvalidArgumentError: if there is neither, or it cannot be the code of one.
         """
-        if tenant is not None and not isinstance(tenant, str):
-            raise InvalidArgumentError(f"tenant must be text; given: {tenant!r}")
-        chosen = (tenant or "").strip() or self._tenant
-        if not chosen:
-            raise InvalidArgumentError("tenant is empty: give it to the call, or set the connection's tenant")
-        return require_identifier("tenant", chosen)
+        return require_identifier("tenant", chosen("tenant", tenant, self._tenant))
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of error that an unsuccessful reply stands for."""

@@ -98,6 +98,16 @@ class TestLife:
         with pytest.raises(RunLostError, match="r-1"):
             operator(deferrable=False).act(Attempt().context())
 
+    def test_a_run_without_a_record_is_not_launched_again_by_a_retry(self, account: Account) -> None:
+        account.hidden = True
+        attempt = Attempt()
+        deferral(operator(), attempt)
+        attempt.try_number = 2
+        with pytest.raises(PermanentError, match="run r-1 of an earlier try is not known") as caught:
+            operator().execute(attempt.context())
+        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        assert len(account.launches()) == 1
+
     def test_who_does_not_wait_is_told_the_same_fields(self, account: Account) -> None:
         told = operator(wait_for_completion=False).act(Attempt().context())
         account.status = "SUCCESS"

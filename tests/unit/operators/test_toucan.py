@@ -56,11 +56,14 @@ class Backend:
     refusals: list[ApiError] = field(default_factory=list)
     submitted: list[tuple[str, bytes]] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
+    look_error: ApiError | None = None
 
     def answer(self, request: Request[Any]) -> Reply:
         """Do what a request says."""
         if request.method == "GET":
             self.looks.append(request.path)
+            if self.look_error is not None:
+                raise self.look_error
             told = (self.states or {}).get(request.path.rpartition("/")[2])
             if told is None:
                 raise error_for_status(404)("HTTP 404", status=404, body="no such page")
@@ -192,6 +195,18 @@ class TestTheWait:
         # Unless that was asked for.
         task = operator(on_ambiguous_submit="resubmit")
         assert deferral(task, attempt).trigger.run_id == "op-2"
+
+    def test_is_not_begun_with_refused_credentials(
+        self, backend: Backend, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        refusal = AuthenticationError("HTTP 401", status=401)
+        refusal.locks_out = refusal.permanent = True
+        backend.look_error = refusal
+        with pytest.raises(PermanentError, match=r"op-1 can no longer be asked about.*HTTP 401"):
+            operator().execute(Attempt().context())
+        # Asked again, in the triggerer, they would count towards the lock of the account.
+        assert len(backend.looks) == 1
+        assert f"op-1 is not stopped from here and may go on: {LINK}" in capsys.readouterr().out
 
     def test_is_not_needed(self, backend: Backend) -> None:
         backend.states = None

@@ -13,6 +13,7 @@ from airflow_provider_dataops.errors import (
     InvalidArgumentError,
     MalformedReplyError,
     NotFoundError,
+    ServerError,
 )
 from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.platforms.tailer import Configuration, day
@@ -136,7 +137,7 @@ class TestLaunch:
         assert asked(done)[0]["configuration_id"] == name
         assert ("does not end in _DEV" in caplog.text) is warned
 
-    @pytest.mark.parametrize("body", [{}, {"run_id": ""}, {"run_id": 5}, [], {"message": "ko: no such job"}])
+    @pytest.mark.parametrize("body", [{}, {"run_id": ""}, {"run_id": 5}, [], {"message": "ok"}])
     def test_an_answer_without_an_id_says_what_it_was(self, body: Any) -> None:
         error = play(tailer().launch_job(TABLES), reply(body=body)).error
         assert isinstance(error, MalformedReplyError)
@@ -297,21 +298,28 @@ class TestOkAndKo:
         assert "taken as OK" in caplog.text
 
     @pytest.mark.parametrize(
-        ("body", "words"),
+        ("body", "words", "kind"),
         [
-            ({"code": 200, "message": "KO"}, "KO"),
-            ({"message": "ko: no such workflow"}, "ko: no such workflow"),
-            ({"code": 500, "message": "ok"}, "code 500"),
-            ({"code": 404}, "code 404"),
-            ({"message": None}, "None"),
+            ({"code": 200, "message": "KO"}, "KO", ApiError),
+            ({"message": "ko: no such workflow"}, "ko: no such workflow", ApiError),
+            ({"code": 500, "message": "ok"}, "code 500", ServerError),
+            ({"code": 404}, "code 404", NotFoundError),
+            ({"message": None}, "None", ApiError),
         ],
     )
-    def test_ko_with_a_good_status_is_a_refusal(self, body: Any, words: str) -> None:
-        for name, exchange in self.calls().items():
+    def test_ko_with_a_good_status_is_a_refusal(self, body: Any, words: str, kind: type[ApiError]) -> None:
+        asking = {
+            "launch": tailer().launch_job(TABLES),
+            "list": tailer().get_last_status(TABLES),
+            "check": tailer().check_run_status(TABLES, job_id="j", run_id="r"),
+        }
+        for name, exchange in (self.calls() | asking).items():
             error = play(exchange, reply(body=body)).error
-            assert type(error) is ApiError, name
+            assert type(error) is kind, name
             assert words in str(error), name
             assert json.loads(error.body) == body, name
+            # A refused launch is not looked for: it would be taken for somebody else's run.
+            assert error.may_have_been_processed is (kind is ServerError), name
 
     @pytest.mark.parametrize("body", [b"ok", b"[]", b'"ok"'])
     def test_what_is_neither_is_told(self, body: bytes) -> None:

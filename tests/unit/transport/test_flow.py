@@ -122,6 +122,15 @@ def test_a_credential_that_the_status_line_repeats_is_left_out() -> None:
     assert str(done.error) == "Tamr: read it failed: HTTP 400 bad key ***: no (GET /x)"
 
 
+def test_a_credential_that_a_refusal_among_the_successes_repeats_is_left_out() -> None:
+    def refused(answer: Reply) -> None:
+        raise ApiError(f"refused: {answer.text()}", status=answer.status, body=answer.text())
+
+    error = run(replace(GET, parse=refused), reply(body="bad key apk_s3cret")).error
+    assert str(error) == "Tamr: read it failed: refused: bad key *** (GET /x)"
+    assert "s3cret" not in repr(error) + repr(vars(error))
+
+
 class TestRepeats:
     @pytest.mark.parametrize("answer", [reply(503), reply(429), reply(408), RESET, reply(body=b"<html>")])
     def test_a_repeatable_request_is_sent_again(self, answer: Answer) -> None:
