@@ -140,7 +140,7 @@ class TailerHook(DataOpsHook[TailerApi]):
                 configuration,
                 job_id=job_id,
                 started_on=tailer.day("started_on", started_on),
-                status=status.upper() if status else None,
+                status=status.strip().upper() if status else None,
                 limit=limit,
             )
         )
@@ -168,7 +168,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         return self.run(
             self.api.get_by_status(
                 configuration_type,
-                status.upper() if status else None,
+                status.strip().upper() if status else None,
                 account=account,
                 environment=environment,
                 started_on=tailer.day("started_on", started_on),

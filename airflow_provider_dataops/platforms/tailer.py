@@ -546,7 +546,10 @@ def day(name: str, value: object) -> str | None:
         except ValueError:
             told = None
     if isinstance(told, datetime):
-        told = (told.astimezone(UTC) if told.tzinfo else told).date()
+        try:
+            told = (told.astimezone(UTC) if told.tzinfo else told).date()
+        except OverflowError:
+            told = None
     if not isinstance(told, date):
         raise InvalidArgumentError(f"{name} must be a date, YYYY-MM-DD; given: {value!r}")
     return told.isoformat()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -48,6 +49,8 @@ from airflow_provider_dataops.platforms.settings import (
 )
 from airflow_provider_dataops.platforms.tokens import Token, TokenKeeper
 from airflow_provider_dataops.platforms.toucan_work import Work, check_stage
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -348,13 +351,15 @@ class ToucanApi(Api):
 class OperationLaunch:
     """Work to be started.
 
-    :param resubmits: start it anew where the answer to a submission was lost.
+    :param resubmits: start it anew, once, where the answer to a submission was lost.
+    :param lost: the tokens of the submissions whose answers were lost.
     """
 
     api: ToucanApi
     small_app: str
     work: Work
     resubmits: bool = False
+    lost: set[str] = field(default_factory=set, repr=False, compare=False)
 
     noun: ClassVar[str] = "operation"
     #: Nothing is listed, so there is nothing to wait for.
@@ -399,6 +404,7 @@ class OperationLaunch:
             return _snapshot(accepted.operation_id, self.small_app, RunState.PENDING, "submitted")
         told = accepted.answer if isinstance(accepted.answer, str) else json.dumps(accepted.answer)
         words = self.api.without_secrets(told)[:EXCERPT_LIMIT] if accepted.answer is not None else "nothing"
+        log.info("The answer to %s holds no operation_id: %s", self.work.title, words)
         return replace(
             _untracked(f"{UNTRACKED}{token}", self.small_app),
             message=f"submitted and not tracked; it answered {words}. Give missing_operation_id='succeed' if "
@@ -406,17 +412,18 @@ class OperationLaunch:
         )
 
     def orphans(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        """Tell of nothing where a second run is wanted; otherwise a person must look.
+        """Tell of nothing where another run is wanted; otherwise, and after that one, a person must look.
 
         :raises AmbiguousSubmitError: since the platform lists no operations.
         """
         yield from ()
-        if self.resubmits:
+        self.lost.add(token)
+        if self.resubmits and len(self.lost) == 1:
             return []
         raise AmbiguousSubmitError(
             f"the submission to small app {self.small_app} got no answer and Toucan lists no operations: it "
             "may be running. Look at the small app, then clear the task to start it anew; or give "
-            "on_ambiguous_submit='resubmit' where a second run does no harm",
+            "on_ambiguous_submit='resubmit', where a second run does no harm, to have it started anew once",
             url=self.url(""),
         )
 

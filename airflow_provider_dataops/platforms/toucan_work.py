@@ -6,6 +6,7 @@ check their arguments with it while DAG files are parsed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -202,4 +203,8 @@ def _selector(
         raise InvalidArgumentError(
             f"extra_selector must be a mapping of keys beside {', '.join(sorted(reserved))}; given: {extra!r}"
         )
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"extra_selector must be JSON ({error}); given: {extra!r}") from None
     return body | dict(extra)

@@ -23,7 +23,8 @@ FIRST_INTERVAL = 2.0
 GROWTH = 0.1
 #: After a failure nobody asks again sooner than this, in seconds.
 FAILURE_FLOOR = 1.0
-#: How many answers in a row must lack a run, beside the time that must pass, before it is given up.
+#: How many answers in a row must lack a run that was never seen, beside the time that must pass, before it is
+#: given up.
 ABSENT_POLLS = 5
 ABSENT_SECONDS = 60.0
 #: Refusals in a row for which the credentials are read again before the wait is given up.
@@ -77,6 +78,8 @@ class Tracker:
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
+    #: Whether the platform has told of the run.
+    seen: bool = False
     refusals: int = 0
     failures: int = 0
     last_state: str = ""
@@ -90,9 +93,11 @@ class Tracker:
             self.absences += 1
             if self.absent_since is None:
                 self.absent_since = now
-            long_enough = now - self.absent_since >= ABSENT_SECONDS
+            # One that was seen is there: this is a proxy's answer, or that of a platform which is not up yet.
+            grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
+            long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
-        self.absent_since, self.absences = None, 0
+        self.absent_since, self.absences, self.seen = None, 0, True
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self) -> None:

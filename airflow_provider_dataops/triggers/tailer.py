@@ -101,9 +101,8 @@ class TailerLastStatusTrigger(ConditionTrigger):
     def question(self, api: TailerApi) -> Exchange[dict[str, Any] | None]:
         """Ask for the newest such run."""
         configuration = _configuration(self)
-        runs = yield from api.get_last_status(
-            configuration, started_on=self.started_on, status=self.status, limit=1
-        )
+        # Not only the newest: an answer may hold runs of other configurations.
+        runs = yield from api.get_last_status(configuration, started_on=self.started_on, status=self.status)
         found = (run for run in runs if run.status == self.status and configuration.owns(run))
         run = next(found, None)
         return None if run is None else run.snapshot().as_json()

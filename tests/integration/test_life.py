@@ -148,7 +148,7 @@ def test_a_run_that_the_platform_forgot_is_told_as_lost(
 ) -> None:
     if not bench.forgets:
         pytest.skip(f"{bench.platform} keeps what it knows of a run for ever")
-    monkeypatch.setattr("airflow_provider_dataops.runs.tracker.ABSENT_SECONDS", 0.3)
+    monkeypatch.setattr("airflow_provider_dataops.runs.tracker.OUTAGE_BUDGET", 0.3)
     run_id = bench.start()
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.forget(run_id)))
     assert event.ending is Ending.LOST

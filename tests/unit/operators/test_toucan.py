@@ -280,6 +280,13 @@ class TestALostAnswer:
         told = deferral(operator(on_ambiguous_submit="resubmit"), Attempt())
         assert told.trigger.run_id == "op-2"
 
+    def test_may_start_a_second_run_and_no_third(self, backend: Backend) -> None:
+        backend.refusals = [TransportError("timeout"), TransportError("timeout")]
+        with pytest.raises(PermanentError, match="got no answer") as caught:
+            operator(on_ambiguous_submit="resubmit").execute(Attempt().context())
+        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        assert len(backend.submitted) == 2
+
     def test_that_proves_nothing_was_done_is_no_loss(self, backend: Backend) -> None:
         backend.refusals = [error_for_status(400)("unknown operation", status=400)]
         attempt = Attempt(store=StateStore())

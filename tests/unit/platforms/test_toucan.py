@@ -369,6 +369,8 @@ class TestWork:
             (lambda: toucan_work.preprocess(extra_selector={"functions": ["f"]}), "extra_selector"),
             (lambda: toucan_work.preprocess(extra_selector={"async": True}), "extra_selector"),
             (lambda: toucan_work.preprocess(extra_selector=["f"]), "extra_selector"),
+            (lambda: toucan_work.preprocess(extra_selector={"x": {1}}), "extra_selector"),
+            (lambda: toucan_work.preprocess(extra_selector={"x": float("nan")}), "extra_selector"),
             (lambda: toucan_work.populate(release="no"), "release"),
             (lambda: toucan_work.populate(stage=""), "stage"),
             (lambda: toucan_work.check_upload("", False, None, "plain"), "filename"),

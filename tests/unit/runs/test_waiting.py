@@ -96,6 +96,12 @@ class TestTracker:
         tracker.saw(snapshot(RunState.RUNNING), 70.0)
         assert tracker.saw(absent, 71.0) is Verdict.WAIT
 
+    def test_the_absence_of_one_that_was_seen_is_an_outage(self) -> None:
+        tracker, absent = Tracker(0.0), snapshot(RunState.ABSENT)
+        tracker.saw(snapshot(RunState.RUNNING), 0.0)
+        assert {tracker.saw(absent, float(t)) for t in range(60, 1860, 60)} == {Verdict.WAIT}
+        assert tracker.saw(absent, 1860.0) is Verdict.LOST
+
     def test_an_unknown_state_is_running(self) -> None:
         assert Tracker(0.0).saw(snapshot(RunState.UNKNOWN, "Queued"), 0.0) is Verdict.WAIT
 

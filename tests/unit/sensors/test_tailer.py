@@ -158,7 +158,7 @@ class TestLastStatus:
                 **STORES,
                 "execution_date": "2020-12-09",
                 "status": "SUCCESS",
-                "limit": 1,
+                "limit": 100,
             }
         ]
 
