@@ -130,7 +130,9 @@ class Watchdog:
                 self._judge(running, cpu, wall, ours=ours or _suspended_in_ours(callback))
 
     def _judge(self, running: _Running, cpu: float, wall: float, *, ours: bool) -> None:
-        if cpu <= CPU_LIMIT and wall <= WALL_LIMIT:
+        if cpu <= CPU_LIMIT and (wall <= WALL_LIMIT or len(running.seen) * LOOK_EVERY < wall / 4):
+            # Who blocks lets other threads run, the one that looks among them. Where that one did not get on,
+            # they waited for each other: that is the machine's load.
             return
         stacks = [stack for is_ours, stack in running.seen if is_ours]
         if cpu <= CPU_LIMIT and stacks and all("_adjust_thread_count" in stack for stack in stacks):

@@ -363,7 +363,9 @@ def test_days(given: Any, told: str | None) -> None:
     assert day("logical_date", given) == told
 
 
-@pytest.mark.parametrize("given", ["", "2020/12/09", "None", "yesterday", 20201209, 1.5, [], "9999-12-31T23:00:00-05:00"])
+@pytest.mark.parametrize(
+    "given", ["", "2020/12/09", "None", "yesterday", 20201209, 1.5, [], "9999-12-31T23:00:00-05:00"]
+)
 def test_what_is_no_day_is_refused(given: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="started_on must be a date, YYYY-MM-DD; given"):
         day("started_on", given)
