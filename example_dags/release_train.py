@@ -25,6 +25,7 @@ from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator, TamrUpdateDataProductOperator
 from airflow_provider_dataops.operators.toucan import (
     ToucanPopulateOperator,
+    ToucanPreprocessOperator,
     ToucanRunOperationsOperator,
     ToucanUploadDataSourceOperator,
 )
@@ -71,8 +72,9 @@ with DAG(
 ):
     with TaskGroup("sales") as sales:
         upload = ToucanUploadDataSourceOperator(task_id="upload_files", source=str(DATA / "toucan"))
+        preprocess = ToucanPreprocessOperator(task_id="preprocess", input_domains=["sales"])
         stage = ToucanPopulateOperator(task_id="stage", input_domains=["sales"])
-        upload >> stage
+        upload >> preprocess >> stage
 
     tables = TailerLaunchJobOperator(
         task_id="build_tables",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
-from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.platforms.checks import given, require_given, require_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +102,7 @@ class TailerLaunchJobOperator(RunOperator):
         self.append_environment = boolean("append_environment", append_environment)
         self.success_statuses = success_statuses
         self.failure_statuses = failure_statuses
+        self._given = given(self, "logical_date", "account", "environment")
         self.skip_deactivated = boolean("skip_deactivated", skip_deactivated)
         self.tailer_conn_id = tailer_conn_id
 
@@ -111,6 +112,7 @@ class TailerLaunchJobOperator(RunOperator):
         from airflow_provider_dataops.platforms.tailer_runs import Outcomes
 
         require_text(configuration_id=self.configuration_id, tailer_conn_id=self.tailer_conn_id)
+        require_given(self, self._given)
         check_launchable(self.configuration_type)
         check_scope(self.account, self.environment)
         day("logical_date", self.logical_date)

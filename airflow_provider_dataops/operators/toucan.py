@@ -8,7 +8,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
 from airflow_provider_dataops.platforms import toucan_work
-from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.platforms.checks import given, require_given, require_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,6 +110,8 @@ class _OperationOperator(RunOperator):
         self.on_ambiguous_submit = on_ambiguous_submit
         self.toucan_conn_id = toucan_conn_id
         self.accepts_untracked = missing_operation_id == "succeed"
+        #: What must not vanish when it is rendered: ``None`` means everything, a release among it.
+        self._given: tuple[str, ...] = ()
 
     def work(self) -> toucan_work.Work:
         """Return what the small app is asked to do.
@@ -121,6 +123,7 @@ class _OperationOperator(RunOperator):
     def check(self) -> None:
         """Refuse arguments that make no sense."""
         require_text(toucan_conn_id=self.toucan_conn_id)
+        require_given(self, self._given)
         _require_choice("missing_operation_id", self.missing_operation_id, ("fail", "succeed"))
         _require_choice("on_ambiguous_submit", self.on_ambiguous_submit, ("fail", "resubmit"))
         self.work()
@@ -196,6 +199,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
         self.operations = list(toucan_work.FULL_REFRESH) if operations is None else operations
         self.origin = origin
         self.output_domains = output_domains
+        self._given = given(self, "operations", "output_domains")
 
     def work(self) -> toucan_work.Work:
         """Return what the small app is asked to do."""
@@ -235,6 +239,7 @@ class _PartialOperator(_OperationOperator):
         self.functions = functions
         self.output_domains = output_domains
         self.extra_selector = extra_selector
+        self._given = given(self, "input_domains", "functions", "output_domains")
 
     def selector(self) -> dict[str, Any]:
         """Return the arguments that choose output domains."""

@@ -19,14 +19,30 @@ def chosen(name: str, given: object, default: str) -> str:
     """Return the text that was given, or the connection's.
 
     :param default: the connection's field of the same name.
-    :raises InvalidArgumentError: if there is neither, or what was given is no text.
+    :raises InvalidArgumentError: if there is neither, or what was given is no text or an empty one: what
+        rendered to nothing must not lead elsewhere.
     """
-    if given is not None and not isinstance(given, str):
-        raise InvalidArgumentError(f"{name} must be text; given: {given!r}")
-    text = (given or "").strip() or default
+    if given is not None:
+        require_text(**{name: given})
+    text = default if given is None else str(given).strip()
     if not text:
         raise InvalidArgumentError(f"{name} is empty: give it, or set the connection's {name}")
     return text
+
+
+def given(owner: object, *names: str) -> tuple[str, ...]:
+    """Return those of an operator's arguments that were given, as its constructor ends."""
+    return tuple(name for name in names if getattr(owner, name) is not None)
+
+
+def require_given(owner: object, names: tuple[str, ...]) -> None:
+    """Refuse arguments that were given and rendered to ``None``, which would mean the default, or everything.
+
+    :raises InvalidArgumentError: naming the first such argument.
+    """
+    for name in names:
+        if getattr(owner, name) is None:
+            raise InvalidArgumentError(f"{name} rendered to None; leave it out, or have it render to a value")
 
 
 def require_one(**arguments: object) -> None:

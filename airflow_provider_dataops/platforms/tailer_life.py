@@ -154,7 +154,7 @@ class RunWatch:
                 return (yield from self._listed(frozenset({key}))).get(key, absent)
             run = yield from self.api.check_run_status(self.configuration, job_id=job_id, run_id=key)
         except NotFoundError as error:
-            return replace(absent, raw_state=f"404: {error.body}".strip())
+            return replace(absent, raw_state=f"no record: {error.body}".strip())
         return absent if run is None else self.told(run)
 
     def _listed(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:

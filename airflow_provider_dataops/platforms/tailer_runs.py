@@ -139,7 +139,8 @@ def read_runs(reply: Reply) -> list[Run]:
     told = reply.json()
     results = told.get("results") if isinstance(told, dict) else None
     if not isinstance(results, list):
-        refuse_ko(told, reply)
+        # How an unknown run or configuration is answered is not documented.
+        refuse_ko(told, reply, NotFoundError)
         raise MalformedReplyError(
             f"the answer holds no list of results: {reply.text()[:300]}",
             status=reply.status,
@@ -148,9 +149,10 @@ def read_runs(reply: Reply) -> list[Run]:
     return [_run(item, reply) for item in results]
 
 
-def refuse_ko(told: object, reply: Reply) -> None:
+def refuse_ko(told: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
     """Raise what a KO in an answer with a good status stands for.
 
+    :param refusal: what a KO stands for that tells no more.
     :raises NotFoundError: for code 404.
     :raises ServerError: for a code of 500 or more, which proves nothing.
     :raises ApiError: for any other: nothing was done, and asking again is of no use.
@@ -161,7 +163,7 @@ def refuse_ko(told: object, reply: Reply) -> None:
     if str(message).strip().lower() == "ok" and code == "200":
         return
     failed = code.startswith("5")
-    error_class = ServerError if failed else NotFoundError if code == "404" else ApiError
+    error_class = ServerError if failed else NotFoundError if code == "404" else refusal
     raise error_class(
         f"refused with HTTP {reply.status}: {message!s:.500} (code {code:.20})",
         status=reply.status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.operators.tailer import COLOR, check_scope
-from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.platforms.checks import given, require_given, require_text
 from airflow_provider_dataops.sensors.base import DataOpsSensor, RunSensor
 
 if TYPE_CHECKING:
@@ -185,6 +185,7 @@ class TailerLastStatusSensor(_TailerSensor):
         super().__init__(**kwargs)
         self.status = status
         self.started_on = started_on
+        self._given = given(self, "started_on")
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
@@ -192,6 +193,7 @@ class TailerLastStatusSensor(_TailerSensor):
 
         super().check()
         require_text(status=self.status)
+        require_given(self, self._given)
         day("started_on", self.started_on)
 
     def question(self, api: TailerApi) -> Exchange[dict[str, Any] | None]:

@@ -117,7 +117,7 @@ class AsyncDriver:
         headers = {**request.headers, **request.secret_headers}
         if isinstance(request.body, Body) and request.body.content_type:
             headers["Content-Type"] = request.body.content_type
-        limit = request.read_timeout or settings.request_timeout
+        limit = max(request.read_timeout or 0.0, settings.request_timeout)
         try:
             async with self._session.request(
                 request.method,

@@ -146,7 +146,7 @@ class SyncDriver:
                 stream=True,
                 timeout=(
                     min(CONNECT_TIMEOUT, self._limit),
-                    min(request.read_timeout or settings.request_timeout, self._limit),
+                    min(max(request.read_timeout or 0.0, settings.request_timeout), self._limit),
                 ),
                 proxies={parts.scheme: proxy} if proxy else {},
                 verify=ca_file(settings) if settings.verify_ssl else False,

@@ -31,6 +31,7 @@ WAITING = {
     },
     "trac_model_run": {"import_model", "run_model"},
     "release_train": {
+        "sales.preprocess",
         "sales.stage",
         "build_tables",
         "customers.load",

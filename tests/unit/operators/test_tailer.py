@@ -108,6 +108,14 @@ class TestLife:
         assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
         assert len(account.launches()) == 1
 
+    @pytest.mark.parametrize("name", ["logical_date", "account"])
+    def test_what_rendered_to_nothing_does_not_mean_the_default(self, account: Account, name: str) -> None:
+        task = operator(logical_date="2026-11-20", account="000099")
+        setattr(task, name, None)
+        with pytest.raises(PermanentError, match=f"{name} rendered to None"):
+            task.execute(Attempt().context())
+        assert account.asked == []
+
     def test_who_does_not_wait_is_told_the_same_fields(self, account: Account) -> None:
         told = operator(wait_for_completion=False).act(Attempt().context())
         account.status = "SUCCESS"

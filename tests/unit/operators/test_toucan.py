@@ -340,6 +340,22 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(
     assert backend.submitted == []
 
 
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (operator(), "operations"),
+        (operator(output_domains=["a"]), "output_domains"),
+        (ToucanPreprocessOperator(task_id="t", functions=["a"]), "functions"),
+        (ToucanPopulateOperator(task_id="t", input_domains=["a"], release=True), "input_domains"),
+    ],
+)
+def test_what_rendered_to_nothing_does_not_mean_everything(backend: Backend, task: Any, name: str) -> None:
+    setattr(task, name, None)
+    with pytest.raises(PermanentError, match=f"{name} rendered to None"):
+        task.execute(Attempt().context())
+    assert backend.submitted == []
+
+
 def test_no_operator_releases_a_part_by_itself() -> None:
     assert ToucanPopulateOperator(task_id="t").work().query == "stage=staging"
 

@@ -89,7 +89,11 @@ class TestConnection:
 
     def test_the_small_app_is_the_one_given_or_the_connections(self) -> None:
         assert toucan().small_app(" other ") == "other"
-        assert toucan().small_app("") == "app"
+        assert toucan().small_app(None) == "app"
+        for given in ("", " ", 12):
+            # A template that rendered to nothing must not release another app.
+            with pytest.raises(InvalidArgumentError, match="small_app must be a non-empty text; given"):
+                toucan().small_app(given)  # type: ignore[arg-type]
         with pytest.raises(InvalidArgumentError, match="small_app is empty"):
             toucan(extra={"small_app": ""}).small_app(None)
 

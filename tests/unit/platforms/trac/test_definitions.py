@@ -200,7 +200,7 @@ class TestRunModel:
             (MODEL_KEY, {"output_attrs": {"x": None}}, r"output_attrs\['x'\] is null"),
             (MODEL_KEY, {"output_attrs": [{"attrName": "x"}]}, r"output_attrs\[0\]: value is null"),
             (MODEL_KEY, {"tenant": "A-B"}, "tenant must be an identifier"),
-            (MODEL_KEY, {"tenant": 5}, "tenant must be text; given: 5"),
+            (MODEL_KEY, {"tenant": 5}, "tenant must be a non-empty text; given: 5"),
         ],
     )
     def test_what_is_refused_before_anything_is_read(self, model: Any, given: Any, words: str) -> None:

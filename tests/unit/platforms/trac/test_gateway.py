@@ -76,7 +76,7 @@ def test_connections_with_other_prefixes_are_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("connection", "given", "used"), [("A", None, "A"), ("A", "", "A"), ("A", "B", "B"), ("", "B_1", "B_1")]
+    ("connection", "given", "used"), [("A", None, "A"), ("A", "B", "B"), ("", "B_1", "B_1")]
 )
 def test_the_tenant_is_the_one_given_or_the_connections(
     connection: str, given: str | None, used: str
