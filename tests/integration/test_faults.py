@@ -94,9 +94,10 @@ LASTING: dict[str, tuple[int, type[ApiError]]] = {
 
 @pytest.fixture(autouse=True)
 def _limits(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    # Only an answer that never comes makes a test last as long as this.
-    hangs = request.node.name.endswith("-hang]")
-    monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12 if hangs else 0.3)
+    if request.node.name.endswith("-hang]"):
+        # Where nothing is to hang, a machine that is busy for a moment must not count as a failure.
+        lasts = request.function.__name__.endswith("_what_lasts")
+        monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12 if lasts else 0.5)
     monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 1_000_000)
     monkeypatch.setattr(aio, "MAX_REPLY_BYTES", 1_000_000)
 
