@@ -18,6 +18,8 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from traceback import FrameSummary
 from typing import TYPE_CHECKING, Any
 
 import airflow_provider_dataops
@@ -48,24 +50,17 @@ def _is_ours(frame: FrameType | None) -> bool:
     return False
 
 
-def _suspended_in_ours(callback: Any) -> bool:
-    """Tell whether a task, seen between two of its steps, waits in code of the package."""
-    task = getattr(callback, "__self__", None)
-    waiting = task.get_coro() if isinstance(task, asyncio.Task) else None
-    while waiting is not None:
-        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
-        if frame is not None and _is_ours(frame):
-            return True
-        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
-    return False
+def _stack(frame: FrameType) -> list[FrameSummary]:
+    """Return the innermost frames. Nothing is read from files here: that would let the callback get on."""
+    frames = [
+        FrameSummary(one.f_code.co_filename, line, one.f_code.co_name, lookup_line=False)
+        for one, line in islice(traceback.walk_stack(frame), 15)
+    ]
+    return frames[::-1]
 
 
-def _name(callback: Any) -> str:
-    """Return what a callback is called. Not its ``repr``: that of aiohttp's answers changes them."""
-    task = getattr(callback, "__self__", None)
-    if isinstance(task, asyncio.Task):
-        return f"task {task.get_name()}: {getattr(task.get_coro(), '__qualname__', 'unknown')}"
-    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
+def _starts_a_thread(stack: list[FrameSummary]) -> bool:
+    return any(frame.name == "_adjust_thread_count" for frame in stack)
 
 
 def _queued() -> float:
@@ -77,28 +72,14 @@ def _queued() -> float:
         return 0.0
 
 
-def _stolen() -> int:
-    """Return the hundredths of a second for which the host ran others; they count as ours."""
-    try:
-        with open("/proc/stat") as told:
-            return int(told.readline().split()[8])
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
 @dataclass
 class _Running:
-    """The callback that a thread is in.
+    """The callback that a thread is in."""
 
-    :param stolen: what the host had taken by then.
-    """
-
-    callback: Any
     thread: int
     began: float
-    stolen: int
-    #: Stacks seen while it ran, and whether each held a frame of the package.
-    seen: list[tuple[bool, str]] = field(default_factory=list)
+    #: What it was doing at each look; empty where no frame of the package was in it.
+    seen: list[list[FrameSummary]] = field(default_factory=list)
 
 
 @dataclass
@@ -107,16 +88,13 @@ class Watchdog:
 
     caught: list[str] = field(default_factory=list)
     _running: dict[int, _Running] = field(default_factory=dict)
-    _stolen: int = field(default_factory=_stolen)
     _collected: float = 0.0
     _collecting: float = 0.0
 
     def run(self, handle: asyncio.Handle, original: Any) -> None:
         """Run a callback of a loop, and judge it."""
-        callback = handle._callback  # type: ignore[attr-defined]
-        ours = _suspended_in_ours(callback)
         thread = threading.get_ident()
-        running = _Running(callback, thread, time.perf_counter(), self._stolen)
+        running = _Running(thread, time.perf_counter())
         queued, collected = _queued(), self._collected
         cpu = time.thread_time()
         self._running[thread] = running
@@ -127,22 +105,21 @@ class Watchdog:
             cpu = time.thread_time() - cpu - (self._collected - collected)
             if cpu > CPU_LIMIT or time.perf_counter() - running.began > WALL_LIMIT:
                 wall = time.perf_counter() - running.began - (_queued() - queued)
-                self._judge(running, cpu, wall, ours=ours or _suspended_in_ours(callback))
+                self._judge(running, cpu, wall)
 
-    def _judge(self, running: _Running, cpu: float, wall: float, *, ours: bool) -> None:
+    def _judge(self, running: _Running, cpu: float, wall: float) -> None:
         if cpu <= CPU_LIMIT and (wall <= WALL_LIMIT or len(running.seen) * LOOK_EVERY < wall / 4):
             # Who blocks lets other threads run, the one that looks among them. Where that one did not get on,
             # they waited for each other: that is the machine's load.
             return
-        stacks = [stack for is_ours, stack in running.seen if is_ours]
-        if cpu <= CPU_LIMIT and stacks and all("_adjust_thread_count" in stack for stack in stacks):
+        stacks = [stack for stack in running.seen if stack]
+        if cpu <= CPU_LIMIT and stacks and all(map(_starts_a_thread, stacks)):
             # A pool starts a thread and waits until the system runs it: that is the machine's load.
             return
-        # Without a look in time, where the task waited before or after it tells whose step it was; unless the
-        # machine itself stood still.
-        stood_still = _stolen() > running.stolen
-        if stacks or (ours and not running.seen and not stood_still):
-            where = stacks[-1] if stacks else running.callback
+        # Who keeps the interpreter busy is seen at the latest when a long call into C comes back. Nobody saw
+        # anything where the machine itself stood still, which counts as processor time.
+        if stacks:
+            where = "".join(traceback.format_list(stacks[-1]))
             self.caught.append(
                 f"held the event loop: {cpu * 1e3:.0f} ms busy, {wall * 1e3:.0f} ms in all\n{where}"
             )
@@ -150,12 +127,10 @@ class Watchdog:
     def look(self) -> None:
         """Note what the callbacks that run for long are doing."""
         now = time.perf_counter()
-        self._stolen = _stolen()
         for running in list(self._running.values()):
             frame = sys._current_frames().get(running.thread)
             if now - running.began >= LOOK_EVERY and frame is not None and len(running.seen) < 1_000:
-                ours = _is_ours(frame)
-                running.seen.append((ours, "".join(traceback.format_stack(frame, 15)) if ours else ""))
+                running.seen.append(_stack(frame) if _is_ours(frame) else [])
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take a call that may block, made by the caller of this method's caller."""

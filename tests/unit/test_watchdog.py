@@ -30,6 +30,7 @@ def planted(source: str) -> Callable[..., Any]:
 
 
 BUSY = "end = time.thread_time() + 0.05\n while time.thread_time() < end: pass"
+ONE_CALL = "sum(range(5_000_000))"
 
 
 @pytest.mark.parametrize(
@@ -41,10 +42,23 @@ BUSY = "end = time.thread_time() + 0.05\n while time.thread_time() < end: pass"
         (f"async def f():\n {BUSY}", "ms busy"),
         (f"async def f():\n await asyncio.sleep(0)\n {BUSY}", "ms busy"),
         ("async def f():\n sorted(range(3_000_000), key=lambda n: -n)", "ms busy"),
+        (f"async def f():\n {ONE_CALL}", "ms busy"),
+        (f"async def f():\n await asyncio.sleep(0)\n {ONE_CALL}\n await asyncio.sleep(0)", "ms busy"),
         ("async def f():\n open(__import__('os').devnull).close()", "called open"),
         ("async def f():\n socket.getaddrinfo('127.0.0.1', 1)", "called socket.getaddrinfo"),
     ],
-    ids=["sleep", "short sleep", "later sleep", "busy", "busy later", "busy in C", "file", "name lookup"],
+    ids=[
+        "sleep",
+        "short sleep",
+        "later sleep",
+        "busy",
+        "busy later",
+        "busy in C",
+        "one call into C",
+        "one call between two waits",
+        "file",
+        "name lookup",
+    ],
 )
 def test_code_of_the_package_that_holds_the_loop_is_caught(source: str, told: str) -> None:
     with watching() as watchdog:
