@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds of processor time for which one callback may hold the loop.
 CPU_LIMIT = 0.020
+#: The same for one call into C, which cannot be told from a machine that its host stops for some 30 ms.
+CALL_LIMIT = 0.100
 #: Seconds by the clock, less the time for which the system let others run.
 WALL_LIMIT = 0.250
 #: Seconds between two looks at what a callback is doing.
@@ -116,9 +118,9 @@ class Watchdog:
         if cpu <= CPU_LIMIT and stacks and all(map(_starts_a_thread, stacks)):
             # A pool starts a thread and waits until the system runs it: that is the machine's load.
             return
-        # Who keeps the interpreter busy is seen at the latest when a long call into C comes back. Nobody saw
-        # anything where the machine itself stood still, which counts as processor time.
-        if stacks:
+        # Python code is looked at again and again. There is one look after a call into C, and one after
+        # a stop of the machine, which counts as processor time.
+        if len(stacks) >= 2 or (stacks and cpu > CALL_LIMIT):
             where = "".join(traceback.format_list(stacks[-1]))
             self.caught.append(
                 f"held the event loop: {cpu * 1e3:.0f} ms busy, {wall * 1e3:.0f} ms in all\n{where}"

@@ -30,7 +30,7 @@ def planted(source: str) -> Callable[..., Any]:
 
 
 BUSY = "end = time.thread_time() + 0.05\n while time.thread_time() < end: pass"
-ONE_CALL = "sum(range(5_000_000))"
+ONE_CALL = "sum(range(20_000_000))"
 
 
 @pytest.mark.parametrize(
