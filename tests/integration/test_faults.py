@@ -32,6 +32,7 @@ from tests.loops import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_dataops.runs.outcome import RunEvent
     from tests.integration.benches import Bench
 
 #: Faults that pass, with what the error says where they last.
@@ -109,6 +110,20 @@ def elsewhere() -> Iterator[Sandbox]:
         yield sandbox
 
 
+def outlasted(bench: Bench, kind: str, times: int, **options: Any) -> RunEvent:
+    """Return what a trigger tells of a run that ends once a fault has struck so often."""
+    run_id = bench.start()
+
+    async def main() -> RunEvent:
+        waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
+        armed = bench.fault(kind, operation=bench.polled, times=times, **options)
+        await asyncio.to_thread(bench.sandbox.wait_for, lambda _: armed.hits == times)
+        bench.finish(run_id)
+        return await waiting
+
+    return run(main())
+
+
 def message_ends(error: str, bench: Bench) -> bool:
     """Tell whether the error tells of the request, without its host and query."""
     return f"({bench.method} /{bench.name}/" in error and "?" not in error.rpartition(f"({bench.method}")[2]
@@ -153,19 +168,10 @@ class TestPassing:
     @pytest.mark.usefixtures("quick")
     def test_a_trigger_goes_on(self, bench: Bench, kind: str) -> None:
         fault, options, _, _ = PASSING[kind]
-        run_id = bench.start()
-
-        async def main() -> None:
-            waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
-            armed = bench.fault(fault, operation=bench.polled, times=2, **options)
-            await asyncio.to_thread(bench.sandbox.wait_for, lambda _: armed.hits == 2)
-            bench.finish(run_id)
-            event = await waiting
-            assert event.ending is Ending.FINISHED
-            assert event.snapshot is not None
-            assert event.snapshot.state is RunState.SUCCEEDED
-
-        run(main())
+        event = outlasted(bench, fault, 2, **options)
+        assert event.ending is Ending.FINISHED
+        assert event.snapshot is not None
+        assert event.snapshot.state is RunState.SUCCEEDED
 
     @pytest.mark.usefixtures("quick")
     def test_a_trigger_says_clearly_what_lasts(
@@ -234,16 +240,13 @@ class TestUnknownState:
 
     @pytest.mark.usefixtures("quick")
     def test_a_trigger_takes_it_as_running(self, bench: Bench) -> None:
-        run_id = bench.start()
-        fault = bench.fault("unknown_state", operation=bench.polled, times=3)
+        assert outlasted(bench, "unknown_state", 3).ending is Ending.FINISHED
 
-        async def main() -> None:
-            waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
-            await asyncio.to_thread(bench.sandbox.wait_for, lambda _: fault.hits == 3)
-            bench.finish(run_id)
-            assert (await waiting).ending is Ending.FINISHED
 
-        run(main())
+@pytest.mark.usefixtures("quick")
+def test_a_proxys_404_ends_no_wait(bench: Bench) -> None:
+    page = {"status": 404, "body": "<h1>no backend</h1>", "content_type": "text/html"}
+    assert outlasted(bench, "status", 6, **page).ending is Ending.FINISHED
 
 
 class TestRedirects:
@@ -297,20 +300,6 @@ class TestCredentials:
             bench.look(bench.hook(), bench.start())
         told = bench.words(caught.value)
         assert re.match(f"{bench.platform}: .* failed: HTTP 401 Unauthorized: ", told)
-
-    @pytest.mark.usefixtures("quick")
-    def test_a_404_of_a_proxys_ends_no_wait(self, bench: Bench) -> None:
-        run_id = bench.start()
-        page = {"status": 404, "body": "<h1>no backend</h1>", "content_type": "text/html"}
-        fault = bench.fault("status", operation=bench.polled, times=6, **page)
-
-        async def main() -> None:
-            waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
-            await asyncio.to_thread(bench.sandbox.wait_for, lambda _: fault.hits == 6)
-            bench.finish(run_id)
-            assert (await waiting).ending is Ending.FINISHED
-
-        run(main())
 
     @pytest.mark.usefixtures("quick")
     def test_a_refused_key_ends_a_trigger_after_the_connection_was_read_again(self, bench: Bench) -> None:
