@@ -43,7 +43,7 @@ class Polls:
 
 async def wait_by_triggers(platform: str, ids: list[str], polls: Polls) -> None:
     """Wait for the runs by this package's triggers."""
-    from airflow_provider_dataops.runs.wait import judged
+    from airflow_provider_dataops.lifecycle.wait import judged
     from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
     from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 

@@ -6,7 +6,7 @@ import asyncio
 import selectors
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dataops.triggers import connections
+from airflow_provider_dataops.polling import connections
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
-    from airflow_provider_dataops.platforms.api import Api
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
-    from airflow_provider_dataops.transport.retry import RetryPolicy
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.retry import RetryPolicy
+    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.transport.sync import SyncDriver
 
 ApiT = TypeVar("ApiT", bound="Api")
@@ -67,7 +67,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         """
         api = self.api_from(connection_fields(self.get_connection(self.conn_id)))
         for secret in api.settings.secrets:
-            conceal(secret)
+            register_secret(secret)
         return api
 
     @cached_property
@@ -75,7 +75,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         """What sends the requests."""
         from airflow_provider_dataops.transport.sync import SyncDriver
 
-        return SyncDriver(self.api, conceal=conceal, sleep=self._sleep)
+        return SyncDriver(self.api, register_secret=register_secret, sleep=self._sleep)
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
         """Run an exchange of the platform to its end.
@@ -94,12 +94,14 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         The message holds our diagnosis and never what the server wrote: whoever may edit connections could
         read other hosts' answers through it.
         """
-        from airflow_provider_dataops.transport.retry import ONCE
+        from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver
 
         try:
             api = self.api
-            return True, SyncDriver(api, conceal=conceal, limit=TEST_TIMEOUT).run(api.test(), ONCE)
+            return True, SyncDriver(api, register_secret=register_secret, limit=TEST_TIMEOUT).run(
+                api.test(), ONCE
+            )
         except ConnectionSettingsError as error:
             return False, str(error)
         except ApiError as error:
@@ -145,7 +147,7 @@ def connection_fields(connection: Connection) -> ConnectionFields:
 
     :raises ConnectionSettingsError: if its extra is no JSON object.
     """
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.core.settings import ConnectionFields
 
     extra: Any = {}
     if connection.extra:
@@ -166,7 +168,7 @@ def connection_fields(connection: Connection) -> ConnectionFields:
     )
 
 
-def conceal(secret: str) -> None:
+def register_secret(secret: str) -> None:
     """Have a secret masked in the logs of this task."""
     from airflow.sdk.log import mask_secret
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from time import sleep as system_sleep
 from typing import TYPE_CHECKING, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
 from airflow_provider_dataops.hooks.base import DataOpsHook
-from airflow_provider_dataops.platforms.checks import require_text, require_whole
-from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
+from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_dataops.platforms.quantemplate import Execution, Output
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.core.settings import ConnectionFields
+    from airflow_provider_dataops.platforms.quantemplate.model import Execution, Output
 
 
 class QuantemplateHook(DataOpsHook[QuantemplateApi]):
@@ -54,7 +54,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
             byte-order mark is known to fail at the platform.
         :param trace_id: sent as ``X-QT-Trace-Id``, to find the request again with the platform's support.
         """
-        from airflow_provider_dataops.hooks.files import source as stored
+        from airflow_provider_dataops.files.sources import source as stored
 
         require_text(dataset_id=dataset_id)
         organisation_id = self.api.organisation(organisation_id)
@@ -74,7 +74,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
 
         :param version: an old version of the dataset; the latest by default.
         """
-        from airflow_provider_dataops.hooks.files import destination as received
+        from airflow_provider_dataops.files.destinations import destination as received
 
         require_text(dataset_id=dataset_id)
         if version is not None:
@@ -133,7 +133,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         :param output_id: the output; it is not looked up.
         :param output_name: its name instead; with neither, the execution must have exactly one output.
         """
-        from airflow_provider_dataops.hooks.files import destination as received
+        from airflow_provider_dataops.files.destinations import destination as received
 
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         if output_id and output_name:

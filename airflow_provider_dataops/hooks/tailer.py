@@ -5,18 +5,18 @@ from __future__ import annotations
 from time import sleep as system_sleep
 from typing import TYPE_CHECKING, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.hooks.base import DataOpsHook
-from airflow_provider_dataops.platforms import tailer
-from airflow_provider_dataops.platforms.checks import require_text
-from airflow_provider_dataops.platforms.tailer import TailerApi
+from airflow_provider_dataops.platforms.tailer import model as tailer
+from airflow_provider_dataops.platforms.tailer.api import LIST_LIMIT, TailerApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
-    from airflow_provider_dataops.platforms.tailer_runs import Run
+    from airflow_provider_dataops.core.settings import ConnectionFields
+    from airflow_provider_dataops.platforms.tailer.model import Run
 
 
 class TailerHook(DataOpsHook[TailerApi]):
@@ -118,7 +118,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         job_id: str | None = None,
         started_on: date | str | None = None,
         status: str | None = None,
-        limit: int = tailer.LIST_LIMIT,
+        limit: int = LIST_LIMIT,
         account: str | None = None,
         environment: str | None = None,
     ) -> list[Run]:
@@ -151,7 +151,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         status: str | None = None,
         *,
         started_on: date | str | None = None,
-        limit: int = tailer.LIST_LIMIT,
+        limit: int = LIST_LIMIT,
         account: str | None = None,
         environment: str | None = None,
     ) -> list[Run]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from time import sleep as system_sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.hooks.base import DataOpsHook
-from airflow_provider_dataops.platforms import tamr
-from airflow_provider_dataops.platforms.checks import require_text
-from airflow_provider_dataops.platforms.tamr import TamrApi
+from airflow_provider_dataops.platforms.tamr import model as tamr
+from airflow_provider_dataops.platforms.tamr.api import TamrApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
-    from airflow_provider_dataops.platforms.tamr import Job
+    from airflow_provider_dataops.core.settings import ConnectionFields
+    from airflow_provider_dataops.platforms.tamr.model import Job
 
 
 class TamrHook(DataOpsHook[TamrApi]):

@@ -9,18 +9,18 @@ from time import sleep as system_sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import ApiError, InvalidArgumentError, UploadError
 from airflow_provider_dataops.hooks.base import DataOpsHook
-from airflow_provider_dataops.platforms import toucan_work
-from airflow_provider_dataops.platforms.checks import require_text
-from airflow_provider_dataops.platforms.toucan import ToucanApi
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
+from airflow_provider_dataops.platforms.toucan.api import ToucanApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_dataops.hooks.files import StoredFile
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
-    from airflow_provider_dataops.platforms.toucan import Accepted, Operation, SmallApp
+    from airflow_provider_dataops.core.settings import ConnectionFields
+    from airflow_provider_dataops.files.sources import StoredFile
+    from airflow_provider_dataops.platforms.toucan.model import Accepted, Operation, SmallApp
 
 #: So many files are uploaded at once.
 PARALLEL_UPLOADS = 4
@@ -91,7 +91,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :raises ApiError: if the only file was not uploaded.
         :raises UploadError: if some of several were not; it names every failure.
         """
-        from airflow_provider_dataops.hooks.files import sources
+        from airflow_provider_dataops.files.sources import sources
 
         toucan_work.check_upload(filename, validation, stage, upload_mode)
         app = self.api.small_app(small_app)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from time import sleep as system_sleep
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_one
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.platforms import trac
-from airflow_provider_dataops.platforms.checks import require_one
 from airflow_provider_dataops.platforms.trac import TracApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_dataops.platforms.settings import ConnectionFields
+    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.platforms.trac import (
         BatchResult,
         ConfigEntry,
@@ -456,7 +456,7 @@ class TracHook(DataOpsHook[TracApi]):
 
     def _content(self, content: bytes | str | None, source: str | None) -> tuple[bytes, str]:
         """Return what is to be stored, and the name of the file that it comes from."""
-        from airflow_provider_dataops.hooks.files import source as stored
+        from airflow_provider_dataops.files.sources import source as stored
 
         require_one(content=content or None, source=source)
         if content:
@@ -485,7 +485,7 @@ class TracHook(DataOpsHook[TracApi]):
 
     def download_file(self, selector: object, *, destination: str, tenant: str | None = None) -> int:
         """Stream a file of any size to a path or URL, and return its size in bytes."""
-        from airflow_provider_dataops.hooks.files import destination as received
+        from airflow_provider_dataops.files.destinations import destination as received
 
         with received(destination) as file:
             self.run(self.api.download_file(selector, file, tenant=tenant))
@@ -498,7 +498,7 @@ class TracHook(DataOpsHook[TracApi]):
 
         :param format: the short name of the format to have it in.
         """
-        from airflow_provider_dataops.hooks.files import destination as received
+        from airflow_provider_dataops.files.destinations import destination as received
 
         with received(destination) as file:
             self.run(self.api.download_data(selector, file, format=format, tenant=tenant))

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.api import Launch
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.base import DataOpsHook
-    from airflow_provider_dataops.platforms.api import Launch
-    from airflow_provider_dataops.platforms.run import RunSnapshot
-    from airflow_provider_dataops.runs.durable import Started
-    from airflow_provider_dataops.runs.outcome import RunEvent
-    from airflow_provider_dataops.runs.record import Record, Store
+    from airflow_provider_dataops.lifecycle.durable import Started
+    from airflow_provider_dataops.lifecycle.outcome import RunEvent
+    from airflow_provider_dataops.lifecycle.record import Record, Store
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 #: The time a run may take unless the operator says otherwise.
@@ -208,9 +208,9 @@ class RunOperator(DataOpsOperator):
             return self._begin(context, deadline=deadline, slot_waits=waits)
 
     def _begin(self, context: Context, *, deadline: float, slot_waits: int) -> Any:
-        from airflow_provider_dataops.operators.state import generation, store_for
-        from airflow_provider_dataops.runs.durable import DurableStart
-        from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK
+        from airflow_provider_dataops.adapters.task_state import generation, store_for
+        from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+        from airflow_provider_dataops.lifecycle.durable import DurableStart
 
         hook = self.make_hook()
         launch = self._launch = self.make_launch(hook, context)
@@ -265,7 +265,7 @@ class RunOperator(DataOpsOperator):
         """Wait for a run that was started."""
         run_id = started.snapshot.run_id
         self._show(context, launch.url(run_id))
-        from airflow_provider_dataops.platforms.run import RunState
+        from airflow_provider_dataops.core.run import RunState
 
         untracked = started.snapshot.state is RunState.UNTRACKED
         if not self.wait_for_completion or (untracked and self.accepts_untracked):
@@ -273,11 +273,11 @@ class RunOperator(DataOpsOperator):
         try:
             snapshot, not_before = self._looked(hook, launch, started)
         except ApiError as error:
-            from airflow_provider_dataops.runs.wait import unreachable
+            from airflow_provider_dataops.lifecycle.wait import unreachable
 
             return self._conclude(hook, launch, unreachable(run_id, error))
         if snapshot.state.is_final:
-            from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+            from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
 
             return self._conclude(
                 hook, launch, RunEvent(ending=Ending.FINISHED, run_id=run_id, snapshot=snapshot)
@@ -293,7 +293,7 @@ class RunOperator(DataOpsOperator):
 
         :raises ApiError: for a refusal that must not be asked for again, in a triggerer neither.
         """
-        from airflow_provider_dataops.transport.retry import ONCE
+        from airflow_provider_dataops.core.retry import ONCE
 
         if not (self.deferrable and started.fresh) or started.snapshot.state.is_final:
             return started.snapshot, 0.0
@@ -308,8 +308,8 @@ class RunOperator(DataOpsOperator):
     def _defer(
         self, context: Context, launch: Launch, record: Record, deadline: float, not_before: float = 0.0
     ) -> NoReturn:
-        from airflow_provider_dataops.operators.state import KEY, MemoryStore
-        from airflow_provider_dataops.runs.record import Phase
+        from airflow_provider_dataops.adapters.task_state import KEY, MemoryStore
+        from airflow_provider_dataops.lifecycle.record import Phase
 
         if self._killed:
             self._abandon(record.run_id)
@@ -337,7 +337,7 @@ class RunOperator(DataOpsOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take up the task at the end of the wait in the triggerer."""
-        from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+        from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
 
         with no_vain_retry():
             try:
@@ -372,7 +372,7 @@ class RunOperator(DataOpsOperator):
         self, context: Context, hook: DataOpsHook[Any], launch: Launch, record: Record, reason: str
     ) -> Any:
         """Go on with a run whose trigger Airflow gave up: a crashed trigger is no failed run."""
-        from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+        from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
 
         run_id = record.run_id
         if reason == "Trigger timeout" or record.deadline < time.time():
@@ -398,7 +398,7 @@ class RunOperator(DataOpsOperator):
 
         :param ours_to_end: the run is stopped, where it may be, as it is when the time is over.
         """
-        from airflow_provider_dataops.runs.outcome import Ending, failure
+        from airflow_provider_dataops.lifecycle.outcome import Ending, failure
 
         if event.ending is Ending.TIMEOUT or ours_to_end:
             ours_to_end = True
@@ -419,7 +419,7 @@ class RunOperator(DataOpsOperator):
 
     def _last_look(self, hook: DataOpsHook[Any], launch: Launch, event: RunEvent) -> RunEvent:
         """Look again when the wait is over: the run may have ended while no triggerer lived."""
-        from airflow_provider_dataops.runs.outcome import Ending
+        from airflow_provider_dataops.lifecycle.outcome import Ending
 
         try:
             snapshot = hook.run(launch.look(event.run_id))
@@ -453,8 +453,8 @@ class RunOperator(DataOpsOperator):
 
     def _remembered(self, context: Context) -> Record | None:
         """Return the record of the run that a deferral of this try left."""
-        from airflow_provider_dataops.operators.state import KEY, MemoryStore, store_for
-        from airflow_provider_dataops.runs.record import Record
+        from airflow_provider_dataops.adapters.task_state import KEY, MemoryStore, store_for
+        from airflow_provider_dataops.lifecycle.record import Record
 
         store = self._store = store_for(context, durable=self.durable)
         if isinstance(store, MemoryStore):
@@ -488,16 +488,16 @@ class RunOperator(DataOpsOperator):
     def _wait(
         self, context: Context, hook: DataOpsHook[Any], launch: Launch, run_id: str, deadline: float
     ) -> tuple[DataOpsHook[Any], Launch, RunEvent]:
-        from airflow_provider_dataops.runs.tracker import Tracker
-        from airflow_provider_dataops.runs.wait import Wait, unreachable
-        from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK
-        from airflow_provider_dataops.transport.retry import ONCE
+        from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+        from airflow_provider_dataops.core.retry import ONCE
+        from airflow_provider_dataops.lifecycle.progress import WaitProgress
+        from airflow_provider_dataops.lifecycle.wait import Wait, unreachable
 
         wait = Wait(
             run_id=run_id,
             deadline=deadline,
             poll_interval=self.poll_interval,
-            tracker=Tracker(SYSTEM_CLOCK.monotonic()),
+            tracker=WaitProgress(SYSTEM_CLOCK.monotonic()),
             clock=SYSTEM_CLOCK,
             log=self.log,
         )
@@ -566,13 +566,13 @@ class RunOperator(DataOpsOperator):
         self._stop_quickly(record.run_id)
 
     def _is_superseded(self) -> bool:
-        from airflow_provider_dataops.operators.state import TaskStateStore
+        from airflow_provider_dataops.adapters.task_state import TaskStateStore
 
         return isinstance(self._store, TaskStateStore) and self._store.get() is None
 
     def _stop_quickly(self, run_id: str) -> None:
         """Send one stop within the time that a killed task has."""
-        from airflow_provider_dataops.transport.retry import ONCE
+        from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver
 
         self._stopped_on_kill = True
@@ -580,7 +580,7 @@ class RunOperator(DataOpsOperator):
         if launch is None:
             return
         # A session of its own: the interrupted one may be in the middle of an answer.
-        driver = SyncDriver(launch.api, conceal=_already_concealed, limit=KILL_BUDGET / 2)
+        driver = SyncDriver(launch.api, register_secret=_already_registered, limit=KILL_BUDGET / 2)
         try:
             driver.run(launch.stop(run_id), ONCE)
         except ApiError as error:
@@ -589,5 +589,5 @@ class RunOperator(DataOpsOperator):
             self.log.warning("Told %s %s %s to stop", self.platform, self.noun, run_id)
 
 
-def _already_concealed(secret: str) -> None:
+def _already_registered(secret: str) -> None:
     """Mask nothing: no call of Airflow's is safe in ``on_kill``."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, trace_id
-from airflow_provider_dataops.platforms.checks import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-    from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
-    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
     from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 
 
@@ -63,7 +63,7 @@ class QuantemplateExecutePipelineOperator(RunOperator):
 
     def make_launch(self, hook: QuantemplateHook, context: Context) -> ExecutionLaunch:
         """Return the execution to be started."""
-        from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
+        from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
 
         return ExecutionLaunch(
             api=hook.api,
@@ -133,7 +133,7 @@ class QuantemplateUploadDatasetOperator(_FileOperator):
 
     def check(self) -> None:
         """Refuse arguments that make no sense, a missing or empty file among them."""
-        from airflow_provider_dataops.hooks.files import source
+        from airflow_provider_dataops.files.sources import source
 
         require_text(dataset_id=self.dataset_id, quantemplate_conn_id=self.quantemplate_conn_id)
         source(self.source)

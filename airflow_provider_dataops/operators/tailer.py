@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import given, require_given, require_text
 from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
-from airflow_provider_dataops.platforms.checks import given, require_given, require_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.tailer import TailerHook
-    from airflow_provider_dataops.platforms.run import RunSnapshot
-    from airflow_provider_dataops.platforms.tailer_life import JobLaunch
-    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.tailer.runs import JobLaunch
     from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
 
 COLOR = "#f3e3d3"
@@ -25,7 +25,7 @@ COLOR = "#f3e3d3"
 
 def check_scope(account: object, environment: object) -> None:
     """Refuse an account or environment that cannot be one; ``None`` leaves it to the connection."""
-    from airflow_provider_dataops.platforms.tailer import check_account, check_environment
+    from airflow_provider_dataops.platforms.tailer.model import check_account, check_environment
 
     if account is not None:
         check_account(account)
@@ -108,8 +108,7 @@ class TailerLaunchJobOperator(RunOperator):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer import check_launchable, day
-        from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+        from airflow_provider_dataops.platforms.tailer.model import Outcomes, check_launchable, day
 
         require_text(configuration_id=self.configuration_id, tailer_conn_id=self.tailer_conn_id)
         require_given(self, self._given)
@@ -128,9 +127,8 @@ class TailerLaunchJobOperator(RunOperator):
 
     def make_launch(self, hook: TailerHook, context: Context) -> JobLaunch:
         """Return the job to be launched."""
-        from airflow_provider_dataops.platforms.tailer import day
-        from airflow_provider_dataops.platforms.tailer_life import JobLaunch
-        from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+        from airflow_provider_dataops.platforms.tailer.model import Outcomes, day
+        from airflow_provider_dataops.platforms.tailer.runs import JobLaunch
 
         configuration = hook.api.configuration(
             self.configuration_id,
@@ -245,7 +243,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer import check_settable
+        from airflow_provider_dataops.platforms.tailer.model import check_settable
 
         super().check()
         require_text(run_id=self.run_id, configuration_type=self.configuration_type)
@@ -314,7 +312,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer import check_configuration_status
+        from airflow_provider_dataops.platforms.tailer.model import check_configuration_status
 
         super().check()
         require_text(configuration_type=self.configuration_type)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.links.tamr import TamrJobLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
-from airflow_provider_dataops.platforms.checks import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.tamr import TamrHook
-    from airflow_provider_dataops.platforms.tamr import JobLaunch
-    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
     from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 
 
@@ -40,7 +40,7 @@ class _JobOperator(RunOperator):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tamr import check_configuration
+        from airflow_provider_dataops.platforms.tamr.model import check_configuration
 
         require_text(tamr_conn_id=self.tamr_conn_id)
         check_configuration(self.job())
@@ -53,7 +53,7 @@ class _JobOperator(RunOperator):
 
     def make_launch(self, hook: TamrHook, context: Context) -> JobLaunch:
         """Return the job to be created."""
-        from airflow_provider_dataops.platforms.tamr import JobLaunch
+        from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
 
         return JobLaunch(api=hook.api, configuration=self.job())
 
@@ -94,7 +94,7 @@ class TamrLoadSourceOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr import load
+        from airflow_provider_dataops.platforms.tamr.model import load
 
         return load(self.source_id)
 
@@ -113,7 +113,7 @@ class TamrUpdateDataProductOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr import update_data_product
+        from airflow_provider_dataops.platforms.tamr.model import update_data_product
 
         return update_data_product(self.data_product_id)
 
@@ -134,7 +134,7 @@ class TamrRunWorkflowOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr import run_workflow
+        from airflow_provider_dataops.platforms.tamr.model import run_workflow
 
         return run_workflow(self.workflow_id)
 
@@ -155,7 +155,7 @@ class TamrPublishOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr import publish
+        from airflow_provider_dataops.platforms.tamr.model import publish
 
         return publish(self.destination_id, self.data_product_id)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import given, require_given, require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
-from airflow_provider_dataops.platforms import toucan_work
-from airflow_provider_dataops.platforms.checks import given, require_given, require_text
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.toucan import ToucanHook
-    from airflow_provider_dataops.platforms.toucan import OperationLaunch
-    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
     from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 
 
@@ -136,7 +136,7 @@ class _OperationOperator(RunOperator):
 
     def make_launch(self, hook: ToucanHook, context: Context) -> OperationLaunch:
         """Return the work to be started."""
-        from airflow_provider_dataops.platforms.toucan import OperationLaunch
+        from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
 
         return OperationLaunch(
             api=hook.api,

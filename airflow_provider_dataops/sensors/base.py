@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.base import DataOpsHook
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.run import RunSnapshot
-    from airflow_provider_dataops.runs.outcome import RunEvent
-    from airflow_provider_dataops.runs.tracker import Tracker
+    from airflow_provider_dataops.lifecycle.outcome import RunEvent
+    from airflow_provider_dataops.lifecycle.progress import WaitProgress
     from airflow_provider_dataops.triggers.base import DataOpsTrigger
 
 
@@ -77,8 +77,8 @@ class DataOpsSensor(BaseSensorOperator):
         :raises ValueError: for an event that is not the trigger's.
         :raises DataOpsError: for what the event stands for.
         """
-        from airflow_provider_dataops.runs.condition import ConditionEvent
-        from airflow_provider_dataops.runs.outcome import Ending
+        from airflow_provider_dataops.lifecycle.condition import ConditionEvent
+        from airflow_provider_dataops.lifecycle.outcome import Ending
 
         ended = ConditionEvent.from_json(event)
         if ended.ending is Ending.TIMEOUT:
@@ -130,7 +130,7 @@ class DataOpsSensor(BaseSensorOperator):
         try:
             value = self.asked(hook)
         except ApiError as error:
-            from airflow_provider_dataops.transport.retry import is_passing
+            from airflow_provider_dataops.core.retry import is_passing
 
             if not is_passing(error):
                 raise
@@ -188,8 +188,8 @@ class SnapshotSensor(DataOpsSensor):
 
     def conclude(self, value: Mapping[str, Any]) -> Any:
         """Return the run, or raise what its end stands for."""
-        from airflow_provider_dataops.platforms.run import RunSnapshot
-        from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+        from airflow_provider_dataops.core.run import RunSnapshot
+        from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
 
         snapshot = RunSnapshot.from_json(value)
         event = RunEvent(ending=Ending.FINISHED, run_id=snapshot.run_id, snapshot=snapshot)
@@ -198,7 +198,7 @@ class SnapshotSensor(DataOpsSensor):
 
     def raise_failure(self, event: RunEvent) -> None:
         """Raise what the end of a wait stands for, unless it is success."""
-        from airflow_provider_dataops.runs.outcome import failure
+        from airflow_provider_dataops.lifecycle.outcome import failure
 
         error = failure(event, platform=self.platform, noun=self.noun, url=self.url(event.run_id))
         if error is not None:
@@ -208,7 +208,7 @@ class SnapshotSensor(DataOpsSensor):
 class RunSensor(SnapshotSensor):
     """Waits for the end of one certain run that something else started."""
 
-    _tracker: Tracker | None = None
+    _tracker: WaitProgress | None = None
 
     def look(self, api: Any) -> Exchange[RunSnapshot]:
         """Return the exchange that tells of the run."""
@@ -220,12 +220,12 @@ class RunSensor(SnapshotSensor):
         A run that the platform does not know is given up after a while, as in the triggerer; not in mode
         ``reschedule``, which remembers nothing from one question to the next.
         """
-        from airflow_provider_dataops.runs.tracker import Tracker
-        from airflow_provider_dataops.runs.wait import judged
+        from airflow_provider_dataops.lifecycle.progress import WaitProgress
+        from airflow_provider_dataops.lifecycle.wait import judged
 
         now = time.monotonic()
         if self._tracker is None:
-            self._tracker = Tracker(now)
+            self._tracker = WaitProgress(now)
         event = judged(self._tracker, hook.run(self.look(hook.api)), now, self.log)
         if event is None:
             return None
@@ -234,7 +234,7 @@ class RunSensor(SnapshotSensor):
 
     def answer(self, event: object) -> Mapping[str, Any]:
         """Return the run at its end."""
-        from airflow_provider_dataops.runs.outcome import RunEvent
+        from airflow_provider_dataops.lifecycle.outcome import RunEvent
 
         ended = RunEvent.from_json(event)
         self.raise_failure(ended)

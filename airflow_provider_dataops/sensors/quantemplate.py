@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_one, require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.checks import require_one, require_text
 from airflow_provider_dataops.sensors.base import RunSensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
-    from airflow_provider_dataops.platforms.run import RunSnapshot
+    from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
     from airflow_provider_dataops.triggers.base import DataOpsTrigger
     from airflow_provider_dataops.triggers.quantemplate import (
         QuantemplateExecutionTrigger,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import given, require_given, require_text
 from airflow_provider_dataops.operators.tailer import COLOR, check_scope
-from airflow_provider_dataops.platforms.checks import given, require_given, require_text
 from airflow_provider_dataops.sensors.base import DataOpsSensor, RunSensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.tailer import TailerHook
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.run import RunSnapshot
-    from airflow_provider_dataops.platforms.tailer import Configuration, TailerApi
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
+    from airflow_provider_dataops.platforms.tailer.model import Configuration
     from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger, TailerRunTrigger
 
 
@@ -120,7 +121,7 @@ class TailerRunSensor(_TailerSensor, RunSensor):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+        from airflow_provider_dataops.platforms.tailer.model import Outcomes
 
         super().check()
         require_text(run_id=self.run_id)
@@ -189,7 +190,7 @@ class TailerLastStatusSensor(_TailerSensor):
 
     def check(self) -> None:
         """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer import day
+        from airflow_provider_dataops.platforms.tailer.model import day
 
         super().check()
         require_text(status=self.status)
@@ -202,7 +203,7 @@ class TailerLastStatusSensor(_TailerSensor):
 
     def make_trigger(self, api: TailerApi, deadline: float) -> TailerLastStatusTrigger:
         """Return the trigger that waits."""
-        from airflow_provider_dataops.platforms.tailer import day
+        from airflow_provider_dataops.platforms.tailer.model import day
         from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger
 
         configuration = self.configuration(api)
@@ -220,7 +221,7 @@ class TailerLastStatusSensor(_TailerSensor):
 
     def conclude(self, value: Mapping[str, Any]) -> Any:
         """Return the run; whatever its status is, it is the one that was waited for."""
-        from airflow_provider_dataops.platforms.run import RunSnapshot
+        from airflow_provider_dataops.core.run import RunSnapshot
 
         snapshot = RunSnapshot.from_json(value)
         return snapshot.as_result(self.url(snapshot.run_id))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_one, require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.checks import require_one, require_text
 from airflow_provider_dataops.sensors.base import DataOpsSensor, RunSensor, SnapshotSensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.tamr import TamrHook
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.run import RunSnapshot
-    from airflow_provider_dataops.platforms.tamr import TamrApi
+    from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.triggers.tamr import (
         TamrJobSucceededTrigger,
         TamrJobTrigger,

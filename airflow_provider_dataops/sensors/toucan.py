@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.sensors.base import RunSensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.toucan import ToucanHook
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.run import RunSnapshot
-    from airflow_provider_dataops.platforms.toucan import ToucanApi
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 
 

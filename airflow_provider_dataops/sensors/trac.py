@@ -6,16 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_one, require_text, require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.checks import require_one, require_text, require_whole
 from airflow_provider_dataops.sensors.base import DataOpsSensor, RunSensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.trac import TracHook
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.run import RunSnapshot
     from airflow_provider_dataops.platforms.trac import TracApi
     from airflow_provider_dataops.triggers.trac import (
         TracJobTrigger,
@@ -231,8 +231,8 @@ class TracObjectSensor(_TracSensor):
 
     def _wanted(self) -> dict[str, Any]:
         from airflow_provider_dataops.platforms.trac import as_plain_json
-        from airflow_provider_dataops.platforms.trac.names import require_identifier
-        from airflow_provider_dataops.platforms.trac.updates import require_attribute
+        from airflow_provider_dataops.platforms.trac.model.names import require_identifier
+        from airflow_provider_dataops.platforms.trac.model.updates import require_attribute
 
         return {
             require_identifier("a name in attrs", name): as_plain_json(

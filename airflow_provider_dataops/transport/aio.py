@@ -9,29 +9,29 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from airflow_provider_dataops.errors import ApiError, MalformedReplyError, TransportError
-from airflow_provider_dataops.platforms.http import (
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dataops.core.http import (
     MAX_REPLY_BYTES,
+    BlockingCall,
     Body,
-    Compute,
-    Conceal,
+    EnsureCredentials,
     Exchange,
-    Login,
     Pause,
+    RegisterSecret,
     Reply,
     Request,
     Step,
     header_text,
 )
-from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
+from airflow_provider_dataops.errors import ApiError, MalformedReplyError, TransportError
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, tls_context
-from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airflow_provider_dataops.platforms.api import Api
+    from airflow_provider_dataops.core.api import Api
 
 T = TypeVar("T")
 
@@ -44,15 +44,15 @@ CONNECTIONS = 32
 class AsyncDriver:
     """Runs exchanges with one platform on the event loop, on one session that all its triggers share.
 
-    :param conceal: masks a secret in the logs.
+    :param register_secret: masks a secret in the logs.
     """
 
     def __init__(
-        self, api: Api, *, conceal: Callable[[str], Awaitable[None]], clock: Clock = SYSTEM_CLOCK
+        self, api: Api, *, register_secret: Callable[[str], Awaitable[None]], clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self.api = api
         self.clock = clock
-        self._conceal = conceal
+        self._conceal = register_secret
         self._session: aiohttp.ClientSession | None = None
         self._login = asyncio.Lock()
 
@@ -96,11 +96,11 @@ class AsyncDriver:
     async def _do(self, step: Step) -> Any:
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
-        if isinstance(step, Conceal):
+        if isinstance(step, RegisterSecret):
             return await self._conceal(step.secret)
-        if isinstance(step, Compute):
+        if isinstance(step, BlockingCall):
             return await asyncio.to_thread(step.work)
-        if isinstance(step, Login):
+        if isinstance(step, EnsureCredentials):
             async with self._login:
                 # Another task may have fetched the token while this one waited.
                 return await self.play(step.fetch()) if self.api.needs_login() else None

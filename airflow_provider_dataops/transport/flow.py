@@ -12,27 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
+from airflow_provider_dataops.core.http import EnsureCredentials, Exchange, Pause, Reply, Request, same_origin
+from airflow_provider_dataops.core.retry import RetryPolicy, may_repeat, retry_after
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     MalformedReplyError,
     PermissionDeniedError,
 )
-from airflow_provider_dataops.platforms.http import (
-    Exchange,
-    Login,
-    Pause,
-    Reply,
-    Request,
-    same_origin,
-)
-from airflow_provider_dataops.transport.retry import RetryPolicy, may_repeat, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_dataops.platforms.api import Api
-    from airflow_provider_dataops.transport.clock import Clock
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.clock import Clock
 
 T = TypeVar("T")
 
@@ -98,7 +91,7 @@ def _repeated(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Cloc
 
 def _authorised(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
     """Send a request with credentials; renew those once if they are refused."""
-    login = Login(partial(logged_in, api, policy=policy, clock=clock))
+    login = EnsureCredentials(partial(logged_in, api, policy=policy, clock=clock))
     if request.authenticated and api.needs_login():
         yield login
     authorised = api.authorise(request)

@@ -6,8 +6,8 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core.retry import RETRY_AFTER_CAP, is_passing
 from airflow_provider_dataops.errors import AuthenticationError
-from airflow_provider_dataops.transport.retry import RETRY_AFTER_CAP, is_passing
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
@@ -21,7 +21,7 @@ LOCKOUT = 15 * 60.0
 
 
 @dataclass
-class Gate:
+class RequestGate:
     """What all who ask with one connection share: the server's ``Retry-After`` and a circuit breaker.
 
     An outage of a few seconds is over before the breaker opens, so nobody is slowed down by it; in a long one

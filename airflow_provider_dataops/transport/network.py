@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 from airflow_provider_dataops.errors import ConnectionSettingsError
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.settings import Settings
+    from airflow_provider_dataops.core.settings import Settings
 
 #: Seconds within which a connection must be made.
 CONNECT_TIMEOUT = 10.0

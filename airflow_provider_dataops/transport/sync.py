@@ -15,37 +15,37 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dataops.core.http import (
+    MAX_REPLY_BYTES,
+    BlockingCall,
+    Body,
+    EnsureCredentials,
+    Exchange,
+    FileBody,
+    FileSource,
+    MultipartBody,
+    Pause,
+    RegisterSecret,
+    Reply,
+    Request,
+    Step,
+    header_text,
+)
+from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import (
     ApiError,
     InvalidArgumentError,
     MalformedReplyError,
     TransportError,
 )
-from airflow_provider_dataops.platforms.http import (
-    MAX_REPLY_BYTES,
-    Body,
-    Compute,
-    Conceal,
-    Exchange,
-    FileBody,
-    FileSource,
-    Login,
-    MultipartBody,
-    Pause,
-    Reply,
-    Request,
-    Step,
-    header_text,
-)
-from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, ca_file, proxy_for
-from airflow_provider_dataops.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_dataops.platforms.api import Api
+    from airflow_provider_dataops.core.api import Api
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class SyncDriver:
     """Runs exchanges with one platform from a worker, on one pooled session.
 
     :param sleep: how pauses are made; operators give one that looks at their flags.
-    :param conceal: masks a secret in the logs.
+    :param register_secret: masks a secret in the logs.
     :param limit: seconds within which each step, connecting or the answer, must come; where the connection's
         own limits are too long.
     """
@@ -65,14 +65,14 @@ class SyncDriver:
         self,
         api: Api,
         *,
-        conceal: Callable[[str], None],
+        register_secret: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
         clock: Clock = SYSTEM_CLOCK,
         limit: float = math.inf,
     ) -> None:
         self.api = api
         self.clock = clock
-        self._conceal = conceal
+        self._conceal = register_secret
         self._sleep = sleep
         self._limit = limit
         self._session = requests.Session()
@@ -114,11 +114,11 @@ class SyncDriver:
     def _do(self, step: Step) -> Any:
         if isinstance(step, Pause):
             return self._sleep(step.seconds)
-        if isinstance(step, Conceal):
+        if isinstance(step, RegisterSecret):
             return self._conceal(step.secret)
-        if isinstance(step, Compute):
+        if isinstance(step, BlockingCall):
             return step.work()
-        if isinstance(step, Login):
+        if isinstance(step, EnsureCredentials):
             # Several threads may share a driver to send files; a login of each could lock the account.
             with self._login_turn:
                 return self.play(step.fetch()) if self.api.needs_login() else None

@@ -11,24 +11,24 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import ApiError, DataOpsError, InvalidArgumentError
-from airflow_provider_dataops.platforms.checks import require_text
-from airflow_provider_dataops.runs.condition import ConditionEvent
-from airflow_provider_dataops.runs.outcome import Ending, RunEvent
-from airflow_provider_dataops.runs.tracker import Tracker, Verdict, failure_pause
-from airflow_provider_dataops.runs.wait import judged, timed_out, unreachable
-from airflow_provider_dataops.transport.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.transport.retry import RetryPolicy
-from airflow_provider_dataops.triggers.connections import shared
-from airflow_provider_dataops.triggers.poller import left, poller_for
+from airflow_provider_dataops.lifecycle.condition import ConditionEvent
+from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
+from airflow_provider_dataops.lifecycle.wait import judged, timed_out, unreachable
+from airflow_provider_dataops.polling.connections import shared
+from airflow_provider_dataops.polling.poller import left, poller_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from airflow_provider_dataops.core.api import Api, Watch
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.hooks.base import DataOpsHook
-    from airflow_provider_dataops.platforms.api import Api, Watch
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.triggers.connections import SharedConnection
+    from airflow_provider_dataops.polling.connections import SharedConnection
 
 #: No trigger fires before this age, in seconds. Airflow 3.3.2 fails a task that is resumed before the
 #: executor has reported the end of the attempt that deferred it; the supervisor of that attempt can outlive
@@ -110,12 +110,12 @@ class DataOpsTrigger(DataclassTrigger):
         # In a thread: the first import of a platform's module would stall every other trigger.
         cls = await asyncio.to_thread(self.hook_class)
         from airflow_provider_dataops.hooks.base import connection_fields
-        from airflow_provider_dataops.triggers.connections import aconceal
+        from airflow_provider_dataops.polling.connections import aregister_secret
 
         connection = await BaseHook.aget_connection(self.conn_id)
         api: Api = cls.api_from(connection_fields(connection))
         for secret in api.settings.secrets:
-            await aconceal(secret)
+            await aregister_secret(secret)
         return api
 
 
@@ -181,11 +181,11 @@ class RunTrigger(DataOpsTrigger):
         """Wait, and tell how the wait ended in one event."""
         self.check()
         began = SYSTEM_CLOCK.monotonic()
-        event = await self._ended(Tracker(began))
+        event = await self._ended(WaitProgress(began))
         await _not_too_soon(began)
         yield TriggerEvent(event.as_json())
 
-    async def _ended(self, tracker: Tracker) -> RunEvent:
+    async def _ended(self, tracker: WaitProgress) -> RunEvent:
         try:
             while True:
                 async with shared(await self.api()) as connection:
@@ -196,7 +196,7 @@ class RunTrigger(DataOpsTrigger):
         except DataOpsError as error:
             return RunEvent(ending=Ending.UNREACHABLE, run_id=self.run_id, message=str(error))
 
-    async def _waited(self, connection: SharedConnection, tracker: Tracker) -> RunEvent | None:
+    async def _waited(self, connection: SharedConnection, tracker: WaitProgress) -> RunEvent | None:
         watch = self.watch(connection.api)
         poller = poller_for(connection, watch)
         connection.gate.leave_alone(
@@ -283,13 +283,13 @@ class ConditionTrigger(DataOpsTrigger):
         self.check()
         began = SYSTEM_CLOCK.monotonic()
         try:
-            event = await self._met(Tracker(began))
+            event = await self._met(WaitProgress(began))
         except DataOpsError as error:
             event = ConditionEvent(ending=Ending.UNREACHABLE, message=str(error))
         await _not_too_soon(began)
         yield TriggerEvent(event.as_json())
 
-    async def _met(self, tracker: Tracker) -> ConditionEvent:
+    async def _met(self, tracker: WaitProgress) -> ConditionEvent:
         while True:
             try:
                 async with asyncio.timeout(max(0.0, self.deadline - SYSTEM_CLOCK.wall())):
@@ -300,7 +300,7 @@ class ConditionTrigger(DataOpsTrigger):
             if event is not None:
                 return event
 
-    async def _asked(self, connection: SharedConnection, tracker: Tracker) -> ConditionEvent | None:
+    async def _asked(self, connection: SharedConnection, tracker: WaitProgress) -> ConditionEvent | None:
         while True:
             try:
                 value = await connection.ask(self.question(connection.api))

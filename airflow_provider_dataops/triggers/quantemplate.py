@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.platforms.checks import require_text, require_whole
+from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Watch
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-    from airflow_provider_dataops.platforms.api import Watch
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
+    from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
 def _hook_class() -> type[QuantemplateHook]:
@@ -43,7 +43,7 @@ class QuantemplateExecutionTrigger(RunTrigger):
 
     def watch(self, api: Any) -> Watch:
         """Return how the pipeline is asked."""
-        from airflow_provider_dataops.platforms.quantemplate import ExecutionWatch
+        from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionWatch
 
         return ExecutionWatch(api=api, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id)
 

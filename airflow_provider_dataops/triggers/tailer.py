@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Watch
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.hooks.tailer import TailerHook
-    from airflow_provider_dataops.platforms.api import Watch
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.tailer import Configuration, TailerApi
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
+    from airflow_provider_dataops.platforms.tailer.model import Configuration
 
 
 def _hook_class() -> type[TailerHook]:
@@ -53,8 +54,8 @@ class TailerRunTrigger(RunTrigger):
 
     def watch(self, api: Any) -> Watch:
         """Return how the configuration is asked."""
-        from airflow_provider_dataops.platforms.tailer_life import RunWatch
-        from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+        from airflow_provider_dataops.platforms.tailer.model import Outcomes
+        from airflow_provider_dataops.platforms.tailer.runs import RunWatch
 
         return RunWatch(
             api=api,
@@ -118,7 +119,7 @@ def _require_identity(trigger: TailerRunTrigger | TailerLastStatusTrigger) -> No
 
 
 def _configuration(trigger: TailerRunTrigger | TailerLastStatusTrigger) -> Configuration:
-    from airflow_provider_dataops.platforms.tailer import Configuration
+    from airflow_provider_dataops.platforms.tailer.model import Configuration
 
     return Configuration(
         account=trigger.account,

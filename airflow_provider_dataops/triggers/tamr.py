@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.platforms.checks import require_one_text
+from airflow_provider_dataops.core.arguments import require_one_text
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger, require_time
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Watch
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.hooks.tamr import TamrHook
-    from airflow_provider_dataops.platforms.api import Watch
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.tamr import TamrApi
+    from airflow_provider_dataops.platforms.tamr.api import TamrApi
 
 
 def _hook_class() -> type[TamrHook]:
@@ -36,7 +36,7 @@ class TamrJobTrigger(RunTrigger):
 
     def watch(self, api: Any) -> Watch:
         """Return how the tenant is asked."""
-        from airflow_provider_dataops.platforms.tamr import JobWatch
+        from airflow_provider_dataops.platforms.tamr.runs import JobWatch
 
         return JobWatch(api=api)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.platforms.checks import require_text
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.triggers.base import RunTrigger
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Watch
     from airflow_provider_dataops.hooks.toucan import ToucanHook
-    from airflow_provider_dataops.platforms.api import Watch
-    from airflow_provider_dataops.platforms.toucan import ToucanApi
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
 
 
 class ToucanOperationTrigger(RunTrigger):
@@ -40,7 +40,7 @@ class ToucanOperationTrigger(RunTrigger):
 
     def watch(self, api: Any) -> Watch:
         """Return how the small app is asked."""
-        from airflow_provider_dataops.platforms.toucan import OperationWatch
+        from airflow_provider_dataops.platforms.toucan.runs import OperationWatch
 
         return OperationWatch(api=api, small_app=self.small_app)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.errors import NotFoundError
-from airflow_provider_dataops.platforms.checks import require_text, require_whole
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_dataops.core.api import Watch
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.hooks.trac import TracHook
-    from airflow_provider_dataops.platforms.api import Watch
-    from airflow_provider_dataops.platforms.http import Exchange
     from airflow_provider_dataops.platforms.trac import TracApi
 
 
@@ -142,7 +142,7 @@ class TracObjectTrigger(ConditionTrigger):
         return result_of(tag.header) if there else None
 
     def _holds(self, there: Mapping[str, Any]) -> bool:
-        from airflow_provider_dataops.platforms.trac.matching import equals
+        from airflow_provider_dataops.platforms.trac.model.matching import equals
 
         found = {name: equals(there[name], wanted) for name, wanted in self.attrs.items() if name in there}
         for name, equal in found.items():
@@ -152,7 +152,7 @@ class TracObjectTrigger(ConditionTrigger):
 
     def _warn(self, name: str, there: object) -> None:
         """Say, once, that an attribute is of a type that has no such value: it may yet get another type."""
-        from airflow_provider_dataops.platforms.trac.matching import type_name
+        from airflow_provider_dataops.platforms.trac.model.matching import type_name
 
         if name in self._warned:
             return

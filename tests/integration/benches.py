@@ -17,11 +17,13 @@ from airflow_provider_dataops.hooks.tailer import TailerHook
 from airflow_provider_dataops.hooks.tamr import TamrHook
 from airflow_provider_dataops.hooks.toucan import ToucanHook
 from airflow_provider_dataops.hooks.trac import TracHook
-from airflow_provider_dataops.platforms import tailer_life, toucan_work, trac
-from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch
-from airflow_provider_dataops.platforms.tamr import JobLaunch
-from airflow_provider_dataops.platforms.toucan import OperationLaunch
-from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
+from airflow_provider_dataops.platforms import trac
+from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
+from airflow_provider_dataops.platforms.tailer import runs as tailer_life
+from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
+from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
@@ -31,8 +33,8 @@ from airflow_provider_dataops.triggers.trac import TracJobTrigger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_dataops.core.api import Launch
     from airflow_provider_dataops.hooks.base import DataOpsHook
-    from airflow_provider_dataops.platforms.api import Launch
     from airflow_provider_dataops.sandbox import Sandbox
     from airflow_provider_dataops.triggers.base import RunTrigger
 

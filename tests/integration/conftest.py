@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.sdk import BaseHook
 
-from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.core.clock import SystemClock
+from airflow_provider_dataops.lifecycle import progress as tracker
 from airflow_provider_dataops.sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
     _dataops_sandbox_server,
     dataops_sandbox,
 )
-from airflow_provider_dataops.transport.clock import SystemClock
 from airflow_provider_dataops.triggers import base
 from tests.integration.benches import (
     Bench,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import BaseHook
 
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.runs.outcome import Ending
+from airflow_provider_dataops.core.run import RunState
+from airflow_provider_dataops.lifecycle.outcome import Ending
 from airflow_provider_dataops.sandbox import Sandbox
 from tests.integration.benches import (
     Bench,
@@ -31,7 +31,7 @@ from tests.watchdog import watching
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_provider_dataops.runs.outcome import RunEvent
+    from airflow_provider_dataops.lifecycle.outcome import RunEvent
     from airflow_provider_dataops.sandbox.journal import Entry
 
 RUNS = 20

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core import settings
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -21,10 +23,8 @@ from airflow_provider_dataops.errors import (
     ServerError,
     TransportError,
 )
-from airflow_provider_dataops.platforms import settings
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.runs import tracker
-from airflow_provider_dataops.runs.outcome import Ending
+from airflow_provider_dataops.lifecycle import progress as tracker
+from airflow_provider_dataops.lifecycle.outcome import Ending
 from airflow_provider_dataops.sandbox import Sandbox
 from airflow_provider_dataops.transport import aio, sync
 from tests.loops import run
@@ -32,7 +32,7 @@ from tests.loops import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_dataops.runs.outcome import RunEvent
+    from airflow_provider_dataops.lifecycle.outcome import RunEvent
     from tests.integration.benches import Bench
 
 #: Faults that pass, with what the error says where they last.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     BadRequestError,
     InvalidArgumentError,
@@ -14,7 +15,6 @@ from airflow_provider_dataops.errors import (
     RateLimitedError,
     UploadError,
 )
-from airflow_provider_dataops.platforms.run import RunState
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,18 +10,18 @@ from uuid import uuid4
 
 import pytest
 
+from airflow_provider_dataops.adapters.task_state import MemoryStore
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     ConflictError,
     RunFailedError,
     TransportError,
 )
-from airflow_provider_dataops.operators.state import MemoryStore
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.runs.condition import ConditionEvent
-from airflow_provider_dataops.runs.durable import DurableStart, Started
-from airflow_provider_dataops.runs.outcome import Ending, failure
-from airflow_provider_dataops.runs.record import Generation, Record
+from airflow_provider_dataops.lifecycle.condition import ConditionEvent
+from airflow_provider_dataops.lifecycle.durable import DurableStart, Started
+from airflow_provider_dataops.lifecycle.outcome import Ending, failure
+from airflow_provider_dataops.lifecycle.record import Generation, Record
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateNextExecutionTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobSucceededTrigger, TamrResourceIdleTrigger
 from tests.loops import run
@@ -148,7 +148,7 @@ def test_a_run_that_the_platform_forgot_is_told_as_lost(
 ) -> None:
     if not bench.forgets:
         pytest.skip(f"{bench.platform} keeps what it knows of a run for ever")
-    monkeypatch.setattr("airflow_provider_dataops.runs.tracker.OUTAGE_BUDGET", 0.3)
+    monkeypatch.setattr("airflow_provider_dataops.lifecycle.progress.OUTAGE_BUDGET", 0.3)
     run_id = bench.start()
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.forget(run_id)))
     assert event.ending is Ending.LOST

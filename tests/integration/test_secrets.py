@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core import settings
 from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.hooks.base import connection_fields
-from airflow_provider_dataops.platforms import settings
-from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.lifecycle import progress as tracker
 from airflow_provider_dataops.transport import aio, sync
 from tests.integration.test_faults import LASTING, PASSING
 from tests.loops import run

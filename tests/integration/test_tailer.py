@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, PermissionDeniedError
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.runs.condition import ConditionEvent
-from airflow_provider_dataops.runs.outcome import Ending
+from airflow_provider_dataops.lifecycle.condition import ConditionEvent
+from airflow_provider_dataops.lifecycle.outcome import Ending
 from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger
 from tests.loops import run
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.errors import BadRequestError, ConflictError
-from airflow_provider_dataops.runs.outcome import Ending
+from airflow_provider_dataops.lifecycle.outcome import Ending
 from tests.integration.benches import MarkedTracBench
 from tests.loops import run
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_dataops.errors import PermissionDeniedError
 from airflow_provider_dataops.hooks.base import connection_fields
-from airflow_provider_dataops.platforms import toucan_work
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from tests.integration.benches import SMALL_APP
 from tests.loops import run
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from airflow_provider_dataops.runs.outcome import RunEvent
+    from airflow_provider_dataops.lifecycle.outcome import RunEvent
     from tests.integration.benches import Bench
 
 ORG = "c-sandbox"
@@ -64,7 +64,7 @@ def asynchronously(bench: Bench, make: Callable[[Any], Any]) -> None:
     api = type(hook).api_from(connection_fields(bench.connections.get(bench.conn_id)))
 
     async def main() -> None:
-        driver = AsyncDriver(api, conceal=_told_nobody)
+        driver = AsyncDriver(api, register_secret=_told_nobody)
         await driver.open()
         try:
             await driver.run(make(api))

@@ -7,11 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.http import (
+    BlockingCall,
+    EnsureCredentials,
+    Pause,
+    RegisterSecret,
+    Reply,
+    Request,
+)
 from airflow_provider_dataops.errors import ApiError
-from airflow_provider_dataops.platforms.http import Compute, Conceal, Login, Pause, Reply, Request
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.http import Exchange
+    from airflow_provider_dataops.core.http import Exchange
 
 
 @dataclass
@@ -70,12 +77,12 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
             if clock is not None:
                 clock.now += step.seconds
             return None
-        if isinstance(step, Conceal):
+        if isinstance(step, RegisterSecret):
             told.secrets.append(step.secret)
             return None
-        if isinstance(step, Compute):
+        if isinstance(step, BlockingCall):
             return step.work()
-        if isinstance(step, Login):
+        if isinstance(step, EnsureCredentials):
             return through(step.fetch())
         assert isinstance(step, Request)
         told.requests.append(step)

@@ -15,7 +15,7 @@ from airflow_provider_dataops.transport import sync
 if TYPE_CHECKING:
     import pytest
 
-    from airflow_provider_dataops.platforms.http import Reply
+    from airflow_provider_dataops.core.http import Reply
 
 
 @dataclass

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError
 from airflow_provider_dataops.operators.base import DataOpsOperator
-from airflow_provider_dataops.platforms.checks import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

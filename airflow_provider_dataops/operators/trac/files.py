@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
-from airflow_provider_dataops.platforms.checks import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

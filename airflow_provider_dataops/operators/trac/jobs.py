@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.base import RunOperator
 from airflow_provider_dataops.operators.trac.base import COLOR
-from airflow_provider_dataops.platforms.checks import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.trac import TracHook
+    from airflow_provider_dataops.lifecycle.record import Record
     from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan, PlannedRun
-    from airflow_provider_dataops.platforms.trac.definitions import Attrs
-    from airflow_provider_dataops.runs.record import Record
+    from airflow_provider_dataops.platforms.trac.model.definitions import Attrs
     from airflow_provider_dataops.triggers.trac import TracJobTrigger
 
 

@@ -6,26 +6,22 @@ with its services. What users of the API need is exported here; the modules hold
 
 from __future__ import annotations
 
-from airflow_provider_dataops.platforms.trac.data import (
+from airflow_provider_dataops.platforms.trac.api import TracApi
+from airflow_provider_dataops.platforms.trac.api.data import (
     MAX_CONTENT,
-    DataCalls,
     SmallDataset,
     SmallFile,
     small_content,
 )
-from airflow_provider_dataops.platforms.trac.definitions import JobPlan, import_model, plan
-from airflow_provider_dataops.platforms.trac.jobs import (
+from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, import_model, plan
+from airflow_provider_dataops.platforms.trac.model.jobs import (
     TOKEN,
-    JobCalls,
-    JobLaunch,
     JobStatus,
-    JobWatch,
     PlannedRun,
     job_selector,
     require_job_attrs,
-    watch_key,
 )
-from airflow_provider_dataops.platforms.trac.model import (
+from airflow_provider_dataops.platforms.trac.model.objects import (
     SEARCH_LIMIT,
     BatchResult,
     ConfigEntry,
@@ -36,16 +32,18 @@ from airflow_provider_dataops.platforms.trac.model import (
     TagHeader,
     Tenant,
 )
-from airflow_provider_dataops.platforms.trac.results import part_of, result_of
-from airflow_provider_dataops.platforms.trac.search import search_parameters
-from airflow_provider_dataops.platforms.trac.selectors import Selector
-from airflow_provider_dataops.platforms.trac.states import state_of
-from airflow_provider_dataops.platforms.trac.values import Value, ValueType, as_plain_json, as_wire, from_wire
-
-
-class TracApi(JobCalls, DataCalls):
-    """TRAC, reached with one connection."""
-
+from airflow_provider_dataops.platforms.trac.model.results import part_of, result_of
+from airflow_provider_dataops.platforms.trac.model.search import search_parameters
+from airflow_provider_dataops.platforms.trac.model.selectors import Selector
+from airflow_provider_dataops.platforms.trac.model.states import state_of
+from airflow_provider_dataops.platforms.trac.model.values import (
+    Value,
+    ValueType,
+    as_plain_json,
+    as_wire,
+    from_wire,
+)
+from airflow_provider_dataops.platforms.trac.runs import JobLaunch, JobWatch, watch_key
 
 __all__ = [
     "MAX_CONTENT",

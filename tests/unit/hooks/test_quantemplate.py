@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     InvalidArgumentError,
@@ -14,8 +15,7 @@ from airflow_provider_dataops.errors import (
     ServerError,
 )
 from airflow_provider_dataops.hooks.quantemplate import choose_output
-from airflow_provider_dataops.platforms.quantemplate import Execution, Output
-from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.platforms.quantemplate.model import Execution, Output
 from tests.unit.fakes import reply
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AuthenticationError,
     BadRequestError,
@@ -14,7 +15,6 @@ from airflow_provider_dataops.errors import (
     UploadError,
 )
 from airflow_provider_dataops.hooks.toucan import Uploaded
-from airflow_provider_dataops.platforms.run import RunState
 from tests.unit.fakes import reply
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import Reply
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     ApiError,
     BadRequestError,
@@ -22,8 +24,6 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     ServerError,
 )
-from airflow_provider_dataops.platforms.http import Reply
-from airflow_provider_dataops.platforms.run import RunState
 from airflow_provider_dataops.platforms.trac import JobStatus, SearchResult, Tag, TagHeader
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     """Let no wait on a worker take time."""
     there = Time()
     monkeypatch.setattr(base, "time", there)
-    monkeypatch.setattr("airflow_provider_dataops.transport.clock.SYSTEM_CLOCK", there)
+    monkeypatch.setattr("airflow_provider_dataops.core.clock.SYSTEM_CLOCK", there)
     return there
 
 

@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_dataops.core.http import Body, Pause, RegisterSecret, Reply, Request
 from airflow_provider_dataops.errors import ApiError, RateLimitedError, TransportError, error_for_status
-from airflow_provider_dataops.platforms.http import Body, Conceal, Pause, Reply, Request
 from tests.unit.fakes import reply
 from tests.unit.platforms.apis import tamr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.operators.base import RunOperator
-    from airflow_provider_dataops.platforms.api import Api
-    from airflow_provider_dataops.platforms.http import Exchange
 
 PAST = "2026-11-20T10:00:00.000Z"
 
@@ -161,7 +161,7 @@ class Hook:
             while True:
                 if isinstance(step, Pause):
                     value: Any = self.pause(step.seconds)
-                elif isinstance(step, Conceal):
+                elif isinstance(step, RegisterSecret):
                     value = None
                 else:
                     try:

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.http import Body, Reply, Request
 from airflow_provider_dataops.errors import ApiError, TransportError
-from airflow_provider_dataops.platforms.http import Body, Reply, Request
 from tests.unit.fakes import reply
 from tests.unit.operators.stage import PAST
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_dataops.core.http import Body, Reply, Request
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     ApiError,
@@ -31,8 +32,7 @@ from airflow_provider_dataops.operators.toucan import (
     ToucanUploadDataSourceOperator,
     _OperationOperator,
 )
-from airflow_provider_dataops.platforms import toucan_work
-from airflow_provider_dataops.platforms.http import Body, Reply, Request
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from tests.unit.fakes import reply
 from tests.unit.operators.stage import Attempt, Hook, StateStore, Time, deferral
 from tests.unit.platforms.apis import toucan

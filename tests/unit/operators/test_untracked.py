@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import UntrackedRunError
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
-from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
-from airflow_provider_dataops.platforms.tamr import JobLaunch
+from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
 from tests.unit.operators.stage import Attempt, Tenant
 
 if TYPE_CHECKING:

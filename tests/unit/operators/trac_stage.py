@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from airflow_provider_dataops.core.http import Body, Reply, Request
 from airflow_provider_dataops.errors import ApiError, TransportError, error_for_status
-from airflow_provider_dataops.platforms.http import Body, Reply, Request
 from airflow_provider_dataops.platforms.trac import from_wire
 from tests.unit.fakes import reply
 from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID, header, tag

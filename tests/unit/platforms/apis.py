@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
-from airflow_provider_dataops.platforms.settings import ConnectionFields
-from airflow_provider_dataops.platforms.tailer import TailerApi
-from airflow_provider_dataops.platforms.tamr import TamrApi
-from airflow_provider_dataops.platforms.toucan import ToucanApi
+from airflow_provider_dataops.core.settings import ConnectionFields
+from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
+from airflow_provider_dataops.platforms.tailer.api import TailerApi
+from airflow_provider_dataops.platforms.tamr.api import TamrApi
+from airflow_provider_dataops.platforms.toucan.api import ToucanApi
 from airflow_provider_dataops.platforms.trac import TracApi
 
 if TYPE_CHECKING:

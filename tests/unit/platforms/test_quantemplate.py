@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import FileBody
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AuthenticationError,
     BadRequestError,
     InvalidArgumentError,
     MalformedReplyError,
 )
-from airflow_provider_dataops.platforms.http import FileBody
-from airflow_provider_dataops.platforms.quantemplate import ExecutionLaunch, ExecutionWatch
-from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch, ExecutionWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate
 
@@ -190,7 +190,7 @@ class TestRuns:
     def test_orphans_are_above_the_mark(self) -> None:
         body = [execution(id="e-10", runNumber=10), execution(id="e-9", runNumber=9)]
         mark = {"pipeline": ["c-1", "p-1"], "highest": 9}
-        found = play(self.launch().orphans(mark, "token"), reply(body=body)).value
+        found = play(self.launch().find_candidates(mark, "token"), reply(body=body)).value
         assert [snapshot.run_id for snapshot in found] == ["e-10"]
 
     def test_one_list_tells_of_all_who_wait(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     ApiError,
     InvalidArgumentError,
@@ -15,10 +16,8 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     ServerError,
 )
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.platforms.tailer import Configuration, day
-from airflow_provider_dataops.platforms.tailer_life import JobLaunch, RunWatch
-from airflow_provider_dataops.platforms.tailer_runs import Outcomes
+from airflow_provider_dataops.platforms.tailer.model import Configuration, Outcomes, day
+from airflow_provider_dataops.platforms.tailer.runs import JobLaunch, RunWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tailer
 
@@ -401,7 +400,7 @@ class TestLife:
             item("older", start_execution_date="2020-12-30T11:20:00+00:00"),
             item("stamped by another clock", start_execution_date="2020-12-30T11:28:00+00:00"),
         ]
-        done = play(launch.orphans(mark, "token"), results(*listed))
+        done = play(launch.find_candidates(mark, "token"), results(*listed))
         found = ["ours", "waiting", "stamped by another clock"]
         assert [snapshot.run_id for snapshot in done.value] == found
         assert asked(done)[0] == {
@@ -417,7 +416,7 @@ class TestLife:
         launch = self.launch()
         mark = play(launch.mark(), NotFoundError("404", status=404)).value
         assert mark["known"] == []
-        assert [s.run_id for s in play(launch.orphans(mark, "t"), results(item("r"))).value] == ["r"]
+        assert [s.run_id for s in play(launch.find_candidates(mark, "t"), results(item("r"))).value] == ["r"]
 
     def test_a_mark_leads_back_to_its_own_configuration(self) -> None:
         mark = play(self.launch(job_id="j{{FD_DATE}}").mark(), results()).value

@@ -11,15 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from airflow_provider_dataops.core.http import BlockingCall, EnsureCredentials
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     ConnectionSettingsError,
     PermissionDeniedError,
 )
-from airflow_provider_dataops.platforms.http import Compute, Login
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.retry import ONCE
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import tailer
@@ -28,7 +28,7 @@ from tests.unit.wire import Wire
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_dataops.platforms.tailer import TailerApi
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
 
 NOW = 1_800_000_000
 EMAIL = "airflow@project.iam.gserviceaccount.com"
@@ -65,7 +65,7 @@ def refusal_of(exchange: Any, *answers: Any, api: TailerApi) -> ApiError:
     with pytest.MonkeyPatch.context() as patch:
         Wire.installed(patch).expect(*answers)
         with pytest.raises(ApiError) as caught:
-            SyncDriver(api, conceal=lambda _: None, clock=FakeClock()).run(exchange, ONCE)
+            SyncDriver(api, register_secret=lambda _: None, clock=FakeClock()).run(exchange, ONCE)
     return caught.value
 
 
@@ -98,8 +98,8 @@ class TestServiceAccount:
 
     def test_reads_and_signs_off_the_event_loop(self) -> None:
         exchange = signer().login()
-        assert isinstance(next(exchange), Compute)
-        assert isinstance(exchange.send({"client_email": EMAIL, "private_key": "k"}), Compute)
+        assert isinstance(next(exchange), BlockingCall)
+        assert isinstance(exchange.send({"client_email": EMAIL, "private_key": "k"}), BlockingCall)
 
     def test_masks_the_signature_alone(self) -> None:
         api = signer()
@@ -174,7 +174,7 @@ class TestFirebase:
             reply(body={"idToken": "a.b.c", "refreshToken": "r", "expiresIn": "3600"})
         )
         api, masked = tailer(**PERSON), []
-        SyncDriver(api, conceal=masked.append, clock=FakeClock()).run(api.login())
+        SyncDriver(api, register_secret=masked.append, clock=FakeClock()).run(api.login())
         (request,) = wire.sent
         assert (request.method, request.url) == ("POST", SIGN_IN)
         body = '{"email":"ann@example.com","password":"pä\\"ss","returnSecureToken":true}'.encode()
@@ -192,7 +192,7 @@ class TestFirebase:
             reply(body={"id_token": "a.b.c", "refresh_token": "refresh-1", "expires_in": "3600"})
         )
         api = tailer(**REFRESHED)
-        SyncDriver(api, conceal=lambda _: None, clock=FakeClock()).run(api.login())
+        SyncDriver(api, register_secret=lambda _: None, clock=FakeClock()).run(api.login())
         (request,) = wire.sent
         assert (request.method, request.url) == ("POST", REFRESH)
         assert request.body == b"grant_type=refresh_token&refresh_token=refresh-1"
@@ -401,4 +401,4 @@ class TestConnection:
 def test_a_login_is_one_step_so_that_only_one_is_under_way() -> None:
     api = signer()
     steps = whole(api.get_by_status("workflow"), api=api, policy=ONCE, clock=FakeClock())
-    assert isinstance(next(steps), Login)
+    assert isinstance(next(steps), EnsureCredentials)

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import Body
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     BadRequestError,
     InvalidArgumentError,
     MalformedReplyError,
     NotFoundError,
 )
-from airflow_provider_dataops.platforms import tamr as platform
-from airflow_provider_dataops.platforms.http import Body
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.platforms.tamr import JobLaunch, JobWatch
+from airflow_provider_dataops.platforms.tamr import model as platform
+from airflow_provider_dataops.platforms.tamr.runs import JobLaunch, JobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tamr
 
@@ -184,7 +184,7 @@ class TestLaunch:
             job("old"),
             job("older", statusHistory=[{"state": "PENDING", "stateStartTime": "2026-11-19T10:00:00Z"}]),
         ]
-        done = play(launch.orphans(mark, "token"), reply(body={"jobs": listed}))
+        done = play(launch.find_candidates(mark, "token"), reply(body={"jobs": listed}))
         assert [s.run_id for s in done.value] == ["ours", "more"]
         assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s"
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.retry import RetryPolicy
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     AuthenticationError,
@@ -16,16 +18,14 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
     NotFoundError,
 )
-from airflow_provider_dataops.platforms import toucan_work
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.platforms.toucan import OperationLaunch, OperationWatch
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
+from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch, OperationWatch
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.retry import RetryPolicy
 from tests.unit.fakes import FakeClock, Play, play, reply
 from tests.unit.platforms.apis import toucan
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.toucan import ToucanApi
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
 
 DATE = "Fri, 20 Nov 2026 10:00:00 GMT"
 NOW = 1_795_168_800
@@ -209,11 +209,11 @@ class TestSubmission:
         assert told.value.state is RunState.UNTRACKED
 
     def test_that_got_no_answer_needs_a_person_unless_a_second_run_is_wanted(self) -> None:
-        told = play(launch().orphans({}, "tok"))
+        told = play(launch().find_candidates({}, "tok"))
         assert isinstance(told.error, AmbiguousSubmitError)
         assert told.error.permanent
         assert "on_ambiguous_submit='resubmit'" in str(told.error)
-        assert play(launch(resubmits=True).orphans({}, "tok")).value == []
+        assert play(launch(resubmits=True).find_candidates({}, "tok")).value == []
 
     def test_of_before_is_looked_at_where_it_was_made(self) -> None:
         old = launch(work=toucan_work.populate(stage=None))

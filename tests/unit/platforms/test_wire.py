@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dataops.platforms import tamr as jobs
-from airflow_provider_dataops.platforms import toucan_work
+from airflow_provider_dataops.platforms.tamr import model as jobs
+from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr, toucan, trac
@@ -16,7 +16,7 @@ from tests.unit.wire import Sent, Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_dataops.platforms.api import Api
+    from airflow_provider_dataops.core.api import Api
 
 QUANTEMPLATE = "https://fabric.prod.quantemplate.com/external/v1"
 TAMR = "https://my-tenant.tamr.cloud/api/v1beta1"
@@ -38,7 +38,7 @@ FILE = MemorySource("Name;Prämie\n".encode())
 
 def sent(wire: Wire, api: Api, exchange: Any, *answers: Any) -> list[Sent]:
     wire.expect(*answers)
-    SyncDriver(api, conceal=lambda _: None, clock=FakeClock()).run(exchange)
+    SyncDriver(api, register_secret=lambda _: None, clock=FakeClock()).run(exchange)
     return wire.sent
 
 

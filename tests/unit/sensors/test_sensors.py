@@ -25,7 +25,7 @@ from airflow_provider_dataops.errors import (
     ServerError,
 )
 from airflow_provider_dataops.exceptions import PermanentError
-from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.lifecycle import progress as tracker
 from airflow_provider_dataops.sensors.quantemplate import QuantemplateExecutionSensor
 from airflow_provider_dataops.sensors.tamr import (
     TamrJobSensor,

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.errors import NotFoundError, RunFailedError, RunLostError
 from airflow_provider_dataops.exceptions import PermanentError
-from airflow_provider_dataops.runs import tracker
+from airflow_provider_dataops.lifecycle import progress as tracker
 from airflow_provider_dataops.sensors.tailer import TailerLastStatusSensor, TailerRunSensor
 from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger, TailerRunTrigger
 from tests.unit.operators.stage import Hook

@@ -6,26 +6,26 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.platforms.http import Compute, Login
-from airflow_provider_dataops.platforms.tokens import TokenKeeper
+from airflow_provider_dataops.core.http import BlockingCall, EnsureCredentials
+from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from tests.unit.platforms.apis import quantemplate
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.http import Exchange
-    from airflow_provider_dataops.platforms.quantemplate import QuantemplateApi
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-async def conceal(_: str) -> None:
+async def register_secret(_: str) -> None:
     """Mask nothing."""
 
 
 def test_work_that_takes_its_time_is_done_off_the_loop() -> None:
     def signing() -> Exchange[int]:
-        return (yield Compute(threading.get_ident))
+        return (yield BlockingCall(threading.get_ident))
 
     async def main() -> None:
-        driver = AsyncDriver(quantemplate(), conceal=conceal)
+        driver = AsyncDriver(quantemplate(), register_secret=register_secret)
         assert await driver.play(signing()) != threading.get_ident()
 
     asyncio.run(main())
@@ -37,15 +37,15 @@ def test_of_many_who_need_credentials_one_fetches_them() -> None:
 
     def fetch() -> Exchange[None]:
         fetched.append(True)
-        yield Compute(lambda: None)
+        yield BlockingCall(lambda: None)
         api._token = TokenKeeper("t")
 
     def needing(api: QuantemplateApi) -> Exchange[str]:
-        yield Login(fetch)
+        yield EnsureCredentials(fetch)
         return api.credentials()["Authorization"]
 
     async def main() -> None:
-        driver = AsyncDriver(api, conceal=conceal)
+        driver = AsyncDriver(api, register_secret=register_secret)
         told = await asyncio.gather(*(driver.play(needing(api)) for _ in range(5)))
         assert told == ["Bearer t"] * 5
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import BlockingCall, Exchange, Reply, Request, call
+from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -20,9 +22,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.platforms.http import Compute, Exchange, Reply, Request, call
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.retry import ONCE, RetryPolicy
 from tests.unit.fakes import Answer, FakeClock, Play, play, reply
 from tests.unit.platforms.apis import quantemplate, tamr
 
@@ -42,7 +42,7 @@ def run(request: Request[Any], *answers: Answer, policy: RetryPolicy | None = No
 
 def test_what_was_computed_comes_back_to_the_exchange_that_asked() -> None:
     def signing() -> Exchange[Any]:
-        return (yield Compute(lambda: "signed"))
+        return (yield BlockingCall(lambda: "signed"))
 
     clock = FakeClock()
     assert play(whole(signing(), api=tamr(), policy=ONCE, clock=clock)).value == "signed"

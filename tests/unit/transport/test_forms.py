@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import MultipartBody, Request, call, read_nothing
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.http import MultipartBody, Request, call, read_nothing
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySource, tamr
 from tests.unit.wire import Wire
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.http import Reply
+    from airflow_provider_dataops.core.http import Reply
     from tests.unit.wire import Sent
 
 
@@ -39,7 +39,7 @@ def upload(source: MemorySource, *answers: Reply, wire: Wire, filename: str = "Ã
     )
     wire.expect(*answers)
     clock = FakeClock()
-    SyncDriver(tamr(), conceal=lambda _: None, sleep=lambda _: None, clock=clock).run(call(request))
+    SyncDriver(tamr(), register_secret=lambda _: None, sleep=lambda _: None, clock=clock).run(call(request))
 
 
 def parts(sent: Sent) -> list[Any]:

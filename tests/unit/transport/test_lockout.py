@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import Request, call
+from airflow_provider_dataops.core.retry import RetryPolicy
+from airflow_provider_dataops.core.settings import Settings
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, PermissionDeniedError, ServerError
-from airflow_provider_dataops.platforms.http import Request, call
-from airflow_provider_dataops.platforms.settings import Settings
-from airflow_provider_dataops.platforms.tamr import TamrApi
+from airflow_provider_dataops.platforms.tamr.api import TamrApi
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.gate import LOCKOUT, Gate
-from airflow_provider_dataops.transport.retry import RetryPolicy
+from airflow_provider_dataops.transport.gate import LOCKOUT, RequestGate
 from tests.unit.fakes import FakeClock, play, reply
 
 GET: Request[Any] = Request(operation="read it", method="GET", url="https://h.invalid/x", repeatable=True)
@@ -47,7 +47,7 @@ def test_others_may_be(status: int, api: type[TamrApi]) -> None:
 
 class TestGate:
     def test_repeats_the_refusal_for_as_long_as_an_account_may_be_locked(self) -> None:
-        gate = Gate()
+        gate = RequestGate()
         error = AuthenticationError("no", status=401)
         error.locks_out = error.permanent = True
         gate.failed(error, 100.0)
@@ -57,7 +57,7 @@ class TestGate:
         assert gate.refusal(100.0 + LOCKOUT) is None
 
     def test_a_missing_right_is_nothing_to_others(self) -> None:
-        gate = Gate()
+        gate = RequestGate()
         error = PermissionDeniedError("not your small app", status=403)
         error.locks_out = error.permanent = True
         gate.failed(error, 100.0)
@@ -65,6 +65,6 @@ class TestGate:
 
     @pytest.mark.parametrize("error", [AuthenticationError("no", status=401), ServerError("no", status=503)])
     def test_repeats_nothing_else(self, error: ApiError) -> None:
-        gate = Gate()
+        gate = RequestGate()
         gate.failed(error, 100.0)
         assert gate.refusal(100.0) is None

@@ -15,6 +15,9 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3 import exceptions as low
 from urllib3.connection import HTTPConnection
 
+from airflow_provider_dataops.core.http import EnsureCredentials, Exchange, Pause, Reply, Request, call
+from airflow_provider_dataops.core.retry import ONCE
+from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     InvalidArgumentError,
@@ -22,11 +25,8 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     TransportError,
 )
-from airflow_provider_dataops.platforms import tamr as jobs
-from airflow_provider_dataops.platforms.http import Exchange, Login, Pause, Reply, Request, call
-from airflow_provider_dataops.platforms.tokens import TokenKeeper
+from airflow_provider_dataops.platforms.tamr import model as jobs
 from airflow_provider_dataops.transport import sync
-from airflow_provider_dataops.transport.retry import ONCE
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
@@ -35,7 +35,7 @@ from tests.unit.wire import Wire
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_dataops.platforms.api import Api
+    from airflow_provider_dataops.core.api import Api
 
 TOKEN = reply(body={"access_token": "t0ken"})
 JOB = reply(body={"jobId": "j-1", "status": {"state": "PENDING"}})
@@ -56,7 +56,9 @@ class Worker:
             self.slept.append(seconds)
             self.clock.now += seconds
 
-        return SyncDriver(api, conceal=self.concealed.append, sleep=sleep, clock=self.clock, **options)
+        return SyncDriver(
+            api, register_secret=self.concealed.append, sleep=sleep, clock=self.clock, **options
+        )
 
     def upload(self, file: MemorySource, *answers: Reply | Exception) -> None:
         self.wire.expect(TOKEN, *answers)
@@ -356,7 +358,7 @@ def test_an_exchange_is_ended_when_its_driver_is_killed(worker: Worker) -> None:
     def killed(seconds: float) -> None:
         raise SystemExit(1)
 
-    driver = SyncDriver(tamr(), conceal=worker.concealed.append, sleep=killed)
+    driver = SyncDriver(tamr(), register_secret=worker.concealed.append, sleep=killed)
     with pytest.raises(SystemExit):
         driver.run(exchange())
     assert ended
@@ -376,13 +378,13 @@ def test_threads_that_share_a_driver_log_in_one_after_the_other() -> None:
         api._token = TokenKeeper("t0ken")
 
     def exchange() -> Exchange[None]:
-        yield Login(login)
+        yield EnsureCredentials(login)
 
     def wait(_: float) -> None:
         # Time for the other to come in, were it let.
         both.wait(0.1)
 
-    driver = SyncDriver(api, conceal=lambda _: None, sleep=wait)
+    driver = SyncDriver(api, register_secret=lambda _: None, sleep=wait)
     other = threading.Thread(target=driver.play, args=(exchange(),))
     other.start()
     driver.play(exchange())

@@ -7,12 +7,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.api import Api
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core.settings import Settings
 from airflow_provider_dataops.errors import ApiError, ServerError
-from airflow_provider_dataops.platforms.api import Api
-from airflow_provider_dataops.platforms.run import RunSnapshot, RunState
-from airflow_provider_dataops.platforms.settings import Settings
+from airflow_provider_dataops.polling.connections import SharedConnection
 from airflow_provider_dataops.triggers.base import RunTrigger
-from airflow_provider_dataops.triggers.connections import SharedConnection
 from tests.loops import LoopClock
 
 if TYPE_CHECKING:

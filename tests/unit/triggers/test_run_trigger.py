@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AuthenticationError,
     BadRequestError,
@@ -16,8 +17,7 @@ from airflow_provider_dataops.errors import (
     PermissionDeniedError,
     ServerError,
 )
-from airflow_provider_dataops.platforms.run import RunState
-from airflow_provider_dataops.runs.outcome import Ending, RunEvent
+from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
 from airflow_provider_dataops.triggers import base
 from airflow_provider_dataops.triggers.base import YOUNGEST_EVENT, ConditionTrigger, PauseTrigger
 from tests.loops import EPOCH, LoopClock, run_virtual
@@ -26,7 +26,7 @@ from tests.unit.triggers.fakes import FakePlatform, connection, outage, trigger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from airflow_provider_dataops.triggers.connections import SharedConnection
+    from airflow_provider_dataops.polling.connections import SharedConnection
 
 
 class Bench:

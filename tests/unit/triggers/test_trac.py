@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.unit.operators.stage import Hook
 from tests.unit.operators.trac_stage import Gateway

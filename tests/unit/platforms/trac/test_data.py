@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 from airflow_provider_dataops.platforms.trac import MAX_CONTENT, small_content
-from airflow_provider_dataops.platforms.trac.gateway import MAX_BODY
+from airflow_provider_dataops.platforms.trac.api.gateway import MAX_BODY
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.retry import ONCE
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, trac
 from tests.unit.platforms.trac.told import DATA_ID, header, selector

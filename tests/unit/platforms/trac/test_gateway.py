@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.http import Body
 from airflow_provider_dataops.errors import ConnectionSettingsError, InvalidArgumentError
-from airflow_provider_dataops.platforms.http import Body
-from airflow_provider_dataops.platforms.trac.gateway import MAX_BODY
+from airflow_provider_dataops.platforms.trac.api.gateway import MAX_BODY
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 

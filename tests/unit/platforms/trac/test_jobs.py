@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     InvalidArgumentError,
     MalformedReplyError,
@@ -15,9 +16,8 @@ from airflow_provider_dataops.errors import (
     ServerError,
     TransportError,
 )
-from airflow_provider_dataops.platforms.run import RunState
+from airflow_provider_dataops.lifecycle.record import changed, fingerprint
 from airflow_provider_dataops.platforms.trac import JobLaunch, JobWatch, import_model, watch_key
-from airflow_provider_dataops.runs.record import changed, fingerprint
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import (
@@ -115,7 +115,7 @@ class TestSubmit:
             launch(job_attrs=attrs)
 
     def test_it_is_found_again_by_its_token(self) -> None:
-        done = play(launch().orphans({}, "t0"), hits(job("RUNNING")))
+        done = play(launch().find_candidates({}, "t0"), hits(job("RUNNING")))
         assert [s.run_id for s in done.value] == [JOB_ID]
         assert body(done.requests[0]) == {
             "objectType": "JOB",
@@ -159,8 +159,8 @@ class TestSubmit:
         assert changed(prints(), prints(model=f"MODEL-{MODEL_ID}-v1")) != []
 
     def test_ids_mean_something_within_a_tenant(self) -> None:
-        assert launch().realm == "http://trac:8080/ACME_CORP"
-        assert launch(tenant="B").realm != launch().realm
+        assert launch().id_scope == "http://trac:8080/ACME_CORP"
+        assert launch(tenant="B").id_scope != launch().id_scope
 
     def test_its_link(self) -> None:
         assert launch().url(JOB_ID) == f"http://trac:8080{TAG_PATH}"

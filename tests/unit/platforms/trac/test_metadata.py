@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import (
     BadRequestError,
     ConflictError,
@@ -16,9 +17,8 @@ from airflow_provider_dataops.errors import (
     ServerError,
 )
 from airflow_provider_dataops.platforms.trac import SEARCH_LIMIT
-from airflow_provider_dataops.platforms.trac.metadata import TAG_ATTEMPTS
+from airflow_provider_dataops.platforms.trac.api.metadata import TAG_ATTEMPTS
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.retry import ONCE
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, selector, tag

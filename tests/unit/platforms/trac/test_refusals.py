@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import (
     ApiError,
     BadRequestError,
@@ -17,9 +18,8 @@ from airflow_provider_dataops.errors import (
     ServerError,
     UnroutedError,
 )
-from airflow_provider_dataops.platforms.trac.refusals import ITEMS, details_of
+from airflow_provider_dataops.platforms.trac.api.refusals import ITEMS, details_of
 from airflow_provider_dataops.transport.flow import whole
-from airflow_provider_dataops.transport.retry import ONCE
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
 

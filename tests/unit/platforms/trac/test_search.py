@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac import Value, ValueType
-from airflow_provider_dataops.platforms.trac.search import expression, search_parameters
+from airflow_provider_dataops.platforms.trac.model.search import expression, search_parameters
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac import Selector, TagHeader, job_selector
-from airflow_provider_dataops.platforms.trac.model import Tag
+from airflow_provider_dataops.platforms.trac.model.objects import Tag
 
 ID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
 DATA = {"objectType": "DATA", "objectId": ID}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.values import (
+from airflow_provider_dataops.platforms.trac.model.values import (
     Value,
     ValueType,
     as_plain_json,

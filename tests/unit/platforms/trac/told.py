@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_dataops.platforms.trac.values import as_wire
+from airflow_provider_dataops.platforms.trac.model.values import as_wire
 
 DATA_ID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
 JOB_ID = "01a1fb77-00d0-74d8-9fb0-12b1baaeb626"

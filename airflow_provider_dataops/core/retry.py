@@ -1,0 +1,90 @@
+"""When a request is sent again, and how long is waited before that. Arithmetic alone, no sleeping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_dataops.core.http import Reply, http_date
+from airflow_provider_dataops.errors import (
+    ApiError,
+    MalformedReplyError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+
+#: A server may ask to be left alone for this long at the most, in seconds.
+RETRY_AFTER_CAP = 15 * 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How failures of one request are borne.
+
+    :param budget: seconds after the first attempt beyond which no further one begins.
+    :param base: the first pause is drawn from 0 to this many seconds, each further one from twice as much.
+    :param cap: the most that is drawn from, in seconds.
+    """
+
+    budget: float = 120.0
+    base: float = 1.0
+    cap: float = 30.0
+
+    def pause(self, error: ApiError, *, attempt: int, elapsed: float, chance: float) -> float | None:
+        """Return the seconds to wait before the next attempt, ``None`` if there is none.
+
+        :param attempt: how many attempts were made.
+        :param elapsed: seconds since the first one began.
+        :param chance: a number from 0 up to 1.
+        """
+        wait = backoff(attempt, base=self.base, cap=self.cap, chance=chance)
+        if error.retry_after is not None:
+            # The server's word is obeyed in full; jitter comes on top, so that not all come back at once.
+            wait = error.retry_after + chance * self.base
+        return wait if elapsed + wait <= self.budget else None
+
+
+#: One attempt and no more: where a poll fails, the waiting itself is the retry.
+ONCE = RetryPolicy(budget=-1.0)
+
+
+def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
+    """Return an exponential pause with full jitter (from 0 to the ceiling), in seconds."""
+    ceiling = min(cap, base * 2.0 ** min(attempt - 1, 32))
+    return chance * ceiling
+
+
+def is_passing(error: ApiError) -> bool:
+    """Tell whether a failure may be gone the next time."""
+    return isinstance(error, ServerError | RateLimitedError | TransportError | MalformedReplyError)
+
+
+def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
+    """Tell whether the request may be sent again after this failure.
+
+    One that must not be processed twice may be repeated only where the failure proves that the server did
+    nothing. A 429 proves it as well, but is left to the caller of such a request: it may mean that the
+    platform's slots are full, which can take hours.
+    """
+    if repeatable:
+        return is_passing(error)
+    return is_passing(error) and error.not_sent
+
+
+def retry_after(reply: Reply, now: float) -> float | None:
+    """Return the seconds for which the server wants to be left alone.
+
+    :param now: seconds since the epoch here. A ``Retry-After`` that is a date is compared with the server's
+        own ``Date``, where it is given, so that no clock needs to be right.
+    """
+    text = reply.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        until = http_date(text)
+        if until is None:
+            return None
+        seconds = until - (reply.date if reply.date is not None else now)
+    return min(seconds, RETRY_AFTER_CAP) if seconds > 0 else 0.0

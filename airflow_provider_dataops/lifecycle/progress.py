@@ -1,0 +1,129 @@
+"""What each answer about a run means for the one who waits for it. Arithmetic alone, no waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from airflow_provider_dataops.core.retry import backoff, is_passing
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnroutedError,
+)
+
+#: Seconds for which a platform that does not answer is borne.
+OUTAGE_BUDGET = 30 * 60.0
+#: The first look comes after this many seconds, however long the interval is.
+FIRST_INTERVAL = 2.0
+#: A run is asked about each time it has grown older by this part.
+GROWTH = 0.1
+#: After a failure nobody asks again sooner than this, in seconds.
+FAILURE_FLOOR = 1.0
+#: How many answers in a row must lack a run that was never seen, beside the time that must pass, before it is
+#: given up.
+ABSENT_POLLS = 5
+ABSENT_SECONDS = 60.0
+#: Refusals in a row for which the credentials are read again before the wait is given up.
+REFUSALS = 1
+
+
+class Verdict(Enum):
+    """What to do next."""
+
+    WAIT = auto()
+    #: The run ended.
+    FINISHED = auto()
+    #: The platform does not know the run any more.
+    LOST = auto()
+    #: The credentials were refused: read the connection again, then go on.
+    RECONNECT = auto()
+    #: Asking is of no use, or has been of none for too long.
+    GIVE_UP = auto()
+
+
+def interval(age: float, cap: float, chance: float) -> float:
+    """Return the seconds until the next look.
+
+    Short at first and longer as the run grows older, so that a run of ten seconds is seen at once and one of
+    six hours is not asked about four thousand times; with a tenth of jitter.
+
+    :param age: seconds since the wait began.
+    :param cap: the longest interval.
+    :param chance: a number from 0 up to 1.
+    """
+    return max(min(cap, FIRST_INTERVAL), min(cap, age * GROWTH)) * (0.9 + 0.2 * chance)
+
+
+def failure_pause(failures: int, error: ApiError, chance: float) -> float:
+    """Return the seconds until the next look after a failed one.
+
+    A server that asks to be left alone is obeyed; jitter comes on top.
+    """
+    pause = FAILURE_FLOOR + backoff(failures, base=2.0, cap=60.0, chance=chance)
+    return pause if error.retry_after is None else max(pause, error.retry_after + chance)
+
+
+@dataclass
+class WaitProgress:
+    """One waiter's view of one run.
+
+    :param began: when the wait began, on the clock that is used in all calls.
+    """
+
+    began: float
+    failing_since: float | None = None
+    absent_since: float | None = None
+    absences: int = 0
+    #: Whether the platform has told of the run.
+    seen: bool = False
+    refusals: int = 0
+    failures: int = 0
+    last_state: str = ""
+    #: The last refusal, where the credentials it was for are not to be sent again.
+    refusal: ApiError | None = None
+
+    def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
+        """Take an answer of the platform."""
+        self.answered()
+        if snapshot.state is RunState.ABSENT:
+            self.absences += 1
+            if self.absent_since is None:
+                self.absent_since = now
+            # One that was seen is there: this is a proxy's answer, or that of a platform which is not up yet.
+            grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
+            long_enough = now - self.absent_since >= grace
+            return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
+        self.absent_since, self.absences, self.seen = None, 0, True
+        return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
+
+    def answered(self) -> None:
+        """Take note that the platform answered."""
+        self.failing_since, self.failures, self.refusals = None, 0, 0
+
+    def is_news(self, snapshot: RunSnapshot) -> bool:
+        """Tell whether the run's state is another than at the last answer."""
+        state = snapshot.raw_state or str(snapshot.state)
+        if state == self.last_state:
+            return False
+        self.last_state = state
+        return True
+
+    def failed(self, error: ApiError, now: float) -> Verdict:
+        """Take a failure to ask: that is not a failed run."""
+        self.failures += 1
+        if isinstance(error, PermissionDeniedError) and error.locks_out:
+            return Verdict.GIVE_UP
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            self.refusals += 1
+            self.refusal = error if error.locks_out else None
+            return Verdict.RECONNECT if self.refusals <= REFUSALS else Verdict.GIVE_UP
+        # Whoever waits has been answered before: a 404 comes from a proxy while the platform is away.
+        if not (is_passing(error) or isinstance(error, NotFoundError | UnroutedError)):
+            return Verdict.GIVE_UP
+        if self.failing_since is None:
+            self.failing_since = now
+        return Verdict.WAIT if now - self.failing_since < OUTAGE_BUDGET else Verdict.GIVE_UP

@@ -1,0 +1,153 @@
+"""What is remembered of a run between the tries of a task, and how a Clear is told from a retry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+#: Raised when the record changes in a way that older code would misread.
+VERSION = 1
+
+
+class Store(Protocol):
+    """Where the record is kept. A superseded try of the task cannot write: that is the fence."""
+
+    def get(self) -> Mapping[str, Any] | None:
+        """Return what was set last."""
+
+    def set(self, value: Mapping[str, Any]) -> None:
+        """Keep a value.
+
+        :raises Exception: if it was not kept.
+        """
+
+    def delete(self) -> None:
+        """Forget the value."""
+
+
+class Phase(StrEnum):
+    """Where the task was when the record was written."""
+
+    #: Airflow leaves ``max_tries`` alone when a task is cleared that runs on a worker.
+    ON_WORKER = "on_worker"
+    DEFERRED = "deferred"
+
+
+class Adopted(StrEnum):
+    """How sure it is that the run is ours."""
+
+    #: The platform gave us its id.
+    NO = ""
+    #: Found again by the token we sent.
+    EXACT = "exact"
+    #: The one new run of its kind; never cancelled by us.
+    GUESSED = "guessed"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What grows when a person clears the task.
+
+    :param max_tries: the task instance's, raised by a Clear of a task that is not on a worker.
+    :param clear_number: the DAG run's, raised by a Clear of any of its tasks.
+    """
+
+    max_tries: int
+    clear_number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One submission.
+
+    :param token: new for each submission; sent along where the platform takes one.
+    :param mark: what existed at the platform before the submission.
+    :param fingerprint: a digest of each thing that decides the remote work.
+    :param id_scope: host and tenant in which the run's id means something.
+    :param intent_at: when the submission was about to be sent, seconds since the epoch.
+    :param run_id: empty until the platform told it.
+    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
+    :param crash_try: the try of the task in which its trigger crashed last.
+    :param crashes: how often it crashed in that try.
+    """
+
+    generation: Generation
+    phase: Phase
+    token: str
+    mark: Mapping[str, Any]
+    fingerprint: Mapping[str, str]
+    id_scope: str
+    intent_at: float
+    run_id: str = ""
+    adopted: Adopted = Adopted.NO
+    deadline: float = 0.0
+    crash_try: int = 0
+    crashes: int = 0
+    version: int = field(default=VERSION)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        return {
+            **vars(self),
+            "generation": asdict(self.generation),
+            "phase": str(self.phase),
+            "adopted": str(self.adopted),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any] | None) -> Record | None:
+        """Return the record that :meth:`as_json` wrote, ``None`` for nothing.
+
+        :raises ValueError: for what this version cannot read; guessing could start a second run.
+        """
+        if told is None:
+            return None
+        try:
+            if told["version"] != VERSION:
+                raise ValueError(f"version {told['version']}")
+            return cls(
+                **{
+                    **told,
+                    "generation": Generation(**told["generation"]),
+                    "phase": Phase(told["phase"]),
+                    "adopted": Adopted(told["adopted"]),
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the stored record of the run cannot be read: {error}") from error
+
+    def is_cleared_by(self, now: Generation) -> bool:
+        """Tell whether a person cleared the task since; otherwise this is a retry."""
+        if now.max_tries != self.generation.max_tries:
+            return True
+        return now.clear_number > self.generation.clear_number and self.phase is Phase.ON_WORKER
+
+    def with_crash(self, try_number: int) -> Record:
+        """Return the record with one more crash of the trigger counted."""
+        crashes = self.crashes + 1 if self.crash_try == try_number else 1
+        return replace(self, crash_try=try_number, crashes=crashes)
+
+
+def fingerprint(identity: Mapping[str, Any]) -> dict[str, str]:
+    """Return a digest for each thing that decides the remote work, by its dotted name."""
+    return {
+        name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+        for name, value in _flat(identity, "")
+    }
+
+
+def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return the names of what differs between two fingerprints."""
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+def _flat(value: Any, name: str) -> list[tuple[str, Any]]:
+    if not isinstance(value, Mapping) or not value:
+        return [(name, value)]
+    return [
+        pair for key in sorted(value) for pair in _flat(value[key], f"{name}.{key}" if name else str(key))
+    ]

@@ -1,0 +1,206 @@
+"""Searches: a small readable form, checked here because the platform checks only the outermost term.
+
+A term is a list, so that a template can render it from JSON::
+
+    ["region", "IN", ["UK", "IE"]]
+    ["business_date", ">=", "2026-02-01", "DATE"]
+    ["withdrawn", "EXISTS"]
+
+The fourth item is the attribute's type, where the value's own does not tell it. Terms are combined by
+``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}``. The platform's own form, ``{"term": {...}}`` and
+``{"logical": {...}}``, does as well, and is checked alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac.model.names import object_type, require_identifier
+from airflow_provider_dataops.platforms.trac.model.values import (
+    PRIMITIVES,
+    Value,
+    ValueType,
+    as_wire,
+    instant_from,
+    instant_text,
+    understood,
+)
+
+_SIGNS = {"=": "EQ", "==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE"}
+_ORDERED = ("LT", "LE", "GT", "GE")
+OPERATORS = ("EQ", "NE", *_ORDERED, "IN", "EXISTS")
+
+_NOT_EQUAL = frozenset({"FLOAT", "DECIMAL", "DATETIME"})
+_NOT_ORDERED = frozenset({"STRING", "BOOLEAN"})
+_COMBINATIONS = {"all": "AND", "any": "OR", "not": "NOT"}
+
+
+def search_parameters(
+    kind: str,
+    search: object = None,
+    *,
+    as_of: object = None,
+    prior_versions: bool = False,
+    prior_tags: bool = False,
+    now: float,
+) -> dict[str, Any]:
+    """Return the search to be sent.
+
+    :param kind: the type of object to search.
+    :param search: the expression; ``None`` finds all objects of the type.
+    :param as_of: search the metadata as it was at that time.
+    :param prior_versions: look at all versions of each object, not at the latest alone.
+    :param prior_tags: look at all versions of each tag.
+    :param now: seconds since the epoch.
+    :raises InvalidArgumentError: if the platform would not take it, or would fail on it.
+    """
+    told: dict[str, Any] = {"objectType": object_type(kind)}
+    if search is not None:
+        if search in ({}, [], (), ""):
+            raise InvalidArgumentError(
+                "search is empty, as a template that rendered to nothing; leave it out to find all objects "
+                f"of the type; given: {search!r}"
+            )
+        told["search"] = expression(search)
+    if as_of is not None:
+        moment = instant_from(as_of, "search_as_of")
+        if moment.timestamp() > now:
+            raise InvalidArgumentError(
+                f"search_as_of must not be in the future; given: {instant_text(moment)}, now it is "
+                f"{datetime.fromtimestamp(now, UTC).isoformat(timespec='seconds')}"
+            )
+        told["searchAsOf"] = {"isoDatetime": instant_text(moment)}
+    if prior_versions:
+        told["priorVersions"] = True
+    if prior_tags:
+        told["priorTags"] = True
+    return told
+
+
+def expression(told: object, where: str = "search") -> dict[str, Any]:
+    """Return the platform's form of an expression.
+
+    :raises InvalidArgumentError: naming the part that is wrong.
+    """
+    if isinstance(told, list | tuple):
+        return _term_of_list(told, where)
+    if not isinstance(told, Mapping) or len(told) != 1:
+        raise _no_expression(told, where)
+    ((name, inner),) = told.items()
+    if name in _COMBINATIONS:
+        return _combined(_COMBINATIONS[name], [inner] if name == "not" else inner, f"{where}[{name!r}]")
+    if name == "term":
+        return _term_of_wire(inner, where)
+    if name == "logical" and isinstance(inner, Mapping) and set(inner) == {"operator", "expr"}:
+        return _combined(inner["operator"], inner["expr"], where)
+    raise _no_expression(told, where)
+
+
+def _no_expression(told: object, where: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"{where} must be a term such as ['region', '=', 'UK'], or one of {{'all': [...]}}, "
+        f"{{'any': [...]}}, {{'not': ...}}; given: {told!r}"
+    )
+
+
+def _combined(operator: object, parts: object, where: str) -> dict[str, Any]:
+    if operator not in _COMBINATIONS.values():
+        raise InvalidArgumentError(
+            f"{where}: the logical operator must be AND, OR or NOT; given: {operator!r}"
+        )
+    if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
+        raise InvalidArgumentError(f"{where} must be a list of expressions, and not empty; given: {parts!r}")
+    if operator == "NOT" and len(parts) != 1:
+        raise InvalidArgumentError(f"{where}: NOT takes one expression; given: {len(parts)}")
+    told = [expression(part, f"{where}[{n}]") for n, part in enumerate(parts)]
+    if len(told) == 1 and operator != "NOT":
+        return told[0]
+    return {"logical": {"operator": operator, "expr": told}}
+
+
+def _term_of_list(told: Sequence[Any], where: str) -> dict[str, Any]:
+    if not 2 <= len(told) <= 4:
+        raise InvalidArgumentError(
+            f"{where}: a term is [name, operator, value] or [name, operator, value, type]; given: {told!r}"
+        )
+    name, operator, *rest = told
+    value = rest[0] if rest else None
+    if len(rest) < 2 or value is None:
+        return _term(name, operator, value, rest[1] if rest[1:] else None, where)
+    return _term(name, operator, _of_type(value, ValueType.named(rest[1])), None, where)
+
+
+def _of_type(value: Any, kind: ValueType) -> Value:
+    if isinstance(value, list | tuple):
+        return Value(list(value), ValueType("ARRAY", kind))
+    return Value(value, kind)
+
+
+def _term_of_wire(told: object, where: str) -> dict[str, Any]:
+    if not isinstance(told, Mapping) or set(told) - {"attrName", "attrType", "operator", "searchValue"}:
+        raise InvalidArgumentError(
+            f"{where}: a term may hold attrName, attrType, operator and searchValue; given: {told!r}"
+        )
+    return _term(
+        told.get("attrName"), told.get("operator"), told.get("searchValue"), told.get("attrType"), where
+    )
+
+
+def _term(name: object, operator: object, value: object, attr_type: object, where: str) -> dict[str, Any]:
+    name = require_identifier(f"{where}: the attribute's name", name)
+    where = f"{where} ({name})"
+    sign = operator.upper() if isinstance(operator, str) else ""
+    sign = _SIGNS.get(sign, sign)
+    if sign not in OPERATORS:
+        raise InvalidArgumentError(
+            f"{where}: the operator must be one of {', '.join((*OPERATORS, *_SIGNS))}; given: {operator!r}"
+        )
+    if sign == "EXISTS":
+        if value is not None:
+            raise InvalidArgumentError(f"{where}: EXISTS takes no value; given: {value!r}")
+        if attr_type is None:
+            return {"term": {"attrName": name, "operator": sign}}
+        basic = ValueType.named(attr_type).basic
+        return {"term": {"attrName": name, "attrType": basic, "operator": sign}}
+    # Before its type is asked for, which an empty list does not tell, and where it is told after all.
+    _refuse_empty(sign, value, where)
+    plain, kind = understood(value, where)
+    _refuse_empty(sign, plain, where)
+    basic = _checked(sign, kind, where)
+    if attr_type is not None and attr_type != basic:
+        raise InvalidArgumentError(f"{where}: attrType is {attr_type!r} and the value is a {kind}")
+    return {
+        "term": {
+            "attrName": name,
+            "attrType": basic,
+            "operator": sign,
+            "searchValue": as_wire(value, where=where),
+        }
+    }
+
+
+def _refuse_empty(sign: str, value: object, where: str) -> None:
+    if sign == "IN" and isinstance(value, list | tuple) and not value:
+        raise InvalidArgumentError(f"{where}: IN takes a list of one value or more; given: an empty list")
+
+
+def _checked(sign: str, kind: ValueType, where: str) -> str:
+    """Return the type of the attribute that a value is compared with."""
+    basic = kind.basic
+    if sign == "IN":
+        if basic != "ARRAY" or kind.item is None:
+            raise InvalidArgumentError(f"{where}: IN takes a list of values; given: a {kind}")
+        basic = kind.item.basic
+    if basic not in PRIMITIVES:
+        raise InvalidArgumentError(f"{where}: {sign} takes a primitive value; given: a {kind}")
+    if sign in _ORDERED and basic in _NOT_ORDERED:
+        raise InvalidArgumentError(
+            f"{where}: {sign} does not compare a {basic}; tell another type as the term's fourth item, "
+            "'DATE' for instance"
+        )
+    if sign not in _ORDERED and basic in _NOT_EQUAL:
+        raise InvalidArgumentError(f"{where}: {sign} does not compare a {basic}; use a range of >= and <=")
+    return basic

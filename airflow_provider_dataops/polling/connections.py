@@ -1,0 +1,137 @@
+"""What triggers of one connection share in the triggerer: a session, a login, a gate and the pollers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import importlib
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.transport.gate import RequestGate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.polling.poller import Poller
+    from airflow_provider_dataops.transport.aio import AsyncDriver
+
+T = TypeVar("T")
+
+#: Requests of one connection that are under way at the same time: fewer than the refusals that lock an
+#: account on any of the platforms.
+PARALLEL = 4
+#: A session is kept this long after the last trigger left it, in seconds.
+LINGER = 30.0
+
+
+@dataclass(eq=False)
+class SharedConnection:
+    """One base URL with one set of credentials and TLS settings, on one event loop."""
+
+    driver: AsyncDriver
+    gate: RequestGate = field(default_factory=RequestGate)
+    reopened: asyncio.Event = field(default_factory=asyncio.Event)
+    pollers: dict[str, Poller] = field(default_factory=dict)
+    users: int = 0
+    closing: asyncio.TimerHandle | None = None
+    _lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL), init=False)
+
+    @property
+    def api(self) -> Api:
+        """The platform."""
+        return self.driver.api
+
+    async def ask(self, exchange: Exchange[T]) -> T:
+        """Run an exchange once it may be sent.
+
+        :raises ApiError: if it failed; the caller decides when to ask again.
+        """
+        async with self._lanes:
+            return await self._ask(exchange)
+
+    async def _ask(self, exchange: Exchange[T]) -> T:
+        clock = self.driver.clock
+        while (wait := self.gate.wait(clock.monotonic())) > 0:
+            self.reopened.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self.reopened.wait()
+        if (refusal := self.gate.refusal(clock.monotonic())) is not None:
+            exchange.close()
+            raise refusal
+        try:
+            value = await self.driver.run(exchange)
+        except ApiError as error:
+            self.gate.failed(error, clock.monotonic())
+            raise
+        self.gate.succeeded()
+        self.reopened.set()
+        return value
+
+
+_connections: dict[tuple[int, type[Api], str], SharedConnection] = {}
+_opening: dict[tuple[int, type[Api], str], asyncio.Lock] = {}
+
+
+@asynccontextmanager
+async def shared(api: Api) -> AsyncIterator[SharedConnection]:
+    """Use the connection that all triggers with the same settings share on this event loop."""
+    loop = asyncio.get_running_loop()
+    key = (id(loop), type(api), api.settings.identity)
+    async with _opening.setdefault(key, asyncio.Lock()):
+        connection = _connections.get(key)
+        if connection is None:
+            # In a thread: importing aiohttp takes long enough to stall every other trigger.
+            module: Any = await asyncio.to_thread(
+                importlib.import_module, "airflow_provider_dataops.transport.aio"
+            )
+            driver: AsyncDriver = module.AsyncDriver(
+                api, register_secret=aregister_secret, clock=SYSTEM_CLOCK
+            )
+            await driver.open()
+            connection = _connections[key] = SharedConnection(driver)
+        connection.users += 1
+        if connection.closing is not None:
+            connection.closing.cancel()
+            connection.closing = None
+    try:
+        yield connection
+    finally:
+        connection.users -= 1
+        if connection.users == 0:
+            # Without the context of the trigger that happens to leave last: its logger would be kept alive.
+            connection.closing = loop.call_later(
+                LINGER, _close, key, connection, context=contextvars.Context()
+            )
+
+
+_closings: set[asyncio.Task[None]] = set()
+
+
+def _close(key: tuple[int, type[Api], str], connection: SharedConnection) -> None:
+    _connections.pop(key, None)
+    _opening.pop(key, None)
+    task = asyncio.ensure_future(connection.driver.close())
+    _closings.add(task)
+    task.add_done_callback(_closings.discard)
+
+
+async def aregister_secret(secret: str) -> None:
+    """Have a secret masked in the triggerer's and the tasks' logs."""
+    from airflow.sdk import log
+
+    # Each secret makes the masker's pattern longer and its compilation slower: not on the event loop.
+    masker = getattr(log, "_secrets_masker", None)
+    if masker is not None:
+        await asyncio.to_thread(masker().add_mask, secret, None)
+    # Airflow before 3.3.2 has no asynchronous form.
+    if hasattr(log, "amask_secret"):
+        await log.amask_secret(secret)
+    else:
+        await asyncio.to_thread(log.mask_secret, secret)

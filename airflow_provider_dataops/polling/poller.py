@@ -1,0 +1,184 @@
+"""One poller for all runs of a group: a pipeline, a tenant. It asks once for everybody who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_dataops.errors import ApiError, DataOpsError
+from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Watch
+    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.polling.connections import SharedConnection
+
+#: Runs that come due within this time are asked about together, in seconds.
+TOGETHER = 0.25
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One waiter for one run.
+
+    :param key: what the watch knows the run by.
+    :param began: when the wait began; the interval grows from there.
+    :param due: when the run is to be asked about next.
+    """
+
+    key: str
+    poll_interval: float
+    began: float
+    due: float
+    answers: asyncio.Queue[RunSnapshot | DataOpsError | None] = field(default_factory=asyncio.Queue)
+
+
+class Poller:
+    """Asks about the runs of one group, and hands each answer to those who wait for it."""
+
+    def __init__(self, connection: SharedConnection, watch: Watch) -> None:
+        self._connection = connection
+        self._watch = watch
+        self._subscriptions: set[Subscription] = set()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._listed: set[str] = set()
+
+    def subscribe(self, key: str, poll_interval: float) -> Subscription:
+        """Have a run asked about from now on."""
+        clock = self._connection.driver.clock
+        now = clock.monotonic()
+        subscription = Subscription(
+            key, poll_interval, began=now, due=now + interval(0.0, poll_interval, clock.random())
+        )
+        self._subscriptions.add(subscription)
+        self._changed.set()
+        if self._task is None or self._task.done():
+            # In an empty context, else its lines would go to the log of the task that came first.
+            self._task = asyncio.get_running_loop().create_task(
+                self._poll(), name=f"poller {self._watch.group}", context=contextvars.Context()
+            )
+            self._task.add_done_callback(self._wake_all)
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Stop asking about a run for this waiter."""
+        self._subscriptions.discard(subscription)
+        self._changed.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits any more."""
+        return not self._subscriptions
+
+    def stop(self) -> None:
+        """End the poller; it may be dead already."""
+        if self._task is not None:
+            self._task.remove_done_callback(self._wake_all)
+            self._task.cancel()
+            self._task = None
+
+    def _wake_all(self, task: asyncio.Task[None]) -> None:
+        """Tell all waiters that the poller died: what it died of, or that each may subscribe again."""
+        error = None if task.cancelled() else task.exception()
+        told = error if isinstance(error, DataOpsError) else None
+        if error is not None and told is None:
+            log.error("The poller of %s died: %r", self._watch.group, error, exc_info=error)
+        for subscription in self._subscriptions:
+            subscription.answers.put_nowait(told)
+
+    async def _poll(self) -> None:
+        clock = self._connection.driver.clock
+        pause = 0.0
+        while True:
+            self._changed.clear()
+            now = clock.monotonic()
+            first = min((s.due for s in self._subscriptions), default=None)
+            if first is None:
+                await self._changed.wait()
+                continue
+            wait = max(pause, first - now)
+            if wait > 0:
+                pause = 0.0 if await self._slept(wait) else max(0.0, pause - (clock.monotonic() - now))
+                continue
+            pause = await self._ask()
+
+    async def _slept(self, seconds: float) -> bool:
+        """Wait; False if the subscriptions changed meanwhile."""
+        try:
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    async def _ask(self) -> float:
+        """Ask about the runs that are due, and return a pause that a failure makes necessary."""
+        clock = self._connection.driver.clock
+        asked = set(self._subscriptions)
+        now = clock.monotonic()
+        due = {s.key for s in asked if s.due <= now + TOGETHER}
+        answers: dict[str, RunSnapshot | ApiError] = {}
+        failure: ApiError | None = None
+        try:
+            if self._watch.sweeps:
+                wanted = frozenset(s.key for s in asked)
+                answers.update(await self._connection.ask(self._watch.sweep(wanted)))
+                # What has left the list has most likely ended.
+                due |= self._listed - answers.keys()
+                self._listed = set(answers)
+            due &= {s.key for s in asked}
+            answers.update(await self._looked(due - answers.keys()))
+        except ApiError as error:
+            failure = error
+            answers = dict.fromkeys((s.key for s in asked), error)
+        failures = [a for a in answers.values() if isinstance(a, ApiError)]
+        failure = failure or next(iter(failures), None)
+        now = clock.monotonic()
+        for subscription in asked & self._subscriptions:
+            answer = answers.get(subscription.key)
+            if answer is not None:
+                age = now - subscription.began
+                subscription.due = now + interval(age, subscription.poll_interval, clock.random())
+                subscription.answers.put_nowait(answer)
+        if failure is None:
+            self._failures = 0
+            return 0.0
+        self._failures += 1
+        pause = failure_pause(self._failures, failure, clock.random())
+        if len(failures) < len(answers):
+            return 0.0
+        for subscription in self._subscriptions:
+            subscription.due = min(subscription.due, now + pause)
+        return pause
+
+    async def _looked(self, keys: set[str]) -> dict[str, RunSnapshot | ApiError]:
+        """Look at runs one by one; one run's failure is not another's."""
+
+        async def look(key: str) -> RunSnapshot | ApiError:
+            try:
+                return await self._connection.ask(self._watch.look(key))
+            except ApiError as error:
+                return error
+
+        ordered = sorted(keys)
+        return dict(zip(ordered, await asyncio.gather(*map(look, ordered)), strict=True))
+
+
+def poller_for(connection: SharedConnection, watch: Watch) -> Poller:
+    """Return the poller of a group, which all of the connection's triggers share."""
+    return connection.pollers.setdefault(watch.group, Poller(connection, watch))
+
+
+def left(connection: SharedConnection, watch: Watch, poller: Poller) -> None:
+    """End a group's poller once nobody waits any more."""
+    if poller.is_idle and connection.pollers.get(watch.group) is poller:
+        connection.pollers.pop(watch.group)
+        poller.stop()

@@ -1,0 +1,133 @@
+"""Requests and replies as values."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from airflow_provider_dataops.core.http import (
+    RegisterSecret,
+    Reply,
+    Request,
+    form_body,
+    header_text,
+    http_date,
+    json_body,
+    same_origin,
+    segment,
+)
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
+from tests.unit.fakes import reply
+
+
+def test_nothing_secret_is_shown() -> None:
+    request = Request(
+        operation="x", method="POST", url="https://h/", body=form_body({"client_secret": "s3cret"})
+    ).with_secret("Authorization", "Bearer t0ken")
+    assert request.secret_headers == {"Authorization": "Bearer t0ken"}
+    assert "s3cret" not in repr(request)
+    assert "t0ken" not in f"{request!r}{RegisterSecret('t0ken')!r}"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("j-1", "j-1"), ("a/b", "a%2Fb"), ("%2e%2e", "%252e%252e"), ("é", "%C3%A9"), ("...", "..."), ("~", "~")],
+)
+def test_an_id_is_one_segment_of_a_path(value: str, written: str) -> None:
+    assert segment(value) == written
+
+
+@pytest.mark.parametrize("value", [".", ".."])
+def test_a_segment_that_any_client_would_resolve_is_refused(value: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="cannot be an id"):
+        segment(value)
+
+
+def test_json_is_compact_utf_8() -> None:
+    body = json_body({"a": ["é", None]})
+    assert (body.content, body.content_type) == ('{"a":["é",null]}'.encode(), "application/json")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_body(float("nan"))
+
+
+class TestJson:
+    @pytest.mark.parametrize(
+        ("body", "value"),
+        [
+            (b'{"a\\ud800": ["\\uDFFFb", 1, null]}', {"a\ufffd": ["\ufffdb", 1, None]}),
+            (rb'"\ud83d\ude80 \\ud800"', "\U0001f680 \\ud800"),
+            (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ],
+    )
+    def test_is_text_that_can_be_written_again(self, body: bytes, value: object) -> None:
+        assert Reply(200, {}, body).json() == value
+        assert json.dumps(value, ensure_ascii=False).encode()
+
+    @pytest.mark.parametrize("body", [b"", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
+    def test_or_the_answer_is_malformed(self, body: bytes) -> None:
+        with pytest.raises(MalformedReplyError, match="the answer is not JSON"):
+            Reply(200, {}, body).json()
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"Not Found", "Not Found"),
+        ("gesperrt für".encode(), "gesperrt für"),
+        (b"gesperrt f\xfcr", "gesperrt für"),
+    ],
+)
+def test_a_header_is_read_as_it_is_meant(raw: bytes, text: str) -> None:
+    assert header_text(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("https://h/other?x=1", True),
+        ("https://H:443/", True),
+        ("https://h:444/", False),
+        ("http://h/", False),
+        ("https://h.evil.example/", False),
+        ("https://evil.example/h", False),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(other: str, same: bool) -> None:
+    assert same_origin("https://h/x", other) is same
+
+
+def test_an_answer_that_is_no_json_says_what_it_is() -> None:
+    answer = reply(200, "<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})
+    with pytest.raises(MalformedReplyError, match="not JSON \\(text/html; charset=utf-8\\)") as caught:
+        answer.json()
+    assert (caught.value.status, caught.value.body) == (200, "<html>Sign in</html>")
+
+
+def test_words_are_bounded_and_readable_whatever_they_are() -> None:
+    assert reply(500, b"\xff\xfe " + b"x" * 5_000).text() == "\ufffd\ufffd " + "x" * 1_997
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Fri, 20 Nov 2026 10:00:00 GMT", 1_795_168_800.0),
+        ("Friday, 20-Nov-26 10:00:00 GMT", 1_795_168_800.0),
+        ("Fri, 20 Nov 2026 10:00:00 -0000", 1_795_168_800.0),
+        ("Fri Nov 20 10:00:00 2026", 1_795_168_800.0),
+        ("Fri, 99 Nov 2026 10:00:00 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_all_three_forms_of_an_http_date_are_in_utc(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert http_date(text) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()

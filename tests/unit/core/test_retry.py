@@ -1,0 +1,101 @@
+"""How long is waited, and for what."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_dataops.core.retry import RETRY_AFTER_CAP, RetryPolicy, backoff, retry_after
+from airflow_provider_dataops.errors import AuthenticationError, ServerError
+from airflow_provider_dataops.transport.gate import RequestGate
+from tests.unit.fakes import reply
+
+NOW = 1_795_168_800.0  # 2026-11-20T10:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        (" 7.5 ", 7.5),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("nan", 0.0),
+        ("inf", RETRY_AFTER_CAP),
+        ("86400", RETRY_AFTER_CAP),
+        ("Fri, 20 Nov 2026 10:00:30 GMT", 30.0),
+        ("Fri, 20 Nov 2026 09:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after(text: str, seconds: float | None) -> None:
+    assert retry_after(reply(503, headers={"Retry-After": text}), NOW) == seconds
+
+
+def test_a_date_is_compared_with_the_servers_own_clock() -> None:
+    headers = {"Retry-After": "Fri, 20 Nov 2026 10:00:30 GMT", "Date": "Fri, 20 Nov 2026 10:00:20 GMT"}
+    assert retry_after(reply(503, headers=headers), NOW - 5_000) == 10.0
+
+
+@pytest.mark.parametrize(("attempt", "ceiling"), [(1, 2.0), (2, 4.0), (3, 8.0), (9, 30.0), (10_000, 30.0)])
+def test_backoff_has_full_jitter(attempt: int, ceiling: float) -> None:
+    assert backoff(attempt, base=2.0, cap=30.0, chance=0.0) == 0.0
+    assert backoff(attempt, base=2.0, cap=30.0, chance=1.0) == ceiling
+
+
+def test_no_attempt_begins_after_the_budget() -> None:
+    policy = RetryPolicy(budget=10.0, base=4.0)
+    error = ServerError("x", retry_after=6.0)
+    assert policy.pause(error, attempt=1, elapsed=4.0, chance=0.0) == 6.0
+    assert policy.pause(error, attempt=1, elapsed=4.1, chance=0.0) is None
+
+
+def test_all_who_were_sent_away_do_not_come_back_at_once() -> None:
+    error = ServerError("x", retry_after=6.0)
+    assert RetryPolicy(base=4.0).pause(error, attempt=5, elapsed=0.0, chance=0.5) == 8.0
+
+
+class TestGate:
+    def test_a_short_outage_slows_nobody(self) -> None:
+        gate = RequestGate()
+        for second in range(60):
+            assert gate.wait(float(second)) == 0.0
+            gate.failed(ServerError("x", status=503), float(second))
+
+    def test_a_long_one_gets_one_request_a_minute(self) -> None:
+        gate = RequestGate()
+        gate.failed(ServerError("x", status=503), 0.0)
+        sent = [t for t in range(60, 600) if gate.wait(float(t)) == 0.0]
+        assert sent == [60 + 60 * n for n in range(9)]
+
+    def test_a_good_answer_closes_it(self) -> None:
+        gate = RequestGate()
+        gate.failed(ServerError("x", status=503), 0.0)
+        assert gate.wait(61.0) == 0.0
+        assert gate.wait(62.0) > 0.0
+        gate.succeeded()
+        assert gate.wait(62.0) == 0.0
+
+    def test_what_the_server_asked_for_outlives_a_good_answer(self) -> None:
+        gate = RequestGate()
+        gate.failed(ServerError("x", status=429, retry_after=7.0), 100.0)
+        gate.succeeded()
+        assert gate.wait(101.0) == 6.0
+        assert gate.wait(107.0) == 0.0
+
+    def test_a_shorter_word_does_not_cut_a_longer_one(self) -> None:
+        gate = RequestGate()
+        gate.leave_alone(60.0, 100.0)
+        gate.leave_alone(1.0, 101.0)
+        assert gate.wait(110.0) == 50.0
+
+    def test_nobody_is_left_alone_for_days(self) -> None:
+        gate = RequestGate()
+        gate.leave_alone(1e9, 100.0)
+        assert gate.wait(100.0) == RETRY_AFTER_CAP
+
+    def test_a_refusal_is_no_outage(self) -> None:
+        gate = RequestGate()
+        for second in range(200):
+            gate.failed(AuthenticationError("x", status=401), float(second))
+            assert gate.wait(float(second)) == 0.0

@@ -1,0 +1,113 @@
+"""A connection as forms, environment variables and people fill it in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.core.settings import fill_template
+from airflow_provider_dataops.errors import ConnectionSettingsError
+from airflow_provider_dataops.platforms.quantemplate.api import BASE_URL
+from tests.unit.platforms.apis import quantemplate, tamr
+
+FORM = dict.fromkeys(
+    ["auth_url", "verify_ssl", "ca_bundle", "request_timeout", "proxy", "auth_headers", "link_template"]
+)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_unfilled_fields_are_no_fields(empty: Any) -> None:
+    settings = quantemplate(host=empty, extra=dict.fromkeys(FORM, empty)).settings
+    assert settings.base_url == BASE_URL
+    assert (settings.verify_ssl, settings.request_timeout, settings.proxy) == (True, 30.0, "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({"host": "api.example.com"}, "https://api.example.com"),
+        ({"host": "api.example.com", "port": 443}, "https://api.example.com"),
+        ({"host": "api.example.com", "port": 8443}, "https://api.example.com:8443"),
+        ({"host": "https://api.example.com:9/v1/", "port": 443}, "https://api.example.com:9/v1"),
+        ({"host": "http://localhost:80/x"}, "http://localhost/x"),
+        ({"host": "localhost", "schema": "http", "port": 8099}, "http://localhost:8099"),
+        ({"host": "https://API.Example.com/V1"}, "https://api.example.com/V1"),
+        ({"host": "http://[::1]:8099"}, "http://[::1]:8099"),
+    ],
+)
+def test_a_host_is_a_url(fields: dict[str, Any], url: str) -> None:
+    assert quantemplate(**fields).settings.base_url == url
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"host": "ftp://x"}, "http or https"),
+        ({"host": "https://user:pa55word@x"}, "login and password"),
+        ({"host": "https://x:port"}, "not a URL"),
+        ({"host": "https://"}, "host name"),
+        ({"host": "https://x?y=1"}, "query"),
+        ({"host": "https://x#y"}, "fragment"),
+        ({"login": None}, "client id"),
+        ({"password": ""}, "client secret"),
+        ({"password": "pa55\nword"}, "cannot be sent"),
+        ({"password": "pa55wörd"}, "cannot be sent"),
+        ({"extra": {"auth_url": "javascript:x"}}, "auth_url"),
+        ({"extra": {"verify_ssl": "maybe"}}, "verify_ssl"),
+        ({"extra": {"request_timeout": 0}}, "request_timeout"),
+        ({"extra": {"request_timeout": "soon"}}, "request_timeout"),
+        ({"extra": {"request_timeout": True}}, "request_timeout"),
+        ({"extra": {"auth_headers": "nonsense"}}, "auth_headers"),
+        ({"extra": {"auth_headers": {"X": 1}}}, "auth_headers"),
+        ({"extra": {"auth_headers": {"X": "pa55word\r\nY: z"}}}, "cannot be sent"),
+        ({"extra": {"link_template": "javascript:alert(1)"}}, "http"),
+        ({"extra": {"link_template": "https://x/{password}"}}, "password"),
+        ({"extra": {"link_template": "https://x/{run_id.__class__}"}}, "run_id.__class__"),
+        ({"extra": {"link_template": "https://x/{run_id"}}, "brace"),
+        ({"extra": {"organisation_id": 5}}, "organisation_id"),
+        ({"extra": {"proxy": "socks5://x"}}, "proxy"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_sent(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConnectionSettingsError, match=words) as caught:
+        quantemplate(**fields)
+    assert "'qt'" in str(caught.value)
+    assert "pa55" not in str(caught.value)
+
+
+def test_a_key_from_a_mounted_secret_may_end_in_a_line_break() -> None:
+    assert tamr(password="apk_1\n").credentials() == {"X-API-KEY": "apk_1"}
+
+
+def test_secrets_are_not_shown() -> None:
+    extra = {"proxy": "http://u:pr0xyword@p:3128", "auth_headers": {"X": "h3ader"}}
+    api = quantemplate(extra=extra)
+    assert {"s3cret-of-client", "pr0xyword", "h3ader"} <= set(api.settings.secrets)
+    for secret in api.settings.secrets:
+        assert secret not in repr(api.settings)
+    assert not any("https://" in secret for secret in api.settings.secrets)
+
+
+def test_who_shares_what_is_told_by_all_that_matters() -> None:
+    same = {
+        tamr(password="a").settings.identity,
+        tamr(password="a", host="my-tenant.tamr.cloud").settings.identity,
+    }
+    assert len(same) == 1
+    others = [
+        tamr(password="b"),
+        tamr(password="a", host="other"),
+        tamr(password="a", extra={"verify_ssl": False}),
+        tamr(password="a", extra={"auth_headers": {"X": "y"}}),
+        tamr(password="a", extra={"proxy": "http://p"}),
+    ]
+    assert len({api.settings.identity for api in others} | same) == 6
+    assert quantemplate(login="one").settings.identity != quantemplate(login="two").settings.identity
+
+
+def test_links_are_filled_with_encoded_values() -> None:
+    url = fill_template(
+        "{base_url}/o/{organisation_id}?r={run_id}", "https://x", {"organisation_id": "a/b", "run_id": "&"}
+    )
+    assert url == "https://x/o/a%2Fb?r=%26"

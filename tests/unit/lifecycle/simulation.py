@@ -1,0 +1,327 @@
+"""A platform, a store and a clock in memory, in which a worker can be killed after each of its effects."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.core.http import Pause, Request
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import AmbiguousSubmitError, NotFoundError, TransportError
+from airflow_provider_dataops.lifecycle.durable import DurableStart, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.errors import ApiError
+    from airflow_provider_dataops.lifecycle.record import Generation
+
+
+class Killed(BaseException):
+    """The worker is gone; nothing after this point was done by it."""
+
+
+class SupersededError(Exception):
+    """A newer try owns the task: Airflow refuses the write."""
+
+
+@dataclass
+class Kind:
+    """What a platform can do.
+
+    :param by_place: a run is seen from the place alone where it was started, as in a pipeline's own list.
+    :param lists: runs can be listed.
+    """
+
+    exact: bool = False
+    can_stop: bool = False
+    by_place: bool = False
+    lists: bool = True
+
+
+QUANTEMPLATE = Kind(by_place=True)
+TAMR = Kind(can_stop=True)
+TRAC = Kind(exact=True)
+TOUCAN = Kind(lists=False)
+
+
+@dataclass
+class RemoteRun:
+    """A run at the platform.
+
+    :param owner: the token of the submission; empty for a stranger's.
+    """
+
+    run_id: str
+    owner: str
+    state: RunState = RunState.RUNNING
+    listed_at: float = 0.0
+    place: str = "nightly"
+
+
+@dataclass
+class World:
+    """All that outlives a worker: time, the platform's runs, Airflow's store."""
+
+    kind: Kind
+    now: float = 1_000.0
+    runs: list[RemoteRun] = field(default_factory=list)
+    stored: dict[str, Any] | None = None
+    tokens: int = 0
+    listing_delay: float = 0.0
+    #: Effects a worker may have before it is killed; None: it lives.
+    life: int | None = None
+    effects: int = 0
+    owner: int = 0
+    identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
+    id_scope: str = "https://one"
+    #: Called instead of an ordinary answer to a submission.
+    on_submit: Callable[[RemoteRun], None] | None = None
+    #: What a look ends with, where it fails.
+    look_error: ApiError | None = None
+    #: Told the number of each effect of a try.
+    on_effect: Callable[[int], None] | None = None
+    log_lines: list[str] = field(default_factory=list)
+
+    def effect(self) -> None:
+        """Count something that others can see; the worker may die right after it."""
+        self.effects += 1
+        if self.on_effect is not None:
+            self.on_effect(self.effects)
+        if self.life is not None and self.effects > self.life:
+            raise Killed
+
+    def take_over(self) -> None:
+        """Let a newer try own the task."""
+        self.owner += 1
+
+    def ours(self) -> list[RemoteRun]:
+        """Return the runs that this task started."""
+        return [run for run in self.runs if run.owner]
+
+    def active(self) -> list[str]:
+        """Return the ids of our runs that have not ended."""
+        return [
+            run.run_id for run in self.ours() if not run.state.is_final and run.state is not RunState.ABSENT
+        ]
+
+    def end_all(self, state: RunState) -> None:
+        """Let every active run of ours end; ``ABSENT``: let the platform forget it."""
+        for run in self.ours():
+            if not run.state.is_final:
+                run.state = state
+                if state is RunState.ABSENT:
+                    run.listed_at = float("inf")
+
+    def stranger(self, delay: float = 0.0) -> RemoteRun:
+        """Let somebody else start a run."""
+        run = RemoteRun(f"r{len(self.runs) + 1}", "", listed_at=self.now + delay)
+        self.runs.append(run)
+        return run
+
+    def start(self, generation: Generation, life: int | None = None, *, cancels: bool = True) -> Started:
+        """Let one try of the task start or find its run.
+
+        :param life: kill the worker after so many effects.
+        """
+        self.life, self.effects = life, 0
+        self.take_over()
+        return _worker(self, generation, cancels)
+
+
+@dataclass
+class _Store:
+    world: World
+    owner: int
+
+    def _fence(self) -> None:
+        if self.world.owner != self.owner:
+            raise SupersededError("404")
+
+    def get(self) -> Mapping[str, Any] | None:
+        return self.world.stored if self.world.owner == self.owner else None
+
+    def set(self, value: Mapping[str, Any]) -> None:
+        self.world.effect()
+        self._fence()
+        self.world.stored = dict(value)
+        self.world.effect()
+
+    def delete(self) -> None:
+        self._fence()
+        self.world.stored = None
+        self.world.effect()
+
+
+@dataclass
+class _Launch:
+    world: World
+    place: str
+    noun: str = "job"
+    listing_delay: float = 30.0
+    waits_for_slot: bool = True
+    api: Any = field(default_factory=lambda: SimpleNamespace(settings=SimpleNamespace(request_timeout=30.0)))
+
+    @property
+    def exact(self) -> bool:
+        return self.world.kind.exact
+
+    @property
+    def can_stop(self) -> bool:
+        return self.world.kind.can_stop
+
+    @property
+    def not_found_is_final(self) -> bool:
+        return self.world.kind.lists
+
+    @property
+    def id_scope(self) -> str:
+        return self.world.id_scope
+
+    def identity(self) -> Mapping[str, Any]:
+        return self.world.identity
+
+    def _listed(self) -> list[RemoteRun]:
+        listed = [run for run in self.world.runs if run.listed_at <= self.world.now]
+        return [run for run in listed if run.place == self.place or not self.world.kind.by_place]
+
+    def mark(self) -> Exchange[Mapping[str, Any]]:
+        yield _request("mark")
+        return {"place": self.place, "known": [run.run_id for run in self._listed()]}
+
+    def earlier(self, mark: Mapping[str, Any]) -> _Launch:
+        return _Launch(self.world, mark["place"])
+
+    def submit(self, token: str) -> Exchange[RunSnapshot]:
+        yield _request("submit")
+        listed_at = self.world.now + self.world.listing_delay
+        run = RemoteRun(f"r{len(self.world.runs) + 1}", token, listed_at=listed_at, place=self.place)
+        if self.world.on_submit is None:
+            self.world.runs.append(run)
+        else:
+            self.world.on_submit(run)
+        # The platform has it, the answer is not here yet.
+        self.world.effect()
+        return _snapshot(run)
+
+    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        if not self.world.kind.lists:
+            raise AmbiguousSubmitError("the platform cannot list its runs")
+        yield _request("find_candidates")
+        if self.exact:
+            return [_snapshot(run) for run in self._listed() if run.owner == token]
+        return [_snapshot(run) for run in self._listed() if run.run_id not in mark["known"]]
+
+    def look(self, run_id: str) -> Exchange[RunSnapshot]:
+        yield _request("look")
+        if self.world.look_error is not None:
+            raise self.world.look_error
+        for run in self._listed():
+            if run.run_id == run_id:
+                return _snapshot(run)
+        return RunSnapshot(run_id=run_id, state=RunState.ABSENT)
+
+    def stop(self, run_id: str) -> Exchange[None]:
+        yield _request("stop")
+        for run in self.world.runs:
+            if run.run_id == run_id:
+                if not run.state.is_final:
+                    run.state = RunState.CANCELLED
+                self.world.effect()
+                return
+        raise NotFoundError("no such run", status=404)
+
+    def url(self, run_id: str) -> str:
+        return f"https://ui/{self.place}/{run_id}"
+
+
+@dataclass
+class _Clock:
+    world: World
+
+    def monotonic(self) -> float:
+        return self.world.now
+
+    def wall(self) -> float:
+        return self.world.now
+
+    def random(self) -> float:
+        return 0.5
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+
+def _worker(world: World, generation: Generation, cancels: bool) -> Started:
+    log = logging.Logger("task")  # noqa: LOG001 - one of its own, so that nothing is shared between tests
+    log.addHandler(_Lines(world.log_lines))
+
+    def token() -> str:
+        world.tokens += 1
+        return f"token{world.tokens}"
+
+    start = DurableStart(
+        launch=_Launch(world, world.identity["what"]),
+        store=_Store(world, world.owner),
+        clock=_Clock(world),
+        generation=generation,
+        new_token=token,
+        log=log,
+        cancels=cancels,
+    )
+    exchange = start.run()
+    step = next(exchange)
+    while True:
+        if isinstance(step, Pause):
+            world.now += step.seconds
+        elif isinstance(step, Request):
+            world.now += 0.1
+            # Dead before the request left.
+            world.effect()
+        try:
+            step = exchange.send(None)
+        except StopIteration as done:
+            result: Started = done.value
+            return result
+
+
+def _request(operation: str) -> Request[Any]:
+    return Request(operation=operation, method="GET", url="https://one/")
+
+
+def _snapshot(run: RemoteRun) -> RunSnapshot:
+    return RunSnapshot(run_id=run.run_id, state=run.state, raw_state=str(run.state))
+
+
+def lost_reply(world: World) -> Callable[[RemoteRun], None]:
+    """Answer a submission by a reset, after the platform took it."""
+
+    def answer(run: RemoteRun) -> None:
+        world.runs.append(run)
+        world.on_submit = None
+        raise TransportError("reset")
+
+    return answer
+
+
+def never_arrived(world: World, times: int = 1) -> Callable[[RemoteRun], None]:
+    """Answer so many submissions by a reset, before the platform saw them."""
+    left = [times]
+
+    def answer(run: RemoteRun) -> None:
+        if not left[0]:
+            world.runs.append(run)
+            return
+        left[0] -= 1
+        raise TransportError("reset")
+
+    return answer

@@ -1,0 +1,135 @@
+"""A try that finds another world than the one before: arguments, connection, package."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_dataops.core.run import RunState
+from airflow_provider_dataops.errors import AmbiguousSubmitError
+from airflow_provider_dataops.lifecycle.record import Generation
+from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAMR, TRAC, Killed, Kind, World
+
+NOW = Generation(max_tries=1, clear_number=0)
+
+
+class TestOtherArguments:
+    """A retry whose templates rendered to something else."""
+
+    def test_the_old_run_is_stopped_where_it_can_be(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        again = world.start(NOW)
+        assert world.active() == [again.snapshot.run_id] == ["r2"]
+        assert any("what changed" in line for line in world.log_lines)
+
+    def test_otherwise_nothing_is_started_beside_it(self) -> None:
+        # The old run is not in the list of the new place; its link leads to the old one.
+        world = World(QUANTEMPLATE)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        with pytest.raises(AmbiguousSubmitError, match="https://ui/nightly/r1"):
+            world.start(NOW)
+        assert world.active() == ["r1"]
+
+    def test_nor_beside_one_that_is_to_go_on(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        with pytest.raises(AmbiguousSubmitError, match="r1"):
+            world.start(NOW, cancels=False)
+        assert world.active() == ["r1"]
+
+    def test_nor_beside_one_whose_answer_was_lost(self) -> None:
+        world = World(QUANTEMPLATE)
+        with pytest.raises(Killed):
+            world.start(NOW, life=5)
+        world.identity = {"what": "tonight"}
+        with pytest.raises(AmbiguousSubmitError, match="r1"):
+            world.start(NOW)
+        assert world.active() == ["r1"]
+
+    def test_a_clear_starts_a_new_run_and_names_the_old_one(self) -> None:
+        world = World(QUANTEMPLATE)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
+        assert any("goes on" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+
+    def test_an_old_run_that_has_ended_does_not_matter(self) -> None:
+        world = World(QUANTEMPLATE)
+        world.start(NOW)
+        world.end_all(RunState.FAILED)
+        world.identity = {"what": "tonight"}
+        assert world.start(NOW).snapshot.run_id == "r2"
+
+
+class TestAnotherPlace:
+    """The connection leads to another host than before."""
+
+    def test_a_retry_starts_nothing(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.id_scope = "https://two"
+        with pytest.raises(AmbiguousSubmitError, match="https://one"):
+            world.start(NOW)
+        assert world.active() == ["r1"]
+
+    def test_a_clear_leaves_the_old_run_alone_and_says_so(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.id_scope = "https://two"
+        again = world.start(replace(NOW, max_tries=2))
+        assert again.fresh
+        assert "r1" in world.active()
+        assert any("r1" in line and "left alone" in line for line in world.log_lines)
+
+    def test_a_clear_knows_nothing_of_what_may_have_been_started_elsewhere(self) -> None:
+        world = World(TAMR)
+        with pytest.raises(Killed):
+            world.start(NOW, life=5)
+        world.id_scope = "https://two"
+        assert world.start(replace(NOW, max_tries=2)).fresh
+        assert any("no id is known" in line and "https://one" in line for line in world.log_lines)
+
+
+def test_a_run_that_is_to_go_on_is_not_stopped_by_a_clear() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    again = world.start(replace(NOW, max_tries=2), cancels=False)
+    assert world.active() == ["r1", again.snapshot.run_id]
+    assert any("goes on" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
+def test_a_clear_waits_until_what_was_sent_before_is_listed(kind: Kind) -> None:
+    """Listed later it would pass for the new run, if the answer to that were lost, too."""
+    world = World(kind, listing_delay=20.0)
+    with pytest.raises(Killed):
+        world.start(NOW, life=5)
+    again = world.start(replace(NOW, max_tries=2))
+    assert world.stored is not None
+    assert world.stored["mark"]["known"] == ["r1"]
+    assert again.snapshot.run_id == "r2"
+
+
+def test_a_clear_is_not_held_up_by_strangers() -> None:
+    world = World(TAMR)
+    with pytest.raises(Killed):
+        world.start(NOW, life=5)
+    world.stranger()
+    again = world.start(replace(NOW, max_tries=2))
+    assert again.fresh
+    assert any("may be left running" in line and "r1, r2" in line for line in world.log_lines)
+
+
+def test_a_record_of_another_version_is_not_guessed_at() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    assert world.stored is not None
+    world.stored["version"] = 99
+    with pytest.raises(AmbiguousSubmitError, match="version 99"):
+        world.start(NOW)
+    assert len(world.ours()) == 1

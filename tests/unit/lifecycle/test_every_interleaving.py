@@ -1,0 +1,254 @@
+"""A worker dies after each of its effects in turn, and the next one, too; one run is left, never two or none.
+
+The deaths are counted in a first full drive, so that a new step of the algorithm is covered by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.core.run import RunState
+from airflow_provider_dataops.errors import AmbiguousSubmitError
+from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record
+from tests.unit.lifecycle.simulation import (
+    QUANTEMPLATE,
+    TAMR,
+    TOUCAN,
+    TRAC,
+    Killed,
+    Kind,
+    World,
+    lost_reply,
+    never_arrived,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_dataops.lifecycle.durable import Started
+
+KINDS = {
+    "guess without stop": QUANTEMPLATE,
+    "guess with stop": TAMR,
+    "exact token": TRAC,
+    "no listing": TOUCAN,
+}
+FATES = {
+    "still runs": None,
+    "succeeded": RunState.SUCCEEDED,
+    "failed": RunState.FAILED,
+    "is lost": RunState.ABSENT,
+}
+FIRST = Generation(max_tries=2, clear_number=0)
+
+
+@dataclass(frozen=True)
+class Next:
+    """What happened before the second try.
+
+    :param waits: the first try had started its run and waited in the triggerer.
+    """
+
+    generation: Generation
+    cleared: bool
+    waits: bool = False
+
+
+NEXT = {
+    "retry": Next(FIRST, cleared=False),
+    "retry of a waiting task": Next(FIRST, cleared=False, waits=True),
+    "another task cleared while this one waits": Next(Generation(2, 1), cleared=False, waits=True),
+    "clear of a waiting task": Next(Generation(3, 1), cleared=True, waits=True),
+    "clear between two tries": Next(Generation(3, 1), cleared=True),
+    "clear of a running task": Next(Generation(2, 1), cleared=True),
+}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What became of the first submission."""
+
+    meet: Callable[[World], None] = lambda _: None
+    listing_delay: float = 0.0
+
+
+def _loses_the_reply(world: World) -> None:
+    world.on_submit = lost_reply(world)
+
+
+def _never_sees_it(world: World) -> None:
+    world.on_submit = never_arrived(world)
+
+
+ARRIVALS = {
+    "answered": Arrival(),
+    "answered and listed late": Arrival(listing_delay=20.0),
+    "reply lost": Arrival(_loses_the_reply),
+    "reply lost and listed late": Arrival(_loses_the_reply, listing_delay=20.0),
+    "never arrived": Arrival(_never_sees_it),
+}
+
+
+def first_try(kind: Kind, arrival: Arrival, life: int | None) -> World:
+    """Return the world after the first try died, or ended its start."""
+    world = World(kind, listing_delay=arrival.listing_delay)
+    arrival.meet(world)
+    try:
+        world.start(FIRST, life=life)
+    except Killed:
+        pass
+    except AmbiguousSubmitError:
+        assert not kind.lists
+    return world
+
+
+@cache
+def lives(kind_name: str, arrival_name: str) -> tuple[int | None, ...]:
+    """Return after how many effects the first try can die; ``None``: it does not."""
+    world = first_try(KINDS[kind_name], ARRIVALS[arrival_name], None)
+    return (*range(world.effects), None)
+
+
+def second_lives(build: Callable[[], World], generation: Generation) -> Iterator[tuple[World, int | None]]:
+    """Yield the world after the second try died at each of its effects, and at last before it lives."""
+    life = 0
+    while True:
+        world = build()
+        try:
+            world.start(generation, life=life)
+        except Killed:
+            yield world, life
+            life += 1
+        except AmbiguousSubmitError:
+            break
+        else:
+            break
+    yield build(), None
+
+
+class TestTable:
+    """Every combination of platform, arrival, fate and next try, at every death of the first two tries."""
+
+    @pytest.mark.parametrize("next_name", NEXT)
+    @pytest.mark.parametrize("fate", FATES)
+    @pytest.mark.parametrize("arrival_name", ARRIVALS)
+    @pytest.mark.parametrize("kind_name", KINDS)
+    def test_one_run_is_left(self, kind_name: str, arrival_name: str, fate: str, next_name: str) -> None:
+        kind, arrival, upcoming = KINDS[kind_name], ARRIVALS[arrival_name], NEXT[next_name]
+        for life in lives(kind_name, arrival_name):
+            if upcoming.waits and life is not None:
+                continue
+
+            def build(life: int | None = life) -> World:
+                world = first_try(kind, arrival, life)
+                if upcoming.waits and world.stored is not None:
+                    world.stored["phase"] = str(Phase.DEFERRED)
+                if FATES[fate] is not None:
+                    world.end_all(FATES[fate])
+                return world
+
+            before = build()
+            for world, second_life in second_lives(build, upcoming.generation):
+                Judge(world, before, kind, upcoming, f"died after {life}, then after {second_life}").judge()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Plays the last try and compares.
+
+    :param world: after the second try.
+    :param before: the same world after the first try and the fate of its run.
+    """
+
+    world: World
+    before: World
+    kind: Kind
+    upcoming: Next
+    where: str
+
+    def judge(self) -> None:
+        world, stored = self.world, self.world.stored
+        submissions = world.tokens
+        try:
+            started = world.start(self.upcoming.generation)
+        except AmbiguousSubmitError:
+            # Only where an intent without an id, or an id that says nothing there, is all that is known; and
+            # nothing is sent on top of it.
+            assert not self.kind.lists, self.where
+            assert world.stored is not None, self.where
+            lost = [run.run_id for run in self.before.ours() if run.state is RunState.ABSENT]
+            assert world.stored["run_id"] in {"", *lost}, self.where
+            record = Record.from_json(stored)
+            unknown = (
+                record and record.run_id in {"", *lost} and not record.is_cleared_by(self.upcoming.generation)
+            )
+            assert world.tokens - submissions == (0 if unknown else 1), self.where
+            assert len(world.active()) <= 1 + self.upcoming.cleared, self.where
+            return
+        self.names_the_run_that_stands(started)
+        if self.upcoming.cleared:
+            self.runs_again(started)
+        else:
+            self.goes_on(started)
+
+    def names_the_run_that_stands(self, started: Started) -> None:
+        world, run_id = self.world, started.snapshot.run_id
+        assert world.stored is not None, self.where
+        assert world.stored["run_id"] == run_id, self.where
+        (run,) = [run for run in world.ours() if run.run_id == run_id]
+        assert run.state in {RunState.RUNNING, RunState.SUCCEEDED}, self.where
+        owners = [run.owner for run in world.ours()]
+        assert len(set(owners)) == len(owners), f"{self.where}: one submission was taken twice"
+
+    def goes_on(self, started: Started) -> None:
+        """A retry: no second run beside one that is active, none at all after one that succeeded."""
+        world, run_id = self.world, started.snapshot.run_id
+        known = self.before.ours()
+        if started.snapshot.state is RunState.SUCCEEDED:
+            assert world.active() == [], self.where
+        else:
+            assert world.active() == [run_id], self.where
+        if known and known[0].state in {RunState.RUNNING, RunState.SUCCEEDED}:
+            assert run_id == known[0].run_id, self.where
+            assert len(world.ours()) == 1, self.where
+
+    def runs_again(self, started: Started) -> None:
+        """A Clear: a new run; what is left of the old one was stopped, or is named with its link."""
+        world, run_id = self.world, started.snapshot.run_id
+        sent_before = self.before.stored is not None or self.before.ours()
+        old = {run.run_id for run in self.before.ours()}
+        assert run_id not in old, self.where
+        assert run_id in world.active(), self.where
+        left = [other for other in world.active() if other != run_id]
+        assert len(left) <= 1, self.where
+        assert not left or sent_before, self.where
+        known = self.before.stored and self.before.stored["run_id"] and not self.before.stored["adopted"]
+        if known and self.kind.can_stop:
+            assert left == [], self.where
+        for other in left:
+            assert other in old, f"{self.where}: a second run of the cleared task"
+            named = any(
+                f"https://ui/nightly/{other}" in line and "goes on" in line for line in world.log_lines
+            )
+            unknown = not self.kind.lists and any("may be left running" in line for line in world.log_lines)
+            assert named or unknown, self.where
+
+
+@pytest.mark.parametrize("kind_name", KINDS)
+def test_there_are_deaths_before_and_after_each_step(kind_name: str) -> None:
+    # mark, intent before and after, submit before and after, id before and after
+    assert len(lives(kind_name, "answered")) == 7 + 1
+
+
+@pytest.mark.parametrize("kind_name", KINDS)
+def test_a_clear_of_a_successful_task_runs_again(kind_name: str) -> None:
+    world = World(KINDS[kind_name])
+    first = world.start(FIRST)
+    world.end_all(RunState.SUCCEEDED)
+    again = world.start(Generation(max_tries=4, clear_number=1))
+    assert again.fresh
+    assert again.snapshot.run_id != first.snapshot.run_id

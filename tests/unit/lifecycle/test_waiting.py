@@ -1,0 +1,347 @@
+"""What each answer means for the one who waits."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.core.http import Pause, Request
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    RateLimitedError,
+    RunFailedError,
+    ServerError,
+    TransportError,
+    UnroutedError,
+)
+from airflow_provider_dataops.lifecycle import progress as module
+from airflow_provider_dataops.lifecycle.condition import ConditionEvent
+from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent, failure
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause, interval
+from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record, changed, fingerprint
+from airflow_provider_dataops.lifecycle.wait import Wait
+from tests.unit.fakes import FakeClock, play, reply
+
+OUTAGE = ServerError("503", status=503)
+
+
+def snapshot(state: RunState, raw: str = "") -> RunSnapshot:
+    return RunSnapshot(run_id="r-1", state=state, raw_state=raw or str(state))
+
+
+class TestInterval:
+    def test_grows_with_the_runs_age_to_the_cap(self) -> None:
+        assert [interval(age, 30.0, 0.5) for age in (0, 10, 100, 200, 9_999)] == [2.0, 2.0, 10.0, 20.0, 30.0]
+
+    def test_has_a_tenth_of_jitter(self) -> None:
+        assert interval(9_999, 30.0, 0.0) == pytest.approx(27.0)
+        assert interval(9_999, 30.0, 1.0) == pytest.approx(33.0)
+
+    def test_a_short_cap_is_kept(self) -> None:
+        assert interval(0, 0.5, 0.5) == 0.5
+
+    def test_a_run_of_six_hours_is_not_asked_about_four_thousand_times(self) -> None:
+        age, asked = 0.0, 0
+        while age < 6 * 3600:
+            age += interval(age, 30.0, 0.5)
+            asked += 1
+        assert asked < 800
+
+    def test_after_a_failure_the_server_is_obeyed(self) -> None:
+        assert failure_pause(1, RateLimitedError("x", retry_after=7.0), 0.0) >= 7.0
+        assert failure_pause(50, OUTAGE, 1.0) <= 61.0
+        assert failure_pause(1, OUTAGE, 0.0) >= 1.0
+
+
+class TestTracker:
+    def test_an_outage_is_borne_for_half_an_hour(self) -> None:
+        tracker = WaitProgress(0.0)
+        assert {tracker.failed(OUTAGE, float(t)) for t in range(0, 1800, 60)} == {Verdict.WAIT}
+        assert tracker.failed(OUTAGE, 1800.0) is Verdict.GIVE_UP
+
+    def test_one_answer_starts_the_half_hour_anew(self) -> None:
+        tracker = WaitProgress(0.0)
+        tracker.failed(OUTAGE, 0.0)
+        tracker.saw(snapshot(RunState.RUNNING), 1_000.0)
+        assert tracker.failed(OUTAGE, 2_000.0) is Verdict.WAIT
+
+    def test_refused_credentials_are_read_again_once(self) -> None:
+        tracker, refusal = WaitProgress(0.0), AuthenticationError("401", status=401)
+        assert tracker.failed(refusal, 0.0) is Verdict.RECONNECT
+        assert tracker.failed(refusal, 2.0) is Verdict.GIVE_UP
+
+    @pytest.mark.parametrize("error_class", [NotFoundError, UnroutedError])
+    def test_a_404_where_something_was_is_an_outage(self, error_class: type[ApiError]) -> None:
+        tracker, error = WaitProgress(0.0), error_class("404", status=404)
+        assert tracker.failed(error, 0.0) is Verdict.WAIT
+        assert tracker.failed(error, 1_800.0) is Verdict.GIVE_UP
+
+    def test_a_bad_request_is_no_outage(self) -> None:
+        assert WaitProgress(0.0).failed(BadRequestError("400", status=400), 0.0) is Verdict.GIVE_UP
+
+    def test_absence_must_last_and_be_seen_often(self) -> None:
+        tracker, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
+        assert [tracker.saw(absent, float(t)) for t in (0, 20, 40, 59)] == [Verdict.WAIT] * 4
+        assert tracker.saw(absent, 60.0) is Verdict.LOST
+        rarely = WaitProgress(0.0)
+        assert [rarely.saw(absent, t) for t in (0.0, 500.0, 900.0, 1_000.0)] == [Verdict.WAIT] * 4
+        tracker.saw(snapshot(RunState.RUNNING), 70.0)
+        assert tracker.saw(absent, 71.0) is Verdict.WAIT
+
+    def test_the_absence_of_one_that_was_seen_is_an_outage(self) -> None:
+        tracker, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
+        tracker.saw(snapshot(RunState.RUNNING), 0.0)
+        assert {tracker.saw(absent, float(t)) for t in range(60, 1860, 60)} == {Verdict.WAIT}
+        assert tracker.saw(absent, 1860.0) is Verdict.LOST
+
+    def test_an_unknown_state_is_running(self) -> None:
+        assert WaitProgress(0.0).saw(snapshot(RunState.UNKNOWN, "Queued"), 0.0) is Verdict.WAIT
+
+
+class TestWaitOnAWorker:
+    def waiting(self, clock: FakeClock, deadline: float = 9_999.0) -> Wait:
+        return Wait(
+            run_id="r-1",
+            deadline=deadline,
+            poll_interval=30.0,
+            tracker=WaitProgress(clock.now),
+            clock=clock,
+            log=logging.getLogger("task"),
+        )
+
+    def wait_for_ever(self, answer: RunSnapshot | ApiError) -> Any:
+        """Give one answer to every question."""
+        clock = FakeClock()
+
+        def look(run_id: str) -> Any:
+            yield Pause(0.0)
+            if isinstance(answer, ApiError):
+                raise answer
+            return answer
+
+        return play(self.waiting(clock).until_end(look), clock=clock)
+
+    def wait(self, *answers: Any, deadline: float = 9_999.0, clock: FakeClock | None = None) -> Any:
+        clock = clock or FakeClock()
+        waiting = self.waiting(clock, deadline)
+
+        def look(run_id: str) -> Any:
+            return (yield Request(operation="look", method="GET", url="https://x", parse=lambda r: r.json()))
+
+        given = [a if isinstance(a, ApiError) else (lambda _, a=a: reply(body=0)) for a in answers]
+        states = [a for a in answers if not isinstance(a, ApiError)]
+
+        def seen(run_id: str) -> Any:
+            yield from look(run_id)
+            return states.pop(0)
+
+        return play(waiting.until_end(seen), *given, clock=clock)
+
+    def test_until_the_end(self) -> None:
+        running, done = snapshot(RunState.RUNNING), snapshot(RunState.SUCCEEDED)
+        result = self.wait(running, OUTAGE, TransportError("reset"), running, done)
+        assert result.value.ending is Ending.FINISHED
+        assert result.value.snapshot == done
+        assert len(result.pauses) == 4
+
+    def test_not_beyond_the_deadline(self) -> None:
+        clock = FakeClock()
+        running = snapshot(RunState.RUNNING)
+        result = self.wait(running, running, running, deadline=clock.now + 3.0, clock=clock)
+        assert result.value.ending is Ending.TIMEOUT
+        assert sum(result.pauses) == pytest.approx(3.0)
+        assert "running" in result.value.message
+
+    def test_an_end_at_the_deadline_is_an_end(self) -> None:
+        clock = FakeClock()
+        result = self.wait(snapshot(RunState.SUCCEEDED), deadline=clock.now - 1, clock=clock)
+        assert result.value.ending is Ending.FINISHED
+
+    def test_an_outage_that_lasts_is_the_end_of_the_wait(self) -> None:
+        result = self.wait_for_ever(OUTAGE)
+        assert result.value.ending is Ending.UNREACHABLE
+        assert module.OUTAGE_BUDGET <= sum(result.pauses) <= module.OUTAGE_BUDGET + 61
+
+    def test_a_run_that_is_gone_is_lost_after_a_minute(self) -> None:
+        result = self.wait_for_ever(snapshot(RunState.ABSENT))
+        assert result.value.ending is Ending.LOST
+        assert 60 <= sum(result.pauses) <= 60 + 8
+
+    def test_a_server_that_asks_for_quiet_gets_it(self) -> None:
+        busy = RateLimitedError("busy", status=429, retry_after=50.0)
+        result = self.wait(busy, snapshot(RunState.SUCCEEDED))
+        assert 50.0 <= result.pauses[0] <= 51.0
+
+    def test_an_unknown_state_is_told_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        odd = snapshot(RunState.UNKNOWN, "Queued")
+        self.wait(odd, odd, snapshot(RunState.SUCCEEDED))
+        assert sum("'Queued'" in line for line in caplog.messages) == 1
+
+    def test_refused_credentials_ask_for_the_connection(self) -> None:
+        assert self.wait(AuthenticationError("401", status=401)).value is None
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    float("nan"),
+    "",
+    "x",
+    "finished",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    {1: 2},
+    (),
+]
+
+
+def mangled(told: Any, chance: random.Random) -> Any:
+    """Return an event with something in it replaced, removed or added."""
+    if not isinstance(told, dict) or not told or chance.random() < 0.1:
+        return chance.choice(ODD)
+    name = chance.choice(list(told))
+    match chance.randrange(4):
+        case 0:
+            return {key: value for key, value in told.items() if key != name}
+        case 1:
+            return {**told, chance.choice(["more", 1, None]): chance.choice(ODD)}
+        case _:
+            return {**told, name: mangled(told[name], chance)}
+
+
+class TestEvents:
+    GOOD = RunEvent(ending=Ending.FINISHED, run_id="r-1", snapshot=snapshot(RunState.SUCCEEDED))
+
+    @pytest.mark.parametrize(
+        "event", [GOOD, RunEvent(ending=Ending.TIMEOUT, run_id="r-1", message="late")], ids=["end", "timeout"]
+    )
+    def test_survive_the_way(self, event: RunEvent) -> None:
+        assert RunEvent.from_json(json.loads(json.dumps(event.as_json()))) == event
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"ending": "success"},
+            {"ending": None},
+            {"run_id": ""},
+            {"run_id": None},
+            {"run_id": "r-2"},
+            {"snapshot": None},
+            {"snapshot": {}},
+            {"snapshot": "succeeded"},
+            {"message": None},
+            {"more": 1},
+            {"ending": "timeout"},
+            {"snapshot": {**snapshot(RunState.RUNNING).as_json()}},
+            {"snapshot": {**snapshot(RunState.SUCCEEDED).as_json(), "state": "SUCCESS"}},
+            {"snapshot": {**snapshot(RunState.SUCCEEDED).as_json(), "details": []}},
+        ],
+    )
+    def test_anything_else_is_refused(self, change: dict[str, Any]) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - the kind is what counts
+            RunEvent.from_json({**self.GOOD.as_json(), **change})
+
+    @pytest.mark.parametrize("told", [None, "finished", [], {}, {"ending": "finished"}, 1])
+    def test_so_is_what_is_no_event_at_all(self, told: object) -> None:
+        with pytest.raises(ValueError, match="not an event"):
+            RunEvent.from_json(told)
+        with pytest.raises(ValueError, match="not an event"):
+            ConditionEvent.from_json(told)
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            ConditionEvent(ending=Ending.FINISHED, value={"run": {"id": 1}}),
+            ConditionEvent(ending=Ending.FINISHED, value={}),
+            ConditionEvent(ending=Ending.UNREACHABLE, message="503"),
+        ],
+    )
+    def test_of_a_condition_survive_the_way(self, event: ConditionEvent) -> None:
+        assert ConditionEvent.from_json(json.loads(json.dumps(event.as_json()))) == event
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"ending": "finished", "value": None, "message": "", "permanent": False},
+            {"ending": "finished", "value": [], "message": "", "permanent": False},
+            {"ending": "unreachable", "value": [], "message": "", "permanent": False},
+            {"ending": "lost", "value": {}, "message": "", "permanent": False},
+            {"ending": "timeout", "value": 0, "message": "", "permanent": False},
+            {"ending": "met", "value": {}, "message": "", "permanent": False},
+            {"ending": "finished", "value": {}, "message": None, "permanent": False},
+        ],
+    )
+    def test_of_a_condition_are_taken_in_their_own_shape_alone(self, told: dict[str, Any]) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - the kind is what counts
+            ConditionEvent.from_json(told)
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_whatever_comes_is_an_event_or_a_value_error(self, seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311
+        condition = ConditionEvent(ending=Ending.FINISHED, value={}).as_json()
+        for _ in range(200):
+            for event, good in ((RunEvent, self.GOOD.as_json()), (ConditionEvent, condition)):
+                told = mangled(good, chance)
+                try:
+                    back = event.from_json(told).as_json()
+                except ValueError:
+                    continue
+                assert back == told
+
+    def test_only_success_is_no_failure(self) -> None:
+        names = {"platform": "Tamr", "noun": "job", "url": "https://x"}
+        assert failure(self.GOOD, **names) is None
+        for state in (RunState.FAILED, RunState.CANCELLED):
+            event = RunEvent(ending=Ending.FINISHED, run_id="r-1", snapshot=snapshot(state))
+            assert failure(event, **names) is not None
+        for ending in (Ending.TIMEOUT, Ending.LOST, Ending.UNREACHABLE):
+            error = failure(RunEvent(ending=ending, run_id="r-1", message="why"), **names)
+            assert "why" in str(error)
+            assert "https://x" in str(error)
+            assert not isinstance(error, RunFailedError)
+
+
+class TestRecord:
+    def test_survives_the_store(self) -> None:
+        record = Record(
+            generation=Generation(2, 1),
+            phase=Phase.DEFERRED,
+            token="t",
+            mark={"highest": 4},
+            fingerprint={"a": "b"},
+            id_scope="https://x",
+            intent_at=5.0,
+        )
+        assert Record.from_json(json.loads(json.dumps(record.as_json()))) == record
+        assert Record.from_json(None) is None
+
+    @pytest.mark.parametrize(
+        "told", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]
+    )
+    def test_of_another_make_is_refused(self, told: Any) -> None:
+        with pytest.raises(ValueError, match="cannot be read"):
+            Record.from_json(told)
+
+    def test_a_fingerprint_names_what_changed_and_shows_nothing(self) -> None:
+        old = fingerprint({"base_url": "https://x", "configuration": {"load": {"sourceId": "a"}}})
+        new = fingerprint({"configuration": {"load": {"sourceId": "b"}}, "base_url": "https://x"})
+        assert changed(old, new) == ["configuration.load.sourceId"]
+        assert changed(old, dict(reversed(old.items()))) == []
+        assert "https://x" not in json.dumps(old)
+
+
+def test_the_budget_is_minutes() -> None:
+    assert module.OUTAGE_BUDGET == 30 * 60

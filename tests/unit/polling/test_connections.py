@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import ConnectionSettingsError
+from airflow_provider_dataops.polling import connections
+from airflow_provider_dataops.polling.connections import LINGER, shared
+from tests.loops import LoopClock, run_virtual
+from tests.unit.triggers.fakes import FakePlatform, FakeWatch, api, connection, outage
+
+
+@pytest.fixture(autouse=True)
+def _loop_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SYSTEM_CLOCK", LoopClock())
+
+
+def test_equal_settings_share_one_session_and_login() -> None:
+    async def main() -> None:
+        async def one() -> Any:
+            async with shared(api(secrets=("key",))) as connection:
+                await asyncio.sleep(1.0)
+                return connection
+
+        assert len(set(map(id, await asyncio.gather(*(one() for _ in range(20)))))) == 1
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"secrets": ("another key",)},
+        {"base_url": "https://other.invalid"},
+        {"proxy": "http://proxy.invalid"},
+        {"auth_headers": {"X-More": "x"}},
+        {"request_timeout": 1.0},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_settings_share_nothing(other: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with shared(api(secrets=("key",))) as one, shared(api(**{"secrets": ("key",)} | other)) as two:
+            assert one is not two
+            assert one.driver._session is not two.driver._session
+            assert one.gate is not two.gate
+
+    run_virtual(main())
+
+
+def test_the_keys_under_which_connections_are_kept_hold_no_secret() -> None:
+    async def main() -> None:
+        async with shared(api(secrets=("s3cret",), proxy="http://user:s3cret@proxy.invalid")):
+            assert "s3cret" not in repr(connections._connections)
+
+    run_virtual(main())
+
+
+def test_a_session_outlives_its_last_user_by_half_a_minute() -> None:
+    assert LINGER == 30.0
+
+    async def main() -> None:
+        async with shared(api()) as one:
+            session = one.driver._session
+        assert session is not None
+        await asyncio.sleep(29.0)
+        assert not session.closed
+        async with shared(api()) as again:
+            assert again is one
+            await asyncio.sleep(100.0)
+            assert not session.closed
+        await asyncio.sleep(29.9)
+        assert not session.closed
+        await asyncio.sleep(0.2)
+        assert session.closed
+        assert not connections._connections
+        assert not connections._opening
+        async with shared(api()) as new:
+            assert new is not one
+            assert new.driver._session is not None
+            assert not new.driver._session.closed
+
+    run_virtual(main())
+
+
+def test_the_end_of_a_session_belongs_to_nobodys_context() -> None:
+    """Else the logger of whoever left last would be kept alive."""
+    marker: contextvars.ContextVar[str] = contextvars.ContextVar("marker", default="nobody")
+    seen = []
+
+    async def main() -> None:
+        marker.set("the last one")
+        async with shared(api()) as connection:
+
+            async def close() -> None:
+                seen.append(marker.get())
+
+            await connection.driver.close()
+            connection.driver.close = close  # type: ignore[method-assign]
+        await asyncio.sleep(LINGER + 1)
+
+    run_virtual(main())
+    assert seen == ["nobody"]
+
+
+def test_settings_that_cannot_be_used_fail_whoever_comes_and_nobody_else() -> None:
+    async def main() -> None:
+        bad = {"verify_ssl": True, "ca_bundle": "/no/such/file.pem"}
+        for _ in range(2):
+            with pytest.raises(
+                ConnectionSettingsError, match=r"ca_bundle '/no/such/file\.pem' does not exist"
+            ):
+                async with shared(api(**bad)):
+                    pass
+        async with shared(api()) as connection:
+            assert connection.users == 1
+
+    run_virtual(main())
+
+
+def test_who_waits_for_the_server_to_come_back_goes_on_as_soon_as_it_does() -> None:
+    """While the breaker is open one asks a minute; the others need not wait for their own turn."""
+    platform = FakePlatform(failing=outage(until=150.0))
+
+    async def main() -> None:
+        one = connection(platform)
+        watch, answered = FakeWatch(), []
+
+        async def ask(run_id: str) -> None:
+            while True:
+                try:
+                    await one.ask(watch.look(run_id))
+                except Exception:
+                    await asyncio.sleep(5.0)
+                else:
+                    answered.append(asyncio.get_running_loop().time())
+                    return
+
+        await asyncio.gather(*(ask(f"r-{n}") for n in range(5)))
+        open_for = [t for t in platform.times if 70.0 < t < 150.0]
+        assert len(open_for) <= 2
+        assert max(answered) - min(answered) < 6.0
+
+    run_virtual(main())
