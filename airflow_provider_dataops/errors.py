@@ -213,9 +213,9 @@ class UploadError(DataOpsError):
     """
 
     def __init__(self, failures: dict[str, Exception], uploaded: list[str]) -> None:
-        told = "; ".join(f"{path}: {error}" for path, error in failures.items())
+        failed = "; ".join(f"{path}: {error}" for path, error in failures.items())
         super().__init__(
-            f"{len(failures)} of {len(failures) + len(uploaded)} files were not uploaded: {told}"
+            f"{len(failures)} of {len(failures) + len(uploaded)} files were not uploaded: {failed}"
         )
         self.failures = failures
         self.uploaded = uploaded

@@ -1,193 +1,71 @@
-"""What Airflow reads of this provider. It imports nothing: Airflow is half initialised when it asks."""
+"""What Airflow reads of this provider: literals alone, because Airflow is half initialised when it asks."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_dataops.platforms.quantemplate.form import FORM as QUANTEMPLATE
+from airflow_provider_dataops.platforms.tailer.form import FORM as TAILER
+from airflow_provider_dataops.platforms.tamr.form import FORM as TAMR
+from airflow_provider_dataops.platforms.toucan.form import FORM as TOUCAN
+from airflow_provider_dataops.platforms.trac.form import FORM as TRAC
+
+#: The forms by connection type. A platform's modules bear the name of its connection type.
+FORMS: dict[str, dict[str, Any]] = {
+    "quantemplate": QUANTEMPLATE,
+    "tamr": TAMR,
+    "toucan": TOUCAN,
+    "trac": TRAC,
+    "tailer": TAILER,
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, as ``provider_info.schema.json`` of Airflow has it."""
+    names = [form["name"] for form in FORMS.values()]
     return {
         "package-name": "airflow-provider-dataops",
         "name": "DataOps",
-        "description": "Operators, deferrable sensors and triggers for Toucan Toco, Tailer, Quantemplate, "
-        "Tamr Cloud and TRAC.",
+        "description": f"Operators, sensors and triggers for {', '.join(names[:-1])} and {names[-1]}.",
         "integrations": [
-            {
-                "integration-name": "Quantemplate",
-                "external-doc-url": "https://quantemplate.readme.io/",
-                "tags": ["service"],
-            },
-            {
-                "integration-name": "Tamr Cloud",
-                "external-doc-url": "https://cloud.docs.tamr.com/",
-                "tags": ["service"],
-            },
-            {
-                "integration-name": "Toucan Toco",
-                "external-doc-url": "https://docs.toucantoco.com/",
-                "tags": ["service"],
-            },
-            {
-                "integration-name": "TRAC",
-                "external-doc-url": "https://tracdap.finos.org/",
-                "tags": ["service"],
-            },
-            {
-                "integration-name": "Tailer",
-                "external-doc-url": "https://docs.tailer.ai/",
-                "tags": ["service"],
-            },
+            {"integration-name": form["name"], "external-doc-url": form["documentation"], "tags": ["service"]}
+            for form in FORMS.values()
         ],
-        "operators": _modules("operators"),
-        "sensors": _modules("sensors"),
-        "hooks": _modules("hooks"),
-        "triggers": _modules("triggers"),
-        "extra-links": [
-            "airflow_provider_dataops.links.quantemplate.QuantemplateExecutionLink",
-            "airflow_provider_dataops.links.tamr.TamrJobLink",
-            "airflow_provider_dataops.links.toucan.ToucanSmallAppLink",
-            "airflow_provider_dataops.links.trac.TracJobLink",
-            "airflow_provider_dataops.links.tailer.TailerRunLink",
-        ],
-        "connection-types": [
-            {
-                "connection-type": "quantemplate",
-                "hook-class-name": "airflow_provider_dataops.hooks.quantemplate.QuantemplateHook",
-                "hook-name": "Quantemplate",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema"],
-                    "relabeling": {"host": "API base URL", "login": "Client id", "password": "Client secret"},
-                    "placeholders": {
-                        "host": "https://fabric.prod.quantemplate.com/external/v1",
-                        "port": "443",
-                    },
-                },
-                "conn-fields": {
-                    "auth_url": _text(
-                        "Token endpoint",
-                        "URL that hands out tokens; empty takes the one of production.",
-                    ),
-                    "organisation_id": _text(
-                        "Organisation id", "Default organisation, c-…, for operators that name none."
-                    ),
-                    **_common("Placeholders: {base_url}, {organisation_id}, {pipeline_id}, {execution_id}."),
-                },
-            },
-            {
-                "connection-type": "tamr",
-                "hook-class-name": "airflow_provider_dataops.hooks.tamr.TamrHook",
-                "hook-name": "Tamr Cloud",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login"],
-                    "relabeling": {"host": "Tenant", "password": "API key"},
-                    "placeholders": {"host": "my-tenant, my-tenant.tamr.cloud or a URL", "port": "443"},
-                },
-                "conn-fields": _common("Placeholders: {base_url}, {job_id}, {run_id}."),
-            },
-            {
-                "connection-type": "toucan",
-                "hook-class-name": "airflow_provider_dataops.hooks.toucan.ToucanHook",
-                "hook-name": "Toucan Toco",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema"],
-                    "relabeling": {"host": "API base URL", "login": "User"},
-                    "placeholders": {"host": "https://api-instance.toucantoco.com", "port": "443"},
-                },
-                "conn-fields": {
-                    "small_app": _text("Small app", "Default small app, for operators that name none."),
-                    "auth_type": _text(
-                        "Authentication",
-                        "basic (the default), login (fetches a token) or bearer (the API token below).",
-                    ),
-                    "api_token": _text("API token", "For bearer alone.", secret=True),
-                    "front_url": _text(
-                        "Front URL",
-                        "Where people find the apps; empty derives it from a host that begins with api-.",
-                    ),
-                    **_common("Placeholders: {base_url}, {small_app}, {operation_id}, {run_id}."),
-                },
-            },
-            {
-                "connection-type": "trac",
-                "hook-class-name": "airflow_provider_dataops.hooks.trac.TracHook",
-                "hook-name": "TRAC",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema"],
-                    "relabeling": {"host": "Gateway URL"},
-                    "placeholders": {"host": "http://trac-gateway:8080", "port": "8080"},
-                },
-                "conn-fields": {
-                    "tenant": _text("Tenant", "Default tenant code, for calls that name none."),
-                    "api_token": _text(
-                        "API token",
-                        "For gateways up to 0.7, or a proxy; instead of login and password.",
-                        secret=True,
-                    ),
-                    "meta_prefix": _text("Metadata prefix", "First part of the path; empty takes trac-meta."),
-                    "orch_prefix": _text("Orchestrator prefix", "The same; empty takes trac-orch."),
-                    "data_prefix": _text("Data prefix", "The same; empty takes trac-data."),
-                    "admin_prefix": _text("Admin prefix", "The same; empty takes trac-admin."),
-                    **_common(
-                        "Placeholders: {base_url}, {tenant}, {object_type}, {object_id}, {object_version}, "
-                        "{job_id}, {run_id}."
-                    ),
-                },
-            },
-            {
-                "connection-type": "tailer",
-                "hook-class-name": "airflow_provider_dataops.hooks.tailer.TailerHook",
-                "hook-name": "Tailer",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema"],
-                    "relabeling": {"host": "API base URL", "login": "Email (firebase)"},
-                    "placeholders": {"host": "https://tailer-api-nqonovswsq-ew.a.run.app", "port": "443"},
-                },
-                "conn-fields": {
-                    "auth_type": _text(
-                        "Kind of credential", "service_account (the default), firebase or bearer."
-                    ),
-                    "service_account_secret_json": _text(
-                        "Service account key",
-                        "JSON of the key, or the path of its file on all machines.",
-                        secret=True,
-                    ),
-                    "firebase_api_key": _text("Firebase web API key", "For firebase.", secret=True),
-                    "refresh_token": _text(
-                        "Refresh token", "For firebase, instead of email and password.", secret=True
-                    ),
-                    "api_token": _text("Token", "For bearer; never renewed.", secret=True),
-                    "firebase_sign_in_url": _text("Sign-in URL", "For firebase; empty takes Google's."),
-                    "firebase_refresh_url": _text("Token refresh URL", "For firebase; empty takes Google's."),
-                    "account": _text("Account", "Default account, six digits, for operators that name none."),
-                    "environment": _text(
-                        "Environment", "Default environment: PROD, PREPROD, STAGING or DEV."
-                    ),
-                    "studio_url": _text("Tailer Studio", "Where links lead; empty takes studio.tailer.ai."),
-                    **_common(
-                        "Placeholders: {base_url}, {account}, {environment}, {configuration_type}, "
-                        "{configuration_id}, {run_id}."
-                    ),
-                },
-            },
-        ],
+        **{role: _modules(role) for role in ("operators", "sensors", "hooks", "triggers")},
+        "extra-links": [_path("links", conn_type, form["link"]) for conn_type, form in FORMS.items()],
+        "connection-types": [_connection_type(conn_type, form) for conn_type, form in FORMS.items()],
     }
 
 
-def _modules(kind: str) -> list[dict[str, Any]]:
+def _path(role: str, conn_type: str, name: str = "") -> str:
+    path = f"airflow_provider_dataops.{role}.{conn_type}"
+    return f"{path}.{name}" if name else path
+
+
+def _modules(role: str) -> list[dict[str, Any]]:
     return [
-        {
-            "integration-name": name,
-            "python-modules": [f"airflow_provider_dataops.{kind}.{module}"],
-        }
-        for name, module in (
-            ("Quantemplate", "quantemplate"),
-            ("Tamr Cloud", "tamr"),
-            ("Toucan Toco", "toucan"),
-            ("TRAC", "trac"),
-            ("Tailer", "tailer"),
-        )
+        {"integration-name": form["name"], "python-modules": [_path(role, conn_type)]}
+        for conn_type, form in FORMS.items()
     ]
+
+
+def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
+    placeholders = ", ".join(f"{{{name}}}" for name in ("base_url", *form["link_placeholders"]))
+    return {
+        "connection-type": conn_type,
+        "hook-class-name": _path("hooks", conn_type, form["hook"]),
+        "hook-name": form["name"],
+        "ui-field-behaviour": {
+            "hidden-fields": form["hidden"],
+            "relabeling": form["labels"],
+            "placeholders": {"host": form["host"], "port": form["port"]},
+        },
+        "conn-fields": {
+            **{name: _text(*texts) for name, texts in form["fields"].items()},
+            **{name: _text(*texts, secret=True) for name, texts in form["secret_fields"].items()},
+            **_common_fields(placeholders),
+        },
+    }
 
 
 def _text(label: str, description: str, secret: bool = False) -> dict[str, Any]:
@@ -197,7 +75,7 @@ def _text(label: str, description: str, secret: bool = False) -> dict[str, Any]:
     return {"label": label, "description": description, "schema": schema}
 
 
-def _common(placeholders: str) -> dict[str, Any]:
+def _common_fields(placeholders: str) -> dict[str, Any]:
     """Return the fields that all connection types have. Secret ones bear names that Airflow redacts."""
     return {
         "verify_ssl": {
@@ -217,5 +95,7 @@ def _common(placeholders: str) -> dict[str, Any]:
             "JSON object of headers to send with every request, for a gateway in front of the platform.",
             secret=True,
         ),
-        "link_template": _text("Link template", f"URL of the links in Airflow's UI. {placeholders}"),
+        "link_template": _text(
+            "Link template", f"URL of the links in Airflow's UI. Placeholders: {placeholders}."
+        ),
     }

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_dataops.lifecycle.record import Generation
+from airflow_provider_dataops.lifecycle.record import Generation, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow.sdk import Context
-
-    from airflow_provider_dataops.lifecycle.record import Store
 
 #: The record's key in the task state store.
 KEY = "dataops_run"
@@ -35,11 +33,20 @@ class TaskStateStore:
         """Forget the value."""
         self._accessor.delete(KEY)
 
+    def is_superseded(self) -> bool:
+        """Return whether a newer try of the task has taken over: the store shows nothing to this one then."""
+        return self.get() is None
+
+    #: A value that is to be there when the task resumes needs nothing else here.
+    set_for_resume = set
+    get_on_resume = get
+
 
 class MemoryStore:
     """Nothing outlives the try: for ``durable=False``, and for Airflow before 3.3."""
 
-    def __init__(self) -> None:
+    def __init__(self, ti: Any) -> None:
+        self._ti = ti
         self._value: Mapping[str, Any] | None = None
 
     def get(self) -> Mapping[str, Any] | None:
@@ -54,14 +61,35 @@ class MemoryStore:
         """Forget the value."""
         self._value = None
 
+    def is_superseded(self) -> bool:
+        """Return false: nothing here shows it."""
+        return False
 
-def store_for(context: Context, *, durable: bool) -> Store:
+    def set_for_resume(self, value: Mapping[str, Any]) -> None:
+        """Keep a value over a deferral. An XCom lives until the next try, as the value should."""
+        self._ti.xcom_push(key=KEY, value=dict(value))
+
+    def get_on_resume(self) -> Mapping[str, Any] | None:
+        """Return the value that was kept over a deferral."""
+        ti = self._ti
+        return cast(
+            "Mapping[str, Any] | None",
+            ti.xcom_pull(task_ids=ti.task_id, key=KEY, map_indexes=ti.map_index),
+        )
+
+
+def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStore:
     """Return where the record of this task's run is kept."""
     accessor = cast("Mapping[str, Any]", context).get("task_state_store")
-    return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore()
+    return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore(context["ti"])
+
+
+def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
+    """Return the record of the run that a deferral of this try left."""
+    return Record.from_json(store.get_on_resume())
 
 
 def generation(context: Context) -> Generation:
-    """Return what tells a Clear of this task from a retry."""
+    """Return what distinguishes a Clear of this task from a retry."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))

@@ -1,23 +1,31 @@
 """What a platform is to the rest of the package.
 
-A platform is one module that holds a subclass of :class:`Api`: how requests are authorised, what its errors
-look like, and one generator a call. What it starts and waits for is told by a :class:`Launch` and a
-:class:`Watch`. The drivers, the life of a run, hooks, operators and triggers know these three alone.
+A platform subclasses :class:`Api`: how requests are authorised, what its errors look like, and one generator
+a call. :class:`~airflow_provider_dataops.core.launch.Launch` says how a run of it is started, and
+:class:`~airflow_provider_dataops.core.watch.Watch` what is waited for. The drivers, the life of a run and
+Airflow's roles know these three alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote
 
-from airflow_provider_dataops.errors import ApiError, UnroutedError, error_for_status
+from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.http import Request, read_json
+from airflow_provider_dataops.errors import ApiError, InvalidArgumentError, UnroutedError, error_for_status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from airflow_provider_dataops.core.http import Exchange, Reply, Request
-    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.core.http import Body, Exchange, FileBody, MultipartBody, Reply
     from airflow_provider_dataops.core.settings import Settings
+    from airflow_provider_dataops.core.tokens import Token, TokenKeeper
+
+T = TypeVar("T")
+
+#: What nearly all requests ask for.
+ACCEPT_JSON = {"Accept": "application/json"}
 
 
 class Api:
@@ -28,135 +36,124 @@ class Api:
 
     #: The platform's name as people write it.
     platform: ClassVar[str]
+    #: The platform's noun for a run: ``job``, ``execution``.
+    noun: ClassVar[str] = "run"
     #: Whether refused credentials must not be sent again, since a few refusals lock the account.
     locks_out: ClassVar[bool] = False
+    #: The token that is fetched and renewed; ``None`` if the credentials are the connection's own.
+    token: TokenKeeper | None = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    # --- credentials -----------------------------------------------------------------------------------
+
     def needs_login(self) -> bool:
-        """Tell whether credentials must be fetched before the next request."""
-        return False
+        """Return whether a token must be fetched before the next request."""
+        return self.token is not None and self.token.is_due()
 
     def login(self) -> Exchange[None]:
-        """Fetch credentials, where the platform has a call for that."""
-        yield from ()
+        """Fetch a token, where the platform has a call for that."""
+        if self.token is not None:
+            yield from self.token.renew(self.fetch_token())
 
-    def forget_login(self) -> bool:
-        """Drop fetched credentials after a 401; False where there are none, so that a repeat is no use."""
-        return False
-
-    def credentials(self) -> Mapping[str, str]:
-        """Return the headers that prove who we are."""
+    def fetch_token(self) -> Exchange[Token]:
+        """Return a new token, from a platform that has :attr:`token`."""
         raise NotImplementedError
 
-    def authorise(self, request: Request[Any]) -> Request[Any]:
-        """Return the request with credentials and the connection's own headers."""
-        if not request.authenticated:
-            return request
-        secret = {**request.secret_headers, **self.settings.auth_headers, **self.credentials()}
-        return replace(request, secret_headers=secret)
+    def forget_login(self) -> bool:
+        """Drop a token after a 401. Return false if no other one can be fetched."""
+        if self.token is None:
+            return False
+        self.token.drop()
+        return True
+
+    def credentials(self) -> Mapping[str, str]:
+        """Return the headers that prove who we are: by default the token's."""
+        if self.token is None:
+            raise NotImplementedError
+        return self.token.header()
+
+    def test(self) -> Exchange[str]:
+        """Prove that the connection's credentials work, and return what was proved."""
+        raise NotImplementedError
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    def get(
+        self, operation: str, url: str, parse: Callable[[Reply], T] = read_json, **options: Any
+    ) -> Exchange[T]:
+        """Return the exchange that reads something.
+
+        :param operation: what is being done, in words, for errors and logs.
+        :param options: further fields of :class:`~airflow_provider_dataops.core.http.Request`.
+        """
+        fields = {"headers": ACCEPT_JSON, "repeatable": True, **options}
+        value: T = yield Request(operation=operation, method="GET", url=url, parse=parse, **fields)
+        return value
+
+    def post(
+        self,
+        operation: str,
+        url: str,
+        body: Body | FileBody | MultipartBody | None,
+        parse: Callable[[Reply], T] = read_json,
+        **options: Any,
+    ) -> Exchange[T]:
+        """Return the exchange that sends something; ``repeatable=True`` lets it be repeated."""
+        fields = {"headers": ACCEPT_JSON, **options}
+        value: T = yield Request(
+            operation=operation, method="POST", url=url, body=body, parse=parse, **fields
+        )
+        return value
+
+    # --- responses -------------------------------------------------------------------------------------
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error that an unsuccessful reply stands for."""
+        """Return the class of error that an unsuccessful response stands for."""
         if reply.status == 404 and "html" in reply.headers.get("content-type", ""):
-            # An API has no web pages.
+            # An API has no web pages: this one comes from a proxy.
             return UnroutedError
         return error_for_status(reply.status)
 
     def error_text(self, reply: Reply) -> str:
         """Return the server's own words about an error: the ``message`` of a JSON body, or the text."""
         try:
-            told = reply.json()
+            payload = reply.json()
         except Exception:
             return reply.text()
-        if isinstance(told, dict):
+        if isinstance(payload, dict):
             for key in ("message", "error_description", "error"):
-                if isinstance(told.get(key), str) and told[key]:
-                    return str(told[key])
+                if isinstance(payload.get(key), str) and payload[key]:
+                    return str(payload[key])
         return reply.text()
 
-    def test(self) -> Exchange[str]:
-        """Prove that the connection's credentials work, and tell what was proved."""
-        raise NotImplementedError
+    # --- arguments and links ---------------------------------------------------------------------------
 
+    def text_or_default(self, name: str, value: object, default: str) -> str:
+        """Return an argument, or the connection's field of the same name if the argument is ``None``.
 
-class Launch(Protocol):
-    """One run to be started: everything the life of a run asks of a platform."""
+        If a template renders to an empty text, raise an error: the default may mean another place.
 
-    @property
-    def api(self) -> Api:
-        """The platform."""
-
-    @property
-    def noun(self) -> str:
-        """The platform's noun for a run: ``job``, ``execution``."""
-
-    @property
-    def listing_delay(self) -> float:
-        """Seconds after which a run that was really started is sure to be listed."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether a token in the request finds the run again without doubt."""
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether a run can be stopped."""
-
-    @property
-    def waits_for_slot(self) -> bool:
-        """Whether a 429 means that the platform's slots are full, which is waited out."""
-
-    @property
-    def not_found_is_final(self) -> bool:
-        """Whether a 404 proves that there is no such run, so that a retry may start another."""
-
-    @property
-    def id_scope(self) -> str:
-        """The host and tenant in which run ids mean something."""
-
-    def identity(self) -> Mapping[str, Any]:
-        """Return what decides the remote work, without labels, tokens and trace ids."""
-
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Tell what exists before the submission, as JSON."""
-
-    def earlier(self, mark: Mapping[str, Any]) -> Launch:
-        """Return the launch that made a mark: its arguments may have been others."""
-
-    def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the run."""
-
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the runs that may be the one whose submission got no answer."""
-
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the run as it is now."""
-
-    def stop(self, run_id: str) -> Exchange[None]:
-        """Ask the platform to stop the run, where it can."""
-
-    def url(self, run_id: str) -> str:
-        """Return where a person can look at the run."""
-
-
-class Watch(Protocol):
-    """How the runs of one group are asked about: one pipeline, one tenant, one account."""
-
-    @property
-    def group(self) -> str:
-        """What the runs of one group share, beside the connection."""
-
-    @property
-    def sweeps(self) -> bool:
-        """Whether :meth:`sweep` tells of many runs in one request."""
-
-    def sweep(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of as many of these runs as one listing can; the others are looked at one by one.
-
-        :param keys: what the triggers call their runs: the id, unless they say otherwise.
+        :raises InvalidArgumentError: if there is neither, or the argument is empty or no text.
         """
+        if value is not None:
+            require_text(**{name: value})
+        text = default if value is None else str(value).strip()
+        if not text:
+            raise InvalidArgumentError(f"{name} is empty: give it, or set the connection's {name}")
+        return text
 
-    def look(self, key: str) -> Exchange[RunSnapshot]:
-        """Tell of one run."""
+    def link(self, default: str, base_url: str = "", **values: str) -> str:
+        """Return a link by the connection's ``link_template``, each value percent-encoded.
+
+        :param default: the template where the connection has none.
+        :param base_url: what ``{base_url}`` stands for in the default; the connection's own if empty.
+        """
+        template = self.settings.link_template
+        base = self.settings.base_url if template or not base_url else base_url
+        url = (template or default).replace("{base_url}", base)
+        # Not str.format, which would give a template access to attributes.
+        for name, value in values.items():
+            url = url.replace(f"{{{name}}}", quote(value, safe=""))
+        return url

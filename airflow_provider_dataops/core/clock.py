@@ -23,17 +23,9 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    def monotonic(self) -> float:
-        """Return ``time.monotonic()``."""
-        return time.monotonic()
-
-    def wall(self) -> float:
-        """Return ``time.time()``."""
-        return time.time()
-
-    def random(self) -> float:
-        """Return ``random.random()``."""
-        return random.random()  # noqa: S311 - jitter is no secret
+    monotonic = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
+    random = staticmethod(random.random)
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import IO, Any, Generic, Protocol, TypeVar
+from typing import IO, Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
@@ -82,7 +82,7 @@ class MultipartBody:
 
     :param fields: names and texts, in the order in which they are sent; the file comes last.
     :param name: the name of the file's part.
-    :param filename: what the server is told as the file's name.
+    :param filename: what the server gets as the file's name.
     """
 
     fields: Sequence[tuple[str, str]]
@@ -116,6 +116,19 @@ class Reply:
     body: bytes
     reason: str = ""
 
+    @classmethod
+    def received(
+        cls, status: int, headers: Iterable[tuple[str, str]], body: bytes, reason: str, codec: tuple[str, str]
+    ) -> Self:
+        """Return a response whose head was decoded by a library.
+
+        Servers write UTF-8, and some Latin-1, whatever the library takes a head for.
+
+        :param codec: the encoding and error handler by which the library decoded it.
+        """
+        names = {name.lower(): _head_text(value.encode(*codec)) for name, value in headers}
+        return cls(status, names, body, _head_text(reason.encode(*codec)))
+
     def json(self) -> Any:
         """Return the decoded body.
 
@@ -123,13 +136,27 @@ class Reply:
         """
         try:
             text = self.body.decode("utf-8-sig")
-            told = json.loads(text)
+            payload = json.loads(text)
         except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "no content type")
             raise MalformedReplyError(
                 f"the answer is not JSON ({kind}): {error}", status=self.status, body=self.text()
             ) from None
-        return _without_surrogates(told) if "\\ud" in text.lower() else told
+        return _without_surrogates(payload) if "\\ud" in text.lower() else payload
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the decoded body.
+
+        :raises MalformedReplyError: if it is no JSON object.
+        """
+        payload = self.json()
+        if not isinstance(payload, dict):
+            raise self.malformed("the answer is no JSON object")
+        return payload
+
+    def malformed(self, message: str) -> MalformedReplyError:
+        """Return the error of a response whose shape is not the documented one."""
+        return MalformedReplyError(message, status=self.status, body=self.text())
 
     def text(self) -> str:
         """Return the start of the body as text, whatever it is."""
@@ -144,21 +171,21 @@ class Reply:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _without_surrogates(told: Any) -> Any:
+def _without_surrogates(payload: Any) -> Any:
     r"""Replace what a ``\ud800`` without its other half makes of a text.
 
     Such a text cannot be encoded: one in an event would end Airflow's triggerer with all that waits in it.
     """
-    if isinstance(told, str):
-        return _SURROGATE.sub("\ufffd", told)
-    if isinstance(told, list):
-        return [_without_surrogates(item) for item in told]
-    if isinstance(told, dict):
-        return {_without_surrogates(key): _without_surrogates(value) for key, value in told.items()}
-    return told
+    if isinstance(payload, str):
+        return _SURROGATE.sub("\ufffd", payload)
+    if isinstance(payload, list):
+        return [_without_surrogates(item) for item in payload]
+    if isinstance(payload, dict):
+        return {_without_surrogates(key): _without_surrogates(value) for key, value in payload.items()}
+    return payload
 
 
-def header_text(raw: bytes) -> str:
+def _head_text(raw: bytes) -> str:
     """Return a reason phrase or a header as text: in UTF-8, as servers write it, or else in Latin-1."""
     try:
         return raw.decode()

@@ -11,5 +11,8 @@ class Log(Protocol):
     def info(self, msg: str, /, *args: Any) -> Any:
         """Tell what happened."""
 
+    def error(self, msg: str, /, *args: Any) -> Any:
+        """Tell what failed."""
+
     def warning(self, msg: str, /, *args: Any) -> Any:
         """Tell what a person should know."""

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class RunState(StrEnum):
     """Where a run stands."""
+
+    #: Whether there is nothing more to wait for.
+    is_final: bool
+
+    def __new__(cls, word: str, is_final: bool = False) -> Self:
+        """Make a state."""
+        state = str.__new__(cls, word)
+        state._value_ = word
+        state.is_final = is_final
+        return state
 
     #: Taken by the platform, not yet running.
     PENDING = "pending"
@@ -20,22 +30,14 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
     #: The platform does not list the run: not yet, or no longer.
     ABSENT = "absent"
-    #: Taken by the platform, which told no id: nothing more will be known of it.
-    UNTRACKED = "untracked"
+    #: Taken by the platform, which reports no id: nothing more will be known of it.
+    UNTRACKED = "untracked", True
     #: Ended with success.
-    SUCCEEDED = "succeeded"
+    SUCCEEDED = "succeeded", True
     #: Ended without success.
-    FAILED = "failed"
+    FAILED = "failed", True
     #: Ended because it was stopped.
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether there is nothing more to wait for."""
-        return self in _FINAL
-
-
-_FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.UNTRACKED})
+    CANCELLED = "cancelled", True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,14 @@ class RunSnapshot:
     finished_at: str | None = None
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def absent(cls, run_id: str, words: str = "", status: str = "404") -> Self:
+        """Return a run that the platform does not know.
+
+        :param words: what the platform says of it.
+        """
+        return cls(run_id=run_id, state=RunState.ABSENT, raw_state=f"{status}: {words}".strip())
 
     def as_result(self, url: str) -> dict[str, Any]:
         """Return what a task returns for this run; the same on every path."""
@@ -83,22 +93,22 @@ class RunSnapshot:
         }
 
     @classmethod
-    def from_json(cls, told: object) -> RunSnapshot:
+    def from_json(cls, payload: object) -> Self:
         """Return the snapshot that :meth:`as_json` wrote.
 
         :raises ValueError: if it is anything else.
         """
-        if not isinstance(told, Mapping) or set(told) != set(cls.__dataclass_fields__):
+        if not isinstance(payload, Mapping) or set(payload) != set(cls.__dataclass_fields__):
             raise ValueError("not a run snapshot")
-        texts = (told["run_id"], told["raw_state"], told["message"])
-        times = (told["started_at"], told["finished_at"])
-        if not all(isinstance(t, str) for t in texts) or not told["run_id"]:
+        texts = (payload["run_id"], payload["raw_state"], payload["message"])
+        times = (payload["started_at"], payload["finished_at"])
+        if not all(isinstance(t, str) for t in texts) or not payload["run_id"]:
             raise ValueError("a run snapshot without its texts")
         if not all(t is None or isinstance(t, str) for t in times) or not isinstance(
-            told["details"], Mapping
+            payload["details"], Mapping
         ):
             raise ValueError("a run snapshot with times or details of a wrong kind")
-        return cls(**{**told, "state": RunState(told["state"])})
+        return cls(**{**payload, "state": RunState(payload["state"])})
 
 
 def instant(text: object) -> float | None:

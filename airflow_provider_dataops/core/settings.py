@@ -5,19 +5,22 @@ Airflow 3.3's form stores every field, unfilled ones as ``null``; an empty text 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_dataops.errors import ConnectionSettingsError
 
 #: Seconds of silence after which a request is given up, unless the connection says otherwise.
 REQUEST_TIMEOUT = 30.0
 
+_PLACEHOLDER = re.compile(r"{([^{}]*)}")
 _PROCESS_KEY = secrets.token_bytes(32)
 
 
@@ -105,12 +108,12 @@ class Settings:
     account: tuple[str, ...] = ()
 
     @property
-    def identity(self) -> str:
-        """A key for what can be shared between users of the same base URL, TLS settings and credentials.
+    def account_key(self) -> str:
+        """What connections have in common that may share a session: base URL, TLS settings, credentials.
 
         It is a keyed hash: it may be logged, and nobody can try out passwords on it.
         """
-        told = [
+        parts = [
             self.base_url,
             self.verify_ssl,
             self.ca_bundle,
@@ -120,7 +123,7 @@ class Settings:
             self.secrets,
             self.account,
         ]
-        digest = hashlib.blake2b(json.dumps(told).encode(), key=_PROCESS_KEY, digest_size=12)
+        digest = hashlib.blake2b(json.dumps(parts).encode(), key=_PROCESS_KEY, digest_size=12)
         return digest.hexdigest()
 
 
@@ -137,52 +140,75 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
     return text
 
 
-def common_settings(
-    fields: ConnectionFields, base_url: str, *, secrets: tuple[str, ...], account: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """Return the arguments of :class:`Settings` that all platforms read in the same way."""
+def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
+    """Return a login or password, which need not be ASCII: it is sent as UTF-8 in Base64 or JSON.
+
+    :raises ConnectionSettingsError: if it is empty or cannot be printed.
+    """
+    text = (value or "").strip()
+    if not text:
+        raise fields.error(f"{what} is empty")
+    if not text.isprintable():
+        raise fields.error(f"{what} holds characters that cannot be sent")
+    return text
+
+
+def basic_credentials(login: str, password: str) -> str:
+    """Return what follows ``Basic`` in the header of HTTP Basic authentication."""
+    return base64.b64encode(f"{login}:{password}".encode()).decode()
+
+
+def read_settings(
+    fields: ConnectionFields,
+    base_url: str,
+    *,
+    secrets: tuple[str, ...],
+    placeholders: Collection[str],
+    account: tuple[str, ...] = (),
+) -> Settings:
+    """Return what all platforms read of a connection in the same way.
+
+    :param placeholders: what ``link_template`` may contain.
+    :raises ConnectionSettingsError: if a field cannot be used.
+    """
     headers = _auth_headers(fields)
     proxy = fields.text("proxy")
     if proxy:
         check_url(fields, "extra field 'proxy'", proxy, credentials_allowed=True)
     template = fields.text("link_template")
-    if template:
-        check_template(fields, template)
-    return {
-        "conn_id": fields.conn_id,
-        "base_url": base_url,
-        "verify_ssl": fields.flag("verify_ssl", default=True),
-        "ca_bundle": fields.text("ca_bundle"),
-        "request_timeout": fields.seconds("request_timeout", REQUEST_TIMEOUT),
-        "proxy": proxy,
-        "auth_headers": headers,
-        "link_template": template,
-        "secrets": (*secrets, *headers.values(), *_passwords(proxy)),
-        "account": account,
-    }
-
-
-def _passwords(proxy: str) -> tuple[str, ...]:
+    if template and (fault := _template_fault(template, placeholders)):
+        raise fields.error(f"extra field 'link_template' {fault}")
     password = urlsplit(proxy).password
-    return (password,) if password else ()
+    return Settings(
+        conn_id=fields.conn_id,
+        base_url=base_url,
+        verify_ssl=fields.flag("verify_ssl", default=True),
+        ca_bundle=fields.text("ca_bundle"),
+        request_timeout=fields.seconds("request_timeout", REQUEST_TIMEOUT),
+        proxy=proxy,
+        auth_headers=headers,
+        link_template=template,
+        secrets=(*secrets, *headers.values(), *([password] if password else [])),
+        account=account,
+    )
 
 
 def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
-    given = fields.extra.get("auth_headers")
-    if given is None or given == "":
+    headers = fields.extra.get("auth_headers")
+    if headers is None or headers == "":
         return {}
-    if isinstance(given, str):
+    if isinstance(headers, str):
         try:
-            given = json.loads(given)
+            headers = json.loads(headers)
         except ValueError:
-            given = None
-    if not isinstance(given, Mapping) or not all(isinstance(v, str) for v in given.values()):
+            headers = None
+    if not isinstance(headers, Mapping) or not all(isinstance(v, str) for v in headers.values()):
         raise fields.error("extra field 'auth_headers' must be a JSON object of header names and texts")
     return {
         credential(fields, "a name in extra field 'auth_headers'", str(name)): credential(
             fields, f"header {name!r} in extra field 'auth_headers'", value
         )
-        for name, value in given.items()
+        for name, value in headers.items()
     }
 
 
@@ -231,61 +257,17 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
         raise fields.error(f"{what} must be a URL without a query or fragment")
 
 
-#: What a ``link_template`` may hold.
-LINK_PLACEHOLDERS = frozenset(
-    {
-        "base_url",
-        "organisation_id",
-        "pipeline_id",
-        "execution_id",
-        "dataset_id",
-        "job_id",
-        "operation_id",
-        "run_id",
-        "small_app",
-        "account",
-        "environment",
-        "configuration_id",
-        "configuration_type",
-        "tenant",
-        "object_type",
-        "object_id",
-        "object_version",
-    }
-)
+def _template_fault(template: str, placeholders: Collection[str]) -> str:
+    """Return what is wrong with a template, an empty text if nothing is.
 
-
-def check_template(fields: ConnectionFields, template: str) -> None:
-    """Refuse a link template that is no http(s) URL or holds an unknown placeholder."""
-    names = _placeholders(template)
-    if names is None:
-        raise fields.error("extra field 'link_template' has a brace without its partner")
-    unknown = names - LINK_PLACEHOLDERS
-    if unknown:
-        raise fields.error(
-            f"extra field 'link_template' holds the unknown placeholder {sorted(unknown)[0]!r}; "
-            f"allowed: {', '.join(sorted(LINK_PLACEHOLDERS))}"
-        )
+    :param placeholders: the names that it may contain in braces, beside ``base_url``.
+    """
+    if {"{", "}"} & set(_PLACEHOLDER.sub("", template)):
+        return "has a brace without its partner"
+    allowed = sorted({"base_url", *placeholders})
+    if unknown := sorted(set(_PLACEHOLDER.findall(template)).difference(allowed)):
+        return f"contains the unknown placeholder {unknown[0]!r}; allowed: {', '.join(allowed)}"
     start = template.replace("{base_url}", "https://host")
     if not start.lower().startswith(("https://", "http://")):
-        raise fields.error("extra field 'link_template' must begin with http://, https:// or {base_url}")
-
-
-def _placeholders(template: str) -> set[str] | None:
-    names: set[str] = set()
-    rest = template
-    while "{" in rest or "}" in rest:
-        before, opened, rest = rest.partition("{")
-        if "}" in before or not opened or "}" not in rest:
-            return None
-        name, _, rest = rest.partition("}")
-        names.add(name)
-    return names
-
-
-def fill_template(template: str, base: str, values: Mapping[str, str]) -> str:
-    """Return the link, each value percent-encoded; ``str.format`` would give access to attributes."""
-    url = template.replace("{base_url}", base)
-    for name in LINK_PLACEHOLDERS:
-        url = url.replace(f"{{{name}}}", quote(values.get(name, ""), safe=""))
-    return url
+        return "must begin with http://, https:// or {base_url}"
+    return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_dataops.adapters.connections import connection_fields
+from airflow_provider_dataops.adapters.secrets import register_secret
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.retry import RetryPolicy
-    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.transport.sync import SyncDriver
 
 ApiT = TypeVar("ApiT", bound="Api")
@@ -37,27 +37,34 @@ TEST_TIMEOUT = 2.0
 class DataOpsHook(BaseHook, Generic[ApiT]):
     """A platform, called from a worker.
 
+    Every method raises :class:`~airflow_provider_dataops.errors.ApiError` if the platform refuses or cannot
+    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+
     :param conn_id: the Airflow connection.
-    :param sleep: how pauses between attempts are made.
+    :param sleep: how to wait between two attempts at a request.
     """
 
     conn_name_attr: ClassVar[str]
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
+    #: The platform, which reads the connection's fields by its ``from_fields``.
+    api_class: ClassVar[type[Any]]
 
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
         self.conn_id = conn_id
         self._sleep = sleep
+        setattr(self, self.conn_name_attr, conn_id)
 
     @classmethod
-    def api_from(cls, fields: ConnectionFields) -> ApiT:
-        """Read the fields of a connection of this type.
+    def api_from(cls, connection: Connection) -> ApiT:
+        """Return the platform as a connection of this type describes it.
 
-        :raises ConnectionSettingsError: if they cannot be used.
+        :raises ConnectionSettingsError: if its fields cannot be used.
         """
-        raise NotImplementedError
+        api: ApiT = cls.api_class.from_fields(connection_fields(connection))
+        return api
 
     @cached_property
     def api(self) -> ApiT:
@@ -65,7 +72,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
 
         :raises ConnectionSettingsError: if the connection cannot be used.
         """
-        api = self.api_from(connection_fields(self.get_connection(self.conn_id)))
+        api = self.api_from(self.get_connection(self.conn_id))
         for secret in api.settings.secrets:
             register_secret(secret)
         return api
@@ -140,36 +147,3 @@ def diagnosis(error: ApiError) -> str:
     else:
         hint = hints.get(error.status, "the answer is not the one expected; is this the platform's host?")
     return f"{what}: HTTP {error.status}: {hint}"
-
-
-def connection_fields(connection: Connection) -> ConnectionFields:
-    """Return the raw fields of an Airflow connection.
-
-    :raises ConnectionSettingsError: if its extra is no JSON object.
-    """
-    from airflow_provider_dataops.core.settings import ConnectionFields
-
-    extra: Any = {}
-    if connection.extra:
-        try:
-            extra = json.loads(connection.extra)
-        except ValueError:
-            extra = None
-    if not isinstance(extra, dict):
-        raise ConnectionSettingsError(f"connection {connection.conn_id!r}: extra must be a JSON object")
-    return ConnectionFields(
-        conn_id=connection.conn_id,
-        host=connection.host,
-        port=connection.port,
-        schema=connection.schema,
-        login=connection.login,
-        password=connection.password,
-        extra=extra,
-    )
-
-
-def register_secret(secret: str) -> None:
-    """Have a secret masked in the logs of this task."""
-    from airflow.sdk.log import mask_secret
-
-    mask_secret(secret)

@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from time import sleep as system_sleep
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.files import destinations, sources
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.platforms.quantemplate.model import Execution, Output
 
 
 class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     """Calls the Quantemplate API.
 
-    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
-    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+    All methods take ``organisation_id``, the organisation, ``c-…``; the default is the connection's.
 
     :param quantemplate_conn_id: the Airflow connection, of type ``quantemplate``.
     """
 
-    conn_name_attr: ClassVar[str] = "quantemplate_conn_id"
-    default_conn_name: ClassVar[str] = "quantemplate_default"
-    conn_type: ClassVar[str] = "quantemplate"
-    hook_name: ClassVar[str] = "Quantemplate"
+    conn_name_attr = "quantemplate_conn_id"
+    default_conn_name = "quantemplate_default"
+    conn_type = "quantemplate"
+    hook_name = "Quantemplate"
 
-    def __init__(
-        self,
-        quantemplate_conn_id: str = default_conn_name,
-        *,
-        sleep: Callable[[float], None] = system_sleep,
-    ) -> None:
-        super().__init__(quantemplate_conn_id, sleep=sleep)
-        self.quantemplate_conn_id = quantemplate_conn_id
+    api_class = QuantemplateApi
 
-    @classmethod
-    def api_from(cls, fields: ConnectionFields) -> QuantemplateApi:
-        """Read the fields of a connection of type ``quantemplate``."""
-        return QuantemplateApi.from_fields(fields)
+    def __init__(self, quantemplate_conn_id: str = default_conn_name, **options: Any) -> None:
+        super().__init__(quantemplate_conn_id, **options)
 
     def upload_dataset(
         self, *, source: str, dataset_id: str, organisation_id: str | None = None, trace_id: str = ""
@@ -54,11 +41,8 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
             byte-order mark is known to fail at the platform.
         :param trace_id: sent as ``X-QT-Trace-Id``, to find the request again with the platform's support.
         """
-        from airflow_provider_dataops.files.sources import source as stored
-
         require_text(dataset_id=dataset_id)
-        organisation_id = self.api.organisation(organisation_id)
-        file = stored(source)
+        file = sources.source(source)
         self.run(self.api.upload_dataset(organisation_id, dataset_id, file, trace_id=trace_id))
         return file.size
 
@@ -74,13 +58,10 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
 
         :param version: an old version of the dataset; the latest by default.
         """
-        from airflow_provider_dataops.files.destinations import destination as received
-
-        require_text(dataset_id=dataset_id)
         if version is not None:
             require_whole(version=version)
-        organisation_id = self.api.organisation(organisation_id)
-        with received(destination) as file:
+        require_text(dataset_id=dataset_id)
+        with destinations.destination(destination) as file:
             self.run(self.api.download_dataset(organisation_id, dataset_id, file, version=version))
         return file.size
 
@@ -89,16 +70,15 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Start an execution.
 
-        Each call makes another one: after an error without an answer, look before repeating.
+        Each call makes another one: after an error without a response, look before repeating.
         """
         require_text(pipeline_id=pipeline_id)
-        organisation_id = self.api.organisation(organisation_id)
         return self.run(self.api.execute_pipeline(organisation_id, pipeline_id, trace_id=trace_id))
 
     def list_executions(self, *, pipeline_id: str, organisation_id: str | None = None) -> list[Execution]:
         """Return all executions of a pipeline, in no documented order."""
         require_text(pipeline_id=pipeline_id)
-        return self.run(self.api.list_executions(self.api.organisation(organisation_id), pipeline_id))
+        return self.run(self.api.list_executions(organisation_id, pipeline_id))
 
     def get_execution(
         self, *, pipeline_id: str, execution_id: str, organisation_id: str | None = None
@@ -108,7 +88,6 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         :raises NotFoundError: if it is not listed; a new one may take a while to be.
         """
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
-        organisation_id = self.api.organisation(organisation_id)
         found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))
         if found is None:
             raise NotFoundError(
@@ -133,13 +112,10 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         :param output_id: the output; it is not looked up.
         :param output_name: its name instead; with neither, the execution must have exactly one output.
         """
-        from airflow_provider_dataops.files.destinations import destination as received
-
-        require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         if output_id and output_name:
             raise InvalidArgumentError("output_id and output_name exclude each other; both are given")
-        organisation_id = self.api.organisation(organisation_id)
-        with received(destination) as file:
+        require_text(pipeline_id=pipeline_id, execution_id=execution_id)
+        with destinations.destination(destination) as file:
             if not output_id:
                 execution = self.get_execution(
                     pipeline_id=pipeline_id, execution_id=execution_id, organisation_id=organisation_id
@@ -154,11 +130,11 @@ def choose_output(execution: Execution, name: str | None) -> Output:
 
     :raises InvalidArgumentError: if there is not exactly one such output.
     """
-    there = [o.name for o in execution.outputs]
+    names = [o.name for o in execution.outputs]
     matching = [o for o in execution.outputs if name is None or o.name == name]
     if len(matching) == 1:
         return matching[0]
     wanted = f"named {name!r}" if name is not None else "(give output_id or output_name)"
     raise InvalidArgumentError(
-        f"execution {execution.id} ({execution.status}) has {len(matching)} outputs {wanted}; it has: {there}"
+        f"execution {execution.id} ({execution.status}) has {len(matching)} outputs {wanted}; it has: {names}"
     )

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from time import sleep as system_sleep
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.hooks.base import DataOpsHook
-from airflow_provider_dataops.platforms.tailer import model as tailer
-from airflow_provider_dataops.platforms.tailer.api import LIST_LIMIT, TailerApi
+from airflow_provider_dataops.platforms.tailer.api import TailerApi
+from airflow_provider_dataops.platforms.tailer.arguments import LIST_LIMIT, day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date
 
-    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.platforms.tailer.model import Run
 
 
@@ -26,27 +21,21 @@ class TailerHook(DataOpsHook[TailerApi]):
     digits with their leading zeros) and ``environment`` are the connection's, unless they are given. Days are
     dates, datetimes or ISO 8601.
 
-    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
+    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` if the platform refuses or cannot
     be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
 
     :param tailer_conn_id: the Airflow connection, of type ``tailer``.
     """
 
-    conn_name_attr: ClassVar[str] = "tailer_conn_id"
-    default_conn_name: ClassVar[str] = "tailer_default"
-    conn_type: ClassVar[str] = "tailer"
-    hook_name: ClassVar[str] = "Tailer"
+    conn_name_attr = "tailer_conn_id"
+    default_conn_name = "tailer_default"
+    conn_type = "tailer"
+    hook_name = "Tailer"
 
-    def __init__(
-        self, tailer_conn_id: str = default_conn_name, *, sleep: Callable[[float], None] = system_sleep
-    ) -> None:
-        super().__init__(tailer_conn_id, sleep=sleep)
-        self.tailer_conn_id = tailer_conn_id
+    api_class = TailerApi
 
-    @classmethod
-    def api_from(cls, fields: ConnectionFields) -> TailerApi:
-        """Read the fields of a connection of type ``tailer``."""
-        return TailerApi.from_fields(fields)
+    def __init__(self, tailer_conn_id: str = default_conn_name, **options: Any) -> None:
+        super().__init__(tailer_conn_id, **options)
 
     # --- runs ------------------------------------------------------------------------------------------
 
@@ -71,18 +60,11 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param job_id: sent along if it is given.
         :param append_environment: end the id in ``_`` and the environment, if it does not yet.
         """
-        tailer.check_launchable(configuration_type)
         configuration = self.api.configuration(
-            configuration_id,
-            configuration_type,
-            account=account,
-            environment=environment,
-            append_environment=append_environment,
+            configuration_id, configuration_type, account, environment, append_environment=append_environment
         )
-        if job_id is not None:
-            require_text(job_id=job_id)
-        worked_for = tailer.day("logical_date", logical_date)
-        return self.run(self.api.launch_job(configuration, execution_date=worked_for, job_id=job_id))
+        execution_date = day("logical_date", logical_date)
+        return self.run(self.api.launch_job(configuration, execution_date=execution_date, job_id=job_id))
 
     def check_run_status(
         self,
@@ -94,21 +76,13 @@ class TailerHook(DataOpsHook[TailerApi]):
         account: str | None = None,
         environment: str | None = None,
     ) -> Run | None:
-        """Return one run; ``None`` where there is no record of it, as in the first seconds after a launch.
+        """Return one run; ``None`` if there is no record of it, as in the first seconds after a launch.
 
         :param job_id: needed for all types but ``table-to-table``; Tailer Studio shows it among a run's
-            details, and :meth:`get_last_status` tells it.
+            details, and :meth:`get_last_status` returns it.
         """
-        configuration = self.api.configuration(
-            configuration_id, configuration_type, account=account, environment=environment
-        )
-        known = job_id or configuration.job_id
-        if known is None:
-            raise InvalidArgumentError(
-                f"job_id is needed for configuration_type {configuration_type!r}: it cannot be told from the "
-                "id. get_last_status tells it, too"
-            )
-        return self.run(self.api.check_run_status(configuration, job_id=known, run_id=run_id))
+        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
+        return self.run(self.api.check_run_status(configuration, run_id, job_id))
 
     def get_last_status(
         self,
@@ -129,19 +103,10 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param status: runs in this status alone, ``SUCCESS`` for instance.
         :param limit: so many runs at the most.
         """
-        configuration = self.api.configuration(
-            configuration_id, configuration_type, account=account, environment=environment
-        )
-        for name, value in {"job_id": job_id, "status": status}.items():
-            if value is not None:
-                require_text(**{name: value})
+        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
         return self.run(
             self.api.get_last_status(
-                configuration,
-                job_id=job_id,
-                started_on=tailer.day("started_on", started_on),
-                status=status.strip().upper() if status else None,
-                limit=limit,
+                configuration, job_id=job_id, started_on=started_on, status=status, limit=limit
             )
         )
 
@@ -163,18 +128,17 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param started_on: runs that started on this day alone.
         :param limit: so many runs at the most.
         """
-        if status is not None:
-            require_text(status=status)
-        return self.run(
+        runs: list[Run] = self.run(
             self.api.get_by_status(
                 configuration_type,
-                status.strip().upper() if status else None,
                 account=account,
                 environment=environment,
-                started_on=tailer.day("started_on", started_on),
+                started_on=started_on,
+                status=status,
                 limit=limit,
             )
         )
+        return runs
 
     def set_run_status(
         self,
@@ -190,9 +154,7 @@ class TailerHook(DataOpsHook[TailerApi]):
 
         :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
         """
-        configuration = self.api.configuration(
-            configuration_id, configuration_type, account=account, environment=environment
-        )
+        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
         self.run(self.api.set_run_status(configuration, run_id=run_id, status=status))
 
     # --- configurations --------------------------------------------------------------------------------
@@ -205,9 +167,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         It is sent once: after an error without an answer, decide yourself whether to send it again, since a
         repeat also deletes what was triggered meanwhile.
         """
-        configuration = self.api.configuration(
-            configuration_id, "workflow", account=account, environment=environment
-        )
+        configuration = self.api.configuration(configuration_id, "workflow", account, environment)
         self.run(self.api.reset_workflow(configuration))
 
     def set_configuration_status(
@@ -225,9 +185,7 @@ class TailerHook(DataOpsHook[TailerApi]):
             leave Tailer Studio, and only super-administrators can bring it back there. Whether enabling does
             is not documented.
         """
-        configuration = self.api.configuration(
-            configuration_id, configuration_type, account=account, environment=environment
-        )
+        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
         self.run(self.api.set_configuration_status(configuration, status))
 
     def enable_configuration(

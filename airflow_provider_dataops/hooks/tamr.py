@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from time import sleep as system_sleep
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.hooks.base import DataOpsHook
-from airflow_provider_dataops.platforms.tamr import model as tamr
+from airflow_provider_dataops.platforms.tamr import configurations
 from airflow_provider_dataops.platforms.tamr.api import TamrApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.platforms.tamr.model import Job
 
 
 class TamrHook(DataOpsHook[TamrApi]):
     """Calls the Tamr Cloud Jobs API.
 
-    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
-    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
     Each call that makes a job makes another one: after an error without an answer, look before repeating.
 
     :param tamr_conn_id: the Airflow connection, of type ``tamr``.
     """
 
-    conn_name_attr: ClassVar[str] = "tamr_conn_id"
-    default_conn_name: ClassVar[str] = "tamr_default"
-    conn_type: ClassVar[str] = "tamr"
-    hook_name: ClassVar[str] = "Tamr Cloud"
+    conn_name_attr = "tamr_conn_id"
+    default_conn_name = "tamr_default"
+    conn_type = "tamr"
+    hook_name = "Tamr Cloud"
 
-    def __init__(
-        self, tamr_conn_id: str = default_conn_name, *, sleep: Callable[[float], None] = system_sleep
-    ) -> None:
-        super().__init__(tamr_conn_id, sleep=sleep)
-        self.tamr_conn_id = tamr_conn_id
+    api_class = TamrApi
 
-    @classmethod
-    def api_from(cls, fields: ConnectionFields) -> TamrApi:
-        """Read the fields of a connection of type ``tamr``."""
-        return TamrApi.from_fields(fields)
+    def __init__(self, tamr_conn_id: str = default_conn_name, **options: Any) -> None:
+        super().__init__(tamr_conn_id, **options)
 
     def create_job(self, configuration: Mapping[str, Any]) -> Job:
         """Create any job.
@@ -49,24 +39,24 @@ class TamrHook(DataOpsHook[TamrApi]):
         :param configuration: exactly one of ``load``, ``update``, ``publish`` with its ids.
         :raises RateLimitedError: if the tenant's slots (5 by default) are taken.
         """
-        tamr.check_configuration(configuration)
+        configurations.check_configuration(configuration)
         return self.run(self.api.create_job(configuration))
 
     def load_source(self, source_id: str) -> Job:
         """Refresh a source from the storage behind it."""
-        return self.create_job(tamr.load(source_id))
+        return self.create_job(configurations.load(source_id))
 
     def update_data_product(self, data_product_id: str) -> Job:
         """Run a data product."""
-        return self.create_job(tamr.update_data_product(data_product_id))
+        return self.create_job(configurations.update_data_product(data_product_id))
 
     def run_workflow(self, workflow_id: str) -> Job:
         """Run a workflow, which updates the system of record and the RealTime search index."""
-        return self.create_job(tamr.run_workflow(workflow_id))
+        return self.create_job(configurations.run_workflow(workflow_id))
 
     def publish(self, destination_id: str, data_product_id: str | None = None) -> Job:
         """Publish to a destination; one of a data product needs that product's id, too."""
-        return self.create_job(tamr.publish(destination_id, data_product_id))
+        return self.create_job(configurations.publish(destination_id, data_product_id))
 
     def get_job(self, job_id: str) -> Job:
         """Return one job."""

@@ -4,68 +4,49 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from time import sleep as system_sleep
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import ApiError, InvalidArgumentError, UploadError
+from airflow_provider_dataops.files.sources import sources
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.platforms.toucan.api import ToucanApi
+from airflow_provider_dataops.platforms.toucan.model import Uploaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Unpack
 
-    from airflow_provider_dataops.core.settings import ConnectionFields
     from airflow_provider_dataops.files.sources import StoredFile
     from airflow_provider_dataops.platforms.toucan.model import Accepted, Operation, SmallApp
+
+__all__ = ["ToucanHook", "Uploaded"]
 
 #: So many files are uploaded at once.
 PARALLEL_UPLOADS = 4
 
 
-@dataclass(frozen=True)
-class Uploaded:
-    """One file that was uploaded.
-
-    :param source: its path or URL.
-    :param filename: the data source's name that it was sent under.
-    :param operation_id: what the backend does with it, where it tells an id; otherwise empty.
-    """
-
-    source: str
-    filename: str
-    operation_id: str
-
-
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
-    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
     Refused credentials are never sent again, since that locks the account. ``small_app`` is the connection's
-    wherever it is not given.
+    wherever it is left out. Each call that starts work makes another run: after an error without an answer,
+    look before repeating.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
     """
 
-    conn_name_attr: ClassVar[str] = "toucan_conn_id"
-    default_conn_name: ClassVar[str] = "toucan_default"
-    conn_type: ClassVar[str] = "toucan"
-    hook_name: ClassVar[str] = "Toucan Toco"
+    conn_name_attr = "toucan_conn_id"
+    default_conn_name = "toucan_default"
+    conn_type = "toucan"
+    hook_name = "Toucan Toco"
 
-    def __init__(
-        self, toucan_conn_id: str = default_conn_name, *, sleep: Callable[[float], None] = system_sleep
-    ) -> None:
-        super().__init__(toucan_conn_id, sleep=sleep)
-        self.toucan_conn_id = toucan_conn_id
+    api_class = ToucanApi
 
-    @classmethod
-    def api_from(cls, fields: ConnectionFields) -> ToucanApi:
-        """Read the fields of a connection of type ``toucan``."""
-        return ToucanApi.from_fields(fields)
+    def __init__(self, toucan_conn_id: str = default_conn_name, **options: Any) -> None:
+        super().__init__(toucan_conn_id, **options)
 
     def upload_data_source(
         self,
@@ -91,8 +72,6 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :raises ApiError: if the only file was not uploaded.
         :raises UploadError: if some of several were not; it names every failure.
         """
-        from airflow_provider_dataops.files.sources import sources
-
         toucan_work.check_upload(filename, validation, stage, upload_mode)
         app = self.api.small_app(small_app)
         named = _named(sources(source), filename)
@@ -152,8 +131,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     ) -> Accepted:
         """Start named operations in order; by default the five that refresh and release everything.
 
-        Each call makes another run: after an error without an answer, look before repeating.
-
+        :param stage: ``staging``, or ``None`` to leave it out, which means production.
         :param origin: left out if ``None``.
         :param output_domains: only these.
         """
@@ -162,60 +140,42 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         )
         if unknown := toucan_work.unknown_operations(operations):
             self.log.warning("No document shows the operations %s; they are sent all the same", unknown)
-        return self.run(self.api.submit(self.api.small_app(small_app), work))
+        return self.run(self.api.submit(small_app, work))
 
     def preprocess(
         self,
         *,
-        input_domains: Sequence[str] | None = None,
-        functions: Sequence[str] | None = None,
-        output_domains: Sequence[str] | None = None,
-        extra_selector: Mapping[str, Any] | None = None,
         small_app: str | None = None,
         stage: str | None = toucan_work.STAGING,
         asynchronous: bool | None = None,
+        **selector: Unpack[toucan_work.Selector],
     ) -> Accepted:
         """Preprocess the output domains that **any** of the selectors names; with none, presumably all.
 
         The backend may answer only when it has ended: up to 15 minutes of silence are borne.
 
-        :param extra_selector: further keys of the body, for backends that name theirs differently.
         :param asynchronous: sent as ``async``; left out if ``None``.
+        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``, lists of names; and
+            ``extra_selector``, further keys of the body, for backends that name theirs differently.
         """
-        work = toucan_work.preprocess(
-            input_domains=input_domains,
-            functions=functions,
-            output_domains=output_domains,
-            extra_selector=extra_selector,
-            stage=stage,
-            asynchronous=asynchronous,
-        )
-        return self.run(self.api.submit(self.api.small_app(small_app), work))
+        work = toucan_work.preprocess(stage=stage, asynchronous=asynchronous, **selector)
+        return self.run(self.api.submit(small_app, work))
 
     def populate(
         self,
         *,
-        input_domains: Sequence[str] | None = None,
-        functions: Sequence[str] | None = None,
-        output_domains: Sequence[str] | None = None,
-        extra_selector: Mapping[str, Any] | None = None,
         small_app: str | None = None,
         stage: str | None = toucan_work.STAGING,
         release: bool = False,
+        **selector: Unpack[toucan_work.Selector],
     ) -> Accepted:
         """Populate the output domains that **any** of the selectors names; with none, presumably all.
 
         :param release: publish to production as well; the platform may tell the app's users of it by email.
+        :param selector: as in :meth:`preprocess`.
         """
-        work = toucan_work.populate(
-            input_domains=input_domains,
-            functions=functions,
-            output_domains=output_domains,
-            extra_selector=extra_selector,
-            stage=stage,
-            release=release,
-        )
-        return self.run(self.api.submit(self.api.small_app(small_app), work))
+        work = toucan_work.populate(stage=stage, release=release, **selector)
+        return self.run(self.api.submit(small_app, work))
 
     def get_operation(self, operation_id: str, *, small_app: str | None = None) -> Operation:
         """Return one operation.
@@ -223,7 +183,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :raises NotFoundError: if the backend does not know it, or has no such call.
         """
         require_text(operation_id=operation_id)
-        return self.run(self.api.get_operation(self.api.small_app(small_app), operation_id))
+        return self.run(self.api.get_operation(small_app, operation_id))
 
     def list_small_apps(self) -> list[SmallApp]:
         """Return the small apps that the user may see."""
@@ -231,7 +191,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 
     def get_etl_config(self, *, small_app: str | None = None, stage: str | None = None) -> dict[str, Any]:
         """Return a small app's ETL configuration; ``DATA_SOURCES`` in it declares the files' names."""
-        return self.run(self.api.get_etl_config(self.api.small_app(small_app), stage))
+        return self.run(self.api.get_etl_config(small_app, stage))
 
 
 def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:

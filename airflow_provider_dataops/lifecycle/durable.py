@@ -3,7 +3,7 @@
 One generator, with store, clock and platform as arguments: the tests walk it through every point at which a
 worker can die. It runs on a worker, before anything is waited for.
 
-    mark -> intent stored -> submit -> id stored
+    baseline -> intent stored -> submit -> id stored
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ from airflow_provider_dataops.lifecycle.record import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_dataops.core.api import Launch
     from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.core.log import Log
+    from airflow_provider_dataops.core.watch import RunWatch
 
 #: How often a submission is sent in one try of a task, when each time it is proven not to have arrived.
 SUBMISSIONS = 3
-#: Seconds to wait for a run of ours that was told to stop, before the next one is started.
+#: Seconds to wait for a run of ours to stop before the next one is started.
 STOP_SECONDS = 120.0
 _LOOK_AGAIN = 5.0
 #: Ended runs that a retry takes as its own.
@@ -53,12 +54,24 @@ _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
 class Started:
     """The run that this task stands for.
 
+    :param watch: how to wait for it.
+    :param url: where a person can look at it.
     :param fresh: False where it was started by an earlier try.
     """
 
     snapshot: RunSnapshot
     record: Record
+    watch: RunWatch
+    url: str
     fresh: bool
+
+
+def watch_of(launch: Launch, record: Record) -> RunWatch:
+    """Return how to wait for the run of a record. A run that is only a guess is never cancelled."""
+    watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
+    if record.adopted is Adopted.GUESSED:
+        watch.cancel_on_kill = False
+    return watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +80,6 @@ class DurableStart:
 
     :param generation: the task's, now.
     :param new_token: makes a token for one submission.
-    :param cancels: stop a run of ours that nobody waits for any more, where the platform can.
     :param log: the task's log.
     """
 
@@ -77,28 +89,28 @@ class DurableStart:
     generation: Generation
     new_token: Callable[[], str]
     log: Log
-    cancels: bool = True
 
     def run(self) -> Exchange[Started]:
         """Return the run of an earlier try if it still stands for this task, otherwise a new one.
 
-        :raises AmbiguousSubmitError: if it cannot be told which run is ours.
+        :raises AmbiguousSubmitError: if nothing shows which run is ours.
         :raises ApiError: if the platform refused, or could not be asked.
         """
         record = self._remembered()
         if record is None:
             return (yield from self._fresh())
+        lost = 0 if record.run_id else 1
         if record.is_cleared_by(self.generation):
-            yield from self._end_cleared(record)
-            return (yield from self._fresh())
-        self._check_realm(record)
+            yield from self._end_cleared(record, lost)
+            return (yield from self._fresh(lost))
+        self._check_scope(record)
         if not record.run_id:
-            found = yield from self._resolved(record)
+            found = yield from self._resolved(record, lost)
             if found is None:
                 self.log.warning(
                     "The submission of an earlier try never reached %s; submitting", self.launch.id_scope
                 )
-                return (yield from self._fresh())
+                return (yield from self._fresh(lost))
             record = found
         return (yield from self._retried(record))
 
@@ -107,28 +119,28 @@ class DurableStart:
             return Record.from_json(self.store.get())
         except ValueError as error:
             raise AmbiguousSubmitError(
-                f"{error}; an earlier try may have started a {self.launch.noun}: look at the platform, "
+                f"{error}; an earlier try may have started a {self.launch.api.noun}: look at the platform, "
                 "then clear the task state"
             ) from error
 
-    def _check_realm(self, record: Record) -> None:
+    def _check_scope(self, record: Record) -> None:
         """Refuse to look for a run at another place than where it was started; its id means nothing there."""
-        launch = self.launch
-        if record.id_scope != launch.id_scope:
+        noun, id_scope = self.launch.api.noun, self.launch.id_scope
+        if record.id_scope != id_scope:
             raise AmbiguousSubmitError(
-                f"an earlier try started {launch.noun} {record.run_id} at {record.id_scope}, the connection "
-                f"now leads to {launch.id_scope}; look after the old {launch.noun}, then clear this task",
+                f"an earlier try started {noun} {record.run_id} at {record.id_scope}, the connection "
+                f"now leads to {id_scope}; look after the old {noun}, then clear this task",
                 run_id=record.run_id,
             )
 
     # --- a retry ---------------------------------------------------------------------------------------
 
     def _retried(self, record: Record) -> Exchange[Started]:
-        launch, run_id = self.launch.earlier(record.mark), record.run_id
-        differing = changed(record.fingerprint, fingerprint(self.launch.identity()))
-        snapshot = yield from self._look(launch, run_id)
+        launch, watch = self.launch, watch_of(self.launch, record)
+        noun, run_id, url = launch.api.noun, record.run_id, watch.url(launch.api)
+        differing = changed(record.fingerprint, fingerprint(launch.identity()))
+        snapshot = yield from self._look(watch)
         active = not snapshot.state.is_final and snapshot.state is not RunState.ABSENT
-        stands = active or snapshot.state in _STANDS
         if differing:
             self.log.warning(
                 "This try asks for something else than the one before: %s changed. "
@@ -136,79 +148,69 @@ class DurableStart:
                 ", ".join(differing),
             )
             if active:
-                yield from self._make_way(launch, record)
+                yield from self._make_way(watch)
             return (yield from self._fresh())
-        if stands:
-            self.log.info(
-                "The %s %s of an earlier try is %s: %s",
-                launch.noun,
-                run_id,
-                snapshot.state,
-                launch.url(run_id),
-            )
+        if active or snapshot.state in _STANDS:
+            self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
             record = replace(record, generation=self.generation, phase=Phase.ON_WORKER)
             self.store.set(record.as_json())
-            return Started(snapshot, record, fresh=False)
+            return Started(snapshot, record, watch, url, fresh=False)
         if snapshot.state is RunState.ABSENT and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
-                f"{launch.noun} {run_id} of an earlier try is not known, which proves nothing here; a second "
-                f"{launch.noun} was not started: {snapshot.raw_state}",
+                f"{noun} {run_id} of an earlier try is not known, which proves nothing here; a second "
+                f"{noun} was not started: {snapshot.raw_state}",
                 run_id=run_id,
-                url=launch.url(run_id),
+                url=url,
             )
         self.log.warning(
             "The %s %s of an earlier try ended %s%s; starting a new one",
-            launch.noun,
+            noun,
             run_id,
             snapshot.state,
             f" ({snapshot.message})" if snapshot.message else "",
         )
         return (yield from self._fresh())
 
-    def _look(self, launch: Launch, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the run as it is; one answer that lacks it is not believed."""
-        tracker = WaitProgress(self.clock.monotonic())
+    def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
+        """Return the run as it is; one response that lacks it is not believed."""
+        api = self.launch.api
+        progress = WaitProgress(self.clock.monotonic())
         while True:
             try:
-                snapshot = yield from launch.look(run_id)
+                snapshot = yield from watch.look(api)
             except ApiError:
                 self.log.warning(
                     "The %s %s of an earlier try cannot be asked about and may go on: %s",
-                    launch.noun,
-                    run_id,
-                    launch.url(run_id),
+                    self.launch.api.noun,
+                    watch.run_id,
+                    watch.url(api),
                 )
                 raise
-            if tracker.saw(snapshot, self.clock.monotonic()) is Verdict.LOST:
-                return snapshot
-            if snapshot.state is not RunState.ABSENT:
+            lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
+            if lost or snapshot.state is not RunState.ABSENT:
                 return snapshot
             yield Pause(ABSENT_SECONDS / ABSENT_POLLS)
 
-    def _may_stop(self, record: Record) -> bool:
-        """Tell whether the run is stopped from here: never one that was only guessed to be ours."""
-        return self.cancels and self.launch.can_stop and record.adopted is not Adopted.GUESSED
-
-    def _make_way(self, launch: Launch, record: Record) -> Exchange[None]:
-        run_id = record.run_id
-        if not self._may_stop(record):
+    def _make_way(self, watch: RunWatch) -> Exchange[None]:
+        noun = self.launch.api.noun
+        if not watch.cancel_on_kill:
             raise AmbiguousSubmitError(
-                f"an earlier try started {launch.noun} {run_id} with other arguments, it is still active and "
-                f"is not stopped from here; a second {launch.noun} was not started",
-                run_id=run_id,
-                url=launch.url(run_id),
+                f"an earlier try started {noun} {watch.run_id} with other arguments, it is still active and "
+                f"is not stopped from here; a second {noun} was not started",
+                run_id=watch.run_id,
+                url=watch.url(self.launch.api),
             )
-        yield from self._stopped(launch, run_id)
+        yield from self._stopped(watch)
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
-    def _end_cleared(self, record: Record) -> Exchange[None]:
+    def _end_cleared(self, record: Record, lost: int) -> Exchange[None]:
         """Stop the run of before the Clear, where it is ours beyond doubt."""
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
                 "The %s %s of before the Clear is at %s, the connection now leads to %s: it is left alone",
-                launch.noun,
+                launch.api.noun,
                 record.run_id or "(no id is known)",
                 record.id_scope,
                 launch.id_scope,
@@ -217,137 +219,167 @@ class DurableStart:
         if not record.run_id:
             # Not only to name it: listed later, it would pass for the run that is started now.
             try:
-                found = yield from self._resolved(record)
+                found = yield from self._resolved(record, lost)
             except AmbiguousSubmitError as error:
-                self.log.warning("Of before the Clear a %s may be left running: %s", launch.noun, error)
+                self.log.warning(
+                    "A %s started before the Clear may still be running: %s", launch.api.noun, error
+                )
                 return
             if found is None:
                 return
             record = found
-        launch, run_id = launch.earlier(record.mark), record.run_id
-        snapshot = yield from self._look(launch, run_id)
+        watch = watch_of(launch, record)
+        snapshot = yield from self._look(watch)
         ended = snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED
         if ended or snapshot.state is RunState.ABSENT:
             return
-        if not self._may_stop(record):
+        if not watch.cancel_on_kill:
             self.log.warning(
                 "The %s %s of before the Clear goes on, it is not stopped from here: %s",
-                launch.noun,
-                run_id,
-                launch.url(run_id),
+                launch.api.noun,
+                watch.run_id,
+                watch.url(launch.api),
             )
             return
-        yield from self._stopped(launch, run_id)
+        yield from self._stopped(watch)
 
-    def _stopped(self, launch: Launch, run_id: str) -> Exchange[None]:
-        self.log.warning("Stopping the %s %s: %s", launch.noun, run_id, launch.url(run_id))
+    def _stopped(self, watch: RunWatch) -> Exchange[None]:
+        api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
+        self.log.warning("Stopping the %s %s: %s", noun, run_id, watch.url(api))
         try:
-            yield from launch.stop(run_id)
+            yield from watch.cancel(api)
         except NotFoundError:
             return
         until = self.clock.monotonic() + STOP_SECONDS
         while self.clock.monotonic() < until:
-            snapshot = yield from launch.look(run_id)
+            snapshot = yield from watch.look(api)
             if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
                 return
             yield Pause(_LOOK_AGAIN)
-        self.log.warning("The %s %s is still winding down", launch.noun, run_id)
+        self.log.warning("The %s %s is still winding down", noun, run_id)
 
     # --- a submission ----------------------------------------------------------------------------------
 
-    def _fresh(self) -> Exchange[Started]:
-        for left in reversed(range(SUBMISSIONS)):
-            mark = yield from self.launch.mark()
+    def _fresh(self, lost: int = 0) -> Exchange[Started]:
+        """Submit, again only where the submission before is proven not to have arrived.
+
+        :param lost: how many submissions of this task got no response so far.
+        """
+        for remaining in reversed(range(SUBMISSIONS)):
+            launch = yield from self.launch.prepare()
+            id_scope = launch.id_scope
             record = Record(
                 generation=self.generation,
                 phase=Phase.ON_WORKER,
                 token=self.new_token(),
-                mark=mark,
+                baseline=(yield from launch.record_baseline()),
                 fingerprint=fingerprint(self.launch.identity()),
-                id_scope=self.launch.id_scope,
-                intent_at=self.clock.wall(),
+                id_scope=id_scope,
             )
             # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
             self.store.set(record.as_json())
             try:
-                snapshot = yield from self.launch.submit(record.token)
+                snapshot = yield from launch.submit(record.token)
             except ApiError as error:
                 if not error.may_have_been_processed:
                     self.store.delete()
-                    if isinstance(error, RateLimitedError) and self.launch.waits_for_slot:
+                    if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise SlotsTakenError(error.message, **error.context) from error
                     raise
-                self.log.warning("%s; looking whether the %s was started", error, self.launch.noun)
+                self.log.warning("%s; looking whether the %s was started", error, launch.api.noun)
                 if error.retry_after:
                     yield Pause(error.retry_after)
-                found = yield from self._resolved(record)
+                lost += 1
+                found = yield from self._resolved(record, lost)
                 if found is not None:
-                    snapshot = yield from self.launch.look(found.run_id)
-                    return Started(snapshot, found, fresh=True)
+                    watch = watch_of(launch, found)
+                    snapshot = yield from watch.look(launch.api)
+                    return Started(snapshot, found, watch, watch.url(launch.api), fresh=True)
                 self.store.delete()
-                if not left or isinstance(error, MalformedReplyError) or not is_passing(error):
+                if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
-                self.log.warning("No %s was found; submitting again", self.launch.noun)
+                self.log.warning("No %s was found; submitting again", launch.api.noun)
             else:
                 return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")
 
     def _remember(self, record: Record, snapshot: RunSnapshot) -> Exchange[Started]:
         """Store the id of the run that was started; one that cannot be remembered is not left unseen."""
-        launch, run_id = self.launch, snapshot.run_id
-        self.log.info("Started %s %s: %s", launch.noun, run_id, launch.url(run_id))
+        api, noun, run_id = self.launch.api, self.launch.api.noun, snapshot.run_id
+        watch = self.launch.watch(run_id, record.token)
+        url = watch.url(api)
+        self.log.info("Started %s %s: %s", noun, run_id, url)
         record = replace(record, run_id=run_id)
         try:
             self.store.set(record.as_json())
         except Exception:
-            if self._may_stop(record):
-                self.log.warning("The %s %s cannot be remembered; stopping it", launch.noun, run_id)
-                yield from launch.stop(run_id)
+            if watch.cancel_on_kill:
+                self.log.warning("The %s %s cannot be remembered; stopping it", noun, run_id)
+                yield from watch.cancel(api)
             else:
-                url = launch.url(run_id)
-                self.log.warning("The %s %s cannot be remembered and goes on: %s", launch.noun, run_id, url)
+                self.log.warning("The %s %s cannot be remembered and goes on: %s", noun, run_id, url)
             raise
-        return Started(snapshot, record, fresh=True)
+        return Started(snapshot, record, watch, url, fresh=True)
 
-    def _resolved(self, record: Record) -> Exchange[Record | None]:
-        """Return the record with the id of the run whose submission got no answer, if there is one.
+    # --- a lost response -------------------------------------------------------------------------------
 
-        Without a token the one new run may be somebody else's while ours is not listed yet, so the listing is
-        believed only after the settle time, in both cases. That counts from now, not from the intent: the
-        request may have been under way until a moment ago.
+    def _resolved(self, record: Record, lost: int) -> Exchange[Record | None]:
+        """Return the record with the id of the run whose submission got no response, if there is one.
+
+        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
+        "none" count only after the listing delay. That counts from now, not from the intent: the request may
+        have been under way until a moment ago.
+
+        :param lost: how many submissions of this task got no response so far.
         """
-        launch = self.launch.earlier(record.mark)
-        settle = max(launch.listing_delay, launch.api.settings.request_timeout)
+        launch = self.launch.earlier(record.baseline)
+        if not launch.lists_runs and not (launch.resubmits and lost == 1):
+            self._refuse_to_resubmit(launch)
+        delay = max(launch.listing_delay, launch.api.settings.request_timeout)
         began = self.clock.monotonic()
         while True:
             waited = self.clock.monotonic() - began
-            candidates = yield from launch.find_candidates(record.mark, record.token)
-            settled = waited >= settle
+            candidates: list[RunSnapshot] = []
+            if launch.lists_runs:
+                candidates = yield from launch.find_candidates(record.baseline, record.token)
+            settled = waited >= delay
             if len(candidates) > 1:
-                self._refuse_to_guess(candidates)
+                self._refuse_to_guess(launch, candidates)
             if candidates and (settled or launch.exact):
-                adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
-                found = replace(record, run_id=candidates[0].run_id, adopted=adopted)
-                self.store.set(found.as_json())
-                self.log.warning(
-                    "Adopted %s %s (%s) for the submission that got no answer: %s",
-                    launch.noun,
-                    found.run_id,
-                    "its token is ours" if launch.exact else "the only new one; a guess",
-                    launch.url(found.run_id),
-                )
-                return found
+                return self._adopted(record, candidates[0].run_id)
             if settled:
                 return None
-            yield Pause(min(_LOOK_AGAIN, settle - waited))
+            yield Pause(min(_LOOK_AGAIN, delay - waited))
 
-    def _refuse_to_guess(self, candidates: list[RunSnapshot]) -> NoReturn:
+    def _adopted(self, record: Record, run_id: str) -> Record:
         launch = self.launch
-        ids = ", ".join(c.run_id for c in candidates)
+        adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
+        found = replace(record, run_id=run_id, adopted=adopted)
+        self.store.set(found.as_json())
+        self.log.warning(
+            "Adopted %s %s (%s) for the submission that got no answer: %s",
+            launch.api.noun,
+            run_id,
+            "its token is ours" if launch.exact else "the only new one; a guess",
+            watch_of(launch, found).url(launch.api),
+        )
+        return found
+
+    def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
+        platform, noun = launch.api.platform, launch.api.noun
         raise AmbiguousSubmitError(
-            f"a submission got no answer and {len(candidates)} {launch.noun}s began since then ({ids}); "
-            f"which one is ours cannot be told. Look at them, then clear the task. A pool of one slot for "
-            f"this kind of task keeps submissions apart",
-            run_id=candidates[0].run_id,
-            url=launch.url(candidates[0].run_id),
+            f"the submission got no answer and {platform} lists no {noun}s: the {noun} may be running. Look "
+            f"at {platform}, then clear the task to start it again; or give on_ambiguous_submit='resubmit', "
+            f"where a second {noun} does no harm, to have it started again once",
+            url=launch.watch("").url(launch.api),
+        )
+
+    def _refuse_to_guess(self, launch: Launch, candidates: list[RunSnapshot]) -> NoReturn:
+        ids = [candidate.run_id for candidate in candidates]
+        raise AmbiguousSubmitError(
+            f"a submission got no answer and {len(ids)} {launch.api.noun}s began since then "
+            f"({', '.join(ids)}); which one is ours cannot be told. Look at them, then clear the task. "
+            f"A pool of one slot for this kind of task keeps submissions apart",
+            run_id=ids[0],
+            url=launch.watch(ids[0]).url(launch.api),
         )

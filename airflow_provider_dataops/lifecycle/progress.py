@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.retry import backoff, is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -14,6 +15,10 @@ from airflow_provider_dataops.errors import (
     PermissionDeniedError,
     UnroutedError,
 )
+from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.log import Log
 
 #: Seconds for which a platform that does not answer is borne.
 OUTAGE_BUDGET = 30 * 60.0
@@ -85,6 +90,32 @@ class WaitProgress:
     last_state: str = ""
     #: The last refusal, where the credentials it was for are not to be sent again.
     refusal: ApiError | None = None
+
+    def ending(self, snapshot: RunSnapshot, now: float, log: Log) -> RunEvent | None:
+        """Return the event that this response ends the wait with, if it does. Log what changed."""
+        if self.is_news(snapshot):
+            if snapshot.state is RunState.UNKNOWN:
+                log.warning(
+                    "Run %s is in state %r, which this provider does not know; taken as running",
+                    snapshot.run_id,
+                    snapshot.raw_state,
+                )
+            else:
+                log.info("Run %s: %s", snapshot.run_id, snapshot.raw_state or snapshot.state)
+        match self.saw(snapshot, now):
+            case Verdict.FINISHED:
+                return RunEvent.finished(snapshot)
+            case Verdict.LOST:
+                return RunEvent(ending=Ending.LOST, run_id=snapshot.run_id, message=snapshot.raw_state)
+            case _:
+                return None
+
+    def timed_out(self, run_id: str, now: float) -> RunEvent:
+        """Return the event of a wait whose time is over."""
+        message = f"waited {now - self.began:.0f} s"
+        if self.last_state:
+            message += f", last seen {self.last_state}"
+        return RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message)
 
     def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
         """Take an answer of the platform."""

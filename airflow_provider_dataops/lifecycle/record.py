@@ -1,4 +1,4 @@
-"""What is remembered of a run between the tries of a task, and how a Clear is told from a retry."""
+"""What is remembered of a run between the tries of a task, and how a Clear differs from a retry."""
 
 from __future__ import annotations
 
@@ -65,11 +65,10 @@ class Record:
     """One submission.
 
     :param token: new for each submission; sent along where the platform takes one.
-    :param mark: what existed at the platform before the submission.
+    :param baseline: what existed at the platform before the submission.
     :param fingerprint: a digest of each thing that decides the remote work.
     :param id_scope: host and tenant in which the run's id means something.
-    :param intent_at: when the submission was about to be sent, seconds since the epoch.
-    :param run_id: empty until the platform told it.
+    :param run_id: empty until the platform reports it.
     :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param crash_try: the try of the task in which its trigger crashed last.
     :param crashes: how often it crashed in that try.
@@ -78,10 +77,9 @@ class Record:
     generation: Generation
     phase: Phase
     token: str
-    mark: Mapping[str, Any]
+    baseline: Mapping[str, Any]
     fingerprint: Mapping[str, str]
     id_scope: str
-    intent_at: float
     run_id: str = ""
     adopted: Adopted = Adopted.NO
     deadline: float = 0.0
@@ -99,22 +97,22 @@ class Record:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any] | None) -> Record | None:
+    def from_json(cls, payload: Mapping[str, Any] | None) -> Record | None:
         """Return the record that :meth:`as_json` wrote, ``None`` for nothing.
 
         :raises ValueError: for what this version cannot read; guessing could start a second run.
         """
-        if told is None:
+        if payload is None:
             return None
         try:
-            if told["version"] != VERSION:
-                raise ValueError(f"version {told['version']}")
+            if payload["version"] != VERSION:
+                raise ValueError(f"version {payload['version']}")
             return cls(
                 **{
-                    **told,
-                    "generation": Generation(**told["generation"]),
-                    "phase": Phase(told["phase"]),
-                    "adopted": Adopted(told["adopted"]),
+                    **payload,
+                    "generation": Generation(**payload["generation"]),
+                    "phase": Phase(payload["phase"]),
+                    "adopted": Adopted(payload["adopted"]),
                 }
             )
         except (KeyError, TypeError, ValueError) as error:

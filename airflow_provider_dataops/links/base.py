@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 from airflow.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
@@ -12,18 +11,12 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
-@attrs.define()
 class RunLink(BaseOperatorLink):
     """Where a person can look at the run that a task started or waits for.
 
     The operator pushes the URL as soon as it is known. Airflow asks again at the end of each try and stores
     what it is told, so the answer comes from memory, then from XCom, and never from the network.
     """
-
-    @property
-    def name(self) -> str:
-        """The link's name in the UI."""
-        raise NotImplementedError
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the URL; empty where no run is known."""

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import attrs
-
 from airflow_provider_dataops.links.base import RunLink
 
 
-@attrs.define()
 class TracJobLink(RunLink):
     """Leads to the job, by the connection's ``link_template``, or to its address in the API.
 
     TRAC has no pages for people, and its API answers no browser: only a template leads to something to see.
     """
 
-    @property
-    def name(self) -> str:
-        """The link's name in the UI."""
-        return "TRAC job"
+    name = "TRAC job"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.core.arguments import whole_number
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, trace_id
+from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask, QuantemplateTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
     from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
-    from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 
 
-class QuantemplateExecutePipelineOperator(RunOperator):
+class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator):
     """Executes a pipeline and waits for the end of the execution.
 
     Returns the execution: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``execution_id``,
@@ -32,84 +31,18 @@ class QuantemplateExecutePipelineOperator(RunOperator):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("pipeline_id", "organisation_id", "quantemplate_conn_id")
+    template_fields: Sequence[str] = ("pipeline_id", *QuantemplatePipelineTask.template_fields)
     operator_extra_links = (QuantemplateExecutionLink(),)
-    ui_color = "#d6e8e4"
-    platform: ClassVar[str] = "Quantemplate"
-    noun: ClassVar[str] = "execution"
 
-    def __init__(
-        self,
-        *,
-        pipeline_id: str,
-        organisation_id: str | None = None,
-        quantemplate_conn_id: str = "quantemplate_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.pipeline_id = pipeline_id
-        self.organisation_id = organisation_id
-        self.quantemplate_conn_id = quantemplate_conn_id
-
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(pipeline_id=self.pipeline_id, quantemplate_conn_id=self.quantemplate_conn_id)
-
-    def make_hook(self) -> QuantemplateHook:
-        """Return the hook."""
-        from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-
-        return QuantemplateHook(self.quantemplate_conn_id, sleep=self.pause)
-
-    def make_launch(self, hook: QuantemplateHook, context: Context) -> ExecutionLaunch:
+    def launch(self, api: QuantemplateApi, context: Context) -> ExecutionLaunch:
         """Return the execution to be started."""
-        from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
-
-        return ExecutionLaunch(
-            api=hook.api,
-            organisation_id=hook.api.organisation(self.organisation_id),
-            pipeline_id=self.pipeline_id,
-            trace_id=trace_id(context),
-        )
-
-    def make_trigger(
-        self, launch: ExecutionLaunch, record: Record, deadline: float
-    ) -> QuantemplateExecutionTrigger:
-        """Return the trigger that waits for the execution."""
-        from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
-
-        return QuantemplateExecutionTrigger(
-            conn_id=self.quantemplate_conn_id,
-            organisation_id=launch.organisation_id,
-            pipeline_id=self.pipeline_id,
-            run_id=record.run_id,
-            deadline=deadline,
-            poll_interval=self.poll_interval,
-        )
+        return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 
 
-class _FileOperator(DataOpsOperator):
-    """Moves one file to or from Quantemplate."""
-
-    def __init__(
-        self,
-        *,
-        organisation_id: str | None = None,
-        quantemplate_conn_id: str = "quantemplate_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.organisation_id = organisation_id
-        self.quantemplate_conn_id = quantemplate_conn_id
-
-    def make_hook(self) -> QuantemplateHook:
-        """Return the hook."""
-        from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-
-        return QuantemplateHook(self.quantemplate_conn_id)
+# The hook checks the arguments of the operators below before it reads the connection.
 
 
-class QuantemplateUploadDatasetOperator(_FileOperator):
+class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
     """Replaces a dataset by a file.
 
     The file is streamed. A repeat overwrites with the same bytes, so failures on the way are repeated. If the
@@ -123,37 +56,47 @@ class QuantemplateUploadDatasetOperator(_FileOperator):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("source", "dataset_id", "organisation_id", "quantemplate_conn_id")
-    ui_color = "#d6e8e4"
+    template_fields: Sequence[str] = ("source", "dataset_id", *QuantemplateTask.template_fields)
 
     def __init__(self, *, source: str, dataset_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.source = source
         self.dataset_id = dataset_id
 
-    def check(self) -> None:
-        """Refuse arguments that make no sense, a missing or empty file among them."""
-        from airflow_provider_dataops.files.sources import source
-
-        require_text(dataset_id=self.dataset_id, quantemplate_conn_id=self.quantemplate_conn_id)
-        source(self.source)
-
     def act(self, context: Context) -> dict[str, Any]:
         """Upload the file."""
-        hook = self.make_hook()
-        organisation_id = hook.api.organisation(self.organisation_id)
-        url = hook.api.dataset_url(organisation_id, self.dataset_id)
+        hook: QuantemplateHook = self.make_hook()
         size = hook.upload_dataset(
             source=self.source,
             dataset_id=self.dataset_id,
-            organisation_id=organisation_id,
+            organisation_id=self.organisation_id,
             trace_id=trace_id(context),
         )
+        organisation_id = hook.api.organisation(self.organisation_id)
+        url = hook.api.dataset_url(organisation_id, self.dataset_id)
         self.log.info("Uploaded %s (%d bytes) to dataset %s: %s", self.source, size, self.dataset_id, url)
         return {"dataset_id": self.dataset_id, "organisation_id": organisation_id, "size": size, "url": url}
 
 
-class QuantemplateDownloadOutputOperator(_FileOperator):
+class _DownloadOperator(QuantemplateTask, DataOpsOperator):
+    """Streams something into a file. The file appears under its name when it is complete."""
+
+    def __init__(self, *, destination: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+
+    def download(self, hook: QuantemplateHook) -> int:
+        """Fill the file and return its size in bytes."""
+        raise NotImplementedError
+
+    def act(self, context: Context) -> str:
+        """Download the file."""
+        size = self.download(self.make_hook())
+        self.log.info("Downloaded %d bytes to %s", size, self.destination)
+        return self.destination
+
+
+class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOperator):
     """Streams one output of an execution into a file and returns the file's path or URL.
 
     The file appears under its name when it is complete.
@@ -173,42 +116,25 @@ class QuantemplateDownloadOutputOperator(_FileOperator):
         "output_id",
         "output_name",
         "destination",
-        "organisation_id",
-        "quantemplate_conn_id",
+        *QuantemplatePipelineTask.template_fields,
     )
-    ui_color = "#d6e8e4"
 
     def __init__(
         self,
         *,
-        pipeline_id: str,
         execution_id: str,
-        destination: str,
         output_id: str | None = None,
         output_name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pipeline_id = pipeline_id
         self.execution_id = execution_id
         self.output_id = output_id
         self.output_name = output_name
-        self.destination = destination
 
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(
-            pipeline_id=self.pipeline_id,
-            execution_id=self.execution_id,
-            destination=self.destination,
-            quantemplate_conn_id=self.quantemplate_conn_id,
-        )
-        if self.output_id and self.output_name:
-            raise InvalidArgumentError("output_id and output_name exclude each other; both are given")
-
-    def act(self, context: Context) -> str:
+    def download(self, hook: QuantemplateHook) -> int:
         """Download the output."""
-        size = self.make_hook().download_output(
+        return hook.download_output(
             pipeline_id=self.pipeline_id,
             execution_id=self.execution_id,
             output_id=self.output_id or None,
@@ -216,11 +142,9 @@ class QuantemplateDownloadOutputOperator(_FileOperator):
             destination=self.destination,
             organisation_id=self.organisation_id,
         )
-        self.log.info("Downloaded %d bytes to %s", size, self.destination)
-        return self.destination
 
 
-class QuantemplateDownloadDatasetOperator(_FileOperator):
+class QuantemplateDownloadDatasetOperator(_DownloadOperator):
     """Streams a dataset into a file and returns the file's path or URL.
 
     The file appears under its name when it is complete.
@@ -236,44 +160,20 @@ class QuantemplateDownloadDatasetOperator(_FileOperator):
         "dataset_id",
         "version",
         "destination",
-        "organisation_id",
-        "quantemplate_conn_id",
+        *QuantemplateTask.template_fields,
     )
-    ui_color = "#d6e8e4"
 
-    def __init__(
-        self, *, dataset_id: str, destination: str, version: int | str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, dataset_id: str, version: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_id = dataset_id
         self.version = version
-        self.destination = destination
 
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(
-            dataset_id=self.dataset_id,
-            destination=self.destination,
-            quantemplate_conn_id=self.quantemplate_conn_id,
-        )
-        self._version()
-
-    def _version(self) -> int | None:
-        # A template renders to text.
-        told = self.version
-        if told is None or told == "":
-            return None
-        if isinstance(told, bool) or not str(told).strip().isdecimal():
-            raise InvalidArgumentError(f"version must be a whole number; given: {told!r}")
-        return int(told)
-
-    def act(self, context: Context) -> str:
+    def download(self, hook: QuantemplateHook) -> int:
         """Download the dataset."""
-        size = self.make_hook().download_dataset(
+        version = None if self.version in (None, "") else whole_number("version", self.version)
+        return hook.download_dataset(
             dataset_id=self.dataset_id,
-            version=self._version(),
+            version=version,
             destination=self.destination,
             organisation_id=self.organisation_id,
         )
-        self.log.info("Downloaded %d bytes to %s", size, self.destination)
-        return self.destination

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import given, require_given, require_text
+from airflow_provider_dataops.core.arguments import (
+    require_boolean,
+    require_still_set,
+    require_text,
+    set_arguments,
+)
 from airflow_provider_dataops.links.tailer import TailerRunLink
-from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
+from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
+from airflow_provider_dataops.platforms.tailer.arguments import (
+    check_configuration_status,
+    check_launchable,
+    check_settable,
+    day,
+)
+from airflow_provider_dataops.tasks.tailer import TailerRunTask, TailerTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,24 +28,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.tailer import TailerHook
-    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tailer.runs import JobLaunch
-    from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
-
-COLOR = "#f3e3d3"
 
 
-def check_scope(account: object, environment: object) -> None:
-    """Refuse an account or environment that cannot be one; ``None`` leaves it to the connection."""
-    from airflow_provider_dataops.platforms.tailer.model import check_account, check_environment
-
-    if account is not None:
-        check_account(account)
-    if environment is not None:
-        check_environment(environment)
-
-
-class TailerLaunchJobOperator(RunOperator):
+class TailerLaunchJobOperator(TailerRunTask, RunOperator):
     """Launches a job of a Tables to Tables or Table to Storage configuration, and waits for its run's end.
 
     Returns the run: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``status``,
@@ -63,105 +62,36 @@ class TailerLaunchJobOperator(RunOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
-        "configuration_id",
-        "configuration_type",
-        "account",
-        "environment",
-        "logical_date",
-        "tailer_conn_id",
-    )
+    template_fields: Sequence[str] = (*TailerTask.template_fields, "logical_date")
     operator_extra_links = (TailerRunLink(),)
-    ui_color = COLOR
-    platform: ClassVar[str] = "Tailer"
-    noun: ClassVar[str] = "run"
 
     def __init__(
         self,
         *,
-        configuration_id: str,
-        configuration_type: str = "table-to-table",
-        account: str | None = None,
-        environment: str | None = None,
         logical_date: date | str | None = None,
-        job_id: str | None = None,
         append_environment: bool = False,
-        success_statuses: Sequence[str] = ("SUCCESS",),
-        failure_statuses: Sequence[str] = (),
         skip_deactivated: bool = False,
-        tailer_conn_id: str = "tailer_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.configuration_id = configuration_id
-        self.configuration_type = configuration_type
-        self.account = account
-        self.environment = environment
         self.logical_date = logical_date
-        self.job_id = job_id
-        self.append_environment = boolean("append_environment", append_environment)
-        self.success_statuses = success_statuses
-        self.failure_statuses = failure_statuses
-        self._given = given(self, "logical_date", "account", "environment")
-        self.skip_deactivated = boolean("skip_deactivated", skip_deactivated)
-        self.tailer_conn_id = tailer_conn_id
+        self.append_environment = require_boolean("append_environment", append_environment)
+        self.skip_deactivated = require_boolean("skip_deactivated", skip_deactivated)
+        self._set = set_arguments(self, "logical_date", "account", "environment")
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer.model import Outcomes, check_launchable, day
-
-        require_text(configuration_id=self.configuration_id, tailer_conn_id=self.tailer_conn_id)
-        require_given(self, self._given)
+        """Validate the arguments."""
+        super().check()
+        require_still_set(self, self._set)
         check_launchable(self.configuration_type)
-        check_scope(self.account, self.environment)
         day("logical_date", self.logical_date)
-        if self.job_id is not None:
-            require_text(job_id=self.job_id)
-        Outcomes.of(self.success_statuses, self.failure_statuses)
 
-    def make_hook(self) -> TailerHook:
-        """Return the hook."""
-        from airflow_provider_dataops.hooks.tailer import TailerHook
-
-        return TailerHook(self.tailer_conn_id, sleep=self.pause)
-
-    def make_launch(self, hook: TailerHook, context: Context) -> JobLaunch:
+    def launch(self, api: TailerApi, context: Context) -> JobLaunch:
         """Return the job to be launched."""
-        from airflow_provider_dataops.platforms.tailer.model import Outcomes, day
-        from airflow_provider_dataops.platforms.tailer.runs import JobLaunch
-
-        configuration = hook.api.configuration(
-            self.configuration_id,
-            self.configuration_type,
-            account=self.account,
-            environment=self.environment,
-            append_environment=self.append_environment,
-        )
-        return JobLaunch(
-            api=hook.api,
-            configuration=configuration,
+        return api.launch(
+            self.configuration(api, append_environment=self.append_environment),
             execution_date=day("logical_date", self.logical_date),
-            job_id=self.job_id,
-            outcomes=Outcomes.of(self.success_statuses, self.failure_statuses),
-        )
-
-    def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TailerRunTrigger:
-        """Return the trigger that waits for the run."""
-        from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
-
-        configuration = launch.configuration
-        return TailerRunTrigger(
-            conn_id=self.tailer_conn_id,
-            run_id=record.run_id,
-            deadline=deadline,
-            poll_interval=self.poll_interval,
-            account=configuration.account,
-            environment=configuration.environment,
-            configuration_type=configuration.configuration_type,
-            configuration_id=configuration.configuration_id,
-            success_statuses=sorted(launch.outcomes.success),
-            failure_statuses=sorted(launch.outcomes.failure),
-            job_id=launch.job_id,
+            **self.run_options(),
         )
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
@@ -171,40 +101,16 @@ class TailerLaunchJobOperator(RunOperator):
         return f"Tailer run {snapshot.run_id} did nothing: configuration {self.configuration_id} is disabled"
 
 
-class _ConfigurationOperator(DataOpsOperator):
+class _ConfigurationOperator(TailerTask, DataOpsOperator):
     """Does something to a configuration, and returns its id."""
-
-    ui_color = COLOR
-
-    def __init__(
-        self,
-        *,
-        configuration_id: str,
-        account: str | None = None,
-        environment: str | None = None,
-        tailer_conn_id: str = "tailer_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.configuration_id = configuration_id
-        self.account = account
-        self.environment = environment
-        self.tailer_conn_id = tailer_conn_id
-
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(configuration_id=self.configuration_id, tailer_conn_id=self.tailer_conn_id)
-        check_scope(self.account, self.environment)
 
     def act(self, context: Context) -> str:
         """Make the call."""
-        from airflow_provider_dataops.hooks.tailer import TailerHook
-
-        self.call(TailerHook(self.tailer_conn_id))
+        self.call(self.make_hook())
         return self.configuration_id
 
     def call(self, hook: TailerHook) -> None:
-        """Make the call, and say in the log what was done."""
+        """Make the call, and log what was done."""
         raise NotImplementedError
 
 
@@ -223,30 +129,17 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
-        "configuration_id",
-        "configuration_type",
-        "run_id",
-        "status",
-        "account",
-        "environment",
-        "tailer_conn_id",
-    )
+    template_fields: Sequence[str] = (*TailerTask.template_fields, "run_id", "status")
 
-    def __init__(
-        self, *, run_id: str, status: str, configuration_type: str = "table-to-table", **kwargs: Any
-    ) -> None:
+    def __init__(self, *, run_id: str, status: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.run_id = run_id
         self.status = status
-        self.configuration_type = configuration_type
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer.model import check_settable
-
+        """Validate the arguments."""
         super().check()
-        require_text(run_id=self.run_id, configuration_type=self.configuration_type)
+        require_text(run_id=self.run_id)
         check_settable(self.status)
 
     def call(self, hook: TailerHook) -> None:
@@ -276,6 +169,9 @@ class TailerResetWorkflowOperator(_ConfigurationOperator):
 
     template_fields: Sequence[str] = ("configuration_id", "account", "environment", "tailer_conn_id")
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(configuration_type="workflow", **kwargs)
+
     def call(self, hook: TailerHook) -> None:
         """Reset the workflow."""
         hook.reset_workflow(self.configuration_id, account=self.account, environment=self.environment)
@@ -296,26 +192,15 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
-        "configuration_id",
-        "configuration_type",
-        "status",
-        "account",
-        "environment",
-        "tailer_conn_id",
-    )
+    template_fields: Sequence[str] = (*TailerTask.template_fields, "status")
 
-    def __init__(self, *, status: str, configuration_type: str = "table-to-table", **kwargs: Any) -> None:
+    def __init__(self, *, status: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.status = status
-        self.configuration_type = configuration_type
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tailer.model import check_configuration_status
-
+        """Validate the arguments."""
         super().check()
-        require_text(configuration_type=self.configuration_type)
         check_configuration_status(self.status)
 
     def call(self, hook: TailerHook) -> None:

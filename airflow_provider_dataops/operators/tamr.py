@@ -2,76 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.arguments import require_boolean, require_text
 from airflow_provider_dataops.links.tamr import TamrJobLink
-from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, boolean
+from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
+from airflow_provider_dataops.platforms.tamr import configurations
+from airflow_provider_dataops.tasks.tamr import TamrTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.hooks.tamr import TamrHook
-    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
-    from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 
 
-class _JobOperator(RunOperator):
+class _JobOperator(TamrTask, RunOperator):
     """Creates one job and waits for its end."""
 
     operator_extra_links = (TamrJobLink(),)
-    ui_color = "#dfe5f7"
-    platform: ClassVar[str] = "Tamr"
-    noun: ClassVar[str] = "job"
 
-    def __init__(
-        self, *, tamr_conn_id: str = "tamr_default", cancel_on_kill: bool = True, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, cancel_on_kill: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.tamr_conn_id = tamr_conn_id
-        self.cancel_on_kill = boolean("cancel_on_kill", cancel_on_kill)
+        self.cancel_on_kill = require_boolean("cancel_on_kill", cancel_on_kill)
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
         raise NotImplementedError
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.tamr.model import check_configuration
+        """Validate the arguments."""
+        configurations.check_configuration(self.job())
+        super().check()
 
-        require_text(tamr_conn_id=self.tamr_conn_id)
-        check_configuration(self.job())
-
-    def make_hook(self) -> TamrHook:
-        """Return the hook."""
-        from airflow_provider_dataops.hooks.tamr import TamrHook
-
-        return TamrHook(self.tamr_conn_id, sleep=self.pause)
-
-    def make_launch(self, hook: TamrHook, context: Context) -> JobLaunch:
+    def launch(self, api: TamrApi, context: Context) -> JobLaunch:
         """Return the job to be created."""
-        from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
-
-        return JobLaunch(api=hook.api, configuration=self.job())
-
-    def may_stop(self, record: Record | None) -> bool:
-        """Tell whether the job is stopped with the task; one that was only guessed to be ours never is."""
-        return self.cancel_on_kill and (record is None or record.adopted != "guessed")
-
-    def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TamrJobTrigger:
-        """Return the trigger that waits for the job."""
-        from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
-
-        return TamrJobTrigger(
-            conn_id=self.tamr_conn_id,
-            run_id=record.run_id,
-            deadline=deadline,
-            poll_interval=self.poll_interval,
-            cancel_on_kill=self.may_stop(record),
-        )
+        return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
 
 
 class TamrLoadSourceOperator(_JobOperator):
@@ -94,9 +62,7 @@ class TamrLoadSourceOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr.model import load
-
-        return load(self.source_id)
+        return configurations.load(self.source_id)
 
 
 class TamrUpdateDataProductOperator(_JobOperator):
@@ -113,9 +79,7 @@ class TamrUpdateDataProductOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr.model import update_data_product
-
-        return update_data_product(self.data_product_id)
+        return configurations.update_data_product(self.data_product_id)
 
 
 class TamrRunWorkflowOperator(_JobOperator):
@@ -134,9 +98,7 @@ class TamrRunWorkflowOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr.model import run_workflow
-
-        return run_workflow(self.workflow_id)
+        return configurations.run_workflow(self.workflow_id)
 
 
 class TamrPublishOperator(_JobOperator):
@@ -155,9 +117,7 @@ class TamrPublishOperator(_JobOperator):
 
     def job(self) -> Mapping[str, Any]:
         """Return the job's configuration."""
-        from airflow_provider_dataops.platforms.tamr.model import publish
-
-        return publish(self.destination_id, self.data_product_id)
+        return configurations.publish(self.destination_id, self.data_product_id)
 
 
 class TamrCreateJobOperator(_JobOperator):
@@ -178,7 +138,7 @@ class TamrCreateJobOperator(_JobOperator):
         return self.configuration
 
 
-class TamrStopJobOperator(DataOpsOperator):
+class TamrStopJobOperator(TamrTask, DataOpsOperator):
     """Asks for the stop of a job and returns the job's id.
 
     It is a request: the job may still succeed or fail. A
@@ -189,21 +149,18 @@ class TamrStopJobOperator(DataOpsOperator):
     """
 
     template_fields: Sequence[str] = ("job_id", "tamr_conn_id")
-    ui_color = "#dfe5f7"
 
-    def __init__(self, *, job_id: str, tamr_conn_id: str = "tamr_default", **kwargs: Any) -> None:
+    def __init__(self, *, job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_id = job_id
-        self.tamr_conn_id = tamr_conn_id
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(job_id=self.job_id, tamr_conn_id=self.tamr_conn_id)
+        """Validate the arguments."""
+        super().check()
+        require_text(job_id=self.job_id)
 
     def act(self, context: Context) -> str:
         """Ask for the stop."""
-        from airflow_provider_dataops.hooks.tamr import TamrHook
-
-        TamrHook(self.tamr_conn_id).stop_job(self.job_id)
+        self.make_hook().stop_job(self.job_id)
         self.log.info("Told Tamr job %s to stop", self.job_id)
         return self.job_id

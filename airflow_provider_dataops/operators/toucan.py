@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import given, require_given, require_text
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.core.arguments import (
+    require_choice,
+    require_still_set,
+    require_text,
+    set_arguments,
+)
 from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
+from airflow_provider_dataops.tasks.toucan import ToucanTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.hooks.toucan import ToucanHook
-    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
-    from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 
 
-class ToucanUploadDataSourceOperator(DataOpsOperator):
+class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     """Replaces the files of data sources.
 
     Files are streamed, four at a time. If some fail, the others are uploaded all the same and one error names
     every failure. A repeat overwrites by name, so failures on the way are repeated.
 
-    Returns a list with ``source`` and ``filename`` of each file, and ``operation_id`` where the backend tells
-    one: a :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait for it.
+    Returns a list with ``source`` and ``filename`` of each file, and ``operation_id`` where the backend
+    reports one: a :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait for it.
 
     :param source: local path, or URL of an object store: a file, a folder, or a pattern with ``*``. Empty
         files are refused before anything is sent.
@@ -42,39 +45,33 @@ class ToucanUploadDataSourceOperator(DataOpsOperator):
     """
 
     template_fields: Sequence[str] = ("source", "filename", "small_app", "toucan_conn_id")
-    ui_color = "#f7ead2"
 
     def __init__(
         self,
         *,
         source: str,
         filename: str | None = None,
-        small_app: str | None = None,
         validation: bool = False,
         stage: str | None = None,
         upload_mode: str = toucan_work.PLAIN,
-        toucan_conn_id: str = "toucan_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = source
         self.filename = filename
-        self.small_app = small_app
         self.validation = validation
         self.stage = stage
         self.upload_mode = upload_mode
-        self.toucan_conn_id = toucan_conn_id
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(source=self.source, toucan_conn_id=self.toucan_conn_id)
+        """Validate the arguments."""
+        super().check()
+        require_text(source=self.source)
         toucan_work.check_upload(self.filename, self.validation, self.stage, self.upload_mode)
 
     def act(self, context: Context) -> list[dict[str, str]]:
         """Upload the files."""
-        from airflow_provider_dataops.hooks.toucan import ToucanHook
-
-        uploaded = ToucanHook(self.toucan_conn_id).upload_data_source(
+        uploaded = self.make_hook().upload_data_source(
             source=self.source,
             filename=self.filename,
             small_app=self.small_app,
@@ -82,83 +79,50 @@ class ToucanUploadDataSourceOperator(DataOpsOperator):
             stage=self.stage,
             upload_mode=self.upload_mode,
         )
-        return [{name: value for name, value in vars(one).items() if value} for one in uploaded]
+        return [{name: value for name, value in vars(file).items() if value} for file in uploaded]
 
 
-class _OperationOperator(RunOperator):
+class _OperationOperator(ToucanTask, RunOperator):
     """Starts work on a small app and waits for its end."""
 
     operator_extra_links = (ToucanSmallAppLink(),)
-    ui_color = "#f7ead2"
-    platform: ClassVar[str] = "Toucan"
-    noun: ClassVar[str] = "operation"
 
     def __init__(
         self,
         *,
-        small_app: str | None = None,
         stage: str | None = toucan_work.STAGING,
         missing_operation_id: str = "fail",
         on_ambiguous_submit: str = "fail",
-        toucan_conn_id: str = "toucan_default",
+        output_domains: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.small_app = small_app
         self.stage = stage
         self.missing_operation_id = missing_operation_id
         self.on_ambiguous_submit = on_ambiguous_submit
-        self.toucan_conn_id = toucan_conn_id
+        self.output_domains = output_domains
         self.accepts_untracked = missing_operation_id == "succeed"
-        #: What must not vanish when it is rendered: ``None`` means everything, a release among it.
-        self._given: tuple[str, ...] = ()
+        #: Must not render to ``None``, which means everything, a release among it.
+        self._set_arguments: tuple[str, ...] = ()
 
     def work(self) -> toucan_work.Work:
         """Return what the small app is asked to do.
 
-        :raises InvalidArgumentError: if that makes no sense.
+        :raises InvalidArgumentError: if an argument is not as described.
         """
         raise NotImplementedError
 
     def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        require_text(toucan_conn_id=self.toucan_conn_id)
-        require_given(self, self._given)
-        _require_choice("missing_operation_id", self.missing_operation_id, ("fail", "succeed"))
-        _require_choice("on_ambiguous_submit", self.on_ambiguous_submit, ("fail", "resubmit"))
+        """Validate the arguments."""
+        super().check()
+        require_still_set(self, self._set_arguments)
+        require_choice("missing_operation_id", self.missing_operation_id, ("fail", "succeed"))
+        require_choice("on_ambiguous_submit", self.on_ambiguous_submit, ("fail", "resubmit"))
         self.work()
 
-    def make_hook(self) -> ToucanHook:
-        """Return the hook."""
-        from airflow_provider_dataops.hooks.toucan import ToucanHook
-
-        return ToucanHook(self.toucan_conn_id, sleep=self.pause)
-
-    def make_launch(self, hook: ToucanHook, context: Context) -> OperationLaunch:
+    def launch(self, api: ToucanApi, context: Context) -> OperationLaunch:
         """Return the work to be started."""
-        from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
-
-        return OperationLaunch(
-            api=hook.api,
-            small_app=hook.api.small_app(self.small_app),
-            work=self.work(),
-            resubmits=self.on_ambiguous_submit == "resubmit",
-        )
-
-    def make_trigger(
-        self, launch: OperationLaunch, record: Record, deadline: float
-    ) -> ToucanOperationTrigger:
-        """Return the trigger that waits for the operation."""
-        from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
-
-        return ToucanOperationTrigger(
-            conn_id=self.toucan_conn_id,
-            run_id=record.run_id,
-            small_app=launch.small_app,
-            stage=launch.work.stage or "",
-            deadline=deadline,
-            poll_interval=self.poll_interval,
-        )
+        return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
 
 
 class ToucanRunOperationsOperator(_OperationOperator):
@@ -166,9 +130,9 @@ class ToucanRunOperationsOperator(_OperationOperator):
 
     By default everything is refreshed in staging and **released to production**; leave ``release`` out of
     ``operations`` to keep it in staging. Returns ``run_id``, ``operation_id``, ``small_app``, ``state``,
-    ``url``, ``started_at`` and ``finished_at``; the platform tells no times. An operation cannot be stopped:
-    when the task ends early, the log says that it goes on. All operators that start operations take the
-    arguments described here.
+    ``url``, ``started_at`` and ``finished_at``; the platform reports no times. An operation cannot be
+    cancelled: when the task ends early, the log says that it goes on. All operators that start operations
+    take the arguments described here.
 
     :param operations: names in the order in which they are run; by default the vendor's whole chain,
         ``preprocess_data_sources``, ``populate_basemaps``, ``populate_reports``, ``populate_dashboards``,
@@ -177,11 +141,11 @@ class ToucanRunOperationsOperator(_OperationOperator):
     :param stage: ``staging``, or ``None`` to leave it out, which means production.
     :param origin: who asks, for the platform's records; ``None`` leaves it out.
     :param output_domains: only these output domains.
-    :param missing_operation_id: what becomes of the task if the backend takes the work and tells no id, so
+    :param missing_operation_id: what becomes of the task if the backend takes the work and reports no id, so
         that its end cannot be waited for: ``fail``, or ``succeed`` at once.
-    :param on_ambiguous_submit: what is done if the answer to the submission is lost; the platform lists no
-        operations, so it cannot be told whether it was taken: ``fail``, or ``resubmit``, where a second run
-        does no harm.
+    :param on_ambiguous_submit: what to do if the response to the submission is lost. The platform lists no
+        operations, so nothing shows whether it was taken: ``fail``, or ``resubmit``, where a second run does
+        no harm.
     :param toucan_conn_id: the Airflow connection.
     """
 
@@ -192,14 +156,12 @@ class ToucanRunOperationsOperator(_OperationOperator):
         *,
         operations: Sequence[str] | None = None,
         origin: str | None = "autofeed",
-        output_domains: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.operations = list(toucan_work.FULL_REFRESH) if operations is None else operations
         self.origin = origin
-        self.output_domains = output_domains
-        self._given = given(self, "operations", "output_domains")
+        self._set_arguments = set_arguments(self, "operations", "output_domains")
 
     def work(self) -> toucan_work.Work:
         """Return what the small app is asked to do."""
@@ -207,11 +169,11 @@ class ToucanRunOperationsOperator(_OperationOperator):
             self.operations, stage=self.stage, origin=self.origin, output_domains=self.output_domains
         )
 
-    def make_launch(self, hook: ToucanHook, context: Context) -> OperationLaunch:
+    def launch(self, api: ToucanApi, context: Context) -> OperationLaunch:
         """Return the work to be started."""
         if unknown := toucan_work.unknown_operations(self.operations):
             self.log.warning("No document shows the operations %s; they are sent all the same", unknown)
-        return super().make_launch(hook, context)
+        return super().launch(api, context)
 
 
 class _PartialOperator(_OperationOperator):
@@ -230,18 +192,16 @@ class _PartialOperator(_OperationOperator):
         *,
         input_domains: Sequence[str] | None = None,
         functions: Sequence[str] | None = None,
-        output_domains: Sequence[str] | None = None,
         extra_selector: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.input_domains = input_domains
         self.functions = functions
-        self.output_domains = output_domains
         self.extra_selector = extra_selector
-        self._given = given(self, "input_domains", "functions", "output_domains")
+        self._set_arguments = set_arguments(self, "input_domains", "functions", "output_domains")
 
-    def selector(self) -> dict[str, Any]:
+    def selector(self) -> toucan_work.Selector:
         """Return the arguments that choose output domains."""
         return {
             "input_domains": self.input_domains,
@@ -271,7 +231,7 @@ class ToucanPreprocessOperator(_PartialOperator):
 
     def work(self) -> toucan_work.Work:
         """Return what the small app is asked to do."""
-        return toucan_work.preprocess(**self.selector(), stage=self.stage, asynchronous=self.asynchronous)
+        return toucan_work.preprocess(stage=self.stage, asynchronous=self.asynchronous, **self.selector())
 
 
 class ToucanPopulateOperator(_PartialOperator):
@@ -286,9 +246,4 @@ class ToucanPopulateOperator(_PartialOperator):
 
     def work(self) -> toucan_work.Work:
         """Return what the small app is asked to do."""
-        return toucan_work.populate(**self.selector(), stage=self.stage, release=self.release)
-
-
-def _require_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InvalidArgumentError(f"{name} must be one of {', '.join(allowed)}; given: {value!r}")
+        return toucan_work.populate(stage=self.stage, release=self.release, **self.selector())

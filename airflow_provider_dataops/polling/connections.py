@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import importlib
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.polling.poller import Poller
-    from airflow_provider_dataops.transport.aio import AsyncDriver
 
 T = TypeVar("T")
 
@@ -83,17 +83,11 @@ _opening: dict[tuple[int, type[Api], str], asyncio.Lock] = {}
 async def shared(api: Api) -> AsyncIterator[SharedConnection]:
     """Use the connection that all triggers with the same settings share on this event loop."""
     loop = asyncio.get_running_loop()
-    key = (id(loop), type(api), api.settings.identity)
+    key = (id(loop), type(api), api.settings.account_key)
     async with _opening.setdefault(key, asyncio.Lock()):
         connection = _connections.get(key)
         if connection is None:
-            # In a thread: importing aiohttp takes long enough to stall every other trigger.
-            module: Any = await asyncio.to_thread(
-                importlib.import_module, "airflow_provider_dataops.transport.aio"
-            )
-            driver: AsyncDriver = module.AsyncDriver(
-                api, register_secret=aregister_secret, clock=SYSTEM_CLOCK
-            )
+            driver = AsyncDriver(api, register_secret=aregister_secret, clock=SYSTEM_CLOCK)
             await driver.open()
             connection = _connections[key] = SharedConnection(driver)
         connection.users += 1
@@ -120,18 +114,3 @@ def _close(key: tuple[int, type[Api], str], connection: SharedConnection) -> Non
     task = asyncio.ensure_future(connection.driver.close())
     _closings.add(task)
     task.add_done_callback(_closings.discard)
-
-
-async def aregister_secret(secret: str) -> None:
-    """Have a secret masked in the triggerer's and the tasks' logs."""
-    from airflow.sdk import log
-
-    # Each secret makes the masker's pattern longer and its compilation slower: not on the event loop.
-    masker = getattr(log, "_secrets_masker", None)
-    if masker is not None:
-        await asyncio.to_thread(masker().add_mask, secret, None)
-    # Airflow before 3.3.2 has no asynchronous form.
-    if hasattr(log, "amask_secret"):
-        await log.amask_secret(secret)
-    else:
-        await asyncio.to_thread(log.mask_secret, secret)

@@ -12,8 +12,10 @@ from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.core.api import Watch
+    from collections.abc import Mapping
+
     from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
 
 #: Runs that come due within this time are asked about together, in seconds.
@@ -26,11 +28,12 @@ log = logging.getLogger(__name__)
 class Subscription:
     """One waiter for one run.
 
-    :param key: what the watch knows the run by.
+    :param key: what the group's sweep knows the run by.
     :param began: when the wait began; the interval grows from there.
     :param due: when the run is to be asked about next.
     """
 
+    watch: RunWatch
     key: str
     poll_interval: float
     began: float
@@ -41,8 +44,10 @@ class Subscription:
 class Poller:
     """Asks about the runs of one group, and hands each answer to those who wait for it."""
 
-    def __init__(self, connection: SharedConnection, watch: Watch) -> None:
+    def __init__(self, connection: SharedConnection, watch: RunWatch, group: str) -> None:
         self._connection = connection
+        self.group = group
+        #: Any one of the group: it sweeps for all of them.
         self._watch = watch
         self._subscriptions: set[Subscription] = set()
         self._changed = asyncio.Event()
@@ -50,19 +55,19 @@ class Poller:
         self._failures = 0
         self._listed: set[str] = set()
 
-    def subscribe(self, key: str, poll_interval: float) -> Subscription:
+    def subscribe(self, watch: RunWatch, poll_interval: float) -> Subscription:
         """Have a run asked about from now on."""
         clock = self._connection.driver.clock
         now = clock.monotonic()
         subscription = Subscription(
-            key, poll_interval, began=now, due=now + interval(0.0, poll_interval, clock.random())
+            watch, watch.key, poll_interval, began=now, due=now + interval(0.0, poll_interval, clock.random())
         )
         self._subscriptions.add(subscription)
         self._changed.set()
         if self._task is None or self._task.done():
             # In an empty context, else its lines would go to the log of the task that came first.
             self._task = asyncio.get_running_loop().create_task(
-                self._poll(), name=f"poller {self._watch.group}", context=contextvars.Context()
+                self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
             self._task.add_done_callback(self._wake_all)
         return subscription
@@ -87,11 +92,11 @@ class Poller:
     def _wake_all(self, task: asyncio.Task[None]) -> None:
         """Tell all waiters that the poller died: what it died of, or that each may subscribe again."""
         error = None if task.cancelled() else task.exception()
-        told = error if isinstance(error, DataOpsError) else None
-        if error is not None and told is None:
-            log.error("The poller of %s died: %r", self._watch.group, error, exc_info=error)
+        answer = error if isinstance(error, DataOpsError) else None
+        if error is not None and answer is None:
+            log.error("The poller of %s died: %r", self.group, error, exc_info=error)
         for subscription in self._subscriptions:
-            subscription.answers.put_nowait(told)
+            subscription.answers.put_nowait(answer)
 
     async def _poll(self) -> None:
         clock = self._connection.driver.clock
@@ -124,21 +129,23 @@ class Poller:
         clock = self._connection.driver.clock
         asked = set(self._subscriptions)
         now = clock.monotonic()
+        watches = {s.key: s.watch for s in asked}
         due = {s.key for s in asked if s.due <= now + TOGETHER}
         answers: dict[str, RunSnapshot | ApiError] = {}
         failure: ApiError | None = None
         try:
             if self._watch.sweeps:
-                wanted = frozenset(s.key for s in asked)
-                answers.update(await self._connection.ask(self._watch.sweep(wanted)))
+                sweep = self._watch.sweep(self._connection.api, frozenset(watches))
+                answers.update(await self._connection.ask(sweep))
                 # What has left the list has most likely ended.
                 due |= self._listed - answers.keys()
                 self._listed = set(answers)
-            due &= {s.key for s in asked}
-            answers.update(await self._looked(due - answers.keys()))
+            due &= watches.keys()
+            if missing := sorted(due - answers.keys()):
+                answers.update(await self._looked({key: watches[key] for key in missing}))
         except ApiError as error:
             failure = error
-            answers = dict.fromkeys((s.key for s in asked), error)
+            answers = dict.fromkeys(watches, error)
         failures = [a for a in answers.values() if isinstance(a, ApiError)]
         failure = failure or next(iter(failures), None)
         now = clock.monotonic()
@@ -159,26 +166,29 @@ class Poller:
             subscription.due = min(subscription.due, now + pause)
         return pause
 
-    async def _looked(self, keys: set[str]) -> dict[str, RunSnapshot | ApiError]:
+    async def _looked(self, watches: Mapping[str, RunWatch]) -> dict[str, RunSnapshot | ApiError]:
         """Look at runs one by one; one run's failure is not another's."""
 
-        async def look(key: str) -> RunSnapshot | ApiError:
+        async def look(watch: RunWatch) -> RunSnapshot | ApiError:
             try:
-                return await self._connection.ask(self._watch.look(key))
+                return await self._connection.ask(watch.look(self._connection.api))
             except ApiError as error:
                 return error
 
-        ordered = sorted(keys)
-        return dict(zip(ordered, await asyncio.gather(*map(look, ordered)), strict=True))
+        answers = await asyncio.gather(*map(look, watches.values()))
+        return dict(zip(watches, answers, strict=True))
 
 
-def poller_for(connection: SharedConnection, watch: Watch) -> Poller:
+def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
     """Return the poller of a group, which all of the connection's triggers share."""
-    return connection.pollers.setdefault(watch.group, Poller(connection, watch))
+    group = watch.group
+    if group not in connection.pollers:
+        connection.pollers[group] = Poller(connection, watch, group)
+    return connection.pollers[group]
 
 
-def left(connection: SharedConnection, watch: Watch, poller: Poller) -> None:
+def release(connection: SharedConnection, poller: Poller) -> None:
     """End a group's poller once nobody waits any more."""
-    if poller.is_idle and connection.pollers.get(watch.group) is poller:
-        connection.pollers.pop(watch.group)
+    if poller.is_idle and connection.pollers.get(poller.group) is poller:
+        connection.pollers.pop(poller.group)
         poller.stop()

@@ -1,14 +1,13 @@
 """From an exchange to single HTTP requests: credentials, redirects, errors and repeats, each said once.
 
 What is here are generators, too. :func:`whole` turns a platform's exchange into one that a driver can run:
-every request in it is authorised, followed through redirects, judged, and repeated where that is safe.
+every request in it is authorised, followed through redirects, parsed, and repeated where that is safe.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
@@ -22,8 +21,6 @@ from airflow_provider_dataops.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.clock import Clock
 
@@ -40,20 +37,12 @@ _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
 
 def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
     """Return the exchange with everything done that a platform's author need not think of."""
-
-    def send(request: Request[Any]) -> Exchange[Any]:
-        return _repeated(request, api=api, policy=policy, clock=clock)
-
-    return _through(exchange, send)
-
-
-def _through(exchange: Exchange[T], send: Callable[[Request[Any]], Exchange[Any]]) -> Exchange[T]:
-    """Run an exchange with each of its requests replaced by an exchange."""
+    flow = _Flow(api, policy, clock)
     try:
         step = next(exchange)
         while True:
             try:
-                value = yield from send(step) if isinstance(step, Request) else _hand_on(step)
+                value = yield from flow.repeated(step) if isinstance(step, Request) else _hand_on(step)
             except ApiError as error:
                 step = exchange.throw(error)
             else:
@@ -69,82 +58,137 @@ def _hand_on(step: Any) -> Exchange[Any]:
     return (yield step)
 
 
-def _repeated(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
-    """Send a request until it succeeds, or fails in a way that is not to be repeated."""
-    began = clock.monotonic()
-    attempt = 1
-    while True:
-        try:
-            return (yield from _authorised(request, api=api, policy=policy, clock=clock))
-        except ApiError as error:
-            _describe(error, request, api, attempt)
-            if not may_repeat(error, repeatable=request.repeatable):
-                raise
-            elapsed = clock.monotonic() - began
-            wait = policy.pause(error, attempt=attempt, elapsed=elapsed, chance=clock.random())
-            if wait is None:
-                raise
-            log.warning("%s; trying again in %.1f s", error, wait)
-        yield Pause(wait)
-        attempt += 1
-
-
-def _authorised(request: Request[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
-    """Send a request with credentials; renew those once if they are refused."""
-    login = EnsureCredentials(partial(logged_in, api, policy=policy, clock=clock))
-    if request.authenticated and api.needs_login():
-        yield login
-    authorised = api.authorise(request)
-    try:
-        value: T = yield from _followed(authorised, api=api, clock=clock)
-    except AuthenticationError:
-        if not request.authenticated:
-            raise
-        # While this was under way another exchange may have renewed them: those are not to be dropped.
-        refused = api.authorise(request).secret_headers == authorised.secret_headers
-        if refused and not api.forget_login():
-            raise
-        if api.needs_login():
-            yield login
-        value = yield from _followed(api.authorise(request), api=api, clock=clock)
-    return value
-
-
-def logged_in(api: Api, *, policy: RetryPolicy, clock: Clock) -> Exchange[None]:
-    """Fetch credentials. A failure proves that the request they are for was not sent."""
-
-    def send(request: Request[Any]) -> Exchange[Any]:
-        return _repeated(request, api=api, policy=policy, clock=clock)
-
-    try:
-        yield from _through(api.login(), send)
-    except ApiError as error:
-        error.not_sent = True
-        raise
-
-
-def _followed(request: Request[T], *, api: Api, clock: Clock) -> Exchange[T]:
-    """Send a request and follow redirects, without credentials once they lead to another host."""
-
-    def judge(reply: Reply) -> Reply | _Parsed[T]:
-        if reply.status in _REDIRECTS:
-            return reply
-        return _Parsed(_judged(request, reply, api=api, clock=clock))
-
-    # The driver calls this, so that a large answer can be parsed off the event loop.
-    bare: Request[Any] = replace(cast("Request[Any]", request), parse=judge)
-    for _ in range(MAX_REDIRECTS + 1):
-        outcome = yield bare
-        if isinstance(outcome, _Parsed):
-            value: T = outcome.value
-            return value
-        bare = _redirected(bare, outcome)
-    raise MalformedReplyError(f"more than {MAX_REDIRECTS} redirects")
-
-
 @dataclass(frozen=True)
 class _Parsed(Generic[T]):
     value: T
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """How one request becomes several: repeats, logins, redirects."""
+
+    api: Api
+    policy: RetryPolicy
+    clock: Clock
+
+    def repeated(self, request: Request[T]) -> Exchange[T]:
+        """Send a request until it succeeds, or fails in a way that is not to be repeated."""
+        began = self.clock.monotonic()
+        attempt = 1
+        while True:
+            try:
+                return (yield from self._authorised(request))
+            except ApiError as error:
+                self._describe(error, request, attempt)
+                if not may_repeat(error, repeatable=request.repeatable):
+                    raise
+                elapsed, chance = self.clock.monotonic() - began, self.clock.random()
+                wait = self.policy.pause(error, attempt=attempt, elapsed=elapsed, chance=chance)
+                if wait is None:
+                    raise
+                log.warning("%s; trying again in %.1f s", error, wait)
+            yield Pause(wait)
+            attempt += 1
+
+    def _authorised(self, request: Request[T]) -> Exchange[T]:
+        """Send a request with credentials; renew those once if they are refused."""
+        api = self.api
+        if not request.authenticated:
+            return (yield from self._followed(request))
+        if api.token is not None and api.needs_login():
+            yield EnsureCredentials(self._logged_in)
+        authorised = self._with_credentials(request)
+        try:
+            value: T = yield from self._followed(authorised)
+        except AuthenticationError:
+            # While this was under way another exchange may have renewed them: those are not to be dropped.
+            refused = self._with_credentials(request).secret_headers == authorised.secret_headers
+            if refused and not api.forget_login():
+                raise
+            if api.needs_login():
+                yield EnsureCredentials(self._logged_in)
+            value = yield from self._followed(self._with_credentials(request))
+        return value
+
+    def _with_credentials(self, request: Request[T]) -> Request[T]:
+        """Return the request with credentials and the connection's own headers."""
+        headers = {**request.secret_headers, **self.api.settings.auth_headers, **self.api.credentials()}
+        return replace(request, secret_headers=headers)
+
+    def _logged_in(self) -> Exchange[None]:
+        """Fetch credentials. A failure proves that the request they are for was not sent."""
+        try:
+            yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
+        except ApiError as error:
+            error.not_sent = True
+            raise
+
+    def _followed(self, request: Request[T]) -> Exchange[T]:
+        """Send a request and follow redirects, without credentials once they lead to another host."""
+
+        def parse(reply: Reply) -> Reply | _Parsed[T]:
+            return reply if reply.status in _REDIRECTS else _Parsed(self._value(request, reply))
+
+        # The driver calls this, so that a large response can be parsed off the event loop.
+        bare: Request[Any] = replace(cast("Request[Any]", request), parse=parse)
+        for _ in range(MAX_REDIRECTS + 1):
+            outcome = yield bare
+            if isinstance(outcome, _Parsed):
+                value: T = outcome.value
+                return value
+            bare = _redirected(bare, outcome)
+        raise MalformedReplyError(f"more than {MAX_REDIRECTS} redirects")
+
+    def _value(self, request: Request[T], reply: Reply) -> T:
+        """Return what the request makes of its response, or raise the error that the response stands for."""
+        if not 200 <= reply.status < 300:
+            raise self._refusal(request, reply)
+        try:
+            return request.parse(reply)
+        except ApiError as error:
+            # What the platform calls a success may be a refusal in its own words.
+            error.message = self._without_secrets(error.message, request)
+            error.body = self._without_secrets(error.body, request)
+            error.args = (error.message,)
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise MalformedReplyError(
+                self._without_secrets(f"the answer has an unknown shape: {error!r}", request),
+                status=reply.status,
+                body=self._without_secrets(reply.text(), request),
+            ) from error
+
+    def _refusal(self, request: Request[Any], reply: Reply) -> ApiError:
+        words = self._without_secrets(self.api.error_text(reply), request)
+        reason = self._without_secrets(reply.reason, request)
+        text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
+        text += f": {words}" if words and words != reason else ""
+        refusal = self.api.error_class(request, reply)(
+            text, status=reply.status, body=words, retry_after=retry_after(reply, self.clock.wall())
+        )
+        if self.api.locks_out and isinstance(refusal, AuthenticationError | PermissionDeniedError):
+            refusal.locks_out = refusal.permanent = True
+        return refusal
+
+    def _without_secrets(self, text: str, request: Request[Any]) -> str:
+        """Return a server's words without the credentials that it may have repeated.
+
+        Airflow masks them in the task's log, but not in the copy of it that the executor prints.
+        """
+        sent = (value.rpartition(" ")[2] for value in request.secret_headers.values())
+        for secret in sorted({*self.api.settings.secrets, *sent}, key=len, reverse=True):
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, "***")
+        return text
+
+    def _describe(self, error: ApiError, request: Request[Any], attempt: int) -> None:
+        """Complete an error by what was being done; an error of the login keeps its own description."""
+        error.attempt = attempt
+        if not error.operation:
+            error.platform = self.api.platform
+            error.operation = request.operation
+            error.method = request.method
+            error.path = request.path
 
 
 def _redirected(request: Request[Any], reply: Reply) -> Request[Any]:
@@ -175,55 +219,3 @@ def _without_query(url: str) -> str:
     parts = urlsplit(url)
     # Signed links carry their secret in the query, odd ones in the host.
     return f"{parts.scheme}://{parts.hostname}{parts.path}"
-
-
-def _judged(request: Request[T], reply: Reply, *, api: Api, clock: Clock) -> T:
-    if 200 <= reply.status < 300:
-        try:
-            return request.parse(reply)
-        except ApiError as error:
-            # What the platform calls a success may be a refusal in its own words.
-            error.message = _without_secrets(error.message, request, api)
-            error.body = _without_secrets(error.body, request, api)
-            error.args = (error.message,)
-            raise
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise MalformedReplyError(
-                _without_secrets(f"the answer has an unknown shape: {error!r}", request, api),
-                status=reply.status,
-                body=_without_secrets(reply.text(), request, api),
-            ) from error
-    words = _without_secrets(api.error_text(reply), request, api)
-    reason = _without_secrets(reply.reason, request, api)
-    text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
-    text += f": {words}" if words and words != reason else ""
-    refusal = api.error_class(request, reply)(
-        text, status=reply.status, body=words, retry_after=retry_after(reply, clock.wall())
-    )
-    if api.locks_out and isinstance(refusal, AuthenticationError | PermissionDeniedError):
-        refusal.locks_out = refusal.permanent = True
-    raise refusal
-
-
-def _without_secrets(text: str, request: Request[Any], api: Api) -> str:
-    """Return a server's words without the credentials that it may have repeated.
-
-    Airflow masks them in the task's log, but not in the copy of it that the executor prints.
-    """
-    sent = (value.rpartition(" ")[2] for value in request.secret_headers.values())
-    for secret in sorted({*api.settings.secrets, *sent}, key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return text
-
-
-def _describe(error: ApiError, request: Request[Any], api: Api, attempt: int) -> None:
-    """Complete an error by what was being done; an error of the login keeps its own description."""
-    if error.operation:
-        error.attempt = attempt
-        return
-    error.platform = api.platform
-    error.operation = request.operation
-    error.method = request.method
-    error.path = request.path
-    error.attempt = attempt

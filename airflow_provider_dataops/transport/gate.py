@@ -1,4 +1,4 @@
-"""One connection's patience: when the next request may be sent at all. Arithmetic alone."""
+"""When the next request of a connection may be sent. Arithmetic alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_dataops.errors import AuthenticationError
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
 
-#: After this many seconds without one good answer the breaker opens.
+#: After this many seconds without one good response the breaker opens.
 OPENS_AFTER = 60.0
 #: While it is open, one request is sent in this many seconds.
 PROBE_INTERVAL = 60.0
@@ -21,20 +21,43 @@ LOCKOUT = 15 * 60.0
 
 
 @dataclass
-class RequestGate:
-    """What all who ask with one connection share: the server's ``Retry-After`` and a circuit breaker.
+class CircuitBreaker:
+    """Counts failures. An outage of a few seconds is over before it opens, so nobody is slowed down by it.
 
-    An outage of a few seconds is over before the breaker opens, so nobody is slowed down by it; in a long one
-    a platform gets at most one request a minute from this process, however many runs are waited for.
+    :param probe_at: when the next request may be sent while the breaker is open.
+    :param failing_since: when the first failure came after the last good response.
+    """
+
+    probe_at: float = 0.0
+    failing_since: float | None = None
+
+    def close(self) -> None:
+        """Forget all failures: the platform answers."""
+        self.failing_since, self.probe_at = None, 0.0
+
+    def count(self, now: float) -> None:
+        """Count a failure."""
+        if self.failing_since is None:
+            self.failing_since = now
+
+    def admit(self, now: float) -> None:
+        """Let one request pass. While the breaker is open it is a probe, and the next one has to wait."""
+        if self.failing_since is not None and now - self.failing_since >= OPENS_AFTER:
+            self.probe_at = now + PROBE_INTERVAL
+
+
+@dataclass
+class RequestGate:
+    """What all who ask with one connection share: the server's ``Retry-After``, refusals, a circuit breaker.
+
+    In a long outage a platform gets at most one request a minute from this process, however many runs are
+    waited for.
 
     :param left_alone_until: the end of what the server asked for.
-    :param probe_at: when the next request may be sent while the breaker is open.
-    :param failing_since: when the first failure came after the last good answer.
     """
 
     left_alone_until: float = 0.0
-    probe_at: float = 0.0
-    failing_since: float | None = None
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     _refusal: ApiError | None = field(default=None, init=False)
     _refused_until: float = field(default=0.0, init=False)
 
@@ -44,12 +67,10 @@ class RequestGate:
 
     def wait(self, now: float) -> float:
         """Return the seconds until a request may be sent; the caller who gets 0 sends one now."""
-        opens_in = max(self.left_alone_until, self.probe_at) - now
+        opens_in = max(self.left_alone_until, self.breaker.probe_at) - now
         if opens_in > 0:
             return opens_in
-        if self.failing_since is not None and now - self.failing_since >= OPENS_AFTER:
-            # This caller probes; the others wait for what it finds.
-            self.probe_at = now + PROBE_INTERVAL
+        self.breaker.admit(now)
         return 0.0
 
     def leave_alone(self, seconds: float, now: float) -> None:
@@ -57,8 +78,8 @@ class RequestGate:
         self.left_alone_until = max(self.left_alone_until, now + min(seconds, RETRY_AFTER_CAP))
 
     def succeeded(self) -> None:
-        """Take a good answer. What the server asked for in another one still counts."""
-        self.failing_since, self.probe_at = None, 0.0
+        """Take a good response. What the server asked for in another one still counts."""
+        self.breaker.close()
 
     def failed(self, error: ApiError, now: float) -> None:
         """Take a failure; one that is no outage closes the breaker, since the platform answers."""
@@ -67,7 +88,7 @@ class RequestGate:
             self._refusal, self._refused_until = error, now + LOCKOUT
         if error.retry_after is not None:
             self.leave_alone(error.retry_after, now)
-        if not is_passing(error):
-            self.succeeded()
-        elif self.failing_since is None:
-            self.failing_since = now
+        if is_passing(error):
+            self.breaker.count(now)
+        else:
+            self.breaker.close()

@@ -37,6 +37,11 @@ def ca_file(settings: Settings) -> str:
     return certifi.where()
 
 
+def trusted(settings: Settings) -> str | bool:
+    """Return the certificates to trust as ``requests`` wants them; false to check none."""
+    return ca_file(settings) if settings.verify_ssl else False
+
+
 @lru_cache(maxsize=32)
 def _context(path: str) -> ssl.SSLContext:
     if os.path.isdir(path):

@@ -6,21 +6,18 @@ import pytest
 from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.clock import SystemClock
-from airflow_provider_dataops.lifecycle import progress as tracker
+from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
     _dataops_sandbox_server,
     dataops_sandbox,
 )
 from airflow_provider_dataops.triggers import base
-from tests.integration.benches import (
-    Bench,
-    Connections,
-    QuantemplateBench,
-    TailerBench,
-    TamrBench,
-    ToucanBench,
-    TracBench,
-)
+from tests.integration.bench.base import Bench, Connections
+from tests.integration.bench.quantemplate import QuantemplateBench
+from tests.integration.bench.tailer import TailerBench
+from tests.integration.bench.tamr import TamrBench
+from tests.integration.bench.toucan import ToucanBench
+from tests.integration.bench.trac import TracBench
 from tests.watchdog import watching
 
 if TYPE_CHECKING:
@@ -47,9 +44,9 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have triggers ask twenty times a second; what is waited for stays real."""
-    monkeypatch.setattr(tracker, "FIRST_INTERVAL", 0.05)
-    monkeypatch.setattr(tracker, "FAILURE_FLOOR", 0.05)
-    monkeypatch.setattr(tracker, "backoff", lambda failures, **_: 0.01 * failures)
+    monkeypatch.setattr(progress, "FIRST_INTERVAL", 0.05)
+    monkeypatch.setattr(progress, "FAILURE_FLOOR", 0.05)
+    monkeypatch.setattr(progress, "backoff", lambda failures, **_: 0.01 * failures)
     monkeypatch.setattr(base, "YOUNGEST_EVENT", 0.0)
     monkeypatch.setattr(SystemClock, "random", lambda _: 0.0)
 

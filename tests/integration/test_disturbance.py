@@ -14,24 +14,21 @@ import pytest
 from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.run import RunState
-from airflow_provider_dataops.lifecycle.outcome import Ending
+from airflow_provider_dataops.lifecycle.events import Ending
 from airflow_provider_dataops.sandbox import Sandbox
-from tests.integration.benches import (
-    Bench,
-    Connections,
-    MarkedTracBench,
-    QuantemplateBench,
-    TailerBench,
-    TamrBench,
-    ToucanBench,
-)
+from tests.integration.bench.base import Bench, Connections
+from tests.integration.bench.quantemplate import QuantemplateBench
+from tests.integration.bench.tailer import TailerBench
+from tests.integration.bench.tamr import TamrBench
+from tests.integration.bench.toucan import ToucanBench
+from tests.integration.bench.trac import MarkedTracBench
 from tests.loops import run
 from tests.watchdog import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from airflow_provider_dataops.lifecycle.outcome import RunEvent
+    from airflow_provider_dataops.lifecycle.events import RunEvent
     from airflow_provider_dataops.sandbox.journal import Entry
 
 RUNS = 20

@@ -23,8 +23,8 @@ from airflow_provider_dataops.errors import (
     ServerError,
     TransportError,
 )
-from airflow_provider_dataops.lifecycle import progress as tracker
-from airflow_provider_dataops.lifecycle.outcome import Ending
+from airflow_provider_dataops.lifecycle import progress
+from airflow_provider_dataops.lifecycle.events import Ending
 from airflow_provider_dataops.sandbox import Sandbox
 from airflow_provider_dataops.transport import aio, sync
 from tests.loops import run
@@ -32,8 +32,8 @@ from tests.loops import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_dataops.lifecycle.outcome import RunEvent
-    from tests.integration.benches import Bench
+    from airflow_provider_dataops.lifecycle.events import RunEvent
+    from tests.integration.bench.base import Bench
 
 #: Faults that pass, with what the error says where they last.
 PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
@@ -177,7 +177,7 @@ class TestPassing:
     def test_a_trigger_says_clearly_what_lasts(
         self, bench: Bench, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.2)
+        monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
         fault, options, _error_class, words = PASSING[kind]
         run_id = bench.start()
         bench.fault(fault, operation=bench.polled, **options)
@@ -277,8 +277,8 @@ class TestRedirects:
         self, bench: Bench, elsewhere: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # At Toucan any 404 may be that of a run that nobody knows; elsewhere this one is an outage.
-        monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.0)
-        monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.0)
+        monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.0)
+        monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
         self.arm(bench, elsewhere, operation=bench.polled)
         event = run(bench.ended(bench.trigger(bench.start())))
         assert event.ending is bench.not_found

@@ -19,7 +19,7 @@ from airflow_provider_dataops.errors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.benches import Bench
+    from tests.integration.bench.base import Bench
 
 CSV = "id,name\n1,Zoë ✓\n2,Łukasz\n".encode()
 

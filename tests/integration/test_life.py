@@ -18,16 +18,16 @@ from airflow_provider_dataops.errors import (
     RunFailedError,
     TransportError,
 )
-from airflow_provider_dataops.lifecycle.condition import ConditionEvent
 from airflow_provider_dataops.lifecycle.durable import DurableStart, Started
-from airflow_provider_dataops.lifecycle.outcome import Ending, failure
+from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending
+from airflow_provider_dataops.lifecycle.outcome import failure
 from airflow_provider_dataops.lifecycle.record import Generation, Record
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateNextExecutionTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobSucceededTrigger, TamrResourceIdleTrigger
 from tests.loops import run
 
 if TYPE_CHECKING:
-    from tests.integration.benches import Bench
+    from tests.integration.bench.base import Bench
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -37,7 +37,7 @@ class Life:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.store = MemoryStore()
+        self.store = MemoryStore(ti=None)
 
     def start(self, max_tries: int = 1) -> Started:
         """Do what an operator does on a worker."""

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.core import settings
 from airflow_provider_dataops.errors import DataOpsError
-from airflow_provider_dataops.hooks.base import connection_fields
-from airflow_provider_dataops.lifecycle import progress as tracker
+from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.transport import aio, sync
 from tests.integration.test_faults import LASTING, PASSING
 from tests.loops import run
 
 if TYPE_CHECKING:
-    from tests.integration.benches import Bench
+    from tests.integration.bench.base import Bench
 
 KEY, HEADER, PROXY = "planted-key-7f3a", "planted-header-91bc", "planted-proxy-5d20"
 
@@ -76,8 +76,8 @@ def everything(
         monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12)
     monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 1_000_000)
     monkeypatch.setattr(aio, "MAX_REPLY_BYTES", 1_000_000)
-    monkeypatch.setattr(tracker, "OUTAGE_BUDGET", 0.2)
-    monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.2)
+    monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
+    monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.2)
     for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):
         caplog.set_level(logging.DEBUG, name or None)
     bench.use_secret(KEY)
@@ -165,7 +165,7 @@ class TestAProxysPassword:
 
 
 def test_settings_show_no_secret(bench: Bench, everything: Everything) -> None:
-    fields = connection_fields(bench.connections.get(bench.conn_id))
-    api = type(bench.hook()).api_from(fields)
-    everything.add(fields, api.settings, api.settings.identity, api)
+    connection = bench.connections.get(bench.conn_id)
+    api = type(bench.hook()).api_from(connection)
+    everything.add(connection_fields(connection), api.settings, api.settings.account_key, api)
     everything.check()

@@ -12,15 +12,14 @@ import pytest
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, PermissionDeniedError
-from airflow_provider_dataops.lifecycle.condition import ConditionEvent
-from airflow_provider_dataops.lifecycle.outcome import Ending
+from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending
 from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger
 from tests.loops import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.benches import TailerBench
+    from tests.integration.bench.tailer import TailerBench
 
 pytestmark = pytest.mark.usefixtures("quick")
 

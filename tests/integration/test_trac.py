@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.errors import BadRequestError, ConflictError
-from airflow_provider_dataops.lifecycle.outcome import Ending
-from tests.integration.benches import MarkedTracBench
+from airflow_provider_dataops.lifecycle.events import Ending
+from tests.integration.bench.trac import MarkedTracBench
 from tests.loops import run
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.sandbox import Sandbox
-    from tests.integration.benches import Connections, TracBench
+    from tests.integration.bench.base import Connections
+    from tests.integration.bench.trac import TracBench
 
 CHECKPOINT = {
     "custom": {"customSchemaType": "acme_checkpoint", "customSchemaVersion": 1, "customData": "AQ=="}

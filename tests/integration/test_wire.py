@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.errors import PermissionDeniedError
-from airflow_provider_dataops.hooks.base import connection_fields
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.transport.aio import AsyncDriver
-from tests.integration.benches import SMALL_APP
+from tests.integration.bench.toucan import SMALL_APP
 from tests.loops import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from airflow_provider_dataops.lifecycle.outcome import RunEvent
-    from tests.integration.benches import Bench
+    from airflow_provider_dataops.lifecycle.events import RunEvent
+    from tests.integration.bench.base import Bench
 
 ORG = "c-sandbox"
 IOWA = "000099_iowa_liquor_prepare_pda_DEV"
@@ -61,7 +60,7 @@ async def _told_nobody(secret: str) -> None:
 def asynchronously(bench: Bench, make: Callable[[Any], Any]) -> None:
     """Run one exchange as a triggerer does."""
     hook = bench.hook()
-    api = type(hook).api_from(connection_fields(bench.connections.get(bench.conn_id)))
+    api = type(hook).api_from(bench.connections.get(bench.conn_id))
 
     async def main() -> None:
         driver = AsyncDriver(api, register_secret=_told_nobody)

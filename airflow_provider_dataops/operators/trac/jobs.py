@@ -3,83 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.base import RunOperator
-from airflow_provider_dataops.operators.trac.base import COLOR
+from airflow_provider_dataops.tasks.trac import TracTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.hooks.trac import TracHook
-    from airflow_provider_dataops.lifecycle.record import Record
-    from airflow_provider_dataops.platforms.trac import JobLaunch, JobPlan, PlannedRun
-    from airflow_provider_dataops.platforms.trac.model.definitions import Attrs
-    from airflow_provider_dataops.triggers.trac import TracJobTrigger
+    from airflow_provider_dataops.platforms.trac.api import TracApi
+    from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, Run
+    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.platforms.trac.runs import JobLaunch
 
 
-class _JobOperator(RunOperator):
+class _JobOperator(TracTask, RunOperator):
     """Submits one job and waits for its end."""
 
     operator_extra_links = (TracJobLink(),)
-    ui_color = COLOR
-    platform: ClassVar[str] = "TRAC"
-    noun: ClassVar[str] = "job"
 
-    def __init__(
-        self,
-        *,
-        job_attrs: Mapping[str, Any] | None = None,
-        tenant: str | None = None,
-        trac_conn_id: str = "trac_default",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, job_attrs: JsonObject | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job_attrs = job_attrs
-        self.tenant = tenant
-        self.trac_conn_id = trac_conn_id
 
-    def job_of(self, hook: TracHook) -> JobPlan | PlannedRun:
+    def described(self, api: TracApi) -> JsonObject | JobPlan | Run:
         """Return the job to be submitted; nothing is sent for that yet."""
         raise NotImplementedError
 
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.trac import require_job_attrs
-
-        require_text(trac_conn_id=self.trac_conn_id)
-        require_job_attrs(self.job_attrs)
-
-    def make_hook(self) -> TracHook:
-        """Return the hook."""
-        from airflow_provider_dataops.hooks.trac import TracHook
-
-        return TracHook(self.trac_conn_id, sleep=self.pause)
-
-    def make_launch(self, hook: TracHook, context: Context) -> JobLaunch:
+    def launch(self, api: TracApi, context: Context) -> JobLaunch:
         """Return the job to be submitted."""
-        from airflow_provider_dataops.platforms.trac import JobLaunch
-
-        tenant = hook.api.tenant(self.tenant)
-        return JobLaunch(api=hook.api, tenant=tenant, job=self.job_of(hook), job_attrs=self.job_attrs)
-
-    def make_trigger(self, launch: JobLaunch, record: Record, deadline: float) -> TracJobTrigger:
-        """Return the trigger that waits for the job."""
-        from airflow_provider_dataops.triggers.trac import TracJobTrigger
-
-        return TracJobTrigger(
-            conn_id=self.trac_conn_id,
-            tenant=launch.tenant,
-            run_id=record.run_id,
-            mark=record.token,
-            deadline=deadline,
-            poll_interval=self.poll_interval,
-        )
+        return api.launch(self.described(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
 
 class TracImportModelOperator(_JobOperator):
@@ -143,19 +100,9 @@ class TracImportModelOperator(_JobOperator):
         self.package_group = package_group
         self.model_attrs = model_attrs
 
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        super().check()
-        self._job()
-
-    def job_of(self, hook: TracHook) -> JobPlan:
+    def described(self, api: TracApi) -> JobPlan:
         """Return the job to be submitted."""
-        return self._job()
-
-    def _job(self) -> JobPlan:
-        from airflow_provider_dataops.platforms.trac import import_model
-
-        return import_model(
+        return api.import_model(
             repository=self.repository,
             entry_point=self.entry_point,
             version=self.version,
@@ -168,7 +115,37 @@ class TracImportModelOperator(_JobOperator):
         )
 
 
-class TracRunModelOperator(_JobOperator):
+class _ModelsOperator(_JobOperator):
+    """Runs a model, or several in a flow."""
+
+    def __init__(
+        self,
+        *,
+        parameters: JsonObject | None = None,
+        inputs: JsonObject | None = None,
+        prior_outputs: JsonObject | None = None,
+        output_attrs: Attrs = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.parameters = parameters
+        self.inputs = inputs
+        self.prior_outputs = prior_outputs
+        self.output_attrs = output_attrs
+
+    def _run(self, api: TracApi, kind: str, target: object, models: JsonObject | None = None) -> Run:
+        return api.new_run(
+            kind,
+            target,
+            models=models,
+            parameters=self.parameters,
+            inputs=self.inputs,
+            prior_outputs=self.prior_outputs,
+            output_attrs=self.output_attrs,
+        )
+
+
+class TracRunModelOperator(_ModelsOperator):
     """Runs a model, and waits for the end of the job.
 
     The model is read first: every declared parameter and every input that is not optional must be given,
@@ -197,38 +174,16 @@ class TracRunModelOperator(_JobOperator):
         "trac_conn_id",
     )
 
-    def __init__(
-        self,
-        *,
-        model: object,
-        parameters: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        prior_outputs: Mapping[str, Any] | None = None,
-        output_attrs: Attrs = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, model: object, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.parameters = parameters
-        self.inputs = inputs
-        self.prior_outputs = prior_outputs
-        self.output_attrs = output_attrs
 
-    def job_of(self, hook: TracHook) -> PlannedRun:
+    def described(self, api: TracApi) -> Run:
         """Return the job to be submitted."""
-        from airflow_provider_dataops.platforms.trac import part_of
-
-        return hook.api.model_run(
-            part_of(self.model, "model"),
-            parameters=self.parameters,
-            inputs=self.inputs,
-            prior_outputs=self.prior_outputs,
-            output_attrs=self.output_attrs,
-            tenant=self.tenant,
-        )
+        return self._run(api, "MODEL", self.model)
 
 
-class TracRunFlowOperator(_JobOperator):
+class TracRunFlowOperator(_ModelsOperator):
     """Runs a flow of models, and waits for the end of the job.
 
     The flow and its models are read first, as :class:`TracRunModelOperator` does; it returns the job alike.
@@ -247,46 +202,26 @@ class TracRunFlowOperator(_JobOperator):
 
     template_fields: Sequence[str] = ("flow", "models", *TracRunModelOperator.template_fields[1:])
 
-    def __init__(
-        self,
-        *,
-        flow: object,
-        models: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        prior_outputs: Mapping[str, Any] | None = None,
-        output_attrs: Attrs = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, flow: object, models: JsonObject, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.flow = flow
         self.models = models
-        self.parameters = parameters
-        self.inputs = inputs
-        self.prior_outputs = prior_outputs
-        self.output_attrs = output_attrs
 
-    def job_of(self, hook: TracHook) -> PlannedRun:
-        """Return the job to be submitted."""
-        from airflow_provider_dataops.platforms.trac import part_of
-
+    def check(self) -> None:
+        """Validate the arguments."""
+        super().check()
         if not isinstance(self.models, Mapping):
             raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
-        return hook.api.flow_run(
-            self.flow,
-            models={name: part_of(told, "model") for name, told in self.models.items()},
-            parameters=self.parameters,
-            inputs=self.inputs,
-            prior_outputs=self.prior_outputs,
-            output_attrs=self.output_attrs,
-            tenant=self.tenant,
-        )
+
+    def described(self, api: TracApi) -> Run:
+        """Return the job to be submitted."""
+        return self._run(api, "FLOW", self.flow, self.models)
 
 
 class TracSubmitJobOperator(_JobOperator):
     """Submits any job, and waits for its end. Returns the job as :class:`TracImportModelOperator` does.
 
-    Nothing is looked up: the versions of inputs must be told.
+    Nothing is looked up: each input must say its version.
 
     :param job: its definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``; values
         of parameters and attributes may be plain Python, selectors may be keys.
@@ -297,19 +232,10 @@ class TracSubmitJobOperator(_JobOperator):
 
     template_fields: Sequence[str] = ("job", "job_attrs", "tenant", "trac_conn_id")
 
-    def __init__(self, *, job: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, job: JsonObject, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
 
-    def check(self) -> None:
-        """Refuse arguments that make no sense."""
-        from airflow_provider_dataops.platforms.trac import plan
-
-        super().check()
-        plan(self.job)
-
-    def job_of(self, hook: TracHook) -> JobPlan:
+    def described(self, api: TracApi) -> JsonObject:
         """Return the job to be submitted."""
-        from airflow_provider_dataops.platforms.trac import plan
-
-        return plan(self.job)
+        return self.job

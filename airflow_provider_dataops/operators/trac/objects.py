@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
-class TracCreateObjectOperator(TracOperator):
+
+class _DefinitionOperator(TracOperator):
+    """Writes a definition."""
+
+    def __init__(
+        self, *, object_type: str, definition: JsonObject, attrs: JsonObject | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.object_type = object_type
+        self.definition = definition
+        self.attrs = attrs
+
+
+class TracCreateObjectOperator(_DefinitionOperator):
     """Creates an object.
 
-    Each call creates another one. Where no answer comes it cannot be told whether there is one now: the task
-    fails, Airflow does not retry it, and the error says how to look.
+    Each call creates another one. If no answer comes, the object may be there or not: the task fails, Airflow
+    does not retry it, and the error says how to look.
 
     Returns the header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
     ``object_timestamp``, ``tag_timestamp``. All operators that write return it so.
@@ -31,35 +45,16 @@ class TracCreateObjectOperator(TracOperator):
 
     template_fields: Sequence[str] = ("object_type", "definition", "attrs", "tenant", "trac_conn_id")
 
-    def __init__(
-        self,
-        *,
-        object_type: str,
-        definition: Mapping[str, Any],
-        attrs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.object_type = object_type
-        self.definition = definition
-        self.attrs = attrs
-
     def act(self, context: Context) -> dict[str, Any]:
         """Create the object."""
-        from airflow_provider_dataops.platforms.trac import result_of
-
         with made_once("the object", "create-object", f"Search for {self.object_type} objects"):
-            header = self.make_hook().create_object(
-                object_type=self.object_type,
-                definition=self.definition,
-                attrs=self.attrs,
-                tenant=self.tenant,
-            )
+            arguments = self.call_arguments("object_type", "definition", "attrs")
+            header = self.make_hook().create_object(**arguments)
         self.log.info("Created %s", header.key)
-        return result_of(header)
+        return header.as_result()
 
 
-class TracUpdateObjectOperator(TracOperator):
+class TracUpdateObjectOperator(_DefinitionOperator):
     """Makes a new version of an object, and returns its header.
 
     Nothing is written over unseen, nor twice: if there is a newer version than the prior one, made by
@@ -82,41 +77,23 @@ class TracUpdateObjectOperator(TracOperator):
         "trac_conn_id",
     )
 
-    def __init__(
-        self,
-        *,
-        object_type: str,
-        definition: Mapping[str, Any],
-        prior_version: object,
-        attrs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, prior_version: object, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.object_type = object_type
-        self.definition = definition
         self.prior_version = prior_version
-        self.attrs = attrs
 
     def act(self, context: Context) -> dict[str, Any]:
         """Make the new version."""
-        from airflow_provider_dataops.platforms.trac import result_of
-
-        header = self.make_hook().update_object(
-            object_type=self.object_type,
-            definition=self.definition,
-            prior_version=self.prior_version,
-            attrs=self.attrs,
-            tenant=self.tenant,
-        )
+        arguments = self.call_arguments("object_type", "definition", "prior_version", "attrs")
+        header = self.make_hook().update_object(**arguments)
         self.log.info("Made %s", header.key)
-        return result_of(header)
+        return header.as_result()
 
 
 class TracUpdateTagOperator(TracOperator):
     """Changes an object's attributes, and returns the header with the new version of its tag.
 
-    Where another writer was faster, his tag is read and the same changes are made to it. A job that has not
-    ended is refused: it would lose its results.
+    Where another writer was faster, the new tag is read and the same changes are made to it. A job that
+    has not ended is refused: it would lose its results.
 
     After an answer that was lost, a retry appends twice with ``APPEND_ATTR`` and ``CREATE_OR_APPEND_ATTR``,
     and fails with ``CREATE_ATTR`` and ``DELETE_ATTR``; ``attrs`` can be repeated.
@@ -135,8 +112,8 @@ class TracUpdateTagOperator(TracOperator):
         self,
         *,
         selector: object,
-        attrs: Mapping[str, Any] | None = None,
-        tag_updates: Sequence[Mapping[str, Any]] | None = None,
+        attrs: JsonObject | None = None,
+        tag_updates: Sequence[JsonObject] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -146,13 +123,10 @@ class TracUpdateTagOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Change the attributes."""
-        from airflow_provider_dataops.platforms.trac import result_of
-
-        header = self.make_hook().update_tag(
-            self.selector, attrs=self.attrs, tag_updates=self.tag_updates, tenant=self.tenant
-        )
+        arguments = self.call_arguments("selector", "attrs", "tag_updates")
+        header = self.make_hook().update_tag(**arguments)
         self.log.info("Tagged %s, tag version %d", header.key, header.tag_version)
-        return result_of(header)
+        return header.as_result()
 
 
 class TracWriteBatchOperator(TracOperator):
@@ -179,9 +153,9 @@ class TracWriteBatchOperator(TracOperator):
     def __init__(
         self,
         *,
-        create_objects: Sequence[Mapping[str, Any]] = (),
-        update_objects: Sequence[Mapping[str, Any]] = (),
-        update_tags: Sequence[Mapping[str, Any]] = (),
+        create_objects: Sequence[JsonObject] = (),
+        update_objects: Sequence[JsonObject] = (),
+        update_tags: Sequence[JsonObject] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -191,25 +165,15 @@ class TracWriteBatchOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Write the batch."""
-        from airflow_provider_dataops.platforms.trac import result_of
-
         look = "Search for what it creates; a batch is written whole or not at all"
         # Without a creation a repeat makes nothing twice: an update ends in a conflict, a tag is as it was.
         once = (
             made_once("what the batch makes", "write-batch", look) if self.create_objects else nullcontext()
         )
         with once:
-            written = self.make_hook().write_batch(
-                create_objects=self.create_objects,
-                update_objects=self.update_objects,
-                update_tags=self.update_tags,
-                tenant=self.tenant,
-            )
-        return {
-            "created": [result_of(header) for header in written.created],
-            "updated": [result_of(header) for header in written.updated],
-            "tagged": [result_of(header) for header in written.tagged],
-        }
+            arguments = self.call_arguments("create_objects", "update_objects", "update_tags")
+            written = self.make_hook().write_batch(**arguments)
+        return written.as_result()
 
 
 class TracReadObjectOperator(TracOperator):
@@ -230,15 +194,13 @@ class TracReadObjectOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Read the object."""
-        from airflow_provider_dataops.platforms.trac import result_of
-
-        return result_of(self.make_hook().read_object(self.selector, tenant=self.tenant))
+        return self.make_hook().read_object(self.selector, tenant=self.tenant).as_result()
 
 
 class TracSearchOperator(TracOperator):
     """Searches for objects of a type, and returns their headers with ``attrs``, the newest tag first.
 
-    At most 100 are returned, and TRAC does not tell whether there are more: the log warns in that case.
+    At most 100 are returned, and TRAC does not report whether there are more: the log warns in that case.
 
     :param object_type: the type of object.
     :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or terms combined, ``{"all": [...]}``,
@@ -271,15 +233,7 @@ class TracSearchOperator(TracOperator):
 
     def act(self, context: Context) -> list[dict[str, Any]]:
         """Search."""
-        from airflow_provider_dataops.platforms.trac import result_of
-
-        found = self.make_hook().search(
-            self.object_type,
-            self.search,
-            search_as_of=self.search_as_of or None,
-            prior_versions=self.prior_versions,
-            prior_tags=self.prior_tags,
-            tenant=self.tenant,
-        )
+        arguments = self.call_arguments("object_type", "search", "prior_versions", "prior_tags")
+        found = self.make_hook().search(search_as_of=self.search_as_of or None, **arguments)
         self.log.info("Found %d %s objects", len(found), self.object_type)
-        return [result_of(tag) for tag in found]
+        return [tag.as_result() for tag in found]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.tokens import Token
-from airflow_provider_dataops.errors import (
-    MalformedReplyError,
-)
+from airflow_provider_dataops.errors import MalformedReplyError
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.core.http import (
-        Reply,
-    )
+    from airflow_provider_dataops.core.http import Reply
 
-#: A token whose life the server does not tell is taken to live this long, in seconds.
-UNTOLD_TOKEN_LIFE = 60.0
+#: How long a token is taken to live if the server does not report it, in seconds.
+DEFAULT_TOKEN_LIFE = 60.0
 # The OpenAPI file spells it "Cancelled", the vendor's own client "Canceled".
 _STATES = {
     "started": RunState.RUNNING,
@@ -26,6 +22,7 @@ _STATES = {
     "cancelled": RunState.CANCELLED,
     "canceled": RunState.CANCELLED,
 }
+_NOT_SUCCESSFUL = frozenset({RunState.FAILED, RunState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,15 @@ class Execution:
 
     def snapshot(self, pipeline_id: str, organisation_id: str) -> RunSnapshot:
         """Return the execution in the vocabulary that all platforms share."""
+        failed = self.state in _NOT_SUCCESSFUL
         return RunSnapshot(
             run_id=self.id,
             state=self.state,
             raw_state=self.status,
             started_at=self.started_at or self.created_at,
             finished_at=self.finished_at,
-            # The API tells no reason of a failure; it stands in the run log of the user interface.
-            message="" if self.state in _QUIET else f"run number {self.run_number} ended {self.status!r}",
+            # The API reports no reason of a failure; only the run log of the user interface shows it.
+            message=f"run number {self.run_number} ended {self.status!r}" if failed else "",
             details={
                 "execution_id": self.id,
                 "pipeline_id": pipeline_id,
@@ -79,78 +77,67 @@ class Execution:
         )
 
 
-_QUIET = frozenset({RunState.PENDING, RunState.RUNNING, RunState.UNKNOWN, RunState.SUCCEEDED})
-
-
-def _read_token(reply: Reply) -> Token:
-    told = reply.json()
-    token = told.get("access_token") if isinstance(told, dict) else None
+def read_token(reply: Reply) -> Token:
+    """Return the token of a response."""
+    payload = reply.json()
+    token = payload.get("access_token") if isinstance(payload, dict) else None
     if not isinstance(token, str) or not token:
         # The body is not repeated: it may hold a token under another name.
         raise MalformedReplyError("the token endpoint's answer holds no access_token", status=reply.status)
-    life = told.get("expires_in")
-    good = isinstance(life, int | float) and not isinstance(life, bool) and life > 0
-    return Token(token, float(life) if good else UNTOLD_TOKEN_LIFE)
+    life = payload.get("expires_in")
+    is_known = isinstance(life, int | float) and not isinstance(life, bool) and life > 0
+    return Token(token, float(life) if is_known else DEFAULT_TOKEN_LIFE)
 
 
-def _read_started(reply: Reply) -> Execution:
+def read_started(reply: Reply) -> Execution:
+    """Return the execution that was started."""
     if reply.status == 204:
-        raise MalformedReplyError("204: the platform took the request and gave no execution id", status=204)
+        raise reply.malformed("204: the platform took the request and gave no execution id")
     return _execution(reply.json(), reply)
 
 
-def _read_entries(reply: Reply) -> list[Any]:
-    told = reply.json()
-    if not isinstance(told, list):
-        raise MalformedReplyError(
-            "the list of executions is no JSON array", status=reply.status, body=reply.text()
-        )
-    return told
+def read_executions(reply: Reply, *, wanted: frozenset[str] | None = None) -> list[Execution]:
+    """Return the executions of a list: all, or the wanted ones by id."""
+    payload = reply.json()
+    if not isinstance(payload, list):
+        raise reply.malformed("the list of executions is no JSON array")
+    if wanted is not None:
+        # A list may hold thousands of old runs: only the wanted ones become objects.
+        payload = [entry for entry in payload if isinstance(entry, dict) and entry.get("id") in wanted]
+    return [_execution(entry, reply) for entry in payload]
 
 
-def _read_executions(reply: Reply) -> list[Execution]:
-    return [_execution(entry, reply) for entry in _read_entries(reply)]
-
-
-def _read_some(reply: Reply, *, wanted: frozenset[str]) -> dict[str, Execution]:
-    # A list may hold thousands of old runs: only the wanted ones become objects.
-    entries = (e for e in _read_entries(reply) if isinstance(e, dict) and e.get("id") in wanted)
-    return {e["id"]: _execution(e, reply) for e in entries}
-
-
-def _read_download(reply: Reply) -> None:
+def read_download(reply: Reply) -> None:
+    """Refuse a response without a file; the body of one with a file went to the sink."""
     if reply.status != 200:
-        raise MalformedReplyError(f"{reply.status}: there is no file in the answer", status=reply.status)
+        raise reply.malformed(f"{reply.status}: there is no file in the answer")
 
 
-def _execution(told: object, reply: Reply) -> Execution:
-    if not isinstance(told, dict):
-        raise _not_an_execution(reply)
-    run_id, number, status = told.get("id"), told.get("runNumber"), told.get("status")
+def _execution(payload: object, reply: Reply) -> Execution:
+    entry = payload if isinstance(payload, dict) else {}
+    run_id, number, status = entry.get("id"), entry.get("runNumber"), entry.get("status")
+    outputs = entry.get("outputs") or []
     if (
         not isinstance(run_id, str)
         or not run_id
         or not isinstance(number, int)
         or not isinstance(status, str)
+        or not isinstance(outputs, list)
+        or not all(isinstance(o, dict) and "id" in o for o in outputs)
     ):
-        raise _not_an_execution(reply)
-    finished_at = _text(told.get("finishedAt"))
-    state = _STATES.get(status.strip().lower())
-    if state is None:
-        state = RunState.FAILED if finished_at else RunState.UNKNOWN
-    outputs = told.get("outputs") or []
-    if not isinstance(outputs, list) or not all(isinstance(o, dict) and "id" in o for o in outputs):
-        raise _not_an_execution(reply)
-    version = told.get("version")
+        raise reply.malformed("an execution without id, runNumber and status")
+    finished_at = _text(entry.get("finishedAt"))
+    unknown = RunState.FAILED if finished_at else RunState.UNKNOWN
+    version = entry.get("version")
     return Execution(
         id=run_id,
         run_number=number,
         status=status,
-        state=state,
-        created_at=_text(told.get("createdAt")),
-        created_by=_text(told.get("createdBy")),
+        state=_STATES.get(status.strip().lower(), unknown),
+        created_at=_text(entry.get("createdAt")),
+        created_by=_text(entry.get("createdBy")),
         version=version if isinstance(version, int) else None,
-        started_at=_text(told.get("startedAt")),
+        started_at=_text(entry.get("startedAt")),
         finished_at=finished_at,
         outputs=tuple(Output(str(o["id"]), str(o.get("name", ""))) for o in outputs),
     )
@@ -158,9 +145,3 @@ def _execution(told: object, reply: Reply) -> Execution:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _not_an_execution(reply: Reply) -> MalformedReplyError:
-    return MalformedReplyError(
-        "an execution without id, runNumber and status", status=reply.status, body=reply.text()
-    )

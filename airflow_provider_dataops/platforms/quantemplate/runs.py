@@ -1,48 +1,38 @@
-"""How an execution is started, found again and asked about."""
+"""How an execution is started and found again, and what can be waited for.
+
+There is no call to read one execution and none to cancel one: executions are found in the pipeline's list.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.core.http import (
-    Exchange,
-    call,
-)
+from airflow_provider_dataops.core.arguments import require_text, require_whole
+from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.platforms.quantemplate.model import _read_some
+from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-#: A new execution that is not listed yet counts as running for this long, in seconds.
-LISTING_DELAY = 60.0
+class ExecutionLaunch(Launch):
+    """One execution to be started.
 
-
-@dataclass(frozen=True, kw_only=True)
-class ExecutionLaunch:
-    """One execution to be started."""
+    :param trace_id: identifies the request to the platform's support.
+    """
 
     api: QuantemplateApi
     organisation_id: str
     pipeline_id: str
     trace_id: str = ""
 
-    noun: ClassVar[str] = "execution"
-    listing_delay: ClassVar[float] = LISTING_DELAY
-    exact: ClassVar[bool] = False
-    can_stop: ClassVar[bool] = False
-    waits_for_slot: ClassVar[bool] = False
-    not_found_is_final: ClassVar[bool] = True
-
-    @property
-    def id_scope(self) -> str:
-        """The host; run ids mean nothing elsewhere."""
-        return self.api.settings.base_url
+    #: An execution that was really started is listed within this time.
+    listing_delay: ClassVar[float] = 60.0
 
     def identity(self) -> Mapping[str, Any]:
         """Return what decides the remote work."""
@@ -52,15 +42,15 @@ class ExecutionLaunch:
             "pipeline_id": self.pipeline_id,
         }
 
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Tell the pipeline's highest run number."""
+    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+        """Return the pipeline's highest run number."""
         listed = yield from self.api.list_executions(self.organisation_id, self.pipeline_id)
         highest = max((e.run_number for e in listed), default=0)
         return {"pipeline": [self.organisation_id, self.pipeline_id], "highest": highest}
 
-    def earlier(self, mark: Mapping[str, Any]) -> ExecutionLaunch:
-        """Return the launch that made a mark: an execution is listed by its own pipeline alone."""
-        organisation_id, pipeline_id = mark["pipeline"]
+    def earlier(self, baseline: Mapping[str, Any]) -> ExecutionLaunch:
+        """Return the launch that recorded a baseline: only its own pipeline lists an execution."""
+        organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
@@ -70,38 +60,37 @@ class ExecutionLaunch:
         )
         return started.snapshot(self.pipeline_id, self.organisation_id)
 
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the executions above the mark: run numbers grow, so no clock is needed."""
-        organisation_id, pipeline_id = mark["pipeline"]
+    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        """Return the executions above the baseline: run numbers grow, so no clock is needed."""
+        organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.list_executions(organisation_id, pipeline_id)
-        return [
-            e.snapshot(pipeline_id, organisation_id)
-            for e in sorted(listed, key=lambda e: e.run_number)
-            if e.run_number > mark["highest"]
-        ]
+        later = (e for e in listed if e.run_number > baseline["highest"])
+        return [e.snapshot(pipeline_id, organisation_id) for e in sorted(later, key=lambda e: e.run_number)]
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the execution as the pipeline's list tells it."""
+    def watch(self, run_id: str, token: str = "") -> ExecutionWatch:
+        """Return how to wait for the execution."""
         return ExecutionWatch(
-            api=self.api, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
-        ).look(run_id)
-
-    def stop(self, run_id: str) -> Exchange[None]:
-        """Refuse: the API has no such call."""
-        raise NotImplementedError(f"Quantemplate cannot cancel execution {run_id}")
-
-    def url(self, run_id: str) -> str:
-        """Return the link to the execution."""
-        return self.api.execution_url(self.organisation_id, self.pipeline_id, run_id)
+            run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExecutionWatch:
-    """The executions of one pipeline: one list tells of all."""
+class PipelineWatch(Watch):
+    """Something about one pipeline.
 
-    api: QuantemplateApi
+    :param organisation_id: whose pipeline it is.
+    """
+
     organisation_id: str
     pipeline_id: str
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(organisation_id=self.organisation_id, pipeline_id=self.pipeline_id)
+
+
+class ExecutionWatch(PipelineWatch, RunWatch):
+    """One execution. The pipeline's list answers for all that are waited for."""
 
     sweeps: ClassVar[bool] = True
 
@@ -110,18 +99,44 @@ class ExecutionWatch:
         """The pipeline."""
         return f"{self.organisation_id}/{self.pipeline_id}"
 
-    def sweep(self, run_ids: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of all these executions from one list."""
-        read = partial(_read_some, wanted=run_ids)
-        found = yield from call(self.api._list(self.organisation_id, self.pipeline_id, read))
-        return {
-            run_id: found[run_id].snapshot(self.pipeline_id, self.organisation_id)
-            if run_id in found
-            else RunSnapshot(run_id=run_id, state=RunState.ABSENT, raw_state="not listed")
-            for run_id in run_ids
-        }
+    def sweep(self, api: QuantemplateApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Return all these executions from one list; those that are not listed are absent."""
+        found = yield from api.list_executions(self.organisation_id, self.pipeline_id, wanted=keys)
+        absent = {key: RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="not listed") for key in keys}
+        return absent | {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in found}
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Tell of one execution."""
-        told = yield from self.sweep(frozenset({run_id}))
-        return told[run_id]
+    def look(self, api: QuantemplateApi) -> Exchange[RunSnapshot]:
+        """Return the execution as it is now."""
+        found = yield from self.sweep(api, frozenset({self.run_id}))
+        return found[self.run_id]
+
+    def url(self, api: QuantemplateApi) -> str:
+        """Return the link to the execution."""
+        return api.execution_url(self.organisation_id, self.pipeline_id, self.run_id)
+
+
+class NextExecutionWatch(PipelineWatch, RunConditionWatch):
+    """The first execution after a run number has ended, whoever started it.
+
+    :param after_run_number: the execution's run number is higher than this.
+    """
+
+    after_run_number: int
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_whole(after_run_number=self.after_run_number)
+
+    def question(self, api: QuantemplateApi) -> Exchange[Mapping[str, Any] | None]:
+        """Ask for the execution's end."""
+        found = yield from api.next_execution(self.organisation_id, self.pipeline_id, self.after_run_number)
+        if found is None or not found.state.is_final:
+            return None
+        return found.snapshot(self.pipeline_id, self.organisation_id).as_json()
+
+    def found(self, run_id: str) -> ExecutionWatch:
+        """Return the watch of the execution that was found."""
+        return ExecutionWatch(
+            run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
+        )

@@ -1,70 +1,84 @@
 """The Tailer Platform API, ``v1``: launch jobs, ask for runs, set statuses.
 
 Facts: the vendor's page "API features", its configuration reference and its SDK. Every call is a POST with
-JSON, in which ``action`` tells what is meant; account and environment stand in the body. No call stops a run.
-Runs, their states and how they are waited for: :mod:`airflow_provider_dataops.platforms.tailer_runs`.
+JSON: ``action`` says what to do; account and environment are in the body. No call stops a run.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_provider_dataops.core.api import Api
 from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.core.http import Exchange, Reply, Request, call, json_body, read_json
+from airflow_provider_dataops.core.http import Exchange, Reply, Request, json_body
 from airflow_provider_dataops.core.settings import (
     ConnectionFields,
     Settings,
     base_url,
     check_url,
-    common_settings,
-    fill_template,
+    read_settings,
 )
 from airflow_provider_dataops.core.tokens import TokenKeeper
-from airflow_provider_dataops.errors import (
-    ApiError,
-    AuthenticationError,
-    InvalidArgumentError,
-    MalformedReplyError,
+from airflow_provider_dataops.errors import ApiError, AuthenticationError, InvalidArgumentError
+from airflow_provider_dataops.platforms.tailer.arguments import (
+    CONFIGURATION_STATUSES,
+    canonical_type,
+    check_configuration_status,
+    check_launchable,
+    check_scope,
+    check_settable,
+    day,
+    list_filters,
+    require_outcomes,
+    require_status,
+    require_text_if_set,
 )
 from airflow_provider_dataops.platforms.tailer.credentials import TokenSource, token_source
+from airflow_provider_dataops.platforms.tailer.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.tailer.model import (
     Configuration,
     Run,
-    canonical_type,
-    check_account,
-    check_configuration_status,
-    check_environment,
-    check_launchable,
-    check_limit,
-    check_settable,
+    google_error,
+    read_any,
+    read_launched,
+    read_ok,
     read_runs,
-    refuse_ko,
 )
+from airflow_provider_dataops.platforms.tailer.runs import JobLaunch, JobRunWatch, LastStatusWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date
 
+    from airflow_provider_dataops.core.tokens import Token
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 BASE_URL = "https://tailer-api-nqonovswsq-ew.a.run.app"
 STUDIO_URL = "https://studio.tailer.ai"
 API_PATH = "/v1"
-#: How many runs a listing asks for: the largest number that the vendor's pages show. The default is unknown.
-LIST_LIMIT = 100
+#: The path of each action, and whether a repeat of it does no harm.
+_ACTIONS = {
+    "launch_job": ("dag/launch", False),
+    "check_run_status": ("dag/status", True),
+    "get_last_status": ("dag/status", True),
+    "get_by_status": ("dag/status", True),
+    "set_run_status": ("dag/status", True),
+    "reset_workflow_status": ("workflow/status", False),
+    "set_configuration_status": ("configuration/status", True),
+}
 
 
 class TailerApi(Api):
-    """Tailer, reached with one bearer token that is signed, fetched or given.
+    """Tailer, reached with one bearer token that is signed, fetched or part of the connection.
 
     :param source: where tokens come from.
     :param account: the default account.
     :param environment: the default environment.
     :param studio_url: where people look at runs.
-    :param clock: seconds on a clock that never goes back, for the token's life.
     """
 
     platform: ClassVar[str] = "Tailer"
@@ -77,14 +91,13 @@ class TailerApi(Api):
         account: str = "",
         environment: str = "",
         studio_url: str = STUDIO_URL,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings)
         self.account = account
         self.environment = environment
         self.studio_url = studio_url
+        self.token = TokenKeeper()
         self._source = source
-        self._token = TokenKeeper(clock=clock)
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields, *, now: Callable[[], float] = time.time) -> TailerApi:
@@ -97,43 +110,25 @@ class TailerApi(Api):
         source = token_source(fields, url, now=now)
         account, environment = fields.text("account"), fields.text("environment")
         try:
-            if account:
-                check_account(account)
-            if environment:
-                check_environment(environment)
+            check_scope(account or None, environment or None)
         except InvalidArgumentError as error:
             raise fields.error(f"extra field {error}") from None
         studio_url = fields.text("studio_url") or STUDIO_URL
         check_url(fields, "extra field 'studio_url'", studio_url)
-        common = common_settings(fields, url, secrets=source.secrets, account=source.account)
-        return cls(
-            Settings(**common),
-            source=source,
-            account=account,
-            environment=environment,
-            studio_url=studio_url,
+        settings = read_settings(
+            fields, url, secrets=source.secrets, account=source.account, placeholders=PLACEHOLDERS
         )
+        return cls(settings, source=source, account=account, environment=environment, studio_url=studio_url)
 
     # --- credentials -----------------------------------------------------------------------------------
 
-    def needs_login(self) -> bool:
-        """Tell whether there is no token, or one that ends soon."""
-        return self._token.is_due()
-
-    def login(self) -> Exchange[None]:
-        """Get a token."""
-        return self._token.renew(self._source.fetch())
+    def fetch_token(self) -> Exchange[Token]:
+        """Sign a token, fetch one, or take the connection's own."""
+        return self._source.fetch()
 
     def forget_login(self) -> bool:
-        """Drop a token that was refused before its time; False where no other can be had."""
-        if not self._source.renewable:
-            return False
-        self._token.drop()
-        return True
-
-    def credentials(self) -> Mapping[str, str]:
-        """Return the bearer token's header."""
-        return self._token.header()
+        """Drop a token that was refused before its time. Return false if no other can be had."""
+        return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of error; where people sign in, a wrong password is a 400."""
@@ -142,12 +137,11 @@ class TailerApi(Api):
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return the server's own words about an error, and which credential a refusal speaks of."""
-        words, googles = _googles_words(reply), True
-        if not words:
-            words, googles = super().error_text(reply), False
-        refused = reply.status == 401 or (googles and reply.status == 400)
-        return f"{words} ({self._source.blame})" if refused else words
+        """Return the server's own words about an error, and which credential a refusal is about."""
+        google = google_error(reply)
+        text = google or super().error_text(reply)
+        refused = reply.status == 401 or (google and reply.status == 400)
+        return f"{text} ({self._source.blame})" if refused else text
 
     # --- arguments -------------------------------------------------------------------------------------
 
@@ -155,43 +149,64 @@ class TailerApi(Api):
         self,
         configuration_id: str,
         configuration_type: str,
-        *,
         account: str | None = None,
         environment: str | None = None,
+        *,
         append_environment: bool = False,
     ) -> Configuration:
         """Return a data operation; account and environment are the connection's, unless they are given.
 
         :param append_environment: end the id in ``_`` and the environment, if it does not yet.
-        :raises InvalidArgumentError: naming the argument, what was given and what is allowed.
+        :raises InvalidArgumentError: naming the argument, its value and what is allowed.
         """
-        where = self.scope(account, environment)
-        require_text(configuration_id=configuration_id)
-        ending = f"_{where[1]}"
-        if append_environment and not configuration_id.endswith(ending):
-            configuration_id += ending
+        scope = self.scope(account, environment)
+        require_text(configuration_id=configuration_id, configuration_type=configuration_type)
+        if append_environment and not configuration_id.endswith(f"_{scope['environment']}"):
+            configuration_id += f"_{scope['environment']}"
         return Configuration(
-            account=where[0],
-            environment=where[1],
-            configuration_type=configuration_type,
+            **scope,
+            configuration_type=canonical_type(configuration_type),
             configuration_id=configuration_id,
         )
 
-    def scope(self, account: str | None, environment: str | None) -> tuple[str, str]:
-        """Return account and environment: those given, or the connection's.
+    def scope(self, account: str | None, environment: str | None) -> dict[str, str]:
+        """Return account and environment, or the connection's.
 
         :raises InvalidArgumentError: if there is neither, or they cannot be what they should.
         """
-        chosen = {
-            "account": self.account if account is None else account,
-            "environment": self.environment if environment is None else environment,
+        check_scope(account, environment)
+        return {
+            "account": self.text_or_default("account", account, self.account),
+            "environment": self.text_or_default("environment", environment, self.environment),
         }
-        for name, value in chosen.items():
-            if value == "":
-                raise InvalidArgumentError(f"{name} is empty: give it, or set the connection's {name}")
-        check_account(chosen["account"])
-        check_environment(chosen["environment"])
-        return chosen["account"], chosen["environment"]
+
+    # --- runs ------------------------------------------------------------------------------------------
+
+    def launch(self, configuration: Configuration, **options: Any) -> JobLaunch:
+        """Return a job to be launched; the options are the fields of the launch."""
+        return JobLaunch(api=self, configuration=configuration, **options)
+
+    def watch_run(
+        self, configuration: Configuration, run_id: str, job_id: str | None, **outcomes: object
+    ) -> JobRunWatch:
+        """Return the watch of a run.
+
+        :param outcomes: ``success_statuses`` and ``failure_statuses``.
+        :raises InvalidArgumentError: if the statuses cannot tell success from failure.
+        """
+        statuses: dict[str, Any] = require_outcomes(**outcomes)
+        return JobRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)
+
+    def watch_last_status(
+        self, configuration: Configuration, status: str, started_on: date | str | None
+    ) -> LastStatusWatch:
+        """Return the watch of a configuration, for a run in a certain status.
+
+        :param started_on: the day on which the run started; any day if absent.
+        """
+        return LastStatusWatch(
+            **asdict(configuration), status=require_status(status), started_on=day("started_on", started_on)
+        )
 
     # --- calls -----------------------------------------------------------------------------------------
 
@@ -204,106 +219,105 @@ class TailerApi(Api):
             UTC.
         """
         check_launchable(configuration.configuration_type)
-        if configuration.configuration_type == "table-to-table" and not configuration.names_environment:
+        require_text_if_set(job_id=job_id)
+        name, environment = configuration.configuration_id, configuration.environment
+        if configuration.configuration_type == "table-to-table" and not name.endswith(f"_{environment}"):
             log.warning(
                 "The id %r does not end in _%s. Tables to Tables configurations are deployed under such an "
                 "id, unless they have a context; append_environment=True appends it",
-                configuration.configuration_id,
-                configuration.environment,
+                name,
+                environment,
             )
-        return self._on(
-            configuration,
-            "dag/launch",
+        return self._act(
             "launch_job",
-            f"launch job {configuration.configuration_id}",
-            {"job_id": job_id, "execution_date": execution_date},
-            parse=_read_launched,
+            f"launch job {name}",
+            asdict(configuration),
+            read_launched,
+            job_id=job_id,
+            execution_date=execution_date,
         )
 
     def check_run_status(
-        self, configuration: Configuration, *, job_id: str, run_id: str
+        self, configuration: Configuration, run_id: str, job_id: str | None = None
     ) -> Exchange[Run | None]:
-        """Return one run; ``None`` where there is no record of it, as in the first seconds after a launch."""
-        require_text(job_id=job_id, run_id=run_id)
-        runs = yield from self._on(
-            configuration,
-            "dag/status",
+        """Return one run; ``None`` if there is no record of it, as in the first seconds after a launch.
+
+        :param job_id: needed for most types.
+        """
+        require_text(run_id=run_id)
+        job_id = job_id or configuration.job_id
+        if job_id is None:
+            raise InvalidArgumentError(
+                f"job_id is needed for configuration_type {configuration.configuration_type!r}: it does not "
+                "follow from the id. get_last_status returns it"
+            )
+        runs = yield from self._act(
             "check_run_status",
             f"check run {run_id}",
-            {"job_id": job_id, "run_id": run_id},
-            parse=read_runs,
-            repeatable=True,
+            asdict(configuration),
+            read_runs,
+            job_id=job_id,
+            run_id=run_id,
         )
         return next((run for run in runs if run.run_id == run_id and configuration.owns(run)), None)
 
-    def get_last_status(
-        self,
-        configuration: Configuration,
-        *,
-        job_id: str | None = None,
-        started_on: str | None = None,
-        status: str | None = None,
-        limit: int = LIST_LIMIT,
-    ) -> Exchange[list[Run]]:
-        """Return the last runs of a configuration, newest first.
-
-        :param started_on: runs that started on this day alone, ``YYYY-MM-DD``. The API calls it
-            ``execution_date``, as it does another thing when a job is launched.
-        """
-        runs, _ = yield from self.listed(
-            configuration, job_id=job_id, started_on=started_on, status=status, limit=limit
-        )
+    def get_last_status(self, configuration: Configuration, **filters: Any) -> Exchange[list[Run]]:
+        """Return the last runs of a configuration, newest first, by the filters of :meth:`listed`."""
+        runs, _ = yield from self.listed(configuration, **filters)
         return runs
 
     def listed(
-        self,
-        configuration: Configuration,
-        *,
-        job_id: str | None = None,
-        started_on: str | None = None,
-        status: str | None = None,
-        limit: int = LIST_LIMIT,
+        self, configuration: Configuration, *, job_id: str | None = None, **filters: Any
     ) -> Exchange[tuple[list[Run], float | None]]:
-        """Return the last runs of a configuration, and the time at the server."""
-        check_limit(limit)
-        return self._on(
-            configuration,
-            "dag/status",
+        """Return the last runs of a configuration, and the time at the server.
+
+        :param filters: ``started_on``, ``status`` and ``limit``.
+        """
+        require_text_if_set(job_id=job_id)
+        return self._act(
             "get_last_status",
             f"get last status of {configuration.configuration_id}",
-            {"job_id": job_id, "execution_date": started_on, "status": status, "limit": limit},
-            parse=lambda reply: (read_runs(reply), reply.date),
-            repeatable=True,
+            asdict(configuration),
+            lambda reply: (read_runs(reply), reply.date),
+            job_id=job_id,
+            **list_filters(**filters),
         )
 
     def get_by_status(
         self,
         configuration_type: str,
-        status: str | None = None,
         *,
         account: str | None = None,
         environment: str | None = None,
-        started_on: str | None = None,
-        limit: int = LIST_LIMIT,
-    ) -> Exchange[list[Run]]:
-        """Return runs of all configurations of a type in an account."""
-        request = self._by_status(
-            configuration_type, status, self.scope(account, environment), started_on, limit, parse=read_runs
+        parse: Callable[[Reply], Any] = read_runs,
+        **filters: Any,
+    ) -> Exchange[Any]:
+        """Return runs of all configurations of a type in an account, by the filters of :meth:`listed`.
+
+        :param parse: reads the response, which is not documented.
+        """
+        require_text(configuration_type=configuration_type)
+        scope = self.scope(account, environment)
+        return self._act(
+            "get_by_status",
+            f"get runs of {scope['account']} by status",
+            scope,
+            parse,
+            configuration_type=canonical_type(configuration_type),
+            **list_filters(**filters),
         )
-        return call(request)
 
     def set_run_status(self, configuration: Configuration, *, run_id: str, status: str) -> Exchange[None]:
         """Give a run another label. It does not stop the run. A repeat gives it the same label again."""
         require_text(run_id=run_id)
         check_settable(status)
-        return self._on(
-            configuration,
-            "dag/status",
+        return self._act(
             "set_run_status",
             f"set status of run {run_id}",
-            {"run_id": run_id, "status": status.upper()},
-            parse=_read_ok,
-            repeatable=True,
+            asdict(configuration),
+            read_ok,
+            run_id=run_id,
+            status=status.upper(),
         )
 
     def reset_workflow(self, configuration: Configuration) -> Exchange[None]:
@@ -317,13 +331,11 @@ class TailerApi(Api):
             raise InvalidArgumentError(
                 f"only a workflow can be reset; given: {configuration.configuration_type!r}"
             )
-        return self._on(
-            configuration,
-            "workflow/status",
+        return self._act(
             "reset_workflow_status",
             f"reset workflow {configuration.configuration_id}",
-            {},
-            parse=_read_ok,
+            asdict(configuration),
+            read_ok,
         )
 
     def set_configuration_status(self, configuration: Configuration, status: str) -> Exchange[None]:
@@ -331,23 +343,20 @@ class TailerApi(Api):
 
         :param status: one of :data:`CONFIGURATION_STATUSES`.
         """
-        activated, archived = check_configuration_status(status)
-        return self._on(
-            configuration,
-            "configuration/status",
+        check_configuration_status(status)
+        return self._act(
             "set_configuration_status",
             f"set configuration {configuration.configuration_id} {status}",
-            {"activated": activated, "archived": archived},
-            parse=_read_ok,
-            repeatable=True,
+            asdict(configuration),
+            read_ok,
+            **CONFIGURATION_STATUSES[status],
         )
 
     def test(self) -> Exchange[str]:
         """Ask for a running run of the connection's account, or do as much as can be done without one."""
         if self.account and self.environment:
-            where = (self.account, self.environment)
-            # Its answer is not documented; that it is answered is what matters here.
-            yield from call(self._by_status("table-to-table", "RUNNING", where, None, 1, parse=_read_any))
+            # That it is answered is what matters here.
+            yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)
             return f"the credentials are accepted for account {self.account}, {self.environment}"
         yield from self.login()
         made = "a token was made" if self._source.renewable else "there is a token"
@@ -355,121 +364,27 @@ class TailerApi(Api):
 
     # --- requests --------------------------------------------------------------------------------------
 
-    def _on(
+    def _act(
         self,
-        configuration: Configuration,
-        path: str,
         action: str,
         operation: str,
-        given: Mapping[str, Any],
-        *,
+        subject: Mapping[str, str],
         parse: Callable[[Reply], T],
-        repeatable: bool = False,
+        **fields: Any,
     ) -> Exchange[T]:
-        """Do something to a configuration."""
-        named = {
-            "configuration_type": configuration.configuration_type,
-            "configuration_id": configuration.configuration_id,
-        }
-        where = (configuration.account, configuration.environment)
-        return call(
-            self._request(path, action, operation, where, named | dict(given), parse, repeatable=repeatable)
-        )
+        """Return the exchange of one action.
 
-    def _by_status(
-        self,
-        configuration_type: str,
-        status: str | None,
-        where: tuple[str, str],
-        started_on: str | None,
-        limit: int,
-        *,
-        parse: Callable[[Reply], T],
-    ) -> Request[T]:
-        require_text(configuration_type=configuration_type)
-        check_limit(limit)
-        given = {
-            "configuration_type": canonical_type(configuration_type),
-            "execution_date": started_on,
-            "status": status,
-            "limit": limit,
-        }
-        operation = f"get runs of {where[0]} by status"
-        return self._request("dag/status", "get_by_status", operation, where, given, parse, repeatable=True)
-
-    def _request(
-        self,
-        path: str,
-        action: str,
-        operation: str,
-        where: tuple[str, str],
-        given: Mapping[str, Any],
-        parse: Callable[[Reply], T],
-        *,
-        repeatable: bool,
-    ) -> Request[T]:
-        """Return the request of one action; the same URL does other things with another one."""
-        told = {"action": action, "account": where[0], "environment": where[1]}
-        return Request(
-            operation=operation,
-            method="POST",
-            url=f"{self.settings.base_url}{API_PATH}/{path}",
-            headers={"Accept": "application/json"},
-            body=json_body(told | {name: value for name, value in given.items() if value is not None}),
-            parse=parse,
-            repeatable=repeatable,
-        )
+        :param subject: account and environment, and the configuration unless all are meant.
+        :param fields: what else the body holds; ``None`` is left out.
+        """
+        path, repeatable = _ACTIONS[action]
+        url = f"{self.settings.base_url}{API_PATH}/{path}"
+        known = {name: value for name, value in fields.items() if value is not None}
+        body = json_body({"action": action, **subject, **known})
+        return self.post(operation, url, body, parse, repeatable=repeatable)
 
     # --- links -----------------------------------------------------------------------------------------
 
     def run_url(self, configuration: Configuration, run_id: str) -> str:
         """Return the link to a run; without a template Tailer Studio's home, since no page is documented."""
-        values = {
-            "account": configuration.account,
-            "environment": configuration.environment,
-            "configuration_id": configuration.configuration_id,
-            "configuration_type": configuration.configuration_type,
-            "run_id": run_id,
-        }
-        return fill_template(self.settings.link_template or self.studio_url, self.settings.base_url, values)
-
-
-def _googles_words(reply: Reply) -> str:
-    """Return what Google's endpoints say of an error, in their shape of it."""
-    try:
-        told = reply.json()
-    except MalformedReplyError:
-        return ""
-    error = told.get("error") if isinstance(told, dict) else None
-    words = error.get("message") if isinstance(error, dict) else None
-    return words if isinstance(words, str) else ""
-
-
-def _read_any(reply: Reply) -> None:
-    refuse_ko(read_json(reply), reply)
-
-
-def _read_launched(reply: Reply) -> str:
-    told = reply.json()
-    run_id = told.get("run_id") if isinstance(told, dict) else None
-    if not isinstance(run_id, str) or not run_id:
-        refuse_ko(told, reply)
-        raise MalformedReplyError(
-            f"the answer to a launch holds no run_id: {reply.text()[:300]}",
-            status=reply.status,
-            body=reply.text(),
-        )
-    return run_id
-
-
-def _read_ok(reply: Reply) -> None:
-    """Accept OK, and an answer that says nothing; the API may say KO with a good status."""
-    if not reply.body.strip():
-        log.info("The answer is HTTP %s and blank, as the vendor's guide has it; taken as OK", reply.status)
-        return
-    told = reply.json()
-    if not isinstance(told, dict):
-        raise MalformedReplyError("the answer is no JSON object", status=reply.status, body=reply.text())
-    refuse_ko(told, reply)
-    if "message" not in told:
-        log.info("The answer has no message; taken as OK: %s", reply.text()[:300])
+        return self.link(self.studio_url, **asdict(configuration), run_id=run_id)

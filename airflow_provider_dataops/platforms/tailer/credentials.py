@@ -9,149 +9,110 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
+from airflow_provider_dataops.core.api import ACCEPT_JSON
 from airflow_provider_dataops.core.http import (
     BlockingCall,
-    Body,
     Exchange,
     RegisterSecret,
     Reply,
     Request,
-    call,
     form_body,
     json_body,
 )
 from airflow_provider_dataops.core.settings import ConnectionFields, check_url, credential
 from airflow_provider_dataops.core.tokens import Token
-from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.errors import ConnectionSettingsError, MalformedReplyError
 
 SIGN_IN_URL = "https://www.googleapis.com/identitytoolkit/v3/relyingparty/verifyPassword"
 REFRESH_URL = "https://securetoken.googleapis.com/v1/token"
 
 #: How long a token that we sign is good, in seconds; the guide's own value.
 SIGNED_TOKEN_LIFE = 3600
-#: A token whose life is not told is taken to live this long, in seconds.
-UNTOLD_TOKEN_LIFE = 60.0
+#: How long a token is assumed to be good if the response does not say it, in seconds.
+DEFAULT_TOKEN_LIFE = 60.0
 
+AUTH_TYPES = ("service_account", "firebase", "bearer")
 KEY_FIELD = "service_account_secret_json"
 
 
-class TokenSource(Protocol):
-    """Where bearer tokens come from."""
+class TokenSource:
+    """Where bearer tokens come from. The constructor of each kind reads the connection."""
 
-    @property
-    def renewable(self) -> bool:
-        """Whether another token can be had once one is refused."""
-
-    @property
-    def blame(self) -> str:
-        """Which fields of the connection a refusal speaks of."""
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must not be shown."""
-
-    @property
-    def account(self) -> tuple[str, ...]:
-        """What else decides who we are."""
+    #: Whether another token can be had once one is refused.
+    renewable: ClassVar[bool] = True
+    #: Which fields of the connection a refusal is about.
+    blame: str
+    #: What must not be shown.
+    secrets: tuple[str, ...] = ()
+    #: What else decides who we are.
+    account: tuple[str, ...]
 
     def fetch(self) -> Exchange[Token]:
         """Get a token."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
-class GivenToken:
+class GivenToken(TokenSource):
     """A token that stands in the connection; nobody renews it."""
 
-    token: str = field(repr=False)
-
-    renewable: ClassVar[bool] = False
-    blame: ClassVar[str] = (
+    renewable = False
+    blame = (
         "the token in extra field 'api_token' is not accepted; tokens live for about an hour, and this kind "
         "is never renewed"
     )
+    account = ("bearer",)
 
-    @classmethod
-    def from_fields(cls, fields: ConnectionFields) -> GivenToken:
-        """Read the connection."""
-        return cls(token=credential(fields, "extra field 'api_token'", fields.text("api_token")))
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The token."""
-        return (self.token,)
-
-    @property
-    def account(self) -> tuple[str, ...]:
-        """Nothing else."""
-        return ("bearer",)
+    def __init__(self, fields: ConnectionFields) -> None:
+        self._token = _extra(fields, "api_token")
+        self.secrets = (self._token,)
 
     def fetch(self) -> Exchange[Token]:
         """Return the token."""
         yield from ()
-        return Token(self.token, math.inf)
+        return Token(self._token, math.inf)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServiceAccount:
+class ServiceAccount(TokenSource):
     """A Google service account, whose key signs tokens here; nobody has to be asked for them.
 
-    :param key: the JSON of the key, or the path of a file that holds it.
-    :param audience: the API's URL without a path.
+    The key is JSON, or the path of a file that holds it; such a file is read when it is needed.
+
+    :param base_url: the API's URL; without its path it is the tokens' audience.
     :param now: seconds since the epoch.
+    :raises ConnectionSettingsError: if there is no key, or its JSON is none of a service account.
     """
 
-    fields: ConnectionFields = field(repr=False)
-    key: str = field(repr=False)
-    audience: str
-    now: Callable[[], float]
-
-    renewable: ClassVar[bool] = True
-    blame: ClassVar[str] = (
+    blame = (
         f"the token was signed by the service account in extra field {KEY_FIELD!r}; may it use Tailer, and "
         "is this machine's clock right?"
     )
 
-    @classmethod
-    def from_fields(
-        cls, fields: ConnectionFields, base_url: str, *, now: Callable[[], float]
-    ) -> ServiceAccount:
-        """Read the connection; a key that stands in a file is read when it is needed.
-
-        :raises ConnectionSettingsError: if there is no key, or its JSON is none of a service account.
-        """
-        told = fields.extra.get(KEY_FIELD)
-        # In an extra that was written as JSON the key may stand as an object.
-        key = json.dumps(told) if isinstance(told, Mapping) else fields.text(KEY_FIELD)
-        if not key:
-            raise fields.error(f"extra field {KEY_FIELD!r} is empty; give the key's JSON or a file's path")
-        if not key.isprintable() and not key.startswith("{"):
-            raise fields.error(f"extra field {KEY_FIELD!r} is neither JSON nor the path of a file")
+    def __init__(self, fields: ConnectionFields, base_url: str, *, now: Callable[[], float]) -> None:
+        self._fields = fields
+        self._now = now
         parts = urlsplit(base_url)
-        source = cls(fields=fields, key=key, audience=f"{parts.scheme}://{parts.netloc}", now=now)
-        if source._is_json:
-            source._parsed(key)
-        return source
+        self._audience = f"{parts.scheme}://{parts.netloc}"
+        value = fields.extra.get(KEY_FIELD)
+        # In an extra that was written as JSON the key may stand as an object.
+        self._key = json.dumps(value) if isinstance(value, Mapping) else fields.text(KEY_FIELD)
+        self._is_json = self._key.startswith("{")
+        if not self._key:
+            raise self._error(" is empty; give the key's JSON or a file's path")
+        if not self._key.isprintable() and not self._is_json:
+            raise self._error(" is neither JSON nor the path of a file")
+        self.account = ("service_account", self._key)
+        if self._is_json:
+            key = self._parsed(self._key)
+            self.secrets = (key["private_key"],)
+            self.account = ("service_account", key["client_email"])
 
-    @property
-    def _is_json(self) -> bool:
-        return self.key.startswith("{")
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The private key, where it stands in the connection."""
-        return (self._parsed(self.key)["private_key"],) if self._is_json else ()
-
-    @property
-    def account(self) -> tuple[str, ...]:
-        """Who signs."""
-        who = self._parsed(self.key)["client_email"] if self._is_json else self.key
-        return ("service_account", who)
+    def _error(self, problem: str) -> ConnectionSettingsError:
+        return self._fields.error(f"extra field {KEY_FIELD!r}{problem}")
 
     def fetch(self) -> Exchange[Token]:
         """Sign a token, off the event loop."""
@@ -163,43 +124,43 @@ class ServiceAccount:
 
     def _loaded(self) -> Mapping[str, str]:
         if self._is_json:
-            return self._parsed(self.key)
+            return self._parsed(self._key)
         try:
-            text = Path(self.key).read_text(encoding="utf-8")
+            text = Path(self._key).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             # A ValueError would repeat what stands in the file.
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise self.fields.error(
-                f"the file {self.key!r} of extra field {KEY_FIELD!r} cannot be read: {why}"
+            raise self._fields.error(
+                f"the file {self._key!r} of extra field {KEY_FIELD!r} cannot be read: {why}"
             ) from None
         return self._parsed(text)
 
     def _parsed(self, text: str) -> dict[str, str]:
         """Return what is needed of a key, and never repeat anything of it."""
         try:
-            told = json.loads(text)
+            payload = json.loads(text)
         except ValueError:
-            raise self.fields.error(f"extra field {KEY_FIELD!r}: the key is not JSON") from None
-        told = told if isinstance(told, dict) else {}
+            raise self._error(": the key is not JSON") from None
+        payload = payload if isinstance(payload, dict) else {}
         names = ("client_email", "private_key")
-        missing = [name for name in names if not isinstance(told.get(name), str) or not told[name]]
+        missing = [name for name in names if not isinstance(payload.get(name), str) or not payload[name]]
         if missing:
-            raise self.fields.error(
-                f"extra field {KEY_FIELD!r}: the key has no {' and no '.join(missing)}; it must be the JSON "
-                "key of a Google service account"
+            raise self._error(
+                f": the key has no {' and no '.join(missing)}; it must be the JSON key of a Google service "
+                "account"
             )
-        return {name: told[name] for name in names}
+        return {name: payload[name] for name in names}
 
     def _signed(self, key: Mapping[str, str]) -> str:
         # PyJWT comes with Airflow; it is slow to load, and no DAG file needs it.
         import jwt
 
-        now, email = int(self.now()), key["client_email"]
+        now, email = int(self._now()), key["client_email"]
         claims = {
             "iss": email,
             "sub": email,
             "email": email,
-            "aud": self.audience,
+            "aud": self._audience,
             "iat": now,
             "exp": now + SIGNED_TOKEN_LIFE,
         }
@@ -207,124 +168,98 @@ class ServiceAccount:
             return jwt.encode(claims, key["private_key"], algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError):
             # The error of the library may quote the key.
-            problem = self.fields.error(f"extra field {KEY_FIELD!r}: its private_key cannot sign (RS256)")
+            problem = self._error(": its private_key cannot sign (RS256)")
         raise problem
 
 
-class FirebaseUser:
-    """A person of Tailer, signed in at Google's Firebase: by a refresh token, or by email and password.
+class FirebaseUser(TokenSource):
+    """A person of Tailer, signed in at Google's Firebase: by a refresh token, or else by email and password.
 
     A refresh token that Google replaces is kept in memory alone; the connection's stays good.
+
+    :raises ConnectionSettingsError: naming the field that is missing.
     """
 
-    renewable: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        refresh_token: str = "",
-        email: str = "",
-        password: str = "",
-        sign_in_url: str = SIGN_IN_URL,
-        refresh_url: str = REFRESH_URL,
-    ) -> None:
-        self._api_key = api_key
-        self._refresh_token = refresh_token
-        self._email = email
-        self._password = password
-        self._sign_in_url = sign_in_url
-        self._refresh_url = refresh_url
-        given = (api_key, refresh_token or password)
-        self.secrets: tuple[str, ...] = given
-        self.account: tuple[str, ...] = ("firebase", email, sign_in_url, refresh_url)
-        what = "extra field 'refresh_token'" if refresh_token else "login and password"
-        self.blame = f"the token came from {what} with extra field 'firebase_api_key'"
-
-    @classmethod
-    def from_fields(cls, fields: ConnectionFields) -> FirebaseUser:
-        """Read the connection; a refresh token comes before email and password.
-
-        :raises ConnectionSettingsError: naming the field that is missing.
-        """
-        urls = {}
-        for name, default in (("sign_in_url", SIGN_IN_URL), ("refresh_url", REFRESH_URL)):
-            urls[name] = fields.text(f"firebase_{name}") or default
-            check_url(fields, f"extra field 'firebase_{name}'", urls[name])
-        api_key = credential(fields, "extra field 'firebase_api_key'", fields.text("firebase_api_key"))
+    def __init__(self, fields: ConnectionFields) -> None:
+        self._sign_in_url = _url(fields, "firebase_sign_in_url", SIGN_IN_URL)
+        self._refresh_url = _url(fields, "firebase_refresh_url", REFRESH_URL)
+        self._api_key = _extra(fields, "firebase_api_key")
+        self._refresh_token = self._email = self._password = ""
+        source = "login and password"
         if fields.text("refresh_token"):
-            refresh_token = credential(fields, "extra field 'refresh_token'", fields.text("refresh_token"))
-            return cls(api_key=api_key, refresh_token=refresh_token, **urls)
-        if not fields.login and not fields.password:
+            self._refresh_token = _extra(fields, "refresh_token")
+            source = "extra field 'refresh_token'"
+        elif not fields.login and not fields.password:
             raise fields.error(
                 "auth_type firebase needs extra field 'refresh_token', or login (the email) and password"
             )
-        if not (fields.login or "").strip():
-            raise fields.error("login (the email) is empty")
-        if not fields.password:
-            raise fields.error("password is empty")
-        # It travels in JSON, where any character may stand.
-        return cls(api_key=api_key, email=(fields.login or "").strip(), password=fields.password, **urls)
+        else:
+            self._email = (fields.login or "").strip()
+            # It travels in JSON, where any character may stand.
+            self._password = fields.password or ""
+            if not self._email:
+                raise fields.error("login (the email) is empty")
+            if not self._password:
+                raise fields.error("password is empty")
+        self.blame = f"the token came from {source} with extra field 'firebase_api_key'"
+        self.secrets = (self._api_key, self._refresh_token or self._password)
+        self.account = ("firebase", self._email, self._sign_in_url, self._refresh_url)
 
     def fetch(self) -> Exchange[Token]:
         """Ask Google for an ID token."""
-        if not self._refresh_token:
-            token, _ = yield from self._ask(
-                "sign in with login and password",
-                self._sign_in_url,
-                json_body({"email": self._email, "password": self._password, "returnSecureToken": True}),
-                partial(_read_token, names=("idToken", "refreshToken", "expiresIn")),
-            )
+        if self._refresh_token:
+            operation, url = "renew the token by refresh_token", self._refresh_url
+            body = form_body({"grant_type": "refresh_token", "refresh_token": self._refresh_token})
+            names = ("id_token", "refresh_token", "expires_in")
         else:
-            token, replaced = yield from self._ask(
-                "renew the token by refresh_token",
-                self._refresh_url,
-                form_body({"grant_type": "refresh_token", "refresh_token": self._refresh_token}),
-                partial(_read_token, names=("id_token", "refresh_token", "expires_in")),
-            )
-            if replaced and replaced != self._refresh_token:
-                yield RegisterSecret(replaced)
-                self._refresh_token = replaced
+            operation, url = "sign in with login and password", self._sign_in_url
+            body = json_body({"email": self._email, "password": self._password, "returnSecureToken": True})
+            names = ("idToken", "refreshToken", "expiresIn")
+        token: Token
+        token, replacement = yield Request(
+            operation=operation,
+            method="POST",
+            url=f"{url}?{urlencode({'key': self._api_key})}",
+            headers=ACCEPT_JSON,
+            body=body,
+            parse=partial(_read_token, names=names),
+            repeatable=True,
+            authenticated=False,
+        )
+        if self._refresh_token and replacement not in {"", self._refresh_token}:
+            yield RegisterSecret(replacement)
+            self._refresh_token = replacement
         return token
 
-    def _ask(
-        self, operation: str, url: str, body: Body, parse: Callable[[Reply], tuple[Token, str]]
-    ) -> Exchange[tuple[Token, str]]:
-        return call(
-            Request(
-                operation=operation,
-                method="POST",
-                url=f"{url}?{urlencode({'key': self._api_key})}",
-                headers={"Accept": "application/json"},
-                body=body,
-                parse=parse,
-                repeatable=True,
-                authenticated=False,
-            )
-        )
+
+def _extra(fields: ConnectionFields, name: str) -> str:
+    return credential(fields, f"extra field {name!r}", fields.text(name))
+
+
+def _url(fields: ConnectionFields, name: str, default: str) -> str:
+    url = fields.text(name) or default
+    check_url(fields, f"extra field {name!r}", url)
+    return url
 
 
 def _read_token(reply: Reply, *, names: tuple[str, str, str]) -> tuple[Token, str]:
     """Return a token of Google's, and the refresh token that came with it."""
-    told = reply.json()
-    told = told if isinstance(told, dict) else {}
-    token, replaced, life = (told.get(name) for name in names)
+    payload = reply.json()
+    payload = payload if isinstance(payload, dict) else {}
+    token, replacement, life = (payload.get(name) for name in names)
     if not isinstance(token, str) or not token:
         # The body is not repeated: it may hold a token under another name.
         raise MalformedReplyError(f"the answer holds no {names[0]}", status=reply.status)
-    return Token(token, _seconds(life)), replaced if isinstance(replaced, str) else ""
+    return Token(token, _seconds(life)), replacement if isinstance(replacement, str) else ""
 
 
-def _seconds(told: Any) -> float:
-    """Return a token's life, which Google tells as text."""
+def _seconds(value: Any) -> float:
+    """Return a token's life, which Google writes as text."""
     try:
-        life = float(told)
+        life = float(value)
     except (TypeError, ValueError):
-        return UNTOLD_TOKEN_LIFE
-    return life if 0 < life < math.inf else UNTOLD_TOKEN_LIFE
-
-
-AUTH_TYPES = ("service_account", "firebase", "bearer")
+        return DEFAULT_TOKEN_LIFE
+    return life if 0 < life < math.inf else DEFAULT_TOKEN_LIFE
 
 
 def token_source(fields: ConnectionFields, base_url: str, *, now: Callable[[], float]) -> TokenSource:
@@ -334,8 +269,8 @@ def token_source(fields: ConnectionFields, base_url: str, *, now: Callable[[], f
     """
     match fields.choice("auth_type", AUTH_TYPES, default=AUTH_TYPES[0]):
         case "service_account":
-            return ServiceAccount.from_fields(fields, base_url, now=now)
+            return ServiceAccount(fields, base_url, now=now)
         case "firebase":
-            return FirebaseUser.from_fields(fields)
+            return FirebaseUser(fields)
         case _:
-            return GivenToken.from_fields(fields)
+            return GivenToken(fields)

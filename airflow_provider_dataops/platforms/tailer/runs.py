@@ -1,53 +1,51 @@
-"""Launching one of Tailer's jobs and waiting for its run: what the life of a run asks of the platform."""
+"""How a Tailer job is launched and its run found again, and what can be waited for. No call stops a run."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
+from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.errors import NotFoundError
-from airflow_provider_dataops.platforms.tailer.model import USUAL, Configuration, Outcomes, Run
+from airflow_provider_dataops.platforms.tailer.arguments import require_outcomes, require_text_if_set
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
+    from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
-#: A run writes its own record some seconds after its launch; by this time it is listed, in seconds.
-LISTING_DELAY = 90.0
 #: The clock that stamps runs and the one of the answers' Date need not agree, in seconds.
 CLOCK_MARGIN = 60.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobLaunch:
+class JobLaunch(Launch):
     """One job to be launched.
 
     :param execution_date: the logical date it works for, ``YYYY-MM-DD``.
-    :param job_id: the job's id, where the user gave it.
-    :param outcomes: which statuses count as success and failure.
+    :param job_id: the job's id, if the user gave it.
+    :param success_statuses: which statuses count as success.
+    :param failure_statuses: which count as failures beside the known ones.
     """
 
     api: TailerApi
     configuration: Configuration
     execution_date: str | None = None
     job_id: str | None = None
-    outcomes: Outcomes = USUAL
+    success_statuses: Sequence[str] = ("SUCCESS",)
+    failure_statuses: Sequence[str] = ()
 
-    noun: ClassVar[str] = "run"
-    listing_delay: ClassVar[float] = LISTING_DELAY
-    exact: ClassVar[bool] = False
-    can_stop: ClassVar[bool] = False
-    waits_for_slot: ClassVar[bool] = False
-    #: There is no record of a run until it starts, and nobody says how long that may take.
-    not_found_is_final: ClassVar[bool] = False
+    #: A run writes its own record some seconds after its launch; by this time it is listed.
+    listing_delay: ClassVar[float] = 90.0
 
     @property
-    def id_scope(self) -> str:
-        """The host; run ids mean nothing elsewhere."""
-        return self.api.settings.base_url
+    def not_found_is_final(self) -> bool:
+        """Whether a 404 proves anything: there is no record of a run until it starts, whenever that is."""
+        return False
 
     def identity(self) -> Mapping[str, Any]:
         """Return what decides the remote work."""
@@ -58,8 +56,8 @@ class JobLaunch:
             "job_id": self.job_id,
         }
 
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Tell the last runs of the configuration."""
+    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+        """Return the last runs of the configuration."""
         runs, listed_at = yield from self._listed()
         return {
             "configuration": asdict(self.configuration),
@@ -75,103 +73,172 @@ class JobLaunch:
             # What is said of a configuration that has never run is not documented.
             return [], None
 
-    def earlier(self, mark: Mapping[str, Any]) -> JobLaunch:
-        """Return the launch that made a mark: a run is asked about by its own configuration."""
-        return replace(self, configuration=Configuration(**mark["configuration"]), job_id=mark["job_id"])
+    def earlier(self, baseline: Mapping[str, Any]) -> JobLaunch:
+        """Return the launch that recorded a baseline: a run is asked about by its own configuration."""
+        configuration = replace(self.configuration, **baseline["configuration"])
+        return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Launch the job; the API takes no token."""
         run_id = yield from self.api.launch_job(
             self.configuration, execution_date=self.execution_date, job_id=self.job_id
         )
-        return self._watch.fresh(run_id)
+        return self.configuration.launched(run_id, self.job_id)
 
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the runs of the configuration that are not in the mark and did not start before it."""
+    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        """Return the configuration's runs that are not in the baseline and did not start before it."""
         runs, _ = yield from self._listed()
-        since = (mark.get("listed_at") or 0.0) - CLOCK_MARGIN
+        since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
-            self._watch.told(run)
+            run.snapshot()
             for run in runs
             if self.configuration.owns(run)
-            and run.run_id not in mark["known"]
+            and run.run_id not in baseline["known"]
             and (instant(run.start_execution_date) or since) >= since
         ]
 
-    @property
-    def _watch(self) -> RunWatch:
-        return RunWatch(
-            api=self.api, configuration=self.configuration, job_id=self.job_id, outcomes=self.outcomes
+    def watch(self, run_id: str, token: str = "") -> JobRunWatch:
+        """Return how to wait for the run."""
+        return self.api.watch_run(
+            self.configuration,
+            run_id,
+            job_id=self.job_id,
+            success_statuses=self.success_statuses,
+            failure_statuses=self.failure_statuses,
         )
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the run as it is now."""
-        return self._watch.look(run_id)
 
-    def stop(self, run_id: str) -> Exchange[None]:
-        """Refuse: the API has no such call, and another label does not stop a run."""
-        raise NotImplementedError(f"Tailer cannot stop run {run_id}")
+class ConfigurationWatch(Watch):
+    """Something about one configuration.
 
-    def url(self, run_id: str) -> str:
-        """Return the link to the run."""
-        return self.api.run_url(self.configuration, run_id)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunWatch:
-    """The runs of one configuration: one alone is asked about by itself, several by one list.
-
-    :param job_id: the job's id; where it is neither given nor known by the type, the list has to do.
+    :param account: six digits.
+    :param environment: the configuration's.
+    :param configuration_type: for instance ``storage-to-storage``.
+    :param configuration_id: as deployed.
     """
 
-    api: TailerApi
-    configuration: Configuration
+    account: str
+    environment: str
+    configuration_type: str
+    configuration_id: str
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What names the configuration."""
+        return {
+            "account": self.account,
+            "environment": self.environment,
+            "configuration_type": self.configuration_type,
+            "configuration_id": self.configuration_id,
+        }
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(**self.named)
+
+    def configuration(self, api: TailerApi) -> Configuration:
+        """Return the configuration.
+
+        :raises InvalidArgumentError: if the fields, which may have been stored, can name none.
+        """
+        return api.configuration(**self.named)
+
+
+class JobRunWatch(ConfigurationWatch, RunWatch):
+    """One run. The platform is asked about one alone by itself, and about several by one list.
+
+    :param success_statuses: which statuses count as success.
+    :param failure_statuses: which count as failures beside the known ones.
+    :param job_id: the job's id; if it is not given and does not follow from the type, the list has to do.
+    """
+
+    success_statuses: list[str]
+    failure_statuses: list[str]
     job_id: str | None = None
-    outcomes: Outcomes = USUAL
 
     sweeps: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text_if_set(job_id=self.job_id)
+
+    @property
+    def outcomes(self) -> dict[str, list[str]]:
+        """The statuses that count as success and as failure, by argument."""
+        return require_outcomes(self.success_statuses, self.failure_statuses)
 
     @property
     def group(self) -> str:
         """The configuration, with all else that decides what is asked and what an answer means."""
-        outcomes = (*sorted(self.outcomes.success), "/", *sorted(self.outcomes.failure))
-        return " ".join((str(self.configuration), self.job_id or "", *outcomes))
+        return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
-    def sweep(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of those that are among the last runs."""
-        if len(keys) == 1:
-            (run_id,) = keys
-            snapshot = yield from self.look(run_id)
-            return {run_id: snapshot}
-        return (yield from self._listed(keys))
-
-    def look(self, key: str) -> Exchange[RunSnapshot]:
-        """Tell of one run."""
-        job_id = self.job_id or self.configuration.job_id
-        absent = RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="no record")
+    def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Return the run that is asked about alone, or those of several that are among the last runs."""
+        if len(keys) > 1:
+            return (yield from self._recorded(api, keys))
+        (run_id,) = keys
+        found, raw_state = {}, "no record"
         try:
-            if job_id is None:
-                return (yield from self._listed(frozenset({key}))).get(key, absent)
-            run = yield from self.api.check_run_status(self.configuration, job_id=job_id, run_id=key)
+            found = yield from self._recorded(api, keys)
         except NotFoundError as error:
-            return replace(absent, raw_state=f"no record: {error.body}".strip())
-        return absent if run is None else self.told(run)
+            raw_state = f"no record: {error.body}".strip()
+        absent = RunSnapshot(run_id=run_id, state=RunState.ABSENT, raw_state=raw_state)
+        return {run_id: absent, **found}
 
-    def _listed(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        runs = yield from self.api.get_last_status(self.configuration)
+    def look(self, api: TailerApi) -> Exchange[RunSnapshot]:
+        """Return the run as it is now."""
+        found = yield from self.sweep(api, frozenset({self.run_id}))
+        return found[self.run_id]
+
+    def _recorded(self, api: TailerApi, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
+        configuration = self.configuration(api)
+        job_id = self.job_id or configuration.job_id
+        if len(keys) == 1 and job_id:
+            (run_id,) = keys
+            run = yield from api.check_run_status(configuration, run_id, job_id)
+            runs = [run] if run else []
+        else:
+            runs = yield from api.get_last_status(configuration)
         return {
-            run.run_id: self.told(run) for run in runs if run.run_id in keys and self.configuration.owns(run)
+            run.run_id: configuration.identified(run, self.job_id).snapshot(**self.outcomes)
+            for run in runs
+            if run.run_id in keys and configuration.owns(run)
         }
 
-    def fresh(self, run_id: str) -> RunSnapshot:
-        """Return a run that was just launched and of which there is no record yet."""
-        snapshot = self.told(Run(run_id=run_id, status="", state=RunState.PENDING))
-        return replace(snapshot, state=RunState.PENDING, raw_state="launched")
+    def url(self, api: TailerApi) -> str:
+        """Return the link to the run."""
+        return api.run_url(self.configuration(api), self.run_id)
 
-    def told(self, run: Run) -> RunSnapshot:
-        """Return a run with the identity that it was asked for by: answers may leave it out."""
-        return replace(
-            run,
-            **asdict(self.configuration),
-            job_id=run.job_id or self.job_id or self.configuration.job_id,
-        ).snapshot(self.outcomes)
+
+class LastStatusWatch(ConfigurationWatch, RunConditionWatch):
+    """A configuration has a run in a certain status.
+
+    :param status: the status, upper-case.
+    :param started_on: the day on which the run started, ``YYYY-MM-DD``; any day if absent.
+    """
+
+    status: str
+    started_on: str | None = None
+
+    #: Whatever the status is, it is the one that was waited for.
+    accepts_any_end: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(status=self.status)
+        require_text_if_set(started_on=self.started_on)
+
+    def question(self, api: TailerApi) -> Exchange[Mapping[str, Any] | None]:
+        """Ask for the newest such run."""
+        configuration = self.configuration(api)
+        runs = yield from api.get_last_status(configuration, started_on=self.started_on, status=self.status)
+        # Not only the newest: a response may hold runs of other configurations.
+        found = (run for run in runs if run.status == self.status and configuration.owns(run))
+        return next((run.snapshot().as_json() for run in found), None)
+
+    def found(self, run_id: str) -> JobRunWatch:
+        """Return the watch of the run that was found."""
+        return JobRunWatch(run_id=run_id, **self.named, success_statuses=[self.status], failure_statuses=[])

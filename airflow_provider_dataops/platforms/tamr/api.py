@@ -7,37 +7,29 @@ Core, the older product with another API.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from airflow_provider_dataops.core.api import Api
-from airflow_provider_dataops.core.http import (
-    Exchange,
-    Request,
-    call,
-    json_body,
-    read_nothing,
-    segment,
-)
+from airflow_provider_dataops.core.http import Exchange, json_body, read_nothing, segment
 from airflow_provider_dataops.core.run import RunState, instant
 from airflow_provider_dataops.core.settings import (
     ConnectionFields,
     Settings,
     base_url,
-    common_settings,
     credential,
-    fill_template,
+    read_settings,
 )
-from airflow_provider_dataops.errors import (
-    BadRequestError,
-)
-from airflow_provider_dataops.platforms.tamr.model import (
-    _OWN_KIND,
-    Job,
-    _does,
-    _read_job,
-    _read_page,
-    describe,
+from airflow_provider_dataops.errors import BadRequestError
+from airflow_provider_dataops.platforms.tamr.configurations import describe, includes, own_configuration
+from airflow_provider_dataops.platforms.tamr.form import PLACEHOLDERS
+from airflow_provider_dataops.platforms.tamr.model import Job, read_job, read_page
+from airflow_provider_dataops.platforms.tamr.runs import (
+    JobLaunch,
+    JobSucceededWatch,
+    JobWatch,
+    ResourceIdleWatch,
 )
 
 if TYPE_CHECKING:
@@ -56,10 +48,13 @@ class TamrApi(Api):
     """Tamr Cloud, reached with one user's API key."""
 
     platform: ClassVar[str] = "Tamr"
+    noun: ClassVar[str] = "job"
 
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
         self._api_key = api_key
+        #: How to list open jobs; ``None`` once the tenant has refused the filter: the newest jobs have to do.
+        self._open_jobs_filter: str | None = OPEN_JOBS
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> TamrApi:
@@ -76,7 +71,8 @@ class TamrApi(Api):
         named = ConnectionFields(
             conn_id=fields.conn_id, host=host, port=fields.port, schema=fields.schema, extra=fields.extra
         )
-        return cls(Settings(**common_settings(fields, base_url(named), secrets=(api_key,))), api_key=api_key)
+        settings = read_settings(fields, base_url(named), secrets=(api_key,), placeholders=PLACEHOLDERS)
+        return cls(settings, api_key=api_key)
 
     def credentials(self) -> Mapping[str, str]:
         """Return the API key's header."""
@@ -85,33 +81,37 @@ class TamrApi(Api):
     def _url(self, path: str) -> str:
         return f"{self.settings.base_url}{API_PATH}/{path}"
 
+    def _job_url(self, job_id: str) -> str:
+        return f"{self._url('jobs')}/{segment(job_id)}"
+
+    # --- runs ------------------------------------------------------------------------------------------
+
+    def launch(self, configuration: Mapping[str, Any], *, cancel_on_kill: bool = False) -> JobLaunch:
+        """Return a job to be created; the caller has checked its configuration."""
+        return JobLaunch(api=self, configuration=configuration, cancel_on_kill=cancel_on_kill)
+
+    def watch_job(self, job_id: str) -> JobWatch:
+        """Return the watch of a job that something else created."""
+        return JobWatch(run_id=job_id, cancel_on_kill=False)
+
+    def watch_idle(self, **resource: Any) -> ResourceIdleWatch:
+        """Return the watch of a source or data product, for the time when no job on it is active."""
+        return ResourceIdleWatch(**resource)
+
+    def watch_succeeded(self, since: float, **resource: Any) -> JobSucceededWatch:
+        """Return the watch of a resource, for a job that was created at or after a time and succeeded."""
+        return JobSucceededWatch(since=since, **resource)
+
     # --- calls -----------------------------------------------------------------------------------------
 
     def create_job(self, configuration: Mapping[str, Any]) -> Exchange[Job]:
         """Create a job. Never repeated by itself: each call makes another job."""
-        return call(
-            Request(
-                operation=f"create job ({describe(configuration)})",
-                method="POST",
-                url=self._url("jobs"),
-                headers={"Accept": "application/json"},
-                body=json_body({"configuration": configuration}),
-                parse=_read_job,
-            )
-        )
+        url, operation = self._url("jobs"), f"create job ({describe(configuration)})"
+        return self.post(operation, url, json_body({"configuration": configuration}), read_job)
 
     def get_job(self, job_id: str) -> Exchange[Job]:
         """Return one job."""
-        return call(
-            Request(
-                operation=f"get job {job_id}",
-                method="GET",
-                url=self._url(f"jobs/{segment(job_id)}"),
-                headers={"Accept": "application/json"},
-                parse=_read_job,
-                repeatable=True,
-            )
-        )
+        return self.get(f"get job {job_id}", self._job_url(job_id), read_job)
 
     def list_jobs(
         self,
@@ -127,38 +127,35 @@ class TamrApi(Api):
 
         :param filter: an expression as the platform's reference describes it, ``status.state != DONE``.
         """
-        jobs, _ = yield from self._list(
-            {
-                "sourceId": source_id,
-                "dataProductId": data_product_id,
-                "workflowId": workflow_id,
-                "destinationId": destination_id,
-                "filter": filter,
-            },
-            max_pages,
-        )
+        parameters = {
+            "sourceId": source_id,
+            "dataProductId": data_product_id,
+            "workflowId": workflow_id,
+            "destinationId": destination_id,
+            "filter": filter,
+        }
+        jobs, _ = yield from self.listed(parameters, max_pages)
         return jobs
 
-    def _list(
-        self, given: Mapping[str, str | None], max_pages: int | None
+    def listed(
+        self,
+        parameters: Mapping[str, str | None],
+        max_pages: int | None,
+        wanted: frozenset[str] | None = None,
     ) -> Exchange[tuple[list[Job], float | None]]:
-        """Return jobs, and the time at the server when the first page was made."""
+        """Return jobs, and the time at the server when the first page was made.
+
+        :param wanted: the ids of the jobs to return; the others do not become objects.
+        """
+        parse = partial(read_page, wanted=wanted)
         jobs: list[Job] = []
         listed_at: float | None = None
-        query = {"pageSize": str(PAGE_SIZE), **{k: v for k, v in given.items() if v}}
+        query = {"pageSize": str(PAGE_SIZE), **{k: v for k, v in parameters.items() if v}}
         seen_tokens: set[str] = set()
         page = 0
         while True:
-            found, page_token, date = yield from call(
-                Request(
-                    operation="list jobs",
-                    method="GET",
-                    url=self._url(f"jobs?{urlencode(query, quote_via=quote)}"),
-                    headers={"Accept": "application/json"},
-                    parse=_read_page,
-                    repeatable=True,
-                )
-            )
+            url = self._url(f"jobs?{urlencode(query, quote_via=quote)}")
+            found, page_token, date = yield from self.get("list jobs", url, parse)
             jobs += found
             page += 1
             listed_at = date if page == 1 else listed_at
@@ -169,55 +166,48 @@ class TamrApi(Api):
 
     def stop_job(self, job_id: str) -> Exchange[None]:
         """Ask for a stop. It is a request: the job may still succeed or fail."""
-        return call(
-            Request(
-                operation=f"stop job {job_id}",
-                method="POST",
-                # The colon belongs to the path; only the id is quoted.
-                url=self._url(f"jobs/{segment(job_id)}:stop"),
-                headers={"Accept": "application/json"},
-                body=json_body({}),
-                parse=read_nothing,
-                repeatable=True,
-            )
-        )
+        # The colon belongs to the path; only the id is quoted.
+        url = f"{self._job_url(job_id)}:stop"
+        return self.post(f"stop job {job_id}", url, json_body({}), read_nothing, repeatable=True)
 
-    def open_jobs(self, resource: Mapping[str, str | None]) -> Exchange[list[Job]]:
-        """Return the jobs on a resource that have not ended."""
+    def open_jobs(
+        self, resource: Mapping[str, str | None] | None = None, *, wanted: frozenset[str] | None = None
+    ) -> Exchange[list[Job]]:
+        """Return the jobs that have not ended: of the tenant, or on a resource.
+
+        :param resource: the list's parameter that names it, ``sourceId`` for instance.
+        :param wanted: the ids of the jobs to return.
+        """
+        parameters = resource or {}
+        expression = self._open_jobs_filter
         try:
-            jobs = yield from self.list_jobs(**resource, filter=OPEN_JOBS, max_pages=SWEEP_PAGES)
+            filtered = {**parameters, "filter": expression}
+            jobs, _ = yield from self.listed(filtered, SWEEP_PAGES if expression else 1, wanted)
         except BadRequestError:
-            jobs = yield from self.list_jobs(**resource, max_pages=1)
+            if expression is None:
+                raise
+            if not parameters:
+                # Nothing else in the request can have been refused.
+                self._open_jobs_filter = None
+            jobs, _ = yield from self.listed(parameters, 1, wanted)
         return [job for job in jobs if not job.state.is_final]
 
-    def succeeded_since(self, resource: Mapping[str, str | None], since: float) -> Exchange[Job | None]:
+    def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
         """Return the newest job on a resource that was created at or after a time and succeeded."""
-        # The list's parameter keeps every job that names the resource: a publish names its data product, too.
-        (name, value) = next((name, value) for name, value in resource.items() if value)
-        kind, member = _OWN_KIND[name]
+        own = own_configuration(resource)
         jobs = yield from self.list_jobs(**resource, max_pages=SWEEP_PAGES)
         for job in jobs:
             created = instant(job.created_at)
-            own = _does(job.configuration, {kind: {member: value}})
-            if own and job.state is RunState.SUCCEEDED and created is not None and created >= since:
+            succeeded = job.state is RunState.SUCCEEDED and includes(job.configuration, own)
+            if succeeded and created is not None and created >= since:
                 return job
         return None
 
     def test(self) -> Exchange[str]:
         """List one job, which every user with a key may."""
-        yield from call(
-            Request(
-                operation="list jobs",
-                method="GET",
-                url=self._url("jobs?pageSize=1"),
-                headers={"Accept": "application/json"},
-                parse=_read_page,
-                repeatable=True,
-            )
-        )
+        yield from self.get("list jobs", self._url("jobs?pageSize=1"), read_page)
         return "the API key is accepted"
 
     def job_url(self, job_id: str) -> str:
         """Return the link to a job; without a template the tenant's root, since no page is documented."""
-        template = self.settings.link_template or "{base_url}/"
-        return fill_template(template, self.settings.base_url, {"job_id": job_id, "run_id": job_id})
+        return self.link("{base_url}/", job_id=job_id, run_id=job_id)

@@ -1,18 +1,15 @@
-"""What Tamr Cloud knows: jobs, their configurations, and how its JSON is read."""
+"""What Tamr Cloud knows of a job, and how its JSON is read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
-from airflow_provider_dataops.errors import (
-    InvalidArgumentError,
-    MalformedReplyError,
-)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_dataops.core.http import (
         Reply,
     )
@@ -20,19 +17,6 @@ if TYPE_CHECKING:
 #: The reason of a job that was stopped.
 STOPPED = "STOPPED_BY_USER"
 _STATES = {"PENDING": RunState.PENDING, "RUNNING": RunState.RUNNING, "STOPPING": RunState.RUNNING}
-#: What a job on a resource itself looks like, by the name of the resource's id.
-_OWN_KIND = {
-    "source_id": ("load", "sourceId"),
-    "data_product_id": ("update", "dataProductId"),
-    "workflow_id": ("update", "workflowId"),
-    "destination_id": ("publish", "destinationId"),
-}
-#: Which ids a configuration of each kind may hold.
-_CONFIGURATION_IDS = {
-    "load": {"sourceId"},
-    "update": {"dataProductId", "workflowId"},
-    "publish": {"destinationId", "dataProductId"},
-}
 
 
 @dataclass(frozen=True)
@@ -95,101 +79,29 @@ class Job:
         )
 
 
-def load(source_id: str) -> dict[str, Any]:
-    """Return the configuration that refreshes a source."""
-    return {"load": {"sourceId": source_id}}
-
-
-def update_data_product(data_product_id: str) -> dict[str, Any]:
-    """Return the configuration that runs a data product."""
-    return {"update": {"dataProductId": data_product_id}}
-
-
-def run_workflow(workflow_id: str) -> dict[str, Any]:
-    """Return the configuration that runs a workflow."""
-    return {"update": {"workflowId": workflow_id}}
-
-
-def publish(destination_id: str, data_product_id: str | None = None) -> dict[str, Any]:
-    """Return the configuration that publishes: of a data product with both ids, of RealTime with one."""
-    ids = {"destinationId": destination_id}
-    if data_product_id:
-        ids["dataProductId"] = data_product_id
-    return {"publish": ids}
-
-
-def check_configuration(configuration: object) -> None:
-    """Refuse a job's configuration that the platform would not take.
-
-    :raises InvalidArgumentError: unless it has exactly one of load, update, publish, with its ids.
-    """
-    if not isinstance(configuration, Mapping) or len(configuration) != 1:
-        raise InvalidArgumentError(
-            f"configuration must be exactly one of {', '.join(_CONFIGURATION_IDS)}; given: {configuration!r}"
-        )
-    kind, ids = next(iter(configuration.items()))
-    allowed = _CONFIGURATION_IDS.get(kind)
-    if allowed is None:
-        raise InvalidArgumentError(
-            f"configuration must hold exactly one of {', '.join(_CONFIGURATION_IDS)}; given: {kind!r}"
-        )
-    if not isinstance(ids, Mapping) or not set(ids) <= allowed:
-        raise InvalidArgumentError(f"configuration[{kind!r}] may hold {sorted(allowed)}; given: {ids!r}")
-    for name, value in ids.items():
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidArgumentError(
-                f"configuration[{kind!r}][{name!r}] must be a non-empty text; given: {value!r}"
-            )
-    if kind == "update" and len(ids) != 1:
-        raise InvalidArgumentError(
-            "configuration['update'] takes either dataProductId or workflowId; given: " + str(dict(ids))
-        )
-    required = {"load": "sourceId", "publish": "destinationId"}.get(kind)
-    if required and required not in ids:
-        raise InvalidArgumentError(f"configuration[{kind!r}] lacks {required!r}")
-
-
-def describe(configuration: Mapping[str, Any]) -> str:
-    """Return a configuration in a few words: ``load sourceId=src_1``."""
-    return " ".join(
-        f"{kind} " + " ".join(f"{name}={value}" for name, value in ids.items())
-        for kind, ids in configuration.items()
-    )
-
-
-def _resource(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """Return the list's parameter that keeps the jobs on the configuration's resource."""
-    ids = next(iter(configuration.values()))
-    for name in ("sourceId", "workflowId", "destinationId", "dataProductId"):
-        if ids.get(name):
-            return {name: ids[name]}
-    return {}
-
-
-def _does(echoed: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Tell whether a job does what was asked; the platform may echo more than it was told."""
-    return all(
-        isinstance(echoed.get(kind), Mapping) and ids.items() <= echoed[kind].items()
-        for kind, ids in asked.items()
-    )
-
-
-def _read_job(reply: Reply) -> Job:
+def read_job(reply: Reply) -> Job:
+    """Return the job of a response."""
     return _job(reply.json(), reply)
 
 
-def _read_page(reply: Reply) -> tuple[list[Job], str, float | None]:
-    told = reply.json()
-    jobs = told.get("jobs") if isinstance(told, dict) else None
-    if not isinstance(told, dict) or not isinstance(jobs or [], list):
-        raise MalformedReplyError("no page of jobs", status=reply.status, body=reply.text())
-    return [_job(job, reply) for job in jobs or []], str(told.get("nextPageToken") or ""), reply.date
+def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[list[Job], str, float | None]:
+    """Return the jobs of a page, the token of the next page, and the server's time.
+
+    :param wanted: the ids of the jobs to return; all if ``None``.
+    """
+    payload, date = reply.json_object(), reply.date
+    jobs = payload.get("jobs") or []
+    if not isinstance(jobs, list):
+        raise reply.malformed("no page of jobs")
+    if wanted is not None:
+        jobs = [job for job in jobs if isinstance(job, dict) and str(job.get("jobId")) in wanted]
+    return [_job(job, reply) for job in jobs], str(payload.get("nextPageToken") or ""), date
 
 
-def _job(told: object, reply: Reply) -> Job:
-    status = told.get("status") if isinstance(told, dict) else None
-    if not isinstance(told, dict) or not isinstance(status, dict) or not told.get("jobId"):
-        raise MalformedReplyError("a job without jobId and status", status=reply.status, body=reply.text())
+def _job(payload: object, reply: Reply) -> Job:
+    status = payload.get("status") if isinstance(payload, dict) else None
+    if not isinstance(payload, dict) or not isinstance(status, dict) or not payload.get("jobId"):
+        raise reply.malformed("a job without jobId and status")
     word = str(status.get("state") or "STATE_UNSPECIFIED").upper()
     error = status.get("error") or {}
     if not isinstance(error, dict):
@@ -201,33 +113,35 @@ def _job(told: object, reply: Reply) -> Job:
     else:
         state = _STATES.get(word, RunState.UNKNOWN)
     return Job(
-        job_id=str(told["jobId"]),
-        configuration=_without_unset(told.get("configuration")),
+        job_id=str(payload["jobId"]),
+        configuration=_without_unset(payload.get("configuration")),
         status=word,
         state=state,
         reason=reason,
         message=str(error.get("message") or ""),
-        history=_history(told.get("statusHistory"), status),
+        history=_history(payload.get("statusHistory"), status),
     )
 
 
 def _history(past: object, current: Mapping[str, Any]) -> tuple[JobStatus, ...]:
-    told = [entry for entry in past if isinstance(entry, dict)] if isinstance(past, list) else []
+    payload = [entry for entry in past if isinstance(entry, dict)] if isinstance(past, list) else []
     known = [
         JobStatus(str(entry.get("state") or "").upper(), entry.get("stateStartTime"))
-        for entry in (*told, current)
+        for entry in (*payload, current)
     ]
+    if len(known) == 1:
+        return tuple(known)
     # Whether the history already holds the current status, and its order, are not documented.
     ordered = sorted(dict.fromkeys(known), key=lambda s: instant(s.since) or float("inf"))
     return tuple(ordered)
 
 
-def _without_unset(told: object) -> dict[str, Any]:
+def _without_unset(payload: object) -> dict[str, Any]:
     """Return a configuration without ids that the platform echoes as empty texts."""
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         return {}
     return {
         kind: {name: value for name, value in ids.items() if value}
-        for kind, ids in told.items()
+        for kind, ids in payload.items()
         if isinstance(ids, dict)
     }

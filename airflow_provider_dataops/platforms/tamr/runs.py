@@ -1,59 +1,51 @@
-"""How a Tamr job is started, found again, asked about and stopped."""
+"""How a Tamr job is started and found again, and what can be waited for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
-from airflow_provider_dataops.errors import (
-    BadRequestError,
-    NotFoundError,
-)
-from airflow_provider_dataops.platforms.tamr.api import OPEN_JOBS, SWEEP_PAGES, TamrApi
-from airflow_provider_dataops.platforms.tamr.model import _does, _resource
+from airflow_provider_dataops.core.arguments import require_one_text, require_time
+from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.core.run import RunSnapshot, instant
+from airflow_provider_dataops.core.watch import ConditionWatch, RunConditionWatch, RunWatch
+from airflow_provider_dataops.errors import BadRequestError, NotFoundError
+from airflow_provider_dataops.platforms.tamr.configurations import includes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_dataops.core.http import (
-        Exchange,
-    )
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.platforms.tamr.api import TamrApi
 
-#: A job that was really created is listed within this time, in seconds.
-LISTING_DELAY = 30.0
+#: A baseline and a search for a lost job read no more pages than this.
+LISTED_PAGES = 3
 #: The clock that stamps jobs and the one of the answers' Date need not agree, in seconds.
 CLOCK_MARGIN = 60.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobLaunch:
-    """One job to be created."""
+class JobLaunch(Launch):
+    """One job to be created.
+
+    :param configuration: what it does, as the Jobs API has it.
+    """
 
     api: TamrApi
     configuration: Mapping[str, Any]
 
-    noun: ClassVar[str] = "job"
-    listing_delay: ClassVar[float] = LISTING_DELAY
-    exact: ClassVar[bool] = False
-    can_stop: ClassVar[bool] = True
+    #: A job that was really created is listed within this time.
+    listing_delay: ClassVar[float] = 30.0
     #: More than the tenant's concurrent jobs (5 by default) is answered by 429.
     waits_for_slot: ClassVar[bool] = True
-    not_found_is_final: ClassVar[bool] = True
-
-    @property
-    def id_scope(self) -> str:
-        """The host; run ids mean nothing elsewhere."""
-        return self.api.settings.base_url
 
     def identity(self) -> Mapping[str, Any]:
         """Return what decides the remote work."""
         return {"base_url": self.api.settings.base_url, "configuration": self.configuration}
 
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Tell the newest jobs on the same resource."""
+    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+        """Return the newest jobs on the same resource."""
         resource = _resource(self.configuration)
-        jobs, listed_at = yield from self.api._list(resource, SWEEP_PAGES)
+        jobs, listed_at = yield from self.api.listed(resource, LISTED_PAGES)
         return {
             "resource": resource,
             "configuration": self.configuration,
@@ -61,67 +53,129 @@ class JobLaunch:
             "listed_at": listed_at,
         }
 
-    def earlier(self, mark: Mapping[str, Any]) -> JobLaunch:
-        """Return the launch that made a mark."""
-        return replace(self, configuration=mark["configuration"])
+    def earlier(self, baseline: Mapping[str, Any]) -> JobLaunch:
+        """Return the launch that recorded a baseline."""
+        return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Create the job; the API takes no token."""
         job = yield from self.api.create_job(self.configuration)
         return job.snapshot()
 
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs that do the same and are not in the mark."""
-        jobs, _ = yield from self.api._list(mark["resource"], SWEEP_PAGES)
-        since = (mark.get("listed_at") or 0.0) - CLOCK_MARGIN
+    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        """Return the jobs that do the same and are not in the baseline."""
+        jobs, _ = yield from self.api.listed(baseline["resource"], LISTED_PAGES)
+        since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             job.snapshot()
             for job in jobs
-            if job.job_id not in mark["known"]
-            and _does(job.configuration, mark["configuration"])
+            if job.job_id not in baseline["known"]
+            and includes(job.configuration, baseline["configuration"])
             and (instant(job.created_at) or since) >= since
         ]
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the job as it is now."""
-        return JobWatch(api=self.api).look(run_id)
-
-    def stop(self, run_id: str) -> Exchange[None]:
-        """Ask for a stop."""
-        return self.api.stop_job(run_id)
-
-    def url(self, run_id: str) -> str:
-        """Return the link to the job."""
-        return self.api.job_url(run_id)
+    def watch(self, run_id: str, token: str = "") -> JobWatch:
+        """Return how to wait for the job."""
+        return JobWatch(run_id=run_id, cancel_on_kill=self.cancel_on_kill)
 
 
-class JobWatch:
-    """The jobs of a tenant: one list tells of the open ones, those that left it are read one by one."""
+class JobWatch(RunWatch):
+    """One job. A list of the tenant's open jobs answers for all; those that left it are read one by one."""
 
-    group: ClassVar[str] = "jobs"
+    cancel_on_kill: bool = True
+
     sweeps: ClassVar[bool] = True
 
-    def __init__(self, *, api: TamrApi) -> None:
-        self.api = api
-        # Expressions to try in turn: a tenant may refuse the filter, then the newest jobs have to do.
-        self._filters: list[str | None] = [OPEN_JOBS, None]
+    @property
+    def group(self) -> str:
+        """The tenant's jobs."""
+        return "jobs"
 
-    def sweep(self, run_ids: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of the jobs that have not ended."""
-        while self._filters:
-            try:
-                pages = SWEEP_PAGES if self._filters[0] else 1
-                jobs = yield from self.api.list_jobs(filter=self._filters[0], max_pages=pages)
-            except BadRequestError:
-                self._filters.pop(0)
-            else:
-                return {job.job_id: job.snapshot() for job in jobs if job.job_id in run_ids}
-        return {}
-
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Tell of one job."""
+    def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Return the jobs that have not ended."""
         try:
-            job = yield from self.api.get_job(run_id)
+            jobs = yield from api.open_jobs(wanted=keys)
+        except BadRequestError:
+            return {}
+        return {job.job_id: job.snapshot() for job in jobs}
+
+    def look(self, api: TamrApi) -> Exchange[RunSnapshot]:
+        """Return the job as it is now."""
+        try:
+            job = yield from api.get_job(self.run_id)
         except NotFoundError as error:
-            return RunSnapshot(run_id=run_id, state=RunState.ABSENT, raw_state=f"404: {error.body}".strip())
+            return RunSnapshot.absent(self.run_id, error.body)
         return job.snapshot()
+
+    def cancel(self, api: TamrApi) -> Exchange[None]:
+        """Ask for a stop."""
+        return api.stop_job(self.run_id)
+
+    def url(self, api: TamrApi) -> str:
+        """Return the link to the job."""
+        return api.job_url(self.run_id)
+
+
+class ResourceIdleWatch(ConditionWatch):
+    """No job on a source or data product is active."""
+
+    source_id: str | None = None
+    data_product_id: str | None = None
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_one_text(source_id=self.source_id, data_product_id=self.data_product_id)
+
+    def question(self, api: TamrApi) -> Exchange[Mapping[str, Any] | None]:
+        """Ask for the resource's open jobs."""
+        resource = {"sourceId": self.source_id, "dataProductId": self.data_product_id}
+        jobs = yield from api.open_jobs(resource)
+        return None if jobs else {}
+
+
+class JobSucceededWatch(RunConditionWatch):
+    """A job on a resource was created at or after a time and succeeded.
+
+    :param since: seconds since the epoch.
+    """
+
+    since: float
+    source_id: str | None = None
+    data_product_id: str | None = None
+    workflow_id: str | None = None
+    destination_id: str | None = None
+
+    @property
+    def resource(self) -> dict[str, str | None]:
+        """The resource, by the name of its id."""
+        return {
+            "source_id": self.source_id,
+            "data_product_id": self.data_product_id,
+            "workflow_id": self.workflow_id,
+            "destination_id": self.destination_id,
+        }
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_one_text(**self.resource)
+        require_time(since=self.since)
+
+    def question(self, api: TamrApi) -> Exchange[Mapping[str, Any] | None]:
+        """Ask for the newest such job."""
+        job = yield from api.succeeded_since(self.since, **self.resource)
+        return None if job is None else job.snapshot().as_json()
+
+    def found(self, run_id: str) -> JobWatch:
+        """Return the watch of the job that was found."""
+        return JobWatch(run_id=run_id)
+
+
+def _resource(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Return the list's parameter that keeps the jobs on the configuration's resource."""
+    ids = next(iter(configuration.values()))
+    for name in ("sourceId", "workflowId", "destinationId", "dataProductId"):
+        if ids.get(name):
+            return {name: ids[name]}
+    return {}

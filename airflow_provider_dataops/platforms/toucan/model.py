@@ -1,4 +1,4 @@
-"""What Toucan Toco answers with, and how its JSON is read."""
+"""What Toucan Toco reports, and how its JSON is read."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.core.tokens import Token
-from airflow_provider_dataops.errors import (
-    MalformedReplyError,
-)
+from airflow_provider_dataops.errors import MalformedReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_dataops.core.http import (
-        Reply,
-    )
-
+    from airflow_provider_dataops.core.http import Reply
 
 _STATES = {
     "pending": RunState.PENDING,
@@ -33,10 +28,10 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Accepted:
-    """What the platform answered to an upload or a submission.
+    """The response to an upload or a submission.
 
-    :param operation_id: empty where it told none; the end cannot be waited for then.
-    :param answer: its JSON; its text where it is no JSON; ``None`` where the body is empty.
+    :param operation_id: empty where the response holds none; the end cannot be waited for then.
+    :param answer: the response's JSON; its text where it is no JSON; ``None`` where the body is empty.
     """
 
     operation_id: str
@@ -44,8 +39,22 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Uploaded:
+    """One file that was uploaded.
+
+    :param source: its path or URL.
+    :param filename: the name of the data source that it was sent under.
+    :param operation_id: the operation that the backend started for it; empty where it reports none.
+    """
+
+    source: str
+    filename: str
+    operation_id: str
+
+
+@dataclass(frozen=True)
 class SmallApp:
-    """One small app. What the platform does not tell is ``None``."""
+    """One small app. What the platform does not report is ``None``."""
 
     id: str
     name: str | None = None
@@ -59,7 +68,7 @@ class Operation:
     """One operation.
 
     :param status: the platform's word, lower-case.
-    :param answer: all that the platform tells of it.
+    :param answer: all that the platform reports about it, its JSON.
     """
 
     operation_id: str
@@ -68,9 +77,13 @@ class Operation:
     answer: Mapping[str, Any]
 
 
-def _read_token(reply: Reply) -> Token:
-    told = reply.json()
-    token = told.get("token") if isinstance(told, dict) else None
+def read_token(reply: Reply) -> Token:
+    """Return the token of a login.
+
+    :raises MalformedReplyError: if there is none that a header can carry.
+    """
+    payload = reply.json()
+    token = payload.get("token") if isinstance(payload, dict) else None
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         # The body is not repeated: it may hold a token under another name.
         raise MalformedReplyError("the answer to the login holds no token", status=reply.status)
@@ -78,80 +91,65 @@ def _read_token(reply: Reply) -> Token:
 
 
 def _life(token: str, reply: Reply) -> float:
-    """Return the seconds that a token lives, infinite where it does not tell."""
+    """Return the seconds that a token lives, infinite where it does not contain its end."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        # By the server's own clock, where it is told: ours need not be right.
+        # By the server's own clock, where the response shows it: ours need not be right.
         life = float(claims["exp"]) - (reply.date if reply.date is not None else time.time())
     except (LookupError, TypeError, ValueError):
         return math.inf
     return life if life > 0 else math.inf
 
 
-def _read_accepted(reply: Reply) -> Accepted:
-    """Read what no document shows: JSON with an id, anything else, or nothing."""
+def read_accepted(reply: Reply) -> Accepted:
+    """Return what no document shows: JSON with an id, anything else, or nothing.
+
+    :raises MalformedReplyError: for a web page, broken JSON, or an id that is neither text nor number.
+    """
     if not reply.body.strip():
         return Accepted("", None)
     kind = reply.headers.get("content-type", "").lower()
     if kind.startswith("text/html"):
-        raise MalformedReplyError(
-            f"the answer is not JSON ({kind}) but a web page", status=reply.status, body=reply.text()
-        )
+        raise reply.malformed(f"the answer is not JSON ({kind}) but a web page")
     try:
-        told = reply.json()
+        payload = reply.json()
     except MalformedReplyError:
         if "json" in kind:
             raise
         return Accepted("", reply.text())
-    operation_id = told.get("operation_id") if isinstance(told, dict) else None
-    if operation_id is None or operation_id == "":
-        return Accepted("", told)
+    operation_id = payload.get("operation_id") if isinstance(payload, dict) else None
+    if operation_id in (None, ""):
+        return Accepted("", payload)
     if isinstance(operation_id, bool) or not isinstance(operation_id, str | int):
-        raise MalformedReplyError(
-            "operation_id is neither a text nor a number", status=reply.status, body=reply.text()
-        )
-    return Accepted(str(operation_id), told)
+        raise reply.malformed("operation_id is neither a text nor a number")
+    return Accepted(str(operation_id), payload)
 
 
-def _read_operation(operation_id: str, reply: Reply) -> Operation:
-    told = _read_object(reply)
-    status = told.get("status")
+def read_operation(operation_id: str, reply: Reply) -> Operation:
+    """Return the operation that was asked about.
+
+    :raises MalformedReplyError: if the response holds no status.
+    """
+    payload = reply.json_object()
+    status = payload.get("status")
     if not isinstance(status, str) or not status.strip():
-        raise MalformedReplyError(
-            "the state of an operation without a status", status=reply.status, body=reply.text()
-        )
+        raise reply.malformed("the state of an operation without a status")
     word = status.strip().lower()
-    return Operation(
-        operation_id=operation_id,
-        status=word,
-        state=_STATES.get(word, RunState.UNKNOWN),
-        answer=told,
-    )
+    state = _STATES.get(word, RunState.UNKNOWN)
+    return Operation(operation_id=operation_id, status=word, state=state, answer=payload)
 
 
-def _read_object(reply: Reply) -> dict[str, Any]:
-    told = reply.json()
-    if not isinstance(told, dict):
-        raise MalformedReplyError("the answer is no JSON object", status=reply.status, body=reply.text())
-    return told
-
-
-def _read_small_apps(reply: Reply) -> list[SmallApp]:
-    told = reply.json()
-    if not isinstance(told, list) or not all(isinstance(app, dict) and app.get("id") for app in told):
-        raise MalformedReplyError("no list of small apps", status=reply.status, body=reply.text())
+def read_small_apps(reply: Reply) -> list[SmallApp]:
+    """Return the small apps of a list."""
+    payload = reply.json()
+    if not isinstance(payload, list) or not all(isinstance(app, dict) and app.get("id") for app in payload):
+        raise reply.malformed("no list of small apps")
+    names = {"name": "name", "stage": "stage", "last_update": "last_update", "duplicate_of": "duplicateOf"}
     return [
         SmallApp(
             id=str(app["id"]),
-            name=_told(app.get("name")),
-            stage=_told(app.get("stage")),
-            last_update=_told(app.get("last_update")),
-            duplicate_of=_told(app.get("duplicateOf")),
+            **{field: str(app[name]) for field, name in names.items() if app.get(name) is not None},
         )
-        for app in told
+        for app in payload
     ]
-
-
-def _told(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -1,63 +1,48 @@
-"""How work on a small app is started and asked about."""
+"""How work on a small app is started, and how its operation is waited for."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
+import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
-from airflow_provider_dataops.core.http import (
-    Exchange,
-    segment,
-)
+from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import (
-    EXCERPT_LIMIT,
-    AmbiguousSubmitError,
-    NotFoundError,
-)
-from airflow_provider_dataops.platforms.toucan.api import ToucanApi, log
+from airflow_provider_dataops.core.watch import RunWatch
+from airflow_provider_dataops.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.platforms.toucan.work import Work
 
-
-#: Run ids of our own begin so, where the platform told none.
+log = logging.getLogger(__name__)
+#: We make the run id where the platform reports none; it begins so.
 UNTRACKED = "untracked-"
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationLaunch:
+class OperationLaunch(Launch):
     """Work to be started.
 
-    :param resubmits: start it anew, once, where the answer to a submission was lost.
-    :param lost: the tokens of the submissions whose answers were lost.
+    :param small_app: where.
+    :param work: what the small app is asked to do.
     """
 
     api: ToucanApi
     small_app: str
     work: Work
-    resubmits: bool = False
-    lost: set[str] = field(default_factory=set, repr=False, compare=False)
 
-    noun: ClassVar[str] = "operation"
-    #: Nothing is listed, so there is nothing to wait for.
-    listing_delay: ClassVar[float] = 0.0
-    exact: ClassVar[bool] = False
-    can_stop: ClassVar[bool] = False
-    waits_for_slot: ClassVar[bool] = False
+    #: The API has no list of operations.
+    lists_runs: ClassVar[bool] = False
 
     @property
     def not_found_is_final(self) -> bool:
         """Whether another may be started: a backend without the state route knows none of its own."""
         return self.resubmits
-
-    @property
-    def id_scope(self) -> str:
-        """The backend; operation ids mean nothing elsewhere."""
-        return self.api.settings.base_url
 
     def identity(self) -> Mapping[str, Any]:
         """Return what decides the remote work."""
@@ -69,106 +54,86 @@ class OperationLaunch:
             "body": self.work.body,
         }
 
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Tell where the work is; what else goes on there cannot be listed."""
+    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+        """Return where the work is; what else goes on there cannot be listed."""
         yield from ()
         return {"small_app": self.small_app, "stage": self.work.stage}
 
-    def earlier(self, mark: Mapping[str, Any]) -> OperationLaunch:
-        """Return the launch that made a mark, as far as looking at its run goes."""
-        return replace(self, small_app=mark["small_app"], work=replace(self.work, stage=mark["stage"]))
+    def earlier(self, baseline: Mapping[str, Any]) -> OperationLaunch:
+        """Return the launch that recorded a baseline, as far as its watch depends on it."""
+        work = replace(self.work, stage=baseline["stage"])
+        return replace(self, small_app=baseline["small_app"], work=work)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Start the work; the API takes no token."""
         accepted = yield from self.api.submit(self.small_app, self.work)
         if accepted.operation_id:
-            return _snapshot(accepted.operation_id, self.small_app, RunState.PENDING, "submitted")
-        told = accepted.answer if isinstance(accepted.answer, str) else json.dumps(accepted.answer)
-        words = self.api.without_secrets(told)[:EXCERPT_LIMIT] if accepted.answer is not None else "nothing"
+            return self.watch(accepted.operation_id).snapshot(RunState.PENDING, "submitted")
+        words = "nothing" if accepted.answer is None else self.api.excerpt(accepted.answer)
         log.info("The answer to %s holds no operation_id: %s", self.work.title, words)
-        return replace(
-            _untracked(f"{UNTRACKED}{token}", self.small_app),
-            message=f"submitted and not tracked; it answered {words}. Give missing_operation_id='succeed' if "
-            "this backend tells no ids",
+        return self.watch(f"{UNTRACKED}{token}").snapshot(
+            RunState.UNTRACKED,
+            "submitted",
+            f"submitted and not tracked; it answered {words}. Give missing_operation_id='succeed' if this "
+            "backend reports no ids",
         )
 
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        """Tell of nothing where another run is wanted; otherwise, and after that one, a person must look.
-
-        :raises AmbiguousSubmitError: since the platform lists no operations.
-        """
-        yield from ()
-        self.lost.add(token)
-        if self.resubmits and len(self.lost) == 1:
-            return []
-        raise AmbiguousSubmitError(
-            f"the submission to small app {self.small_app} got no answer and Toucan lists no operations: it "
-            "may be running. Look at the small app, then clear the task to start it anew; or give "
-            "on_ambiguous_submit='resubmit', where a second run does no harm, to have it started anew once",
-            url=self.url(""),
-        )
-
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the operation as it is now."""
-        return OperationWatch(api=self.api, small_app=self.small_app).look(run_id)
-
-    def stop(self, run_id: str) -> Exchange[None]:
-        """Refuse: the API has no such call."""
-        raise NotImplementedError(f"Toucan cannot stop operation {run_id}")
-
-    def url(self, run_id: str) -> str:
-        """Return the link to the small app."""
-        return self.api.app_url(self.small_app, self.work.stage, run_id)
+    def watch(self, run_id: str, token: str = "") -> OperationWatch:
+        """Return how to wait for the operation."""
+        return OperationWatch(run_id=run_id, small_app=self.small_app, stage=self.work.stage or "")
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationWatch:
-    """The operations of one small app; each is asked about by itself, for there is no list."""
+class OperationWatch(RunWatch):
+    """One operation; each is asked about by itself, for there is no list.
 
-    api: ToucanApi
+    :param small_app: where it works.
+    :param stage: ``staging``, or empty for production; it decides the link alone.
+    """
+
     small_app: str
+    stage: str = ""
 
-    sweeps: ClassVar[bool] = False
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(small_app=self.small_app)
+        if self.stage != "":
+            require_text(stage=self.stage)
 
     @property
     def group(self) -> str:
         """The small app."""
         return self.small_app
 
-    def sweep(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of none."""
-        yield from ()
-        return {}
+    def snapshot(self, state: RunState, raw_state: str, message: str = "") -> RunSnapshot:
+        """Return the operation in the vocabulary that all platforms share; the platform reports no times."""
+        operation_id = None if state is RunState.UNTRACKED else self.run_id
+        details = {"operation_id": operation_id, "small_app": self.small_app}
+        return RunSnapshot(
+            run_id=self.run_id, state=state, raw_state=raw_state, message=message, details=details
+        )
 
-    def look(self, key: str) -> Exchange[RunSnapshot]:
-        """Tell of one operation."""
-        if key.startswith(UNTRACKED):
-            return _untracked(key, self.small_app)
+    def look(self, api: ToucanApi) -> Exchange[RunSnapshot]:
+        """Return the operation as it is now; nothing is sent for one without an id."""
+        if self.run_id.startswith(UNTRACKED):
+            return self.snapshot(RunState.UNTRACKED, "submitted")
         try:
-            told = yield from self.api.get_operation(self.small_app, key)
+            operation = yield from api.get_operation(self.small_app, self.run_id)
         except NotFoundError as error:
-            return _snapshot(
-                key,
-                self.small_app,
+            return self.snapshot(
                 RunState.ABSENT,
                 f"404: {error.body}. A backend without the route operations/state answers so for every "
                 "operation: do not wait there (wait_for_completion=False)",
             )
         message = ""
-        if told.state is RunState.FAILED:
-            words = self.api.without_secrets(json.dumps(told.answer, ensure_ascii=False))[:EXCERPT_LIMIT]
+        if operation.state is RunState.FAILED:
             message = (
-                f"{words}. If the failure was in a preprocess, the backend keeps its traceback under "
-                f"/{segment(self.small_app)}/tracebacks/latest: a pickle, which runs code when it is loaded"
+                f"{api.excerpt(operation.answer)}. If the failure was in a preprocess, the backend keeps its "
+                f"traceback under /{quote(self.small_app, safe='')}/tracebacks/latest: a pickle, which runs "
+                "code when it is loaded"
             )
-        return replace(_snapshot(key, self.small_app, told.state, told.status), message=message)
+        return self.snapshot(operation.state, operation.status, message)
 
-
-def _snapshot(operation_id: str, small_app: str, state: RunState, raw_state: str) -> RunSnapshot:
-    details = {"operation_id": operation_id, "small_app": small_app}
-    return RunSnapshot(run_id=operation_id, state=state, raw_state=raw_state, details=details)
-
-
-def _untracked(run_id: str, small_app: str) -> RunSnapshot:
-    details = {"operation_id": None, "small_app": small_app}
-    return RunSnapshot(run_id=run_id, state=RunState.UNTRACKED, raw_state="submitted", details=details)
+    def url(self, api: ToucanApi) -> str:
+        """Return the link to the small app."""
+        return api.app_url(self.small_app, self.stage, self.run_id)

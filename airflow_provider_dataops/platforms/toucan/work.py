@@ -9,9 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from airflow_provider_dataops.core.arguments import (
+    require_boolean,
+    require_choice,
+    require_text,
+    require_texts,
+)
 from airflow_provider_dataops.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 #: The whole chain of the vendor's guide, in its order: rebuild the data in staging, then publish it.
 FULL_REFRESH = (
@@ -30,7 +39,19 @@ PLAIN, DROPZONE = "plain", "dropzone"
 #: A partial run may be answered when it has ended, and not before, in seconds.
 SYNCHRONOUS_READ_TIMEOUT = 900.0
 
-_SELECTORS = ("input_domains", "functions", "output_domains")
+
+class Selector(TypedDict, total=False):
+    """Chooses output domains: those that **any** of the keys names, a union.
+
+    With none of them the platform presumably takes all; an empty list is refused. ``input_domains`` chooses
+    the output domains that contain any of these, ``functions`` those with one of these as entry point.
+    ``extra_selector`` holds further keys of the request's body, for backends that name theirs differently.
+    """
+
+    input_domains: Sequence[str] | None
+    functions: Sequence[str] | None
+    output_domains: Sequence[str] | None
+    extra_selector: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,74 +87,54 @@ def run_operations(
     :param origin: left out if ``None``.
     :raises InvalidArgumentError: for anything that is not as described.
     """
-    names = list(FULL_REFRESH) if operations is None else _texts("operations", operations)
+    names = list(FULL_REFRESH) if operations is None else require_texts("operations", operations)
     body: dict[str, Any] = {}
     if origin is not None:
-        body["origin"] = _text("origin", origin)
+        require_text(origin=origin)
+        body["origin"] = origin
     body["operations"] = names
     if output_domains is not None:
-        body["output_domains"] = _texts("output_domains", output_domains)
-    return Work(
-        title=f"run operations ({', '.join(names)})",
-        path="operations",
-        query=_query(stage),
-        body=body,
-        stage=stage,
-    )
+        body["output_domains"] = require_texts("output_domains", output_domains)
+    title = f"run operations ({', '.join(names)})"
+    return Work(title=title, path="operations", query=stage_query(stage), body=body, stage=stage)
 
 
 def preprocess(
-    *,
-    input_domains: Sequence[str] | None = None,
-    functions: Sequence[str] | None = None,
-    output_domains: Sequence[str] | None = None,
-    extra_selector: Mapping[str, Any] | None = None,
-    stage: str | None = STAGING,
-    asynchronous: bool | None = None,
+    *, stage: str | None = STAGING, asynchronous: bool | None = None, **selector: Unpack[Selector]
 ) -> Work:
-    """Return a preprocess of some output domains: those that **any** of the selectors names, a union.
+    """Return a preprocess of some output domains.
 
     :param asynchronous: sent as ``async``; left out if ``None``.
+    :param selector: which ones, as :class:`Selector` describes.
     :raises InvalidArgumentError: for anything that is not as described.
     """
-    body = _selector(input_domains, functions, output_domains, extra_selector)
+    body = _selector_body(**selector)
     if asynchronous is not None:
-        if not isinstance(asynchronous, bool):
-            raise InvalidArgumentError(f"asynchronous must be True, False or None; given: {asynchronous!r}")
-        body["async"] = asynchronous
+        body["async"] = require_boolean("asynchronous", asynchronous)
     return Work(
         title="preprocess",
         path="data/preprocess",
-        query=_query(stage),
+        query=stage_query(stage),
         body=body,
         stage=stage,
         read_timeout=SYNCHRONOUS_READ_TIMEOUT,
     )
 
 
-def populate(
-    *,
-    input_domains: Sequence[str] | None = None,
-    functions: Sequence[str] | None = None,
-    output_domains: Sequence[str] | None = None,
-    extra_selector: Mapping[str, Any] | None = None,
-    stage: str | None = STAGING,
-    release: bool = False,
-) -> Work:
-    """Return a populate of some output domains: those that **any** of the selectors names, a union.
+def populate(*, stage: str | None = STAGING, release: bool = False, **selector: Unpack[Selector]) -> Work:
+    """Return a populate of some output domains.
 
     :param release: publish to production as well; the platform may tell the app's users of it by email.
+    :param selector: which ones, as :class:`Selector` describes.
     :raises InvalidArgumentError: for anything that is not as described.
     """
-    if not isinstance(release, bool):
-        raise InvalidArgumentError(f"release must be True or False; given: {release!r}")
     # The flag has no value: "release=" would be another parameter.
-    query = "&".join(part for part in (_query(stage), "release" if release else "") if part)
+    parts = (stage_query(stage), "release" if require_boolean("release", release) else "")
     return Work(
         title="populate and release" if release else "populate",
         path="populate",
-        query=query,
-        body=_selector(input_domains, functions, output_domains, extra_selector),
+        query="&".join(filter(None, parts)),
+        body=_selector_body(**selector),
         stage=stage,
         read_timeout=SYNCHRONOUS_READ_TIMEOUT,
     )
@@ -147,64 +148,57 @@ def unknown_operations(operations: Sequence[str] | None) -> list[str]:
 def check_stage(stage: object) -> None:
     """Refuse what is neither ``staging`` nor ``None``.
 
-    :raises InvalidArgumentError: telling what was given.
+    :raises InvalidArgumentError: with the value.
     """
-    if stage is not None and stage != STAGING:
-        raise InvalidArgumentError(f"stage must be {STAGING!r} or None; given: {stage!r}")
+    require_choice("stage", stage, (STAGING, None))
 
 
-def check_upload(filename: object, validation: object, stage: object, upload_mode: object) -> None:
-    """Refuse arguments of an upload that make no sense.
+def stage_query(stage: str | None) -> str:
+    """Return a stage as a query; empty for ``None``.
 
-    :param filename: ``None`` where each file's own name is taken.
-    :raises InvalidArgumentError: naming the argument, what was given and what is allowed.
+    :raises InvalidArgumentError: if it is neither ``staging`` nor ``None``.
     """
-    if filename is not None:
-        _text("filename", filename)
-    if not isinstance(validation, bool):
-        raise InvalidArgumentError(f"validation must be True or False; given: {validation!r}")
-    check_stage(stage)
-    if upload_mode not in (PLAIN, DROPZONE):
-        raise InvalidArgumentError(f"upload_mode must be {PLAIN!r} or {DROPZONE!r}; given: {upload_mode!r}")
-
-
-def _query(stage: str | None) -> str:
     check_stage(stage)
     return f"stage={stage}" if stage else ""
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidArgumentError(f"{name} must be a non-empty text; given: {value!r}")
-    return value
+def check_upload(filename: object, validation: object, stage: object, upload_mode: object) -> None:
+    """Refuse arguments of an upload that the platform would not take.
+
+    :param filename: ``None`` where each file's own name is taken.
+    :raises InvalidArgumentError: naming the argument, its value and what is allowed.
+    """
+    if filename is not None:
+        require_text(filename=filename)
+    require_boolean("validation", validation)
+    check_stage(stage)
+    require_choice("upload_mode", upload_mode, (PLAIN, DROPZONE))
 
 
-def _texts(name: str, value: Any) -> list[str]:
-    # A text is a sequence of letters, which nobody means.
-    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-    if not listed or not value or not all(isinstance(item, str) and item.strip() for item in value):
-        raise InvalidArgumentError(f"{name} must be a list of non-empty texts, not empty; given: {value!r}")
-    return list(value)
-
-
-def _selector(
-    input_domains: Sequence[str] | None,
-    functions: Sequence[str] | None,
-    output_domains: Sequence[str] | None,
-    extra: Any,
+def _selector_body(
+    *,
+    input_domains: object = None,
+    functions: object = None,
+    output_domains: object = None,
+    extra_selector: Any = None,
 ) -> dict[str, Any]:
+    domains = {"input_domains": input_domains, "functions": functions, "output_domains": output_domains}
     # An empty list is refused, not sent: it may well mean everything to the platform.
-    given = dict(zip(_SELECTORS, (input_domains, functions, output_domains), strict=True))
-    body: dict[str, Any] = {name: _texts(name, v) for name, v in given.items() if v is not None}
-    if extra is None:
+    body: dict[str, Any] = {name: require_texts(name, v) for name, v in domains.items() if v is not None}
+    if extra_selector is None:
         return body
-    reserved = {*_SELECTORS, "async"}
-    if not isinstance(extra, Mapping) or not all(isinstance(k, str) and k not in reserved for k in extra):
+    reserved = {*domains, "async"}
+    if not isinstance(extra_selector, Mapping) or not all(
+        isinstance(key, str) and key not in reserved for key in extra_selector
+    ):
         raise InvalidArgumentError(
-            f"extra_selector must be a mapping of keys beside {', '.join(sorted(reserved))}; given: {extra!r}"
+            f"extra_selector must be a mapping of keys beside {', '.join(sorted(reserved))}; "
+            f"given: {extra_selector!r}"
         )
     try:
-        json.dumps(extra, allow_nan=False)
+        json.dumps(extra_selector, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(f"extra_selector must be JSON ({error}); given: {extra!r}") from None
-    return body | dict(extra)
+        raise InvalidArgumentError(
+            f"extra_selector must be JSON ({error}); given: {extra_selector!r}"
+        ) from None
+    return body | dict(extra_selector)

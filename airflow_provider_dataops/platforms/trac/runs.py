@@ -1,38 +1,30 @@
-"""How a TRAC job is submitted, found again and asked about."""
+"""How a TRAC job is submitted and found again, and what can be waited for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_dataops.core.run import RunSnapshot
-from airflow_provider_dataops.errors import (
-    MalformedReplyError,
-)
-from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan
-from airflow_provider_dataops.platforms.trac.model.jobs import (
-    TOKEN,
-    PlannedRun,
-    _details,
-    _time_text,
-    require_job_attrs,
-    snapshot,
-)
-from airflow_provider_dataops.platforms.trac.model.objects import SEARCH_LIMIT
+from airflow_provider_dataops.core.arguments import require_text, require_whole
+from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.core.watch import ConditionWatch, RunWatch
+from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from airflow_provider_dataops.core.http import Exchange
-    from airflow_provider_dataops.platforms.trac.api.jobs import JobCalls
+    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.platforms.trac.api import TracApi
+    from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run
+
+log = logging.getLogger(__name__)
 
 
-#: A job that was really submitted is found within this time, in seconds.
-LISTING_DELAY = 15.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobLaunch:
+class JobLaunch(Launch):
     """One job to be submitted.
 
     :param tenant: the tenant's code.
@@ -40,26 +32,14 @@ class JobLaunch:
     :param job_attrs: further attributes of the job, plain values by name; they decide nothing.
     """
 
-    api: JobCalls
+    api: TracApi
     tenant: str
-    job: JobPlan | PlannedRun
+    job: JobPlan | Run
     job_attrs: Mapping[str, Any] | None = None
-    _plans: list[JobPlan] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    noun: ClassVar[str] = "job"
-    listing_delay: ClassVar[float] = LISTING_DELAY
+    #: A job that was really submitted is found within this time.
+    listing_delay: ClassVar[float] = 15.0
     exact: ClassVar[bool] = True
-    can_stop: ClassVar[bool] = False
-    #: The orchestrator queues what it cannot run at once.
-    waits_for_slot: ClassVar[bool] = False
-    not_found_is_final: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Refuse what would hide our token.
-
-        :raises InvalidArgumentError: if the job's attributes hold one of that name, or none can have them.
-        """
-        require_job_attrs(self.job_attrs)
 
     @property
     def id_scope(self) -> str:
@@ -67,96 +47,161 @@ class JobLaunch:
         return f"{self.api.settings.base_url}/{self.tenant}"
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what decides the remote work."""
-        asked = self.job.definition if isinstance(self.job, JobPlan) else self.job.asked
-        return {"base_url": self.api.settings.base_url, "tenant": self.tenant, "job": asked}
+        """Return what decides the remote work: what was asked for, before anything is looked up."""
+        return {
+            "base_url": self.api.settings.base_url,
+            "tenant": self.tenant,
+            "job": self.job.identity,
+        }
 
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        """Look up what the submission needs, and tell nothing: the token alone finds the job."""
-        if isinstance(self.job, PlannedRun):
-            self._plans.append((yield from self.job.plan()))
-        return {}
-
-    def earlier(self, mark: Mapping[str, Any]) -> JobLaunch:
-        """Return the launch that made a mark; all of a tenant's find their jobs alike."""
-        return self
+    def prepare(self) -> Exchange[JobLaunch]:
+        """Look up the definition of what is to be run, and the latest version of what it uses."""
+        plan = yield from self.api.plan(self.job, self.tenant)
+        return replace(self, job=plan)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Submit the job with a token among its attributes."""
-        attrs = {**(self.job_attrs or {}), TOKEN: token}
-        plan = self._plans[-1] if isinstance(self.job, PlannedRun) else self.job
-        status = yield from self.api.submit_job(plan, job_attrs=attrs, tenant=self.tenant)
-        if status.job is None:
-            raise MalformedReplyError("the job was taken and no jobId is told", status=200)
-        if status.state.is_final:
-            return (yield from self.look(status.job.object_id))
-        return RunSnapshot(
-            run_id=status.job.object_id,
-            state=status.state,
-            raw_state=status.status_code,
-            message=status.status_message,
-            started_at=_time_text(status.job),
-            details=_details(status.job.object_id, str(plan.definition["jobType"]), status.status_code),
-        )
+        """Submit the job with a token among its attributes; it is prepared by now."""
+        return self.api.start_job(self.job, token, self.job_attrs, self.tenant)
 
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs with a token."""
-        found = yield from self.api.search("JOB", [TOKEN, "EQ", token], tenant=self.tenant)
-        return [snapshot(tag) for tag in found]
+        found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
+        return [snapshot for _, snapshot in found]
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
-        """Return the job as it is now."""
-        return self.api.job_snapshot(run_id, self.tenant)
-
-    def stop(self, run_id: str) -> Exchange[None]:
-        """Do nothing: TRAC stops no jobs."""
-        yield from ()
-
-    def url(self, run_id: str) -> str:
-        """Return the link to the job."""
-        return self.api.object_url(self.tenant, "JOB", run_id)
+    def watch(self, run_id: str, token: str = "") -> JobWatch:
+        """Return how to wait for the job."""
+        return JobWatch(run_id=run_id, tenant=self.tenant, submission_token=token)
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobWatch:
-    """The jobs of a tenant: one search tells of up to a hundred that have not ended.
+class JobWatch(RunWatch):
+    """One job; one search answers for up to a hundred jobs of a tenant that we submitted.
 
-    Keys are a job's id, followed by its token where that is known; see :func:`watch_key`.
+    TRAC cancels no jobs.
+
+    :param tenant: the tenant's code.
+    :param submission_token: the token of the job's submission, by which a search finds it; without one
+        the job is asked about alone.
     """
 
-    api: JobCalls
     tenant: str
+    submission_token: str = ""
 
     sweeps: ClassVar[bool] = True
 
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(tenant=self.tenant)
+        if self.submission_token != "":
+            require_text(submission_token=self.submission_token)
+
+    @property
+    def key(self) -> str:
+        """The job's id, followed by its token where it has one."""
+        return f"{self.run_id} {self.submission_token}".rstrip()
+
     @property
     def group(self) -> str:
-        """The tenant."""
+        """The tenant's jobs."""
         return f"jobs of {self.tenant}"
 
-    def sweep(self, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
-        """Tell of the jobs that have not ended; those that have are looked at for their outputs."""
+    def look(self, api: TracApi) -> Exchange[RunSnapshot]:
+        """Return the job as it is now."""
+        return api.job_snapshot(self.run_id, self.tenant)
+
+    def sweep(self, api: TracApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Return the jobs that have not ended; those that have are looked at for their outputs."""
         by_token = {token: key for key in keys for _, _, token in [key.partition(" ")] if token}
-        told: dict[str, RunSnapshot] = {}
-        for tokens in _batches(sorted(by_token)):
-            found = yield from self.api.search("JOB", [TOKEN, "IN", tokens], tenant=self.tenant)
-            for tag in found:
-                key = by_token.get(str(tag.attrs.get(TOKEN)), "")
-                state = snapshot(tag)
-                if key.partition(" ")[0] == state.run_id and not state.state.is_final:
-                    told[key] = state
-        return told
+        tokens = sorted(by_token)
+        active: dict[str, RunSnapshot] = {}
+        for start in range(0, len(tokens), SEARCH_LIMIT):
+            batch = tokens[start : start + SEARCH_LIMIT]
+            for token, snapshot in (yield from api.jobs_with_token("IN", batch, self.tenant)):
+                key = by_token.get(token, "")
+                if key.partition(" ")[0] == snapshot.run_id and not snapshot.state.is_final:
+                    active[key] = snapshot
+        return active
 
-    def look(self, key: str) -> Exchange[RunSnapshot]:
-        """Tell of one job."""
-        return self.api.job_snapshot(key.partition(" ")[0], self.tenant)
-
-
-def watch_key(job_id: str, token: str | None) -> str:
-    """Return what a watch knows a job by."""
-    return f"{job_id} {token}" if token else job_id
+    def url(self, api: TracApi) -> str:
+        """Return the link to the job."""
+        return api.object_url(self.tenant, "JOB", self.run_id)
 
 
-def _batches(tokens: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(tokens), SEARCH_LIMIT):
-        yield list(tokens[start : start + SEARCH_LIMIT])
+class SearchWatch(ConditionWatch):
+    """A search finds enough objects.
+
+    :param tenant: the tenant's code.
+    :param object_type: the type of object to search.
+    :param search: the expression in the platform's JSON; ``None`` for all objects of the type.
+    :param min_results: how many objects are enough, from 1 to 100.
+    """
+
+    tenant: str
+    object_type: str
+    search: dict[str, Any] | None
+    min_results: int
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(tenant=self.tenant, object_type=self.object_type)
+        require_whole(min_results=self.min_results)
+        if not 1 <= self.min_results <= SEARCH_LIMIT:
+            raise InvalidArgumentError(
+                f"min_results must be from 1 to {SEARCH_LIMIT}, the most that a search returns; "
+                f"given: {self.min_results}"
+            )
+
+    def question(self, api: TracApi) -> Exchange[Mapping[str, Any] | None]:
+        """Search."""
+        found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
+        if len(found) < self.min_results:
+            return None
+        # The headers alone: a hundred tags with all their attributes are no event.
+        return {"found": [tag.header.as_result() for tag in found]}
+
+
+class ObjectWatch(ConditionWatch):
+    """An object has reached a version, and has certain attributes.
+
+    :param tenant: the tenant's code.
+    :param object_type: the type of object.
+    :param object_id: its id.
+    :param min_version: the latest version must be this one or a later one.
+    :param attrs: values that attributes of the latest version must have, by name; texts stand for decimals,
+        dates and times.
+    """
+
+    tenant: str
+    object_type: str
+    object_id: str
+    min_version: int = 1
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def _warned(self) -> set[str]:
+        """The attributes that were warned about."""
+        return set()
+
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_text(tenant=self.tenant, object_type=self.object_type, object_id=self.object_id)
+        require_whole(min_version=self.min_version)
+
+    def question(self, api: TracApi) -> Exchange[Mapping[str, Any] | None]:
+        """Read the latest version with its latest tag; an object that is not there yet is waited for."""
+        try:
+            tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
+        except NotFoundError:
+            return None
+        if tag.header.object_version < self.min_version:
+            return None
+        differences = tag.differences(self.attrs)
+        for name, why in differences.items():
+            if why and name not in self._warned:
+                self._warned.add(name)
+                log.warning(
+                    "The attribute %r %s; waiting all the same, in case it gets another type", name, why
+                )
+        return None if differences else tag.header.as_result()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from devtools.trac.runtime import TracRuntime
-    from tests.integration.benches import TracBench
+    from tests.integration.bench.trac import TracBench
 
 CHECKPOINT = {
     "custom": {"customSchemaType": "acme_checkpoint", "customSchemaVersion": 1, "customData": "AQ=="}

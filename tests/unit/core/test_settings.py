@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.core.settings import fill_template
 from airflow_provider_dataops.errors import ConnectionSettingsError
 from airflow_provider_dataops.platforms.quantemplate.api import BASE_URL
 from tests.unit.platforms.apis import quantemplate, tamr
@@ -91,8 +90,8 @@ def test_secrets_are_not_shown() -> None:
 
 def test_who_shares_what_is_told_by_all_that_matters() -> None:
     same = {
-        tamr(password="a").settings.identity,
-        tamr(password="a", host="my-tenant.tamr.cloud").settings.identity,
+        tamr(password="a").settings.account_key,
+        tamr(password="a", host="my-tenant.tamr.cloud").settings.account_key,
     }
     assert len(same) == 1
     others = [
@@ -102,12 +101,10 @@ def test_who_shares_what_is_told_by_all_that_matters() -> None:
         tamr(password="a", extra={"auth_headers": {"X": "y"}}),
         tamr(password="a", extra={"proxy": "http://p"}),
     ]
-    assert len({api.settings.identity for api in others} | same) == 6
-    assert quantemplate(login="one").settings.identity != quantemplate(login="two").settings.identity
+    assert len({api.settings.account_key for api in others} | same) == 6
+    assert quantemplate(login="one").settings.account_key != quantemplate(login="two").settings.account_key
 
 
 def test_links_are_filled_with_encoded_values() -> None:
-    url = fill_template(
-        "{base_url}/o/{organisation_id}?r={run_id}", "https://x", {"organisation_id": "a/b", "run_id": "&"}
-    )
-    assert url == "https://x/o/a%2Fb?r=%26"
+    api = tamr(host="https://x", extra={"link_template": "{base_url}/o/{job_id}?r={run_id}"})
+    assert api.link("unused", job_id="a/b", run_id="&") == "https://x/o/a%2Fb?r=%26"

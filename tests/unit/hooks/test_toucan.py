@@ -202,6 +202,12 @@ def test_bad_arguments_fail_before_anything_is_sent(
     assert not worker.wire.sent
 
 
+def test_an_unknown_selector_is_refused(worker: Worker) -> None:
+    with pytest.raises(TypeError, match="output_domain"):
+        worker.toucan().populate(output_domain=["o"])  # type: ignore[call-arg]
+    assert not worker.wire.sent
+
+
 def test_errors_name_what_failed(worker: Worker) -> None:
     worker.wire.expect(reply(401, {"statusCode": 401, "message": "no access"}))
     with pytest.raises(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.http import Pause, Request
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import AmbiguousSubmitError, NotFoundError, TransportError
+from airflow_provider_dataops.errors import NotFoundError, TransportError
 from airflow_provider_dataops.lifecycle.durable import DurableStart, Started
 
 if TYPE_CHECKING:
@@ -160,18 +160,23 @@ class _Store:
 class _Launch:
     world: World
     place: str
-    noun: str = "job"
     listing_delay: float = 30.0
     waits_for_slot: bool = True
-    api: Any = field(default_factory=lambda: SimpleNamespace(settings=SimpleNamespace(request_timeout=30.0)))
+    cancel_on_kill: bool = False
+    resubmits: bool = False
+    api: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            settings=SimpleNamespace(request_timeout=30.0), platform="Simulation", noun="job"
+        )
+    )
 
     @property
     def exact(self) -> bool:
         return self.world.kind.exact
 
     @property
-    def can_stop(self) -> bool:
-        return self.world.kind.can_stop
+    def lists_runs(self) -> bool:
+        return self.world.kind.lists
 
     @property
     def not_found_is_final(self) -> bool:
@@ -188,12 +193,16 @@ class _Launch:
         listed = [run for run in self.world.runs if run.listed_at <= self.world.now]
         return [run for run in listed if run.place == self.place or not self.world.kind.by_place]
 
-    def mark(self) -> Exchange[Mapping[str, Any]]:
-        yield _request("mark")
+    def prepare(self) -> Exchange[_Launch]:
+        yield from ()
+        return self
+
+    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+        yield _request("baseline")
         return {"place": self.place, "known": [run.run_id for run in self._listed()]}
 
-    def earlier(self, mark: Mapping[str, Any]) -> _Launch:
-        return _Launch(self.world, mark["place"])
+    def earlier(self, baseline: Mapping[str, Any]) -> _Launch:
+        return replace(self, place=baseline["place"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         yield _request("submit")
@@ -207,35 +216,45 @@ class _Launch:
         self.world.effect()
         return _snapshot(run)
 
-    def find_candidates(self, mark: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        if not self.world.kind.lists:
-            raise AmbiguousSubmitError("the platform cannot list its runs")
-        yield _request("find_candidates")
+    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        assert self.world.kind.lists, "nobody asks a platform that lists no runs"
+        yield _request("candidates")
         if self.exact:
             return [_snapshot(run) for run in self._listed() if run.owner == token]
-        return [_snapshot(run) for run in self._listed() if run.run_id not in mark["known"]]
+        return [_snapshot(run) for run in self._listed() if run.run_id not in baseline["known"]]
 
-    def look(self, run_id: str) -> Exchange[RunSnapshot]:
+    def watch(self, run_id: str, token: str = "") -> _Watch:
+        return _Watch(self, run_id, self.cancel_on_kill)
+
+
+@dataclass
+class _Watch:
+    launch: _Launch
+    run_id: str
+    cancel_on_kill: bool
+
+    def look(self, api: Any) -> Exchange[RunSnapshot]:
         yield _request("look")
-        if self.world.look_error is not None:
-            raise self.world.look_error
-        for run in self._listed():
-            if run.run_id == run_id:
+        world = self.launch.world
+        if world.look_error is not None:
+            raise world.look_error
+        for run in self.launch._listed():
+            if run.run_id == self.run_id:
                 return _snapshot(run)
-        return RunSnapshot(run_id=run_id, state=RunState.ABSENT)
+        return RunSnapshot(run_id=self.run_id, state=RunState.ABSENT)
 
-    def stop(self, run_id: str) -> Exchange[None]:
-        yield _request("stop")
-        for run in self.world.runs:
-            if run.run_id == run_id:
+    def cancel(self, api: Any) -> Exchange[None]:
+        yield _request("cancel")
+        for run in self.launch.world.runs:
+            if run.run_id == self.run_id:
                 if not run.state.is_final:
                     run.state = RunState.CANCELLED
-                self.world.effect()
+                self.launch.world.effect()
                 return
         raise NotFoundError("no such run", status=404)
 
-    def url(self, run_id: str) -> str:
-        return f"https://ui/{self.place}/{run_id}"
+    def url(self, api: Any) -> str:
+        return f"https://ui/{self.launch.place}/{self.run_id}"
 
 
 @dataclass
@@ -270,13 +289,12 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         return f"token{world.tokens}"
 
     start = DurableStart(
-        launch=_Launch(world, world.identity["what"]),
+        launch=_Launch(world, world.identity["what"], cancel_on_kill=cancels and world.kind.can_stop),
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,
         new_token=token,
         log=log,
-        cancels=cancels,
     )
     exchange = start.run()
     step = next(exchange)

@@ -111,7 +111,7 @@ def test_a_clear_waits_until_what_was_sent_before_is_listed(kind: Kind) -> None:
         world.start(NOW, life=5)
     again = world.start(replace(NOW, max_tries=2))
     assert world.stored is not None
-    assert world.stored["mark"]["known"] == ["r1"]
+    assert world.stored["baseline"]["known"] == ["r1"]
     assert again.snapshot.run_id == "r2"
 
 
@@ -122,7 +122,7 @@ def test_a_clear_is_not_held_up_by_strangers() -> None:
     world.stranger()
     again = world.start(replace(NOW, max_tries=2))
     assert again.fresh
-    assert any("may be left running" in line and "r1, r2" in line for line in world.log_lines)
+    assert any("may still be running" in line and "r1, r2" in line for line in world.log_lines)
 
 
 def test_a_record_of_another_version_is_not_guessed_at() -> None:

@@ -234,7 +234,7 @@ class Judge:
             named = any(
                 f"https://ui/nightly/{other}" in line and "goes on" in line for line in world.log_lines
             )
-            unknown = not self.kind.lists and any("may be left running" in line for line in world.log_lines)
+            unknown = not self.kind.lists and any("may still be running" in line for line in world.log_lines)
             assert named or unknown, self.where
 
 

@@ -23,8 +23,8 @@ from airflow_provider_dataops.errors import (
     UnroutedError,
 )
 from airflow_provider_dataops.lifecycle import progress as module
-from airflow_provider_dataops.lifecycle.condition import ConditionEvent
-from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent, failure
+from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
+from airflow_provider_dataops.lifecycle.outcome import failure
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause, interval
 from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record, changed, fingerprint
 from airflow_provider_dataops.lifecycle.wait import Wait
@@ -63,44 +63,44 @@ class TestInterval:
 
 class TestTracker:
     def test_an_outage_is_borne_for_half_an_hour(self) -> None:
-        tracker = WaitProgress(0.0)
-        assert {tracker.failed(OUTAGE, float(t)) for t in range(0, 1800, 60)} == {Verdict.WAIT}
-        assert tracker.failed(OUTAGE, 1800.0) is Verdict.GIVE_UP
+        progress = WaitProgress(0.0)
+        assert {progress.failed(OUTAGE, float(t)) for t in range(0, 1800, 60)} == {Verdict.WAIT}
+        assert progress.failed(OUTAGE, 1800.0) is Verdict.GIVE_UP
 
     def test_one_answer_starts_the_half_hour_anew(self) -> None:
-        tracker = WaitProgress(0.0)
-        tracker.failed(OUTAGE, 0.0)
-        tracker.saw(snapshot(RunState.RUNNING), 1_000.0)
-        assert tracker.failed(OUTAGE, 2_000.0) is Verdict.WAIT
+        progress = WaitProgress(0.0)
+        progress.failed(OUTAGE, 0.0)
+        progress.saw(snapshot(RunState.RUNNING), 1_000.0)
+        assert progress.failed(OUTAGE, 2_000.0) is Verdict.WAIT
 
     def test_refused_credentials_are_read_again_once(self) -> None:
-        tracker, refusal = WaitProgress(0.0), AuthenticationError("401", status=401)
-        assert tracker.failed(refusal, 0.0) is Verdict.RECONNECT
-        assert tracker.failed(refusal, 2.0) is Verdict.GIVE_UP
+        progress, refusal = WaitProgress(0.0), AuthenticationError("401", status=401)
+        assert progress.failed(refusal, 0.0) is Verdict.RECONNECT
+        assert progress.failed(refusal, 2.0) is Verdict.GIVE_UP
 
     @pytest.mark.parametrize("error_class", [NotFoundError, UnroutedError])
     def test_a_404_where_something_was_is_an_outage(self, error_class: type[ApiError]) -> None:
-        tracker, error = WaitProgress(0.0), error_class("404", status=404)
-        assert tracker.failed(error, 0.0) is Verdict.WAIT
-        assert tracker.failed(error, 1_800.0) is Verdict.GIVE_UP
+        progress, error = WaitProgress(0.0), error_class("404", status=404)
+        assert progress.failed(error, 0.0) is Verdict.WAIT
+        assert progress.failed(error, 1_800.0) is Verdict.GIVE_UP
 
     def test_a_bad_request_is_no_outage(self) -> None:
         assert WaitProgress(0.0).failed(BadRequestError("400", status=400), 0.0) is Verdict.GIVE_UP
 
     def test_absence_must_last_and_be_seen_often(self) -> None:
-        tracker, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
-        assert [tracker.saw(absent, float(t)) for t in (0, 20, 40, 59)] == [Verdict.WAIT] * 4
-        assert tracker.saw(absent, 60.0) is Verdict.LOST
+        progress, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
+        assert [progress.saw(absent, float(t)) for t in (0, 20, 40, 59)] == [Verdict.WAIT] * 4
+        assert progress.saw(absent, 60.0) is Verdict.LOST
         rarely = WaitProgress(0.0)
         assert [rarely.saw(absent, t) for t in (0.0, 500.0, 900.0, 1_000.0)] == [Verdict.WAIT] * 4
-        tracker.saw(snapshot(RunState.RUNNING), 70.0)
-        assert tracker.saw(absent, 71.0) is Verdict.WAIT
+        progress.saw(snapshot(RunState.RUNNING), 70.0)
+        assert progress.saw(absent, 71.0) is Verdict.WAIT
 
     def test_the_absence_of_one_that_was_seen_is_an_outage(self) -> None:
-        tracker, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
-        tracker.saw(snapshot(RunState.RUNNING), 0.0)
-        assert {tracker.saw(absent, float(t)) for t in range(60, 1860, 60)} == {Verdict.WAIT}
-        assert tracker.saw(absent, 1860.0) is Verdict.LOST
+        progress, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
+        progress.saw(snapshot(RunState.RUNNING), 0.0)
+        assert {progress.saw(absent, float(t)) for t in range(60, 1860, 60)} == {Verdict.WAIT}
+        assert progress.saw(absent, 1860.0) is Verdict.LOST
 
     def test_an_unknown_state_is_running(self) -> None:
         assert WaitProgress(0.0).saw(snapshot(RunState.UNKNOWN, "Queued"), 0.0) is Verdict.WAIT
@@ -112,7 +112,7 @@ class TestWaitOnAWorker:
             run_id="r-1",
             deadline=deadline,
             poll_interval=30.0,
-            tracker=WaitProgress(clock.now),
+            progress=WaitProgress(clock.now),
             clock=clock,
             log=logging.getLogger("task"),
         )
@@ -121,7 +121,7 @@ class TestWaitOnAWorker:
         """Give one answer to every question."""
         clock = FakeClock()
 
-        def look(run_id: str) -> Any:
+        def look() -> Any:
             yield Pause(0.0)
             if isinstance(answer, ApiError):
                 raise answer
@@ -133,14 +133,14 @@ class TestWaitOnAWorker:
         clock = clock or FakeClock()
         waiting = self.waiting(clock, deadline)
 
-        def look(run_id: str) -> Any:
+        def look() -> Any:
             return (yield Request(operation="look", method="GET", url="https://x", parse=lambda r: r.json()))
 
         given = [a if isinstance(a, ApiError) else (lambda _, a=a: reply(body=0)) for a in answers]
         states = [a for a in answers if not isinstance(a, ApiError)]
 
-        def seen(run_id: str) -> Any:
-            yield from look(run_id)
+        def seen() -> Any:
+            yield from look()
             return states.pop(0)
 
         return play(waiting.until_end(seen), *given, clock=clock)
@@ -320,10 +320,9 @@ class TestRecord:
             generation=Generation(2, 1),
             phase=Phase.DEFERRED,
             token="t",
-            mark={"highest": 4},
+            baseline={"highest": 4},
             fingerprint={"a": "b"},
             id_scope="https://x",
-            intent_at=5.0,
         )
         assert Record.from_json(json.loads(json.dumps(record.as_json()))) == record
         assert Record.from_json(None) is None

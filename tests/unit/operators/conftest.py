@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.operators import base
-from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from tests.unit.operators.stage import Hook, Pipeline, Tenant, Time
 from tests.unit.platforms.apis import quantemplate
@@ -27,6 +27,8 @@ def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """Put pipelines behind the Quantemplate operators."""
+    from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
+
     there = Pipeline()
     monkeypatch.setattr(
         QuantemplateExecutePipelineOperator,
@@ -41,7 +43,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     """Let no wait on a worker take time."""
     there = Time()
     monkeypatch.setattr(base, "time", there)
-    monkeypatch.setattr("airflow_provider_dataops.core.clock.SYSTEM_CLOCK", there)
+    for name in ("monotonic", "wall", "random"):
+        monkeypatch.setattr(SystemClock, name, getattr(there, name))
     return there
 
 
@@ -57,6 +60,6 @@ def links(mocker: MockerFixture) -> list[str]:
 @pytest.fixture
 def quick(tenant: Tenant, mocker: MockerFixture) -> Any:
     """Catch the driver that a kill makes for itself."""
-    driver = mocker.patch("airflow_provider_dataops.transport.sync.SyncDriver")
+    driver = mocker.patch("airflow_provider_dataops.operators.kill.SyncDriver")
     driver.return_value.run.side_effect = lambda exchange, policy: Hook(tenant, lambda _: None).run(exchange)
     return driver

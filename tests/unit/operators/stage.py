@@ -150,6 +150,8 @@ class Platform(Protocol):
 class Hook:
     """The platform's hook with a platform in memory in place of a network."""
 
+    conn_id = "tamr_default"
+
     def __init__(self, platform: Platform, pause: Callable[[float], None], api: Api | None = None) -> None:
         self.platform = platform
         self.pause = pause

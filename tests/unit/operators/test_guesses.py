@@ -62,7 +62,7 @@ def test_it_is_still_a_guess_after_its_trigger_crashed(tenant: Tenant, attempt: 
 def test_it_is_not_stopped_by_a_kill(tenant: Tenant, attempt: Attempt, quick: Any, clock: Time) -> None:
     task = operator(deferrable=False)
     # Once the settle time is over, the task waits for the run.
-    clock.on_sleep.append(lambda: task.on_kill() if task._in_wait else None)
+    clock.on_sleep.append(lambda: task.on_kill() if task.attempt and task.attempt.is_waiting else None)
     with pytest.raises(RunCancelledError, match="j-1"):
         task.act(attempt.context())
     assert tenant.stops() == []

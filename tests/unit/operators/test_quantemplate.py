@@ -15,6 +15,7 @@ from airflow_provider_dataops.errors import (
     RunTimeoutError,
 )
 from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.operators.quantemplate import (
     QuantemplateDownloadDatasetOperator,
     QuantemplateDownloadOutputOperator,
@@ -117,15 +118,13 @@ OUTPUT = {**FILE, "pipeline_id": "p-1", "execution_id": "e-1"}
 def test_wrong_arguments_fail_before_the_connection_is_read(
     task: Any, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(task), "make_hook", lambda _: pytest.fail("the connection was read"))
+    monkeypatch.setattr(DataOpsHook, "get_connection", lambda *_: pytest.fail("the connection was read"))
     with pytest.raises(PermanentError, match=named):
         task.execute(Attempt().context())
 
 
 def test_an_empty_file_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        QuantemplateUploadDatasetOperator, "make_hook", lambda _: pytest.fail("the connection was read")
-    )
+    monkeypatch.setattr(DataOpsHook, "get_connection", lambda *_: pytest.fail("the connection was read"))
     (tmp_path / "claims.csv").touch()
     task = QuantemplateUploadDatasetOperator(
         task_id="t", source=str(tmp_path / "claims.csv"), dataset_id="d-1"

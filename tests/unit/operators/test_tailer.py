@@ -40,7 +40,13 @@ TIMEOUT = {"ending": "timeout", "run_id": "r-1", "snapshot": None, "message": "l
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     """Put an account behind the Tailer operators."""
     there = Account()
-    monkeypatch.setattr(TailerLaunchJobOperator, "make_hook", lambda self: Hook(there, self.pause, tailer()))
+
+    def make_hook(task: TailerLaunchJobOperator) -> Hook:
+        hook = Hook(there, task.pause, tailer())
+        hook.conn_id = task.tailer_conn_id
+        return hook
+
+    monkeypatch.setattr(TailerLaunchJobOperator, "make_hook", make_hook)
     monkeypatch.setattr(TailerHook, "api", tailer())
     monkeypatch.setattr(
         TailerHook, "run", lambda _, exchange: Hook(there, lambda _: None, tailer()).run(exchange)

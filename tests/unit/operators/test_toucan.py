@@ -259,9 +259,13 @@ class TestALostAnswer:
     def test_needs_a_person(self, backend: Backend, error: ApiError) -> None:
         backend.refusals = [error]
         attempt = Attempt()
-        with pytest.raises(PermanentError, match="Look at the small app") as caught:
+        with pytest.raises(PermanentError, match=r"Toucan lists no operations.*Look at Toucan") as caught:
             operator().execute(attempt.context())
-        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        cause = caught.value.__cause__
+        assert isinstance(cause, AmbiguousSubmitError)
+        assert cause.permanent
+        assert "on_ambiguous_submit='resubmit'" in str(cause)
+        assert cause.url == LINK
         # The same in a retry that somebody asks for, and no second run.
         with pytest.raises(PermanentError):
             operator().execute(attempt.context())

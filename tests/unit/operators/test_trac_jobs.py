@@ -47,12 +47,6 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return there
 
 
-@pytest.fixture
-def unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test whose task reads its connection."""
-    monkeypatch.setattr(_JobOperator, "make_hook", lambda _: pytest.fail("the connection was read"))
-
-
 def importing(**arguments: Any) -> TracImportModelOperator:
     return TracImportModelOperator(**{"task_id": "t", **IMPORT, "deferrable": True, **arguments})
 
@@ -66,7 +60,7 @@ def finished(operator: RunOperator, attempt: Attempt, gateway: Gateway) -> dict[
     trigger = deferral(operator, attempt).trigger
     gateway.end(trigger.run_id)
     hook = Hook(gateway, lambda _: None, trac())
-    snapshot = hook.run(trigger.watch(hook.api).look(trigger.key()))
+    snapshot = hook.run(trigger.look(hook.api))
     event = {"ending": "finished", "run_id": trigger.run_id, "snapshot": snapshot.as_json()}
     resumed = operator.execute_complete(attempt.context(), {**event, "message": "", "permanent": False})
     assert isinstance(resumed, dict)
@@ -98,7 +92,10 @@ class TestImport:
         }
         own, token = told["jobAttrs"]
         assert own == {"attrName": "dag_id", "value": {"stringValue": "d"}}
-        assert (token["attrName"], token["value"]["stringValue"]) == ("airflow_token", trigger.mark)
+        assert (token["attrName"], token["value"]["stringValue"]) == (
+            "airflow_token",
+            trigger.submission_token,
+        )
 
     def test_from_a_repository_of_packages(self, gateway: Gateway) -> None:
         task = importing(path=None, package="acme-reserving", package_group="com.acme", language="java")
@@ -170,7 +167,7 @@ class TestModelRun:
             ({"inputs": {}}, "inputs lacks claims"),
             ({"inputs": {"claims": "latest"}}, r"inputs\['claims'\]"),
             ({"model": f"DATA-{DATA_ID}"}, "model must point at a MODEL"),
-            ({"model": {"run_id": JOB, "model": None}}, "model is not told by the task that should"),
+            ({"model": {"run_id": JOB, "model": None}}, "model is empty in what the task returned"),
         ],
     )
     def test_what_the_model_cannot_take_is_not_submitted(
@@ -214,12 +211,12 @@ class TestAnyJob:
 
 
 class TestLife:
-    def test_the_trigger_knows_the_job_and_its_mark(self, gateway: Gateway) -> None:
+    def test_the_trigger_knows_the_job_and_its_token(self, gateway: Gateway) -> None:
         trigger = deferral(running(poll_interval=20), Attempt()).trigger
         assert isinstance(trigger, TracJobTrigger)
         assert (trigger.conn_id, trigger.tenant, trigger.run_id) == ("trac_default", "ACME_CORP", JOB)
         assert trigger.poll_interval == 20.0
-        assert trigger.key() == f"{JOB} {trigger.mark}"
+        assert trigger.key == f"{JOB} {trigger.submission_token}"
 
     def test_a_retry_takes_up_its_job_whatever_its_attributes(self, gateway: Gateway) -> None:
         attempt = Attempt()
@@ -303,7 +300,6 @@ class TestLife:
         assert set(tenants) == {"OTHER_CO"}
 
 
-@pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize(
     ("task", "named"),
     [
@@ -318,6 +314,7 @@ class TestLife:
         (TracSubmitJobOperator(task_id="t", job={"jobType": "RUN_MODEL"}), "runModel"),
     ],
 )
-def test_wrong_arguments_fail_before_the_connection_is_read(task: Any, named: str) -> None:
+def test_wrong_arguments_fail_before_anything_is_sent(task: Any, named: str, gateway: Gateway) -> None:
     with pytest.raises(PermanentError, match=named):
         task.execute(Attempt().context())
+    assert gateway.sent == []

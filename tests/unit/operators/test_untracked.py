@@ -10,7 +10,7 @@ from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import UntrackedRunError
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
-from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
+from airflow_provider_dataops.platforms.tamr.runs import JobLaunch, JobWatch
 from tests.unit.operators.stage import Attempt, Tenant
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def submissions(monkeypatch: pytest.MonkeyPatch, tenant: Tenant) -> list[str]:
         made.append(token)
         return nameless(token)
 
-    def look(self: JobLaunch, run_id: str) -> Generator[Any, Any, RunSnapshot]:
-        yield from self.api.list_jobs(max_pages=1)
-        return nameless(run_id.removeprefix("untracked-"))
+    def look(self: JobWatch, api: Any) -> Generator[Any, Any, RunSnapshot]:
+        yield from api.list_jobs(max_pages=1)
+        return nameless(self.run_id.removeprefix("untracked-"))
 
     monkeypatch.setattr(JobLaunch, "submit", submit)
-    monkeypatch.setattr(JobLaunch, "look", look)
+    monkeypatch.setattr(JobWatch, "look", look)
     return made
 
 

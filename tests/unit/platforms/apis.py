@@ -7,30 +7,37 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.settings import ConnectionFields
-from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
-from airflow_provider_dataops.platforms.tailer.api import TailerApi
-from airflow_provider_dataops.platforms.tamr.api import TamrApi
-from airflow_provider_dataops.platforms.toucan.api import ToucanApi
-from airflow_provider_dataops.platforms.trac import TracApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
+    from airflow_provider_dataops.platforms.tamr.api import TamrApi
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
+    from airflow_provider_dataops.platforms.trac.api import TracApi
+
 
 def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> QuantemplateApi:
+    from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
+
     given: dict[str, Any] = {"login": "client", "password": "s3cret-of-client", "extra": {}, **fields}
     given["extra"] = {"organisation_id": "c-1", **given["extra"]}
     api = QuantemplateApi.from_fields(ConnectionFields(conn_id="qt", **given))
-    api._token._clock = clock
+    api.token._clock = clock
     return api
 
 
 def tamr(**fields: Any) -> TamrApi:
+    from airflow_provider_dataops.platforms.tamr.api import TamrApi
+
     given: dict[str, Any] = {"host": "my-tenant", "password": "apk_s3cret", **fields}
     return TamrApi.from_fields(ConnectionFields(conn_id="tm", **given))
 
 
 def toucan(**fields: Any) -> ToucanApi:
+    from airflow_provider_dataops.platforms.toucan.api import ToucanApi
+
     given: dict[str, Any] = {
         "host": "api-demo.toucantoco.com",
         "login": "user",
@@ -43,6 +50,8 @@ def toucan(**fields: Any) -> ToucanApi:
 
 
 def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
+    from airflow_provider_dataops.platforms.trac.api import TracApi
+
     given: dict[str, Any] = {"host": "http://trac:8080", "extra": {}, **fields}
     given["extra"] = {"tenant": "ACME_CORP", **given["extra"]}
     api = TracApi.from_fields(ConnectionFields(conn_id="tr", **given))
@@ -52,6 +61,8 @@ def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
 
 def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerApi:
     """Return Tailer with a given token, unless the extra says otherwise."""
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
+
     names = {"host", "login", "password"}
     given: dict[str, Any] = {
         "auth_type": "bearer",
@@ -62,7 +73,7 @@ def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerA
     }
     fields = {name: given.pop(name) for name in names & set(given)}
     api = TailerApi.from_fields(ConnectionFields(conn_id="tl", extra=given, **fields), now=lambda: 1.8e9)
-    api._token._clock = clock
+    api.token._clock = clock
     return api
 
 

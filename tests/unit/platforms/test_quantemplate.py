@@ -178,25 +178,25 @@ class TestRuns:
     def launch(self) -> ExecutionLaunch:
         return ExecutionLaunch(api=quantemplate(), organisation_id="c-1", pipeline_id="p-1")
 
-    def test_the_mark_is_the_highest_run_number_in_any_order(self) -> None:
+    def test_the_baseline_is_the_highest_run_number_in_any_order(self) -> None:
         body = [
             execution(id="e-2", runNumber=2),
             execution(id="e-9", runNumber=9),
             execution(id="e-3", runNumber=3),
         ]
-        assert play(self.launch().mark(), reply(body=body)).value["highest"] == 9
-        assert play(self.launch().mark(), reply(body=[])).value["highest"] == 0
+        assert play(self.launch().record_baseline(), reply(body=body)).value["highest"] == 9
+        assert play(self.launch().record_baseline(), reply(body=[])).value["highest"] == 0
 
-    def test_orphans_are_above_the_mark(self) -> None:
+    def test_candidates_are_above_the_baseline(self) -> None:
         body = [execution(id="e-10", runNumber=10), execution(id="e-9", runNumber=9)]
-        mark = {"pipeline": ["c-1", "p-1"], "highest": 9}
-        found = play(self.launch().find_candidates(mark, "token"), reply(body=body)).value
+        baseline = {"pipeline": ["c-1", "p-1"], "highest": 9}
+        found = play(self.launch().find_candidates(baseline, "token"), reply(body=body)).value
         assert [snapshot.run_id for snapshot in found] == ["e-10"]
 
     def test_one_list_tells_of_all_who_wait(self) -> None:
-        watch = ExecutionWatch(api=quantemplate(), organisation_id="c-1", pipeline_id="p-1")
+        watch = ExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
         body = [execution(id="e-1", status="Succeeded"), execution(id="e-2"), {"id": "e-4", "odd": True}]
-        done = play(watch.sweep(frozenset({"e-1", "e-2", "e-3"})), reply(body=body))
+        done = play(watch.sweep(quantemplate(), frozenset({"e-1", "e-2", "e-3"})), reply(body=body))
         assert {k: v.state for k, v in done.value.items()} == {
             "e-1": RunState.SUCCEEDED,
             "e-2": RunState.RUNNING,
@@ -238,7 +238,7 @@ class TestLinks:
         template = "https://ui/{organisation_id}/{pipeline_id}/{execution_id}?again={run_id}"
         api = quantemplate(extra={"link_template": template})
         launch = ExecutionLaunch(api=api, organisation_id="c-1", pipeline_id="p/1")
-        assert launch.url("e-1") == "https://ui/c-1/p%2F1/e-1?again=e-1"
+        assert launch.watch("e-1").url(api) == "https://ui/c-1/p%2F1/e-1?again=e-1"
 
     def test_of_a_dataset(self) -> None:
         assert quantemplate().dataset_url("c/1", "d 1") == (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,10 +16,13 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     ServerError,
 )
-from airflow_provider_dataops.platforms.tailer.model import Configuration, Outcomes, day
-from airflow_provider_dataops.platforms.tailer.runs import JobLaunch, RunWatch
+from airflow_provider_dataops.platforms.tailer.arguments import day, require_outcomes
+from airflow_provider_dataops.platforms.tailer.model import Configuration, state_of
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tailer
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.platforms.tailer.runs import JobLaunch, JobRunWatch
 
 IOWA = "000099_iowa_liquor_prepare_pda_DEV"
 RUN_ID = "20201230-112837-0a795c70-2557-4a60-ba16-788aa2bea179"
@@ -233,9 +236,9 @@ class TestStatuses:
         assert bool(words) == bool(run.snapshot().message)
 
     def test_which_count_may_be_named(self) -> None:
-        outcomes = Outcomes.of(["SUCCESS", "checked ", "Warning"], ["stopped"])
-        told = {s: outcomes.state(s) for s in ("SUCCESS", "CHECKED", "WARNING", "STOPPED", "FAILED", "X")}
-        assert told == {
+        outcomes = require_outcomes(["SUCCESS", "checked ", "Warning"], ["stopped"])
+        statuses = ("SUCCESS", "CHECKED", "WARNING", "STOPPED", "FAILED", "X")
+        assert {status: state_of(status, **outcomes) for status in statuses} == {
             "SUCCESS": RunState.SUCCEEDED,
             "CHECKED": RunState.SUCCEEDED,
             "WARNING": RunState.SUCCEEDED,
@@ -245,7 +248,7 @@ class TestStatuses:
         }
 
     def test_a_success_that_is_not_wanted_still_ends_the_run(self) -> None:
-        assert Outcomes.of(["NO_MATCH"]).state("SUCCESS") is RunState.FAILED
+        assert state_of("SUCCESS", **require_outcomes(["NO_MATCH"], [])) is RunState.FAILED
 
     @pytest.mark.parametrize(
         ("success", "failure", "words"),
@@ -262,7 +265,7 @@ class TestStatuses:
     )
     def test_which_make_no_sense_are_refused(self, success: Any, failure: Any, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
-            Outcomes.of(success, failure)
+            require_outcomes(success, failure)
 
 
 class TestOkAndKo:
@@ -373,7 +376,7 @@ def test_what_is_no_day_is_refused(given: Any) -> None:
 
 class TestLife:
     def launch(self, **changes: Any) -> JobLaunch:
-        return JobLaunch(**{"api": tailer(), "configuration": TABLES, **changes})
+        return tailer().launch(**{"configuration": TABLES, **changes})
 
     def test_a_launched_run_is_pending_under_its_configuration(self) -> None:
         snapshot = play(self.launch().submit("token"), reply(body={"run_id": "r-1"})).value
@@ -383,14 +386,14 @@ class TestLife:
 
     def test_what_a_task_returns_has_the_same_fields_from_the_launch_to_the_end(self) -> None:
         launched = play(self.launch().submit("token"), reply(body={"run_id": RUN_ID})).value
-        ended = play(self.launch().look(RUN_ID), results(ITEM)).value
+        ended = play(self.launch().watch(RUN_ID).look(tailer()), results(ITEM)).value
         assert launched.as_result("u").keys() == ended.as_result("u").keys()
 
-    def test_orphans_are_new_runs_of_the_configuration(self) -> None:
+    def test_candidates_are_new_runs_of_the_configuration(self) -> None:
         launch = self.launch()
         date = {"Date": "Wed, 30 Dec 2020 11:28:40 GMT"}
-        mark = play(launch.mark(), results(item("old"), headers=date)).value
-        json.dumps(mark)
+        baseline = play(launch.record_baseline(), results(item("old"), headers=date)).value
+        json.dumps(baseline)
         listed = [
             item("ours"),
             item("waiting", status="WAITING", start_execution_date=None),
@@ -400,7 +403,7 @@ class TestLife:
             item("older", start_execution_date="2020-12-30T11:20:00+00:00"),
             item("stamped by another clock", start_execution_date="2020-12-30T11:28:00+00:00"),
         ]
-        done = play(launch.find_candidates(mark, "token"), results(*listed))
+        done = play(launch.find_candidates(baseline, "token"), results(*listed))
         found = ["ours", "waiting", "stamped by another clock"]
         assert [snapshot.run_id for snapshot in done.value] == found
         assert asked(done)[0] == {
@@ -414,18 +417,19 @@ class TestLife:
 
     def test_a_configuration_that_nobody_knows_a_run_of_has_none(self) -> None:
         launch = self.launch()
-        mark = play(launch.mark(), NotFoundError("404", status=404)).value
-        assert mark["known"] == []
-        assert [s.run_id for s in play(launch.find_candidates(mark, "t"), results(item("r"))).value] == ["r"]
+        baseline = play(launch.record_baseline(), NotFoundError("404", status=404)).value
+        assert baseline["known"] == []
+        found = play(launch.find_candidates(baseline, "t"), results(item("r"))).value
+        assert [snapshot.run_id for snapshot in found] == ["r"]
 
-    def test_a_mark_leads_back_to_its_own_configuration(self) -> None:
-        mark = play(self.launch(job_id="j{{FD_DATE}}").mark(), results()).value
-        found = self.launch(configuration=STORAGE).earlier(json.loads(json.dumps(mark)))
+    def test_a_baseline_leads_back_to_its_own_configuration(self) -> None:
+        baseline = play(self.launch(job_id="j{{FD_DATE}}").record_baseline(), results()).value
+        found = self.launch(configuration=STORAGE).earlier(json.loads(json.dumps(baseline)))
         assert (found.configuration, found.job_id) == (TABLES, "j{{FD_DATE}}")
 
     def test_what_decides_the_work(self) -> None:
         base = self.launch().identity()
-        assert base == self.launch(outcomes=Outcomes.of(["CHECKED"])).identity()
+        assert base == self.launch(success_statuses=["CHECKED"]).identity()
         others = [
             self.launch(configuration=STORAGE),
             self.launch(execution_date="2020-12-09"),
@@ -434,21 +438,24 @@ class TestLife:
         assert all(other.identity() != base for other in others)
 
     def test_cannot_be_stopped(self) -> None:
-        assert not JobLaunch.can_stop
-        with pytest.raises(NotImplementedError, match="cannot stop run r-1"):
-            self.launch().stop("r-1")
+        found = self.launch().watch("r-1")
+        assert not found.cancel_on_kill
+        with pytest.raises(NotImplementedError, match="Tailer cannot cancel r-1"):
+            found.cancel(tailer())
+
+
+def watch(configuration: Configuration = TABLES, run_id: str = RUN_ID, **changes: Any) -> JobRunWatch:
+    outcomes = {"success_statuses": ["SUCCESS"], "failure_statuses": []}
+    return tailer().watch_run(configuration, run_id, **{"job_id": None, **outcomes, **changes})
 
 
 class TestWatch:
     @pytest.mark.parametrize("answer", [results(), results(item("other")), NotFoundError("x", status=404)])
     def test_a_run_without_a_record_is_absent(self, answer: Any) -> None:
-        assert play(RunWatch(api=tailer(), configuration=TABLES).look("r-1"), answer).value.state is (
-            RunState.ABSENT
-        )
+        assert play(watch(run_id="r-1").look(tailer()), answer).value.state is RunState.ABSENT
 
     def test_one_run_is_asked_about_by_itself(self) -> None:
-        watch = RunWatch(api=tailer(), configuration=TABLES)
-        done = play(watch.sweep(frozenset({RUN_ID})), results(ITEM))
+        done = play(watch(run_id="r-1").sweep(tailer(), frozenset({RUN_ID})), results(ITEM))
         assert asked(done)[0] | {"action": ""} == {
             "action": "",
             "account": "000099",
@@ -462,9 +469,8 @@ class TestWatch:
         assert done.value[RUN_ID].state is RunState.SUCCEEDED
 
     def test_several_are_told_of_by_one_list(self) -> None:
-        watch = RunWatch(api=tailer(), configuration=TABLES)
         listed = [item("a"), item("b", "FAILED"), item("x"), item("c", account="000001")]
-        done = play(watch.sweep(frozenset({"a", "b", "c"})), results(*listed))
+        done = play(watch().sweep(tailer(), frozenset({"a", "b", "c"})), results(*listed))
         assert [a["action"] for a in asked(done)] == ["get_last_status"]
         assert {run_id: s.state for run_id, s in done.value.items()} == {
             "a": RunState.RUNNING,
@@ -472,29 +478,27 @@ class TestWatch:
         }
 
     def test_without_a_job_id_the_list_has_to_do(self) -> None:
-        watch = RunWatch(api=tailer(), configuration=STORAGE)
         listed = item("a", configuration_id=STORAGE.configuration_id, job_id="table-to-storage|x")
-        done = play(watch.look("a"), results(listed))
+        done = play(watch(STORAGE, "a").look(tailer()), results(listed))
         assert asked(done)[0]["action"] == "get_last_status"
         assert done.value.details["job_id"] == "table-to-storage|x"
-        assert play(watch.look("b"), results(listed)).value.state is RunState.ABSENT
+        assert play(watch(STORAGE, "b").look(tailer()), results(listed)).value.state is RunState.ABSENT
 
     def test_a_given_job_id_is_used_as_it_is(self) -> None:
         job_id = "storage-to-storage|000099|x|DEV|stores-{{FD_DATE}}-{{FD_TIME}}.csv"
-        done = play(RunWatch(api=tailer(), configuration=STORAGE, job_id=job_id).look("a"), results())
+        done = play(watch(STORAGE, "a", job_id=job_id).look(tailer()), results())
         assert (asked(done)[0]["action"], asked(done)[0]["job_id"]) == ("check_run_status", job_id)
 
     def test_runs_that_mean_something_else_are_no_group(self) -> None:
-        api = tailer()
         watches = [
-            RunWatch(api=api, configuration=TABLES),
-            RunWatch(api=api, configuration=STORAGE),
-            RunWatch(api=api, configuration=TABLES, job_id="j"),
-            RunWatch(api=api, configuration=TABLES, outcomes=Outcomes.of(["SUCCESS", "WARNING"])),
-            RunWatch(api=api, configuration=TABLES, outcomes=Outcomes.of(["SUCCESS"], ["WARNING"])),
+            watch(),
+            watch(STORAGE),
+            watch(job_id="j"),
+            watch(success_statuses=["SUCCESS", "WARNING"]),
+            watch(failure_statuses=["WARNING"]),
         ]
         assert len({watch.group for watch in watches}) == 5
-        assert RunWatch(api=api, configuration=TABLES).group == watches[0].group
+        assert watch(run_id="r-1", success_statuses=["success "]).group == watches[0].group
 
 
 class TestLinks:

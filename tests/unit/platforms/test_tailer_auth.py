@@ -300,7 +300,7 @@ class TestRenewal:
     def test_of_a_signed_token(self) -> None:
         clock = FakeClock()
         api = signer()
-        api._token._clock = clock.monotonic
+        api.token._clock = clock.monotonic
         play(api.login())
         clock.now += 3539.0
         assert not api.needs_login()
@@ -380,12 +380,12 @@ class TestConnection:
     )
     def test_nothing_that_is_printed_shows_a_secret(self, given: dict[str, Any], secrets: list[str]) -> None:
         api = tailer(**given)
-        printed = repr((api, api.settings, api._source, api.settings.account, api.settings.identity))
+        printed = repr((api, api.settings, api._source, api.settings.account, api.settings.account_key))
         assert not [secret for secret in secrets if secret in printed]
 
     def test_different_people_share_nothing(self) -> None:
         others = [PERSON, {**PERSON, "login": "bob@example.com"}, REFRESHED, {}]
-        assert len({tailer(**other).settings.identity for other in others}) == 4
+        assert len({tailer(**other).settings.account_key for other in others}) == 4
 
     def test_is_proved_by_a_read_of_the_account(self) -> None:
         done = play(tailer().test(), reply(body={"anything": 1}))

@@ -14,7 +14,7 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
     NotFoundError,
 )
-from airflow_provider_dataops.platforms.tamr import model as platform
+from airflow_provider_dataops.platforms.tamr import configurations as platform
 from airflow_provider_dataops.platforms.tamr.runs import JobLaunch, JobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tamr
@@ -146,37 +146,41 @@ class TestAnswers:
         assert tamr().error_text(reply(502, "<html>bad gateway</html>")) == "<html>bad gateway</html>"
 
 
+def watch() -> JobWatch:
+    return JobWatch(run_id="j-1")
+
+
 class TestWatch:
     def test_one_list_tells_of_the_open_jobs(self) -> None:
         done = play(
-            JobWatch(api=tamr()).sweep(frozenset({"j-1", "j-9"})),
+            watch().sweep(tamr(), frozenset({"j-1", "j-9"})),
             reply(body={"jobs": [job("j-1"), job("j-2")]}),
         )
         assert done.requests[0].url == FILTERED
         assert set(done.value) == {"j-1"}
 
     def test_a_refused_filter_is_not_tried_again(self) -> None:
-        watch = JobWatch(api=tamr())
+        api = tamr()
         refused = BadRequestError("filter", status=400)
-        done = play(watch.sweep(frozenset({"j-1"})), refused, reply(body={"jobs": [job("j-1")]}))
+        done = play(watch().sweep(api, frozenset({"j-1"})), refused, reply(body={"jobs": [job("j-1")]}))
         assert [r.url for r in done.requests] == [FILTERED, f"{JOBS}?pageSize=30"]
-        done = play(watch.sweep(frozenset({"j-1"})), reply(body={"jobs": []}))
+        done = play(watch().sweep(api, frozenset({"j-1"})), reply(body={"jobs": []}))
         assert done.requests[0].url == f"{JOBS}?pageSize=30"
 
     def test_an_unknown_job_is_absent(self) -> None:
-        done = play(JobWatch(api=tamr()).look("j-1"), NotFoundError("gone", status=404))
+        done = play(watch().look(tamr()), NotFoundError("gone", status=404))
         assert done.value.state is RunState.ABSENT
 
     def test_what_the_server_says_of_an_unknown_job_is_kept(self) -> None:
         gone = NotFoundError("gone", status=404, body="no such job")
-        assert play(JobWatch(api=tamr()).look("j-1"), gone).value.raw_state == "404: no such job"
+        assert play(watch().look(tamr()), gone).value.raw_state == "404: no such job"
 
 
 class TestLaunch:
-    def test_orphans_are_new_jobs_that_do_the_same(self) -> None:
+    def test_candidates_are_new_jobs_that_do_the_same(self) -> None:
         launch = JobLaunch(api=tamr(), configuration=platform.load("s"))
         date = {"Date": "Fri, 20 Nov 2026 10:00:30 GMT"}
-        mark = play(launch.mark(), reply(body={"jobs": [job("old")]}, headers=date)).value
+        baseline = play(launch.record_baseline(), reply(body={"jobs": [job("old")]}, headers=date)).value
         listed = [
             job("ours", statusHistory=[{"state": "PENDING", "stateStartTime": "2026-11-20T10:00:25Z"}]),
             job("more", configuration={"load": {"sourceId": "s", "mode": "FULL"}}),
@@ -184,36 +188,29 @@ class TestLaunch:
             job("old"),
             job("older", statusHistory=[{"state": "PENDING", "stateStartTime": "2026-11-19T10:00:00Z"}]),
         ]
-        done = play(launch.find_candidates(mark, "token"), reply(body={"jobs": listed}))
+        done = play(launch.find_candidates(baseline, "token"), reply(body={"jobs": listed}))
         assert [s.run_id for s in done.value] == ["ours", "more"]
         assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s"
 
 
 class TestOpenJobs:
     def test_are_asked_for_by_a_filter(self) -> None:
-        done = play(tamr().open_jobs({"source_id": "s"}), reply(body={"jobs": [job("j-1")]}))
+        done = play(tamr().open_jobs({"sourceId": "s"}), reply(body={"jobs": [job("j-1")]}))
         assert [j.job_id for j in done.value] == ["j-1"]
         assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s&filter=status.state%20%21%3D%20DONE"
 
     def test_are_picked_out_where_the_filter_is_refused_or_ignored(self) -> None:
         page = reply(body={"jobs": [job("ended", state="DONE"), job("open"), job("odd", state="REHEARSING")]})
         refused = BadRequestError("filter", status=400)
-        done = play(tamr().open_jobs({"source_id": "s"}), refused, page)
+        done = play(tamr().open_jobs({"sourceId": "s"}), refused, page)
         assert [j.job_id for j in done.value] == ["open", "odd"]
         assert done.requests[1].url == f"{JOBS}?pageSize=30&sourceId=s"
 
 
 class TestSucceededSince:
     def ask(self, *jobs: dict[str, Any], **resource: str) -> Any:
-        given = {
-            "source_id": None,
-            "data_product_id": None,
-            "workflow_id": None,
-            "destination_id": None,
-            **resource,
-        }
         since = 1_795_168_800.0  # 2026-11-20T10:00:00Z
-        return play(tamr().succeeded_since(given, since), reply(body={"jobs": list(jobs)})).value
+        return play(tamr().succeeded_since(since, **resource), reply(body={"jobs": list(jobs)})).value
 
     def run_of(self, created: str, configuration: dict[str, Any], **status: Any) -> dict[str, Any]:
         past = [{"state": "PENDING", "stateStartTime": created}]
@@ -287,4 +284,4 @@ def test_links_lead_to_the_tenant_or_follow_the_connections_template() -> None:
     assert tamr().job_url("j-1") == "https://my-tenant.tamr.cloud/"
     api = tamr(extra={"link_template": "{base_url}/jobs/{job_id}#{run_id}"})
     launch = JobLaunch(api=api, configuration=platform.load("s"))
-    assert launch.url("j/1") == "https://my-tenant.tamr.cloud/jobs/j%2F1#j%2F1"
+    assert launch.watch("j/1").url(api) == "https://my-tenant.tamr.cloud/jobs/j%2F1#j%2F1"

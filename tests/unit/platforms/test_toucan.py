@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
-    AmbiguousSubmitError,
     AuthenticationError,
     ConnectionSettingsError,
     InvalidArgumentError,
@@ -45,14 +44,14 @@ def sent(api: ToucanApi, exchange: Any, *answers: Any) -> Play:
 
 
 def launch(api: ToucanApi | None = None, **changes: Any) -> OperationLaunch:
-    given = {"api": api or toucan(), "small_app": "app", "work": toucan_work.run_operations(), **changes}
-    return OperationLaunch(**given)
+    fields = {"api": api or toucan(), "small_app": "app", "work": toucan_work.run_operations(), **changes}
+    return OperationLaunch(**fields)
 
 
 def watched(*answers: Any, api: ToucanApi | None = None) -> Any:
-    told = play(OperationWatch(api=api or toucan(), small_app="app").look("op-1"), *answers)
-    assert told.error is None, told.error
-    return told.value
+    played = play(OperationWatch(run_id="op-1", small_app="app").look(api or toucan()), *answers)
+    assert played.error is None, played.error
+    return played.value
 
 
 class TestConnection:
@@ -133,7 +132,8 @@ class TestToken:
     def logged_in(self, token: str, **headers: str) -> tuple[ToucanApi, FakeClock, Play]:
         clock = FakeClock()
         api = toucan(extra={"auth_type": "login"})
-        api._token._clock = clock.monotonic
+        assert api.token is not None
+        api.token._clock = clock.monotonic
         told = play(api.login(), reply(body={"token": token}, headers=headers))
         assert told.error is None
         return api, clock, told
@@ -203,24 +203,35 @@ class TestSubmission:
         assert "missing_operation_id='succeed'" in snapshot.message
         assert "p4ssword" not in snapshot.message
 
-    def test_without_an_id_is_never_asked_about(self) -> None:
-        told = play(launch().look("untracked-tok"))
-        assert told.requests == []
-        assert told.value.state is RunState.UNTRACKED
+    def test_without_an_id_conceals_a_password_that_is_not_ascii(self) -> None:
+        api = toucan(password="pä55wort")
+        snapshot = play(launch(api).submit("tok"), reply(body={"echo": "pä55wort"})).value
+        assert '"echo": "***"' in snapshot.message
 
-    def test_that_got_no_answer_needs_a_person_unless_a_second_run_is_wanted(self) -> None:
-        told = play(launch().find_candidates({}, "tok"))
-        assert isinstance(told.error, AmbiguousSubmitError)
-        assert told.error.permanent
-        assert "on_ambiguous_submit='resubmit'" in str(told.error)
-        assert play(launch(resubmits=True).find_candidates({}, "tok")).value == []
+    def test_without_an_id_is_never_asked_about(self) -> None:
+        played = play(launch().watch("untracked-tok").look(toucan()))
+        assert played.requests == []
+        assert played.value.state is RunState.UNTRACKED
+        assert played.value.details == {"operation_id": None, "small_app": "app"}
+
+    def test_that_got_no_answer_is_not_looked_for_and_repeated_only_where_that_is_wanted(self) -> None:
+        # What follows from these is in tests/unit/operators/test_toucan.py.
+        assert not launch().lists_runs
+        assert not launch().resubmits
+        assert not launch().not_found_is_final
+        assert launch(resubmits=True).not_found_is_final
+
+    def test_is_waited_for_at_its_small_app_and_stage(self) -> None:
+        watch = launch().watch("op-1")
+        assert (watch.run_id, watch.small_app, watch.stage) == ("op-1", "app", "staging")
+        assert launch(work=toucan_work.populate(stage=None)).watch("op-1").stage == ""
 
     def test_of_before_is_looked_at_where_it_was_made(self) -> None:
         old = launch(work=toucan_work.populate(stage=None))
-        mark = json.loads(json.dumps(play(old.mark()).value))
-        found = launch(small_app="new").earlier(mark)
+        baseline = json.loads(json.dumps(play(old.record_baseline()).value))
+        found = launch(small_app="new").earlier(baseline)
         assert found.small_app == "app"
-        assert "stage" not in found.url("op-1")
+        assert "stage" not in found.watch("op-1").url(toucan())
 
     def test_is_the_same_work_where_nothing_that_counts_differs(self) -> None:
         assert launch().identity() == launch(resubmits=True).identity()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dataops.platforms.tamr import model as jobs
+from airflow_provider_dataops.platforms.tamr import configurations as jobs
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import ApiError, NotFoundError, ServerError
 from airflow_provider_dataops.polling.connections import PARALLEL
-from airflow_provider_dataops.polling.poller import Poller, Subscription, left, poller_for
+from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, connection, outage
 
@@ -19,17 +20,17 @@ def polled(
     run_ids: list[str],
     seconds: float,
     *,
-    watch: FakeWatch | None = None,
+    watch: FakeWatch = FakeWatch(),  # noqa: B008 - nobody changes it
     interval: float = 30.0,
 ) -> dict[str, list[Any]]:
     """Have runs asked about for some seconds, and return the answers that each waiter was given."""
 
     async def main() -> dict[str, list[Any]]:
-        poller = Poller(connection(platform), watch or FakeWatch())
-        waiters = [poller.subscribe(run_id, interval) for run_id in run_ids]
+        poller = Poller(connection(platform), watch, watch.group)
+        waiters = [poller.subscribe(replace(watch, run_id=run_id), interval) for run_id in run_ids]
         await asyncio.sleep(seconds)
         poller.stop()
-        return {waiter.key: drained(waiter) for waiter in waiters}
+        return {waiter.watch.key: drained(waiter) for waiter in waiters}
 
     return run_virtual(main())
 
@@ -73,11 +74,11 @@ def test_a_newcomer_is_asked_about_at_once_though_the_others_are_old() -> None:
     platform = FakePlatform()
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch())
-        poller.subscribe("old", 60.0)
+        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller.subscribe(FakeWatch(run_id="old"), 60.0)
         await asyncio.sleep(1_000.0)
         del platform.asked[:]
-        poller.subscribe("new", 60.0)
+        poller.subscribe(FakeWatch(run_id="new"), 60.0)
         await asyncio.sleep(3.0)
         poller.stop()
 
@@ -98,8 +99,8 @@ def test_a_run_that_left_the_list_is_looked_at() -> None:
     platform = FakePlatform(states={"ended": RunState.SUCCEEDED})
 
     class OpenOnes(FakeWatch):
-        def sweep(self, run_ids: frozenset[str]) -> Any:
-            return (yield True, run_ids - {"ended"})
+        def sweep(self, api: Any, keys: frozenset[str]) -> Any:
+            return (yield True, keys - {"ended"})
 
     answers = polled(platform, ["ended", "open"], 2.5, watch=OpenOnes())
     assert [(asked.sweep, sorted(asked.run_ids)) for asked in platform.asked] == [
@@ -146,11 +147,11 @@ def test_newcomers_do_not_break_the_pause_that_the_server_asked_for() -> None:
     platform = FakePlatform(failing=outage(until=3.0, retry_after=7.0))
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch())
-        poller.subscribe("first", 30.0)
+        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller.subscribe(FakeWatch(run_id="first"), 30.0)
         for n in range(8):
             await asyncio.sleep(1.0)
-            poller.subscribe(f"later-{n}", 30.0)
+            poller.subscribe(FakeWatch(run_id=f"later-{n}"), 30.0)
         await asyncio.sleep(3.0)
         poller.stop()
 
@@ -163,10 +164,10 @@ def test_the_pause_holds_for_all_groups_of_the_connection() -> None:
 
     async def main() -> None:
         shared = connection(platform)
-        pollers = [Poller(shared, FakeWatch(group=name)) for name in ("one", "two")]
-        pollers[0].subscribe("a", 30.0)
+        pollers = [Poller(shared, FakeWatch(group=name), name) for name in ("one", "two")]
+        pollers[0].subscribe(FakeWatch(run_id="a"), 30.0)
         await asyncio.sleep(1.0)
-        pollers[1].subscribe("b", 30.0)
+        pollers[1].subscribe(FakeWatch(run_id="b"), 30.0)
         await asyncio.sleep(20.0)
         for poller in pollers:
             poller.stop()
@@ -181,8 +182,8 @@ def test_the_poller_belongs_to_nobodys_context() -> None:
 
     async def main() -> None:
         WHO.set("the task that came first")
-        poller = Poller(connection(platform), FakeWatch())
-        poller.subscribe("r", 30.0)
+        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller.subscribe(FakeWatch(run_id="r"), 30.0)
         await asyncio.sleep(5.0)
         poller.stop()
 
@@ -198,14 +199,17 @@ def test_the_last_one_who_leaves_ends_it() -> None:
         poller = poller_for(shared, watch)
         assert poller_for(shared, FakeWatch()) is poller
         assert poller_for(shared, FakeWatch(group="other")) is not poller
-        one, two = poller.subscribe("one", 30.0), poller.subscribe("two", 30.0)
+        one, two = (
+            poller.subscribe(FakeWatch(run_id="one"), 30.0),
+            poller.subscribe(FakeWatch(run_id="two"), 30.0),
+        )
         await asyncio.sleep(3.0)
         poller.leave(one)
-        left(shared, watch, poller)
+        release(shared, poller)
         await asyncio.sleep(3.0)
         assert platform.asked[-1].run_ids == {"two"}
         poller.leave(two)
-        left(shared, watch, poller)
+        release(shared, poller)
         await asyncio.sleep(0)
         asked = len(platform.asked)
         await asyncio.sleep(600.0)
@@ -220,13 +224,16 @@ def test_a_poller_that_dies_wakes_everybody_and_can_be_started_again() -> None:
     platform = FakePlatform(failing=lambda asked: RuntimeError("a bug") if asked.at < 3.0 else None)
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch())
-        one, two = poller.subscribe("one", 30.0), poller.subscribe("two", 30.0)
+        poller = Poller(connection(platform), FakeWatch(), "group")
+        one, two = (
+            poller.subscribe(FakeWatch(run_id="one"), 30.0),
+            poller.subscribe(FakeWatch(run_id="two"), 30.0),
+        )
         assert await one.answers.get() is None
         assert await two.answers.get() is None
         for waiter in (one, two):
             poller.leave(waiter)
-        again = [poller.subscribe(run_id, 30.0) for run_id in ("one", "two")]
+        again = [poller.subscribe(FakeWatch(run_id=run_id), 30.0) for run_id in ("one", "two")]
         assert [type(await waiter.answers.get()) for waiter in again] == [RunSnapshot, RunSnapshot]
         poller.stop()
 
@@ -237,8 +244,8 @@ def test_stopping_a_dead_poller_is_harmless() -> None:
     platform = FakePlatform(failing=lambda _: RuntimeError("a bug"))
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch())
-        poller.subscribe("one", 30.0)
+        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller.subscribe(FakeWatch(run_id="one"), 30.0)
         await asyncio.sleep(5.0)
         poller.stop()
         poller.stop()

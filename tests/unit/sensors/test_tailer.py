@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.errors import NotFoundError, RunFailedError, RunLostError
 from airflow_provider_dataops.exceptions import PermanentError
-from airflow_provider_dataops.lifecycle import progress as tracker
+from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.sensors.tailer import TailerLastStatusSensor, TailerRunSensor
 from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger, TailerRunTrigger
 from tests.unit.operators.stage import Hook
@@ -91,12 +91,12 @@ class TestRun:
     def test_a_run_without_a_record_is_given_up_after_a_while(
         self, account: Account, how: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tracker, "ABSENT_SECONDS", 0.0)
+        monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.0)
         account.hidden = True
         if how == "404":
-            account.refusals = [NotFoundError("404", status=404) for _ in range(tracker.ABSENT_POLLS)]
+            account.refusals = [NotFoundError("404", status=404) for _ in range(progress.ABSENT_POLLS)]
         sensor = run_sensor()
-        for _ in range(tracker.ABSENT_POLLS - 1):
+        for _ in range(progress.ABSENT_POLLS - 1):
             assert sensor.poke(CONTEXT) is False
         with pytest.raises(RunLostError, match="r-1"):
             sensor.poke(CONTEXT)
@@ -107,13 +107,13 @@ class TestRun:
         trigger = caught.value.trigger
         assert isinstance(trigger, TailerRunTrigger)
         assert trigger.serialize()[1].items() >= ({"run_id": "r-1", "job_id": JOB_ID} | STORES).items()
-        assert trigger.success_statuses == ["SUCCESS", "CHECKED"]
+        assert trigger.success_statuses == ["CHECKED", "SUCCESS"]
 
     def test_all_ways_return_the_same(self, account: Account) -> None:
         account.end()
         polled = run_sensor().execute(CONTEXT)
         hook = Hook(account, lambda _: None, tailer())
-        snapshot = hook.run(run_sensor().look(hook.api)).as_json()
+        snapshot = hook.run(run_sensor().watch(hook.api).look(hook.api)).as_json()
         event = {
             "ending": "finished",
             "run_id": "r-1",

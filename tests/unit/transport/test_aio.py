@@ -38,7 +38,7 @@ def test_of_many_who_need_credentials_one_fetches_them() -> None:
     def fetch() -> Exchange[None]:
         fetched.append(True)
         yield BlockingCall(lambda: None)
-        api._token = TokenKeeper("t")
+        api.token = TokenKeeper("t")
 
     def needing(api: QuantemplateApi) -> Exchange[str]:
         yield EnsureCredentials(fetch)

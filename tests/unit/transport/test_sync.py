@@ -25,7 +25,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     TransportError,
 )
-from airflow_provider_dataops.platforms.tamr import model as jobs
+from airflow_provider_dataops.platforms.tamr import configurations as jobs
 from airflow_provider_dataops.transport import sync
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
@@ -375,7 +375,7 @@ def test_threads_that_share_a_driver_log_in_one_after_the_other() -> None:
         if len(begun) > 1:
             both.set()
         yield Pause(0.0)
-        api._token = TokenKeeper("t0ken")
+        api.token = TokenKeeper("t0ken")
 
     def exchange() -> Exchange[None]:
         yield EnsureCredentials(login)

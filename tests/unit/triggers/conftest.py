@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.transport import aio  # noqa: F401 - as in a triggerer that has worked before
-from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.triggers import base, waits
 from tests.loops import LoopClock
 from tests.watchdog import watching
 
@@ -26,5 +25,6 @@ def _event_loop_is_left_free() -> Iterator[None]:
 def loop_clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
     """Have the triggers go by the loop's time, which may be virtual."""
     clock = LoopClock()
-    monkeypatch.setattr(base, "SYSTEM_CLOCK", clock)
+    for module in (base, waits):
+        monkeypatch.setattr(module, "SYSTEM_CLOCK", clock)
     return clock

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.core.api import Api
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.settings import Settings
+from airflow_provider_dataops.core.watch import RunWatch
 from airflow_provider_dataops.errors import ApiError, ServerError
 from airflow_provider_dataops.polling.connections import SharedConnection
 from airflow_provider_dataops.triggers.base import RunTrigger
@@ -102,16 +103,16 @@ class FakeDriver:
         pass
 
 
-@dataclass
-class FakeWatch:
+class FakeWatch(RunWatch):
+    run_id: str = "r"
     sweeps: bool = True
     group: str = "group"
 
-    def sweep(self, run_ids: frozenset[str]) -> Generator[Any, Any, dict[str, RunSnapshot]]:
-        return (yield True, run_ids)
+    def sweep(self, api: Any, keys: frozenset[str]) -> Generator[Any, Any, dict[str, RunSnapshot]]:
+        return (yield True, keys)
 
-    def look(self, run_id: str) -> Generator[Any, Any, RunSnapshot]:
-        return (yield False, frozenset({run_id}))[run_id]
+    def look(self, api: Any) -> Generator[Any, Any, RunSnapshot]:
+        return (yield False, frozenset({self.run_id}))[self.run_id]
 
 
 def connection(platform: FakePlatform) -> SharedConnection:
@@ -119,11 +120,10 @@ def connection(platform: FakePlatform) -> SharedConnection:
     return SharedConnection(FakeDriver(platform))  # type: ignore[arg-type]
 
 
-class FakeRunTrigger(RunTrigger):
+class FakeRunTrigger(FakeWatch, RunTrigger):
     """A trigger whose platform the test puts in its place."""
 
-    def watch(self, api: Any) -> Any:
-        return FakeWatch()
+    conn_type = "tamr"
 
 
 def trigger(run_id: str = "r-1", *, deadline: float = 1e12, poll_interval: float = 30.0) -> FakeRunTrigger:

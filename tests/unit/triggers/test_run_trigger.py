@@ -17,8 +17,8 @@ from airflow_provider_dataops.errors import (
     PermissionDeniedError,
     ServerError,
 )
-from airflow_provider_dataops.lifecycle.outcome import Ending, RunEvent
-from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
+from airflow_provider_dataops.triggers import base, waits
 from airflow_provider_dataops.triggers.base import YOUNGEST_EVENT, ConditionTrigger, PauseTrigger
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.fakes import FakePlatform, connection, outage, trigger
@@ -50,7 +50,7 @@ class Bench:
             yield self.connection
 
         monkeypatch.setattr(base.DataOpsTrigger, "api", api)
-        monkeypatch.setattr(base, "shared", shared)
+        monkeypatch.setattr(waits, "shared", shared)
 
     def ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
         """Run a trigger to its only event, and return when it came and what it told."""
@@ -81,6 +81,7 @@ class Condition(ConditionTrigger):
     """Holds from a number of questions on."""
 
     after: int = 1
+    conn_type = "tamr"
 
     def question(self, api: Any) -> Any:
         told = yield True, frozenset({"r"})
@@ -260,7 +261,7 @@ def test_a_poller_that_dies_twice_ends_the_wait_and_says_where_to_look(bench: Be
     bench.platform.failing = lambda _: RuntimeError("a bug")
     _, event = bench.run_ended(trigger())
     assert event.ending is Ending.UNREACHABLE
-    assert event.message == "polling failed twice; the triggerer's log tells why"
+    assert event.message == "polling failed twice; the triggerer's log says why"
     assert len(bench.platform.asked) == 2
 
 

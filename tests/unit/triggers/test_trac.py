@@ -14,39 +14,41 @@ from tests.unit.platforms.trac.told import header, tag
 JOBS = [str(UUID(int=n)) for n in (1, 2, 3)]
 
 
-def trigger(job_id: str, mark: str = "", tenant: str = "ACME_CORP") -> TracJobTrigger:
+def trigger(job_id: str, token: str = "", tenant: str = "ACME_CORP") -> TracJobTrigger:
     return TracJobTrigger(
-        conn_id="trac_default", tenant=tenant, run_id=job_id, mark=mark, deadline=2e9, poll_interval=30.0
+        conn_id="trac_default",
+        tenant=tenant,
+        run_id=job_id,
+        submission_token=token,
+        deadline=2e9,
+        poll_interval=30.0,
     )
 
 
-def test_one_search_tells_of_all_that_bear_our_mark() -> None:
+def test_one_search_tells_of_all_that_bear_our_token() -> None:
     gateway = Gateway()
-    for job_id, mark in zip(JOBS, "abc", strict=True):
-        attrs = {"trac_job_type": "RUN_MODEL", "trac_job_status": "RUNNING", "airflow_token": mark}
+    for job_id, token in zip(JOBS, "abc", strict=True):
+        attrs = {"trac_job_type": "RUN_MODEL", "trac_job_status": "RUNNING", "airflow_token": token}
         gateway.jobs[job_id] = tag(header("JOB", job_id), {}, **attrs)
     gateway.end(JOBS[1])
-    triggers = [trigger(job_id, mark) for job_id, mark in zip(JOBS[:2], "ab", strict=True)]
+    triggers = [trigger(job_id, token) for job_id, token in zip(JOBS[:2], "ab", strict=True)]
     triggers.append(trigger(JOBS[2]))
     hook = Hook(gateway, lambda _: None, trac())
-    watch = triggers[0].watch(hook.api)
-    told = hook.run(watch.sweep(frozenset(t.key() for t in triggers)))
+    active = hook.run(triggers[0].sweep(hook.api, frozenset(t.key for t in triggers)))
     assert gateway.sent == ["search"]
-    # The one that ended has outputs to be asked for, the one without a mark is found by no search.
-    assert {key: snapshot.run_id for key, snapshot in told.items()} == {triggers[0].key(): JOBS[0]}
-    assert hook.run(watch.look(triggers[1].key())).state is RunState.SUCCEEDED
-    assert hook.run(watch.look(triggers[2].key())).state is RunState.RUNNING
+    # The one that ended has outputs to be asked for, the one without a token is found by no search.
+    assert {key: snapshot.run_id for key, snapshot in active.items()} == {triggers[0].key: JOBS[0]}
+    assert hook.run(triggers[1].look(hook.api)).state is RunState.SUCCEEDED
+    assert hook.run(triggers[2].look(hook.api)).state is RunState.RUNNING
 
 
 def test_jobs_of_one_tenant_are_asked_about_together() -> None:
-    api = trac()
-    groups = {t.watch(api).group for t in (trigger(JOBS[0]), trigger(JOBS[1], "b"))}
+    groups = {t.group for t in (trigger(JOBS[0]), trigger(JOBS[1], "b"))}
     assert len(groups) == 1
-    assert trigger(JOBS[0], tenant="OTHER").watch(api).group not in groups
+    assert trigger(JOBS[0], tenant="OTHER").group not in groups
 
 
 def test_it_never_stops_a_job_and_names_it() -> None:
     api = trac(extra={"link_template": "https://ui/{tenant}/{job_id}"})
-    told = trigger(JOBS[0], "a")
-    assert told.stop(api) is None
-    assert told.url(api) == f"https://ui/ACME_CORP/{JOBS[0]}"
+    assert not trigger(JOBS[0], "a").cancel_on_kill
+    assert trigger(JOBS[0], "a").url(api) == f"https://ui/ACME_CORP/{JOBS[0]}"

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
 
-from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import (
-    NotFoundError,
-    ServerError,
-    TransportError,
-)
+from airflow_provider_dataops.core.run import RunSnapshot
+from airflow_provider_dataops.errors import NotFoundError, ServerError, TransportError
 from airflow_provider_dataops.platforms.trac.api.metadata import MetadataCalls
-from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, Run, plan
+from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run, RunArguments, plan
 from airflow_provider_dataops.platforms.trac.model.jobs import (
     JOB_VERSION,
+    TOKEN,
     JobStatus,
-    PlannedRun,
-    _log_file,
-    _message,
-    _result_outputs,
-    _status,
     job_selector,
+    log_file,
+    result_outputs,
     snapshot,
 )
-from airflow_provider_dataops.platforms.trac.model.objects import Tag, TagHeader
+from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
-from airflow_provider_dataops.platforms.trac.model.states import state_of
-from airflow_provider_dataops.platforms.trac.model.updates import tag_updates, with_updates
+from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
-    from airflow_provider_dataops.core.http import Exchange, Reply
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.platforms.trac.model.objects import Tag
 
 
 #: Where the outputs of each type of job are looked for.
@@ -43,167 +37,170 @@ class JobCalls(MetadataCalls):
     """What the orchestrator can do. Jobs cannot be cancelled."""
 
     def validate_job(
-        self, job: object, *, job_attrs: Mapping[str, Any] | None = None, tenant: str | None = None
+        self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
     ) -> Exchange[JobStatus]:
-        """Have a job checked without running it."""
+        """Have a job checked without running it.
+
+        :param job: the job's definition in the platform's JSON, or a plan.
+        :raises BadRequestError: if it could not run.
+        """
         return self._request_job("validate-job", job, job_attrs, tenant)
 
     def submit_job(
-        self, job: object, *, job_attrs: Mapping[str, Any] | None = None, tenant: str | None = None
+        self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
     ) -> Exchange[JobStatus]:
-        """Submit a job. Never repeated by itself: each call runs another one."""
+        """Submit a job and return its state.
+
+        Each call runs another job, and none is repeated by itself: after an error without an answer, search
+        before repeating. An attribute of your own in ``job_attrs`` makes that possible.
+
+        :param job: the job's definition in the platform's JSON, or a plan. Values of parameters may be plain
+            Python.
+        """
         return self._request_job("submit-job", job, job_attrs, tenant)
 
     def _request_job(
-        self, method: str, job: object, job_attrs: Mapping[str, Any] | None, tenant: str | None
+        self, method: str, job: object, job_attrs: JsonObject | None, tenant: str | None
     ) -> Exchange[JobStatus]:
-        definition = (job if isinstance(job, JobPlan) else plan(job)).definition
-        body = with_updates({"job": definition}, tag_updates(job_attrs, where="job_attrs"), "jobAttrs")
-        return self._post(
-            "orch",
-            self.tenant(tenant),
-            method,
-            body=body,
-            operation=f"{method.partition('-')[0]} {definition['jobType']} job",
-            parse=_read_status,
-        )
+        definition = plan(job).definition
+        message = {"job": definition, "jobAttrs": read_updates(job_attrs, where="job_attrs")}
+        operation = f"{method.partition('-')[0]} {definition['jobType']} job"
+        return self._send(operation, JobStatus.from_json, "orch", tenant, method, present(message))
 
     def check_job(self, selector: object, *, tenant: str | None = None) -> Exchange[JobStatus]:
-        """Return a job's state, with the steps that the metadata does not show.
+        """Return a job's state.
 
-        The orchestrator forgets a job about two minutes after its end, and then fails as if it were broken;
-        the job's tag is asked in that case.
+        The orchestrator is asked, which knows finer steps than the metadata. It forgets a job about two
+        minutes after its end and answers 500 from then on; whatever it fails with, the job's tag is read
+        instead.
+
+        :param selector: a selector of the job, or its id.
         """
-        target = job_selector(selector)
-        return self._checked(target, self.tenant(tenant))
+        return self._checked(job_selector(selector), self.tenant(tenant))
 
     def _checked(self, target: Selector, tenant: str) -> Exchange[JobStatus]:
         try:
             return (
-                yield from self._post(
-                    "orch",
-                    tenant,
-                    "check-job",
-                    body=target.as_json(),
-                    operation=f"check {target}",
-                    parse=_read_status,
+                yield from self._send(
+                    f"check {target}", JobStatus.from_json, "orch", tenant, "check-job", target.as_json()
                 )
             )
         except (ServerError, TransportError):
-            tag = yield from self.get_object("JOB", target.object_id, JOB_VERSION, tenant=tenant)
-        return JobStatus(job=tag.header, status_code=_status(tag), status_message=_message(tag))
+            return JobStatus.from_tag((yield from self._job(target.object_id, tenant)))
+
+    def _job(self, job_id: str, tenant: str) -> Exchange[Tag]:
+        return self.get_object("JOB", job_id, JOB_VERSION, tenant=tenant)
+
+    def start_job(
+        self, job: JobPlan | Run, token: str, job_attrs: JsonObject | None, tenant: str
+    ) -> Exchange[RunSnapshot]:
+        """Submit a job with a token among its attributes, and return how it stands."""
+        prepared = yield from self.plan(job, tenant)
+        attrs = {**(job_attrs or {}), TOKEN: token}
+        status = yield from self.submit_job(prepared, job_attrs=attrs, tenant=tenant)
+        started = status.snapshot(str(prepared.definition["jobType"]))
+        return (yield from self.job_snapshot(started.run_id, tenant)) if started.state.is_final else started
 
     # --- what is to be run -----------------------------------------------------------------------------
 
-    def model_run(
-        self,
-        model: object,
-        *,
-        parameters: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        prior_outputs: Mapping[str, Any] | None = None,
-        output_attrs: Attrs = None,
-        tenant: str | None = None,
-    ) -> PlannedRun:
-        """Return the job that runs a model; :meth:`PlannedRun.plan` looks up the model and the latest inputs.
+    def plan_model_run(
+        self, model: object, *, tenant: str | None = None, **arguments: Unpack[RunArguments]
+    ) -> Exchange[JobPlan]:
+        """Return the job that runs a model, ready for :meth:`validate_job` and :meth:`submit_job`.
+
+        The model's definition is read, and what is asked for in its latest version is fixed to that of now.
 
         :param model: a selector of the model.
-        :param parameters: plain values; every declared one is needed, and is given the declared type.
-        :param inputs: selectors by input; every one that is not optional is needed.
-        :param prior_outputs: selectors of the objects that outputs become new versions of.
-        :param output_attrs: attributes of everything that the job makes.
+        :param arguments: ``parameters``, plain values by name. Every declared one is needed, and is given the
+            declared type. ``inputs``, selectors by the input's name; every one that is not optional is
+            needed. ``prior_outputs``, selectors, by the output's name, of the objects that are to get a new
+            version. ``output_attrs``, attributes of everything that the job makes.
+        :raises InvalidArgumentError: if the model does not take these arguments.
         """
-        run = Run.of(
-            "MODEL",
-            model,
-            parameters=parameters,
-            inputs=inputs,
-            prior_outputs=prior_outputs,
-            output_attrs=output_attrs,
-        )
-        return PlannedRun(run, partial(self._plan_model, run, self.tenant(tenant)))
+        return self.plan(Run.of("MODEL", model, **arguments), self.tenant(tenant))
 
-    def _plan_model(self, run: Run, tenant: str) -> Exchange[JobPlan]:
-        tag = yield from self.read_object(run.runs, tenant=tenant)
-        parameters = run.check_model(tag.body)
-        return (yield from self._planned(run, parameters, {run.runs: tag}, tenant))
-
-    def flow_run(
+    def plan_flow_run(
         self,
         flow: object,
         *,
-        models: Mapping[str, Any],
-        parameters: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        prior_outputs: Mapping[str, Any] | None = None,
-        output_attrs: Attrs = None,
+        models: JsonObject,
         tenant: str | None = None,
-    ) -> PlannedRun:
-        """Return the job that runs a flow; the flow, its models and the latest inputs are looked up later.
-
-        :param models: the selector of a model for each of the flow's model nodes.
-        """
-        run = Run.of(
-            "FLOW",
-            flow,
-            models=models,
-            parameters=parameters,
-            inputs=inputs,
-            prior_outputs=prior_outputs,
-            output_attrs=output_attrs,
-        )
-        return PlannedRun(run, partial(self._plan_flow, run, self.tenant(tenant)))
-
-    def _plan_flow(self, run: Run, tenant: str) -> Exchange[JobPlan]:
-        flow = yield from self.read_object(run.runs, tenant=tenant)
-        run.check_models(flow.body)
-        read = {run.runs: flow}
-        for selector in run.models.values():
-            if selector not in read:
-                read[selector] = yield from self.read_object(selector, tenant=tenant)
-        models = {name: read[selector].body for name, selector in run.models.items()}
-        parameters = run.check_flow(flow.body, models)
-        return (yield from self._planned(run, parameters, read, tenant))
-
-    def _planned(
-        self, run: Run, parameters: Mapping[str, Any], read: dict[Selector, Tag], tenant: str
+        **arguments: Unpack[RunArguments],
     ) -> Exchange[JobPlan]:
-        """Fix the version of everything that the job uses, so that the job and what is known of it agree."""
-        for selector in run.selectors:
-            if not selector.is_fixed and selector not in read:
-                read[selector] = yield from self.read_object(selector, tenant=tenant)
-        found = {
-            selector: _versioned(selector, tag.header)
-            for selector, tag in read.items()
+        """Return the job that runs a flow, ready for :meth:`validate_job` and :meth:`submit_job`.
+
+        :param flow: a selector of the flow.
+        :param models: the selector of a model for each of the flow's model nodes.
+        :param arguments: those of :meth:`plan_model_run`.
+        """
+        return self.plan(Run.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
+
+    def plan(self, job: JobPlan | Run, tenant: str) -> Exchange[JobPlan]:
+        """Return the job with the version of everything that it uses fixed, so that it is what was checked.
+
+        :raises InvalidArgumentError: if the model or flow does not take the run's arguments.
+        """
+        if isinstance(job, JobPlan):
+            return job
+        tags: dict[Selector, Tag] = {}
+        yield from self._read_missing(tags, [job.target], tenant)
+        definition = tags[job.target].body
+        job.check_models(definition)
+        yield from self._read_missing(tags, job.models.values(), tenant)
+        models = {name: tags[selector].body for name, selector in job.models.items()}
+        parameters = job.check(definition, models)
+        yield from self._read_missing(tags, [s for s in job.selectors if not s.is_fixed], tenant)
+        fixed = {
+            selector: replace(selector, object_version=tag.header.object_version, object_as_of=None)
+            for selector, tag in tags.items()
             if not selector.is_fixed
         }
-        return JobPlan(run.job(parameters, found))
+        return JobPlan(job.job(parameters, fixed))
+
+    def _read_missing(
+        self, tags: dict[Selector, Tag], selectors: Iterable[Selector], tenant: str
+    ) -> Exchange[None]:
+        for selector in selectors:
+            if selector not in tags:
+                tags[selector] = yield from self.read_object(selector, tenant=tenant)
 
     # --- how a job stands ------------------------------------------------------------------------------
+
+    def jobs_with_token(
+        self, operator: str, token: str | list[str], tenant: str
+    ) -> Exchange[list[tuple[str, RunSnapshot]]]:
+        """Return the jobs that we submitted with a token, or with one of several, each with its token.
+
+        :param operator: ``EQ`` for one token, ``IN`` for several.
+        """
+        found = yield from self.search("JOB", [TOKEN, operator, token], tenant=tenant)
+        return [(str(tag.attrs.get(TOKEN)), snapshot(tag)) for tag in found]
 
     def job_snapshot(self, job_id: str, tenant: str) -> Exchange[RunSnapshot]:
         """Return a job as the metadata shows it; of one that has ended with its outputs and its log."""
         try:
-            tag = yield from self.get_object("JOB", job_id, JOB_VERSION, tenant=tenant)
+            tag = yield from self._job(job_id, tenant)
         except NotFoundError as error:
-            return RunSnapshot(run_id=job_id, state=RunState.ABSENT, raw_state=f"404: {error.body}".strip())
-        if not state_of(_status(tag)).is_final:
+            return RunSnapshot.absent(job_id, error.body)
+        status = JobStatus.from_tag(tag)
+        if not status.state.is_final:
             return snapshot(tag)
         result = yield from self._result(tag, tenant)
-        outputs = _result_outputs(result)
-        if not outputs and _status(tag) == "SUCCEEDED":
+        outputs = result_outputs(result)
+        if not outputs and status.status_code == "SUCCEEDED":
             made = yield from self._made(tag, tenant)
             # The log bears the name of an output, too.
-            outputs = {name: key for name, key in made.items() if key != _log_file(result)}
+            outputs = {name: key for name, key in made.items() if key != log_file(result)}
         return snapshot(tag, result=result, outputs=outputs)
 
     def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
         """Return the job's RESULT; platforms up to 0.7 make none."""
-        told = job.body.get("resultId")
-        if not told:
+        result_id = job.body.get("resultId")
+        if not result_id:
             return None
+        selector = Selector.from_answer(result_id).with_latest_tag()
         try:
-            return (yield from self.read_object(Selector.from_answer(told).with_latest_tag(), tenant=tenant))
+            return (yield from self.read_object(selector, tenant=tenant))
         except NotFoundError:
             return None
 
@@ -225,24 +222,3 @@ class JobCalls(MetadataCalls):
                 if isinstance(name, str):
                     outputs.setdefault(name, tag.header.key)
         return outputs
-
-
-def _versioned(asked: Selector, header: TagHeader) -> Selector:
-    """Return a selector with its object version told by the number that was found."""
-    return Selector(
-        object_type=asked.object_type,
-        object_id=asked.object_id,
-        object_version=header.object_version,
-        tag_version=asked.tag_version,
-        tag_as_of=asked.tag_as_of,
-    )
-
-
-def _read_status(reply: Reply) -> JobStatus:
-    told = reply.json()
-    header = told.get("jobId")
-    return JobStatus(
-        job=TagHeader.from_json(header) if header else None,
-        status_code=str(told.get("statusCode") or "JOB_STATUS_CODE_NOT_SET"),
-        status_message=str(told.get("statusMessage") or ""),
-    )

@@ -1,177 +1,57 @@
-"""The metadata service: objects, their tags, searches; and the configuration, which tells of resources."""
+"""The metadata service: objects, their tags, searches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.core.http import Exchange, Pause, Reply
-from airflow_provider_dataops.errors import (
-    BadRequestError,
-    ConflictError,
-    ConnectionSettingsError,
-    InvalidArgumentError,
-)
+from airflow_provider_dataops.core.http import Exchange, Pause
+from airflow_provider_dataops.errors import ConflictError, InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.api.gateway import Gateway
+from airflow_provider_dataops.platforms.trac.model.jobs import state_of
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
-from airflow_provider_dataops.platforms.trac.model.objects import (
-    BatchResult,
-    ConfigEntry,
-    PlatformInfo,
-    Resource,
-    SearchResult,
-    Tag,
-    TagHeader,
-    Tenant,
-)
+from airflow_provider_dataops.platforms.trac.model.objects import SearchResult, Tag, TagHeader
 from airflow_provider_dataops.platforms.trac.model.search import search_parameters
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
-from airflow_provider_dataops.platforms.trac.model.states import is_ended
 from airflow_provider_dataops.platforms.trac.model.updates import (
+    TagUpdates,
     create_request,
-    tag_request,
-    tag_updates,
+    read_updates,
     update_request,
 )
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
 #: How often a tag is written that others keep changing.
 TAG_ATTEMPTS = 6
 _TAG_PAUSE = 0.25
 
-RESOURCES = "trac_resources"
-
 
 class MetadataCalls(Gateway):
-    """What the metadata service can do. Each call is an exchange; arguments are checked before it begins."""
-
-    def platform_info(self) -> Exchange[PlatformInfo]:
-        """Return what the platform says of itself."""
-        return self._get(
-            "meta",
-            "trac",
-            "platform-info",
-            operation="get platform info",
-            parse=lambda reply: PlatformInfo.from_json(reply.json()),
-        )
-
-    def list_tenants(self) -> Exchange[list[Tenant]]:
-        """Return the tenants that we may use."""
-        return self._get(
-            "meta",
-            "trac",
-            "list-tenants",
-            operation="list tenants",
-            parse=lambda reply: [Tenant.from_json(told) for told in reply.json().get("tenants") or []],
-        )
-
-    def test(self) -> Exchange[str]:
-        """Ask for the tenants, which needs whatever the gateway needs."""
-        tenants = yield from self.list_tenants()
-        if not self._tenant:
-            return "the gateway answers; no tenant is set in the connection"
-        if self._tenant not in {tenant.code for tenant in tenants}:
-            raise ConnectionSettingsError(
-                f"connection {self.settings.conn_id!r}: the gateway does not list the tenant {self._tenant!r}"
-            )
-        return "the gateway answers, and the tenant is there"
-
-    def list_resources(self, resource_type: str, *, tenant: str | None = None) -> Exchange[list[Resource]]:
-        """Return a tenant's repositories or storages; platforms up to 0.8 only."""
-        kind = checked_type(resource_type, "resource_type")
-        return self._of_old(
-            self._get(
-                "meta",
-                self.tenant(tenant),
-                "list-resources",
-                kind,
-                operation=f"list resources of type {kind}",
-                parse=lambda reply: [
-                    Resource.from_json(told) for told in reply.json().get("resources") or []
-                ],
-            )
-        )
-
-    def resource_info(
-        self, resource_type: str, resource_key: str, *, tenant: str | None = None
-    ) -> Exchange[Resource]:
-        """Return one repository or storage of a tenant; platforms up to 0.8 only."""
-        require_text(resource_key=resource_key)
-        kind = checked_type(resource_type, "resource_type")
-        return self._of_old(
-            self._get(
-                "meta",
-                self.tenant(tenant),
-                "resource-info",
-                kind,
-                resource_key,
-                operation=f"get resource {resource_key}",
-                parse=lambda reply: Resource.from_json(reply.json()),
-            )
-        )
-
-    def _of_old(self, exchange: Exchange[T]) -> Exchange[T]:
-        """Say what to do where a platform no longer has a call."""
-        try:
-            return (yield from exchange)
-        except BadRequestError as error:
-            if error.status != 404:
-                raise
-            raise BadRequestError(
-                "TRAC has had no such call since 0.9; list_config_entries lists resources there, but not "
-                "those of the tenant's configuration file",
-                **error.context,
-            ) from error
-
-    def list_config_entries(
-        self,
-        config_class: str = RESOURCES,
-        *,
-        resource_type: str | None = None,
-        include_deleted: bool = False,
-        tenant: str | None = None,
-    ) -> Exchange[list[ConfigEntry]]:
-        """Return entries of a tenant's configuration; platforms from 0.8 on."""
-        require_text(config_class=config_class)
-        body: dict[str, Any] = {"configClass": config_class}
-        if resource_type is not None:
-            body["resourceType"] = checked_type(resource_type, "resource_type")
-        if include_deleted:
-            body["includeDeleted"] = True
-        return self._post(
-            "admin",
-            self.tenant(tenant),
-            "list-config-entries",
-            body=body,
-            operation=f"list {config_class} entries",
-            parse=lambda reply: [ConfigEntry.from_json(told) for told in reply.json().get("entries") or []],
-            repeatable=True,
-        )
+    """What the metadata service can do with one object at a time."""
 
     # --- reading ---------------------------------------------------------------------------------------
 
     def read_object(self, selector: object, *, tenant: str | None = None) -> Exchange[Tag]:
-        """Return the object that a selector points at, with its definition."""
+        """Return an object with its attributes and definition."""
         target = Selector.of(selector)
-        return self._post(
+        return self._send(
+            f"read {target}",
+            Tag.from_json,
             "meta",
-            self.tenant(tenant),
+            tenant,
             "read-object",
-            body=target.as_json(),
-            operation=f"read {target}",
-            parse=_read_tag,
+            target.as_json(),
             repeatable=True,
         )
 
     def read_batch(self, selectors: Sequence[object], *, tenant: str | None = None) -> Exchange[list[Tag]]:
-        """Return several objects in the order of their selectors, or fail as a whole.
+        """Return several objects in the order of their selectors; one that cannot be read fails all.
 
-        They are read one by one: the gateway answers every ``read-batch`` over REST with 503, whatever it is
-        sent, and its only other way in takes the platform's compiled protobuf classes. So this is no
-        snapshot: between the first and the last read an object may get a new version, which selectors without
-        a fixed version would show.
+        The platform's own batch call answers 503 over REST, whatever it is sent, and its only other way in
+        takes the platform's compiled protobuf classes. So the objects are read one by one. Selectors of the
+        latest version may therefore show objects as they were at slightly different times.
         """
         if isinstance(selectors, str | Mapping) or not isinstance(selectors, Sequence):
             raise InvalidArgumentError(f"selectors must be a list; given: {selectors!r}")
@@ -193,32 +73,23 @@ class MetadataCalls(Gateway):
         *,
         tenant: str | None = None,
     ) -> Exchange[Tag]:
-        """Return a version of an object with a version of its tag; the latest where none is given."""
-        told: dict[str, Any] = {
-            "objectType": object_type,
-            "objectId": object_id,
-            "objectVersion": object_version,
-            "tagVersion": tag_version,
-        }
-        target = Selector.of(told, "get_object")
+        """Return a version of an object with a version of its tag, the latest for either that is ``None``."""
+        target = Selector.of(
+            {
+                "objectType": object_type,
+                "objectId": object_id,
+                "objectVersion": object_version,
+                "tagVersion": tag_version,
+            },
+            "get_object",
+        )
         if target.tag_version is not None and not target.is_fixed:
             raise InvalidArgumentError(
                 "tag_version counts within an object version; give object_version, too"
             )
-        version = "latest" if target.object_version is None else str(target.object_version)
-        tag = "latest" if target.tag_version is None else str(target.tag_version)
-        return self._get(
-            "meta",
-            self.tenant(tenant),
-            target.object_type,
-            target.object_id,
-            "versions",
-            version,
-            "tags",
-            tag,
-            operation=f"get {target}",
-            parse=_read_tag,
-        )
+        version, tag = (str(n or "latest") for n in (target.object_version, target.tag_version))
+        path = (target.object_type, target.object_id, "versions", version, "tags", tag)
+        return self._read(f"get {target}", Tag.from_json, "meta", tenant, *path)
 
     def search(
         self,
@@ -230,8 +101,19 @@ class MetadataCalls(Gateway):
         prior_tags: bool = False,
         tenant: str | None = None,
     ) -> Exchange[SearchResult]:
-        """Return the objects of a type that an expression finds, at most 100, the newest tag first."""
-        body = search_parameters(
+        """Return the objects of a type that an expression finds, without definitions, the newest tag first.
+
+        At most 100 are returned, and the platform does not report whether there are more: the result's
+        ``possibly_more`` is true then, and the hook logs a warning.
+
+        :param search: a term: ``["region", "IN", ["UK", "IE"]]``, ``["withdrawn", "EXISTS"]``, or with the
+            attribute's type ``["business_date", ">=", "2026-02-01", "DATE"]``; or terms combined:
+            ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": ...}``. Without one, all objects of the type.
+        :param search_as_of: a time in the past, to search the metadata as it was then.
+        :param prior_versions: search all versions of each object, not the latest alone.
+        :param prior_tags: search all versions of each tag.
+        """
+        message = search_parameters(
             object_type,
             search,
             as_of=search_as_of,
@@ -239,16 +121,9 @@ class MetadataCalls(Gateway):
             prior_tags=prior_tags,
             now=self._clock(),
         )
-        return self._post(
-            "meta",
-            self.tenant(tenant),
-            "search",
-            body=body,
-            operation=f"search {body['objectType']}",
-            parse=lambda reply: SearchResult(
-                tuple(Tag.from_json(told) for told in reply.json().get("searchResult") or [])
-            ),
-            repeatable=True,
+        operation = f"search {message['objectType']}"
+        return self._send(
+            operation, SearchResult.from_json, "meta", tenant, "search", message, repeatable=True
         )
 
     # --- writing ---------------------------------------------------------------------------------------
@@ -256,234 +131,126 @@ class MetadataCalls(Gateway):
     def create_object(
         self,
         object_type: str,
-        definition: Mapping[str, Any],
+        definition: JsonObject,
         *,
-        attrs: Mapping[str, Any] | None = None,
-        tag_updates: Sequence[Mapping[str, Any]] | None = None,
+        attrs: JsonObject | None = None,
+        tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create an object. Never repeated by itself: each call creates another one."""
+        """Create an object and return its header.
+
+        Each call creates another one, and none is repeated by itself: after an error without an answer,
+        search before repeating.
+
+        :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``; others come from jobs and uploads.
+        :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint",
+            "customSchemaVersion": 1, "customData": b"..."}}``.
+        """
         kind = checked_type(object_type)
-        return self._post(
-            "meta",
-            self.tenant(tenant),
-            "create-object",
-            body=create_request(kind, definition, attrs, tag_updates),
-            operation=f"create {kind}",
-            parse=read_header,
-        )
+        message = create_request(kind, definition, attrs, tag_updates)
+        return self._send(f"create {kind}", TagHeader.from_json, "meta", tenant, "create-object", message)
 
     def update_object(
         self,
         object_type: str,
-        definition: Mapping[str, Any],
+        definition: JsonObject,
         prior_version: object,
         *,
-        attrs: Mapping[str, Any] | None = None,
-        tag_updates: Sequence[Mapping[str, Any]] | None = None,
+        attrs: JsonObject | None = None,
+        tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Make a new version of an object.
+        """Make a new version of an object and return its header.
 
-        :raises ConflictError: if the prior version is no longer the latest.
+        :param prior_version: a selector with the version that this one follows.
+        :raises ConflictError: if there is a newer version by now. Read it, and decide anew: what another has
+            written is not written over unseen.
         """
         kind = checked_type(object_type)
-        body = update_request(kind, definition, prior_version, attrs, tag_updates)
-        return self._post(
-            "meta",
-            self.tenant(tenant),
-            "update-object",
-            body=body,
-            operation=f"update {Selector.of(prior_version)}",
-            parse=read_header,
-        )
+        message = update_request(kind, definition, prior_version, attrs, tag_updates)
+        operation = f"update {Selector.of(prior_version)}"
+        return self._send(operation, TagHeader.from_json, "meta", tenant, "update-object", message)
 
     def update_tag(
         self,
         selector: object,
         *,
-        attrs: Mapping[str, Any] | None = None,
-        tag_updates: Sequence[Mapping[str, Any]] | None = None,
+        attrs: JsonObject | None = None,
+        tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Change an object's attributes; see :meth:`TracHook.update_tag`."""
-        target = _taggable(selector, "selector")
-        changes = _changes(attrs, tag_updates)
-        return self._tagged(target, changes, self.tenant(tenant))
+        """Change an object's attributes and return the header with the new version of its tag.
+
+        With a selector of the latest tag the tag is read first, and where another writer was faster it is
+        read again and the same changes are made to the new one, six times at the most. A selector with a tag
+        version is taken at its word.
+
+        :raises ConflictError: if others kept being faster, if the tag that was named is not the newest, or if
+            the object is a job that has not ended: its tag belongs to the platform until then.
+        """
+        return self._tagged(*tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
     def _tagged(self, target: Selector, changes: list[dict[str, Any]], tenant: str) -> Exchange[TagHeader]:
         attempt = 1
         while True:
-            prior = yield from self._prior(target, tenant)
+            message = yield from self._tag_request(target, changes, tenant)
+            operation = f"tag {Selector.of(message['priorVersion'])}"
             try:
                 return (
-                    yield from self._post(
-                        "meta",
-                        tenant,
-                        "update-tag",
-                        body=tag_request(prior, changes),
-                        operation=f"tag {prior}",
-                        parse=read_header,
+                    yield from self._send(
+                        operation, TagHeader.from_json, "meta", tenant, "update-tag", message
                     )
                 )
             except ConflictError:
                 if target.tag_version is not None or attempt == TAG_ATTEMPTS:
                     raise
-            # Somebody else was faster: his tag is read, and the same changes are made to it.
+            # Another writer was faster: its tag is read, and the same changes are made to it.
             yield Pause(self._chance() * _TAG_PAUSE * 2**attempt)
             attempt += 1
 
-    def _prior(self, target: Selector, tenant: str) -> Exchange[Selector]:
-        """Return exactly what is to be tagged, as it is now."""
+    def _tag_request(
+        self, target: Selector, changes: list[dict[str, Any]], tenant: str
+    ) -> Exchange[dict[str, Any]]:
+        """Return the request that makes a new version of a tag, as it is now; no changes make one, too."""
+        prior = target
         is_job = target.object_type == "JOB"
-        if target.tag_version is not None and not is_job:
-            return target
-        tag = yield from self.read_object(target.with_latest_tag(), tenant=tenant)
-        if is_job and not is_ended(tag.attrs.get("trac_job_status")):
-            raise ConflictError(
-                f"{tag.header.key} is {tag.attrs.get('trac_job_status')}: a job whose tag is changed before "
-                "its end loses its results; give job_attrs when it is submitted, or tag it afterwards",
-                platform=self.platform,
-                operation=f"tag {target}",
-            )
-        return tag.selector if target.tag_version is None else target
-
-    def write_batch(
-        self,
-        *,
-        create_objects: Sequence[Mapping[str, Any]] = (),
-        update_objects: Sequence[Mapping[str, Any]] = (),
-        update_tags: Sequence[Mapping[str, Any]] = (),
-        tenant: str | None = None,
-    ) -> Exchange[BatchResult]:
-        """Write several things in one transaction; see :meth:`TracHook.write_batch`."""
-        creates = _each("create_objects", create_objects, _CREATE, _creation)
-        updates = _each("update_objects", update_objects, _UPDATE, _update)
-        _refuse_twins("update_objects", [update["priorVersion"]["objectId"] for update in updates])
-        tags = _each("update_tags", update_tags, _TAG, _tagging)
-        if not (creates or updates or tags):
-            raise InvalidArgumentError(
-                "a batch must hold something; create_objects, update_objects, update_tags are empty"
-            )
-        return self._written(creates, updates, tags, self.tenant(tenant))
-
-    def _written(
-        self,
-        creates: list[dict[str, Any]],
-        updates: list[dict[str, Any]],
-        tags: list[tuple[Selector, list[dict[str, Any]]]],
-        tenant: str,
-    ) -> Exchange[BatchResult]:
-        tagged = []
-        for target, changes in tags:
-            prior = yield from self._prior(target, tenant)
-            tagged.append(tag_request(prior, changes))
-        _refuse_twins("update_tags", [Selector.of(told["priorVersion"]).key for told in tagged])
-        body = {"createObjects": creates, "updateObjects": updates, "updateTags": tagged}
-        return (
-            yield from self._post(
-                "meta",
-                tenant,
-                "write-batch",
-                body={name: requests for name, requests in body.items() if requests},
-                operation=f"write a batch of {len(creates) + len(updates) + len(tagged)}",
-                parse=_read_batch,
-            )
-        )
+        if target.tag_version is None or is_job:
+            tag = yield from self.read_object(target.with_latest_tag(), tenant=tenant)
+            status = tag.attrs.get("trac_job_status")
+            if is_job and not state_of(status).is_final:
+                raise ConflictError(
+                    f"{tag.header.key} is {status}: a job whose tag is changed before its end loses its "
+                    "results; give job_attrs when it is submitted, or tag it afterwards",
+                    platform=self.platform,
+                    operation=f"tag {target}",
+                )
+            if target.tag_version is None:
+                prior = tag.selector
+        return {
+            "objectType": prior.object_type,
+            "priorVersion": prior.as_json(),
+            "tagUpdates": changes,
+        }
 
 
-_CREATE = frozenset({"object_type", "definition", "attrs", "tag_updates"})
-_UPDATE = _CREATE | {"prior_version"}
-_TAG = frozenset({"selector", "attrs", "tag_updates"})
+def tag_change(
+    selector: object = None, attrs: JsonObject | None = None, tag_updates: TagUpdates | None = None
+) -> tuple[Selector, list[dict[str, Any]]]:
+    """Return what is to be tagged, and the changes of its attributes.
 
-
-def _each(
-    name: str, given: object, allowed: frozenset[str], read: Callable[[Mapping[str, Any]], T]
-) -> list[T]:
-    """Read the items of one of a batch's lists.
-
-    :raises InvalidArgumentError: naming the item that is wrong.
+    :raises InvalidArgumentError: if there are no changes, or another tag is meant than the newest or one by
+        its number.
     """
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise InvalidArgumentError(f"{name} must be a list; given: {given!r}")
-    told = []
-    for n, item in enumerate(given):
-        if not isinstance(item, Mapping) or set(item) - allowed:
-            raise InvalidArgumentError(f"{name}[{n}] may hold {', '.join(sorted(allowed))}; given: {item!r}")
-        try:
-            told.append(read(item))
-        except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"{name}[{n}]: {error}") from error
-    return told
-
-
-def _creation(item: Mapping[str, Any]) -> dict[str, Any]:
-    return create_request(_kind(item), item.get("definition"), item.get("attrs"), item.get("tag_updates"))
-
-
-def _update(item: Mapping[str, Any]) -> dict[str, Any]:
-    definition, prior = item.get("definition"), item.get("prior_version")
-    return update_request(_kind(item), definition, prior, item.get("attrs"), item.get("tag_updates"))
-
-
-def _tagging(item: Mapping[str, Any]) -> tuple[Selector, list[dict[str, Any]]]:
-    target = _taggable(item.get("selector"), "selector")
-    return target, _changes(item.get("attrs"), item.get("tag_updates"))
-
-
-def _kind(item: Mapping[str, Any]) -> str:
-    """Return an item's type of object, which its definition may tell as well."""
-    definition = item.get("definition")
-    told = definition.get("objectType") if isinstance(definition, Mapping) else None
-    return checked_type(item.get("object_type") or told)
-
-
-def _refuse_twins(name: str, keys: list[str]) -> None:
-    twins = sorted({key for key in keys if keys.count(key) > 1})
-    if twins:
-        raise InvalidArgumentError(
-            f"{name} must not hold anything twice; given more than once: {', '.join(twins)}"
-        )
-
-
-def _taggable(given: object, what: str) -> Selector:
-    """Return a selector of what can be tagged: the newest tag, or one that is told by its number."""
-    target = Selector.of(given, what)
+    target = Selector.of(selector)
     if target.tag_as_of is not None:
         raise InvalidArgumentError(
-            f"{what}: only the newest tag can be changed; give tagVersion or latestTag"
+            "selector: only the newest tag can be changed; give tagVersion or latestTag"
         )
     if target.tag_version is not None and not target.is_fixed:
         raise InvalidArgumentError(
-            f"{what}: tagVersion counts within an object version; give objectVersion, too"
+            "selector: tagVersion counts within an object version; give objectVersion, too"
         )
-    return target
-
-
-def _changes(
-    attrs: Mapping[str, Any] | None, updates: Sequence[Mapping[str, Any]] | None
-) -> list[dict[str, Any]]:
-    changes = tag_updates(attrs, updates)
+    changes = read_updates(attrs, tag_updates)
     if changes is None:
         raise InvalidArgumentError("attrs or tag_updates must be given")
-    return changes
-
-
-def _read_tag(reply: Reply) -> Tag:
-    return Tag.from_json(reply.json())
-
-
-def read_header(reply: Reply) -> TagHeader:
-    """Read the header that a write is answered by."""
-    return TagHeader.from_json(reply.json())
-
-
-def _read_batch(reply: Reply) -> BatchResult:
-    told = reply.json()
-
-    def headers(name: str) -> tuple[TagHeader, ...]:
-        return tuple(TagHeader.from_json(header) for header in told.get(name) or [])
-
-    return BatchResult(
-        created=headers("createObjects"), updated=headers("updateObjects"), tagged=headers("updateTags")
-    )
+    return target, changes

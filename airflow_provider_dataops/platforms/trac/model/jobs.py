@@ -7,26 +7,38 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import (
-    InvalidArgumentError,
-)
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
+from airflow_provider_dataops.platforms.trac.model.objects import Tag, TagHeader
+from airflow_provider_dataops.platforms.trac.model.primitives import as_plain_json
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
-from airflow_provider_dataops.platforms.trac.model.states import state_of
-from airflow_provider_dataops.platforms.trac.model.updates import tag_updates
-from airflow_provider_dataops.platforms.trac.model.values import instant_text
+from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from airflow_provider_dataops.core.http import Exchange
-    from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run
-    from airflow_provider_dataops.platforms.trac.model.objects import Tag, TagHeader
-
+    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
 #: The attribute that holds our token.
 TOKEN = "airflow_token"  # noqa: S105 - its name
 #: Jobs never get a second version.
 JOB_VERSION = 1
+_UNKNOWN = "JOB_STATUS_CODE_NOT_SET"
+_STATES = {
+    "PREPARING": RunState.PENDING,
+    "PENDING": RunState.PENDING,
+    "QUEUED": RunState.PENDING,
+    "SUBMITTED": RunState.PENDING,
+    "RUNNING": RunState.RUNNING,
+    "FINISHING": RunState.RUNNING,
+    "SUCCEEDED": RunState.SUCCEEDED,
+    "FAILED": RunState.FAILED,
+    "CANCELLED": RunState.CANCELLED,
+}
+
+
+def state_of(status: object) -> RunState:
+    """Return the state that a status code stands for; a code that is not known means still running."""
+    return _STATES.get(str(status), RunState.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,64 +59,86 @@ class JobStatus:
         """The state in the vocabulary that all platforms share."""
         return state_of(self.status_code)
 
+    def snapshot(self, job_type: str) -> RunSnapshot:
+        """Return a job that was just submitted in the vocabulary that all platforms share.
 
-class PlannedRun:
-    """A job of which some is looked up, once it is to be submitted.
+        :param job_type: the platform's word, ``RUN_MODEL`` for instance.
+        :raises MalformedReplyError: if the platform reported no id.
+        """
+        if self.job is None:
+            raise MalformedReplyError("the job was taken and no jobId is told", status=200)
+        job_id = self.job.object_id
+        return RunSnapshot(
+            run_id=job_id,
+            state=self.state,
+            raw_state=self.status_code,
+            message=self.status_message,
+            started_at=as_plain_json(self.job.object_timestamp),
+            details=_details(job_id, job_type, self.status_code),
+        )
 
-    A retry that takes up its job looks none of that up: a model may have changed since.
+    @classmethod
+    def from_json(cls, payload: Any) -> JobStatus:
+        """Read what the orchestrator reports."""
+        header = payload.get("jobId")
+        return cls(
+            job=TagHeader.from_json(header) if header else None,
+            status_code=str(payload.get("statusCode") or _UNKNOWN),
+            status_message=str(payload.get("statusMessage") or ""),
+        )
 
-    :param run: what was asked for.
-    :param plan: looks it up.
-    """
+    @classmethod
+    def from_tag(cls, tag: Tag) -> JobStatus:
+        """Read what the metadata has about a job."""
+        return cls(
+            job=tag.header,
+            status_code=str(tag.attrs.get("trac_job_status") or _UNKNOWN),
+            status_message=str(tag.attrs.get("trac_job_error_message") or ""),
+        )
 
-    def __init__(self, run: Run, plan: Callable[[], Exchange[JobPlan]]) -> None:
-        # The latest version of an input is still "the latest" here, and a parameter as it was given, so that
-        # a retry finds its job again.
-        self.asked = run.job({name: repr(value) for name, value in run.parameters.items()}, {})
-        self.plan = plan
 
-
-def require_job_attrs(job_attrs: Mapping[str, Any] | None) -> None:
+def require_job_attrs(job_attrs: JsonObject | None) -> None:
     """Refuse attributes that no job can have, or that would hide our token.
 
     :raises InvalidArgumentError: naming the attribute.
     """
-    tag_updates(job_attrs, where="job_attrs")
+    read_updates(job_attrs, where="job_attrs")
     if TOKEN in (job_attrs or {}):
         raise InvalidArgumentError(f"job_attrs must not hold {TOKEN!r}: by it the job is found again")
 
 
-def job_selector(told: object, what: str = "selector") -> Selector:
+def job_selector(value: object, what: str = "selector") -> Selector:
     """Return the selector of a job: from its id, its key, or anything else that points at it.
 
+    :param what: the name of the argument, for errors.
     :raises InvalidArgumentError: if it points at no job.
     """
-    if isinstance(told, str) and _is_uuid(told):
-        told = f"JOB-{told.strip()}-v{JOB_VERSION}"
-    selector = Selector.of(told, what)
-    if selector.object_type != "JOB":
-        raise InvalidArgumentError(f"{what} must point at a JOB; given: {selector}")
+    if isinstance(value, str) and _is_uuid(value):
+        value = f"JOB-{value.strip()}-v{JOB_VERSION}"
+    selector = Selector.of_type(value, "JOB", what)
     return Selector(object_type="JOB", object_id=selector.object_id, object_version=JOB_VERSION)
 
 
 def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, str] | None = None) -> RunSnapshot:
-    """Return a job in the vocabulary that all platforms share."""
-    status = _status(job)
-    state = state_of(status)
-    words = _message(job)
+    """Return a job in the vocabulary that all platforms share.
+
+    :param result: the RESULT of one that has ended.
+    :param outputs: the keys of what it made, by output.
+    """
+    status, job_id = JobStatus.from_tag(job), job.header.object_id
+    words = status.status_message
     if result is not None:
         words = words or str(result.body.get("statusMessage") or "")
-    log_file = _log_file(result)
-    job_id = job.header.object_id
     ended = result.header.object_timestamp if result else job.header.tag_timestamp
+    job_type = str(job.attrs.get("trac_job_type") or "")
     return RunSnapshot(
         run_id=job_id,
-        state=state,
-        raw_state=status,
-        started_at=_time_text(job.header),
-        finished_at=instant_text(ended) if state.is_final and ended else None,
+        state=status.state,
+        raw_state=status.status_code,
+        started_at=as_plain_json(job.header.object_timestamp),
+        finished_at=as_plain_json(ended) if status.state.is_final else None,
         message=words,
-        details=_details(job_id, str(job.attrs.get("trac_job_type") or ""), status, outputs, log_file, words),
+        details=_details(job_id, job_type, status.status_code, outputs, log_file(result), words),
     )
 
 
@@ -116,39 +150,30 @@ def _details(
     log_file: str | None = None,
     message: str = "",
 ) -> dict[str, Any]:
-    """Return the platform's own fields; objects are told by their keys, which templates can hand on."""
-    told: dict[str, Any] = {
+    """Return the platform's own fields; objects are shown by their keys, which templates can hand on."""
+    made = dict(outputs or {})
+    details: dict[str, Any] = {
         "job_id": job_id,
         "job": job_selector(job_id).key,
         "job_type": job_type,
         "status": status,
         "message": message,
-        "outputs": dict(outputs or {}),
+        "outputs": made,
         "log_file": log_file,
     }
-    return {**told, "model": told["outputs"].get("model")} if job_type == "IMPORT_MODEL" else told
+    return {**details, "model": made.get("model")} if job_type == "IMPORT_MODEL" else details
 
 
-def _log_file(result: Tag | None) -> str | None:
-    told = result.body.get("logFileId") if result else None
-    return Selector.from_answer(told).key if told else None
+def log_file(result: Tag | None) -> str | None:
+    """Return the key of a job's log, where its RESULT names one."""
+    selector = result.body.get("logFileId") if result else None
+    return Selector.from_answer(selector).key if selector else None
 
 
-def _result_outputs(result: Tag | None) -> dict[str, str]:
-    told = (result.body.get("outputs") if result else None) or {}
-    return {name: Selector.from_answer(selector).key for name, selector in told.items()}
-
-
-def _status(job: Tag) -> str:
-    return str(job.attrs.get("trac_job_status") or "JOB_STATUS_CODE_NOT_SET")
-
-
-def _message(job: Tag) -> str:
-    return str(job.attrs.get("trac_job_error_message") or "")
-
-
-def _time_text(header: TagHeader) -> str | None:
-    return instant_text(header.object_timestamp) if header.object_timestamp else None
+def result_outputs(result: Tag | None) -> dict[str, str]:
+    """Return the keys of what a job made, by output, as far as its RESULT names them."""
+    outputs = (result.body.get("outputs") if result else None) or {}
+    return {name: Selector.from_answer(selector).key for name, selector in outputs.items()}
 
 
 def _is_uuid(text: str) -> bool:

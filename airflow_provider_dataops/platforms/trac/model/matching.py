@@ -9,23 +9,31 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.model.values import ValueType, converted, understood
 
 
-def equals(there: object, wanted: object) -> bool | None:
-    """Tell whether an attribute has a value; ``None`` where no value of the attribute's type can be it.
+def difference(actual: object, wanted: object) -> str | None:
+    """Return ``None`` if an attribute has a value, otherwise how its type rules that out, or an empty text.
 
-    :param there: the attribute's value.
+    :param actual: the attribute's value.
     :param wanted: the value as plain JSON; it is read as one of the attribute's type.
     """
-    if isinstance(there, list) and isinstance(wanted, list):
-        items = [equals(*pair) for pair in zip(there, wanted, strict=False)]
-        return None if None in items else len(there) == len(wanted) and all(items)
+    equal = _equals(actual, wanted)
+    if equal is None:
+        return f"is of type {_type_name(actual)}, which never equals {wanted!r} of type {_type_name(wanted)}"
+    return None if equal else ""
+
+
+def _equals(actual: object, wanted: object) -> bool | None:
+    """Return whether two values are equal; ``None`` if no value of the first one's type is the second."""
+    if isinstance(actual, list) and isinstance(wanted, list):
+        items = [_equals(*pair) for pair in zip(actual, wanted, strict=False)]
+        return None if None in items else len(actual) == len(wanted) and all(items)
     try:
-        value = _read(wanted, understood(there)[1])
+        value = _read(wanted, understood(actual)[1])
     except InvalidArgumentError:
         return None
-    if isinstance(value, datetime) and isinstance(there, datetime):
-        return _cut(value) == _cut(there)
-    # What is no number is unequal even to itself.
-    return bool(value == there or (value != value and there != there))
+    if isinstance(value, datetime) and isinstance(actual, datetime):
+        return _cut(value) == _cut(actual)
+    # NaN is unequal even to itself.
+    return bool(value == actual or (value != value and actual != actual))
 
 
 def _read(wanted: object, kind: ValueType) -> Any:
@@ -42,8 +50,7 @@ def _cut(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def type_name(value: object) -> str:
-    """Return the name of a value's type, for messages."""
+def _type_name(value: object) -> str:
     try:
         return str(understood(value)[1])
     except InvalidArgumentError:

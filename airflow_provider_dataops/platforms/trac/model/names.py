@@ -33,12 +33,12 @@ def require_own_name(what: str, name: object) -> str:
 
     :raises InvalidArgumentError: if it is none.
     """
-    told = require_identifier(what, name)
-    if told.lower().startswith(_RESERVED):
+    identifier = require_identifier(what, name)
+    if identifier.lower().startswith(_RESERVED):
         raise InvalidArgumentError(
             f"{what} must not begin with trac_, tracdap_ or _, which TRAC keeps; given: {name!r}"
         )
-    return told
+    return identifier
 
 
 def object_type(name: object, what: str = "object_type") -> str:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
+from airflow_provider_dataops.platforms.trac.model.matching import difference
+from airflow_provider_dataops.platforms.trac.model.primitives import as_plain_json, instant_text
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
-from airflow_provider_dataops.platforms.trac.model.values import as_plain_json, from_wire, instant_text
+from airflow_provider_dataops.platforms.trac.model.values import from_wire
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-#: A search never returns more, and does not tell that it left any out.
-SEARCH_LIMIT = 100
+    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,7 @@ class TagHeader:
     """Which version of which object, and of its tag; the answer to each write.
 
     :param object_timestamp: when this version of the object was made.
-    :param tag_timestamp: when this version of the tag was made; nothing else tells of a change of tags.
+    :param tag_timestamp: when this version of the tag was made; nothing else shows a change of tags.
     """
 
     object_type: str
@@ -61,21 +63,33 @@ class TagHeader:
             "isLatestTag": self.is_latest_tag,
         }
 
+    def as_result(self) -> dict[str, Any]:
+        """Return the header as a task returns it: plain JSON that templates can take apart."""
+        return {
+            "object_type": self.object_type,
+            "object_id": self.object_id,
+            "object_version": self.object_version,
+            "tag_version": self.tag_version,
+            "key": self.key,
+            "object_timestamp": as_plain_json(self.object_timestamp),
+            "tag_timestamp": as_plain_json(self.tag_timestamp),
+        }
+
     @classmethod
-    def from_json(cls, told: Any) -> TagHeader:
+    def from_json(cls, payload: Any) -> TagHeader:
         """Read a header.
 
         :raises ValueError: if it lacks its type, id or versions.
         """
         return cls(
-            object_type=_text(told, "objectType"),
-            object_id=_text(told, "objectId"),
-            object_version=_number(told, "objectVersion"),
-            tag_version=_number(told, "tagVersion"),
-            object_timestamp=_time(told.get("objectTimestamp")),
-            tag_timestamp=_time(told.get("tagTimestamp")),
-            is_latest_object=told.get("isLatestObject") is True,
-            is_latest_tag=told.get("isLatestTag") is True,
+            object_type=_required(payload, "objectType", str),
+            object_id=_required(payload, "objectId", str),
+            object_version=_required(payload, "objectVersion", int),
+            tag_version=_required(payload, "tagVersion", int),
+            object_timestamp=_time(payload.get("objectTimestamp")),
+            tag_timestamp=_time(payload.get("tagTimestamp")),
+            is_latest_object=payload.get("isLatestObject") is True,
+            is_latest_tag=payload.get("isLatestTag") is True,
         )
 
 
@@ -88,8 +102,8 @@ class Tag:
     """
 
     header: TagHeader
-    attrs: Mapping[str, Any]
-    definition: Mapping[str, Any] = field(default_factory=dict)
+    attrs: JsonObject
+    definition: JsonObject = field(default_factory=dict)
 
     @property
     def selector(self) -> Selector:
@@ -97,42 +111,61 @@ class Tag:
         return self.header.selector
 
     @property
-    def body(self) -> Mapping[str, Any]:
+    def body(self) -> JsonObject:
         """What the definition holds beside its type: the flow, the model, the job."""
-        told = self.definition.get(self.header.object_type.lower())
-        return told if isinstance(told, Mapping) else {}
+        body = self.definition.get(self.header.object_type.lower())
+        return body if isinstance(body, Mapping) else {}
 
     def as_json(self) -> dict[str, Any]:
         """Return the tag as JSON, with attributes as plain values: decimals, dates and times are texts."""
-        told: dict[str, Any] = {"header": self.header.as_json(), "attrs": as_plain_json(self.attrs)}
-        return {**told, "definition": dict(self.definition)} if self.definition else told
+        return self._with_header(header=self.header.as_json())
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the tag as a task returns it: its header's result, ``attrs``, and any ``definition``.
+
+        Attributes are plain values; decimals, dates and times are texts.
+        """
+        return self._with_header(**self.header.as_result())
+
+    def _with_header(self, **header: Any) -> dict[str, Any]:
+        tag = {**header, "attrs": as_plain_json(self.attrs)}
+        return {**tag, "definition": dict(self.definition)} if self.definition else tag
+
+    def differences(self, wanted: JsonObject) -> dict[str, str]:
+        """Return which attributes do not have the values that somebody waits for.
+
+        :param wanted: values as plain JSON, by the attribute's name.
+        :return: by name how the attribute's type rules the value out; an empty text where it does not, as
+            for an attribute that is missing.
+        """
+        found = {
+            name: difference(self.attrs[name], value) if name in self.attrs else ""
+            for name, value in wanted.items()
+        }
+        return {name: why for name, why in found.items() if why is not None}
 
     @classmethod
-    def from_json(cls, told: Any) -> Tag:
+    def from_json(cls, payload: Any) -> Tag:
         """Read a tag.
 
         :raises ValueError: if it has no header, or an attribute cannot be read.
         """
         return cls(
-            header=TagHeader.from_json(told["header"]),
-            attrs={name: from_wire(value) for name, value in (told.get("attrs") or {}).items()},
-            definition=told.get("definition") or {},
+            header=TagHeader.from_json(payload["header"]),
+            attrs={name: from_wire(value) for name, value in (payload.get("attrs") or {}).items()},
+            definition=payload.get("definition") or {},
         )
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found, without definitions, the newest tag first.
-
-    :param possibly_more: the platform returned as many as it ever does, 100: there may be more, which only a
-        narrower search finds.
-    """
+    """What a search found, without definitions, the newest tag first."""
 
     tags: tuple[Tag, ...]
 
     @property
     def possibly_more(self) -> bool:
-        """Whether the platform may have left some out."""
+        """Whether the platform returned as many as it ever does, 100: a narrower search may find more."""
         return len(self.tags) >= SEARCH_LIMIT
 
     def __iter__(self) -> Iterator[Tag]:
@@ -142,6 +175,11 @@ class SearchResult:
     def __len__(self) -> int:
         """Return how many were found."""
         return len(self.tags)
+
+    @classmethod
+    def from_json(cls, payload: Any) -> SearchResult:
+        """Read what a search found; nothing found is left out of the answer."""
+        return cls(tuple(Tag.from_json(tag) for tag in payload.get("searchResult") or []))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +198,21 @@ class BatchResult:
             "updateTags": [header.as_json() for header in self.tagged],
         }
 
+    def as_result(self) -> dict[str, Any]:
+        """Return the headers as a task returns them: ``created``, ``updated`` and ``tagged``."""
+        return {name: [header.as_result() for header in headers] for name, headers in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, payload: Any) -> BatchResult:
+        """Read what a batch made."""
+
+        def headers(name: str) -> tuple[TagHeader, ...]:
+            return tuple(TagHeader.from_json(header) for header in payload.get(name) or [])
+
+        return cls(
+            created=headers("createObjects"), updated=headers("updateObjects"), tagged=headers("updateTags")
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformInfo:
@@ -175,13 +228,13 @@ class PlatformInfo:
     deployment_info: Mapping[str, str]
 
     @classmethod
-    def from_json(cls, told: Any) -> PlatformInfo:
+    def from_json(cls, payload: Any) -> PlatformInfo:
         """Read what a platform says of itself."""
         return cls(
-            version=str(told["tracVersion"]),
-            environment=str(told.get("environment") or ""),
-            production=told.get("production") is True,
-            deployment_info=dict(told.get("deploymentInfo") or {}),
+            version=str(payload["tracVersion"]),
+            environment=_text(payload, "environment"),
+            production=payload.get("production") is True,
+            deployment_info=dict(payload.get("deploymentInfo") or {}),
         )
 
 
@@ -193,9 +246,9 @@ class Tenant:
     description: str
 
     @classmethod
-    def from_json(cls, told: Any) -> Tenant:
+    def from_json(cls, payload: Any) -> Tenant:
         """Read a tenant."""
-        return cls(code=str(told["tenantCode"]), description=str(told.get("description") or ""))
+        return cls(code=str(payload["tenantCode"]), description=_text(payload, "description"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,13 +261,13 @@ class Resource:
     properties: Mapping[str, str]
 
     @classmethod
-    def from_json(cls, told: Any) -> Resource:
+    def from_json(cls, payload: Any) -> Resource:
         """Read a resource."""
         return cls(
-            resource_type=str(told.get("resourceType") or ""),
-            resource_key=str(told["resourceKey"]),
-            protocol=str(told.get("protocol") or ""),
-            properties=dict(told.get("properties") or {}),
+            resource_type=_text(payload, "resourceType"),
+            resource_key=str(payload["resourceKey"]),
+            protocol=_text(payload, "protocol"),
+            properties=dict(payload.get("properties") or {}),
         )
 
 
@@ -231,38 +284,35 @@ class ConfigEntry:
     timestamp: datetime | None
     is_latest: bool
     is_deleted: bool
-    details: Mapping[str, Any]
+    details: JsonObject
 
     @classmethod
-    def from_json(cls, told: Any) -> ConfigEntry:
+    def from_json(cls, payload: Any) -> ConfigEntry:
         """Read an entry."""
         return cls(
-            config_class=str(told.get("configClass") or ""),
-            config_key=str(told["configKey"]),
-            config_version=int(told.get("configVersion") or 0),
-            timestamp=_time(told.get("configTimestamp")),
-            is_latest=told.get("isLatestConfig") is True,
-            is_deleted=told.get("configDeleted") is True,
-            details=dict(told.get("details") or {}),
+            config_class=_text(payload, "configClass"),
+            config_key=str(payload["configKey"]),
+            config_version=int(payload.get("configVersion") or 0),
+            timestamp=_time(payload.get("configTimestamp")),
+            is_latest=payload.get("isLatestConfig") is True,
+            is_deleted=payload.get("configDeleted") is True,
+            details=dict(payload.get("details") or {}),
         )
 
 
-def _text(told: Any, name: str) -> str:
-    value = told.get(name)
-    if not isinstance(value, str) or not value:
+def _required(payload: Any, name: str, kind: type) -> Any:
+    value = payload.get(name)
+    if isinstance(value, bool) or not isinstance(value, kind) or value == "":
         raise ValueError(f"a header without {name}")
     return value
 
 
-def _number(told: Any, name: str) -> int:
-    value = told.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"a header without {name}")
-    return value
+def _text(payload: Any, name: str) -> str:
+    return str(payload.get(name) or "")
 
 
-def _time(told: Any) -> datetime | None:
-    return from_wire({"datetimeValue": told}) if told else None
+def _time(payload: Any) -> datetime | None:
+    return from_wire({"datetimeValue": payload}) if payload else None
 
 
 def _time_json(moment: datetime | None) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ A term is a list, so that a template can render it from JSON::
     ["business_date", ">=", "2026-02-01", "DATE"]
     ["withdrawn", "EXISTS"]
 
-The fourth item is the attribute's type, where the value's own does not tell it. Terms are combined by
+The fourth item is the attribute's type, where it is not the value's own. Terms are combined by
 ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}``. The platform's own form, ``{"term": {...}}`` and
 ``{"logical": {...}}``, does as well, and is checked alike.
 """
@@ -18,14 +18,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac.model.messages import present
 from airflow_provider_dataops.platforms.trac.model.names import object_type, require_identifier
+from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES, instant_text
 from airflow_provider_dataops.platforms.trac.model.values import (
-    PRIMITIVES,
     Value,
     ValueType,
     as_wire,
     instant_from,
-    instant_text,
     understood,
 )
 
@@ -57,14 +57,14 @@ def search_parameters(
     :param now: seconds since the epoch.
     :raises InvalidArgumentError: if the platform would not take it, or would fail on it.
     """
-    told: dict[str, Any] = {"objectType": object_type(kind)}
+    message: dict[str, Any] = {"objectType": object_type(kind)}
     if search is not None:
         if search in ({}, [], (), ""):
             raise InvalidArgumentError(
                 "search is empty, as a template that rendered to nothing; leave it out to find all objects "
                 f"of the type; given: {search!r}"
             )
-        told["search"] = expression(search)
+        message["search"] = expression(search)
     if as_of is not None:
         moment = instant_from(as_of, "search_as_of")
         if moment.timestamp() > now:
@@ -72,37 +72,33 @@ def search_parameters(
                 f"search_as_of must not be in the future; given: {instant_text(moment)}, now it is "
                 f"{datetime.fromtimestamp(now, UTC).isoformat(timespec='seconds')}"
             )
-        told["searchAsOf"] = {"isoDatetime": instant_text(moment)}
-    if prior_versions:
-        told["priorVersions"] = True
-    if prior_tags:
-        told["priorTags"] = True
-    return told
+        message["searchAsOf"] = {"isoDatetime": instant_text(moment)}
+    return present({**message, "priorVersions": prior_versions or None, "priorTags": prior_tags or None})
 
 
-def expression(told: object, where: str = "search") -> dict[str, Any]:
+def expression(value: object, where: str = "search") -> dict[str, Any]:
     """Return the platform's form of an expression.
 
     :raises InvalidArgumentError: naming the part that is wrong.
     """
-    if isinstance(told, list | tuple):
-        return _term_of_list(told, where)
-    if not isinstance(told, Mapping) or len(told) != 1:
-        raise _no_expression(told, where)
-    ((name, inner),) = told.items()
+    if isinstance(value, list | tuple):
+        return _term_of_list(value, where)
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise _no_expression(value, where)
+    ((name, inner),) = value.items()
     if name in _COMBINATIONS:
         return _combined(_COMBINATIONS[name], [inner] if name == "not" else inner, f"{where}[{name!r}]")
     if name == "term":
         return _term_of_wire(inner, where)
     if name == "logical" and isinstance(inner, Mapping) and set(inner) == {"operator", "expr"}:
         return _combined(inner["operator"], inner["expr"], where)
-    raise _no_expression(told, where)
+    raise _no_expression(value, where)
 
 
-def _no_expression(told: object, where: str) -> InvalidArgumentError:
+def _no_expression(value: object, where: str) -> InvalidArgumentError:
     return InvalidArgumentError(
         f"{where} must be a term such as ['region', '=', 'UK'], or one of {{'all': [...]}}, "
-        f"{{'any': [...]}}, {{'not': ...}}; given: {told!r}"
+        f"{{'any': [...]}}, {{'not': ...}}; given: {value!r}"
     )
 
 
@@ -115,37 +111,33 @@ def _combined(operator: object, parts: object, where: str) -> dict[str, Any]:
         raise InvalidArgumentError(f"{where} must be a list of expressions, and not empty; given: {parts!r}")
     if operator == "NOT" and len(parts) != 1:
         raise InvalidArgumentError(f"{where}: NOT takes one expression; given: {len(parts)}")
-    told = [expression(part, f"{where}[{n}]") for n, part in enumerate(parts)]
-    if len(told) == 1 and operator != "NOT":
-        return told[0]
-    return {"logical": {"operator": operator, "expr": told}}
+    expressions = [expression(part, f"{where}[{n}]") for n, part in enumerate(parts)]
+    if len(expressions) == 1 and operator != "NOT":
+        return expressions[0]
+    return {"logical": {"operator": operator, "expr": expressions}}
 
 
-def _term_of_list(told: Sequence[Any], where: str) -> dict[str, Any]:
-    if not 2 <= len(told) <= 4:
+def _term_of_list(term: Sequence[Any], where: str) -> dict[str, Any]:
+    if not 2 <= len(term) <= 4:
         raise InvalidArgumentError(
-            f"{where}: a term is [name, operator, value] or [name, operator, value, type]; given: {told!r}"
+            f"{where}: a term is [name, operator, value] or [name, operator, value, type]; given: {term!r}"
         )
-    name, operator, *rest = told
-    value = rest[0] if rest else None
-    if len(rest) < 2 or value is None:
-        return _term(name, operator, value, rest[1] if rest[1:] else None, where)
-    return _term(name, operator, _of_type(value, ValueType.named(rest[1])), None, where)
+    name, operator, value, attr_type = (*term, None, None)[:4]
+    if len(term) < 4 or value is None:
+        return _term(name, operator, value, attr_type, where)
+    kind = ValueType.named(attr_type)
+    many = isinstance(value, list | tuple)
+    typed = Value(list(value), ValueType("ARRAY", kind)) if many else Value(value, kind)
+    return _term(name, operator, typed, None, where)
 
 
-def _of_type(value: Any, kind: ValueType) -> Value:
-    if isinstance(value, list | tuple):
-        return Value(list(value), ValueType("ARRAY", kind))
-    return Value(value, kind)
-
-
-def _term_of_wire(told: object, where: str) -> dict[str, Any]:
-    if not isinstance(told, Mapping) or set(told) - {"attrName", "attrType", "operator", "searchValue"}:
+def _term_of_wire(term: object, where: str) -> dict[str, Any]:
+    if not isinstance(term, Mapping) or set(term) - {"attrName", "attrType", "operator", "searchValue"}:
         raise InvalidArgumentError(
-            f"{where}: a term may hold attrName, attrType, operator and searchValue; given: {told!r}"
+            f"{where}: a term may hold attrName, attrType, operator and searchValue; given: {term!r}"
         )
     return _term(
-        told.get("attrName"), told.get("operator"), told.get("searchValue"), told.get("attrType"), where
+        term.get("attrName"), term.get("operator"), term.get("searchValue"), term.get("attrType"), where
     )
 
 
@@ -158,27 +150,29 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         raise InvalidArgumentError(
             f"{where}: the operator must be one of {', '.join((*OPERATORS, *_SIGNS))}; given: {operator!r}"
         )
+    basic = None
     if sign == "EXISTS":
         if value is not None:
             raise InvalidArgumentError(f"{where}: EXISTS takes no value; given: {value!r}")
-        if attr_type is None:
-            return {"term": {"attrName": name, "operator": sign}}
-        basic = ValueType.named(attr_type).basic
-        return {"term": {"attrName": name, "attrType": basic, "operator": sign}}
-    # Before its type is asked for, which an empty list does not tell, and where it is told after all.
-    _refuse_empty(sign, value, where)
-    plain, kind = understood(value, where)
-    _refuse_empty(sign, plain, where)
-    basic = _checked(sign, kind, where)
-    if attr_type is not None and attr_type != basic:
-        raise InvalidArgumentError(f"{where}: attrType is {attr_type!r} and the value is a {kind}")
+        if attr_type is not None:
+            basic = ValueType.named(attr_type).basic
+    else:
+        # Before its type is asked for, which an empty list does not show, and where it is known after all.
+        _refuse_empty(sign, value, where)
+        plain, kind = understood(value, where)
+        _refuse_empty(sign, plain, where)
+        basic = _checked(sign, kind, where)
+        if attr_type is not None and attr_type != basic:
+            raise InvalidArgumentError(f"{where}: attrType is {attr_type!r} and the value is a {kind}")
     return {
-        "term": {
-            "attrName": name,
-            "attrType": basic,
-            "operator": sign,
-            "searchValue": as_wire(value, where=where),
-        }
+        "term": present(
+            {
+                "attrName": name,
+                "attrType": basic,
+                "operator": sign,
+                "searchValue": None if sign == "EXISTS" else as_wire(value, where=where),
+            }
+        )
     }
 
 
@@ -198,7 +192,7 @@ def _checked(sign: str, kind: ValueType, where: str) -> str:
         raise InvalidArgumentError(f"{where}: {sign} takes a primitive value; given: a {kind}")
     if sign in _ORDERED and basic in _NOT_ORDERED:
         raise InvalidArgumentError(
-            f"{where}: {sign} does not compare a {basic}; tell another type as the term's fourth item, "
+            f"{where}: {sign} does not compare a {basic}; give another type as the term's fourth item, "
             "'DATE' for instance"
         )
     if sign not in _ORDERED and basic in _NOT_EQUAL:

@@ -12,18 +12,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from airflow_provider_dataops.core.arguments import require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 from airflow_provider_dataops.platforms.trac.model.names import object_type
-from airflow_provider_dataops.platforms.trac.model.values import instant_from, instant_text
+from airflow_provider_dataops.platforms.trac.model.primitives import instant_text
+from airflow_provider_dataops.platforms.trac.model.values import instant_from
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
 _KEY = re.compile(r"([A-Za-z_]+)-([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:-v([0-9]+))?")
 #: What a header holds beside a selector's own fields; it is let through, so that headers can be given.
 _HEADER_FIELDS = frozenset({"objectTimestamp", "tagTimestamp", "isLatestObject", "isLatestTag"})
 _OBJECT = ("objectVersion", "objectAsOf", "latestObject")
 _TAG = ("tagVersion", "tagAsOf", "latestTag")
+_FIELDS = frozenset({"objectType", "objectId", *_OBJECT, *_TAG})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class Selector:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether the object's version is told by its number."""
+        """Whether the object's version is a number."""
         return self.object_version is not None
 
     @property
@@ -63,10 +68,12 @@ class Selector:
 
     def as_json(self) -> dict[str, Any]:
         """Return the selector as it is sent: with both criteria."""
-        told: dict[str, Any] = {"objectType": self.object_type, "objectId": self.object_id}
-        told.update(_criterion(_OBJECT, self.object_version, self.object_as_of))
-        told.update(_criterion(_TAG, self.tag_version, self.tag_as_of))
-        return told
+        return {
+            "objectType": self.object_type,
+            "objectId": self.object_id,
+            **_criterion(_OBJECT, self.object_version, self.object_as_of),
+            **_criterion(_TAG, self.tag_version, self.tag_as_of),
+        }
 
     def with_latest_tag(self) -> Selector:
         """Return the selector of the same object with its latest tag."""
@@ -77,53 +84,74 @@ class Selector:
         return self.key
 
     @classmethod
-    def of(cls, told: object, what: str = "selector") -> Selector:
+    def of(cls, value: object, what: str = "selector") -> Selector:
         """Return the selector that something stands for.
 
-        :param told: a selector, a header or a tag, each as an object or in the platform's JSON; what an
+        :param value: a selector, a header or a tag, each as an object or in the platform's JSON; what an
             operator returned for an object; or an object key, ``DATA-<uuid>-v3``, without a version for the
             latest. What it does not say is the latest.
-        :param what: what it is given for, in errors.
+        :param what: the name of the argument, for errors.
         :raises InvalidArgumentError: if it is none of these.
         """
-        if isinstance(told, Selector):
-            return told
-        if isinstance(told, str):
-            return cls._of_key(told, what)
-        selector = getattr(told, "selector", None)
+        if isinstance(value, Selector):
+            return value
+        if isinstance(value, str):
+            return cls._of_key(value, what)
+        selector = getattr(value, "selector", None)
         if isinstance(selector, Selector):
             return selector
-        if not isinstance(told, Mapping):
+        if not isinstance(value, Mapping):
             raise InvalidArgumentError(
                 f"{what} must be a selector, a header, a tag or an object key such as DATA-<uuid>-v3; "
-                f"given: {told!r}"
+                f"given: {value!r}"
             )
-        if isinstance(told.get("key"), str):
-            return cls._of_key(told["key"], what)
-        return cls._of_json(told.get("header", told), what)
+        if isinstance(value.get("key"), str):
+            return cls._of_key(value["key"], what)
+        return cls._of_json(value.get("header", value), what)
 
     @classmethod
-    def of_prior(cls, told: object, what: str) -> Selector:
+    def of_type(cls, value: object, kind: str, what: str = "selector") -> Selector:
+        """Return the selector of an object of one type.
+
+        :param value: as in :meth:`of`; or what a job operator returned, for the job or model in it.
+        :param kind: the type, ``MODEL`` for instance.
+        :raises InvalidArgumentError: if it points at another object, or the job operator did not wait for
+            what is needed here.
+        """
+        part = kind.lower()
+        if isinstance(value, Mapping) and part in value:
+            if not value[part]:
+                raise InvalidArgumentError(
+                    f"{part} is empty in what the task returned: did it wait for its job? It returned: "
+                    f"{dict(value)}"
+                )
+            value = value[part]
+        selector = cls.of(value, what)
+        if selector.object_type != kind:
+            raise InvalidArgumentError(f"{what} must point at a {kind}; given: {selector}")
+        return selector
+
+    @classmethod
+    def of_prior(cls, value: object, what: str) -> Selector:
         """Return the selector of what a new version follows.
 
         The new version takes over the attributes of the tag that is named. That of a header or tag is merely
         the newest of the moment when it was read: with it, changes made since would be lost. So the latest
         tag is meant, unless a selector names another one.
         """
-        selector = cls.of(told, what)
-        return selector.with_latest_tag() if _was_read(told) else selector
+        selector = cls.of(value, what)
+        return selector.with_latest_tag() if _was_read(value) else selector
 
     @classmethod
-    def from_answer(cls, told: object) -> Selector:
-        """Return a selector that the platform told; fields of later releases are passed over.
+    def from_answer(cls, payload: object) -> Selector:
+        """Return a selector in an answer of the platform; fields of later releases are ignored.
 
         :raises MalformedReplyError: if it is none.
         """
-        known = {"objectType", "objectId", *_OBJECT, *_TAG}
         try:
-            if not isinstance(told, Mapping):
-                raise InvalidArgumentError(f"no selector: {told!r}")
-            return cls._of_json({name: value for name, value in told.items() if name in known}, "the answer")
+            if not isinstance(payload, Mapping):
+                raise InvalidArgumentError(f"no selector: {payload!r}")
+            return cls._of_json({name: payload[name] for name in payload if name in _FIELDS}, "the answer")
         except InvalidArgumentError as error:
             raise MalformedReplyError(str(error), status=200) from error
 
@@ -142,41 +170,33 @@ class Selector:
         )
 
     @classmethod
-    def _of_json(cls, told: Any, what: str) -> Selector:
-        if not isinstance(told, Mapping):
-            raise InvalidArgumentError(f"{what} holds a header that is none: {told!r}")
-        given = {name: value for name, value in told.items() if value is not None}
-        unknown = set(given) - {"objectType", "objectId", *_OBJECT, *_TAG} - _HEADER_FIELDS
+    def _of_json(cls, payload: Any, what: str) -> Selector:
+        if not isinstance(payload, Mapping):
+            raise InvalidArgumentError(f"{what} holds a header that is none: {payload!r}")
+        fields = {name: value for name, value in payload.items() if value is not None}
+        unknown = set(fields) - _FIELDS - _HEADER_FIELDS
         if unknown:
             raise InvalidArgumentError(f"{what} holds the unknown field {sorted(unknown)[0]!r}")
-        object_version, object_as_of = _told(given, _OBJECT, what)
-        tag_version, tag_as_of = _told(given, _TAG, what)
         return cls(
-            object_type=object_type(given.get("objectType"), f"{what}: objectType"),
-            object_id=object_id(given.get("objectId"), f"{what}: objectId"),
-            object_version=object_version,
-            object_as_of=object_as_of,
-            tag_version=tag_version,
-            tag_as_of=tag_as_of,
+            object_type=object_type(fields.get("objectType"), f"{what}: objectType"),
+            object_id=_uuid(fields.get("objectId"), f"{what}: objectId"),
+            **_read_criterion("object", fields, _OBJECT, what),
+            **_read_criterion("tag", fields, _TAG, what),
         )
 
 
-def object_id(told: object, what: str = "object_id") -> str:
-    """Return an object's id.
-
-    :raises InvalidArgumentError: if it is no UUID.
-    """
+def _uuid(value: object, what: str) -> str:
     try:
-        return str(UUID(told if isinstance(told, str) else ""))
+        return str(UUID(value if isinstance(value, str) else ""))
     except ValueError:
-        raise InvalidArgumentError(f"{what} must be a UUID; given: {told!r}") from None
+        raise InvalidArgumentError(f"{what} must be a UUID; given: {value!r}") from None
 
 
-def _was_read(told: object) -> bool:
-    """Tell a header or a tag from a selector that somebody wrote."""
-    if isinstance(told, Mapping):
-        return "header" in told or not _HEADER_FIELDS.isdisjoint(told)
-    return not isinstance(told, Selector)
+def _was_read(value: object) -> bool:
+    """Return whether this is a header or a tag, and no selector that somebody wrote."""
+    if isinstance(value, Mapping):
+        return "header" in value or not _HEADER_FIELDS.isdisjoint(value)
+    return not isinstance(value, Selector)
 
 
 def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime | None) -> dict[str, Any]:
@@ -186,32 +206,30 @@ def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime
     return {by_time: {"isoDatetime": instant_text(as_of)}} if as_of else {latest: True}
 
 
-def _told(
-    given: Mapping[str, Any], names: tuple[str, str, str], what: str
-) -> tuple[int | None, datetime | None]:
+def _read_criterion(part: str, fields: JsonObject, names: tuple[str, str, str], what: str) -> dict[str, Any]:
+    """Return the arguments of a selector for one of its criteria."""
     by_number, by_time, latest = names
-    there = [name for name in names if name in given]
-    if len(there) > 1:
-        raise InvalidArgumentError(f"{what} must hold one of {', '.join(names)}; given: {', '.join(there)}")
-    if latest in given and given[latest] is not True:
-        raise InvalidArgumentError(f"{what}: {latest} may only be true; given: {given[latest]!r}")
-    as_of = given.get(by_time)
+    present = [name for name in names if name in fields]
+    if len(present) > 1:
+        raise InvalidArgumentError(f"{what} must hold one of {', '.join(names)}; given: {', '.join(present)}")
+    if fields.get(latest, True) is not True:
+        raise InvalidArgumentError(f"{what}: {latest} may only be true; given: {fields[latest]!r}")
+    as_of = fields.get(by_time)
     if isinstance(as_of, Mapping):
         if set(as_of) != {"isoDatetime"} or not as_of["isoDatetime"]:
             raise InvalidArgumentError(f"{what}: {by_time} must hold 'isoDatetime' alone; given: {as_of!r}")
         as_of = as_of["isoDatetime"]
-    return (
-        _version(f"{what}: {by_number}", given.get(by_number)),
-        instant_from(as_of, f"{what}: {by_time}") if as_of is not None else None,
-    )
+    return {
+        f"{part}_version": _version(f"{what}: {by_number}", fields.get(by_number)),
+        f"{part}_as_of": None if as_of is None else instant_from(as_of, f"{what}: {by_time}"),
+    }
 
 
-def _version(what: str, told: object) -> int | None:
+def _version(what: str, value: Any) -> int | None:
     """Return a version; a template renders it to text."""
-    if told is None:
+    if value is None:
         return None
-    if isinstance(told, str) and told.isascii() and told.isdigit():
-        told = int(told)
-    if isinstance(told, bool) or not isinstance(told, int) or told < 1:
-        raise InvalidArgumentError(f"{what} must be a whole number from 1; given: {told!r}")
-    return told
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    require_whole(1, **{what: value})
+    return int(value)

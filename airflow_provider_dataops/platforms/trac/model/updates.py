@@ -7,10 +7,17 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_dataops.core.arguments import require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.model.names import object_type, require_own_name
+from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
+from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
+from airflow_provider_dataops.platforms.trac.model.names import require_own_name
+from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
-from airflow_provider_dataops.platforms.trac.model.values import PRIMITIVES, as_wire, understood
+from airflow_provider_dataops.platforms.trac.model.values import as_wire, understood
+
+#: Changes of attributes, in their order.
+TagUpdates = Sequence[JsonObject]
 
 DEFAULT_OPERATION = "CREATE_OR_REPLACE_ATTR"
 OPERATIONS = (
@@ -26,13 +33,13 @@ OPERATIONS = (
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 
 
-def tag_updates(
-    attrs: Mapping[str, Any] | None,
-    updates: Sequence[Mapping[str, Any]] | None = None,
+def read_updates(
+    attrs: JsonObject | None,
+    updates: TagUpdates | None = None,
     where: str = "attrs",
     listed: str = "tag_updates",
 ) -> list[dict[str, Any]] | None:
-    """Return the tag updates to be sent; ``None`` where none were given.
+    """Return the tag updates to be sent, ``None`` if both arguments are.
 
     :param attrs: values by name; each attribute is created, or replaced.
     :param updates: further changes in their order, each ``{"operation": "APPEND_ATTR", "attrName": "labels",
@@ -48,15 +55,16 @@ def tag_updates(
         raise InvalidArgumentError(f"{where} must be a dict of names and values; given: {attrs!r}")
     if updates is not None and not isinstance(updates, list | tuple):
         raise InvalidArgumentError(f"{listed} must be a list of changes; given: {updates!r}")
-    told = [_set(name, value, where) for name, value in (attrs or {}).items()]
-    return told + [_update(change, f"{listed}[{n}]") for n, change in enumerate(updates or ())]
-
-
-def _set(name: str, value: object, where: str) -> dict[str, Any]:
-    return {
-        "attrName": require_own_name(f"a name in {where}", name),
-        "value": _attribute(value, f"{where}[{name!r}]"),
-    }
+    return [
+        *(
+            {
+                "attrName": require_own_name(f"a name in {where}", name),
+                "value": _attribute(value, f"{where}[{name!r}]"),
+            }
+            for name, value in (attrs or {}).items()
+        ),
+        *(_update(change, f"{listed}[{n}]") for n, change in enumerate(updates or ())),
+    ]
 
 
 def _update(change: object, where: str) -> dict[str, Any]:
@@ -68,18 +76,17 @@ def _update(change: object, where: str) -> dict[str, Any]:
             f"{where}: operation must be one of {', '.join(OPERATIONS)}; given: {operation!r}"
         )
     name, value = change.get("attrName"), change.get("value")
-    told: dict[str, Any] = {} if "operation" not in change else {"operation": operation}
+    update: dict[str, Any] = {"operation": operation} if "operation" in change else {}
     if operation == "CLEAR_ALL_ATTR":
         if name is not None or value is not None:
             raise InvalidArgumentError(f"{where}: CLEAR_ALL_ATTR takes neither attrName nor value")
-        return told
-    told["attrName"] = require_own_name(f"{where}: attrName", name)
-    if operation == "DELETE_ATTR":
-        if value is not None:
-            raise InvalidArgumentError(f"{where}: DELETE_ATTR takes no value; given: {value!r}")
-        return told
-    told["value"] = _attribute(value, f"{where}: value")
-    return told
+        return update
+    update["attrName"] = require_own_name(f"{where}: attrName", name)
+    if operation != "DELETE_ATTR":
+        update["value"] = _attribute(value, f"{where}: value")
+    elif value is not None:
+        raise InvalidArgumentError(f"{where}: DELETE_ATTR takes no value; given: {value!r}")
+    return update
 
 
 def _attribute(value: object, where: str) -> dict[str, Any]:
@@ -115,7 +122,7 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
     member = kind.lower()
     if not isinstance(definition, Mapping) or not isinstance(definition.get(member), Mapping):
         raise InvalidArgumentError(f"definition must hold {member!r}; given: {definition!r}")
-    if object_type(definition.get("objectType", kind), "definition: objectType") != kind:
+    if checked_type(definition.get("objectType", kind), "definition: objectType") != kind:
         raise InvalidArgumentError(
             f"definition is of type {definition['objectType']!r}, object_type says {kind!r}"
         )
@@ -127,75 +134,76 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
     body = dict(definition[member])
     if kind == "CUSTOM":
         _check_custom(body)
-    told = {"objectType": kind, member: body}
-    return {**told, "objectProps": definition["objectProps"]} if definition.get("objectProps") else told
+    properties = definition.get("objectProps") or None
+    return present({"objectType": kind, member: body, "objectProps": properties})
 
 
 def _check_custom(body: dict[str, Any]) -> None:
     require_own_name("definition: customSchemaType", body.get("customSchemaType"))
-    version = body.get("customSchemaVersion")
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise InvalidArgumentError(
-            f"definition: customSchemaVersion must be a whole number from 1; given: {version!r}"
-        )
+    require_whole(1, **{"definition: customSchemaVersion": body.get("customSchemaVersion")})
     data = body.get("customData")
     if isinstance(data, bytes):
         data = body["customData"] = base64.b64encode(data).decode()
     try:
-        there = isinstance(data, str) and base64.b64decode(data, validate=True)
+        content = isinstance(data, str) and base64.b64decode(data, validate=True)
     except binascii.Error:
-        there = False
-    if not there:
+        content = False
+    if not content:
         raise InvalidArgumentError("definition: customData must be bytes, or base64 text, and not empty")
 
 
-def fixed_prior(told: object, what: str = "prior_version") -> Selector:
+def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     """Return the selector of the version that a new one follows.
 
     :raises InvalidArgumentError: if it does not say which: writing over "the latest" would lose what another
         did.
     """
-    selector = Selector.of_prior(told, what)
+    selector = Selector.of_prior(value, what)
     if not selector.is_fixed:
         raise InvalidArgumentError(
-            f"{what} must say its object version, as the header of a read or write does; given: {told!r}"
+            f"{what} must say its object version, as the header of a read or write does; given: {value!r}"
         )
     return selector
 
 
 def create_request(
-    kind: str,
-    definition: object,
-    attrs: Mapping[str, Any] | None,
-    updates: Sequence[Mapping[str, Any]] | None,
+    object_type: object = None,
+    definition: object = None,
+    attrs: JsonObject | None = None,
+    tag_updates: TagUpdates | None = None,
 ) -> dict[str, Any]:
-    """Return the request that creates an object."""
-    told: dict[str, Any] = {"objectType": kind, "definition": object_definition(kind, definition)}
-    return with_updates(told, tag_updates(attrs, updates))
+    """Return the request that creates an object.
+
+    :param object_type: its type; by default the ``objectType`` of its definition.
+    :raises InvalidArgumentError: naming the argument that is wrong.
+    """
+    if not object_type and isinstance(definition, Mapping):
+        object_type = definition.get("objectType")
+    kind = checked_type(object_type)
+    return present(
+        {
+            "objectType": kind,
+            "definition": object_definition(kind, definition),
+            "tagUpdates": read_updates(attrs, tag_updates),
+        }
+    )
 
 
 def update_request(
-    kind: str,
-    definition: object,
-    prior_version: object,
-    attrs: Mapping[str, Any] | None,
-    updates: Sequence[Mapping[str, Any]] | None,
+    object_type: object = None,
+    definition: object = None,
+    prior_version: object = None,
+    attrs: JsonObject | None = None,
+    tag_updates: TagUpdates | None = None,
 ) -> dict[str, Any]:
-    """Return the request that makes a new version of an object."""
+    """Return the request that makes a new version of an object.
+
+    :param prior_version: a selector of the version that this one follows.
+    :raises InvalidArgumentError: naming the argument that is wrong.
+    """
     prior = fixed_prior(prior_version)
+    request = create_request(object_type, definition, attrs, tag_updates)
+    kind = request["objectType"]
     if prior.object_type != kind:
         raise InvalidArgumentError(f"prior_version is a {prior.object_type}, object_type says {kind!r}")
-    told = create_request(kind, definition, attrs, updates)
-    return {**told, "priorVersion": prior.as_json()}
-
-
-def tag_request(prior: Selector, changes: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the request that makes a new version of a tag; an empty list makes one, too."""
-    return {"objectType": prior.object_type, "priorVersion": prior.as_json(), "tagUpdates": changes}
-
-
-def with_updates(
-    told: dict[str, Any], changes: list[dict[str, Any]] | None, name: str = "tagUpdates"
-) -> dict[str, Any]:
-    """Return a message with tag updates, where there are any."""
-    return told if changes is None else {**told, name: changes}
+    return {**request, "priorVersion": prior.as_json()}

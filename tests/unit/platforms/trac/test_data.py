@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
-from airflow_provider_dataops.platforms.trac import MAX_CONTENT, small_content
-from airflow_provider_dataops.platforms.trac.api.gateway import MAX_BODY
+from airflow_provider_dataops.platforms.trac.limits import MAX_BODY, MAX_CONTENT
+from airflow_provider_dataops.platforms.trac.model.files import small_content
 from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, trac

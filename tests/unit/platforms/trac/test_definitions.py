@@ -42,7 +42,7 @@ def model_reply(body: dict[str, Any] | None = None, version: int = 4, object_id:
 
 def plan_run(model: Any = MODEL_KEY, *answers: Any, **given: Any) -> Play:
     arguments = {"parameters": GIVEN, "inputs": {"positions": POSITIONS}, **given}
-    return play(trac().model_run(model, **arguments).plan(), *(answers or (model_reply(),)))
+    return play(trac().plan_model_run(model, **arguments), *(answers or (model_reply(),)))
 
 
 def selectors_read(done: Play) -> list[Any]:
@@ -134,11 +134,14 @@ class TestRunModel:
         assert selectors_read(done) == [MODEL_ID, DATA_ID]
 
     def test_what_was_asked_for_stays_the_latest(self) -> None:
-        run = trac().model_run(
-            f"MODEL-{MODEL_ID}", parameters={"n": 5}, inputs={"positions": f"DATA-{DATA_ID}"}
+        run = trac().new_run(
+            "MODEL",
+            f"MODEL-{MODEL_ID}",
+            parameters={"n": 5},
+            inputs={"positions": f"DATA-{DATA_ID}"},
         )
         latest = {"latestObject": True, "latestTag": True}
-        assert run.asked["runModel"] == {
+        assert run.identity["runModel"] == {
             "model": {"objectType": "MODEL", "objectId": MODEL_ID, **latest},
             "parameters": {"n": "5"},
             "inputs": {"positions": {"objectType": "DATA", "objectId": DATA_ID, **latest}},
@@ -205,7 +208,7 @@ class TestRunModel:
     )
     def test_what_is_refused_before_anything_is_read(self, model: Any, given: Any, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
-            trac().model_run(model, **given)
+            trac().plan_model_run(model, **given)
 
     def test_a_parameter_whose_type_is_not_told_keeps_its_own(self) -> None:
         model = {"parameters": {"n": {}}}
@@ -245,7 +248,7 @@ class TestRunFlow:
         }
         models = len({*arguments["models"].values()}) if set(arguments["models"]) == {"score"} else 0
         answers = [reply(body=tag(header("FLOW", FLOW_ID, 2), FLOW)), *[model_reply(SCORE)] * models]
-        return play(trac().flow_run(f"FLOW-{FLOW_ID}", **arguments).plan(), *answers)
+        return play(trac().plan_flow_run(f"FLOW-{FLOW_ID}", **arguments), *answers)
 
     def test_what_is_sent(self) -> None:
         done = self.plan(parameters={"currency": "EUR", "cut": 1, "seed": "7"})
@@ -283,7 +286,7 @@ class TestRunFlow:
 
     def test_models_are_models(self) -> None:
         with pytest.raises(InvalidArgumentError, match=r"models\['score'\] must point at a MODEL"):
-            trac().flow_run(f"FLOW-{FLOW_ID}", models={"score": POSITIONS})
+            trac().plan_flow_run(f"FLOW-{FLOW_ID}", models={"score": POSITIONS})
 
 
 class TestAnyJob:

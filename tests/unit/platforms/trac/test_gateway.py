@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_dataops.core.http import Body
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import ConnectionSettingsError, InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.api.gateway import MAX_BODY
-from tests.unit.fakes import play, reply
+from airflow_provider_dataops.platforms.trac.limits import MAX_BODY
+from airflow_provider_dataops.transport.flow import whole
+from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
 
 ID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
@@ -36,7 +38,8 @@ def first(exchange: Any) -> Any:
 def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
     api = trac(**fields)
     assert api.credentials() == headers
-    assert api.authorise(first(api.platform_info())).secret_headers == headers
+    exchange = whole(api.list_tenants(), api=api, policy=ONCE, clock=FakeClock())
+    assert play(exchange, TENANTS).requests[0].secret_headers == headers
     shown = repr(vars(api.settings)["secrets"])
     assert all(value.rpartition(" ")[2] in shown for value in headers.values())
 
@@ -71,8 +74,8 @@ def test_services_may_have_other_prefixes(prefix: str) -> None:
 
 
 def test_connections_with_other_prefixes_are_others() -> None:
-    assert trac().settings.identity == trac().settings.identity
-    assert trac().settings.identity != trac(extra={"meta_prefix": "m"}).settings.identity
+    assert trac().settings.account_key == trac().settings.account_key
+    assert trac().settings.account_key != trac(extra={"meta_prefix": "m"}).settings.account_key
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.lifecycle.record import changed, fingerprint
-from airflow_provider_dataops.platforms.trac import JobLaunch, JobWatch, import_model, watch_key
+from airflow_provider_dataops.platforms.trac import import_model
+from airflow_provider_dataops.platforms.trac.runs import JobLaunch, JobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import (
@@ -39,11 +40,15 @@ GONE = NotFoundError("HTTP 404 Metadata not found", status=404, body="Metadata n
 
 
 def launch(**given: Any) -> JobLaunch:
-    return JobLaunch(**{"api": trac(), "tenant": "ACME_CORP", "job": PLAN, **given})
+    return trac().launch(**{"tenant": "ACME_CORP", "job": PLAN, **given})
 
 
-def watch() -> JobWatch:
-    return JobWatch(api=trac(), tenant="ACME_CORP")
+def watch(job_id: str = JOB_ID, token: str = "", tenant: str = "ACME_CORP") -> JobWatch:
+    return JobWatch(run_id=job_id, tenant=tenant, submission_token=token)
+
+
+def watch_key(job_id: str, token: str = "") -> str:
+    return watch(job_id, token).key
 
 
 def body(request: Any) -> Any:
@@ -131,12 +136,14 @@ class TestSubmit:
         assert launch().exact
 
     def test_nothing_is_asked_before(self) -> None:
-        done = play(launch().mark())
+        done = play(launch().record_baseline())
         assert (done.value, done.requests) == ({}, [])
+        prepared = play(launch().prepare())
+        assert (prepared.value.identity(), prepared.requests) == (launch().identity(), [])
 
     def test_it_cannot_be_stopped(self) -> None:
-        assert not launch().can_stop
-        assert play(launch().stop(JOB_ID)).requests == []
+        assert not launch().cancel_on_kill
+        assert not launch().watch(JOB_ID).cancel_on_kill
 
     def test_attributes_decide_nothing_and_the_rest_does(self) -> None:
         def prints(**given: Any) -> dict[str, str]:
@@ -150,7 +157,7 @@ class TestSubmit:
     def test_a_run_is_known_by_what_was_asked_for(self) -> None:
         def prints(**given: Any) -> dict[str, str]:
             run = {"model": f"MODEL-{MODEL_ID}", "parameters": {"n": 5, "day": date(2026, 2, 27)}, **given}
-            return fingerprint(launch(job=trac().model_run(**run)).identity())
+            return fingerprint(launch(job=trac().new_run("MODEL", run.pop("model"), **run)).identity())
 
         assert changed(prints(), prints()) == []
         assert changed(prints(), prints(parameters={"n": 6, "day": date(2026, 2, 27)})) == [
@@ -163,12 +170,12 @@ class TestSubmit:
         assert launch(tenant="B").id_scope != launch().id_scope
 
     def test_its_link(self) -> None:
-        assert launch().url(JOB_ID) == f"http://trac:8080{TAG_PATH}"
+        assert launch().watch(JOB_ID).url(trac()) == f"http://trac:8080{TAG_PATH}"
 
 
 class TestLook:
     def look(self, *answers: Any) -> Any:
-        return play(launch().look(JOB_ID), *answers)
+        return play(launch().watch(JOB_ID).look(trac()), *answers)
 
     @pytest.mark.parametrize(
         ("code", "state"),
@@ -278,9 +285,9 @@ class TestWatch:
             watch_key(JOB_ID, "t1"),
             watch_key(other, "t2"),
             watch_key(ended, "t3"),
-            watch_key(DATA_ID, None),
+            watch_key(DATA_ID),
         }
-        done = play(watch().sweep(frozenset(keys)), found)
+        done = play(watch().sweep(trac(), frozenset(keys)), found)
         # What has ended is looked at for its outputs, what has no token because no search finds it.
         assert {key: s.raw_state for key, s in done.value.items()} == {
             f"{JOB_ID} t1": "RUNNING",
@@ -295,24 +302,25 @@ class TestWatch:
 
     def test_a_search_asks_for_no_more_than_it_can_find(self) -> None:
         keys = frozenset(watch_key(f"{n:08x}-0000-0000-0000-000000000000", f"t{n}") for n in range(150))
-        done = play(watch().sweep(keys), hits(), hits())
+        done = play(watch().sweep(trac(), keys), hits(), hits())
         sizes = [len(body(r)["search"]["term"]["searchValue"]["arrayValue"]["items"]) for r in done.requests]
         assert sizes == [100, 50]
 
     def test_nobody_is_asked_where_no_token_is_known(self) -> None:
-        assert play(watch().sweep(frozenset({JOB_ID}))).requests == []
+        assert play(watch().sweep(trac(), frozenset({JOB_ID}))).requests == []
 
     def test_another_job_with_the_same_token_is_not_ours(self) -> None:
         stranger = tag(header("JOB", DATA_ID), airflow_token="t1", trac_job_status="RUNNING")
-        assert play(watch().sweep(frozenset({watch_key(JOB_ID, "t1")})), hits(stranger)).value == {}
+        keys = frozenset({watch_key(JOB_ID, "t1")})
+        assert play(watch().sweep(trac(), keys), hits(stranger)).value == {}
 
-    @pytest.mark.parametrize("token", [None, "t1"])
-    def test_a_look_is_at_the_tag(self, token: str | None) -> None:
-        done = play(watch().look(watch_key(JOB_ID, token)), reply(body=job("RUNNING")))
+    @pytest.mark.parametrize("token", ["", "t1"])
+    def test_a_look_is_at_the_tag(self, token: str) -> None:
+        done = play(watch(token=token).look(trac()), reply(body=job("RUNNING")))
         assert [r.path for r in done.requests] == [TAG_PATH]
 
     def test_tenants_are_asked_apart(self) -> None:
-        assert watch().group != JobWatch(api=trac(), tenant="B").group
+        assert watch().group != watch(tenant="B").group
 
 
 class TestCheck:

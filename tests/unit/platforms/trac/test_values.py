@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac.model.primitives import as_plain_json
 from airflow_provider_dataops.platforms.trac.model.values import (
     Value,
     ValueType,
-    as_plain_json,
     as_wire,
     converted,
     from_wire,

@@ -1,0 +1,29 @@
+"""Airflow's connections, as the platforms read them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.core.settings import ConnectionFields
+from airflow_provider_dataops.errors import ConnectionSettingsError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+
+def connection_fields(connection: Connection) -> ConnectionFields:
+    """Return the raw fields of an Airflow connection.
+
+    :raises ConnectionSettingsError: if its extra is no JSON object.
+    """
+    extra: Any = {}
+    if connection.extra:
+        try:
+            extra = json.loads(connection.extra)
+        except ValueError:
+            extra = None
+    if not isinstance(extra, dict):
+        raise ConnectionSettingsError(f"connection {connection.conn_id!r}: extra must be a JSON object")
+    names = ("conn_id", "host", "port", "schema", "login", "password")
+    return ConnectionFields(**{name: getattr(connection, name) for name in names}, extra=extra)

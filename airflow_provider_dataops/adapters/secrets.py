@@ -1,0 +1,26 @@
+"""Secrets that Airflow must mask in its logs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from airflow.sdk import log
+
+
+def register_secret(secret: str) -> None:
+    """Mask a secret in the logs of this task."""
+    log.mask_secret(secret)
+
+
+async def aregister_secret(secret: str) -> None:
+    """Mask a secret in the triggerer's and the tasks' logs."""
+    # A private name of Airflow's: amask_secret compiles the masker's pattern on the event loop, which takes
+    # longer with each secret. Added in a thread before, the secret is known by then.
+    masker = getattr(log, "_secrets_masker", None)
+    if masker is not None:
+        await asyncio.to_thread(masker().add_mask, secret, None)
+    # Airflow before 3.3.2 has no asynchronous form.
+    if hasattr(log, "amask_secret"):
+        await log.amask_secret(secret)
+    else:
+        await asyncio.to_thread(log.mask_secret, secret)

@@ -1,0 +1,79 @@
+"""What is started, as one value: all that the life of a run asks of a platform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from airflow_provider_dataops.core.watch import AutoDataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.core.watch import RunWatch
+
+
+class Launch(AutoDataclass):
+    """One run to be started. A platform overrides only what differs from the defaults.
+
+    :param cancel_on_kill: whether to cancel the run if the task ends first.
+    :param resubmits: whether to submit once more after a lost response, where no run can be found again.
+    """
+
+    api: Api
+    cancel_on_kill: bool = False
+    resubmits: bool = False
+
+    #: Seconds after which a run that was really started is sure to be listed.
+    listing_delay: ClassVar[float] = 0.0
+    #: Whether a token in the request finds the run again without doubt.
+    exact: ClassVar[bool] = False
+    #: Whether the platform lists its runs, so that one whose response was lost can be found.
+    lists_runs: ClassVar[bool] = True
+    #: Whether a 429 means that all of the platform's slots are taken; the task waits for one then.
+    waits_for_slot: ClassVar[bool] = False
+
+    @property
+    def not_found_is_final(self) -> bool:
+        """Whether a 404 proves that there is no such run, so that a retry may start another."""
+        return True
+
+    @property
+    def id_scope(self) -> str:
+        """The host and tenant in which run ids mean something."""
+        return self.api.settings.base_url
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return what decides the remote work, without labels, tokens and trace ids."""
+        raise NotImplementedError
+
+    def prepare(self) -> Exchange[Self]:
+        """Return the launch with everything looked up that its submission needs."""
+        yield from ()
+        return self
+
+    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+        """Return what exists before the submission, as JSON."""
+        yield from ()
+        return {}
+
+    def earlier(self, baseline: Mapping[str, Any]) -> Launch:
+        """Return the launch that recorded a baseline: its arguments may have been others."""
+        return self
+
+    def submit(self, token: str) -> Exchange[RunSnapshot]:
+        """Start the run. ``token`` is new for each submission and sent where the platform takes one."""
+        raise NotImplementedError
+
+    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+        """Return the runs that may be the one whose submission got no response."""
+        raise NotImplementedError
+
+    def watch(self, run_id: str, token: str = "") -> RunWatch:
+        """Return how to wait for the run that was started.
+
+        :param token: the token of its submission.
+        """
+        raise NotImplementedError

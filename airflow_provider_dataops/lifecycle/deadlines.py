@@ -1,0 +1,25 @@
+"""When a wait is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+
+
+def deadline_of(timeout: float, execution_timeout: timedelta | None) -> float:
+    """Return when a wait that begins now is over, in seconds since the epoch.
+
+    :param execution_timeout: the task's, which Airflow does not apply while the task is deferred.
+    """
+    limits = [timeout] if execution_timeout is None else [timeout, execution_timeout.total_seconds()]
+    return SYSTEM_CLOCK.wall() + min(limits)
+
+
+def airflow_timeout(until: float, interval: float) -> timedelta:
+    """Return Airflow's own limit of a deferral. It takes effect only while no triggerer lives.
+
+    :param until: when our own wait is over, seconds since the epoch.
+    :param interval: the longest time between two looks, in seconds.
+    """
+    return timedelta(seconds=max(1.0, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))

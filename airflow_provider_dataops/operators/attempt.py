@@ -1,0 +1,233 @@
+"""One try of a task: from the start of its run, or the one it finds, to the result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_dataops.adapters.links import push_links
+from airflow_provider_dataops.adapters.task_state import generation, remembered, store_for
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.retry import ONCE
+from airflow_provider_dataops.core.run import RunState
+from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
+from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
+from airflow_provider_dataops.lifecycle.durable import DurableStart, watch_of
+from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
+from airflow_provider_dataops.lifecycle.outcome import failure
+from airflow_provider_dataops.lifecycle.record import Phase
+from airflow_provider_dataops.operators.kill import KillHandling
+from airflow_provider_dataops.operators.slots import wait_for_slot
+from airflow_provider_dataops.operators.worker_wait import wait_on_worker
+from airflow_provider_dataops.registry import trigger_class
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_dataops.core.launch import Launch
+    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.lifecycle.durable import Started
+    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.operators.base import RunOperator
+
+#: A trigger that crashed is started again so often in one try.
+TRIGGER_CRASHES = 3
+
+
+class RunAttempt(KillHandling):
+    """One try of a task, with all that changes while it runs.
+
+    :param operator: the task.
+    """
+
+    launch: Launch
+
+    def __init__(self, operator: RunOperator, context: Context) -> None:
+        self.operator = operator
+        self.context = context
+        self.log = operator.log
+        self.store = store_for(context, durable=operator.durable)
+        self.generation = generation(context)
+        self.record: Record | None = None
+        self.url = ""
+        self.is_waiting = False
+        self.is_settled = False
+
+    def connect(self) -> None:
+        """Read the connection."""
+        self.hook = self.operator.make_hook()
+        self.launch = self.operator.launch(self.hook.api, self.context)
+
+    def recall(self) -> bool:
+        """Go on with the run that a deferral of this try left. Return false if there is none."""
+        self.record = remembered(self.store)
+        if self.record is None or not self.record.run_id:
+            return False
+        self.watch = watch_of(self.launch, self.record)
+        return True
+
+    # --- the start -------------------------------------------------------------------------------------
+
+    def start(self) -> Any:
+        """Start the run, or find the one of an earlier try, and wait for it."""
+        operator = self.operator
+        return self._start(slot_waits=0, deadline=deadline_of(operator.timeout, operator.execution_timeout))
+
+    def start_after_pause(self, event: object) -> Any:
+        """Try again to get a slot; the event holds what the wait for it began with."""
+        payload = event if isinstance(event, dict) else {}
+        deadline, waits = payload.get("deadline"), payload.get("slot_waits")
+        if not isinstance(deadline, float) or not isinstance(waits, int):
+            raise RunError(f"the trigger sent an event that cannot be trusted: {str(event)[:200]}")
+        return self._start(deadline=deadline, slot_waits=waits)
+
+    def _start(self, *, deadline: float, slot_waits: int) -> Any:
+        start = DurableStart(
+            launch=self.launch,
+            store=self.store,
+            clock=SYSTEM_CLOCK,
+            generation=self.generation,
+            new_token=lambda: uuid4().hex,
+            log=self.log,
+        )
+        while True:
+            try:
+                started = self.hook.run(start.run())
+                break
+            except SlotsTakenError as error:
+                wait_for_slot(self.operator, error, deadline, slot_waits)
+                slot_waits += 1
+        self.record, self.watch = started.record, started.watch
+        if self.operator.killed:
+            self.abandon()
+        return self._follow(started, deadline)
+
+    def _follow(self, started: Started, deadline: float) -> Any:
+        """Wait for a run that was started."""
+        snapshot = started.snapshot
+        self._show(started.url)
+        untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
+        if untracked or not self.operator.wait_for_completion:
+            return snapshot.as_result(self.url)
+        not_before = 0.0
+        if self.operator.deferrable and started.fresh and not snapshot.state.is_final:
+            # Look once before deferring: a run that has ended already needs no trigger.
+            try:
+                snapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
+            except ApiError as error:
+                if error.locks_out:
+                    # The triggerer must not send these credentials again.
+                    return self.conclude(RunEvent.unreachable(snapshot.run_id, error))
+                self.log.warning("%s; going on to wait", error)
+                not_before = SYSTEM_CLOCK.wall() + (error.retry_after or 0.0)
+        if snapshot.state.is_final:
+            return self.conclude(RunEvent.finished(snapshot))
+        if self.operator.deferrable:
+            self.defer(started.record, deadline, not_before)
+        return self.conclude(wait_on_worker(self, deadline))
+
+    # --- the wait in the triggerer ---------------------------------------------------------------------
+
+    def defer(self, record: Record, deadline: float, not_before: float = 0.0) -> NoReturn:
+        """Hand the wait to the triggerer."""
+        operator = self.operator
+        if operator.killed:
+            self.abandon()
+        record = replace(record, phase=Phase.DEFERRED, deadline=deadline)
+        self.store.set_for_resume(record.as_json())
+        self.log.info("Waiting for %s %s in the triggerer: %s", operator.noun, record.run_id, self.url)
+        operator.defer(
+            trigger=trigger_class(operator.conn_type, self.watch)(
+                **self.watch.arguments(),
+                conn_id=self.hook.conn_id,
+                deadline=deadline,
+                poll_interval=operator.poll_interval,
+                not_before=not_before,
+            ),
+            method_name=operator.execute_complete.__name__,
+            timeout=airflow_timeout(deadline, operator.poll_interval),
+        )
+
+    def resume(self, event: object) -> Any:
+        """Go on at the end of the wait in the triggerer."""
+        try:
+            ended = RunEvent.from_json(event)
+        except ValueError as error:
+            raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
+        if ended.ending is Ending.FINISHED or not self.recall():
+            self.watch = self.launch.watch(ended.run_id)
+        self._show(self.watch.url(self.hook.api))
+        return self.conclude(ended)
+
+    def resume_without_trigger(self, reason: str) -> Any:
+        """Go on with a run whose trigger Airflow gave up: a crashed trigger is no failed run."""
+        record = self.record
+        if record is None:
+            raise RunError("a resumed task without a record of its run")
+        run_id = record.run_id
+        self._show(self.watch.url(self.hook.api))
+        if reason == "Trigger timeout" or record.deadline < SYSTEM_CLOCK.wall():
+            message = f"Airflow gave the trigger up: {reason}"
+            return self.conclude(RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message))
+        record = self.record = record.with_crash(self.context["ti"].try_number)
+        message = f"its trigger crashed {record.crashes} times in this try: {reason}"
+        crashed = RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=message)
+        if record.crashes > TRIGGER_CRASHES:
+            return self.conclude(crashed, cancels=True)
+        self.log.warning(
+            "The trigger crashed (%s); waiting for %s %s again", reason, self.operator.noun, run_id
+        )
+        ended = self._last_look(crashed)
+        if ended.ending is Ending.FINISHED:
+            return self.conclude(ended)
+        return self.defer(record, record.deadline)
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
+        """Return the result of the run, or raise the error its end stands for.
+
+        :param cancels: cancel the run where that is allowed, as when the time is over.
+        """
+        operator = self.operator
+        if event.ending is Ending.TIMEOUT or cancels:
+            cancels = True
+            event = self._last_look(event)
+        error = failure(event, platform=operator.platform, noun=operator.noun, url=self.url)
+        if event.snapshot is not None:
+            if error is None:
+                self.log.info("%s %s %s succeeded", operator.platform, operator.noun, event.run_id)
+                return event.snapshot.as_result(self.url)
+            if reason := operator.reason_to_skip(event.snapshot):
+                raise AirflowSkipException(reason)
+        elif not (cancels and self.watch.cancel_on_kill and self._cancel()):
+            self.say_it_goes_on()
+        raise error or RunError("an event without a run", run_id=event.run_id)
+
+    def _last_look(self, event: RunEvent) -> RunEvent:
+        """Look again when the wait is over: the run may have ended while no triggerer lived."""
+        try:
+            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api))
+        except ApiError as error:
+            self.log.warning("%s", error)
+            return event
+        return RunEvent.finished(snapshot) if snapshot.state.is_final else event
+
+    def _cancel(self) -> bool:
+        try:
+            self.hook.run(self.watch.cancel(self.hook.api))
+        except ApiError as error:
+            self.log.error("%s", error)
+            return False
+        self.log.warning(
+            "Told %s %s %s to stop", self.operator.platform, self.operator.noun, self.watch.run_id
+        )
+        return True
+
+    def _show(self, url: str) -> None:
+        """Push the link now: Airflow would do so at the end of the task."""
+        self.url = url
+        push_links(self.operator, self.context, self.url, self.log)

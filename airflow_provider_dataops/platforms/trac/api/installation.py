@@ -1,0 +1,124 @@
+"""What an installation says of itself: its release, tenants, resources, configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.errors import BadRequestError, ConnectionSettingsError
+from airflow_provider_dataops.platforms.trac.api.gateway import Gateway
+from airflow_provider_dataops.platforms.trac.model.messages import present
+from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
+from airflow_provider_dataops.platforms.trac.model.objects import (
+    ConfigEntry,
+    PlatformInfo,
+    Resource,
+    Tenant,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.core.http import Exchange
+
+T = TypeVar("T")
+
+RESOURCES = "trac_resources"
+
+
+class InstallationCalls(Gateway):
+    """What can be asked about an installation and its tenants."""
+
+    def platform_info(self) -> Exchange[PlatformInfo]:
+        """Return what the platform says of itself, its version among it."""
+        return self._read("get platform info", PlatformInfo.from_json, "meta", "trac", "platform-info")
+
+    def list_tenants(self) -> Exchange[list[Tenant]]:
+        """Return the tenants that we may use."""
+        return self._read(
+            "list tenants", _listed("tenants", Tenant.from_json), "meta", "trac", "list-tenants"
+        )
+
+    def test(self) -> Exchange[str]:
+        """Ask for the tenants, which needs whatever the gateway needs."""
+        tenants = yield from self.list_tenants()
+        if not self._tenant:
+            return "the gateway answers; no tenant is set in the connection"
+        if self._tenant not in {tenant.code for tenant in tenants}:
+            raise ConnectionSettingsError(
+                f"connection {self.settings.conn_id!r}: the gateway does not list the tenant {self._tenant!r}"
+            )
+        return "the gateway answers, and the tenant is there"
+
+    def list_resources(self, resource_type: str, *, tenant: str | None = None) -> Exchange[list[Resource]]:
+        """Return a tenant's resources of a type.
+
+        :param resource_type: ``MODEL_REPOSITORY`` or ``INTERNAL_STORAGE``, for instance.
+        :raises BadRequestError: on platforms from 0.9 on, which have :meth:`list_config_entries` instead.
+        """
+        kind = checked_type(resource_type, "resource_type")
+        read = _listed("resources", Resource.from_json)
+        return _up_to_0_8(
+            self._read(f"list resources of type {kind}", read, "meta", tenant, "list-resources", kind)
+        )
+
+    def resource_info(
+        self, resource_type: str, resource_key: str, *, tenant: str | None = None
+    ) -> Exchange[Resource]:
+        """Return one resource of a tenant.
+
+        :raises BadRequestError: on platforms from 0.9 on, which have :meth:`list_config_entries` instead.
+        """
+        require_text(resource_key=resource_key)
+        kind = checked_type(resource_type, "resource_type")
+        operation, path = f"get resource {resource_key}", ("resource-info", kind, resource_key)
+        return _up_to_0_8(self._read(operation, Resource.from_json, "meta", tenant, *path))
+
+    def list_config_entries(
+        self,
+        config_class: str = RESOURCES,
+        *,
+        resource_type: str | None = None,
+        include_deleted: bool = False,
+        tenant: str | None = None,
+    ) -> Exchange[list[ConfigEntry]]:
+        """Return entries of a tenant's configuration, resources by default; platforms from 0.8 on.
+
+        Resources that stand in the tenant's configuration file alone are not listed.
+        """
+        require_text(config_class=config_class)
+        kind = None if resource_type is None else checked_type(resource_type, "resource_type")
+        return self._send(
+            f"list {config_class} entries",
+            _listed("entries", ConfigEntry.from_json),
+            "admin",
+            tenant,
+            "list-config-entries",
+            present(
+                {
+                    "configClass": config_class,
+                    "resourceType": kind,
+                    "includeDeleted": include_deleted or None,
+                }
+            ),
+            repeatable=True,
+        )
+
+
+def _up_to_0_8(exchange: Exchange[T]) -> Exchange[T]:
+    """Say what to do where a platform no longer has a call."""
+    try:
+        return (yield from exchange)
+    except BadRequestError as error:
+        if error.status != 404:
+            raise
+        raise BadRequestError(
+            "TRAC has had no such call since 0.9; list_config_entries lists resources there, but not "
+            "those of the tenant's configuration file",
+            **error.context,
+        ) from error
+
+
+def _listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
+    """Return what reads a list in an answer; an empty one is left out of it."""
+    return lambda payload: [read(item) for item in payload.get(name) or []]

@@ -1,0 +1,46 @@
+"""Where each platform's hook and triggers are: loaded when a task runs, not when a DAG file is read."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.core.watch import Watch
+    from airflow_provider_dataops.hooks.base import DataOpsHook
+    from airflow_provider_dataops.triggers.base import DataOpsTrigger
+
+
+class Modules(NamedTuple):
+    """The modules that hold a platform's hook and its triggers."""
+
+    hook: str
+    triggers: str
+
+
+#: By connection type.
+PLATFORMS = {
+    name: Modules(f"airflow_provider_dataops.hooks.{name}", f"airflow_provider_dataops.triggers.{name}")
+    for name in ("quantemplate", "tailer", "tamr", "toucan", "trac")
+}
+
+
+def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
+    """Return the hook of a connection type."""
+    return next(
+        cls
+        for cls in vars(import_module(PLATFORMS[conn_type].hook)).values()
+        if getattr(cls, "conn_type", "") == conn_type
+    )
+
+
+def trigger_class(conn_type: str, watch: Watch) -> Callable[..., DataOpsTrigger]:
+    """Return the trigger that is also a watch of the given one's class."""
+    kind = type(watch)
+    return next(
+        cls
+        for cls in vars(import_module(PLATFORMS[conn_type].triggers)).values()
+        if isinstance(cls, type) and issubclass(cls, kind) and cls is not kind
+    )

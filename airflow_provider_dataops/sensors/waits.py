@@ -1,0 +1,161 @@
+"""How a sensor waits: for the end of one run, or until a condition holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+from airflow.sdk import PokeReturnValue
+
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.retry import is_passing
+from airflow_provider_dataops.core.run import RunSnapshot
+from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
+from airflow_provider_dataops.errors import ApiError, OutageError, RunError, RunTimeoutError
+from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
+from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
+from airflow_provider_dataops.lifecycle.outcome import failure
+from airflow_provider_dataops.lifecycle.progress import WaitProgress
+from airflow_provider_dataops.registry import trigger_class
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.hooks.base import DataOpsHook
+    from airflow_provider_dataops.sensors.base import DataOpsSensor
+
+
+def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
+    """Return the way to wait for what a sensor describes.
+
+    :raises InvalidArgumentError: if the sensor's arguments describe nothing.
+    """
+    watch = sensor.watch(api)
+    watch.check()
+    return RunEnd(sensor, watch) if isinstance(watch, RunWatch) else ConditionMet(sensor, watch)
+
+
+class SensorWait:
+    """What both ways of waiting share.
+
+    :param watch: what the sensor waits for.
+    """
+
+    #: The trigger's name for ``poke_interval``.
+    interval: ClassVar[str]
+
+    def __init__(self, sensor: DataOpsSensor, watch: Any) -> None:
+        self.sensor = sensor
+        self.watch = watch
+        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+
+    def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
+        """Ask the platform once; ``None`` if the sensor must go on to wait."""
+        raise NotImplementedError
+
+    def read(self, event: object, api: Api) -> Any:
+        """Return the result that a trigger's event holds.
+
+        :raises ValueError: for an event that is not the trigger's.
+        """
+        raise NotImplementedError
+
+    def poke(self, hook: DataOpsHook[Any]) -> bool | PokeReturnValue:
+        """Ask once. A failure that may be gone the next time is no answer."""
+        try:
+            return self.ask(hook) or False
+        except ApiError as error:
+            if not is_passing(error):
+                raise
+            self.sensor.log.warning("%s; asking again later", error)
+            return False
+
+    def defer(self) -> NoReturn:
+        """Hand the wait to the triggerer."""
+        sensor = self.sensor
+        interval = float(sensor.poke_interval)
+        deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
+        sensor.defer(
+            trigger=trigger_class(sensor.conn_type, self.watch)(
+                **self.watch.arguments(),
+                conn_id=sensor.conn_id,
+                deadline=deadline,
+                **{self.interval: interval},
+            ),
+            method_name=sensor.execute_complete.__name__,
+            timeout=airflow_timeout(deadline, interval),
+        )
+
+    def resume(self, event: object, hook: DataOpsHook[Any]) -> Any:
+        """Return the result at the end of the wait in the triggerer."""
+        try:
+            return self.read(event, hook.api)
+        except RunTimeoutError as error:
+            # It may hold by now: the deadline may have passed while no triggerer lived.
+            answer = self.poke(hook)
+            if not isinstance(answer, PokeReturnValue):
+                raise AirflowSensorTimeout(str(error)) from error
+            return answer.xcom_value
+        except ValueError as error:
+            raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
+
+    def run_result(self, event: RunEvent, url: str) -> dict[str, Any]:
+        """Return a run that ended with success, or raise what its end stands for."""
+        error = failure(event, platform=self.sensor.platform, noun=self.sensor.noun, url=url)
+        if error is not None or event.snapshot is None:
+            raise error or ValueError("an event without a run")
+        return event.snapshot.as_result(url)
+
+
+class RunEnd(SensorWait):
+    """Waits for the end of one run that something else started."""
+
+    interval = "poll_interval"
+
+    def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
+        """Return the run once it has ended.
+
+        A run that the platform does not know is given up after a while, as in the triggerer; not in mode
+        ``reschedule``, which remembers nothing from one question to the next.
+        """
+        snapshot = hook.run(self.watch.look(hook.api))
+        event = self.progress.ending(snapshot, SYSTEM_CLOCK.monotonic(), self.sensor.log)
+        return None if event is None else PokeReturnValue(True, self._result(event, hook.api))
+
+    def read(self, event: object, api: Api) -> Any:
+        """Return the run that the trigger has seen end."""
+        return self._result(RunEvent.from_json(event), api)
+
+    def _result(self, event: RunEvent, api: Api) -> Any:
+        return self.run_result(event, self.watch.url(api))
+
+
+class ConditionMet(SensorWait):
+    """Waits until a condition holds."""
+
+    interval = "poke_interval"
+
+    def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
+        """Return the answer once the condition holds."""
+        value = hook.run(self.watch.question(hook.api))
+        return None if value is None else PokeReturnValue(True, self._result(value, hook.api))
+
+    def read(self, event: object, api: Api) -> Any:
+        """Return the answer that the trigger has got."""
+        ended = ConditionEvent.from_json(event)
+        platform = self.sensor.platform
+        if ended.ending is Ending.TIMEOUT:
+            raise RunTimeoutError(f"{platform}: {ended.message}")
+        if ended.value is None:
+            outage = OutageError(f"{platform} can no longer be asked: {ended.message}")
+            outage.permanent = ended.permanent
+            raise outage
+        return self._result(ended.value, api)
+
+    def _result(self, value: Any, api: Api) -> Any:
+        if not isinstance(self.watch, RunConditionWatch):
+            return self.sensor.result(value)
+        snapshot = RunSnapshot.from_json(value)
+        url = self.watch.found(snapshot.run_id).url(api)
+        if self.watch.accepts_any_end:
+            return snapshot.as_result(url)
+        return self.run_result(RunEvent.finished(snapshot), url)

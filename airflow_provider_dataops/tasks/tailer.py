@@ -1,0 +1,107 @@
+"""What the Tailer operators and sensors share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.platforms.tailer.arguments import (
+    check_scope,
+    require_outcomes,
+    require_text_if_set,
+)
+from airflow_provider_dataops.tasks.base import DataOpsTask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_dataops.platforms.tailer.api import TailerApi
+    from airflow_provider_dataops.platforms.tailer.model import Configuration
+
+
+class TailerTask(DataOpsTask):
+    """A task about one configuration.
+
+    :param configuration_id: as deployed.
+    :param configuration_type: for instance ``storage-to-storage``.
+    :param account: six digits as text, with their leading zeros; the connection's by default.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param tailer_conn_id: the Airflow connection.
+    """
+
+    template_fields: Sequence[str] = (
+        "configuration_id",
+        "configuration_type",
+        "account",
+        "environment",
+        "tailer_conn_id",
+    )
+    ui_color = "#f3e3d3"
+    conn_type: ClassVar[str] = "tailer"
+    platform: ClassVar[str] = "Tailer"
+
+    def __init__(
+        self,
+        *,
+        configuration_id: str,
+        configuration_type: str = "table-to-table",
+        account: str | None = None,
+        environment: str | None = None,
+        tailer_conn_id: str = "tailer_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.configuration_id = configuration_id
+        self.configuration_type = configuration_type
+        self.account = account
+        self.environment = environment
+        self.tailer_conn_id = tailer_conn_id
+
+    def check(self) -> None:
+        """Validate the arguments."""
+        super().check()
+        require_text(configuration_id=self.configuration_id, configuration_type=self.configuration_type)
+        check_scope(self.account, self.environment)
+
+    def configuration(self, api: TailerApi, **options: bool) -> Configuration:
+        """Return the configuration that the task is about."""
+        return api.configuration(
+            self.configuration_id, self.configuration_type, self.account, self.environment, **options
+        )
+
+
+class TailerRunTask(TailerTask):
+    """A task that waits for one run.
+
+    :param job_id: the job's id as Tailer Studio shows it. It is no template: ``{{FD_DATE}}`` in it is
+        Tailer's own.
+    :param success_statuses: the statuses in which a run went well.
+    :param failure_statuses: statuses that count as failures beside the known ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        job_id: str | None = None,
+        success_statuses: Sequence[str] = ("SUCCESS",),
+        failure_statuses: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_id = job_id
+        self.success_statuses = success_statuses
+        self.failure_statuses = failure_statuses
+
+    def check(self) -> None:
+        """Validate the arguments."""
+        super().check()
+        require_text_if_set(job_id=self.job_id)
+        require_outcomes(self.success_statuses, self.failure_statuses)
+
+    def run_options(self) -> dict[str, Any]:
+        """Return how the run is asked about, and what its statuses mean."""
+        return {
+            "job_id": self.job_id,
+            "success_statuses": self.success_statuses,
+            "failure_statuses": self.failure_statuses,
+        }

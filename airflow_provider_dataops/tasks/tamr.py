@@ -1,0 +1,23 @@
+"""What the Tamr Cloud operators and sensors share."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from airflow_provider_dataops.tasks.base import DataOpsTask
+
+
+class TamrTask(DataOpsTask):
+    """A task that talks to a tenant.
+
+    :param tamr_conn_id: the Airflow connection.
+    """
+
+    ui_color = "#dfe5f7"
+    conn_type: ClassVar[str] = "tamr"
+    platform: ClassVar[str] = "Tamr"
+    noun: ClassVar[str] = "job"
+
+    def __init__(self, *, tamr_conn_id: str = "tamr_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tamr_conn_id = tamr_conn_id

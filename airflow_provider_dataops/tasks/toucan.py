@@ -1,0 +1,27 @@
+"""What the Toucan Toco operators and the sensor share."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from airflow_provider_dataops.tasks.base import DataOpsTask
+
+
+class ToucanTask(DataOpsTask):
+    """A task that talks to a backend about a small app.
+
+    :param small_app: the small app; the connection's by default.
+    :param toucan_conn_id: the Airflow connection.
+    """
+
+    ui_color = "#f7ead2"
+    conn_type: ClassVar[str] = "toucan"
+    platform: ClassVar[str] = "Toucan"
+    noun: ClassVar[str] = "operation"
+
+    def __init__(
+        self, *, small_app: str | None = None, toucan_conn_id: str = "toucan_default", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.small_app = small_app
+        self.toucan_conn_id = toucan_conn_id

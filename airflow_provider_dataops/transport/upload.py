@@ -1,0 +1,62 @@
+"""Bodies that are streamed from a file, with a length and never chunked."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.core.http import FileBody, FileSource, MultipartBody
+from airflow_provider_dataops.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK = 256 * 1024
+
+
+def streamed(body: FileBody | MultipartBody) -> tuple[Upload, Any, str | None]:
+    """Return the opened file, what ``requests`` is to send of it, and its media type."""
+    upload = Upload(body.source)
+    if isinstance(body, FileBody):
+        return upload, upload, body.content_type
+    # Only uploads of forms need it: it is no part of what every worker loads.
+    from requests_toolbelt import MultipartEncoder
+
+    form = MultipartEncoder([*body.fields, (body.name, (body.filename, upload, body.content_type))])
+    return upload, form, form.content_type
+
+
+class Upload:
+    """A file on its way: read from byte 0, with a length that ``requests`` finds, no more and no less."""
+
+    def __init__(self, source: FileSource) -> None:
+        self.failure: Exception | None = None
+        self._left = source.size
+        self._name = source.name
+        self._file = source.open()
+
+    @property
+    def len(self) -> int:
+        """The bytes that are still to be read."""
+        return self._left
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Exist, which is how ``requests`` recognises a body to be streamed."""
+        return iter(partial(self.read, CHUNK), b"")
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        try:
+            chunk = self._file.read(min(size, self._left))
+        except OSError as error:
+            self.failure = error
+            raise
+        if not chunk and self._left:
+            self.failure = InvalidArgumentError(f"{self._name} became shorter while it was sent")
+            raise self.failure
+        self._left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,141 @@
+"""The waits of all triggers. Loaded when the first one starts, in a thread: it brings aiohttp and polling."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.retry import RetryPolicy
+from airflow_provider_dataops.errors import ApiError, DataOpsError
+from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
+from airflow_provider_dataops.polling.connections import shared
+from airflow_provider_dataops.polling.poller import poller_for, release
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.polling.connections import SharedConnection
+    from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
+
+#: A stop is sent for this long at the most, in seconds; Airflow gives ``on_kill`` 30.
+STOP_BUDGET = 20.0
+
+
+# --- a run ---------------------------------------------------------------------------------------------
+
+
+async def run_ended(trigger: RunTrigger) -> RunEvent:
+    """Return how the wait for a run ended. Refused credentials are read again once."""
+    progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+    try:
+        while True:
+            async with shared(await trigger.api()) as connection:
+                event = await _run_ended(trigger, connection, progress)
+            if event is not None:
+                return event
+            trigger.log.warning("The credentials were refused; reading the connection again")
+    except DataOpsError as error:
+        return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=str(error))
+
+
+async def _run_ended(
+    trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress
+) -> RunEvent | None:
+    poller = poller_for(connection, trigger)
+    if trigger.not_before:
+        quiet = min(trigger.not_before, trigger.deadline) - SYSTEM_CLOCK.wall()
+        connection.gate.leave_alone(quiet, SYSTEM_CLOCK.monotonic())
+    subscription = poller.subscribe(trigger, trigger.poll_interval)
+    deaths = 0
+    try:
+        while True:
+            try:
+                # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                async with asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())):
+                    answer = await subscription.answers.get()
+            except TimeoutError:
+                return progress.timed_out(trigger.run_id, SYSTEM_CLOCK.monotonic())
+            now = SYSTEM_CLOCK.monotonic()
+            if answer is None:
+                deaths += 1
+                if deaths > 1:
+                    raise DataOpsError("polling failed twice; the triggerer's log says why")
+                poller.leave(subscription)
+                subscription = poller.subscribe(trigger, trigger.poll_interval)
+            elif isinstance(answer, ApiError):
+                trigger.log.warning("%s", answer)
+                match progress.failed(answer, now):
+                    case Verdict.RECONNECT:
+                        return None
+                    case Verdict.GIVE_UP:
+                        return RunEvent.unreachable(trigger.run_id, answer)
+            elif isinstance(answer, DataOpsError):
+                # Such as a file with a key that is not on this machine.
+                raise answer
+            elif (event := progress.ending(answer, now, trigger.log)) is not None:
+                return event
+    finally:
+        poller.leave(subscription)
+        release(connection, poller)
+
+
+async def stop_run(trigger: RunTrigger) -> None:
+    """Stop the run of a trigger whose task was ended, or name it in the log if it is to go on."""
+    noun, run_id = "run", trigger.run_id
+    try:
+        async with shared(await trigger.api()) as connection:
+            noun = connection.api.noun
+            if trigger.cancel_on_kill is not True:
+                url = trigger.url(connection.api)
+                trigger.log.warning(
+                    "The task was ended while %s %s was running; the %s goes on: %s", noun, run_id, noun, url
+                )
+                return
+            await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
+    except DataOpsError as error:
+        trigger.log.error("%s %s could not be stopped and may go on: %s", noun, run_id, error)
+    else:
+        trigger.log.warning("The task was ended; %s %s was told to stop", noun, run_id)
+
+
+# --- a condition ---------------------------------------------------------------------------------------
+
+
+async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
+    """Return how the wait for a condition ended. Refused credentials are read again once."""
+    progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())):
+                    async with shared(await trigger.api()) as connection:
+                        event = await _condition_met(trigger, connection, progress)
+            except TimeoutError:
+                return ConditionEvent(ending=Ending.TIMEOUT, message="the condition never held")
+            if event is not None:
+                return event
+    except DataOpsError as error:
+        return ConditionEvent(ending=Ending.UNREACHABLE, message=str(error))
+
+
+async def _condition_met(
+    trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
+) -> ConditionEvent | None:
+    while True:
+        try:
+            value = await connection.ask(trigger.question(connection.api))
+        except ApiError as error:
+            trigger.log.warning("%s", error)
+            verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
+            if verdict is Verdict.GIVE_UP:
+                return ConditionEvent(
+                    ending=Ending.UNREACHABLE, message=str(error), permanent=error.locks_out
+                )
+            await asyncio.sleep(failure_pause(progress.failures, error, SYSTEM_CLOCK.random()))
+            if verdict is Verdict.RECONNECT:
+                return None
+        else:
+            progress.answered()
+            if value is not None:
+                return ConditionEvent(ending=Ending.FINISHED, value=value)
+            await asyncio.sleep(trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random()))

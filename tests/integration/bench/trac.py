@@ -1,0 +1,108 @@
+"""TRAC on the bench."""
+
+from __future__ import annotations
+
+import re
+import time
+from http import HTTPStatus
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_dataops.hooks.trac import TracHook
+from airflow_provider_dataops.platforms import trac
+from airflow_provider_dataops.triggers.trac import TracJobTrigger
+from tests.integration.bench.base import Bench
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.platforms.trac.runs import JobLaunch
+    from airflow_provider_dataops.triggers.base import RunTrigger
+
+
+class TracBench(Bench):
+    """Imports of a model, asked about one by one; many are told of by one search in ``test_trac.py``."""
+
+    name = "trac"
+    platform = "TRAC"
+    polled = "get_latest_tag"
+    looked = "get_latest_tag"
+    submitted = "submit_job"
+    asking = ("get_latest_tag",)
+    listing = r"get JOB-\S+"
+    forgets = False
+    adopted = "exact"
+    failing: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
+    late: ClassVar[dict[str, Any]] = {"duration": 0.5}
+    script: ClassVar[dict[str, Any]] = {"duration": 0.02}
+    proved = "the gateway answers"
+
+    tenant = "ACME_CORP"
+    job = trac.import_model(
+        repository="acme_models", path="src", entry_point="risk.var.VarModel", version="v1.4.0"
+    )
+
+    def use_secret(self, secret: str) -> None:
+        self.store.configure(auth="bearer", api_token=secret)
+        self.connect()
+
+    def misuse_secret(self, secret: str) -> None:
+        self.store.configure(auth="bearer")
+        self.connect(api_token=secret)
+
+    def expire(self) -> None:
+        """Do nothing: the token is the proxy's."""
+
+    def launch(self, hook: TracHook) -> JobLaunch:
+        return hook.api.launch(self.job, tenant=self.tenant)
+
+    def _hook(self) -> TracHook:
+        return TracHook(self.conn_id, sleep=self.worker_time.sleep)
+
+    def start(self, resource: str = "") -> str:
+        job_id: str = self.store.start(self.job.definition)
+        while self.store.job(job_id).started_at is None:
+            time.sleep(0.005)  # its steps come with the time, and nothing tells of them
+        return job_id
+
+    def look(self, hook: TracHook, run_id: str) -> Any:
+        status = str(hook.get_latest_tag("JOB", run_id, 1).attrs["trac_job_status"])
+        return SimpleNamespace(state=trac.state_of(status), status=status)
+
+    def words(self, error: object) -> str:
+        """Return an error's text as if the platform's words did not take the place of the reason phrase."""
+
+        def named(found: re.Match[str]) -> str:
+            phrase = HTTPStatus(int(found[1])).phrase
+            return found[0] if found[2].startswith(phrase) else f"HTTP {found[1]} {phrase}: {found[2]}"
+
+        return re.sub(r"HTTP (\d+) (.*)", named, str(error))
+
+    def submit(self, hook: TracHook) -> str:
+        status = hook.submit_job(self.job)
+        assert status.job is not None
+        return status.job.object_id
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
+        return TracJobTrigger(conn_id=self.conn_id, run_id=run_id, tenant=self.tenant, **arguments)
+
+
+class MarkedTracBench(TracBench):
+    """Jobs that carry the token by which one search tells of all of them."""
+
+    polled = "search"
+    listing = "search JOB"
+
+    def start(self, resource: str = "") -> str:
+        token = f"token-{len(self.sandbox.runs())}"
+        job_id: str = self.store.start(
+            self.job.definition, [{"attrName": "airflow_token", "value": {"stringValue": token}}]
+        )
+        self.tokens = {**getattr(self, "tokens", {}), job_id: token}
+        return job_id
+
+    def sweeps(self) -> list[Any]:
+        """Return the searches for many; those for the outputs of one that has ended are no sweeps."""
+        return [entry for entry in self.asked(self.polled) if b'"operator":"IN"' in (entry.body or b"")]
+
+    def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
+        return super().trigger(run_id, resource, submission_token=self.tokens[run_id], **changes)

@@ -1,0 +1,127 @@
+"""The house keeps its order: who may import whom, where the seams are, how large a room is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_dataops
+from airflow_provider_dataops.registry import PLATFORMS
+
+PACKAGE = airflow_provider_dataops.__name__
+ROOT = Path(airflow_provider_dataops.__file__).parent
+ROLES = ("tasks", "hooks", "operators", "sensors", "triggers", "links")
+#: What each floor stands on; a room sees the floors below and, except for the middle one, its neighbours.
+FLOORS = (
+    {"errors", "exceptions"},
+    {"core"},
+    {"lifecycle", "transport", "platforms"},
+    {"polling", "files", "adapters"},
+    {*ROLES, "registry", "provider_info"},
+)
+APART = FLOORS[2]
+#: The registry loads hooks and triggers by their names; everything else of a role may use it.
+FILES = {
+    path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(ROOT.rglob("*.py"))
+    if "sandbox" not in path.parts
+}
+
+
+def imports(tree: ast.AST) -> list[tuple[ast.stmt, str]]:
+    """Return the import statements of a module with the modules that they name."""
+    return [
+        (node, name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+    ]
+
+
+def room(module: str) -> str:
+    return re.split(r"[./]", module.removeprefix(f"{PACKAGE}."))[0]
+
+
+def floor(name: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "/" in path])
+def test_imports_point_inwards(path: str) -> None:
+    here = room(path)
+    for _, module in imports(FILES[path]):
+        if not module.startswith(f"{PACKAGE}."):
+            continue
+        there = room(module)
+        assert floor(there) <= floor(here), f"{path} imports {module} from a floor above it"
+        if here != there:
+            assert not {here, there} <= APART, f"{path} imports {module}: they meet in core"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.startswith("platforms/")])
+def test_a_platform_knows_no_other(path: str) -> None:
+    here = path.split("/")[1]
+    for _, module in imports(FILES[path]):
+        if module.startswith(f"{PACKAGE}.platforms."):
+            assert module.split(".")[2] == here, f"{path} imports {module}"
+
+
+#: The registry, the provider's metadata and a platform's own modules may name platforms.
+SHARED = [
+    path
+    for path in FILES
+    if path not in {"registry", "provider_info"} and not set(path.split("/")) & set(PLATFORMS)
+]
+
+
+@pytest.mark.parametrize("path", SHARED)
+def test_shared_code_names_no_platform(path: str) -> None:
+    names = {node.id for node in ast.walk(FILES[path]) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(FILES[path]) if isinstance(node, ast.Attribute)}
+    words = {word for name in names for word in re.findall(r"[a-z]+", name.lower())}
+    modules = {part for _, module in imports(FILES[path]) for part in module.split(".")}
+    assert not (words | modules) & set(PLATFORMS)
+
+
+def deferred(path: str) -> list[str]:
+    """Return the modules that are imported inside functions."""
+    functions = [n for n in ast.walk(FILES[path]) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [module for function in functions for _, module in imports(function)]
+
+
+def test_few_imports_are_deferred() -> None:
+    found = {path: deferred(path) for path in FILES if room(path) in ROLES}
+    assert sum(map(len, found.values())) < 40
+    for path, modules in found.items():
+        if set(path.split("/")) & set(PLATFORMS):
+            assert modules == [], f"{path}: the lazy seam stands in the base classes"
+
+
+def test_nothing_is_imported_by_a_string_beyond_the_registry() -> None:
+    users = {
+        path
+        for path, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and (node.id if isinstance(node, ast.Name) else node.attr)
+        in {"import_module", "import_string", "__import__"}
+    }
+    assert users == {"registry"}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_file_fits_on_a_few_screens(path: str) -> None:
+    assert len((ROOT / f"{path}.py").read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_private_name_crosses_a_module(path: str) -> None:
+    for node, module in imports(FILES[path]):
+        if isinstance(node, ast.ImportFrom) and module.startswith(PACKAGE):
+            private = [alias.name for alias in node.names if alias.name.startswith("_")]
+            assert not private, f"{path} imports {private} from {module}"
