@@ -7,7 +7,9 @@ operators re-raise such an error as :class:`airflow_provider_dataops.exceptions.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
+
+ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
 
 #: How much of a server's answer an error repeats, in characters.
 EXCERPT_LIMIT = 2_000
@@ -85,20 +87,11 @@ class ApiError(DataOpsError):
             parts.append(f"({self.method} {self.path}{attempt})")
         return " ".join(parts)
 
-    @property
-    def context(self) -> dict[str, Any]:
-        """The arguments beside the message, to raise another class about the same failure."""
-        return {
-            "platform": self.platform,
-            "operation": self.operation,
-            "status": self.status,
-            "body": self.body,
-            "method": self.method,
-            "path": self.path,
-            "attempt": self.attempt,
-            "retry_after": self.retry_after,
-            "not_sent": self.not_sent,
-        }
+    def again_as(self, error_class: type[ApiErrorT], message: str = "") -> ApiErrorT:
+        """Return an error of another class, or with another message, about the same failure."""
+        error = error_class(message or self.message)
+        vars(error).update(vars(self) | {"message": error.message})
+        return error
 
     @property
     def may_have_been_processed(self) -> bool:

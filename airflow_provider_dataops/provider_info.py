@@ -61,8 +61,8 @@ def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
             "placeholders": {"host": form["host"], "port": form["port"]},
         },
         "conn-fields": {
-            **{name: _text(*texts) for name, texts in form["fields"].items()},
-            **{name: _text(*texts, secret=True) for name, texts in form["secret_fields"].items()},
+            **{name: _text(label, words) for name, (label, words) in form["fields"].items()},
+            **{name: _text(label, words, True) for name, (label, words) in form["secret_fields"].items()},
             **_common_fields(placeholders),
         },
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,18 +29,15 @@ PLATFORMS = {
 
 def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
     """Return the hook of a connection type."""
-    return next(
-        cls
-        for cls in vars(import_module(PLATFORMS[conn_type].hook)).values()
-        if getattr(cls, "conn_type", "") == conn_type
+    module = vars(import_module(PLATFORMS[conn_type].hook))
+    hook: type[DataOpsHook[Any]] = next(
+        cls for cls in module.values() if getattr(cls, "conn_type", "") == conn_type
     )
+    return hook
 
 
 def trigger_class(conn_type: str, watch: Watch) -> Callable[..., DataOpsTrigger]:
     """Return the trigger that is also a watch of the given one's class."""
-    kind = type(watch)
-    return next(
-        cls
-        for cls in vars(import_module(PLATFORMS[conn_type].triggers)).values()
-        if isinstance(cls, type) and issubclass(cls, kind) and cls is not kind
-    )
+    module, kind = vars(import_module(PLATFORMS[conn_type].triggers)), type(watch)
+    classes = [cls for cls in module.values() if isinstance(cls, type) and issubclass(cls, kind)]
+    return cast("Callable[..., DataOpsTrigger]", next(cls for cls in classes if cls is not kind))

@@ -43,13 +43,15 @@ class Polls:
 
 async def wait_by_triggers(platform: str, ids: list[str], polls: Polls) -> None:
     """Wait for the runs by this package's triggers."""
-    from airflow_provider_dataops.lifecycle.wait import judged
+    from airflow_provider_dataops.lifecycle.progress import WaitProgress
     from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
     from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 
-    def counted(*told: Any) -> Any:
+    ending = WaitProgress.ending
+
+    def counted(*arguments: Any) -> Any:
         polls.count += 1
-        return judged(*told)
+        return ending(*arguments)
 
     def trigger(run_id: str) -> RunTrigger:
         common: dict[str, Any] = {
@@ -66,7 +68,7 @@ async def wait_by_triggers(platform: str, ids: list[str], polls: Polls) -> None:
         async for _ in trigger(run_id).run():
             pass
 
-    with mock.patch("airflow_provider_dataops.triggers.base.judged", counted):
+    with mock.patch.object(WaitProgress, "ending", counted):
         await asyncio.gather(*map(wait, ids))
 
 

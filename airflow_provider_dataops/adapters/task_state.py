@@ -86,7 +86,7 @@ def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStor
 
 def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
     """Return the record of the run that a deferral of this try left."""
-    return Record.from_json(store.get_on_resume())
+    return Record.read(store.get_on_resume())
 
 
 def generation(context: Context) -> Generation:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from airflow_provider_dataops.core.json import JsonDataclass
+
 
 class RunState(StrEnum):
     """Where a run stands."""
@@ -41,7 +43,7 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSnapshot:
+class RunSnapshot(JsonDataclass):
     """One run as the platform described it.
 
     :param run_id: the platform's id.
@@ -80,35 +82,10 @@ class RunSnapshot:
             "finished_at": self.finished_at,
         }
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the snapshot as JSON values, for a trigger's event."""
-        return {
-            "run_id": self.run_id,
-            "state": str(self.state),
-            "raw_state": self.raw_state,
-            "started_at": self.started_at,
-            "finished_at": self.finished_at,
-            "message": self.message,
-            "details": dict(self.details),
-        }
-
-    @classmethod
-    def from_json(cls, payload: object) -> Self:
-        """Return the snapshot that :meth:`as_json` wrote.
-
-        :raises ValueError: if it is anything else.
-        """
-        if not isinstance(payload, Mapping) or set(payload) != set(cls.__dataclass_fields__):
-            raise ValueError("not a run snapshot")
-        texts = (payload["run_id"], payload["raw_state"], payload["message"])
-        times = (payload["started_at"], payload["finished_at"])
-        if not all(isinstance(t, str) for t in texts) or not payload["run_id"]:
-            raise ValueError("a run snapshot without its texts")
-        if not all(t is None or isinstance(t, str) for t in times) or not isinstance(
-            payload["details"], Mapping
-        ):
-            raise ValueError("a run snapshot with times or details of a wrong kind")
-        return cls(**{**payload, "state": RunState(payload["state"])})
+    def check(self) -> None:
+        """Refuse a snapshot of no run."""
+        if not self.run_id:
+            raise ValueError("a run snapshot without an id")
 
 
 def instant(text: object) -> float | None:

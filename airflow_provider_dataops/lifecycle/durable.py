@@ -116,7 +116,7 @@ class DurableStart:
 
     def _remembered(self) -> Record | None:
         try:
-            return Record.from_json(self.store.get())
+            return Record.read(self.store.get())
         except ValueError as error:
             raise AmbiguousSubmitError(
                 f"{error}; an earlier try may have started a {self.launch.api.noun}: look at the platform, "
@@ -284,7 +284,7 @@ class DurableStart:
                 if not error.may_have_been_processed:
                     self.store.delete()
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
-                        raise SlotsTakenError(error.message, **error.context) from error
+                        raise error.again_as(SlotsTakenError) from error
                     raise
                 self.log.warning("%s; looking whether the %s was started", error, launch.api.noun)
                 if error.retry_after:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
+
+from airflow_provider_dataops.core.json import JsonDataclass
 
 #: Raised when the record changes in a way that older code would misread.
 VERSION = 1
@@ -61,7 +63,7 @@ class Generation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(JsonDataclass):
     """One submission.
 
     :param token: new for each submission; sent along where the platform takes one.
@@ -85,38 +87,23 @@ class Record:
     deadline: float = 0.0
     crash_try: int = 0
     crashes: int = 0
-    version: int = field(default=VERSION)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return {
-            **vars(self),
-            "generation": asdict(self.generation),
-            "phase": str(self.phase),
-            "adopted": str(self.adopted),
-        }
+    version: int = VERSION
 
     @classmethod
-    def from_json(cls, payload: Mapping[str, Any] | None) -> Record | None:
+    def read(cls, payload: Mapping[str, Any] | None) -> Record | None:
         """Return the record that :meth:`as_json` wrote, ``None`` for nothing.
 
         :raises ValueError: for what this version cannot read; guessing could start a second run.
         """
-        if payload is None:
-            return None
         try:
-            if payload["version"] != VERSION:
-                raise ValueError(f"version {payload['version']}")
-            return cls(
-                **{
-                    **payload,
-                    "generation": Generation(**payload["generation"]),
-                    "phase": Phase(payload["phase"]),
-                    "adopted": Adopted(payload["adopted"]),
-                }
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            return None if payload is None else cls.from_json(payload)
+        except ValueError as error:
             raise ValueError(f"the stored record of the run cannot be read: {error}") from error
+
+    def check(self) -> None:
+        """Refuse a record of another version."""
+        if self.version != VERSION:
+            raise ValueError(f"version {self.version}")
 
     def is_cleared_by(self, now: Generation) -> bool:
         """Tell whether a person cleared the task since; otherwise this is a retry."""

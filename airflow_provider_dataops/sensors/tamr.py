@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_one, require_text
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tamr import TamrTask

@@ -111,7 +111,7 @@ def test_a_submission_that_got_no_answer_is_found_again_and_not_repeated(life: L
         started = life.start()
     assert [r.run_id for r in life.runs] == [started.snapshot.run_id]
     assert len(bench.asked(bench.submitted)) == 1
-    record = Record.from_json(life.store.get())
+    record = Record.read(life.store.get())
     assert record is not None
     assert record.adopted == bench.adopted
 

@@ -30,13 +30,13 @@ class _JobOperator(TracTask, RunOperator):
         super().__init__(**kwargs)
         self.job_attrs = job_attrs
 
-    def described(self, api: TracApi) -> JsonObject | JobPlan | Run:
+    def job_of(self, api: TracApi) -> JsonObject | JobPlan | Run:
         """Return the job to be submitted; nothing is sent for that yet."""
         raise NotImplementedError
 
     def launch(self, api: TracApi, context: Context) -> JobLaunch:
         """Return the job to be submitted."""
-        return api.launch(self.described(api), job_attrs=self.job_attrs, tenant=self.tenant)
+        return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
 
 class TracImportModelOperator(_JobOperator):
@@ -100,7 +100,7 @@ class TracImportModelOperator(_JobOperator):
         self.package_group = package_group
         self.model_attrs = model_attrs
 
-    def described(self, api: TracApi) -> JobPlan:
+    def job_of(self, api: TracApi) -> JobPlan:
         """Return the job to be submitted."""
         return api.import_model(
             repository=self.repository,
@@ -178,7 +178,7 @@ class TracRunModelOperator(_ModelsOperator):
         super().__init__(**kwargs)
         self.model = model
 
-    def described(self, api: TracApi) -> Run:
+    def job_of(self, api: TracApi) -> Run:
         """Return the job to be submitted."""
         return self._run(api, "MODEL", self.model)
 
@@ -213,7 +213,7 @@ class TracRunFlowOperator(_ModelsOperator):
         if not isinstance(self.models, Mapping):
             raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
 
-    def described(self, api: TracApi) -> Run:
+    def job_of(self, api: TracApi) -> Run:
         """Return the job to be submitted."""
         return self._run(api, "FLOW", self.flow, self.models)
 
@@ -236,6 +236,6 @@ class TracSubmitJobOperator(_JobOperator):
         super().__init__(**kwargs)
         self.job = job
 
-    def described(self, api: TracApi) -> JsonObject:
+    def job_of(self, api: TracApi) -> JsonObject:
         """Return the job to be submitted."""
         return self.job

@@ -70,7 +70,7 @@ class JobLaunch(Launch):
 
     def watch(self, run_id: str, token: str = "") -> JobWatch:
         """Return how to wait for the job."""
-        return JobWatch(run_id=run_id, tenant=self.tenant, submission_token=token)
+        return JobWatch(run_id=run_id, tenant=self.tenant, submission_id=token)
 
 
 class JobWatch(RunWatch):
@@ -79,12 +79,13 @@ class JobWatch(RunWatch):
     TRAC cancels no jobs.
 
     :param tenant: the tenant's code.
-    :param submission_token: the token of the job's submission, by which a search finds it; without one
+    :param submission_id: the token of the job's submission, by which a search finds it; without one
         the job is asked about alone.
     """
 
     tenant: str
-    submission_token: str = ""
+    # Not "token": Airflow takes an argument with that word in its name for a secret.
+    submission_id: str = ""
 
     sweeps: ClassVar[bool] = True
 
@@ -92,13 +93,13 @@ class JobWatch(RunWatch):
         """Validate the fields."""
         super().check()
         require_text(tenant=self.tenant)
-        if self.submission_token != "":
-            require_text(submission_token=self.submission_token)
+        if self.submission_id != "":
+            require_text(submission_id=self.submission_id)
 
     @property
     def key(self) -> str:
         """The job's id, followed by its token where it has one."""
-        return f"{self.run_id} {self.submission_token}".rstrip()
+        return f"{self.run_id} {self.submission_id}".rstrip()
 
     @property
     def group(self) -> str:

@@ -105,4 +105,4 @@ class MarkedTracBench(TracBench):
         return [entry for entry in self.asked(self.polled) if b'"operator":"IN"' in (entry.body or b"")]
 
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
-        return super().trigger(run_id, resource, submission_token=self.tokens[run_id], **changes)
+        return super().trigger(run_id, resource, submission_id=self.tokens[run_id], **changes)

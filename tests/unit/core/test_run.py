@@ -33,13 +33,13 @@ def test_a_snapshot_survives_an_event() -> None:
     ],
 )
 def test_anything_else_is_no_snapshot(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"run snapshot|not a valid RunState"):
+    with pytest.raises(ValueError, match=r"not a RunSnapshot|a run snapshot without an id"):
         RunSnapshot.from_json({**SNAPSHOT.as_json(), **change})
 
 
 @pytest.mark.parametrize("told", [None, [], "text", {}, {"run_id": "j-1", "state": "failed"}])
 def test_neither_is_a_part_of_one(told: object) -> None:
-    with pytest.raises(ValueError, match="not a run snapshot"):
+    with pytest.raises(ValueError, match="not a RunSnapshot"):
         RunSnapshot.from_json(told)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 import structlog
 
 from airflow_provider_dataops.errors import ConflictError, InvalidArgumentError, ServerError
+from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.platforms.trac import MAX_CONTENT, SEARCH_LIMIT
 from tests.unit.fakes import reply
 from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, MODEL_ID, header, tag
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from airflow_provider_dataops.hooks.trac import TracHook
     from tests.unit.hooks.worker import Worker
 
 FILE = reply(body=header("FILE"))
@@ -35,6 +36,15 @@ def test_a_full_search_is_warned_about(worker: Worker) -> None:
     (line,) = lines
     assert line["log_level"] == "warning"
     assert "there may be more" in line["event"]
+
+
+def test_methods_show_the_arguments_and_the_documentation_of_their_calls() -> None:
+    shown = inspect.signature(TracHook.read_object)
+    assert list(shown.parameters) == ["self", "selector", "tenant"]
+    assert shown.return_annotation == "Tag"
+    assert inspect.signature(TracHook.list_tenants).return_annotation == "list[Tenant]"
+    methods = {name: method for name, method in vars(TracHook).items() if inspect.isfunction(method)}
+    assert [name for name, method in methods.items() if name[0] != "_" and not method.__doc__] == []
 
 
 def test_a_conflict_is_waited_out_and_the_changes_are_made_again(worker: Worker) -> None:

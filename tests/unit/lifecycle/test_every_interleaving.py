@@ -182,7 +182,7 @@ class Judge:
             assert world.stored is not None, self.where
             lost = [run.run_id for run in self.before.ours() if run.state is RunState.ABSENT]
             assert world.stored["run_id"] in {"", *lost}, self.where
-            record = Record.from_json(stored)
+            record = Record.read(stored)
             unknown = (
                 record and record.run_id in {"", *lost} and not record.is_cleared_by(self.upcoming.generation)
             )

@@ -21,7 +21,7 @@ from airflow_provider_dataops.operators.trac import (
     TracRunModelOperator,
     TracSubmitJobOperator,
 )
-from airflow_provider_dataops.operators.trac.jobs import _JobOperator
+from airflow_provider_dataops.tasks.trac import TracTask
 from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.unit.operators.stage import Attempt, Hook, Time, deferral
 from tests.unit.operators.trac_stage import Gateway
@@ -30,6 +30,7 @@ from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.operators.base import RunOperator
+    from airflow_provider_dataops.platforms.trac.api import TracApi
 
 JOB = str(UUID(int=1))
 MADE = str(UUID(int=1001))
@@ -40,10 +41,16 @@ CLAIMS = {"object_type": "DATA", "object_id": DATA_ID, "object_version": 3, "key
 RUN = {"model": MODEL, "parameters": {"rate": "0.5"}, "inputs": {"claims": CLAIMS}}
 
 
+def hook_of(task: RunOperator, gateway: Gateway, api: TracApi | None = None) -> Hook:
+    hook = Hook(gateway, task.pause, api or trac())
+    hook.conn_id = task.conn_id
+    return hook
+
+
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     there = Gateway()
-    monkeypatch.setattr(_JobOperator, "make_hook", lambda self: Hook(there, self.pause, trac()))
+    monkeypatch.setattr(TracTask, "make_hook", lambda self: hook_of(self, there))
     return there
 
 
@@ -94,7 +101,7 @@ class TestImport:
         assert own == {"attrName": "dag_id", "value": {"stringValue": "d"}}
         assert (token["attrName"], token["value"]["stringValue"]) == (
             "airflow_token",
-            trigger.submission_token,
+            trigger.submission_id,
         )
 
     def test_from_a_repository_of_packages(self, gateway: Gateway) -> None:
@@ -216,7 +223,7 @@ class TestLife:
         assert isinstance(trigger, TracJobTrigger)
         assert (trigger.conn_id, trigger.tenant, trigger.run_id) == ("trac_default", "ACME_CORP", JOB)
         assert trigger.poll_interval == 20.0
-        assert trigger.key == f"{JOB} {trigger.submission_token}"
+        assert trigger.key == f"{JOB} {trigger.submission_id}"
 
     def test_a_retry_takes_up_its_job_whatever_its_attributes(self, gateway: Gateway) -> None:
         attempt = Attempt()
@@ -293,7 +300,7 @@ class TestLife:
     ) -> None:
         tenants: list[str] = []
         api = trac(extra={"link_template": "https://ui/{tenant}/{object_type}/{job_id}"})
-        monkeypatch.setattr(_JobOperator, "make_hook", lambda self: Hook(gateway, self.pause, api))
+        monkeypatch.setattr(TracTask, "make_hook", lambda self: hook_of(self, gateway, api))
         gateway.on_request = lambda call: tenants.append(gateway.tenant)
         deferral(running(tenant="OTHER_CO"), Attempt())
         assert links == [f"https://ui/OTHER_CO/JOB/{JOB}"]

@@ -19,7 +19,7 @@ def trigger(job_id: str, token: str = "", tenant: str = "ACME_CORP") -> TracJobT
         conn_id="trac_default",
         tenant=tenant,
         run_id=job_id,
-        submission_token=token,
+        submission_id=token,
         deadline=2e9,
         poll_interval=30.0,
     )

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_one, require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.api.batches import BatchCalls
 from airflow_provider_dataops.platforms.trac.api.data import DataCalls
 from airflow_provider_dataops.platforms.trac.api.installation import InstallationCalls
 from airflow_provider_dataops.platforms.trac.api.jobs import JobCalls
 from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run, import_model, plan
 from airflow_provider_dataops.platforms.trac.model.jobs import job_selector, require_job_attrs
-from airflow_provider_dataops.platforms.trac.model.names import require_identifier
-from airflow_provider_dataops.platforms.trac.model.primitives import as_plain_json
 from airflow_provider_dataops.platforms.trac.model.search import search_parameters
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
-from airflow_provider_dataops.platforms.trac.model.updates import require_attribute
+from airflow_provider_dataops.platforms.trac.model.updates import plain_attributes
 from airflow_provider_dataops.platforms.trac.runs import JobLaunch, JobWatch, ObjectWatch, SearchWatch
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
 
-class TracApi(InstallationCalls, BatchCalls, JobCalls, DataCalls):
+class TracApi(InstallationCalls, JobCalls, DataCalls):
     """TRAC, reached with one connection."""
 
     # What is to be run, in Python terms; nothing is looked up yet.
@@ -92,17 +88,10 @@ class TracApi(InstallationCalls, BatchCalls, JobCalls, DataCalls):
             raise InvalidArgumentError("min_version or attrs must be given; given: neither")
         if min_version is not None:
             require_whole(min_version=min_version)
-        if attrs is not None and not isinstance(attrs, Mapping):
-            raise InvalidArgumentError(f"attrs must be a dict of names and values; given: {attrs!r}")
         return ObjectWatch(
             tenant=self.tenant(tenant),
             object_type=object_type,
             object_id=object_id,
             min_version=min_version or 1,
-            attrs={
-                require_identifier("a name in attrs", name): as_plain_json(
-                    require_attribute(value, f"attrs[{name!r}]")
-                )
-                for name, value in (attrs or {}).items()
-            },
+            attrs=plain_attributes(attrs),
         )

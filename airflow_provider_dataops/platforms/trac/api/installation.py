@@ -112,10 +112,10 @@ def _up_to_0_8(exchange: Exchange[T]) -> Exchange[T]:
     except BadRequestError as error:
         if error.status != 404:
             raise
-        raise BadRequestError(
+        raise error.again_as(
+            BadRequestError,
             "TRAC has had no such call since 0.9; list_config_entries lists resources there, but not "
             "those of the tenant's configuration file",
-            **error.context,
         ) from error
 
 

@@ -1,9 +1,8 @@
-"""How TRAC tells errors: in the reason phrase, and in full in a header with a small protobuf message."""
+"""How TRAC reports errors: in the reason phrase, and in full in a header with a small protobuf message."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -38,21 +37,15 @@ class Details:
 
 
 def details_of(headers: Mapping[str, str]) -> Details | None:
-    """Return what the headers of an answer tell about an error, ``None`` if they tell nothing."""
+    """Return what the headers of an answer say about an error, ``None`` if they say nothing."""
     try:
-        return _decoded(_unpadded(headers[DETAILS]))
+        text = headers[DETAILS].strip()
+        # The header goes without padding.
+        return _decoded(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
     except (KeyError, ValueError):
         pass
     message = unquote(headers.get("grpc-message", ""))
     return Details(message) if message else None
-
-
-def _unpadded(text: str) -> bytes:
-    text = text.strip()
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError("no base64") from error
 
 
 def _decoded(content: bytes) -> Details:

@@ -14,8 +14,6 @@ from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
 
 #: The attribute that holds our token.
@@ -59,22 +57,41 @@ class JobStatus:
         """The state in the vocabulary that all platforms share."""
         return state_of(self.status_code)
 
-    def snapshot(self, job_type: str) -> RunSnapshot:
-        """Return a job that was just submitted in the vocabulary that all platforms share.
+    def snapshot(
+        self, job_type: str, *, result: Tag | None = None, outputs: JsonObject | None = None
+    ) -> RunSnapshot:
+        """Return the job in the vocabulary that all platforms share; objects are shown by their keys.
 
         :param job_type: the platform's word, ``RUN_MODEL`` for instance.
+        :param result: the RESULT of a job that has ended.
+        :param outputs: the keys of what the job made, by output.
         :raises MalformedReplyError: if the platform reported no id.
         """
         if self.job is None:
-            raise MalformedReplyError("the job was taken and no jobId is told", status=200)
-        job_id = self.job.object_id
+            raise MalformedReplyError("the job was taken and its jobId is missing", status=200)
+        job_id, message = self.job.object_id, self.status_message
+        if result is not None:
+            message = message or str(result.body.get("statusMessage") or "")
+        ended = result.header.object_timestamp if result else self.job.tag_timestamp
+        details: dict[str, Any] = {
+            "job_id": job_id,
+            "job": job_selector(job_id).key,
+            "job_type": job_type,
+            "status": self.status_code,
+            "message": message,
+            "outputs": dict(outputs or {}),
+            "log_file": log_file(result),
+        }
+        if job_type == "IMPORT_MODEL":
+            details["model"] = details["outputs"].get("model")
         return RunSnapshot(
             run_id=job_id,
             state=self.state,
             raw_state=self.status_code,
-            message=self.status_message,
             started_at=as_plain_json(self.job.object_timestamp),
-            details=_details(job_id, job_type, self.status_code),
+            finished_at=as_plain_json(ended) if self.state.is_final else None,
+            message=message,
+            details=details,
         )
 
     @classmethod
@@ -97,6 +114,16 @@ class JobStatus:
         )
 
 
+def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None = None) -> RunSnapshot:
+    """Return a job of the metadata in the vocabulary that all platforms share.
+
+    :param result: the RESULT of a job that has ended.
+    :param outputs: the keys of what the job made, by output.
+    """
+    job_type = str(job.attrs.get("trac_job_type") or "")
+    return JobStatus.from_tag(job).snapshot(job_type, result=result, outputs=outputs)
+
+
 def require_job_attrs(job_attrs: JsonObject | None) -> None:
     """Refuse attributes that no job can have, or that would hide our token.
 
@@ -117,51 +144,6 @@ def job_selector(value: object, what: str = "selector") -> Selector:
         value = f"JOB-{value.strip()}-v{JOB_VERSION}"
     selector = Selector.of_type(value, "JOB", what)
     return Selector(object_type="JOB", object_id=selector.object_id, object_version=JOB_VERSION)
-
-
-def snapshot(job: Tag, *, result: Tag | None = None, outputs: Mapping[str, str] | None = None) -> RunSnapshot:
-    """Return a job in the vocabulary that all platforms share.
-
-    :param result: the RESULT of one that has ended.
-    :param outputs: the keys of what it made, by output.
-    """
-    status, job_id = JobStatus.from_tag(job), job.header.object_id
-    words = status.status_message
-    if result is not None:
-        words = words or str(result.body.get("statusMessage") or "")
-    ended = result.header.object_timestamp if result else job.header.tag_timestamp
-    job_type = str(job.attrs.get("trac_job_type") or "")
-    return RunSnapshot(
-        run_id=job_id,
-        state=status.state,
-        raw_state=status.status_code,
-        started_at=as_plain_json(job.header.object_timestamp),
-        finished_at=as_plain_json(ended) if status.state.is_final else None,
-        message=words,
-        details=_details(job_id, job_type, status.status_code, outputs, log_file(result), words),
-    )
-
-
-def _details(
-    job_id: str,
-    job_type: str,
-    status: str,
-    outputs: Mapping[str, str] | None = None,
-    log_file: str | None = None,
-    message: str = "",
-) -> dict[str, Any]:
-    """Return the platform's own fields; objects are shown by their keys, which templates can hand on."""
-    made = dict(outputs or {})
-    details: dict[str, Any] = {
-        "job_id": job_id,
-        "job": job_selector(job_id).key,
-        "job_type": job_type,
-        "status": status,
-        "message": message,
-        "outputs": made,
-        "log_file": log_file,
-    }
-    return {**details, "model": made.get("model")} if job_type == "IMPORT_MODEL" else details
 
 
 def log_file(result: Tag | None) -> str | None:

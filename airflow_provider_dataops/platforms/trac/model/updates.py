@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +10,8 @@ from airflow_provider_dataops.core.arguments import require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
-from airflow_provider_dataops.platforms.trac.model.names import require_own_name
-from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES
+from airflow_provider_dataops.platforms.trac.model.names import require_identifier, require_own_name
+from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES, as_plain_json
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.values import as_wire, understood
 
@@ -90,20 +89,30 @@ def _update(change: object, where: str) -> dict[str, Any]:
 
 
 def _attribute(value: object, where: str) -> dict[str, Any]:
-    require_attribute(value, where)
+    _plain(value, where)
     return as_wire(value, where=where)
 
 
-def require_attribute(value: object, where: str) -> Any:
-    """Return an attribute's value as plain Python: a primitive one, or a list of primitive ones.
-
-    :raises InvalidArgumentError: if no attribute can have it.
-    """
+def _plain(value: object, where: str) -> Any:
+    """Return an attribute's value as plain Python: a primitive one, or a list of primitive ones."""
     plain, kind = understood(value, where)
     single = kind.item if kind.basic == "ARRAY" else kind
     if single is None or single.basic not in PRIMITIVES:
         raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: {kind}")
     return plain
+
+
+def plain_attributes(attrs: JsonObject | None) -> dict[str, Any]:
+    """Return values that somebody waits for, as plain JSON by the attribute's name.
+
+    :raises InvalidArgumentError: if no attribute can have such a name or value.
+    """
+    if attrs is not None and not isinstance(attrs, Mapping):
+        raise InvalidArgumentError(f"attrs must be a dict of names and values; given: {attrs!r}")
+    return {
+        require_identifier("a name in attrs", name): as_plain_json(_plain(value, f"attrs[{name!r}]"))
+        for name, value in (attrs or {}).items()
+    }
 
 
 def object_definition(kind: str, definition: object) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def _check_custom(body: dict[str, Any]) -> None:
         data = body["customData"] = base64.b64encode(data).decode()
     try:
         content = isinstance(data, str) and base64.b64decode(data, validate=True)
-    except binascii.Error:
+    except ValueError:
         content = False
     if not content:
         raise InvalidArgumentError("definition: customData must be bytes, or base64 text, and not empty")

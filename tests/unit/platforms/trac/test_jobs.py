@@ -44,7 +44,7 @@ def launch(**given: Any) -> JobLaunch:
 
 
 def watch(job_id: str = JOB_ID, token: str = "", tenant: str = "ACME_CORP") -> JobWatch:
-    return JobWatch(run_id=job_id, tenant=tenant, submission_token=token)
+    return JobWatch(run_id=job_id, tenant=tenant, submission_id=token)
 
 
 def watch_key(job_id: str, token: str = "") -> str:
@@ -164,6 +164,15 @@ class TestSubmit:
             "job.runModel.parameters.n"
         ]
         assert changed(prints(), prints(model=f"MODEL-{MODEL_ID}-v1")) != []
+
+    def test_a_run_is_looked_up_before_it_is_submitted_and_known_by_what_was_asked_for(self) -> None:
+        asked = launch(job=trac().new_run("MODEL", f"MODEL-{MODEL_ID}"))
+        before = fingerprint(asked.identity())
+        done = play(asked.prepare(), reply(body=tag(header("MODEL", MODEL_ID, 5), {})))
+        assert done.value.job.definition["runModel"]["model"] == selector("MODEL", MODEL_ID, 5)
+        assert fingerprint(asked.identity()) == before != fingerprint(done.value.identity())
+        sent = play(done.value.submit("t0"), status("QUEUED")).requests
+        assert [body(request)["job"] for request in sent] == [done.value.job.definition]
 
     def test_ids_mean_something_within_a_tenant(self) -> None:
         assert launch().id_scope == "http://trac:8080/ACME_CORP"
