@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_provider_dataops.lifecycle.record import Generation, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import Context
+
+    from airflow_provider_dataops.core.json import JsonObject
 
 #: The record's key in the task state store.
 KEY = "dataops_run"
@@ -21,11 +21,11 @@ class TaskStateStore:
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
 
-    def get(self) -> Mapping[str, Any] | None:
+    def get(self) -> JsonObject | None:
         """Return what was set last."""
-        return cast("Mapping[str, Any] | None", self._accessor.get(KEY))
+        return cast("JsonObject | None", self._accessor.get(KEY))
 
-    def set(self, value: Mapping[str, Any]) -> None:
+    def set(self, value: JsonObject) -> None:
         """Keep a value; a superseded try of the task fails here."""
         self._accessor.set(KEY, dict(value))
 
@@ -47,13 +47,13 @@ class MemoryStore:
 
     def __init__(self, ti: Any) -> None:
         self._ti = ti
-        self._value: Mapping[str, Any] | None = None
+        self._value: JsonObject | None = None
 
-    def get(self) -> Mapping[str, Any] | None:
+    def get(self) -> JsonObject | None:
         """Return what was set last."""
         return self._value
 
-    def set(self, value: Mapping[str, Any]) -> None:
+    def set(self, value: JsonObject) -> None:
         """Keep a value."""
         self._value = value
 
@@ -65,22 +65,22 @@ class MemoryStore:
         """Return false: nothing here shows it."""
         return False
 
-    def set_for_resume(self, value: Mapping[str, Any]) -> None:
+    def set_for_resume(self, value: JsonObject) -> None:
         """Keep a value over a deferral. An XCom lives until the next try, as the value should."""
         self._ti.xcom_push(key=KEY, value=dict(value))
 
-    def get_on_resume(self) -> Mapping[str, Any] | None:
+    def get_on_resume(self) -> JsonObject | None:
         """Return the value that was kept over a deferral."""
         ti = self._ti
         return cast(
-            "Mapping[str, Any] | None",
+            "JsonObject | None",
             ti.xcom_pull(task_ids=ti.task_id, key=KEY, map_indexes=ti.map_index),
         )
 
 
 def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStore:
     """Return where the record of this task's run is kept."""
-    accessor = cast("Mapping[str, Any]", context).get("task_state_store")
+    accessor = cast("JsonObject", context).get("task_state_store")
     return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore(context["ti"])
 
 

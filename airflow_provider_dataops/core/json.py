@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self, cast
 
 import msgspec
+
+#: An object of JSON, or JSON values by name.
+JsonObject = Mapping[str, Any]
+
+
+def present(values: JsonObject) -> dict[str, Any]:
+    """Return values without those that are ``None``: they are left out of a request."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class JsonDataclass:

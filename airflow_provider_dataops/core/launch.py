@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from airflow_provider_dataops.core.watch import AutoDataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.core.watch import RunWatch
 
@@ -45,7 +44,7 @@ class Launch(AutoDataclass):
         """The host and tenant in which run ids mean something."""
         return self.api.settings.base_url
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what decides the remote work, without labels, tokens and trace ids."""
         raise NotImplementedError
 
@@ -54,12 +53,12 @@ class Launch(AutoDataclass):
         yield from ()
         return self
 
-    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+    def record_baseline(self) -> Exchange[JsonObject]:
         """Return what exists before the submission, as JSON."""
         yield from ()
         return {}
 
-    def earlier(self, baseline: Mapping[str, Any]) -> Launch:
+    def earlier(self, baseline: JsonObject) -> Launch:
         """Return the launch that recorded a baseline: its arguments may have been others."""
         return self
 
@@ -67,7 +66,7 @@ class Launch(AutoDataclass):
         """Start the run. ``token`` is new for each submission and sent where the platform takes one."""
         raise NotImplementedError
 
-    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+    def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the runs that may be the one whose submission got no response."""
         raise NotImplementedError
 

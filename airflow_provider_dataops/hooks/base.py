@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import time
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from airflow.sdk import BaseHook
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.transport.sync import SyncDriver
 
 ApiT = TypeVar("ApiT", bound="Api")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Seconds of silence that a test of the connection bears; it runs in the API server.
@@ -147,3 +149,27 @@ def diagnosis(error: ApiError) -> str:
     else:
         hint = hints.get(error.status, "the answer is not the one expected; is this the platform's host?")
     return f"{what}: HTTP {error.status}: {hint}"
+
+
+def blocking(
+    call: Callable[Concatenate[Any, P], Exchange[T]], then: Callable[[Any, T], None] | None = None
+) -> Callable[Concatenate[DataOpsHook[Any], P], T]:
+    """Return a method of a hook that runs one of the platform's calls, and returns its result.
+
+    The method has the call's arguments and documentation.
+
+    :param then: what else to do with the hook and the result.
+    """
+
+    @wraps(call)
+    def method(self: DataOpsHook[Any], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = self.run(call(self.api, *args, **kwargs))
+        if then is not None:
+            then(self, result)
+        return result
+
+    signature = inspect.signature(call)
+    returned = str(signature.return_annotation).removeprefix("Exchange[").removesuffix("]")
+    # For help() and documentation: the method returns the result, not an exchange.
+    method.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+    return method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.platforms.tailer.api import TailerApi
@@ -11,7 +11,7 @@ from airflow_provider_dataops.platforms.tailer.arguments import LIST_LIMIT, day
 if TYPE_CHECKING:
     from datetime import date
 
-    from airflow_provider_dataops.platforms.tailer.model import Run
+    from airflow_provider_dataops.platforms.tailer.model import Run, Scope
 
 
 class TailerHook(DataOpsHook[TailerApi]):
@@ -20,9 +20,6 @@ class TailerHook(DataOpsHook[TailerApi]):
     Each call names a data operation by ``configuration_id`` and ``configuration_type``; ``account`` (six
     digits with their leading zeros) and ``environment`` are the connection's, unless they are given. Days are
     dates, datetimes or ISO 8601.
-
-    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` if the platform refuses or cannot
-    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
 
     :param tailer_conn_id: the Airflow connection, of type ``tailer``.
     """
@@ -44,11 +41,10 @@ class TailerHook(DataOpsHook[TailerApi]):
         configuration_id: str,
         configuration_type: str = "table-to-table",
         *,
-        account: str | None = None,
-        environment: str | None = None,
         logical_date: date | str | None = None,
         job_id: str | None = None,
         append_environment: bool = False,
+        **scope: Unpack[Scope],
     ) -> str:
         """Launch a job and return the run's id.
 
@@ -61,7 +57,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param append_environment: end the id in ``_`` and the environment, if it does not yet.
         """
         configuration = self.api.configuration(
-            configuration_id, configuration_type, account, environment, append_environment=append_environment
+            configuration_id, configuration_type, append_environment=append_environment, **scope
         )
         execution_date = day("logical_date", logical_date)
         return self.run(self.api.launch_job(configuration, execution_date=execution_date, job_id=job_id))
@@ -73,15 +69,14 @@ class TailerHook(DataOpsHook[TailerApi]):
         configuration_type: str = "table-to-table",
         *,
         job_id: str | None = None,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> Run | None:
         """Return one run; ``None`` if there is no record of it, as in the first seconds after a launch.
 
         :param job_id: needed for all types but ``table-to-table``; Tailer Studio shows it among a run's
             details, and :meth:`get_last_status` returns it.
         """
-        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
+        configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         return self.run(self.api.check_run_status(configuration, run_id, job_id))
 
     def get_last_status(
@@ -93,8 +88,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         started_on: date | str | None = None,
         status: str | None = None,
         limit: int = LIST_LIMIT,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> list[Run]:
         """Return the last runs of a configuration, newest first; none is an empty list.
 
@@ -103,7 +97,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param status: runs in this status alone, ``SUCCESS`` for instance.
         :param limit: so many runs at the most.
         """
-        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
+        configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         return self.run(
             self.api.get_last_status(
                 configuration, job_id=job_id, started_on=started_on, status=status, limit=limit
@@ -117,8 +111,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         *,
         started_on: date | str | None = None,
         limit: int = LIST_LIMIT,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> list[Run]:
         """Return runs of all configurations of a type in an account.
 
@@ -128,16 +121,8 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param started_on: runs that started on this day alone.
         :param limit: so many runs at the most.
         """
-        runs: list[Run] = self.run(
-            self.api.get_by_status(
-                configuration_type,
-                account=account,
-                environment=environment,
-                started_on=started_on,
-                status=status,
-                limit=limit,
-            )
-        )
+        filters: dict[str, Any] = {"started_on": started_on, "status": status, "limit": limit}
+        runs: list[Run] = self.run(self.api.get_by_status(configuration_type, **scope, **filters))
         return runs
 
     def set_run_status(
@@ -146,28 +131,24 @@ class TailerHook(DataOpsHook[TailerApi]):
         run_id: str,
         status: str,
         configuration_type: str = "table-to-table",
-        *,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> None:
         """Give a run another label, ``CHECKED`` after a repair for instance. It does not stop a run.
 
         :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
         """
-        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
+        configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         self.run(self.api.set_run_status(configuration, run_id=run_id, status=status))
 
     # --- configurations --------------------------------------------------------------------------------
 
-    def reset_workflow(
-        self, configuration_id: str, *, account: str | None = None, environment: str | None = None
-    ) -> None:
+    def reset_workflow(self, configuration_id: str, **scope: Unpack[Scope]) -> None:
         """Delete all triggered jobs of a workflow, so that it starts from scratch.
 
         It is sent once: after an error without an answer, decide yourself whether to send it again, since a
         repeat also deletes what was triggered meanwhile.
         """
-        configuration = self.api.configuration(configuration_id, "workflow", account, environment)
+        configuration = self.api.configuration(configuration_id, "workflow", **scope)
         self.run(self.api.reset_workflow(configuration))
 
     def set_configuration_status(
@@ -175,9 +156,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         configuration_id: str,
         status: str,
         configuration_type: str = "table-to-table",
-        *,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> None:
         """Enable, disable or archive a configuration.
 
@@ -185,44 +164,32 @@ class TailerHook(DataOpsHook[TailerApi]):
             leave Tailer Studio, and only super-administrators can bring it back there. Whether enabling does
             is not documented.
         """
-        configuration = self.api.configuration(configuration_id, configuration_type, account, environment)
+        configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         self.run(self.api.set_configuration_status(configuration, status))
 
     def enable_configuration(
         self,
         configuration_id: str,
         configuration_type: str = "table-to-table",
-        *,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> None:
         """Enable a configuration; see :meth:`set_configuration_status`."""
-        self.set_configuration_status(
-            configuration_id, "enabled", configuration_type, account=account, environment=environment
-        )
+        self.set_configuration_status(configuration_id, "enabled", configuration_type, **scope)
 
     def disable_configuration(
         self,
         configuration_id: str,
         configuration_type: str = "table-to-table",
-        *,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> None:
         """Disable a configuration; see :meth:`set_configuration_status`."""
-        self.set_configuration_status(
-            configuration_id, "disabled", configuration_type, account=account, environment=environment
-        )
+        self.set_configuration_status(configuration_id, "disabled", configuration_type, **scope)
 
     def archive_configuration(
         self,
         configuration_id: str,
         configuration_type: str = "table-to-table",
-        *,
-        account: str | None = None,
-        environment: str | None = None,
+        **scope: Unpack[Scope],
     ) -> None:
         """Archive a configuration, with care; see :meth:`set_configuration_status`."""
-        self.set_configuration_status(
-            configuration_id, "archived", configuration_type, account=account, environment=environment
-        )
+        self.set_configuration_status(configuration_id, "archived", configuration_type, **scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.hooks.base import DataOpsHook, blocking
 from airflow_provider_dataops.platforms.tamr import configurations
 from airflow_provider_dataops.platforms.tamr.api import TamrApi
 
@@ -63,32 +63,7 @@ class TamrHook(DataOpsHook[TamrApi]):
         require_text(job_id=job_id)
         return self.run(self.api.get_job(job_id))
 
-    def list_jobs(
-        self,
-        *,
-        source_id: str | None = None,
-        data_product_id: str | None = None,
-        workflow_id: str | None = None,
-        destination_id: str | None = None,
-        filter: str | None = None,
-        max_pages: int | None = None,
-    ) -> list[Job]:
-        """Return jobs, newest first, from as many pages of 30 as there are.
-
-        :param filter: an expression of the platform, for instance ``status.state != DONE``; its fields are
-            snake_case.
-        :param max_pages: read no more pages than this.
-        """
-        return self.run(
-            self.api.list_jobs(
-                source_id=source_id,
-                data_product_id=data_product_id,
-                workflow_id=workflow_id,
-                destination_id=destination_id,
-                filter=filter,
-                max_pages=max_pages,
-            )
-        )
+    list_jobs = blocking(TamrApi.list_jobs)
 
     def stop_job(self, job_id: str) -> None:
         """Ask for a stop. It is a request: the job may still succeed or fail."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import ApiError, InvalidArgumentError, UploadError
 from airflow_provider_dataops.files.sources import sources
-from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.hooks.base import DataOpsHook, blocking
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.platforms.toucan.api import ToucanApi
 from airflow_provider_dataops.platforms.toucan.model import Uploaded
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from airflow_provider_dataops.files.sources import StoredFile
-    from airflow_provider_dataops.platforms.toucan.model import Accepted, Operation, SmallApp
+    from airflow_provider_dataops.platforms.toucan.model import Accepted, Operation
 
 __all__ = ["ToucanHook", "Uploaded"]
 
@@ -185,13 +185,8 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         require_text(operation_id=operation_id)
         return self.run(self.api.get_operation(small_app, operation_id))
 
-    def list_small_apps(self) -> list[SmallApp]:
-        """Return the small apps that the user may see."""
-        return self.run(self.api.list_small_apps())
-
-    def get_etl_config(self, *, small_app: str | None = None, stage: str | None = None) -> dict[str, Any]:
-        """Return a small app's ETL configuration; ``DATA_SOURCES`` in it declares the files' names."""
-        return self.run(self.api.get_etl_config(small_app, stage))
+    list_small_apps = blocking(ToucanApi.list_small_apps)
+    get_etl_config = blocking(ToucanApi.get_etl_config)
 
 
 def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_one
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.files.destinations import destination as destination_file
 from airflow_provider_dataops.files.sources import source as source_file
-from airflow_provider_dataops.hooks.base import DataOpsHook
+from airflow_provider_dataops.hooks.base import DataOpsHook, blocking
 from airflow_provider_dataops.platforms.trac.api import TracApi
 from airflow_provider_dataops.platforms.trac.api.data import CSV
 from airflow_provider_dataops.platforms.trac.model.files import small_content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_dataops.core.http import Exchange
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.trac.model.objects import SearchResult, Tag, TagHeader
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def blocking(
-    call: Callable[Concatenate[Any, P], Exchange[T]], then: Callable[[TracHook, T], None] | None = None
-) -> Callable[Concatenate[TracHook, P], T]:
-    """Return a method of the hook that runs one of the platform's calls, and returns its result.
-
-    The method has the call's arguments and documentation.
-
-    :param then: what else to do with the result.
-    """
-
-    @wraps(call)
-    def method(self: TracHook, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result = self.run(call(self.api, *args, **kwargs))
-        if then is not None:
-            then(self, result)
-        return result
-
-    signature = inspect.signature(call)
-    returned = str(signature.return_annotation).removeprefix("Exchange[").removesuffix("]")
-    # For help() and documentation: the method returns the result, not an exchange.
-    method.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
-    return method
 
 
 def _warn_if_full(hook: TracHook, found: SearchResult) -> None:

@@ -8,7 +8,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core.json import JsonDataclass
-from airflow_provider_dataops.core.run import RunSnapshot
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import (
+    DataOpsError,
+    OutageError,
+    RunCancelledError,
+    RunFailedError,
+    RunLostError,
+    RunTimeoutError,
+    UntrackedRunError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
@@ -61,6 +70,35 @@ class RunEvent(JsonDataclass):
             raise ValueError(f"an event {self.ending!s} with the run {snapshot and snapshot.state}")
         if not self.run_id or (snapshot is not None and snapshot.run_id != self.run_id):
             raise ValueError(f"an event about run {self.run_id!r} with run {snapshot and snapshot.run_id}")
+
+    def failure(self, *, platform: str, noun: str, url: str) -> DataOpsError | None:
+        """Return the error that the end of a wait stands for, ``None`` for success."""
+        named = f"{platform} {noun} {self.run_id}"
+        where: dict[str, str] = {"run_id": self.run_id, "url": url}
+        match self.ending:
+            case Ending.TIMEOUT:
+                return RunTimeoutError(f"{named} had not ended in the time allowed: {self.message}", **where)
+            case Ending.LOST:
+                return RunLostError(f"{named} is no longer known to the platform: {self.message}", **where)
+            case Ending.UNREACHABLE:
+                outage = OutageError(
+                    f"{named} can no longer be asked about, it may still be running: {self.message}", **where
+                )
+                outage.permanent = self.permanent
+                return outage
+            case Ending.FINISHED:
+                pass
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.state is RunState.SUCCEEDED:
+            return None
+        words = f": {snapshot.message}" if snapshot.message else ""
+        if snapshot.state is RunState.UNTRACKED:
+            return UntrackedRunError(
+                f"{platform} took the {noun} and told no id, so its end cannot be waited for{words}", **where
+            )
+        if snapshot.state is RunState.CANCELLED:
+            return RunCancelledError(f"{named} was stopped{words}", **where)
+        return RunFailedError(f"{named} ended {snapshot.raw_state}{words}", **where)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from airflow_provider_dataops.core.json import JsonDataclass
+from airflow_provider_dataops.core.json import JsonDataclass, JsonObject
 
 #: Raised when the record changes in a way that older code would misread.
 VERSION = 1
@@ -18,10 +18,10 @@ VERSION = 1
 class Store(Protocol):
     """Where the record is kept. A superseded try of the task cannot write: that is the fence."""
 
-    def get(self) -> Mapping[str, Any] | None:
+    def get(self) -> JsonObject | None:
         """Return what was set last."""
 
-    def set(self, value: Mapping[str, Any]) -> None:
+    def set(self, value: JsonObject) -> None:
         """Keep a value.
 
         :raises Exception: if it was not kept.
@@ -79,7 +79,7 @@ class Record(JsonDataclass):
     generation: Generation
     phase: Phase
     token: str
-    baseline: Mapping[str, Any]
+    baseline: JsonObject
     fingerprint: Mapping[str, str]
     id_scope: str
     run_id: str = ""
@@ -90,7 +90,7 @@ class Record(JsonDataclass):
     version: int = VERSION
 
     @classmethod
-    def read(cls, payload: Mapping[str, Any] | None) -> Record | None:
+    def read(cls, payload: JsonObject | None) -> Record | None:
         """Return the record that :meth:`as_json` wrote, ``None`` for nothing.
 
         :raises ValueError: for what this version cannot read; guessing could start a second run.
@@ -117,7 +117,7 @@ class Record(JsonDataclass):
         return replace(self, crash_try=try_number, crashes=crashes)
 
 
-def fingerprint(identity: Mapping[str, Any]) -> dict[str, str]:
+def fingerprint(identity: JsonObject) -> dict[str, str]:
     """Return a digest for each thing that decides the remote work, by its dotted name."""
     return {
         name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -17,11 +17,11 @@ from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
 from airflow_provider_dataops.lifecycle.durable import DurableStart, watch_of
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
-from airflow_provider_dataops.lifecycle.outcome import failure
+from airflow_provider_dataops.lifecycle.progress import WaitProgress
 from airflow_provider_dataops.lifecycle.record import Phase
+from airflow_provider_dataops.lifecycle.wait import Wait
 from airflow_provider_dataops.operators.kill import KillHandling
 from airflow_provider_dataops.operators.slots import wait_for_slot
-from airflow_provider_dataops.operators.worker_wait import wait_on_worker
 from airflow_provider_dataops.registry import trigger_class
 
 if TYPE_CHECKING:
@@ -127,7 +127,33 @@ class RunAttempt(KillHandling):
             return self.conclude(RunEvent.finished(snapshot))
         if self.operator.deferrable:
             self.defer(started.record, deadline, not_before)
-        return self.conclude(wait_on_worker(self, deadline))
+        return self.conclude(self._wait(deadline))
+
+    # --- the wait on the worker ------------------------------------------------------------------------
+
+    def _wait(self, deadline: float) -> RunEvent:
+        """Return how the wait ended. Refused credentials are read again once, in case they were changed."""
+        wait = Wait(
+            run_id=self.watch.run_id,
+            deadline=deadline,
+            poll_interval=self.operator.poll_interval,
+            progress=WaitProgress(SYSTEM_CLOCK.monotonic()),
+            clock=SYSTEM_CLOCK,
+            log=self.log,
+        )
+        while True:
+            self.is_waiting = True
+            try:
+                event = self.hook.run(wait.until_end(lambda: self.watch.look(self.hook.api)), ONCE)
+            finally:
+                self.is_waiting = False
+            if event is not None:
+                return event
+            self.log.warning("The credentials were refused; reading the connection again")
+            refused, refusal = self.hook.api.settings.account_key, wait.progress.refusal
+            self.connect()
+            if refusal is not None and self.hook.api.settings.account_key == refused:
+                return RunEvent.unreachable(self.watch.run_id, refusal)
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 
@@ -196,7 +222,7 @@ class RunAttempt(KillHandling):
         if event.ending is Ending.TIMEOUT or cancels:
             cancels = True
             event = self._last_look(event)
-        error = failure(event, platform=operator.platform, noun=operator.noun, url=self.url)
+        error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url)
         if event.snapshot is not None:
             if error is None:
                 self.log.info("%s %s %s succeeded", operator.platform, operator.noun, event.run_id)

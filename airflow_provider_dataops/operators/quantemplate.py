@@ -10,8 +10,6 @@ from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
 from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask, QuantemplateTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
@@ -31,7 +29,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("pipeline_id", *QuantemplatePipelineTask.template_fields)
+    template_fields = ("pipeline_id", *QuantemplatePipelineTask.template_fields)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
     def launch(self, api: QuantemplateApi, context: Context) -> ExecutionLaunch:
@@ -56,7 +54,7 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("source", "dataset_id", *QuantemplateTask.template_fields)
+    template_fields = ("source", "dataset_id", *QuantemplateTask.template_fields)
 
     def __init__(self, *, source: str, dataset_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -110,7 +108,7 @@ class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOper
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "pipeline_id",
         "execution_id",
         "output_id",
@@ -156,7 +154,7 @@ class QuantemplateDownloadDatasetOperator(_DownloadOperator):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "dataset_id",
         "version",
         "destination",

@@ -21,7 +21,6 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
 from airflow_provider_dataops.tasks.tailer import TailerRunTask, TailerTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
 
     from airflow.sdk import Context
@@ -62,7 +61,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (*TailerTask.template_fields, "logical_date")
+    template_fields = (*TailerTask.template_fields, "logical_date")
     operator_extra_links = (TailerRunLink(),)
 
     def __init__(
@@ -129,7 +128,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (*TailerTask.template_fields, "run_id", "status")
+    template_fields = (*TailerTask.template_fields, "run_id", "status")
 
     def __init__(self, *, run_id: str, status: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -167,7 +166,7 @@ class TailerResetWorkflowOperator(_ConfigurationOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("configuration_id", "account", "environment", "tailer_conn_id")
+    template_fields = ("configuration_id", "account", "environment", "tailer_conn_id")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(configuration_type="workflow", **kwargs)
@@ -192,7 +191,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (*TailerTask.template_fields, "status")
+    template_fields = (*TailerTask.template_fields, "status")
 
     def __init__(self, *, status: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -11,10 +11,9 @@ from airflow_provider_dataops.platforms.tamr import configurations
 from airflow_provider_dataops.tasks.tamr import TamrTask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
 
@@ -28,7 +27,7 @@ class _JobOperator(TamrTask, RunOperator):
         super().__init__(**kwargs)
         self.cancel_on_kill = require_boolean("cancel_on_kill", cancel_on_kill)
 
-    def job(self) -> Mapping[str, Any]:
+    def job(self) -> JsonObject:
         """Return the job's configuration."""
         raise NotImplementedError
 
@@ -54,13 +53,13 @@ class TamrLoadSourceOperator(_JobOperator):
     :param tamr_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("source_id", "tamr_conn_id")
+    template_fields = ("source_id", "tamr_conn_id")
 
     def __init__(self, *, source_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.source_id = source_id
 
-    def job(self) -> Mapping[str, Any]:
+    def job(self) -> JsonObject:
         """Return the job's configuration."""
         return configurations.load(self.source_id)
 
@@ -71,13 +70,13 @@ class TamrUpdateDataProductOperator(_JobOperator):
     :param data_product_id: the data product, from the page Configure Data Product.
     """
 
-    template_fields: Sequence[str] = ("data_product_id", "tamr_conn_id")
+    template_fields = ("data_product_id", "tamr_conn_id")
 
     def __init__(self, *, data_product_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_product_id = data_product_id
 
-    def job(self) -> Mapping[str, Any]:
+    def job(self) -> JsonObject:
         """Return the job's configuration."""
         return configurations.update_data_product(self.data_product_id)
 
@@ -90,13 +89,13 @@ class TamrRunWorkflowOperator(_JobOperator):
     :param workflow_id: the workflow, from the page Configurations > Workflows.
     """
 
-    template_fields: Sequence[str] = ("workflow_id", "tamr_conn_id")
+    template_fields = ("workflow_id", "tamr_conn_id")
 
     def __init__(self, *, workflow_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.workflow_id = workflow_id
 
-    def job(self) -> Mapping[str, Any]:
+    def job(self) -> JsonObject:
         """Return the job's configuration."""
         return configurations.run_workflow(self.workflow_id)
 
@@ -108,14 +107,14 @@ class TamrPublishOperator(_JobOperator):
     :param data_product_id: the data product; needed for one, absent for a RealTime destination.
     """
 
-    template_fields: Sequence[str] = ("destination_id", "data_product_id", "tamr_conn_id")
+    template_fields = ("destination_id", "data_product_id", "tamr_conn_id")
 
     def __init__(self, *, destination_id: str, data_product_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.destination_id = destination_id
         self.data_product_id = data_product_id
 
-    def job(self) -> Mapping[str, Any]:
+    def job(self) -> JsonObject:
         """Return the job's configuration."""
         return configurations.publish(self.destination_id, self.data_product_id)
 
@@ -127,13 +126,13 @@ class TamrCreateJobOperator(_JobOperator):
         has it.
     """
 
-    template_fields: Sequence[str] = ("configuration", "tamr_conn_id")
+    template_fields = ("configuration", "tamr_conn_id")
 
-    def __init__(self, *, configuration: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, configuration: JsonObject, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.configuration = configuration
 
-    def job(self) -> Mapping[str, Any]:
+    def job(self) -> JsonObject:
         """Return the job's configuration."""
         return self.configuration
 
@@ -148,7 +147,7 @@ class TamrStopJobOperator(TamrTask, DataOpsOperator):
     :param tamr_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("job_id", "tamr_conn_id")
+    template_fields = ("job_id", "tamr_conn_id")
 
     def __init__(self, *, job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -44,7 +44,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     :param toucan_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("source", "filename", "small_app", "toucan_conn_id")
+    template_fields = ("source", "filename", "small_app", "toucan_conn_id")
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
     :param toucan_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("operations", "small_app", "output_domains", "toucan_conn_id")
+    template_fields = ("operations", "small_app", "output_domains", "toucan_conn_id")
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
 class _PartialOperator(_OperationOperator):
     """Works on some of a small app's output domains."""
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "input_domains",
         "functions",
         "output_domains",

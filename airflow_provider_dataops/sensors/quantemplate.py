@@ -9,8 +9,6 @@ from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
     from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionWatch, NextExecutionWatch
 
@@ -29,7 +27,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "pipeline_id",
         "execution_id",
         "after_run_number",

@@ -10,7 +10,6 @@ from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tailer import TailerRunTask, TailerTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
 
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
@@ -37,7 +36,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (*TailerTask.template_fields, "run_id")
+    template_fields = (*TailerTask.template_fields, "run_id")
 
     def __init__(self, *, run_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -70,7 +69,7 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
     :param tailer_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (*TailerTask.template_fields, "status", "started_on")
+    template_fields = (*TailerTask.template_fields, "status", "started_on")
 
     def __init__(
         self, *, status: str = "SUCCESS", started_on: date | str | None = None, **kwargs: Any

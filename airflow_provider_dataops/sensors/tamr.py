@@ -11,8 +11,6 @@ from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tamr import TamrTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.runs import JobSucceededWatch, JobWatch, ResourceIdleWatch
 
@@ -27,7 +25,7 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("job_id", "tamr_conn_id")
+    template_fields = ("job_id", "tamr_conn_id")
 
     def __init__(self, *, job_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -51,7 +49,7 @@ class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("source_id", "data_product_id", "tamr_conn_id")
+    template_fields = ("source_id", "data_product_id", "tamr_conn_id")
 
     def __init__(
         self, *, source_id: str | None = None, data_product_id: str | None = None, **kwargs: Any
@@ -80,7 +78,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "source_id",
         "data_product_id",
         "workflow_id",

@@ -9,8 +9,6 @@ from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.toucan import ToucanTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.platforms.toucan.runs import OperationWatch
 
@@ -27,7 +25,7 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
     :param toucan_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("operation_id", "small_app", "toucan_conn_id")
+    template_fields = ("operation_id", "small_app", "toucan_conn_id")
 
     def __init__(self, *, operation_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -10,8 +10,7 @@ from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.trac import TracTask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.runs import JobWatch, ObjectWatch, SearchWatch
 
@@ -22,7 +21,7 @@ LARGEST_QUESTION = 8_000
 class _TracSensor(TracTask, DataOpsSensor):
     """What the TRAC sensors share."""
 
-    def _require_small(self, name: str, value: Mapping[str, Any] | None) -> None:
+    def _require_small(self, name: str, value: JsonObject | None) -> None:
         """Refuse what no trigger should keep."""
         size = len(json.dumps(value))
         if self.deferrable and size > LARGEST_QUESTION:
@@ -44,7 +43,7 @@ class TracJobSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("selector", "job_id", "tenant", "trac_conn_id")
+    template_fields = ("selector", "job_id", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object = None, job_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -70,7 +69,7 @@ class TracSearchSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("object_type", "search", "tenant", "trac_conn_id")
+    template_fields = ("object_type", "search", "tenant", "trac_conn_id")
 
     def __init__(
         self, *, object_type: str, search: object = None, min_results: int = 1, **kwargs: Any
@@ -86,7 +85,7 @@ class TracSearchSensor(_TracSensor):
         self._require_small("search", watch.search)
         return watch
 
-    def result(self, value: Mapping[str, Any]) -> Any:
+    def result(self, value: JsonObject) -> Any:
         """Return the headers of what was found."""
         return value["found"]
 
@@ -106,7 +105,7 @@ class TracObjectSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("object_type", "object_id", "attrs", "tenant", "trac_conn_id")
+    template_fields = ("object_type", "object_id", "attrs", "tenant", "trac_conn_id")
 
     def __init__(
         self,
@@ -114,7 +113,7 @@ class TracObjectSensor(_TracSensor):
         object_type: str,
         object_id: str,
         min_version: int | None = None,
-        attrs: Mapping[str, Any] | None = None,
+        attrs: JsonObject | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

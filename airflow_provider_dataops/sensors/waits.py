@@ -14,7 +14,6 @@ from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
 from airflow_provider_dataops.errors import ApiError, OutageError, RunError, RunTimeoutError
 from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
-from airflow_provider_dataops.lifecycle.outcome import failure
 from airflow_provider_dataops.lifecycle.progress import WaitProgress
 from airflow_provider_dataops.registry import trigger_class
 
@@ -100,7 +99,7 @@ class SensorWait:
 
     def run_result(self, event: RunEvent, url: str) -> dict[str, Any]:
         """Return a run that ended with success, or raise what its end stands for."""
-        error = failure(event, platform=self.sensor.platform, noun=self.sensor.noun, url=url)
+        error = event.failure(platform=self.sensor.platform, noun=self.sensor.noun, url=url)
         if error is not None or event.snapshot is None:
             raise error or ValueError("an event without a run")
         return event.snapshot.as_result(url)

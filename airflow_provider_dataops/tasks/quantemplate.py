@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.tasks.base import DataOpsTask
@@ -20,9 +20,9 @@ class QuantemplateTask(DataOpsTask):
 
     template_fields: Sequence[str] = ("organisation_id", "quantemplate_conn_id")
     ui_color = "#d6e8e4"
-    conn_type: ClassVar[str] = "quantemplate"
-    platform: ClassVar[str] = "Quantemplate"
-    noun: ClassVar[str] = "execution"
+    conn_type = "quantemplate"
+    platform = "Quantemplate"
+    noun = "execution"
 
     def __init__(
         self,

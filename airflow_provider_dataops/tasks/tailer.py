@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.platforms.tailer.arguments import (
@@ -37,8 +37,8 @@ class TailerTask(DataOpsTask):
         "tailer_conn_id",
     )
     ui_color = "#f3e3d3"
-    conn_type: ClassVar[str] = "tailer"
-    platform: ClassVar[str] = "Tailer"
+    conn_type = "tailer"
+    platform = "Tailer"
 
     def __init__(
         self,
@@ -66,7 +66,11 @@ class TailerTask(DataOpsTask):
     def configuration(self, api: TailerApi, **options: bool) -> Configuration:
         """Return the configuration that the task is about."""
         return api.configuration(
-            self.configuration_id, self.configuration_type, self.account, self.environment, **options
+            self.configuration_id,
+            self.configuration_type,
+            account=self.account,
+            environment=self.environment,
+            **options,
         )
 
 

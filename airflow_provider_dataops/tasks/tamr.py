@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow_provider_dataops.tasks.base import DataOpsTask
 
@@ -14,9 +14,9 @@ class TamrTask(DataOpsTask):
     """
 
     ui_color = "#dfe5f7"
-    conn_type: ClassVar[str] = "tamr"
-    platform: ClassVar[str] = "Tamr"
-    noun: ClassVar[str] = "job"
+    conn_type = "tamr"
+    platform = "Tamr"
+    noun = "job"
 
     def __init__(self, *, tamr_conn_id: str = "tamr_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow_provider_dataops.tasks.base import DataOpsTask
 
@@ -15,9 +15,9 @@ class ToucanTask(DataOpsTask):
     """
 
     ui_color = "#f7ead2"
-    conn_type: ClassVar[str] = "toucan"
-    platform: ClassVar[str] = "Toucan"
-    noun: ClassVar[str] = "operation"
+    conn_type = "toucan"
+    platform = "Toucan"
+    noun = "operation"
 
     def __init__(
         self, *, small_app: str | None = None, toucan_conn_id: str = "toucan_default", **kwargs: Any

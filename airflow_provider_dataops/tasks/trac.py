@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow_provider_dataops.tasks.base import DataOpsTask
 
@@ -15,9 +15,9 @@ class TracTask(DataOpsTask):
     """
 
     ui_color = "#e9e1f2"
-    conn_type: ClassVar[str] = "trac"
-    platform: ClassVar[str] = "TRAC"
-    noun: ClassVar[str] = "job"
+    conn_type = "trac"
+    platform = "TRAC"
+    noun = "job"
 
     def __init__(
         self, *, tenant: str | None = None, trac_conn_id: str = "trac_default", **kwargs: Any

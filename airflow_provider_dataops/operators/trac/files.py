@@ -9,12 +9,10 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.hooks.trac import TracHook
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
     from airflow_provider_dataops.platforms.trac.model.objects import TagHeader
 
 
@@ -62,7 +60,7 @@ class _UploadOperator(TracOperator):
 class _DownloadOperator(TracOperator):
     """Streams an object's content to a path or URL, and returns that."""
 
-    template_fields: Sequence[str] = ("selector", "destination", "tenant", "trac_conn_id")
+    template_fields = ("selector", "destination", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object, destination: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -101,7 +99,7 @@ class TracUploadFileOperator(_UploadOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("source", "name", "attrs", "prior_version", "tenant", "trac_conn_id")
+    template_fields = ("source", "name", "attrs", "prior_version", "tenant", "trac_conn_id")
     kind = "file"
     look = "Search for FILE objects by trac_file_name"
 
@@ -132,7 +130,7 @@ class TracUploadDatasetOperator(_UploadOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "source",
         "schema",
         "schema_id",

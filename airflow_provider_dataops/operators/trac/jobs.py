@@ -11,13 +11,11 @@ from airflow_provider_dataops.operators.base import RunOperator
 from airflow_provider_dataops.tasks.trac import TracTask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, Run
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
     from airflow_provider_dataops.platforms.trac.runs import JobLaunch
 
 
@@ -64,7 +62,7 @@ class TracImportModelOperator(_JobOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "repository",
         "path",
         "entry_point",
@@ -163,7 +161,7 @@ class TracRunModelOperator(_ModelsOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "model",
         "parameters",
         "inputs",
@@ -200,7 +198,7 @@ class TracRunFlowOperator(_ModelsOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("flow", "models", *TracRunModelOperator.template_fields[1:])
+    template_fields = ("flow", "models", *TracRunModelOperator.template_fields[1:])
 
     def __init__(self, *, flow: object, models: JsonObject, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -230,7 +228,7 @@ class TracSubmitJobOperator(_JobOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("job", "job_attrs", "tenant", "trac_conn_id")
+    template_fields = ("job", "job_attrs", "tenant", "trac_conn_id")
 
     def __init__(self, *, job: JsonObject, **kwargs: Any) -> None:
         super().__init__(**kwargs)

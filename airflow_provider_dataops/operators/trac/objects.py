@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 
 class _DefinitionOperator(TracOperator):
@@ -43,7 +43,7 @@ class TracCreateObjectOperator(_DefinitionOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("object_type", "definition", "attrs", "tenant", "trac_conn_id")
+    template_fields = ("object_type", "definition", "attrs", "tenant", "trac_conn_id")
 
     def act(self, context: Context) -> dict[str, Any]:
         """Create the object."""
@@ -68,7 +68,7 @@ class TracUpdateObjectOperator(_DefinitionOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "object_type",
         "definition",
         "prior_version",
@@ -106,7 +106,7 @@ class TracUpdateTagOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("selector", "attrs", "tag_updates", "tenant", "trac_conn_id")
+    template_fields = ("selector", "attrs", "tag_updates", "tenant", "trac_conn_id")
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class TracWriteBatchOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = (
+    template_fields = (
         "create_objects",
         "update_objects",
         "update_tags",
@@ -186,7 +186,7 @@ class TracReadObjectOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("selector", "tenant", "trac_conn_id")
+    template_fields = ("selector", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -212,7 +212,7 @@ class TracSearchOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
-    template_fields: Sequence[str] = ("object_type", "search", "search_as_of", "tenant", "trac_conn_id")
+    template_fields = ("object_type", "search", "search_as_of", "tenant", "trac_conn_id")
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ read one execution and none to cancel one; a run is found in the pipeline's list
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.api import ACCEPT_JSON, Api
 from airflow_provider_dataops.core.arguments import require_text
@@ -55,8 +55,8 @@ class QuantemplateApi(Api):
     :param organisation_id: the default organisation, ``c-…``.
     """
 
-    platform: ClassVar[str] = "Quantemplate"
-    noun: ClassVar[str] = "execution"
+    platform = "Quantemplate"
+    noun = "execution"
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ There is no call to read one execution and none to cancel one: executions are fo
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.core.launch import Launch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
@@ -32,9 +33,9 @@ class ExecutionLaunch(Launch):
     trace_id: str = ""
 
     #: An execution that was really started is listed within this time.
-    listing_delay: ClassVar[float] = 60.0
+    listing_delay = 60.0
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what decides the remote work."""
         return {
             "base_url": self.api.settings.base_url,
@@ -42,13 +43,13 @@ class ExecutionLaunch(Launch):
             "pipeline_id": self.pipeline_id,
         }
 
-    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+    def record_baseline(self) -> Exchange[JsonObject]:
         """Return the pipeline's highest run number."""
         listed = yield from self.api.list_executions(self.organisation_id, self.pipeline_id)
         highest = max((e.run_number for e in listed), default=0)
         return {"pipeline": [self.organisation_id, self.pipeline_id], "highest": highest}
 
-    def earlier(self, baseline: Mapping[str, Any]) -> ExecutionLaunch:
+    def earlier(self, baseline: JsonObject) -> ExecutionLaunch:
         """Return the launch that recorded a baseline: only its own pipeline lists an execution."""
         organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
@@ -60,7 +61,7 @@ class ExecutionLaunch(Launch):
         )
         return started.snapshot(self.pipeline_id, self.organisation_id)
 
-    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+    def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the executions above the baseline: run numbers grow, so no clock is needed."""
         organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.list_executions(organisation_id, pipeline_id)
@@ -92,7 +93,7 @@ class PipelineWatch(Watch):
 class ExecutionWatch(PipelineWatch, RunWatch):
     """One execution. The pipeline's list answers for all that are waited for."""
 
-    sweeps: ClassVar[bool] = True
+    sweeps = True
 
     @property
     def group(self) -> str:
@@ -128,7 +129,7 @@ class NextExecutionWatch(PipelineWatch, RunConditionWatch):
         super().check()
         require_whole(after_run_number=self.after_run_number)
 
-    def question(self, api: QuantemplateApi) -> Exchange[Mapping[str, Any] | None]:
+    def question(self, api: QuantemplateApi) -> Exchange[JsonObject | None]:
         """Ask for the execution's end."""
         found = yield from api.next_execution(self.organisation_id, self.pipeline_id, self.after_run_number)
         if found is None or not found.state.is_final:

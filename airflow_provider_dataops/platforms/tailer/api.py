@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.api import Api
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.core.http import Exchange, Reply, Request, json_body
+from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.core.settings import (
     ConnectionFields,
     Settings,
@@ -81,7 +82,7 @@ class TailerApi(Api):
     :param studio_url: where people look at runs.
     """
 
-    platform: ClassVar[str] = "Tailer"
+    platform = "Tailer"
 
     def __init__(
         self,
@@ -149,9 +150,9 @@ class TailerApi(Api):
         self,
         configuration_id: str,
         configuration_type: str,
+        *,
         account: str | None = None,
         environment: str | None = None,
-        *,
         append_environment: bool = False,
     ) -> Configuration:
         """Return a data operation; account and environment are the connection's, unless they are given.
@@ -379,8 +380,7 @@ class TailerApi(Api):
         """
         path, repeatable = _ACTIONS[action]
         url = f"{self.settings.base_url}{API_PATH}/{path}"
-        known = {name: value for name, value in fields.items() if value is not None}
-        body = json_body({"action": action, **subject, **known})
+        body = json_body({"action": action, **subject, **present(fields)})
         return self.post(operation, url, body, parse, repeatable=repeatable)
 
     # --- links -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from airflow_provider_dataops.core.api import ACCEPT_JSON
@@ -44,7 +44,7 @@ class TokenSource:
     """Where bearer tokens come from. The constructor of each kind reads the connection."""
 
     #: Whether another token can be had once one is refused.
-    renewable: ClassVar[bool] = True
+    renewable = True
     #: Which fields of the connection a refusal is about.
     blame: str
     #: What must not be shown.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import ApiError, MalformedReplyError, NotFoundError, ServerError
@@ -36,6 +36,16 @@ _OPTIONAL = (
     "last_update_date",
     "duration",
 )
+
+
+class Scope(TypedDict, total=False):
+    """Where a configuration is: the connection's account and environment, unless they are given here.
+
+    ``account`` is six digits with their leading zeros.
+    """
+
+    account: str | None
+    environment: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

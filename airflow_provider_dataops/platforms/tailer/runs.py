@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.core.launch import Launch
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
@@ -40,14 +41,14 @@ class JobLaunch(Launch):
     failure_statuses: Sequence[str] = ()
 
     #: A run writes its own record some seconds after its launch; by this time it is listed.
-    listing_delay: ClassVar[float] = 90.0
+    listing_delay = 90.0
 
     @property
     def not_found_is_final(self) -> bool:
         """Whether a 404 proves anything: there is no record of a run until it starts, whenever that is."""
         return False
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what decides the remote work."""
         return {
             "base_url": self.api.settings.base_url,
@@ -56,7 +57,7 @@ class JobLaunch(Launch):
             "job_id": self.job_id,
         }
 
-    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+    def record_baseline(self) -> Exchange[JsonObject]:
         """Return the last runs of the configuration."""
         runs, listed_at = yield from self._listed()
         return {
@@ -73,7 +74,7 @@ class JobLaunch(Launch):
             # What is said of a configuration that has never run is not documented.
             return [], None
 
-    def earlier(self, baseline: Mapping[str, Any]) -> JobLaunch:
+    def earlier(self, baseline: JsonObject) -> JobLaunch:
         """Return the launch that recorded a baseline: a run is asked about by its own configuration."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
@@ -85,7 +86,7 @@ class JobLaunch(Launch):
         )
         return self.configuration.launched(run_id, self.job_id)
 
-    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+    def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the configuration's runs that are not in the baseline and did not start before it."""
         runs, _ = yield from self._listed()
         since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
@@ -157,7 +158,7 @@ class JobRunWatch(ConfigurationWatch, RunWatch):
     failure_statuses: list[str]
     job_id: str | None = None
 
-    sweeps: ClassVar[bool] = True
+    sweeps = True
 
     def check(self) -> None:
         """Validate the fields."""
@@ -223,7 +224,7 @@ class LastStatusWatch(ConfigurationWatch, RunConditionWatch):
     started_on: str | None = None
 
     #: Whatever the status is, it is the one that was waited for.
-    accepts_any_end: ClassVar[bool] = True
+    accepts_any_end = True
 
     def check(self) -> None:
         """Validate the fields."""
@@ -231,7 +232,7 @@ class LastStatusWatch(ConfigurationWatch, RunConditionWatch):
         require_text(status=self.status)
         require_text_if_set(started_on=self.started_on)
 
-    def question(self, api: TailerApi) -> Exchange[Mapping[str, Any] | None]:
+    def question(self, api: TailerApi) -> Exchange[JsonObject | None]:
         """Ask for the newest such run."""
         configuration = self.configuration(api)
         runs = yield from api.get_last_status(configuration, started_on=self.started_on, status=self.status)

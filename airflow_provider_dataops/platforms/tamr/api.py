@@ -8,7 +8,7 @@ Core, the older product with another API.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airflow_provider_dataops.core.api import Api
@@ -47,8 +47,8 @@ OPEN_JOBS = "status.state != DONE"
 class TamrApi(Api):
     """Tamr Cloud, reached with one user's API key."""
 
-    platform: ClassVar[str] = "Tamr"
-    noun: ClassVar[str] = "job"
+    platform = "Tamr"
+    noun = "job"
 
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
@@ -123,9 +123,11 @@ class TamrApi(Api):
         filter: str | None = None,
         max_pages: int | None = None,
     ) -> Exchange[list[Job]]:
-        """Return jobs, newest first, reading as many pages of 30 as there are or as are allowed.
+        """Return jobs, newest first, from as many pages of 30 as there are.
 
-        :param filter: an expression as the platform's reference describes it, ``status.state != DONE``.
+        :param filter: an expression of the platform, for instance ``status.state != DONE``; its fields are
+            snake_case.
+        :param max_pages: read no more pages than this.
         """
         parameters = {
             "sourceId": source_id,

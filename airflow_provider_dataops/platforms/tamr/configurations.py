@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.json import JsonObject
 
 #: Which ids a configuration of each kind may hold.
 _IDS = {
@@ -76,7 +79,7 @@ def check_configuration(configuration: object) -> None:
         raise InvalidArgumentError(f"configuration[{kind!r}] lacks {required!r}")
 
 
-def describe(configuration: Mapping[str, Any]) -> str:
+def describe(configuration: JsonObject) -> str:
     """Return a configuration in a few words: ``load sourceId=src_1``."""
     return " ".join(
         f"{kind} " + " ".join(f"{name}={value}" for name, value in ids.items())
@@ -91,7 +94,7 @@ def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
     return {kind: {member: value}}
 
 
-def includes(echoed: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+def includes(echoed: JsonObject, asked: JsonObject) -> bool:
     """Return whether a job does what was asked; the platform may echo more than it was sent."""
     return all(
         isinstance(echoed.get(kind), Mapping) and ids.items() <= echoed[kind].items()

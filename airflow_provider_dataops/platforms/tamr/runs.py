@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_one_text, require_time
 from airflow_provider_dataops.core.launch import Launch
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
 
 #: A baseline and a search for a lost job read no more pages than this.
@@ -31,18 +32,18 @@ class JobLaunch(Launch):
     """
 
     api: TamrApi
-    configuration: Mapping[str, Any]
+    configuration: JsonObject
 
     #: A job that was really created is listed within this time.
-    listing_delay: ClassVar[float] = 30.0
+    listing_delay = 30.0
     #: More than the tenant's concurrent jobs (5 by default) is answered by 429.
-    waits_for_slot: ClassVar[bool] = True
+    waits_for_slot = True
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what decides the remote work."""
         return {"base_url": self.api.settings.base_url, "configuration": self.configuration}
 
-    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+    def record_baseline(self) -> Exchange[JsonObject]:
         """Return the newest jobs on the same resource."""
         resource = _resource(self.configuration)
         jobs, listed_at = yield from self.api.listed(resource, LISTED_PAGES)
@@ -53,7 +54,7 @@ class JobLaunch(Launch):
             "listed_at": listed_at,
         }
 
-    def earlier(self, baseline: Mapping[str, Any]) -> JobLaunch:
+    def earlier(self, baseline: JsonObject) -> JobLaunch:
         """Return the launch that recorded a baseline."""
         return replace(self, configuration=baseline["configuration"])
 
@@ -62,7 +63,7 @@ class JobLaunch(Launch):
         job = yield from self.api.create_job(self.configuration)
         return job.snapshot()
 
-    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+    def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs that do the same and are not in the baseline."""
         jobs, _ = yield from self.api.listed(baseline["resource"], LISTED_PAGES)
         since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
@@ -84,7 +85,7 @@ class JobWatch(RunWatch):
 
     cancel_on_kill: bool = True
 
-    sweeps: ClassVar[bool] = True
+    sweeps = True
 
     @property
     def group(self) -> str:
@@ -127,7 +128,7 @@ class ResourceIdleWatch(ConditionWatch):
         super().check()
         require_one_text(source_id=self.source_id, data_product_id=self.data_product_id)
 
-    def question(self, api: TamrApi) -> Exchange[Mapping[str, Any] | None]:
+    def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
         """Ask for the resource's open jobs."""
         resource = {"sourceId": self.source_id, "dataProductId": self.data_product_id}
         jobs = yield from api.open_jobs(resource)
@@ -162,7 +163,7 @@ class JobSucceededWatch(RunConditionWatch):
         require_one_text(**self.resource)
         require_time(since=self.since)
 
-    def question(self, api: TamrApi) -> Exchange[Mapping[str, Any] | None]:
+    def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
         """Ask for the newest such job."""
         job = yield from api.succeeded_since(self.since, **self.resource)
         return None if job is None else job.snapshot().as_json()
@@ -172,7 +173,7 @@ class JobSucceededWatch(RunConditionWatch):
         return JobWatch(run_id=run_id)
 
 
-def _resource(configuration: Mapping[str, Any]) -> dict[str, str]:
+def _resource(configuration: JsonObject) -> dict[str, str]:
     """Return the list's parameter that keeps the jobs on the configuration's resource."""
     ids = next(iter(configuration.values()))
     for name in ("sourceId", "workflowId", "destinationId", "dataProductId"):

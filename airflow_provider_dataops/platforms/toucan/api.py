@@ -8,7 +8,7 @@ ones may not. Nothing can be listed, nothing can be cancelled. A few refused log
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_dataops.core.api import Api
@@ -67,10 +67,10 @@ class ToucanApi(Api):
     :param front_url: where people find the apps; derived from a host that begins with ``api-`` if empty.
     """
 
-    platform: ClassVar[str] = "Toucan"
-    noun: ClassVar[str] = "operation"
+    platform = "Toucan"
+    noun = "operation"
     #: More than about five refusals a minute lock the account for valid credentials, too.
-    locks_out: ClassVar[bool] = True
+    locks_out = True
 
     def __init__(
         self,
@@ -220,7 +220,7 @@ class ToucanApi(Api):
     def get_etl_config(
         self, small_app: str | None = None, stage: str | None = None
     ) -> Exchange[dict[str, Any]]:
-        """Return the ETL configuration, which holds ``DATA_SOURCES``."""
+        """Return a small app's ETL configuration; ``DATA_SOURCES`` in it declares the files' names."""
         url = self._url(small_app, "config/etl", stage_query(stage))
         return self.get("get ETL configuration", url, Reply.json_object)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_dataops.core.arguments import require_text
@@ -14,9 +14,8 @@ from airflow_provider_dataops.core.watch import RunWatch
 from airflow_provider_dataops.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.platforms.toucan.work import Work
 
@@ -37,14 +36,14 @@ class OperationLaunch(Launch):
     work: Work
 
     #: The API has no list of operations.
-    lists_runs: ClassVar[bool] = False
+    lists_runs = False
 
     @property
     def not_found_is_final(self) -> bool:
         """Whether another may be started: a backend without the state route knows none of its own."""
         return self.resubmits
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what decides the remote work."""
         return {
             "base_url": self.api.settings.base_url,
@@ -54,12 +53,12 @@ class OperationLaunch(Launch):
             "body": self.work.body,
         }
 
-    def record_baseline(self) -> Exchange[Mapping[str, Any]]:
+    def record_baseline(self) -> Exchange[JsonObject]:
         """Return where the work is; what else goes on there cannot be listed."""
         yield from ()
         return {"small_app": self.small_app, "stage": self.work.stage}
 
-    def earlier(self, baseline: Mapping[str, Any]) -> OperationLaunch:
+    def earlier(self, baseline: JsonObject) -> OperationLaunch:
         """Return the launch that recorded a baseline, as far as its watch depends on it."""
         work = replace(self.work, stage=baseline["stage"])
         return replace(self, small_app=baseline["small_app"], work=work)

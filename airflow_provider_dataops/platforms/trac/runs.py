@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.core.launch import Launch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run
@@ -35,18 +36,18 @@ class JobLaunch(Launch):
     api: TracApi
     tenant: str
     job: JobPlan | Run
-    job_attrs: Mapping[str, Any] | None = None
+    job_attrs: JsonObject | None = None
 
     #: A job that was really submitted is found within this time.
-    listing_delay: ClassVar[float] = 15.0
-    exact: ClassVar[bool] = True
+    listing_delay = 15.0
+    exact = True
 
     @property
     def id_scope(self) -> str:
         """The gateway and the tenant."""
         return f"{self.api.settings.base_url}/{self.tenant}"
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> JsonObject:
         """Return what decides the remote work: what was asked for, before anything is looked up."""
         return {
             "base_url": self.api.settings.base_url,
@@ -63,7 +64,7 @@ class JobLaunch(Launch):
         """Submit the job with a token among its attributes; it is prepared by now."""
         return self.api.start_job(self.job, token, self.job_attrs, self.tenant)
 
-    def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
+    def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs with a token."""
         found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
         return [snapshot for _, snapshot in found]
@@ -87,7 +88,7 @@ class JobWatch(RunWatch):
     # Not "token": Airflow takes an argument with that word in its name for a secret.
     submission_id: str = ""
 
-    sweeps: ClassVar[bool] = True
+    sweeps = True
 
     def check(self) -> None:
         """Validate the fields."""
@@ -153,7 +154,7 @@ class SearchWatch(ConditionWatch):
                 f"given: {self.min_results}"
             )
 
-    def question(self, api: TracApi) -> Exchange[Mapping[str, Any] | None]:
+    def question(self, api: TracApi) -> Exchange[JsonObject | None]:
         """Search."""
         found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
         if len(found) < self.min_results:
@@ -190,7 +191,7 @@ class ObjectWatch(ConditionWatch):
         require_text(tenant=self.tenant, object_type=self.object_type, object_id=self.object_id)
         require_whole(min_version=self.min_version)
 
-    def question(self, api: TracApi) -> Exchange[Mapping[str, Any] | None]:
+    def question(self, api: TracApi) -> Exchange[JsonObject | None]:
         """Read the latest version with its latest tag; an object that is not there yet is waited for."""
         try:
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)

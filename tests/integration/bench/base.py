@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.sdk import Connection
@@ -13,6 +14,7 @@ from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.hooks.base import DataOpsHook
@@ -119,6 +121,11 @@ class Bench(ABC):
         self.worker_time = WorkerTime()
         self.connect()
         sandbox.platforms[self.name].script(hold=True, **self.script)
+
+    @classmethod
+    def mounted(cls, sandbox: Sandbox) -> AbstractContextManager[None]:
+        """Return what lets package and sandbox know a platform for one test; they know their own anyway."""
+        return nullcontext()
 
     @property
     def store(self) -> Any:

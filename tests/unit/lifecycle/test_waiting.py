@@ -24,7 +24,6 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.lifecycle import progress as module
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
-from airflow_provider_dataops.lifecycle.outcome import failure
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause, interval
 from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record, changed, fingerprint
 from airflow_provider_dataops.lifecycle.wait import Wait
@@ -303,12 +302,12 @@ class TestEvents:
 
     def test_only_success_is_no_failure(self) -> None:
         names = {"platform": "Tamr", "noun": "job", "url": "https://x"}
-        assert failure(self.GOOD, **names) is None
+        assert self.GOOD.failure(**names) is None
         for state in (RunState.FAILED, RunState.CANCELLED):
             event = RunEvent(ending=Ending.FINISHED, run_id="r-1", snapshot=snapshot(state))
-            assert failure(event, **names) is not None
+            assert event.failure(**names) is not None
         for ending in (Ending.TIMEOUT, Ending.LOST, Ending.UNREACHABLE):
-            error = failure(RunEvent(ending=ending, run_id="r-1", message="why"), **names)
+            error = RunEvent(ending=ending, run_id="r-1", message="why").failure(**names)
             assert "why" in str(error)
             assert "https://x" in str(error)
             assert not isinstance(error, RunFailedError)

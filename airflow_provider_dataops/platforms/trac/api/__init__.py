@@ -17,7 +17,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import plain_attribut
 from airflow_provider_dataops.platforms.trac.runs import JobLaunch, JobWatch, ObjectWatch, SearchWatch
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 
 class TracApi(InstallationCalls, JobCalls, DataCalls):

@@ -13,16 +13,17 @@ from urllib.parse import urlencode
 
 from airflow_provider_dataops.core.arguments import require_one, require_text, require_whole
 from airflow_provider_dataops.core.http import read_nothing
+from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.api.gateway import Gateway
 from airflow_provider_dataops.platforms.trac.model.files import SmallDataset, SmallFile, check_size
-from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
 from airflow_provider_dataops.platforms.trac.model.objects import TagHeader
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import fixed_prior, read_updates
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange, Sink
+    from airflow_provider_dataops.core.json import JsonObject
 
 CSV = "text/csv"
 

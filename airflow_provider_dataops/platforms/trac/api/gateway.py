@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_dataops.core.api import Api
 from airflow_provider_dataops.core.http import Exchange, Reply, Request, json_body, segment
@@ -26,7 +26,7 @@ from airflow_provider_dataops.platforms.trac.model.names import require_identifi
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 
 T = TypeVar("T")
@@ -46,8 +46,8 @@ class Gateway(Api):
     :param prefixes: the first part of each service's path.
     """
 
-    platform: ClassVar[str] = "TRAC"
-    noun: ClassVar[str] = "job"
+    platform = "TRAC"
+    noun = "job"
 
     def __init__(
         self,

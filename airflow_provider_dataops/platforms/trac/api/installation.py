@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.errors import BadRequestError, ConnectionSettingsError
 from airflow_provider_dataops.platforms.trac.api.gateway import Gateway
-from airflow_provider_dataops.platforms.trac.model.messages import present
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
 from airflow_provider_dataops.platforms.trac.model.objects import (
     ConfigEntry,

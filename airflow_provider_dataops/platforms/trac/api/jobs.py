@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.errors import NotFoundError, ServerError, TransportError
 from airflow_provider_dataops.platforms.trac.api.metadata import MetadataCalls
@@ -18,7 +19,6 @@ from airflow_provider_dataops.platforms.trac.model.jobs import (
     result_outputs,
     snapshot,
 )
-from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.trac.model.objects import Tag
 
 

@@ -22,7 +22,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 T = TypeVar("T")
 

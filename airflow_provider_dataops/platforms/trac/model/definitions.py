@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.json import JsonObject, present
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
 from airflow_provider_dataops.platforms.trac.model.names import object_type, require_identifier
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates

@@ -12,7 +12,7 @@ from airflow_provider_dataops.platforms.trac.limits import MAX_CONTENT
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import FileSource
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 #: The attribute that holds our token.
 TOKEN = "airflow_token"  # noqa: S105 - its name

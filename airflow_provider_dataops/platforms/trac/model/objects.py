@@ -15,7 +15,7 @@ from airflow_provider_dataops.platforms.trac.model.values import from_wire
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.model.messages import present
 from airflow_provider_dataops.platforms.trac.model.names import object_type, require_identifier
 from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES, instant_text
 from airflow_provider_dataops.platforms.trac.model.values import (

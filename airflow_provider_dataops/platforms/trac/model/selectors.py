@@ -21,7 +21,7 @@ from airflow_provider_dataops.platforms.trac.model.values import instant_from
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from airflow_provider_dataops.platforms.trac.model.messages import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject
 
 _KEY = re.compile(r"([A-Za-z_]+)-([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:-v([0-9]+))?")
 #: What a header holds beside a selector's own fields; it is let through, so that headers can be given.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_dataops.core.arguments import require_whole
+from airflow_provider_dataops.core.json import JsonObject, present
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.model.messages import JsonObject, present
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
 from airflow_provider_dataops.platforms.trac.model.names import require_identifier, require_own_name
 from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES, as_plain_json
