@@ -35,7 +35,7 @@ down: $(READY)  ## End what `make up` started
 	@$(BIN)/python -m devtools.demo down
 
 test: lint  ## Lint and all tests
-	$(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m pytest tests/unit tests/integration tests/mill
 	$(BIN)/python -m pytest tests/system
 
 lint: $(READY)  ## ruff and mypy
@@ -47,7 +47,7 @@ unit: $(READY)  ## Unit tests: no network, no clock
 	$(BIN)/python -m pytest tests/unit
 
 integration: $(READY)  ## Hooks, operators and triggers against the sandbox over real sockets
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/integration tests/mill
 
 system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
 	$(BIN)/python -m pytest tests/system

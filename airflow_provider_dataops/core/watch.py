@@ -75,7 +75,7 @@ class RunWatch(Watch):
     @property
     def group(self) -> str:
         """What all runs share that one :meth:`sweep` can answer for, beside the connection."""
-        raise NotImplementedError
+        return type(self).__name__
 
     def look(self, api: Any) -> Exchange[RunSnapshot]:
         """Return the run as it is now."""

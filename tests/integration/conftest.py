@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,10 +78,23 @@ def tailer(dataops_sandbox: Sandbox, connections: Connections) -> TailerBench:  
     return TailerBench(dataops_sandbox, connections)
 
 
-BENCHES = (TamrBench, QuantemplateBench, ToucanBench, TailerBench, TracBench)
+def benches() -> list[type[Bench]]:
+    """Return the bench of each platform: each class with its own ``name`` in a folder ``bench`` of tests."""
+    root = Path(__file__).parents[2]
+    files = [path.relative_to(root).with_suffix("") for path in sorted(root.glob("tests/**/bench/*.py"))]
+    return [
+        cls
+        for module in (import_module(".".join(file.parts)) for file in files)
+        for cls in vars(module).values()
+        if isinstance(cls, type) and issubclass(cls, Bench) and "name" in vars(cls)
+    ]
 
 
-@pytest.fixture(params=BENCHES, ids=lambda bench: bench.name)
-def bench(request: pytest.FixtureRequest, dataops_sandbox: Sandbox, connections: Connections) -> Bench:  # noqa: F811
-    made: Bench = request.param(dataops_sandbox, connections)
-    return made
+@pytest.fixture(params=benches(), ids=lambda bench: bench.name)
+def bench(
+    request: pytest.FixtureRequest,
+    dataops_sandbox: Sandbox,  # noqa: F811
+    connections: Connections,
+) -> Iterator[Bench]:
+    with request.param.mounted(dataops_sandbox):
+        yield request.param(dataops_sandbox, connections)

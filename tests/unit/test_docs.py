@@ -81,3 +81,21 @@ def test_airflow_takes_the_readmes_dags(example: str, monkeypatch: pytest.Monkey
 
 def test_there_is_one_for_each_platform() -> None:
     assert len(EXAMPLES) == 5
+
+
+#: Where a path on these pages may begin: the package, or the example of a platform in the same places.
+PLACES = [
+    place / folder
+    for place in (ROOT, ROOT / "tests" / "mill")
+    for folder in (".", "airflow_provider_dataops")
+]
+CODE = [*(ROOT / "airflow_provider_dataops").rglob("*.py"), *(ROOT / "tests" / "mill").rglob("*.py")]
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "adding-a-platform.md"])
+def test_the_pages_for_contributors_name_what_exists(page: str) -> None:
+    names = set(quoted((ROOT / "docs" / page).read_text(encoding="utf-8")))
+    paths = {name for name in names if re.fullmatch(r"[\w./-]+(/|\.py|\.md)", name)}
+    assert [path for path in sorted(paths) if not any((place / path).exists() for place in PLACES)] == []
+    words = {word for path in CODE for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    assert {word for name in names - paths for word in re.findall(r"\w+", name)} <= words

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +154,20 @@ STARTING = [
 @pytest.mark.parametrize(("platform", "name"), STARTING)
 def test_what_starts_a_run_takes_the_arguments_of_all(platform: str, name: str) -> None:
     assert set(accepted(named("operators", platform, name))) >= RUN_ARGUMENTS
+
+
+def types_in_the_docs() -> list[Any]:
+    """Return the modules and the types that each platform's page names under "Types"."""
+    found = []
+    for platform in HOOKS:
+        page = (Path(__file__).parents[2] / "docs" / f"{platform}.md").read_text(encoding="utf-8")
+        words = re.findall(r"`([^`]+)`", page.partition("## Types")[2])
+        modules = [word for word in words if word.startswith(PACKAGE)]
+        assert modules, platform
+        found += [(module, word) for module in modules for word in words if word not in modules]
+    return found
+
+
+@pytest.mark.parametrize(("module", "name"), types_in_the_docs())
+def test_types_that_users_touch_have_the_public_module_that_the_docs_name(module: str, name: str) -> None:
+    assert isinstance(getattr(importlib.import_module(module), name), type)

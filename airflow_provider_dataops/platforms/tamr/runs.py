@@ -87,11 +87,6 @@ class JobWatch(RunWatch):
 
     sweeps = True
 
-    @property
-    def group(self) -> str:
-        """The tenant's jobs."""
-        return "jobs"
-
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return the jobs that have not ended."""
         try:

@@ -99,11 +99,6 @@ class OperationWatch(RunWatch):
         if self.stage != "":
             require_text(stage=self.stage)
 
-    @property
-    def group(self) -> str:
-        """The small app."""
-        return self.small_app
-
     def snapshot(self, state: RunState, raw_state: str, message: str = "") -> RunSnapshot:
         """Return the operation in the vocabulary that all platforms share; the platform reports no times."""
         operation_id = None if state is RunState.UNTRACKED else self.run_id

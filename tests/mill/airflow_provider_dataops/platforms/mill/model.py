@@ -1,0 +1,78 @@
+"""What Mill knows of a batch, and how its JSON is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.http import Reply
+
+_STATES = {
+    "queued": RunState.PENDING,
+    "milling": RunState.RUNNING,
+    "done": RunState.SUCCEEDED,
+    "failed": RunState.FAILED,
+    "cancelled": RunState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One run of a recipe.
+
+    :param status: the platform's word for its state.
+    :param error: why it failed.
+    """
+
+    id: str
+    recipe: str
+    status: str
+    state: RunState
+    created_at: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    error: str = ""
+
+    def snapshot(self) -> RunSnapshot:
+        """Return the batch in the vocabulary that all platforms share."""
+        return RunSnapshot(
+            run_id=self.id,
+            state=self.state,
+            raw_state=self.status,
+            started_at=self.started_at or self.created_at,
+            finished_at=self.ended_at,
+            message=self.error,
+            details={"batch_id": self.id, "recipe": self.recipe},
+        )
+
+
+def read_batch(reply: Reply) -> Batch:
+    """Return the batch of a response."""
+    return _batch(reply.json(), reply)
+
+
+def read_batches(reply: Reply, *, wanted: frozenset[str] | None = None) -> list[Batch]:
+    """Return the batches of a list: all, or the wanted ones by id."""
+    batches = reply.json_object().get("batches")
+    if not isinstance(batches, list):
+        raise reply.malformed("no list of batches")
+    if wanted is not None:
+        batches = [batch for batch in batches if isinstance(batch, dict) and batch.get("id") in wanted]
+    return [_batch(batch, reply) for batch in batches]
+
+
+def _batch(payload: object, reply: Reply) -> Batch:
+    batch = payload if isinstance(payload, dict) else {}
+    if not all(isinstance(batch.get(name), str) and batch[name] for name in ("id", "recipe", "state")):
+        raise reply.malformed("a batch without id, recipe and state")
+    return Batch(
+        id=batch["id"],
+        recipe=batch["recipe"],
+        status=batch["state"],
+        state=_STATES.get(batch["state"], RunState.UNKNOWN),
+        error=str(batch.get("error") or ""),
+        **{name: str(batch[name]) for name in ("created_at", "started_at", "ended_at") if batch.get(name)},
+    )

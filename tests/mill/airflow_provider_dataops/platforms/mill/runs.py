@@ -1,0 +1,82 @@
+"""How a batch is started and found again, and how it is waited for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.core.run import RunSnapshot
+from airflow_provider_dataops.core.watch import RunWatch
+from airflow_provider_dataops.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.platforms.mill.api import MillApi
+
+
+class BatchLaunch(Launch):
+    """One batch to be started."""
+
+    api: MillApi
+    recipe: str
+
+    #: The list shows a batch at the latest this long after its creation.
+    listing_delay = 10.0
+
+    def identity(self) -> JsonObject:
+        """Return what decides the remote work."""
+        return {"base_url": self.api.settings.base_url, "recipe": self.recipe}
+
+    def record_baseline(self) -> Exchange[JsonObject]:
+        """Return the recipe's newest batch."""
+        batches = yield from self.api.list_batches(self.recipe)
+        return {"recipe": self.recipe, "newest": batches[0].id if batches else ""}
+
+    def earlier(self, baseline: JsonObject) -> BatchLaunch:
+        """Return the launch that recorded a baseline."""
+        return replace(self, recipe=baseline["recipe"])
+
+    def submit(self, token: str) -> Exchange[RunSnapshot]:
+        """Start the batch; the API takes no token."""
+        batch = yield from self.api.run_recipe(self.recipe)
+        return batch.snapshot()
+
+    def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
+        """Return the recipe's batches since the baseline: ids sort in the order of creation."""
+        batches = yield from self.api.list_batches(baseline["recipe"])
+        return [batch.snapshot() for batch in batches if batch.id > baseline["newest"]]
+
+    def watch(self, run_id: str, token: str = "") -> BatchWatch:
+        """Return how to wait for the batch."""
+        return BatchWatch(run_id=run_id, cancel_on_kill=self.cancel_on_kill)
+
+
+class BatchWatch(RunWatch):
+    """One batch. The list of the newest answers for many; older ones are read one by one."""
+
+    sweeps = True
+
+    def sweep(self, api: MillApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Return those of the batches that are among the newest."""
+        batches = yield from api.list_batches(wanted=keys)
+        return {batch.id: batch.snapshot() for batch in batches}
+
+    def look(self, api: MillApi) -> Exchange[RunSnapshot]:
+        """Return the batch as it is now."""
+        try:
+            batch = yield from api.get_batch(self.run_id)
+        except NotFoundError as error:
+            return RunSnapshot.absent(self.run_id, error.body)
+        return batch.snapshot()
+
+    def cancel(self, api: MillApi) -> Exchange[None]:
+        """Cancel the batch."""
+        yield from api.cancel_batch(self.run_id)
+
+    def url(self, api: MillApi) -> str:
+        """Return the link to the batch."""
+        return api.batch_url(self.run_id)
