@@ -148,7 +148,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         small_app: str | None = None,
         stage: str | None = toucan_work.STAGING,
         asynchronous: bool | None = None,
-        **selector: Unpack[toucan_work.Selector],
+        **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
         """Preprocess the output domains that **any** of the selectors names; with none, presumably all.
 
@@ -167,7 +167,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         small_app: str | None = None,
         stage: str | None = toucan_work.STAGING,
         release: bool = False,
-        **selector: Unpack[toucan_work.Selector],
+        **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
         """Populate the output domains that **any** of the selectors names; with none, presumably all.
 

@@ -53,20 +53,25 @@ class RunAttempt(KillHandling):
         self.generation = generation(context)
         self.record: Record | None = None
         self.url = ""
+        self.is_new = False
         self.is_waiting = False
         self.is_settled = False
 
     def connect(self) -> None:
         """Read the connection."""
-        self.hook = self.operator.make_hook()
-        self.launch = self.operator.launch(self.hook.api, self.context)
+        hook = self.operator.make_hook()
+        launch = self.operator.launch(hook.api, self.context)
+        # Only now: a kill on the way must find a hook whose connection was read.
+        self.hook, self.launch = hook, launch
 
     def recall(self) -> bool:
         """Go on with the run that a deferral of this try left. Return false if there is none."""
-        self.record = remembered(self.store)
-        if self.record is None or not self.record.run_id:
+        record = remembered(self.store)
+        if record is None or not record.run_id:
             return False
-        self.watch = watch_of(self.launch, self.record)
+        # In this order: a kill looks at the watch wherever there is a record.
+        self.watch = watch_of(self.launch, record)
+        self.record = record
         return True
 
     # --- the start -------------------------------------------------------------------------------------
@@ -85,6 +90,7 @@ class RunAttempt(KillHandling):
         return self._start(deadline=deadline, slot_waits=waits)
 
     def _start(self, *, deadline: float, slot_waits: int) -> Any:
+        self.is_new = True
         start = DurableStart(
             launch=self.launch,
             store=self.store,
@@ -100,7 +106,7 @@ class RunAttempt(KillHandling):
             except SlotsTakenError as error:
                 wait_for_slot(self.operator, error, deadline, slot_waits)
                 slot_waits += 1
-        self.record, self.watch = started.record, started.watch
+        self.watch, self.record = started.watch, started.record
         if self.operator.killed:
             self.abandon()
         return self._follow(started, deadline)

@@ -133,8 +133,11 @@ class RunOperator(DataOpsOperator):
 
     @property
     def run_url(self) -> str | None:
-        """Where a person can look at the run; ``None`` outside the task's own process."""
-        return None if self.attempt is None else self.attempt.url
+        """Where a person can look at the run; ``None`` while only what an earlier process stored is known."""
+        attempt = self.attempt
+        if attempt is None or not (attempt.url or attempt.is_new):
+            return None
+        return attempt.url
 
     def pause(self, duration: float) -> None:
         """Wait, and end as soon as the task is killed."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
-    from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
+    from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionLaunch
 
 
 class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator):
@@ -32,7 +32,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     template_fields = ("pipeline_id", *QuantemplatePipelineTask.template_fields)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
-    def launch(self, api: QuantemplateApi, context: Context) -> ExecutionLaunch:
+    def launch(self, api: QuantemplateApi, context: Context) -> QuantemplateExecutionLaunch:
         """Return the execution to be started."""
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.tailer import TailerHook
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
-    from airflow_provider_dataops.platforms.tailer.runs import JobLaunch
+    from airflow_provider_dataops.platforms.tailer.runs import TailerJobLaunch
 
 
 class TailerLaunchJobOperator(TailerRunTask, RunOperator):
@@ -85,7 +85,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         check_launchable(self.configuration_type)
         day("logical_date", self.logical_date)
 
-    def launch(self, api: TailerApi, context: Context) -> JobLaunch:
+    def launch(self, api: TailerApi, context: Context) -> TailerJobLaunch:
         """Return the job to be launched."""
         return api.launch(
             self.configuration(api, append_environment=self.append_environment),

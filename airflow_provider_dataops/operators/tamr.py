@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
-    from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
+    from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch
 
 
 class _JobOperator(TamrTask, RunOperator):
@@ -36,7 +36,7 @@ class _JobOperator(TamrTask, RunOperator):
         configurations.check_configuration(self.job())
         super().check()
 
-    def launch(self, api: TamrApi, context: Context) -> JobLaunch:
+    def launch(self, api: TamrApi, context: Context) -> TamrJobLaunch:
         """Return the job to be created."""
         return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
-    from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
+    from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch
 
 
 class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
@@ -120,7 +120,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         require_choice("on_ambiguous_submit", self.on_ambiguous_submit, ("fail", "resubmit"))
         self.work()
 
-    def launch(self, api: ToucanApi, context: Context) -> OperationLaunch:
+    def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
         """Return the work to be started."""
         return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
 
@@ -169,7 +169,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
             self.operations, stage=self.stage, origin=self.origin, output_domains=self.output_domains
         )
 
-    def launch(self, api: ToucanApi, context: Context) -> OperationLaunch:
+    def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
         """Return the work to be started."""
         if unknown := toucan_work.unknown_operations(self.operations):
             self.log.warning("No document shows the operations %s; they are sent all the same", unknown)
@@ -201,7 +201,7 @@ class _PartialOperator(_OperationOperator):
         self.extra_selector = extra_selector
         self._set_arguments = set_arguments(self, "input_domains", "functions", "output_domains")
 
-    def selector(self) -> toucan_work.Selector:
+    def selector(self) -> toucan_work.DomainSelector:
         """Return the arguments that choose output domains."""
         return {
             "input_domains": self.input_domains,

@@ -67,10 +67,11 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     def _execute(self, context: Context) -> Any:
         with no_retry_if_permanent():
             self.check()
+            # Here, not in the first poke, where silent_fail would hide a wrong argument until the timeout.
+            wait, hook = self._waiting()
             if not self.deferrable:
                 return super().execute(context)
             # Look once: what holds already needs no trigger.
-            wait, hook = self._waiting()
             answer = wait.poke(hook)
         return answer.xcom_value if isinstance(answer, PokeReturnValue) else wait.defer()
 

@@ -10,7 +10,10 @@ from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
-    from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionWatch, NextExecutionWatch
+    from airflow_provider_dataops.platforms.quantemplate.runs import (
+        QuantemplateExecutionWatch,
+        QuantemplateNextExecutionWatch,
+    )
 
 
 class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
@@ -48,7 +51,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
         if not self.execution_id:
             whole_number("after_run_number", self.after_run_number)
 
-    def watch(self, api: QuantemplateApi) -> ExecutionWatch | NextExecutionWatch:
+    def watch(self, api: QuantemplateApi) -> QuantemplateExecutionWatch | QuantemplateNextExecutionWatch:
         """Return what the sensor waits for."""
         if self.execution_id:
             return api.watch_execution(self.pipeline_id, self.execution_id, self.organisation_id)

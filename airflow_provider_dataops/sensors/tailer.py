@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
-    from airflow_provider_dataops.platforms.tailer.runs import JobRunWatch, LastStatusWatch
+    from airflow_provider_dataops.platforms.tailer.runs import TailerLastStatusWatch, TailerRunWatch
 
 
 class TailerRunSensor(TailerRunTask, DataOpsSensor):
@@ -47,7 +47,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
         super().check()
         require_text(run_id=self.run_id)
 
-    def watch(self, api: TailerApi) -> JobRunWatch:
+    def watch(self, api: TailerApi) -> TailerRunWatch:
         """Return what the sensor waits for."""
         return api.watch_run(self.configuration(api), self.run_id, **self.run_options())
 
@@ -86,6 +86,6 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
         require_still_set(self, self._set)
         day("started_on", self.started_on)
 
-    def watch(self, api: TailerApi) -> LastStatusWatch:
+    def watch(self, api: TailerApi) -> TailerLastStatusWatch:
         """Return what the sensor waits for."""
         return api.watch_last_status(self.configuration(api), self.status, self.started_on)

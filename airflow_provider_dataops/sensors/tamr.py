@@ -12,7 +12,11 @@ from airflow_provider_dataops.tasks.tamr import TamrTask
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
-    from airflow_provider_dataops.platforms.tamr.runs import JobSucceededWatch, JobWatch, ResourceIdleWatch
+    from airflow_provider_dataops.platforms.tamr.runs import (
+        TamrJobSucceededWatch,
+        TamrJobWatch,
+        TamrResourceIdleWatch,
+    )
 
 
 class TamrJobSensor(TamrTask, DataOpsSensor):
@@ -36,7 +40,7 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
         super().check()
         require_text(job_id=self.job_id)
 
-    def watch(self, api: TamrApi) -> JobWatch:
+    def watch(self, api: TamrApi) -> TamrJobWatch:
         """Return what the sensor waits for."""
         return api.watch_job(self.job_id)
 
@@ -58,7 +62,7 @@ class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
         self.source_id = source_id
         self.data_product_id = data_product_id
 
-    def watch(self, api: TamrApi) -> ResourceIdleWatch:
+    def watch(self, api: TamrApi) -> TamrResourceIdleWatch:
         """Return what the sensor waits for."""
         return api.watch_idle(source_id=self.source_id or None, data_product_id=self.data_product_id or None)
 
@@ -104,7 +108,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
         self.workflow_id = workflow_id
         self.destination_id = destination_id
 
-    def watch(self, api: TamrApi) -> JobSucceededWatch:
+    def watch(self, api: TamrApi) -> TamrJobSucceededWatch:
         """Return what the sensor waits for."""
         return api.watch_succeeded(
             self._since(),

@@ -10,7 +10,7 @@ from airflow_provider_dataops.tasks.toucan import ToucanTask
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
-    from airflow_provider_dataops.platforms.toucan.runs import OperationWatch
+    from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationWatch
 
 
 class ToucanOperationSensor(ToucanTask, DataOpsSensor):
@@ -36,6 +36,6 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
         super().check()
         require_text(operation_id=self.operation_id)
 
-    def watch(self, api: ToucanApi) -> OperationWatch:
+    def watch(self, api: ToucanApi) -> ToucanOperationWatch:
         """Return what the sensor waits for."""
         return api.watch_operation(self.small_app, self.operation_id)

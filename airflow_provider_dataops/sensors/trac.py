@@ -12,7 +12,7 @@ from airflow_provider_dataops.tasks.trac import TracTask
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.trac.api import TracApi
-    from airflow_provider_dataops.platforms.trac.runs import JobWatch, ObjectWatch, SearchWatch
+    from airflow_provider_dataops.platforms.trac.runs import TracJobWatch, TracObjectWatch, TracSearchWatch
 
 #: What a trigger may keep in Airflow's database, in characters of JSON.
 LARGEST_QUESTION = 8_000
@@ -50,7 +50,7 @@ class TracJobSensor(_TracSensor):
         self.selector = selector
         self.job_id = job_id
 
-    def watch(self, api: TracApi) -> JobWatch:
+    def watch(self, api: TracApi) -> TracJobWatch:
         """Return what the sensor waits for."""
         return api.watch_job(**self.call_arguments("selector", "job_id"))
 
@@ -79,7 +79,7 @@ class TracSearchSensor(_TracSensor):
         self.search = search
         self.min_results = min_results
 
-    def watch(self, api: TracApi) -> SearchWatch:
+    def watch(self, api: TracApi) -> TracSearchWatch:
         """Return what the sensor waits for."""
         watch = api.watch_search(**self.call_arguments("object_type", "search", "min_results"))
         self._require_small("search", watch.search)
@@ -122,7 +122,7 @@ class TracObjectSensor(_TracSensor):
         self.min_version = min_version
         self.attrs = attrs
 
-    def watch(self, api: TracApi) -> ObjectWatch:
+    def watch(self, api: TracApi) -> TracObjectWatch:
         """Return what the sensor waits for."""
         names = ("object_type", "object_id", "min_version", "attrs")
         watch = api.watch_object(**self.call_arguments(*names))

@@ -54,7 +54,7 @@ class AsyncDriver:
     ) -> None:
         self.api = api
         self.clock = clock
-        self._conceal = register_secret
+        self._register_secret = register_secret
         self._session: aiohttp.ClientSession | None = None
         # The environment is read once for each host: that takes a fifth of the time of a poll.
         self._proxy = cache(partial(proxy_for, api.settings))
@@ -101,7 +101,7 @@ class AsyncDriver:
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, RegisterSecret):
-            return await self._conceal(step.secret)
+            return await self._register_secret(step.secret)
         if isinstance(step, BlockingCall):
             return await asyncio.to_thread(step.work)
         if isinstance(step, EnsureCredentials):

@@ -66,7 +66,7 @@ class SyncDriver:
     ) -> None:
         self.api = api
         self.clock = clock
-        self._conceal = register_secret
+        self._register_secret = register_secret
         self._sleep = sleep
         self._limit = limit
         self._session = requests.Session()
@@ -112,7 +112,7 @@ class SyncDriver:
         if isinstance(step, Pause):
             return self._sleep(step.seconds)
         if isinstance(step, RegisterSecret):
-            return self._conceal(step.secret)
+            return self._register_secret(step.secret)
         if isinstance(step, BlockingCall):
             return step.work()
         if isinstance(step, EnsureCredentials):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionWatch, NextExecutionWatch
+from airflow_provider_dataops.platforms.quantemplate.runs import (
+    QuantemplateExecutionWatch,
+    QuantemplateNextExecutionWatch,
+)
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 
-class QuantemplateExecutionTrigger(ExecutionWatch, RunTrigger):
+class QuantemplateExecutionTrigger(QuantemplateExecutionWatch, RunTrigger):
     """Waits for the end of one execution; one list a pipeline answers for all who wait."""
 
     conn_type = "quantemplate"
 
 
-class QuantemplateNextExecutionTrigger(NextExecutionWatch, ConditionTrigger):
+class QuantemplateNextExecutionTrigger(QuantemplateNextExecutionWatch, ConditionTrigger):
     """Waits for the end of the first execution after a run number, whoever started it."""
 
     conn_type = "quantemplate"

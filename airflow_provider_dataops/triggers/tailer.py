@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from airflow_provider_dataops.platforms.tailer.runs import JobRunWatch, LastStatusWatch
+from airflow_provider_dataops.platforms.tailer.runs import TailerLastStatusWatch, TailerRunWatch
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 
-class TailerRunTrigger(JobRunWatch, RunTrigger):
+class TailerRunTrigger(TailerRunWatch, RunTrigger):
     """Waits for the end of one run; one list a configuration answers for all who wait."""
 
     conn_type = "tailer"
 
 
-class TailerLastStatusTrigger(LastStatusWatch, ConditionTrigger):
+class TailerLastStatusTrigger(TailerLastStatusWatch, ConditionTrigger):
     """Waits until a configuration has a run in a certain status."""
 
     conn_type = "tailer"

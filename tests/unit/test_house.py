@@ -125,3 +125,26 @@ def test_no_private_name_crosses_a_module(path: str) -> None:
         if isinstance(node, ast.ImportFrom) and module.startswith(PACKAGE):
             private = [alias.name for alias in node.names if alias.name.startswith("_")]
             assert not private, f"{path} imports {private} from {module}"
+
+
+#: Words that say nothing of the value: ``payload``, ``response``, ``remaining`` and the like do.
+VAGUE = {"told", "given", "left", "judged"}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_variable_has_a_name_that_says_nothing(path: str) -> None:
+    names = {node.id for node in ast.walk(FILES[path]) if isinstance(node, ast.Name)}
+    names |= {node.arg for node in ast.walk(FILES[path]) if isinstance(node, ast.arg)}
+    assert not names & VAGUE
+
+
+def test_no_two_classes_of_the_package_share_a_name() -> None:
+    classes = [
+        (node.name, path)
+        for path, tree in FILES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    twins = {name for name, path in classes if sum(other == name for other, _ in classes) > 1}
+    # The platforms' own word for what the hook returns.
+    assert twins <= {"JobStatus"}

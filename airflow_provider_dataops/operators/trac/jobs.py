@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.trac.api import TracApi
-    from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, Run
-    from airflow_provider_dataops.platforms.trac.runs import JobLaunch
+    from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, RunRequest
+    from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch
 
 
 class _JobOperator(TracTask, RunOperator):
@@ -28,11 +28,11 @@ class _JobOperator(TracTask, RunOperator):
         super().__init__(**kwargs)
         self.job_attrs = job_attrs
 
-    def job_of(self, api: TracApi) -> JsonObject | JobPlan | Run:
+    def job_of(self, api: TracApi) -> JsonObject | JobPlan | RunRequest:
         """Return the job to be submitted; nothing is sent for that yet."""
         raise NotImplementedError
 
-    def launch(self, api: TracApi, context: Context) -> JobLaunch:
+    def launch(self, api: TracApi, context: Context) -> TracJobLaunch:
         """Return the job to be submitted."""
         return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
@@ -131,7 +131,7 @@ class _ModelsOperator(_JobOperator):
         self.prior_outputs = prior_outputs
         self.output_attrs = output_attrs
 
-    def _run(self, api: TracApi, kind: str, target: object, models: JsonObject | None = None) -> Run:
+    def _run(self, api: TracApi, kind: str, target: object, models: JsonObject | None = None) -> RunRequest:
         return api.new_run(
             kind,
             target,
@@ -176,7 +176,7 @@ class TracRunModelOperator(_ModelsOperator):
         super().__init__(**kwargs)
         self.model = model
 
-    def job_of(self, api: TracApi) -> Run:
+    def job_of(self, api: TracApi) -> RunRequest:
         """Return the job to be submitted."""
         return self._run(api, "MODEL", self.model)
 
@@ -211,7 +211,7 @@ class TracRunFlowOperator(_ModelsOperator):
         if not isinstance(self.models, Mapping):
             raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
 
-    def job_of(self, api: TracApi) -> Run:
+    def job_of(self, api: TracApi) -> RunRequest:
         """Return the job to be submitted."""
         return self._run(api, "FLOW", self.flow, self.models)
 

@@ -31,9 +31,9 @@ from airflow_provider_dataops.platforms.quantemplate.model import (
     read_token,
 )
 from airflow_provider_dataops.platforms.quantemplate.runs import (
-    ExecutionLaunch,
-    ExecutionWatch,
-    NextExecutionWatch,
+    QuantemplateExecutionLaunch,
+    QuantemplateExecutionWatch,
+    QuantemplateNextExecutionWatch,
 )
 
 if TYPE_CHECKING:
@@ -135,12 +135,12 @@ class QuantemplateApi(Api):
 
     def launch(
         self, pipeline_id: str, organisation_id: str | None = None, *, trace_id: str = ""
-    ) -> ExecutionLaunch:
+    ) -> QuantemplateExecutionLaunch:
         """Return an execution to be started.
 
         :param trace_id: sent as ``X-QT-Trace-Id``.
         """
-        return ExecutionLaunch(
+        return QuantemplateExecutionLaunch(
             api=self,
             organisation_id=self.organisation(organisation_id),
             pipeline_id=pipeline_id,
@@ -149,10 +149,10 @@ class QuantemplateApi(Api):
 
     def watch_execution(
         self, pipeline_id: str, execution_id: str, organisation_id: str | None = None
-    ) -> ExecutionWatch:
+    ) -> QuantemplateExecutionWatch:
         """Return the watch of an execution that something else started."""
         require_text(execution_id=execution_id)
-        return ExecutionWatch(
+        return QuantemplateExecutionWatch(
             run_id=execution_id,
             organisation_id=self.organisation(organisation_id),
             pipeline_id=pipeline_id,
@@ -160,9 +160,9 @@ class QuantemplateApi(Api):
 
     def watch_next_execution(
         self, pipeline_id: str, after_run_number: int, organisation_id: str | None = None
-    ) -> NextExecutionWatch:
+    ) -> QuantemplateNextExecutionWatch:
         """Return the watch of a pipeline, for the end of the first execution after a run number."""
-        return NextExecutionWatch(
+        return QuantemplateNextExecutionWatch(
             after_run_number=after_run_number,
             organisation_id=self.organisation(organisation_id),
             pipeline_id=pipeline_id,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-class ExecutionLaunch(Launch):
+class QuantemplateExecutionLaunch(Launch):
     """One execution to be started.
 
     :param trace_id: identifies the request to the platform's support.
@@ -49,7 +49,7 @@ class ExecutionLaunch(Launch):
         highest = max((e.run_number for e in listed), default=0)
         return {"pipeline": [self.organisation_id, self.pipeline_id], "highest": highest}
 
-    def earlier(self, baseline: JsonObject) -> ExecutionLaunch:
+    def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
         """Return the launch that recorded a baseline: only its own pipeline lists an execution."""
         organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
@@ -68,14 +68,14 @@ class ExecutionLaunch(Launch):
         later = (e for e in listed if e.run_number > baseline["highest"])
         return [e.snapshot(pipeline_id, organisation_id) for e in sorted(later, key=lambda e: e.run_number)]
 
-    def watch(self, run_id: str, token: str = "") -> ExecutionWatch:
+    def watch(self, run_id: str, token: str = "") -> QuantemplateExecutionWatch:
         """Return how to wait for the execution."""
-        return ExecutionWatch(
+        return QuantemplateExecutionWatch(
             run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
         )
 
 
-class PipelineWatch(Watch):
+class QuantemplateWatch(Watch):
     """Something about one pipeline.
 
     :param organisation_id: whose pipeline it is.
@@ -90,7 +90,7 @@ class PipelineWatch(Watch):
         require_text(organisation_id=self.organisation_id, pipeline_id=self.pipeline_id)
 
 
-class ExecutionWatch(PipelineWatch, RunWatch):
+class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
     """One execution. The pipeline's list answers for all that are waited for."""
 
     sweeps = True
@@ -116,7 +116,7 @@ class ExecutionWatch(PipelineWatch, RunWatch):
         return api.execution_url(self.organisation_id, self.pipeline_id, self.run_id)
 
 
-class NextExecutionWatch(PipelineWatch, RunConditionWatch):
+class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
     """The first execution after a run number has ended, whoever started it.
 
     :param after_run_number: the execution's run number is higher than this.
@@ -136,8 +136,8 @@ class NextExecutionWatch(PipelineWatch, RunConditionWatch):
             return None
         return found.snapshot(self.pipeline_id, self.organisation_id).as_json()
 
-    def found(self, run_id: str) -> ExecutionWatch:
+    def found(self, run_id: str) -> QuantemplateExecutionWatch:
         """Return the watch of the execution that was found."""
-        return ExecutionWatch(
+        return QuantemplateExecutionWatch(
             run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
         )

@@ -48,7 +48,11 @@ from airflow_provider_dataops.platforms.tailer.model import (
     read_ok,
     read_runs,
 )
-from airflow_provider_dataops.platforms.tailer.runs import JobLaunch, JobRunWatch, LastStatusWatch
+from airflow_provider_dataops.platforms.tailer.runs import (
+    TailerJobLaunch,
+    TailerLastStatusWatch,
+    TailerRunWatch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -183,29 +187,29 @@ class TailerApi(Api):
 
     # --- runs ------------------------------------------------------------------------------------------
 
-    def launch(self, configuration: Configuration, **options: Any) -> JobLaunch:
+    def launch(self, configuration: Configuration, **options: Any) -> TailerJobLaunch:
         """Return a job to be launched; the options are the fields of the launch."""
-        return JobLaunch(api=self, configuration=configuration, **options)
+        return TailerJobLaunch(api=self, configuration=configuration, **options)
 
     def watch_run(
         self, configuration: Configuration, run_id: str, job_id: str | None, **outcomes: object
-    ) -> JobRunWatch:
+    ) -> TailerRunWatch:
         """Return the watch of a run.
 
         :param outcomes: ``success_statuses`` and ``failure_statuses``.
         :raises InvalidArgumentError: if the statuses cannot tell success from failure.
         """
         statuses: dict[str, Any] = require_outcomes(**outcomes)
-        return JobRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)
+        return TailerRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)
 
     def watch_last_status(
         self, configuration: Configuration, status: str, started_on: date | str | None
-    ) -> LastStatusWatch:
+    ) -> TailerLastStatusWatch:
         """Return the watch of a configuration, for a run in a certain status.
 
         :param started_on: the day on which the run started; any day if absent.
         """
-        return LastStatusWatch(
+        return TailerLastStatusWatch(
             **asdict(configuration), status=require_status(status), started_on=day("started_on", started_on)
         )
 
@@ -246,6 +250,7 @@ class TailerApi(Api):
         :param job_id: needed for most types.
         """
         require_text(run_id=run_id)
+        require_text_if_set(job_id=job_id)
         job_id = job_id or configuration.job_id
         if job_id is None:
             raise InvalidArgumentError(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CLOCK_MARGIN = 60.0
 
 
-class JobLaunch(Launch):
+class TailerJobLaunch(Launch):
     """One job to be launched.
 
     :param execution_date: the logical date it works for, ``YYYY-MM-DD``.
@@ -74,7 +74,7 @@ class JobLaunch(Launch):
             # What is said of a configuration that has never run is not documented.
             return [], None
 
-    def earlier(self, baseline: JsonObject) -> JobLaunch:
+    def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
         """Return the launch that recorded a baseline: a run is asked about by its own configuration."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
@@ -98,7 +98,7 @@ class JobLaunch(Launch):
             and (instant(run.start_execution_date) or since) >= since
         ]
 
-    def watch(self, run_id: str, token: str = "") -> JobRunWatch:
+    def watch(self, run_id: str, token: str = "") -> TailerRunWatch:
         """Return how to wait for the run."""
         return self.api.watch_run(
             self.configuration,
@@ -109,7 +109,7 @@ class JobLaunch(Launch):
         )
 
 
-class ConfigurationWatch(Watch):
+class TailerWatch(Watch):
     """Something about one configuration.
 
     :param account: six digits.
@@ -146,7 +146,7 @@ class ConfigurationWatch(Watch):
         return api.configuration(**self.named)
 
 
-class JobRunWatch(ConfigurationWatch, RunWatch):
+class TailerRunWatch(TailerWatch, RunWatch):
     """One run. The platform is asked about one alone by itself, and about several by one list.
 
     :param success_statuses: which statuses count as success.
@@ -213,7 +213,7 @@ class JobRunWatch(ConfigurationWatch, RunWatch):
         return api.run_url(self.configuration(api), self.run_id)
 
 
-class LastStatusWatch(ConfigurationWatch, RunConditionWatch):
+class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
     """A configuration has a run in a certain status.
 
     :param status: the status, upper-case.
@@ -235,11 +235,14 @@ class LastStatusWatch(ConfigurationWatch, RunConditionWatch):
     def question(self, api: TailerApi) -> Exchange[JsonObject | None]:
         """Ask for the newest such run."""
         configuration = self.configuration(api)
-        runs = yield from api.get_last_status(configuration, started_on=self.started_on, status=self.status)
+        filters = {"started_on": self.started_on, "status": self.status}
+        runs = yield from api.get_last_status(configuration, **filters)
         # Not only the newest: a response may hold runs of other configurations.
         found = (run for run in runs if run.status == self.status and configuration.owns(run))
         return next((run.snapshot().as_json() for run in found), None)
 
-    def found(self, run_id: str) -> JobRunWatch:
+    def found(self, run_id: str) -> TailerRunWatch:
         """Return the watch of the run that was found."""
-        return JobRunWatch(run_id=run_id, **self.named, success_statuses=[self.status], failure_statuses=[])
+        return TailerRunWatch(
+            run_id=run_id, **self.named, success_statuses=[self.status], failure_statuses=[]
+        )

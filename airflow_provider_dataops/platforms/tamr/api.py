@@ -26,10 +26,10 @@ from airflow_provider_dataops.platforms.tamr.configurations import describe, inc
 from airflow_provider_dataops.platforms.tamr.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.tamr.model import Job, read_job, read_page
 from airflow_provider_dataops.platforms.tamr.runs import (
-    JobLaunch,
-    JobSucceededWatch,
-    JobWatch,
-    ResourceIdleWatch,
+    TamrJobLaunch,
+    TamrJobSucceededWatch,
+    TamrJobWatch,
+    TamrResourceIdleWatch,
 )
 
 if TYPE_CHECKING:
@@ -86,21 +86,21 @@ class TamrApi(Api):
 
     # --- runs ------------------------------------------------------------------------------------------
 
-    def launch(self, configuration: Mapping[str, Any], *, cancel_on_kill: bool = False) -> JobLaunch:
+    def launch(self, configuration: Mapping[str, Any], *, cancel_on_kill: bool = False) -> TamrJobLaunch:
         """Return a job to be created; the caller has checked its configuration."""
-        return JobLaunch(api=self, configuration=configuration, cancel_on_kill=cancel_on_kill)
+        return TamrJobLaunch(api=self, configuration=configuration, cancel_on_kill=cancel_on_kill)
 
-    def watch_job(self, job_id: str) -> JobWatch:
+    def watch_job(self, job_id: str) -> TamrJobWatch:
         """Return the watch of a job that something else created."""
-        return JobWatch(run_id=job_id, cancel_on_kill=False)
+        return TamrJobWatch(run_id=job_id, cancel_on_kill=False)
 
-    def watch_idle(self, **resource: Any) -> ResourceIdleWatch:
+    def watch_idle(self, **resource: Any) -> TamrResourceIdleWatch:
         """Return the watch of a source or data product, for the time when no job on it is active."""
-        return ResourceIdleWatch(**resource)
+        return TamrResourceIdleWatch(**resource)
 
-    def watch_succeeded(self, since: float, **resource: Any) -> JobSucceededWatch:
+    def watch_succeeded(self, since: float, **resource: Any) -> TamrJobSucceededWatch:
         """Return the watch of a resource, for a job that was created at or after a time and succeeded."""
-        return JobSucceededWatch(since=since, **resource)
+        return TamrJobSucceededWatch(since=since, **resource)
 
     # --- calls -----------------------------------------------------------------------------------------
 

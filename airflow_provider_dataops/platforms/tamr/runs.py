@@ -25,7 +25,7 @@ LISTED_PAGES = 3
 CLOCK_MARGIN = 60.0
 
 
-class JobLaunch(Launch):
+class TamrJobLaunch(Launch):
     """One job to be created.
 
     :param configuration: what it does, as the Jobs API has it.
@@ -54,7 +54,7 @@ class JobLaunch(Launch):
             "listed_at": listed_at,
         }
 
-    def earlier(self, baseline: JsonObject) -> JobLaunch:
+    def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
         """Return the launch that recorded a baseline."""
         return replace(self, configuration=baseline["configuration"])
 
@@ -75,12 +75,12 @@ class JobLaunch(Launch):
             and (instant(job.created_at) or since) >= since
         ]
 
-    def watch(self, run_id: str, token: str = "") -> JobWatch:
+    def watch(self, run_id: str, token: str = "") -> TamrJobWatch:
         """Return how to wait for the job."""
-        return JobWatch(run_id=run_id, cancel_on_kill=self.cancel_on_kill)
+        return TamrJobWatch(run_id=run_id, cancel_on_kill=self.cancel_on_kill)
 
 
-class JobWatch(RunWatch):
+class TamrJobWatch(RunWatch):
     """One job. A list of the tenant's open jobs answers for all; those that left it are read one by one."""
 
     cancel_on_kill: bool = True
@@ -112,7 +112,7 @@ class JobWatch(RunWatch):
         return api.job_url(self.run_id)
 
 
-class ResourceIdleWatch(ConditionWatch):
+class TamrResourceIdleWatch(ConditionWatch):
     """No job on a source or data product is active."""
 
     source_id: str | None = None
@@ -130,7 +130,7 @@ class ResourceIdleWatch(ConditionWatch):
         return None if jobs else {}
 
 
-class JobSucceededWatch(RunConditionWatch):
+class TamrJobSucceededWatch(RunConditionWatch):
     """A job on a resource was created at or after a time and succeeded.
 
     :param since: seconds since the epoch.
@@ -163,9 +163,9 @@ class JobSucceededWatch(RunConditionWatch):
         job = yield from api.succeeded_since(self.since, **self.resource)
         return None if job is None else job.snapshot().as_json()
 
-    def found(self, run_id: str) -> JobWatch:
+    def found(self, run_id: str) -> TamrJobWatch:
         """Return the watch of the job that was found."""
-        return JobWatch(run_id=run_id)
+        return TamrJobWatch(run_id=run_id)
 
 
 def _resource(configuration: JsonObject) -> dict[str, str]:

@@ -43,7 +43,7 @@ from airflow_provider_dataops.platforms.toucan.model import (
     read_small_apps,
     read_token,
 )
-from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch, OperationWatch
+from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch, ToucanOperationWatch
 from airflow_provider_dataops.platforms.toucan.work import Work, stage_query
 
 if TYPE_CHECKING:
@@ -145,13 +145,15 @@ class ToucanApi(Api):
 
     # --- runs ------------------------------------------------------------------------------------------
 
-    def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> OperationLaunch:
+    def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
         """Return work to be started."""
-        return OperationLaunch(api=self, small_app=self.small_app(small_app), work=work, resubmits=resubmits)
+        return ToucanOperationLaunch(
+            api=self, small_app=self.small_app(small_app), work=work, resubmits=resubmits
+        )
 
-    def watch_operation(self, small_app: str | None, operation_id: str) -> OperationWatch:
+    def watch_operation(self, small_app: str | None, operation_id: str) -> ToucanOperationWatch:
         """Return the watch of an operation that something else started."""
-        return OperationWatch(run_id=operation_id, small_app=self.small_app(small_app))
+        return ToucanOperationWatch(run_id=operation_id, small_app=self.small_app(small_app))
 
     # --- calls -----------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 UNTRACKED = "untracked-"
 
 
-class OperationLaunch(Launch):
+class ToucanOperationLaunch(Launch):
     """Work to be started.
 
     :param small_app: where.
@@ -58,7 +58,7 @@ class OperationLaunch(Launch):
         yield from ()
         return {"small_app": self.small_app, "stage": self.work.stage}
 
-    def earlier(self, baseline: JsonObject) -> OperationLaunch:
+    def earlier(self, baseline: JsonObject) -> ToucanOperationLaunch:
         """Return the launch that recorded a baseline, as far as its watch depends on it."""
         work = replace(self.work, stage=baseline["stage"])
         return replace(self, small_app=baseline["small_app"], work=work)
@@ -77,12 +77,12 @@ class OperationLaunch(Launch):
             "backend reports no ids",
         )
 
-    def watch(self, run_id: str, token: str = "") -> OperationWatch:
+    def watch(self, run_id: str, token: str = "") -> ToucanOperationWatch:
         """Return how to wait for the operation."""
-        return OperationWatch(run_id=run_id, small_app=self.small_app, stage=self.work.stage or "")
+        return ToucanOperationWatch(run_id=run_id, small_app=self.small_app, stage=self.work.stage or "")
 
 
-class OperationWatch(RunWatch):
+class ToucanOperationWatch(RunWatch):
     """One operation; each is asked about by itself, for there is no list.
 
     :param small_app: where it works.
@@ -98,6 +98,11 @@ class OperationWatch(RunWatch):
         require_text(small_app=self.small_app)
         if self.stage != "":
             require_text(stage=self.stage)
+
+    @property
+    def group(self) -> str:
+        """The small app: an operation's id means something there alone."""
+        return self.small_app
 
     def snapshot(self, state: RunState, raw_state: str, message: str = "") -> RunSnapshot:
         """Return the operation in the vocabulary that all platforms share; the platform reports no times."""

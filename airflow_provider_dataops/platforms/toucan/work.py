@@ -40,7 +40,7 @@ PLAIN, DROPZONE = "plain", "dropzone"
 SYNCHRONOUS_READ_TIMEOUT = 900.0
 
 
-class Selector(TypedDict, total=False):
+class DomainSelector(TypedDict, total=False):
     """Chooses output domains: those that **any** of the keys names, a union.
 
     With none of them the platform presumably takes all; an empty list is refused. ``input_domains`` chooses
@@ -100,12 +100,12 @@ def run_operations(
 
 
 def preprocess(
-    *, stage: str | None = STAGING, asynchronous: bool | None = None, **selector: Unpack[Selector]
+    *, stage: str | None = STAGING, asynchronous: bool | None = None, **selector: Unpack[DomainSelector]
 ) -> Work:
     """Return a preprocess of some output domains.
 
     :param asynchronous: sent as ``async``; left out if ``None``.
-    :param selector: which ones, as :class:`Selector` describes.
+    :param selector: which ones, as :class:`DomainSelector` describes.
     :raises InvalidArgumentError: for anything that is not as described.
     """
     body = _selector_body(**selector)
@@ -121,11 +121,13 @@ def preprocess(
     )
 
 
-def populate(*, stage: str | None = STAGING, release: bool = False, **selector: Unpack[Selector]) -> Work:
+def populate(
+    *, stage: str | None = STAGING, release: bool = False, **selector: Unpack[DomainSelector]
+) -> Work:
     """Return a populate of some output domains.
 
     :param release: publish to production as well; the platform may tell the app's users of it by email.
-    :param selector: which ones, as :class:`Selector` describes.
+    :param selector: which ones, as :class:`DomainSelector` describes.
     :raises InvalidArgumentError: for anything that is not as described.
     """
     # The flag has no value: "release=" would be another parameter.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.platforms.trac.api import TracApi
-    from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run
+    from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, RunRequest
 
 log = logging.getLogger(__name__)
 
 
-class JobLaunch(Launch):
+class TracJobLaunch(Launch):
     """One job to be submitted.
 
     :param tenant: the tenant's code.
@@ -35,7 +35,7 @@ class JobLaunch(Launch):
 
     api: TracApi
     tenant: str
-    job: JobPlan | Run
+    job: JobPlan | RunRequest
     job_attrs: JsonObject | None = None
 
     #: A job that was really submitted is found within this time.
@@ -55,7 +55,7 @@ class JobLaunch(Launch):
             "job": self.job.identity,
         }
 
-    def prepare(self) -> Exchange[JobLaunch]:
+    def prepare(self) -> Exchange[TracJobLaunch]:
         """Look up the definition of what is to be run, and the latest version of what it uses."""
         plan = yield from self.api.plan(self.job, self.tenant)
         return replace(self, job=plan)
@@ -69,12 +69,12 @@ class JobLaunch(Launch):
         found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
         return [snapshot for _, snapshot in found]
 
-    def watch(self, run_id: str, token: str = "") -> JobWatch:
+    def watch(self, run_id: str, token: str = "") -> TracJobWatch:
         """Return how to wait for the job."""
-        return JobWatch(run_id=run_id, tenant=self.tenant, submission_id=token)
+        return TracJobWatch(run_id=run_id, tenant=self.tenant, submission_id=token)
 
 
-class JobWatch(RunWatch):
+class TracJobWatch(RunWatch):
     """One job; one search answers for up to a hundred jobs of a tenant that we submitted.
 
     TRAC cancels no jobs.
@@ -129,7 +129,7 @@ class JobWatch(RunWatch):
         return api.object_url(self.tenant, "JOB", self.run_id)
 
 
-class SearchWatch(ConditionWatch):
+class TracSearchWatch(ConditionWatch):
     """A search finds enough objects.
 
     :param tenant: the tenant's code.
@@ -163,7 +163,7 @@ class SearchWatch(ConditionWatch):
         return {"found": [tag.header.as_result() for tag in found]}
 
 
-class ObjectWatch(ConditionWatch):
+class TracObjectWatch(ConditionWatch):
     """An object has reached a version, and has certain attributes.
 
     :param tenant: the tenant's code.

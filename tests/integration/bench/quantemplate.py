@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
-from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch
+from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionLaunch
 from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
 from tests.integration.bench.base import Bench, Connections
 
@@ -42,8 +42,8 @@ class QuantemplateBench(Bench):
     def expire(self) -> None:
         self.store.revoke()
 
-    def launch(self, hook: QuantemplateHook) -> ExecutionLaunch:
-        return ExecutionLaunch(api=hook.api, organisation_id=ORGANISATION, pipeline_id="p-1")
+    def launch(self, hook: QuantemplateHook) -> QuantemplateExecutionLaunch:
+        return QuantemplateExecutionLaunch(api=hook.api, organisation_id=ORGANISATION, pipeline_id="p-1")
 
     def _hook(self) -> QuantemplateHook:
         return QuantemplateHook(self.conn_id, sleep=self.worker_time.sleep)

@@ -10,7 +10,7 @@ from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
 from tests.integration.bench.base import Bench
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.tailer.runs import JobLaunch
+    from airflow_provider_dataops.platforms.tailer.runs import TailerJobLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 
@@ -47,7 +47,7 @@ class TailerBench(Bench):
     def expire(self) -> None:
         self.store.revoke()
 
-    def launch(self, hook: TailerHook) -> JobLaunch:
+    def launch(self, hook: TailerHook) -> TailerJobLaunch:
         return hook.api.launch(hook.api.configuration(self.configuration_id, "table-to-table"))
 
     def _hook(self) -> TailerHook:

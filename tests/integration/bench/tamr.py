@@ -10,7 +10,7 @@ from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
 from tests.integration.bench.base import Bench
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.tamr.runs import JobLaunch
+    from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 
@@ -35,7 +35,7 @@ class TamrBench(Bench):
     def expire(self) -> None:
         """Do nothing: an API key is no token."""
 
-    def launch(self, hook: TamrHook) -> JobLaunch:
+    def launch(self, hook: TamrHook) -> TamrJobLaunch:
         return hook.api.launch({"load": {"sourceId": "src_orders"}}, cancel_on_kill=True)
 
     def _hook(self) -> TamrHook:

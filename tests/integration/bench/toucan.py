@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_dataops.hooks.toucan import ToucanHook
 from airflow_provider_dataops.lifecycle.events import Ending
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
-from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch
+from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch
 from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 from tests.integration.bench.base import Bench
 
@@ -42,8 +42,8 @@ class ToucanBench(Bench):
     def expire(self) -> None:
         """Do nothing: a password is no token."""
 
-    def launch(self, hook: ToucanHook) -> OperationLaunch:
-        return OperationLaunch(api=hook.api, small_app=SMALL_APP, work=toucan_work.run_operations())
+    def launch(self, hook: ToucanHook) -> ToucanOperationLaunch:
+        return ToucanOperationLaunch(api=hook.api, small_app=SMALL_APP, work=toucan_work.run_operations())
 
     def _hook(self) -> ToucanHook:
         return ToucanHook(self.conn_id, sleep=self.worker_time.sleep)

@@ -14,7 +14,7 @@ from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.integration.bench.base import Bench
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.trac.runs import JobLaunch
+    from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 
@@ -51,7 +51,7 @@ class TracBench(Bench):
     def expire(self) -> None:
         """Do nothing: the token is the proxy's."""
 
-    def launch(self, hook: TracHook) -> JobLaunch:
+    def launch(self, hook: TracHook) -> TracJobLaunch:
         return hook.api.launch(self.job, tenant=self.tenant)
 
     def _hook(self) -> TracHook:

@@ -10,7 +10,7 @@ from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import UntrackedRunError
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
-from airflow_provider_dataops.platforms.tamr.runs import JobLaunch, JobWatch
+from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch, TamrJobWatch
 from tests.unit.operators.stage import Attempt, Tenant
 
 if TYPE_CHECKING:
@@ -33,17 +33,17 @@ def submissions(monkeypatch: pytest.MonkeyPatch, tenant: Tenant) -> list[str]:
     def nameless(token: str) -> RunSnapshot:
         return RunSnapshot(run_id=f"untracked-{token}", state=RunState.UNTRACKED, raw_state="accepted")
 
-    def submit(self: JobLaunch, token: str) -> Generator[Any, Any, RunSnapshot]:
+    def submit(self: TamrJobLaunch, token: str) -> Generator[Any, Any, RunSnapshot]:
         yield from self.api.list_jobs(max_pages=1)
         made.append(token)
         return nameless(token)
 
-    def look(self: JobWatch, api: Any) -> Generator[Any, Any, RunSnapshot]:
+    def look(self: TamrJobWatch, api: Any) -> Generator[Any, Any, RunSnapshot]:
         yield from api.list_jobs(max_pages=1)
         return nameless(self.run_id.removeprefix("untracked-"))
 
-    monkeypatch.setattr(JobLaunch, "submit", submit)
-    monkeypatch.setattr(JobWatch, "look", look)
+    monkeypatch.setattr(TamrJobLaunch, "submit", submit)
+    monkeypatch.setattr(TamrJobWatch, "look", look)
     return made
 
 

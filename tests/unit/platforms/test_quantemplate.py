@@ -14,7 +14,10 @@ from airflow_provider_dataops.errors import (
     InvalidArgumentError,
     MalformedReplyError,
 )
-from airflow_provider_dataops.platforms.quantemplate.runs import ExecutionLaunch, ExecutionWatch
+from airflow_provider_dataops.platforms.quantemplate.runs import (
+    QuantemplateExecutionLaunch,
+    QuantemplateExecutionWatch,
+)
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate
 
@@ -175,8 +178,8 @@ class TestAnswers:
 
 
 class TestRuns:
-    def launch(self) -> ExecutionLaunch:
-        return ExecutionLaunch(api=quantemplate(), organisation_id="c-1", pipeline_id="p-1")
+    def launch(self) -> QuantemplateExecutionLaunch:
+        return QuantemplateExecutionLaunch(api=quantemplate(), organisation_id="c-1", pipeline_id="p-1")
 
     def test_the_baseline_is_the_highest_run_number_in_any_order(self) -> None:
         body = [
@@ -194,7 +197,7 @@ class TestRuns:
         assert [snapshot.run_id for snapshot in found] == ["e-10"]
 
     def test_one_list_tells_of_all_who_wait(self) -> None:
-        watch = ExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
+        watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
         body = [execution(id="e-1", status="Succeeded"), execution(id="e-2"), {"id": "e-4", "odd": True}]
         done = play(watch.sweep(quantemplate(), frozenset({"e-1", "e-2", "e-3"})), reply(body=body))
         assert {k: v.state for k, v in done.value.items()} == {
@@ -237,7 +240,7 @@ class TestLinks:
     def test_follow_the_connections_template(self) -> None:
         template = "https://ui/{organisation_id}/{pipeline_id}/{execution_id}?again={run_id}"
         api = quantemplate(extra={"link_template": template})
-        launch = ExecutionLaunch(api=api, organisation_id="c-1", pipeline_id="p/1")
+        launch = QuantemplateExecutionLaunch(api=api, organisation_id="c-1", pipeline_id="p/1")
         assert launch.watch("e-1").url(api) == "https://ui/c-1/p%2F1/e-1?again=e-1"
 
     def test_of_a_dataset(self) -> None:

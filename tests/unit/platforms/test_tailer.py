@@ -22,7 +22,7 @@ from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tailer
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.platforms.tailer.runs import JobLaunch, JobRunWatch
+    from airflow_provider_dataops.platforms.tailer.runs import TailerJobLaunch, TailerRunWatch
 
 IOWA = "000099_iowa_liquor_prepare_pda_DEV"
 RUN_ID = "20201230-112837-0a795c70-2557-4a60-ba16-788aa2bea179"
@@ -375,7 +375,7 @@ def test_what_is_no_day_is_refused(given: Any) -> None:
 
 
 class TestLife:
-    def launch(self, **changes: Any) -> JobLaunch:
+    def launch(self, **changes: Any) -> TailerJobLaunch:
         return tailer().launch(**{"configuration": TABLES, **changes})
 
     def test_a_launched_run_is_pending_under_its_configuration(self) -> None:
@@ -444,7 +444,7 @@ class TestLife:
             found.cancel(tailer())
 
 
-def watch(configuration: Configuration = TABLES, run_id: str = RUN_ID, **changes: Any) -> JobRunWatch:
+def watch(configuration: Configuration = TABLES, run_id: str = RUN_ID, **changes: Any) -> TailerRunWatch:
     outcomes = {"success_statuses": ["SUCCESS"], "failure_statuses": []}
     return tailer().watch_run(configuration, run_id, **{"job_id": None, **outcomes, **changes})
 

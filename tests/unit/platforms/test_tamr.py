@@ -15,7 +15,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
 )
 from airflow_provider_dataops.platforms.tamr import configurations as platform
-from airflow_provider_dataops.platforms.tamr.runs import JobLaunch, JobWatch
+from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch, TamrJobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tamr
 
@@ -146,8 +146,8 @@ class TestAnswers:
         assert tamr().error_text(reply(502, "<html>bad gateway</html>")) == "<html>bad gateway</html>"
 
 
-def watch() -> JobWatch:
-    return JobWatch(run_id="j-1")
+def watch() -> TamrJobWatch:
+    return TamrJobWatch(run_id="j-1")
 
 
 class TestWatch:
@@ -178,7 +178,7 @@ class TestWatch:
 
 class TestLaunch:
     def test_candidates_are_new_jobs_that_do_the_same(self) -> None:
-        launch = JobLaunch(api=tamr(), configuration=platform.load("s"))
+        launch = TamrJobLaunch(api=tamr(), configuration=platform.load("s"))
         date = {"Date": "Fri, 20 Nov 2026 10:00:30 GMT"}
         baseline = play(launch.record_baseline(), reply(body={"jobs": [job("old")]}, headers=date)).value
         listed = [
@@ -283,5 +283,5 @@ def test_plain_http_must_be_written_out() -> None:
 def test_links_lead_to_the_tenant_or_follow_the_connections_template() -> None:
     assert tamr().job_url("j-1") == "https://my-tenant.tamr.cloud/"
     api = tamr(extra={"link_template": "{base_url}/jobs/{job_id}#{run_id}"})
-    launch = JobLaunch(api=api, configuration=platform.load("s"))
+    launch = TamrJobLaunch(api=api, configuration=platform.load("s"))
     assert launch.watch("j/1").url(api) == "https://my-tenant.tamr.cloud/jobs/j%2F1#j%2F1"

@@ -18,7 +18,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
 )
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
-from airflow_provider_dataops.platforms.toucan.runs import OperationLaunch, OperationWatch
+from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch, ToucanOperationWatch
 from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import FakeClock, Play, play, reply
 from tests.unit.platforms.apis import toucan
@@ -43,13 +43,13 @@ def sent(api: ToucanApi, exchange: Any, *answers: Any) -> Play:
     return play(whole(exchange, api=api, policy=RetryPolicy(), clock=clock), *answers, clock=clock)
 
 
-def launch(api: ToucanApi | None = None, **changes: Any) -> OperationLaunch:
+def launch(api: ToucanApi | None = None, **changes: Any) -> ToucanOperationLaunch:
     fields = {"api": api or toucan(), "small_app": "app", "work": toucan_work.run_operations(), **changes}
-    return OperationLaunch(**fields)
+    return ToucanOperationLaunch(**fields)
 
 
 def watched(*answers: Any, api: ToucanApi | None = None) -> Any:
-    played = play(OperationWatch(run_id="op-1", small_app="app").look(api or toucan()), *answers)
+    played = play(ToucanOperationWatch(run_id="op-1", small_app="app").look(api or toucan()), *answers)
     assert played.error is None, played.error
     return played.value
 
@@ -403,3 +403,10 @@ class TestWork:
         assert toucan_work.run_operations(names).body["operations"] == names
         assert toucan_work.unknown_operations(names) == ["populate_weather"]
         assert toucan_work.unknown_operations(None) == []
+
+
+def test_operations_of_two_small_apps_share_no_wait() -> None:
+    """Nothing says that an operation's id is unique beyond its small app."""
+    one, other = (ToucanOperationWatch(run_id="17", small_app=app) for app in ("app-a", "app-b"))
+    assert one.key == other.key
+    assert one.group != other.group

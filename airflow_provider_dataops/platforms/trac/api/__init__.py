@@ -9,12 +9,17 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.api.data import DataCalls
 from airflow_provider_dataops.platforms.trac.api.installation import InstallationCalls
 from airflow_provider_dataops.platforms.trac.api.jobs import JobCalls
-from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run, import_model, plan
+from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, RunRequest, import_model, plan
 from airflow_provider_dataops.platforms.trac.model.jobs import job_selector, require_job_attrs
 from airflow_provider_dataops.platforms.trac.model.search import search_parameters
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import plain_attributes
-from airflow_provider_dataops.platforms.trac.runs import JobLaunch, JobWatch, ObjectWatch, SearchWatch
+from airflow_provider_dataops.platforms.trac.runs import (
+    TracJobLaunch,
+    TracJobWatch,
+    TracObjectWatch,
+    TracSearchWatch,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
@@ -25,15 +30,15 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
 
     # What is to be run, in Python terms; nothing is looked up yet.
     import_model = staticmethod(import_model)
-    new_run = staticmethod(Run.of)
+    new_run = staticmethod(RunRequest.of)
 
     def launch(
         self,
-        job: JsonObject | JobPlan | Run,
+        job: JsonObject | JobPlan | RunRequest,
         *,
         job_attrs: JsonObject | None = None,
         tenant: str | None = None,
-    ) -> JobLaunch:
+    ) -> TracJobLaunch:
         """Return a job to be submitted.
 
         :param job: its definition in the platform's JSON, or what :meth:`import_model` or :meth:`new_run`
@@ -42,12 +47,12 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         :raises InvalidArgumentError: if it is no job, or no job can have such attributes.
         """
         require_job_attrs(job_attrs)
-        asked = job if isinstance(job, Run) else plan(job)
-        return JobLaunch(api=self, tenant=self.tenant(tenant), job=asked, job_attrs=job_attrs)
+        asked = job if isinstance(job, RunRequest) else plan(job)
+        return TracJobLaunch(api=self, tenant=self.tenant(tenant), job=asked, job_attrs=job_attrs)
 
     def watch_job(
         self, *, selector: object = None, job_id: str | None = None, tenant: str | None = None
-    ) -> JobWatch:
+    ) -> TracJobWatch:
         """Return the watch of a job that something else submitted.
 
         :param selector: the job, or what a job operator returned; or
@@ -56,17 +61,17 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         """
         require_one(selector=selector, job_id=job_id)
         job = job_selector(job_id, "job_id") if job_id else job_selector(selector)
-        return JobWatch(run_id=job.object_id, tenant=self.tenant(tenant))
+        return TracJobWatch(run_id=job.object_id, tenant=self.tenant(tenant))
 
     def watch_search(
         self, object_type: str, search: object, *, min_results: int, tenant: str | None = None
-    ) -> SearchWatch:
+    ) -> TracSearchWatch:
         """Return the watch of a search, for the time when it finds enough objects.
 
         :raises InvalidArgumentError: if the platform would not take the search.
         """
         expression = search_parameters(object_type, search, now=0.0).get("search")
-        return SearchWatch(
+        return TracSearchWatch(
             tenant=self.tenant(tenant), object_type=object_type, search=expression, min_results=min_results
         )
 
@@ -78,7 +83,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         min_version: int | None = None,
         attrs: JsonObject | None = None,
         tenant: str | None = None,
-    ) -> ObjectWatch:
+    ) -> TracObjectWatch:
         """Return the watch of an object, for a version or for values of its attributes.
 
         :raises InvalidArgumentError: if neither is to be waited for, or no attribute can have such a value.
@@ -88,7 +93,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
             raise InvalidArgumentError("min_version or attrs must be given; given: neither")
         if min_version is not None:
             require_whole(min_version=min_version)
-        return ObjectWatch(
+        return TracObjectWatch(
             tenant=self.tenant(tenant),
             object_type=object_type,
             object_id=object_id,

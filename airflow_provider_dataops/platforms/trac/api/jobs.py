@@ -9,7 +9,7 @@ from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.errors import NotFoundError, ServerError, TransportError
 from airflow_provider_dataops.platforms.trac.api.metadata import MetadataCalls
-from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, Run, RunArguments, plan
+from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, RunArguments, RunRequest, plan
 from airflow_provider_dataops.platforms.trac.model.jobs import (
     JOB_VERSION,
     TOKEN,
@@ -93,7 +93,7 @@ class JobCalls(MetadataCalls):
         return self.get_object("JOB", job_id, JOB_VERSION, tenant=tenant)
 
     def start_job(
-        self, job: JobPlan | Run, token: str, job_attrs: JsonObject | None, tenant: str
+        self, job: JobPlan | RunRequest, token: str, job_attrs: JsonObject | None, tenant: str
     ) -> Exchange[RunSnapshot]:
         """Submit a job with a token among its attributes, and return how it stands."""
         prepared = yield from self.plan(job, tenant)
@@ -118,7 +118,7 @@ class JobCalls(MetadataCalls):
             version. ``output_attrs``, attributes of everything that the job makes.
         :raises InvalidArgumentError: if the model does not take these arguments.
         """
-        return self.plan(Run.of("MODEL", model, **arguments), self.tenant(tenant))
+        return self.plan(RunRequest.of("MODEL", model, **arguments), self.tenant(tenant))
 
     def plan_flow_run(
         self,
@@ -134,9 +134,9 @@ class JobCalls(MetadataCalls):
         :param models: the selector of a model for each of the flow's model nodes.
         :param arguments: those of :meth:`plan_model_run`.
         """
-        return self.plan(Run.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
+        return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
-    def plan(self, job: JobPlan | Run, tenant: str) -> Exchange[JobPlan]:
+    def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
         """Return the job with the version of everything that it uses fixed, so that it is what was checked.
 
         :raises InvalidArgumentError: if the model or flow does not take the run's arguments.

@@ -168,7 +168,7 @@ class RunArguments(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class RunRequest:
     """A model or flow that is to be run, as it was asked for; some of it is looked up before it is submitted.
 
     A retry that takes up its job looks none of that up: a model may have changed since.
@@ -200,7 +200,7 @@ class Run:
         inputs: object = None,
         prior_outputs: object = None,
         output_attrs: Attrs = None,
-    ) -> Run:
+    ) -> RunRequest:
         """Return a run with its arguments checked as far as that is possible without its definition.
 
         :param kind: ``MODEL`` or ``FLOW``.

@@ -18,7 +18,7 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.lifecycle.record import changed, fingerprint
 from airflow_provider_dataops.platforms.trac import import_model
-from airflow_provider_dataops.platforms.trac.runs import JobLaunch, JobWatch
+from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch, TracJobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import (
@@ -39,12 +39,12 @@ TAG_PATH = f"/trac-meta/api/v1/ACME_CORP/JOB/{JOB_ID}/versions/1/tags/latest"
 GONE = NotFoundError("HTTP 404 Metadata not found", status=404, body="Metadata not found")
 
 
-def launch(**given: Any) -> JobLaunch:
+def launch(**given: Any) -> TracJobLaunch:
     return trac().launch(**{"tenant": "ACME_CORP", "job": PLAN, **given})
 
 
-def watch(job_id: str = JOB_ID, token: str = "", tenant: str = "ACME_CORP") -> JobWatch:
-    return JobWatch(run_id=job_id, tenant=tenant, submission_id=token)
+def watch(job_id: str = JOB_ID, token: str = "", tenant: str = "ACME_CORP") -> TracJobWatch:
+    return TracJobWatch(run_id=job_id, tenant=tenant, submission_id=token)
 
 
 def watch_key(job_id: str, token: str = "") -> str:
