@@ -418,3 +418,32 @@ class TestArguments:
         with pytest.raises(PermanentError):
             task.execute(Attempt().context())
         hook.assert_not_called()
+
+
+def test_a_resume_that_fails_leaves_the_stored_link(tenant: Tenant) -> None:
+    """Airflow asks for the link after each try and stores the answer; ``None`` means the stored one."""
+    attempt = Attempt()
+    deferral(operator(deferrable=True), attempt)
+    resumed = operator(deferrable=True)
+    with pytest.raises(RunError):
+        resumed.execute_complete(attempt.context(), {"nonsense": 1})
+    assert resumed.run_url is None
+
+
+def test_a_kill_while_the_connection_is_read_again_reads_it_no_second_time(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a signal handler such a read can wait for ever for the lock that the first one holds."""
+    task = operator(deferrable=False, wait_for_completion=False)
+    task.act(Attempt().context())
+    known = task.attempt.hook
+
+    class Unread:
+        @property
+        def api(self) -> Any:
+            raise SystemExit
+
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda _: Unread())
+    with pytest.raises(SystemExit):
+        task.attempt.connect()
+    assert task.attempt.hook is known

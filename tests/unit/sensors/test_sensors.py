@@ -276,3 +276,9 @@ def test_wrong_arguments_fail_before_anything_is_sent(
     with pytest.raises(PermanentError):
         sensor.execute(CONTEXT)
     assert tenant.sent == []
+
+
+def test_silent_fail_hides_no_wrong_argument(tenant: Tenant) -> None:
+    """Airflow's loop would poke on until the timeout, with the error in the log alone."""
+    with pytest.raises(PermanentError):
+        TamrResourceIdleSensor(task_id="t", silent_fail=True, poke_interval=0.01, timeout=1).execute(CONTEXT)
