@@ -22,6 +22,8 @@ from itertools import islice
 from traceback import FrameSummary
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import airflow_provider_dataops
 
 if TYPE_CHECKING:
@@ -207,3 +209,12 @@ def watching() -> Iterator[Watchdog]:
         gc.callbacks.remove(watchdog.collect)
         time.sleep = original_sleep
         asyncio.Handle._run = original  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _event_loop_is_left_free() -> Iterator[None]:
+    """Fail a test in which our code holds the event loop."""
+    with watching() as watchdog:
+        yield
+    if watchdog.caught:
+        pytest.fail("\n\n".join(watchdog.caught))

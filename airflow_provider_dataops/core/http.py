@@ -51,7 +51,7 @@ class Sink(Protocol):
     """Where the body of a successful reply is streamed to."""
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Start anew, discarding what an earlier attempt wrote; refuse a reply that cannot be the file."""
+        """Discard what an earlier attempt wrote, and refuse a reply that cannot be the file."""
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
+from airflow_provider_dataops.core.arguments import require_boolean
 from airflow_provider_dataops.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class RunWatch(Watch):
     #: Whether :meth:`sweep` answers for many runs in one request.
     sweeps: ClassVar[bool] = False
 
+    def check(self) -> None:
+        """Validate the fields."""
+        super().check()
+        require_boolean("cancel_on_kill", self.cancel_on_kill)
+        if self.cancel_on_kill and type(self).cancel is RunWatch.cancel:
+            raise InvalidArgumentError("cancel_on_kill must be False: this platform cannot cancel its runs")
+
     @property
     def key(self) -> str:
         """What :meth:`sweep` knows the run by."""
@@ -74,8 +82,12 @@ class RunWatch(Watch):
 
     @property
     def group(self) -> str:
-        """What all runs share that one :meth:`sweep` can answer for, beside the connection."""
-        return type(self).__name__
+        """What all runs share that one poller asks about, beside the connection.
+
+        It names every field that decides an answer, except the key. Without it a run of one place would
+        get the answer about another place's run.
+        """
+        raise NotImplementedError
 
     def look(self, api: Any) -> Exchange[RunSnapshot]:
         """Return the run as it is now."""

@@ -25,7 +25,7 @@ class Download:
         self.size = 0
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Start anew. A web page is no file of a platform: it is a login page or a proxy's error."""
+        """Empty the file, and refuse a web page: that is a login page or a proxy's error."""
         if headers.get("content-type", "").lower().startswith("text/html"):
             raise MalformedReplyError("the answer is a web page, not the file", status=200)
         self._file.seek(0)
@@ -43,7 +43,7 @@ class Download:
     def finish(self) -> None:
         """Check that as many bytes came as were announced.
 
-        :raises TransportError: if not; the download begins anew.
+        :raises TransportError: if not; the request is then repeated.
         """
         if self._expected is not None and self.size != self._expected:
             raise TransportError(f"{self.size} of {self._expected} bytes came")

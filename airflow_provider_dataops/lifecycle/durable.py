@@ -205,7 +205,7 @@ class DurableStart:
     # --- a Clear ---------------------------------------------------------------------------------------
 
     def _end_cleared(self, record: Record, lost: int) -> Exchange[None]:
-        """Stop the run of before the Clear, where it is ours beyond doubt."""
+        """Stop the run that was started before the Clear, if it is certainly ours."""
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(

@@ -191,6 +191,8 @@ class RunAttempt(KillHandling):
             raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
         if ended.ending is Ending.FINISHED or not self.recall():
             self.watch = self.launch.watch(ended.run_id)
+        elif ended.run_id != self.watch.run_id:
+            raise RunError(f"the trigger sent an event about {ended.run_id}; waited for: {self.watch.run_id}")
         self._show(self.watch.url(self.hook.api))
         return self.conclude(ended)
 
@@ -235,7 +237,7 @@ class RunAttempt(KillHandling):
                 return event.snapshot.as_result(self.url)
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
-        elif not (cancels and self.watch.cancel_on_kill and self._cancel()):
+        elif not self.is_settled and not (cancels and self.watch.cancel_on_kill and self._cancel()):
             self.say_it_goes_on()
         raise error or RunError("an event without a run", run_id=event.run_id)
 

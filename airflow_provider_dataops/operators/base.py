@@ -128,7 +128,9 @@ class RunOperator(DataOpsOperator):
     def on_kill(self) -> None:
         """Stop the run when the task is killed on a worker: SIGTERM, mark failed, Clear, time-out."""
         self.killed = True
-        if self.attempt is not None:
+        if self.attempt is None:
+            self.log.warning("Killed before anything was sent from here")
+        else:
             self.attempt.stop_on_kill()
 
     @property

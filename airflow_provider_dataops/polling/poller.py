@@ -44,11 +44,9 @@ class Subscription:
 class Poller:
     """Asks about the runs of one group, and hands each answer to those who wait for it."""
 
-    def __init__(self, connection: SharedConnection, watch: RunWatch, group: str) -> None:
+    def __init__(self, connection: SharedConnection, group: str) -> None:
         self._connection = connection
         self.group = group
-        #: Any one of the group: it sweeps for all of them.
-        self._watch = watch
         self._subscriptions: set[Subscription] = set()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -134,8 +132,10 @@ class Poller:
         answers: dict[str, RunSnapshot | ApiError] = {}
         failure: ApiError | None = None
         try:
-            if self._watch.sweeps:
-                sweep = self._watch.sweep(self._connection.api, frozenset(watches))
+            # Any one of the group sweeps for all of them.
+            one = next(iter(watches.values()))
+            if one.sweeps:
+                sweep = one.sweep(self._connection.api, frozenset(watches))
                 answers.update(await self._connection.ask(sweep))
                 # What has left the list has most likely ended.
                 due |= self._listed - answers.keys()
@@ -183,7 +183,7 @@ def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
     """Return the poller of a group, which all of the connection's triggers share."""
     group = watch.group
     if group not in connection.pollers:
-        connection.pollers[group] = Poller(connection, watch, group)
+        connection.pollers[group] = Poller(connection, group)
     return connection.pollers[group]
 
 

@@ -20,21 +20,12 @@ from tests.integration.bench.tailer import TailerBench
 from tests.integration.bench.tamr import TamrBench
 from tests.integration.bench.toucan import ToucanBench
 from tests.integration.bench.trac import TracBench
-from tests.watchdog import watching
+from tests.watchdog import _event_loop_is_left_free  # noqa: F401 - watches every test here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_dataops.sandbox import Sandbox
-
-
-@pytest.fixture(autouse=True)
-def _event_loop_is_left_free() -> Iterator[None]:
-    """Fail a test in which our code holds the event loop."""
-    with watching() as watchdog:
-        yield
-    if watchdog.caught:
-        pytest.fail("\n\n".join(watchdog.caught))
 
 
 @pytest.fixture

@@ -172,15 +172,21 @@ class TamrApi(Api):
         url = f"{self._job_url(job_id)}:stop"
         return self.post(f"stop job {job_id}", url, json_body({}), read_nothing, repeatable=True)
 
-    def open_jobs(
-        self, resource: Mapping[str, str | None] | None = None, *, wanted: frozenset[str] | None = None
-    ) -> Exchange[list[Job]]:
-        """Return the jobs that have not ended: of the tenant, or on a resource.
+    def open_jobs(self, resource: Mapping[str, str | None]) -> Exchange[list[Job]]:
+        """Return the jobs on a resource that have not ended.
 
         :param resource: the list's parameter that names it, ``sourceId`` for instance.
+        """
+        jobs = yield from self.open_or_newest(resource)
+        return [job for job in jobs if not job.state.is_final]
+
+    def open_or_newest(
+        self, parameters: Mapping[str, str | None], *, wanted: frozenset[str] | None = None
+    ) -> Exchange[list[Job]]:
+        """Return the jobs that have not ended; where the tenant refuses the filter, the newest jobs instead.
+
         :param wanted: the ids of the jobs to return.
         """
-        parameters = resource or {}
         expression = self._open_jobs_filter
         try:
             filtered = {**parameters, "filter": expression}
@@ -192,7 +198,7 @@ class TamrApi(Api):
                 # Nothing else in the request can have been refused.
                 self._open_jobs_filter = None
             jobs, _ = yield from self.listed(parameters, 1, wanted)
-        return [job for job in jobs if not job.state.is_final]
+        return jobs
 
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
         """Return the newest job on a resource that was created at or after a time and succeeded."""

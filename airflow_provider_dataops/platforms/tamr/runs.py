@@ -87,10 +87,15 @@ class TamrJobWatch(RunWatch):
 
     sweeps = True
 
+    @property
+    def group(self) -> str:
+        """The tenant's jobs."""
+        return "jobs"
+
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the jobs that have not ended."""
+        """Return the jobs that have not ended, and those that have where the list still holds them."""
         try:
-            jobs = yield from api.open_jobs(wanted=keys)
+            jobs = yield from api.open_or_newest({}, wanted=keys)
         except BadRequestError:
             return {}
         return {job.job_id: job.snapshot() for job in jobs}

@@ -447,3 +447,17 @@ def test_a_kill_while_the_connection_is_read_again_reads_it_no_second_time(
     with pytest.raises(SystemExit):
         task.attempt.connect()
     assert task.attempt.hook is known
+
+
+def test_an_event_about_another_run_is_refused(tenant: Tenant) -> None:
+    attempt = Attempt()
+    deferral(operator(deferrable=True), attempt)
+    lost = {"ending": "timeout", "run_id": "j-2", "snapshot": None, "message": "late", "permanent": False}
+    with pytest.raises(RunError, match=r"an event about j-2; waited for: j-1"):
+        operator(deferrable=True).execute_complete(attempt.context(), lost)
+    assert tenant.stops() == []
+
+
+def test_a_kill_before_the_start_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    operator().on_kill()
+    assert "Killed before anything was sent from here" in capsys.readouterr().out

@@ -167,6 +167,12 @@ class TestWatch:
         done = play(watch().sweep(api, frozenset({"j-1"})), reply(body={"jobs": []}))
         assert done.requests[0].url == f"{JOBS}?pageSize=30"
 
+    def test_a_list_without_the_filter_answers_for_ended_jobs_too(self) -> None:
+        """Each would cost a request of its own otherwise."""
+        refused = BadRequestError("filter", status=400)
+        page = reply(body={"jobs": [job("j-1", state="DONE")]})
+        assert set(play(watch().sweep(tamr(), frozenset({"j-1"})), refused, page).value) == {"j-1"}
+
     def test_an_unknown_job_is_absent(self) -> None:
         done = play(watch().look(tamr()), NotFoundError("gone", status=404))
         assert done.value.state is RunState.ABSENT

@@ -26,7 +26,7 @@ def polled(
     """Have runs asked about for some seconds, and return the answers that each waiter was given."""
 
     async def main() -> dict[str, list[Any]]:
-        poller = Poller(connection(platform), watch, watch.group)
+        poller = Poller(connection(platform), watch.group)
         waiters = [poller.subscribe(replace(watch, run_id=run_id), interval) for run_id in run_ids]
         await asyncio.sleep(seconds)
         poller.stop()
@@ -74,7 +74,7 @@ def test_a_newcomer_is_asked_about_at_once_though_the_others_are_old() -> None:
     platform = FakePlatform()
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller = Poller(connection(platform), "group")
         poller.subscribe(FakeWatch(run_id="old"), 60.0)
         await asyncio.sleep(1_000.0)
         del platform.asked[:]
@@ -147,7 +147,7 @@ def test_newcomers_do_not_break_the_pause_that_the_server_asked_for() -> None:
     platform = FakePlatform(failing=outage(until=3.0, retry_after=7.0))
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller = Poller(connection(platform), "group")
         poller.subscribe(FakeWatch(run_id="first"), 30.0)
         for n in range(8):
             await asyncio.sleep(1.0)
@@ -164,7 +164,7 @@ def test_the_pause_holds_for_all_groups_of_the_connection() -> None:
 
     async def main() -> None:
         shared = connection(platform)
-        pollers = [Poller(shared, FakeWatch(group=name), name) for name in ("one", "two")]
+        pollers = [Poller(shared, name) for name in ("one", "two")]
         pollers[0].subscribe(FakeWatch(run_id="a"), 30.0)
         await asyncio.sleep(1.0)
         pollers[1].subscribe(FakeWatch(run_id="b"), 30.0)
@@ -182,7 +182,7 @@ def test_the_poller_belongs_to_nobodys_context() -> None:
 
     async def main() -> None:
         WHO.set("the task that came first")
-        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller = Poller(connection(platform), "group")
         poller.subscribe(FakeWatch(run_id="r"), 30.0)
         await asyncio.sleep(5.0)
         poller.stop()
@@ -224,7 +224,7 @@ def test_a_poller_that_dies_wakes_everybody_and_can_be_started_again() -> None:
     platform = FakePlatform(failing=lambda asked: RuntimeError("a bug") if asked.at < 3.0 else None)
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller = Poller(connection(platform), "group")
         one, two = (
             poller.subscribe(FakeWatch(run_id="one"), 30.0),
             poller.subscribe(FakeWatch(run_id="two"), 30.0),
@@ -244,7 +244,7 @@ def test_stopping_a_dead_poller_is_harmless() -> None:
     platform = FakePlatform(failing=lambda _: RuntimeError("a bug"))
 
     async def main() -> None:
-        poller = Poller(connection(platform), FakeWatch(), "group")
+        poller = Poller(connection(platform), "group")
         poller.subscribe(FakeWatch(run_id="one"), 30.0)
         await asyncio.sleep(5.0)
         poller.stop()

@@ -33,7 +33,7 @@ _VALUES = {
     "str | None": None,
     "int": 1,
     "float": 1.9e9,
-    "bool": True,
+    "bool": False,
     "dict[str, Any]": {},
     "dict[str, Any] | None": None,
     "list[str]": ["SUCCESS"],

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.triggers.base import PauseTrigger
+from airflow_provider_dataops.triggers.base import PauseTrigger, RunTrigger
 from tests.loops import run
 from tests.unit.triggers.classes import TRIGGERS, arguments, required
 
@@ -179,3 +179,14 @@ def test_bad_arguments_fail_the_one_task_before_anything_is_sent(
 def test_a_pause_that_is_no_time_names_it() -> None:
     with pytest.raises(InvalidArgumentError, match="until must be a number above 0; given: nan"):
         run(_run(PauseTrigger(until=float("nan"), payload={})))
+
+
+@pytest.mark.parametrize("cls", [cls for cls in TRIGGERS if issubclass(cls, RunTrigger)])
+def test_only_a_platform_that_can_cancel_takes_cancel_on_kill(cls: type[Any]) -> None:
+    """Else a user who trusts it finds out from a run that goes on."""
+    trigger = cls(**arguments(cls) | {"cancel_on_kill": True})
+    if cls.__name__ == "TamrJobTrigger":
+        trigger.check()
+        return
+    with pytest.raises(InvalidArgumentError, match="cancel_on_kill must be False"):
+        trigger.check()

@@ -107,7 +107,7 @@ def plain_attributes(attrs: JsonObject | None) -> dict[str, Any]:
 
     :raises InvalidArgumentError: if no attribute can have such a name or value.
     """
-    if attrs is not None and not isinstance(attrs, Mapping):
+    if attrs and not isinstance(attrs, Mapping):
         raise InvalidArgumentError(f"attrs must be a dict of names and values; given: {attrs!r}")
     return {
         require_identifier("a name in attrs", name): as_plain_json(_plain(value, f"attrs[{name!r}]"))

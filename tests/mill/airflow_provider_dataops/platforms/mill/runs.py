@@ -60,6 +60,11 @@ class BatchWatch(RunWatch):
 
     sweeps = True
 
+    @property
+    def group(self) -> str:
+        """All batches of the installation."""
+        return "batches"
+
     def sweep(self, api: MillApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return those of the batches that are among the newest."""
         batches = yield from api.list_batches(wanted=keys)
