@@ -189,9 +189,15 @@ class RunAttempt(KillHandling):
             ended = RunEvent.from_json(event)
         except ValueError as error:
             raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
-        if ended.ending is Ending.FINISHED or not self.recall():
-            self.watch = self.launch.watch(ended.run_id)
-        elif ended.run_id != self.watch.run_id:
+        self.watch = self.launch.watch(ended.run_id)
+        if ended.ending is not Ending.FINISHED:
+            try:
+                self.recall()
+            except ValueError as error:
+                # Whether the run is only a guess cannot be read either: it is named and left alone.
+                self.log.warning("%s", error)
+                self.watch.cancel_on_kill = False
+        if ended.run_id != self.watch.run_id:
             raise RunError(f"the trigger sent an event about {ended.run_id}; waited for: {self.watch.run_id}")
         self._show(self.watch.url(self.hook.api))
         return self.conclude(ended)

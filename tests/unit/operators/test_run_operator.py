@@ -458,6 +458,20 @@ def test_an_event_about_another_run_is_refused(tenant: Tenant) -> None:
     assert tenant.stops() == []
 
 
+def test_a_run_whose_record_cannot_be_read_is_named_and_left_alone(
+    tenant: Tenant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempt = Attempt()
+    deferral(operator(deferrable=True), attempt)
+    assert attempt.store is not None
+    attempt.store.rows = {key: {"version": 0} for key in attempt.store.rows}
+    late = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
+    with pytest.raises(RunTimeoutError, match="j-1"):
+        operator(deferrable=True).execute_complete(attempt.context(), late)
+    assert tenant.stops() == []
+    assert "job j-1 is not stopped from here and may go on: https://" in capsys.readouterr().out
+
+
 def test_a_kill_before_the_start_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     operator().on_kill()
     assert "Killed before anything was sent from here" in capsys.readouterr().out
