@@ -183,7 +183,7 @@ class RunLostError(RunError):
 
 
 class UntrackedRunError(RunError):
-    """The platform took the run and told no id: its end cannot be waited for."""
+    """The platform accepted the run but returned no id, so nothing can wait for its end."""
 
     permanent = True
 

@@ -209,7 +209,7 @@ class DurableStart:
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
-                "The %s %s of before the Clear is at %s, the connection now leads to %s: it is left alone",
+                "The %s %s, started before the Clear, is at %s and left alone: the connection now leads to %s",
                 launch.api.noun,
                 record.run_id or "(no id is known)",
                 record.id_scope,
@@ -235,7 +235,7 @@ class DurableStart:
             return
         if not watch.cancel_on_kill:
             self.log.warning(
-                "The %s %s of before the Clear goes on, it is not stopped from here: %s",
+                "The %s %s, started before the Clear, goes on and is not stopped from here: %s",
                 launch.api.noun,
                 watch.run_id,
                 watch.url(launch.api),
@@ -378,7 +378,7 @@ class DurableStart:
         ids = [candidate.run_id for candidate in candidates]
         raise AmbiguousSubmitError(
             f"a submission got no answer and {len(ids)} {launch.api.noun}s began since then "
-            f"({', '.join(ids)}); which one is ours cannot be told. Look at them, then clear the task. "
+            f"({', '.join(ids)}); nothing shows which one is ours. Look at them, then clear the task. "
             f"A pool of one slot for this kind of task keeps submissions apart",
             run_id=ids[0],
             url=launch.watch(ids[0]).url(launch.api),

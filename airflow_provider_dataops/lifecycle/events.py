@@ -94,7 +94,8 @@ class RunEvent(JsonDataclass):
         words = f": {snapshot.message}" if snapshot.message else ""
         if snapshot.state is RunState.UNTRACKED:
             return UntrackedRunError(
-                f"{platform} took the {noun} and told no id, so its end cannot be waited for{words}", **where
+                f"{platform} accepted the {noun} but returned no id, so nothing can wait for its end{words}",
+                **where,
             )
         if snapshot.state is RunState.CANCELLED:
             return RunCancelledError(f"{named} was stopped{words}", **where)

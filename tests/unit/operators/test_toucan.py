@@ -235,7 +235,7 @@ class TestTheWait:
 class TestAMissingId:
     def test_fails_a_task_that_waits_and_no_retry_mends_it(self, backend: Backend) -> None:
         backend.tells_ids = False
-        with pytest.raises(PermanentError, match=r'told no id.*"accepted": "yes"') as caught:
+        with pytest.raises(PermanentError, match=r'returned no id.*"accepted": "yes"') as caught:
             operator().execute(Attempt().context())
         assert isinstance(caught.value.__cause__, UntrackedRunError)
         assert backend.looks == []

@@ -52,7 +52,7 @@ def test_who_does_not_wait_is_told_so() -> None:
 
 
 def test_who_would_wait_fails_without_a_retry() -> None:
-    with pytest.raises(PermanentError, match="told no id, so its end cannot be waited for") as caught:
+    with pytest.raises(PermanentError, match="returned no id, so nothing can wait for its end") as caught:
         Operator().execute(Attempt().context())
     assert isinstance(caught.value.__cause__, UntrackedRunError)
 
@@ -77,4 +77,4 @@ def test_a_clear_starts_another_and_says_that_the_old_one_may_go_on(
     attempt.max_tries += 1
     assert Tolerant(cancel_on_kill=False).act(attempt.context()) != first
     assert len(submissions) == 2
-    assert f"{first['run_id']} of before the Clear goes on" in capsys.readouterr().out
+    assert f"{first['run_id']}, started before the Clear, goes on" in capsys.readouterr().out
