@@ -209,7 +209,7 @@ class DurableStart:
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
-                "The %s %s, started before the Clear, is at %s and left alone: the connection now leads to %s",
+                "The %s %s, started before the Clear, is left alone at %s: the connection now leads to %s",
                 launch.api.noun,
                 record.run_id or "(no id is known)",
                 record.id_scope,
