@@ -10,7 +10,12 @@ import pytest
 from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.triggers.base import PauseTrigger, RunTrigger
+from airflow_provider_dataops.triggers.base import PauseTrigger
+from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
+from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
+from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
+from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.loops import run
 from tests.unit.triggers.classes import TRIGGERS, arguments, required
 
@@ -181,12 +186,15 @@ def test_a_pause_that_is_no_time_names_it() -> None:
         run(_run(PauseTrigger(until=float("nan"), payload={})))
 
 
-@pytest.mark.parametrize("cls", [cls for cls in TRIGGERS if issubclass(cls, RunTrigger)])
-def test_only_a_platform_that_can_cancel_takes_cancel_on_kill(cls: type[Any]) -> None:
+@pytest.mark.parametrize(
+    "cls", [QuantemplateExecutionTrigger, TailerRunTrigger, ToucanOperationTrigger, TracJobTrigger]
+)
+def test_a_platform_that_cannot_cancel_takes_no_cancel_on_kill(cls: type[Any]) -> None:
     """Else a user who trusts it finds out from a run that goes on."""
     trigger = cls(**arguments(cls) | {"cancel_on_kill": True})
-    if cls.__name__ == "TamrJobTrigger":
-        trigger.check()
-        return
     with pytest.raises(InvalidArgumentError, match="cancel_on_kill must be False"):
         trigger.check()
+
+
+def test_one_that_can_cancel_takes_it() -> None:
+    TamrJobTrigger(**arguments(TamrJobTrigger) | {"cancel_on_kill": True}).check()
