@@ -299,6 +299,11 @@ class AirflowStack:
 
     # Details
 
+    @property
+    def _sqlite(self) -> str:
+        # By default a process gives up after 5 s without the lock: one stall of the disk, and requests fail.
+        return f"sqlite:///{self.home}/airflow.db?timeout=60"
+
     def _environment(
         self, connections: Mapping[str, Mapping[str, Any]], extra: Mapping[str, str]
     ) -> dict[str, str]:
@@ -328,7 +333,7 @@ class AirflowStack:
             "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "CORE__EXECUTION_API_SERVER_URL": f"{self.base_url}/execution/",
             "CORE__TEST_CONNECTION": "Enabled",
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
+            "DATABASE__SQL_ALCHEMY_CONN": self._sqlite,
             "API__BASE_URL": self.base_url,
             "API__HOST": "127.0.0.1",
             "API__PORT": str(self.port),
@@ -360,7 +365,7 @@ class AirflowStack:
         database = self.home / "airflow.db"
         if database.exists() or "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in self.env:
             return
-        if self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] != f"sqlite:///{database}":
+        if self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] != self._sqlite:
             self.cli("db", "migrate")
             return
         # A fresh database is the same every time: made once per environment, copied afterwards.
