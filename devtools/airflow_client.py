@@ -55,7 +55,8 @@ class TaskTimes:
 class AirflowClient:
     """Talks to one api-server as an administrator; what it refuses is an `AirflowApiError`."""
 
-    def __init__(self, base_url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, base_url: str, *, timeout: float = 120.0) -> None:
+        # Longer than the database may wait for its lock.
         self.base_url = base_url.rstrip("/")
         # Proxies of the environment are not for this machine's own services.
         self._http = httpx.Client(base_url=self.base_url, timeout=timeout, trust_env=False)
