@@ -15,12 +15,12 @@ help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 # The stamp is written last, so that a broken installation is built anew.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml sandbox/pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: python3.11 or python3 on PATH, or PYTHON=/path/to/it." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older." >&2; exit 1; }
 	@echo "Building $(VENV) (about a minute, once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install -c constraints.txt $(AIRFLOW) -e '.[dev,sandbox]'
+	@$(PIP) install -c constraints.txt $(AIRFLOW) -e ./sandbox -e '.[dev]'
 	@touch $@
 
 venv: $(READY)  ## Build .venv
@@ -58,8 +58,8 @@ format: $(READY)  ## Format the code
 
 constraints:  ## Renew constraints.txt from the newest releases
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	@build/constraints/bin/python -m pip --quiet --no-input install $(AIRFLOW) '.[dev,sandbox]'
-	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude airflow-provider-dataops | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | sort -f; } > build/constraints.txt
+	@build/constraints/bin/python -m pip --quiet --no-input install $(AIRFLOW) ./sandbox '.[dev]'
+	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude airflow-provider-dataops --exclude dataops-sandbox | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | sort -f; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
 
 clean: ## Remove .venv and everything that was built or left behind

@@ -114,7 +114,7 @@ def main() -> None:
         as_client(given.client, json.loads(given.connection), given.path)
         return
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
     clients = [c for c in CLIENTS if not c.startswith("curl") or shutil.which("curl")]
     if len(clients) < len(CLIENTS):

@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from airflow_provider_dataops.sandbox import Sandbox
+from dataops_sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -80,9 +80,9 @@ for _ in range(3):
             pass
 """
 
-# Airflow reads this file from the config folder of its home. Without it each commit waits for the disk, which on
-# a busy machine has stalled for longer than requests wait. The price is paid only by who pulls the plug: killed
-# processes lose nothing.
+# Airflow reads this file from the config folder of its home. Without it each commit waits for the disk, which
+# on a busy machine has stalled for longer than a request waits. A power cut may now cost the database; a
+# killed process costs nothing.
 _LOCAL_SETTINGS = """
 from sqlalchemy import Engine, event
 

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from airflow_provider_dataops.sandbox import Sandbox
+from dataops_sandbox import Sandbox
 from devtools.airflow_client import AirflowClient, TaskTimes
 from devtools.airflow_stack import AirflowStack, StackError
 

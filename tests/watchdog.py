@@ -40,15 +40,14 @@ WALL_LIMIT = 0.250
 LOOK_EVERY = 0.004
 
 _PACKAGE = os.path.dirname(airflow_provider_dataops.__file__) + os.sep
-#: The server of the tests themselves; it is no code of a triggerer.
-_SERVER = os.path.join(_PACKAGE, "sandbox") + os.sep
+
 _BLOCKING = frozenset({"socket.getaddrinfo", "open", "subprocess.Popen", "os.system"})
 
 
 def _is_ours(frame: FrameType | None) -> bool:
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith(_PACKAGE) and not name.startswith(_SERVER):
+        if name.startswith(_PACKAGE):
             return True
         frame = frame.f_back
     return False

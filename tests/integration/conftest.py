@@ -9,11 +9,11 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.lifecycle import progress
-from airflow_provider_dataops.sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
+from airflow_provider_dataops.triggers import base
+from dataops_sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
     _dataops_sandbox_server,
     dataops_sandbox,
 )
-from airflow_provider_dataops.triggers import base
 from tests.integration.bench.base import Bench, Connections
 from tests.integration.bench.quantemplate import QuantemplateBench
 from tests.integration.bench.tailer import TailerBench
@@ -25,7 +25,7 @@ from tests.watchdog import _event_loop_is_left_free  # noqa: F401 - watches ever
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 
 @pytest.fixture

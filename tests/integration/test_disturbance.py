@@ -15,7 +15,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.lifecycle.events import Ending
-from airflow_provider_dataops.sandbox import Sandbox
+from dataops_sandbox import Sandbox
 from tests.integration.bench.base import Bench, Connections
 from tests.integration.bench.quantemplate import QuantemplateBench
 from tests.integration.bench.tailer import TailerBench
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from airflow_provider_dataops.lifecycle.events import RunEvent
-    from airflow_provider_dataops.sandbox.journal import Entry
+    from dataops_sandbox.journal import Entry
 
 RUNS = 20
 SECONDS = 6.0

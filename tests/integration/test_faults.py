@@ -25,8 +25,8 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.events import Ending
-from airflow_provider_dataops.sandbox import Sandbox
 from airflow_provider_dataops.transport import aio, sync
+from dataops_sandbox import Sandbox
 from tests.loops import run
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tests.integration.bench.trac import MarkedTracBench
 from tests.loops import run
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
     from tests.integration.bench.base import Connections
     from tests.integration.bench.trac import TracBench
 

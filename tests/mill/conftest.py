@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_mock import MockerFixture
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)

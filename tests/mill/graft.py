@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dataops_sandbox
 import pytest
 
 from airflow_provider_dataops.provider_info import FORMS
@@ -15,13 +16,14 @@ from airflow_provider_dataops.registry import PLATFORMS, Modules
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 PACKAGE = "airflow_provider_dataops"
 ROOT = Path(__file__).parent / PACKAGE
 
-for _room in ("platforms", "hooks", "links", "tasks", "operators", "sensors", "triggers", "sandbox"):
+for _room in ("platforms", "hooks", "links", "tasks", "operators", "sensors", "triggers"):
     import_module(f"{PACKAGE}.{_room}").__path__.append(str(ROOT / _room))
+dataops_sandbox.__path__.append(str(ROOT.parent / "sandbox" / "dataops_sandbox"))
 
 
 @contextmanager
@@ -29,10 +31,11 @@ def grafted(sandbox: Sandbox) -> Iterator[None]:
     """Let the package and a sandbox know Mill for a while: other tests check what these really know.
 
     For a real platform the three lines stand in ``registry.py``, ``provider_info.py`` and
-    ``sandbox/registry.py``.
+    ``dataops_sandbox/registry.py``.
     """
+    from dataops_sandbox.mill.wire import Mill
+
     from airflow_provider_dataops.platforms.mill.form import FORM
-    from airflow_provider_dataops.sandbox.mill import Mill
 
     world = next(iter(sandbox.platforms.values())).world
     with pytest.MonkeyPatch.context() as patch:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox import Sandbox
+from dataops_sandbox import Sandbox
 from devtools.airflow_stack import AirflowStack
 from devtools.demo import DAGS
 from tests.system import evidence, planted

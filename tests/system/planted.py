@@ -6,10 +6,10 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.sandbox.tailer_keys import EMAIL
+from dataops_sandbox.tailer.keys import EMAIL
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 API_KEY = "planted-api-key-b7Qm2x"
 CLIENT_SECRET = "planted-client-secret-Zr81kd"

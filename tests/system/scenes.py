@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_dataops.sandbox import Sandbox
-    from airflow_provider_dataops.sandbox.platform import RunRecord
+    from dataops_sandbox import Sandbox
+    from dataops_sandbox.platform import RunRecord
     from devtools.airflow_client import AirflowClient
 
 TASK = "wait"

@@ -11,7 +11,7 @@ from airflow_provider_dataops.provider_info import get_provider_info
 from tests.system import planted
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
     from devtools.airflow_client import AirflowClient
 
 TYPES = {told["connection-type"]: told for told in get_provider_info()["connection-types"]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox.platform import RunRecord
+    from dataops_sandbox.platform import RunRecord
     from devtools.airflow_stack import AirflowStack
     from tests.system.scenes import Stage, Waiting
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox.tailer_keys import EMAIL
-from airflow_provider_dataops.sandbox.tokens import Tokens
+from dataops_sandbox.tailer.keys import EMAIL
+from dataops_sandbox.tokens import Tokens
 from tests.system import evidence, planted
 
 if TYPE_CHECKING:

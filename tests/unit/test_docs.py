@@ -89,7 +89,11 @@ PLACES = [
     for place in (ROOT, ROOT / "tests" / "mill")
     for folder in (".", "airflow_provider_dataops")
 ]
-CODE = [*(ROOT / "airflow_provider_dataops").rglob("*.py"), *(ROOT / "tests" / "mill").rglob("*.py")]
+CODE = [
+    path
+    for folder in ("airflow_provider_dataops", "sandbox", "tests/mill")
+    for path in (ROOT / folder).rglob("*.py")
+]
 
 
 @pytest.mark.parametrize("page", ["architecture.md", "adding-a-platform.md"])

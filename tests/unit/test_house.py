@@ -27,7 +27,6 @@ APART = FLOORS[2]
 FILES = {
     path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(ROOT.rglob("*.py"))
-    if "sandbox" not in path.parts
 }
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.hooks.base import DataOpsHook
-    from airflow_provider_dataops.sandbox import Sandbox
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from dataops_sandbox import Sandbox
 
 
 class Connections:

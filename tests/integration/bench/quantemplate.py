@@ -11,8 +11,8 @@ from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecution
 from tests.integration.bench.base import Bench, Connections
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from dataops_sandbox import Sandbox
 
 
 ORGANISATION = "c-sandbox"

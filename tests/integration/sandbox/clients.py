@@ -11,7 +11,7 @@ import requests
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 PATIENCE = 5.0
 """Seconds after which a request is given up; none of these tests needs that long."""

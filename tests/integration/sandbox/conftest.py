@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+from dataops_sandbox import ManualClock, Sandbox
 from tests.integration.sandbox.clients import QuantemplateClient, TamrClient
 from tests.integration.sandbox.tailer_client import TailerClient
 from tests.integration.sandbox.toucan_client import ToucanClient

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.integration.sandbox.clients import Client
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 TABLE = {
     "account": "000099",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from airflow_provider_dataops import __version__
+from dataops_sandbox import __version__
 from tests.integration.sandbox.clients import PATIENCE, Client, QuantemplateClient, TamrClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from airflow_provider_dataops.sandbox.faults import KINDS
+from dataops_sandbox.faults import KINDS
 from tests.integration.sandbox.clients import (
     PATIENCE,
     Client,
@@ -27,8 +27,8 @@ from tests.integration.sandbox.toucan_client import APP, ToucanClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
-    from airflow_provider_dataops.sandbox.journal import Entry, Journal
+    from dataops_sandbox import ManualClock, Sandbox
+    from dataops_sandbox.journal import Entry, Journal
 
 CREATE = {"json": {"configuration": {"load": {"sourceId": "src_orders"}}}}
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox import journal as journal_module
+from dataops_sandbox import journal as journal_module
 from tests.integration.sandbox.clients import QuantemplateClient, TamrClient, head, open_socket
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 
 def test_entry_holds_the_request_as_it_came(sandbox: Sandbox) -> None:

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import requests
 
-from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+from dataops_sandbox import ManualClock, Sandbox
 from tests.integration.sandbox.clients import PATIENCE, QuantemplateClient, TamrClient, head, open_socket
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_dataops.sandbox``, as a process of its own."""
+"""``python -m dataops_sandbox``, as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from airflow_provider_dataops.sandbox.__main__ import main
+from dataops_sandbox.__main__ import main
 from tests.integration.sandbox.clients import PATIENCE
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "airflow_provider_dataops.sandbox", *arguments]
+        command = [sys.executable, "-m", "dataops_sandbox", *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process

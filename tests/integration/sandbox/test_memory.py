@@ -14,7 +14,7 @@ ROOM = 24 * MIB
 ROUND_TRIP = """
 import hashlib, json, sys, threading
 import psutil, requests
-from airflow_provider_dataops.sandbox import Sandbox
+from dataops_sandbox import Sandbox
 
 size, line = int(sys.argv[1]), b"id-0000001," + "Zürich Rück ".encode() * 5 + b"\\n"
 piece = line * (256 * 1024 // len(line))

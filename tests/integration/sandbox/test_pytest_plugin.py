@@ -14,7 +14,7 @@ from tests.integration.sandbox.clients import PATIENCE, TamrClient
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 USERS_TESTS = """
 import requests
@@ -40,7 +40,7 @@ def test_another_begins_anew_on_the_same_server(dataops_sandbox, request):
 COST = """
 import sys, pytest
 before = set(sys.modules)
-import airflow_provider_dataops.sandbox.pytest_plugin
+import dataops_sandbox.pytest_plugin
 roots = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(roots - set(sys.stdlib_module_names)))
 """
@@ -55,7 +55,7 @@ def test_fixture_works_on_the_wire(dataops_sandbox: Sandbox) -> None:
 def test_plugin_is_registered_by_the_distribution() -> None:
     [plugin] = entry_points(group="pytest11", name="dataops")
 
-    assert plugin.value == "airflow_provider_dataops.sandbox.pytest_plugin"
+    assert plugin.value == "dataops_sandbox.pytest_plugin"
 
 
 def test_users_tests_share_a_server_and_begin_anew_each(tmp_path: Path) -> None:

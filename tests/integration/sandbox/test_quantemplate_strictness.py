@@ -11,7 +11,7 @@ import requests
 from tests.integration.sandbox.clients import PATIENCE, TOKEN_FORM, QuantemplateClient, head, open_socket
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 ORGANISATION = "/organisations/c-sandbox"
 DATASET = ORGANISATION + "/datasets/d-claims"

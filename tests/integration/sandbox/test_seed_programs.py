@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from airflow_provider_dataops.sandbox import Sandbox
+from dataops_sandbox import Sandbox
 from tests.integration.sandbox import seed_clients
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from airflow_provider_dataops.sandbox.jwt import read_token
+from dataops_sandbox.jwt import read_token
 from tests.integration.sandbox.clients import PATIENCE
 from tests.integration.sandbox.tailer_client import TABLE, TailerClient, sign
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 NOW = int(time.time())
 ASK = {"action": "get_last_status", **TABLE}

@@ -12,7 +12,7 @@ from tests.integration.sandbox.clients import Client
 from tests.integration.sandbox.tailer_client import JOB, STORAGE, TABLE, WORKFLOW, TailerClient
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SCOPE = {name: TABLE[name] for name in ("account", "environment", "configuration_type")}

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.sandbox.tailer_client import JOB, STORAGE, TABLE, WORKFLOW, TailerClient, launching
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 SCOPE = {name: TABLE[name] for name in ("account", "environment", "configuration_type")}
 DAG = "/v1/dag/status"

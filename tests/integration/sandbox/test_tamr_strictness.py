@@ -11,7 +11,7 @@ import requests
 from tests.integration.sandbox.clients import PATIENCE, TamrClient
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 LOAD = {"configuration": {"load": {"sourceId": "src_orders"}}}
 

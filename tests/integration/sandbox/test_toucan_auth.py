@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox.jwt import read_token
+from dataops_sandbox.jwt import read_token
 from tests.integration.sandbox.toucan_client import APP, AUTH, ToucanClient
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 CONFIG = f"{APP}/config"
 WRONG = (AUTH[0], "wrong")

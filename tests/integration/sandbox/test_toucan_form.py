@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.sandbox.content import CHUNK, Content, ContentWriter
-from airflow_provider_dataops.sandbox.messages import Call, RefusedError, parse_query
-from airflow_provider_dataops.sandbox.toucan_form import read_form
+from dataops_sandbox.content import CHUNK, Content, ContentWriter
+from dataops_sandbox.messages import Call, RefusedError, parse_query
+from dataops_sandbox.toucan.form import read_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

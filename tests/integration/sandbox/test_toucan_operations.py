@@ -11,7 +11,7 @@ from tests.integration.sandbox.clients import PATIENCE, Client
 from tests.integration.sandbox.toucan_client import APP, ToucanClient
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 CHAIN = [
     "preprocess_data_sources",

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.sandbox.toucan_client import APP, AUTH, FILE, NAME, ToucanClient, chunk
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 SOURCES = f"{APP}/data/sources?validation=false"
 UPLOAD = {"data": NAME, "files": {"file": FILE}}

@@ -9,7 +9,7 @@ import pytest
 from toucan_client import ToucanClient
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.sandbox.trac_client import ADMIN, CUSTOM, DATA, META, TracClient, selector_of
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 INFO = "/trac-meta/api/v1/trac/platform-info"
 CREATE = {"objectType": "CUSTOM", "definition": CUSTOM}

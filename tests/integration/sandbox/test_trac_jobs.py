@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from airflow_provider_dataops.sandbox.trac_store import ENTRY_POINT, REPOSITORY
+from dataops_sandbox.trac.store import ENTRY_POINT, REPOSITORY
 from tests.integration.sandbox.clients import PATIENCE
 from tests.integration.sandbox.trac_client import DATA, META, ORCH, TracClient, selector_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 IMPORT: dict[str, Any] = {
     "jobType": "IMPORT_MODEL",

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.sandbox.trac_client import CUSTOM, META, TracClient, selector_of
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 TEXTS = {
     "type": {"basicType": "ARRAY", "arrayType": {"basicType": "STRING"}},

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.sandbox.trac_client import ORCH, Reply, TracClient, decode_details
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import ManualClock, Sandbox
+    from dataops_sandbox import ManualClock, Sandbox
 
 RECORDING = Path(__file__).parents[2] / "recordings" / "trac_exchanges.jsonl"
 EXCHANGES = [json.loads(line) for line in RECORDING.read_text().splitlines()]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.integration.sandbox.clients import PATIENCE, Client
 
 if TYPE_CHECKING:
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 APP = "/product-corporation"
 AUTH = ("api@toucan.example", "sandbox-password")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-    from airflow_provider_dataops.sandbox import Sandbox
+    from dataops_sandbox import Sandbox
 
 META, ORCH = "/trac-meta/api/v1/ACME_CORP", "/trac-orch/api/v1/ACME_CORP"
 DATA, ADMIN = "/trac-data/api/v1/ACME_CORP", "/trac-admin/api/v1/ACME_CORP"

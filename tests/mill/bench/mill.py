@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow_provider_dataops.platforms.mill.runs import BatchLaunch
-    from airflow_provider_dataops.sandbox import Sandbox
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from dataops_sandbox import Sandbox
 
 
 class MillBench(Bench):

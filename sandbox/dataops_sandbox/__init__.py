@@ -1,0 +1,29 @@
+"""The platforms on loopback, for the demo and for users' own tests.
+
+``Sandbox`` is loaded on first use: pytest imports this package at the start of every session to find
+the fixture, also of those that never touch the sandbox, and these should not pay for ``aiohttp``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataops_sandbox.clock import ManualClock
+    from dataops_sandbox.server import Sandbox
+
+__all__ = ["ManualClock", "Sandbox"]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Sandbox":
+        from dataops_sandbox.server import Sandbox
+
+        return Sandbox
+    if name == "ManualClock":
+        from dataops_sandbox.clock import ManualClock
+
+        return ManualClock
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,118 @@
+"""The service account of the sandbox's Tailer: its key file, and the check of what it has signed."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from dataops_sandbox.jwt import NoTokenError, read_token
+from dataops_sandbox.messages import DeniedError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EMAIL = "airflow@sandbox.iam.gserviceaccount.com"
+
+LONGEST = 3600
+"""Seconds from ``iat`` to ``exp``."""
+SKEW = 300
+"""Seconds by which a client's clock may be ahead."""
+
+_CLAIMS = frozenset({"iss", "sub", "email", "aud", "iat", "exp"})
+_MOST_SEEN = 10_000
+
+
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    # One for all sandboxes of a process, made when it is first needed: it takes a tenth of a second.
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def key_json() -> str:
+    """Give the key file of the service account, in the form in which Google hands such out."""
+    pem = _key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": "sandbox",
+            "private_key_id": "sandbox-key-1",
+            "private_key": pem,
+            "client_email": EMAIL,
+            "client_id": "100000000000000000001",
+            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+    )
+
+
+class SelfSigned:
+    """Checks the tokens that the service account has signed itself."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, None] = {}
+        self._expired: set[str] = set()
+        self._unseen_too = False
+
+    def revoke(self) -> None:
+        """Refuse each token that is out, once.
+
+        Once only, since the same claims give the same token: one signed anew within the second cannot be
+        told from the one before.
+        """
+        self._expired.update(self._seen)
+        self._seen.clear()
+        self._unseen_too = True
+
+    def check(self, text: str, audience: str, now: float) -> None:
+        """Check a token.
+
+        :param audience: what it must have been signed for
+        :param now: Unix seconds
+        :raises RefusedError: if it is none, is signed by somebody else, or its claims are not as documented
+        :raises DeniedError: if it has expired
+        """
+        try:
+            token = read_token(text)
+        except NoTokenError as error:
+            raise RefusedError(401, f"the bearer token is no JWT: {error}") from error
+        if token.header.get("alg") != "RS256":
+            raise RefusedError(401, f"a token must be signed with RS256, not {token.header.get('alg')!r}")
+        try:
+            _key().public_key().verify(token.signature, token.signed, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature as error:
+            raise RefusedError(401, "the token is not signed by a known service account") from error
+        _check_claims(token.claims, audience, now)
+        if text in self._expired or (self._unseen_too and text not in self._seen):
+            self._expired.discard(text)
+            self._unseen_too = False
+            raise DeniedError(401, "the token has expired")
+        self._seen[text] = None
+        if len(self._seen) > _MOST_SEEN:
+            del self._seen[next(iter(self._seen))]
+
+
+def _check_claims(claims: Mapping[str, Any], audience: str, now: float) -> None:
+    missing = _CLAIMS - claims.keys()
+    if missing:
+        raise RefusedError(401, f"the token lacks the claims {sorted(missing)}")
+    for name in ("iss", "sub", "email"):
+        if claims[name] != EMAIL:
+            raise RefusedError(401, f"{name} must be the client_email of the key, not {claims[name]!r}")
+    if claims["aud"] != audience:
+        raise RefusedError(401, f"aud must be {audience}, not {claims['aud']!r}")
+    issued, end = claims["iat"], claims["exp"]
+    if type(issued) is not int or type(end) is not int:
+        raise RefusedError(401, "iat and exp must be whole seconds")
+    if not issued < end <= issued + LONGEST:
+        raise RefusedError(401, f"exp must come within {LONGEST} s of iat, not {end - issued} s after it")
+    if issued > now + SKEW:
+        raise RefusedError(401, f"iat lies {issued - now:.0f} s in the future")
+    if now >= end:
+        raise DeniedError(401, "the token has expired")

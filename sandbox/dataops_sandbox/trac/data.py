@@ -1,0 +1,137 @@
+"""The bytes behind TRAC's FILE and DATA objects."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.trac import tags, values, writes
+from dataops_sandbox.trac.errors import Code, ServiceError
+from dataops_sandbox.trac.metadata import new_id
+from dataops_sandbox.trac.models import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from dataops_sandbox.trac.metadata import Found, Metadata
+
+CSV = "text/csv"
+
+
+def rows_of(content: bytes, schema: Mapping[str, Any]) -> list[list[str]]:
+    """Read CSV whose header is the schema's fields; give the rows, the header first.
+
+    :raises ServiceError: if the bytes are anything else
+    """
+    try:
+        rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ServiceError(Code.DATA_LOSS, f"CSV decoding failed, content is garbled: {error}") from error
+    wanted = [field["fieldName"].lower() for field in schema["table"]["fields"]]
+    if not rows or sorted(name.strip().lower() for name in rows[0]) != sorted(wanted):
+        raise ServiceError(Code.DATA_LOSS, f"CSV decoding failed, the header must be {', '.join(wanted)}")
+    for number, row in enumerate(rows[1:], 1):
+        if len(row) != len(wanted):
+            raise ServiceError(Code.DATA_LOSS, f"CSV decoding failed, row {number} has {len(row)} columns")
+    return rows
+
+
+def part_of(rows: list[list[str]], offset: int, limit: int) -> bytes:
+    """Give some of the rows as CSV with the header.
+
+    :param limit: how many; 0: all from ``offset`` on
+    """
+    buffer = io.StringIO()
+    chosen = rows[1 + offset : 1 + offset + limit] if limit else rows[1 + offset :]
+    csv.writer(buffer, lineterminator="\n").writerows([rows[0], *chosen])
+    return buffer.getvalue().encode()
+
+
+class DataStore:
+    """Writes FILE and DATA objects together with their bytes, and reads them."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self._metadata = metadata
+        self._contents: dict[str, bytes] = {}
+
+    def write(
+        self,
+        tenant: str,
+        definition: dict[str, Any],
+        content: bytes,
+        updates: Iterable[Mapping[str, Any]],
+        at: datetime,
+        *,
+        generation: str = writes.GENERATIONS[-1],
+        prior: Found | None = None,
+        attrs: tags.Attrs | None = None,
+        job: str | None = None,
+    ) -> Found:
+        """Write a new object, or a new version of ``prior``.
+
+        :param definition: of the object but for where its bytes are
+        """
+        kind = definition["objectType"].lower()
+        version = 1 if prior is None else prior.version.number + 1
+        object_id = prior.record.object_id if prior else new_id(at)
+        if prior is None:
+            storage = writes.create(
+                self._metadata, tenant, {"objectType": "STORAGE", "storage": {}}, (), at, job=job
+            )
+            where: dict[str, Any] = {"objectType": "STORAGE", "objectId": storage.record.object_id}
+            where = {**where, "latestObject": True, "latestTag": True}
+        else:
+            where = prior.version.definition[kind]["storageId"]
+        item = f"{kind}/{object_id}/version-{version}"
+        definition = {
+            **definition,
+            kind: {**definition[kind], "storageId": where, "dataItem": item},
+        }
+        if prior is None:
+            found = writes.create(
+                self._metadata, tenant, definition, updates, at, object_id=object_id, attrs=attrs, job=job
+            )
+        else:
+            found = writes.add_version(
+                self._metadata, prior, definition, updates, at, generation=generation, attrs=attrs, job=job
+            )
+        self._contents[item] = content
+        return found
+
+    def content(self, found: Found) -> bytes:
+        """Give the bytes of a FILE or DATA object."""
+        definition = found.version.definition
+        return self._contents[definition[definition["objectType"].lower()]["dataItem"]]
+
+    def schema(self, tenant: str, definition: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the schema of a dataset, its own or that of a SCHEMA object."""
+        if "schema" in definition:
+            return dict(definition["schema"])
+        return dict(self._metadata.find(tenant, definition["schemaId"]).version.definition["schema"])
+
+    def product(self, tenant: str, found: Found) -> Product:
+        """Give what a model gets of an object."""
+        definition = found.version.definition
+        schema = self.schema(tenant, definition["data"]) if "data" in definition else None
+        return Product(self.content(found), schema)
+
+
+def file_definition(name: str, mime_type: str, content: bytes) -> dict[str, Any]:
+    """Make the definition of a FILE, but for where its bytes are."""
+    extension = name.rpartition(".")[2] if "." in name else ""
+    told = {"name": name, "extension": extension, "mimeType": mime_type, "size": str(len(content))}
+    return {"objectType": "FILE", "file": told}
+
+
+def data_attrs(schema: Mapping[str, Any], rows: list[list[str]]) -> tags.Attrs:
+    """Give what the platform tells of a dataset."""
+    count = values.of("INTEGER", str(len(rows) - 1))
+    return {**tags.schema_attrs(schema), "trac_data_row_count": count}
+
+
+def encode(content: bytes) -> str:
+    """Give bytes as JSON has them."""
+    return base64.b64encode(content).decode()

@@ -1,0 +1,147 @@
+"""How the sandbox's TRAC says no, and how its gateway does."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from dataops_sandbox.messages import Answer, DeniedError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+JSON = "application/json; charset=UTF-8"
+TEXT = "text/plain; charset=UTF-8"
+
+_LENGTH_DELIMITED = 2
+_PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
+
+class Code(IntEnum):
+    """The gRPC statuses that the platform's services answer with."""
+
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    FAILED_PRECONDITION = 9
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+_STATUSES = {
+    Code.INVALID_ARGUMENT: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.PERMISSION_DENIED: 403,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.FAILED_PRECONDITION: 412,
+    Code.UNAVAILABLE: 503,
+}
+"""HTTP status of a gRPC status; any other is a 500."""
+_CODES = {status: code for code, status in _STATUSES.items()}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One problem of a request."""
+
+    detail: str
+    path: str = ""
+    """The field, from the request's root; empty: the request as a whole."""
+
+
+class ServiceError(DeniedError):
+    """A service behind the gateway says no.
+
+    :param message: told as reason phrase and in the headers; empty: the service had no words for it
+    :param items: all problems that were found
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        items: Sequence[Item] = (),
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(_STATUSES.get(code, 500), message, headers=headers)
+        self.code = code
+        self.items = tuple(items)
+
+
+class InvalidError(ServiceError, RefusedError):
+    """A service finds the request wrong in itself, whatever the platform holds."""
+
+    def __init__(self, method: str, items: Sequence[Item]) -> None:
+        super().__init__(Code.INVALID_ARGUMENT, f"Validation failed for [{method}()]", items)
+
+
+class GatewayError(RefusedError):
+    """The gateway itself says no, in a line of text, before any service is asked."""
+
+
+class BareError(DeniedError):
+    """The gateway says no by nothing but a status."""
+
+
+def internal() -> ServiceError:
+    """Make the error of a service that has met something unexpected."""
+    return ServiceError(Code.INTERNAL, "Internal server error")
+
+
+def not_found(message: str) -> ServiceError:
+    """Make the error of something that is not there."""
+    return ServiceError(Code.NOT_FOUND, message)
+
+
+def bad_state(message: str, items: Sequence[Item] = ()) -> ServiceError:
+    """Make the error of a request that does not fit what the platform holds."""
+    return ServiceError(Code.FAILED_PRECONDITION, message, items)
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])
+
+
+def _bytes_field(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(value)) + value
+
+
+def encode_details(code: int, message: str, items: Sequence[Item]) -> str:
+    """Give the value of ``trac-error-details-bin``: base64, without padding, of a ``TracErrorDetails``."""
+    encoded = _varint(1 << 3) + _varint(code) + _bytes_field(2, message.encode())
+    for item in items:
+        fields = _bytes_field(1, item.detail.encode())
+        if item.path:
+            fields += _bytes_field(2, item.path.encode())
+        encoded += _bytes_field(3, fields)
+    return base64.b64encode(encoded).decode().rstrip("=")
+
+
+def answer_of(denied: DeniedError) -> Answer:
+    """Put a no into the words of whoever says it."""
+    if isinstance(denied, BareError):
+        return Answer(denied.status, content_type="", headers=denied.headers)
+    if isinstance(denied, RefusedError) and not isinstance(denied, ServiceError):
+        return Answer(denied.status, denied.reason.encode(), TEXT, denied.headers)
+    if isinstance(denied, ServiceError):
+        code, items = denied.code, denied.items
+    else:
+        code, items = _CODES.get(denied.status, Code.INTERNAL), ()
+    headers = {"grpc-status": str(int(code)), **denied.headers}
+    if denied.reason:
+        headers["grpc-message"] = quote(denied.reason, safe=_PRINTABLE)
+        headers["trac-error-details-bin"] = encode_details(code, denied.reason, items)
+    return Answer(denied.status, b"", JSON, headers, reason=denied.reason or None)

@@ -1,0 +1,220 @@
+"""The rules of TRAC's gateway: routes, headers, JSON, and who may call at all."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.messages import (
+    Answer,
+    Call,
+    DeniedError,
+    Operation,
+    parse_query,
+    read_object,
+)
+from dataops_sandbox.tokens import bearer
+from dataops_sandbox.toucan.auth import read_basic
+from dataops_sandbox.trac import messages
+from dataops_sandbox.trac.errors import (
+    JSON,
+    BareError,
+    Code,
+    GatewayError,
+    ServiceError,
+    answer_of,
+    not_found,
+)
+from dataops_sandbox.trac.store import SERVICES, TENANT, TracStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from dataops_sandbox.content import Content
+    from dataops_sandbox.trac.validation import Check
+
+META, ORCH, DATA, ADMIN = (f"/trac-{name}/api/v1" for name in ("meta", "orch", "data", "admin"))
+_PREFIXES = dict(zip((META, DATA, ORCH, ADMIN), SERVICES, strict=True))
+
+_HEALTH = frozenset({"healthz", "availablez"})
+_DOWNLOADS = frozenset({"download_file", "download_latest_file", "download_data", "download_latest_data"})
+_ABSENT = {
+    "0.8": frozenset({"healthz", "availablez", "download_data", "download_latest_data"}),
+    "0.10": frozenset({"list_resources", "resource_info"}),
+}
+"""The calls that a release does not have."""
+
+_GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-status": "0"}
+_NO_METHOD = "REST API METHOD NOT FOUND"
+_TENANT = frozenset({"tenant"})
+
+_MOST_BYTES = 1024 * 1024 + 64 * 1024
+"""Bytes of a body; the gateway never answers a much longer one, the sandbox says so at once."""
+
+
+class TracGateway(TracStore):
+    """What every call of the gateway has in common."""
+
+    @property
+    def base_url(self) -> str:
+        """URL of the gateway."""
+        return self.root
+
+    def connection(self) -> dict[str, Any]:
+        """Give host and tenant as the connection type ``trac`` has them, and the credentials if any."""
+        extra = {"tenant": TENANT}
+        fields: dict[str, Any] = {"conn_type": self.name, "host": self.base_url, "extra": extra}
+        if self.auth == "basic":
+            fields.update(login=self.username, password=self.password)
+        if self.auth == "bearer":
+            extra["api_token"] = self.api_token
+        return fields
+
+    def denial(self, denied: DeniedError) -> Answer:
+        """Say no in the words of the gateway or of a service behind it."""
+        return answer_of(denied)
+
+    def disguise(self, payload: Any, state: str) -> Any:
+        """Replace the status of jobs, in what the orchestrator tells and in tags."""
+        if isinstance(payload, list):
+            return [self.disguise(item, state) for item in payload]
+        if not isinstance(payload, dict):
+            return payload
+        told = {name: self.disguise(value, state) for name, value in payload.items()}
+        if "jobId" in told and "statusCode" in told:
+            told["statusCode"] = state
+        if "trac_job_status" in told:
+            told["trac_job_status"] = {**told["trac_job_status"], "stringValue": state}
+        return told
+
+    # The gateway
+
+    def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
+        """Find the call of a request; a slash at the end does not matter."""
+        for operation in self.operations:
+            params = operation.match(path.removesuffix("/"))
+            if (
+                params is not None
+                and operation.method == method
+                and operation.name not in _ABSENT[self.generation]
+            ):
+                return operation, params
+        return None, {}
+
+    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Content) -> Answer:
+        """Answer a request by the gateway's rules."""
+        self._authorise(headers)
+        operation, params = self.find(method, path)
+        service = next((name for prefix, name in _PREFIXES.items() if path.startswith(f"{prefix}/")), None)
+        if operation is None:
+            raise GatewayError(404, _NO_METHOD) if service else BareError(404, "no such route")
+        if service in self.unavailable:
+            raise BareError(503, f"the {service} service is down")
+        if operation.name not in _HEALTH:
+            self._check_headers(operation, headers)
+        if body.size > _MOST_BYTES:
+            raise GatewayError(413, f"{body.size} bytes are more than the gateway lets pass")
+        if method == "GET" and body.size:
+            raise GatewayError(400, "a GET has no body")
+        call = Call(_checked(params), parse_query(query, operation.query), headers, body)
+        with self.world.changed:
+            try:
+                self.orchestrator.advance()
+                return operation.handler(call)
+            finally:
+                self.world.changed.notify_all()
+
+    def _authorise(self, headers: Mapping[str, str]) -> None:
+        if self.auth == "none":
+            return
+        header = headers.get("Authorization", "")
+        if self.auth == "basic":
+            right = header.startswith("Basic ") and read_basic(header) == (self.username, self.password)
+        else:
+            right = bool(header) and bearer(headers) == self.api_token
+        if not right:
+            asked = {"basic": 'Basic realm="trac"', "bearer": "Bearer"}[self.auth]
+            raise ServiceError(
+                Code.UNAUTHENTICATED, "Authentication failed", headers={"WWW-Authenticate": asked}
+            )
+
+    def _check_headers(self, operation: Operation, headers: Mapping[str, str]) -> None:
+        accept, content_type = headers.get("Accept"), headers.get("Content-Type")
+        download = operation.name in _DOWNLOADS
+        if download and self.generation == "0.8" and accept is not None:
+            raise GatewayError(406, "Unexpected HTTP header [accept]")
+        if not download and _media_type(accept) != "application/json":
+            raise GatewayError(406, "Invalid [accept] header (expected application/json for REST calls)")
+        if operation.method == "GET" and content_type is not None:
+            raise GatewayError(406, "Unexpected HTTP header [content-type]")
+        if operation.method == "POST" and _media_type(content_type) != "application/json":
+            raise GatewayError(
+                406, "Invalid [content-type] header (expected application/json for REST calls)"
+            )
+        if "Content-Encoding" in headers:
+            raise GatewayError(406, "Unexpected HTTP header [content-encoding]")
+
+    def _request(self, call: Call, message: str) -> dict[str, Any]:
+        """Read a body; one that is a whole request message lacks what the path has told."""
+        what = "Invalid REST API request: Error in JSON payload: the body"
+        return messages.read(message, read_object(call.body.head(_MOST_BYTES), what), _TENANT)
+
+    def _tenant(self, call: Call) -> str:
+        tenant = call.params["tenant"]
+        if tenant not in self.tenants:
+            raise not_found(f"Unknown tenant [{tenant}]")
+        return tenant
+
+    def _checked(self, call: Call, check: Check) -> str:
+        """Finish the check of a request in itself, and give the tenant."""
+        check.tenant(call.params["tenant"])
+        check.done()
+        return self._tenant(call)
+
+    def _now(self) -> datetime:
+        return self.world.timeline.wall(self.world.timeline.now())
+
+
+def ok(payload: Mapping[str, Any]) -> Answer:
+    """Make the reply of a service to a call that has succeeded."""
+    return Answer(200, json.dumps(payload).encode(), JSON, _GRPC_OK)
+
+
+def ok_list(name: str, found: list[Any]) -> Answer:
+    """Make a reply of one list, which is left out if it is empty."""
+    return ok({name: found} if found else {})
+
+
+def _media_type(header: str | None) -> str | None:
+    # As it was sent: the gateway does not take another case.
+    return header.partition(";")[0].rstrip() if header is not None else None
+
+
+def _checked(params: Mapping[str, str]) -> dict[str, str]:
+    """Give the fields of a path; one that cannot be its field's value makes it no path of the API."""
+    checked = dict(params)
+    for name, enum in (("objectType", "ObjectType"), ("resourceType", "ResourceType")):
+        if name in checked:
+            checked[name] = checked[name].upper()
+            if checked[name] not in messages.ENUMS[enum][1:]:
+                raise GatewayError(404, _NO_METHOD)
+    for name in ("objectVersion", "tagVersion"):
+        if name in checked and not (checked[name].isascii() and checked[name].isdecimal()):
+            raise GatewayError(404, _NO_METHOD)
+    return checked
+
+
+def path_selector(check: Check, call: Call, object_type: str) -> dict[str, Any]:
+    """Give the selector that a path means; check its id and versions."""
+    check.object_id(call.params["objectId"], "objectId")
+    selector: dict[str, Any] = {"objectType": object_type, "objectId": call.params["objectId"]}
+    for what in ("object", "tag"):
+        name = f"{what}Version"
+        if name not in call.params:
+            selector[f"latest{what.title()}"] = True
+            continue
+        selector[name] = int(call.params[name])
+        if selector[name] < 1:
+            check.add(f"Value of [{name}] must be at least 1", name)
+    return selector

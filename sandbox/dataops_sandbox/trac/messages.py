@@ -1,0 +1,314 @@
+"""The messages of TRAC's REST calls: their fields, and the strict JSON mapping of protobuf.
+
+What :func:`read` gives is the JSON form that replies have, too: names in lowerCamelCase, 64-bit integers as
+text, enums by name, default values left out, members of a oneof kept even if they are zero.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dataops_sandbox.trac.errors import GatewayError
+
+_API, _METADATA = "tracdap.api", "tracdap.metadata"
+
+_ENUMS = {
+    "ObjectType": (
+        "OBJECT_TYPE_NOT_SET, DATA, MODEL, FLOW, JOB, FILE, CUSTOM, STORAGE, SCHEMA, RESULT, CONFIG, RESOURCE"
+    ),
+    "BasicType": "BASIC_TYPE_NOT_SET, BOOLEAN, INTEGER, FLOAT, STRING, DECIMAL, DATE, DATETIME, ARRAY, MAP",
+    "TagOperation": (
+        "CREATE_OR_REPLACE_ATTR, CREATE_OR_APPEND_ATTR, CREATE_ATTR, REPLACE_ATTR, APPEND_ATTR, DELETE_ATTR, "
+        "CLEAR_ALL_ATTR"
+    ),
+    "SearchOperator": "SEARCH_OPERATOR_NOT_SET, EQ, NE, LT, LE, GT, GE, IN, EXISTS",
+    "LogicalOperator": "LOGICAL_OPERATOR_NOT_SET, AND, OR, NOT",
+    "JobType": "JOB_TYPE_NOT_SET, RUN_MODEL, RUN_FLOW, IMPORT_MODEL, IMPORT_DATA, EXPORT_DATA, JOB_GROUP",
+    "FlowNodeType": ("NODE_TYPE_NOT_SET, INPUT_NODE, OUTPUT_NODE, MODEL_NODE, PARAMETER_NODE, RESOURCE_NODE"),
+    "SchemaType": "SCHEMA_TYPE_NOT_SET, TABLE_SCHEMA",
+    "PartType": "PART_ROOT",
+    "ResourceType": "RESOURCE_TYPE_NOT_SET, MODEL_REPOSITORY, INTERNAL_STORAGE, EXTERNAL_STORAGE",
+}
+ENUMS = {name: tuple(text.split(", ")) for name, text in _ENUMS.items()}
+"""The names of each enum, in the order of their numbers."""
+
+# Field, type, and after an @ the oneof that it is a member of. [] is a list, {} a map from text.
+_MESSAGES = {
+    f"{_METADATA}.TypeDescriptor": (
+        "basicType BasicType, arrayType TypeDescriptor@details, mapType TypeDescriptor@details"
+    ),
+    f"{_METADATA}.Value": (
+        "type TypeDescriptor, booleanValue bool@value, integerValue int64@value, floatValue double@value, "
+        "stringValue string@value, decimalValue DecimalValue@value, dateValue DateValue@value, "
+        "datetimeValue DatetimeValue@value, arrayValue ArrayValue@value, mapValue MapValue@value"
+    ),
+    f"{_METADATA}.DecimalValue": "decimal string",
+    f"{_METADATA}.DateValue": "isoDate string",
+    f"{_METADATA}.DatetimeValue": "isoDatetime string",
+    f"{_METADATA}.ArrayValue": "items []Value",
+    f"{_METADATA}.MapValue": "entries {}Value",
+    f"{_METADATA}.TagSelector": (
+        "objectType ObjectType, objectId string, objectVersion int32@objectCriteria, "
+        "objectAsOf DatetimeValue@objectCriteria, latestObject bool@objectCriteria, "
+        "tagVersion int32@tagCriteria, tagAsOf DatetimeValue@tagCriteria, latestTag bool@tagCriteria"
+    ),
+    f"{_METADATA}.TagUpdate": "operation TagOperation, attrName string, value Value",
+    f"{_METADATA}.ObjectDefinition": (
+        "objectType ObjectType, data any@definition, model ModelDefinition@definition, "
+        "flow FlowDefinition@definition, job any@definition, file any@definition, "
+        "custom CustomDefinition@definition, storage any@definition, schema SchemaDefinition@definition, "
+        "result any@definition, config any@definition, resource any@definition, objectProps {}Value"
+    ),
+    f"{_METADATA}.CustomDefinition": "customSchemaType string, customSchemaVersion int32, customData bytes",
+    f"{_METADATA}.ModelDefinition": (
+        "language string, repository string, packageGroup string, package string, version string, "
+        "entryPoint string, path string, parameters {}ModelParameter, inputs {}ModelInputSchema, "
+        "outputs {}ModelOutputSchema, staticAttributes {}Value, modelType any"
+    ),
+    f"{_METADATA}.ModelParameter": (
+        "paramType TypeDescriptor, label string, defaultValue Value, paramProps {}Value"
+    ),
+    f"{_METADATA}.ModelInputSchema": (
+        "objectType ObjectType, schema SchemaDefinition, fileType any, label string, optional bool, "
+        "dynamic bool, inputProps {}Value"
+    ),
+    f"{_METADATA}.ModelOutputSchema": (
+        "objectType ObjectType, schema SchemaDefinition, fileType any, label string, optional bool, "
+        "dynamic bool, outputProps {}Value"
+    ),
+    f"{_METADATA}.FlowDefinition": (
+        "nodes {}FlowNode, edges []FlowEdge, parameters {}ModelParameter, inputs {}ModelInputSchema, "
+        "outputs {}ModelOutputSchema, resources any"
+    ),
+    f"{_METADATA}.FlowNode": (
+        "nodeType FlowNodeType, parameters []string, inputs []string, outputs []string, "
+        "nodeSearch SearchExpression, nodeAttrs []TagUpdate, nodeProps {}Value, label string"
+    ),
+    f"{_METADATA}.FlowEdge": "source FlowSocket, target FlowSocket",
+    f"{_METADATA}.FlowSocket": "node string, socket string",
+    f"{_METADATA}.SchemaDefinition": "schemaType SchemaType, partType PartType, table TableSchema",
+    f"{_METADATA}.TableSchema": "fields []FieldSchema",
+    f"{_METADATA}.FieldSchema": (
+        "fieldName string, fieldOrder int32, fieldType BasicType, label string, businessKey bool, "
+        "categorical bool, notNull ?bool, formatCode string, defaultValue Value"
+    ),
+    f"{_METADATA}.SearchParameters": (
+        "objectType ObjectType, search SearchExpression, searchAsOf DatetimeValue, priorVersions bool, "
+        "priorTags bool"
+    ),
+    f"{_METADATA}.SearchExpression": "term SearchTerm@expr, logical LogicalExpression@expr",
+    f"{_METADATA}.SearchTerm": (
+        "attrName string, attrType BasicType, operator SearchOperator, searchValue Value"
+    ),
+    f"{_METADATA}.LogicalExpression": "operator LogicalOperator, expr []SearchExpression",
+    f"{_METADATA}.JobDefinition": (
+        "jobType JobType, runModel RunModelJob@jobDetails, runFlow RunFlowJob@jobDetails, "
+        "importModel ImportModelJob@jobDetails, importData any@jobDetails, exportData any@jobDetails, "
+        "jobGroup any@jobDetails, resultId TagSelector"
+    ),
+    f"{_METADATA}.RunModelJob": (
+        "model TagSelector, parameters {}Value, inputs {}TagSelector, outputs {}TagSelector, "
+        "priorOutputs {}TagSelector, outputAttrs []TagUpdate"
+    ),
+    f"{_METADATA}.RunFlowJob": (
+        "flow TagSelector, parameters {}Value, inputs {}TagSelector, outputs {}TagSelector, "
+        "priorOutputs {}TagSelector, models {}TagSelector, outputAttrs []TagUpdate"
+    ),
+    f"{_METADATA}.ImportModelJob": (
+        "language string, repository string, packageGroup string, package string, version string, "
+        "entryPoint string, path string, modelAttrs []TagUpdate, priorModel TagSelector"
+    ),
+    f"{_API}.MetadataWriteRequest": (
+        "tenant string, objectType ObjectType, priorVersion TagSelector, definition ObjectDefinition, "
+        "tagUpdates []TagUpdate"
+    ),
+    f"{_API}.MetadataWriteBatchRequest": (
+        "tenant string, createObjects []MetadataWriteRequest, updateObjects []MetadataWriteRequest, "
+        "updateTags []MetadataWriteRequest"
+    ),
+    f"{_API}.JobRequest": "tenant string, job JobDefinition, jobAttrs []TagUpdate",
+    f"{_API}.FileWriteRequest": (
+        "tenant string, tagUpdates []TagUpdate, priorVersion TagSelector, name string, mimeType string, "
+        "size ?int64, content bytes"
+    ),
+    f"{_API}.FileReadRequest": "tenant string, selector TagSelector",
+    f"{_API}.DataWriteRequest": (
+        "tenant string, tagUpdates []TagUpdate, priorVersion TagSelector, "
+        "schemaId TagSelector@schemaSpecifier, schema SchemaDefinition@schemaSpecifier, format string, "
+        "content bytes"
+    ),
+    f"{_API}.DataReadRequest": (
+        "tenant string, selector TagSelector, format string, offset int64, limit int64"
+    ),
+    f"{_API}.ConfigListRequest": (
+        "tenant string, configClass string, resourceType ResourceType, includeDeleted bool"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Field:
+    kind: str
+    oneof: str
+    repeated: bool
+    mapped: bool
+    presence: bool
+    """Whether its default is told apart from its absence."""
+
+    @classmethod
+    def of(cls, text: str) -> _Field:
+        kind, _, oneof = text.partition("@")
+        return cls(
+            kind=kind.lstrip("[]{}?"),
+            oneof=oneof,
+            repeated=kind.startswith("[]"),
+            mapped=kind.startswith("{}"),
+            presence=bool(oneof) or kind.startswith("?"),
+        )
+
+
+def _fields(text: str) -> dict[str, _Field]:
+    pairs = (part.split() for part in text.split(","))
+    return {name: _Field.of(kind) for name, kind in pairs}
+
+
+_FIELDS = {name: _fields(text) for name, text in _MESSAGES.items()}
+_FULL_NAMES = {name.rpartition(".")[2]: name for name in _MESSAGES}
+
+_DEFAULTS: dict[str, Any] = {
+    "string": "",
+    "bytes": "",
+    "bool": False,
+    "int32": 0,
+    "int64": "0",
+    "double": 0.0,
+}
+_BITS = {"int32": 31, "int64": 63}
+
+
+def _bad(problem: str) -> GatewayError:
+    return GatewayError(400, f"Invalid REST API request: Error in JSON payload: {problem}")
+
+
+def read(message: str, payload: object, bound: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Read a message from JSON.
+
+    :param message: name of the message, without its package
+    :param bound: fields that the path has set already
+    :raises GatewayError: if the gateway's parser does not take it
+    """
+    name = _FULL_NAMES[message]
+    if not isinstance(payload, dict):
+        raise _bad(f"Expect message object but got: {payload!r}")
+    fields = _FIELDS[name]
+    found: dict[str, Any] = {}
+    chosen: dict[str, str] = {}
+    for key, value in payload.items():
+        field = fields.get(key)
+        if field is None:
+            raise _bad(f"Cannot find field: {key} in message {name}")
+        if key in bound:
+            raise _bad(f"Field {name}.{key} has already been set.")
+        if value is None:
+            continue
+        if field.oneof and chosen.setdefault(field.oneof, key) != key:
+            raise _bad(
+                f"Cannot set field {name}.{key} because another field {name}.{chosen[field.oneof]} belonging "
+                "to the same oneof has already been set"
+            )
+        found[key] = _read_field(field, value, f"{name}.{key}")
+    return {key: found[key] for key in fields if key in found and not _is_default(fields[key], found[key])}
+
+
+def _is_default(field: _Field, value: Any) -> bool:
+    if field.repeated or field.mapped:
+        return not value
+    if field.presence or field.kind in _FULL_NAMES:
+        return False
+    if field.kind in ENUMS:
+        return bool(value == ENUMS[field.kind][0])
+    return field.kind in _DEFAULTS and bool(value == _DEFAULTS[field.kind])
+
+
+def _read_field(field: _Field, value: object, path: str) -> Any:
+    if field.repeated:
+        if not isinstance(value, list):
+            raise _bad(f"Expected an array for {path} but found {value!r}")
+        return [_read_one(field.kind, item, path) for item in value]
+    if field.mapped:
+        if not isinstance(value, dict):
+            raise _bad(f"Expect a map object but found: {value!r}")
+        return {key: _read_one(field.kind, item, path) for key, item in value.items()}
+    return _read_one(field.kind, value, path)
+
+
+def _read_one(kind: str, value: object, path: str) -> Any:
+    if kind in _FULL_NAMES:
+        return read(kind, value)
+    if kind in ENUMS:
+        return _read_enum(kind, value)
+    return _SCALARS[kind](value, path, kind)
+
+
+def _read_enum(kind: str, value: object) -> str:
+    names = ENUMS[kind]
+    if isinstance(value, str) and value in names:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
+        return names[value]
+    raise _bad(f"Invalid enum value: {value} for enum type: {_METADATA}.{kind}")
+
+
+def _read_string(value: object, path: str, kind: str) -> str:
+    if not isinstance(value, str):
+        raise _bad(f"Not a {kind} value for {path}: {value!r}")
+    return value
+
+
+def _read_bool(value: object, path: str, _: str) -> bool:
+    if not isinstance(value, bool):
+        raise _bad(f"Invalid bool value for {path}: {value!r}")
+    return value
+
+
+def _read_int(value: object, path: str, kind: str) -> int | str:
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,20}", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    limit = 1 << _BITS[kind]
+    if isinstance(value, bool) or not isinstance(value, int) or not -limit <= value < limit:
+        raise _bad(f"Not an {kind} value for {path}: {value!r}")
+    return str(value) if kind == "int64" else value
+
+
+def _read_double(value: object, path: str, _: str) -> float | str:
+    if value in ("NaN", "Infinity", "-Infinity"):
+        return str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _bad(f"Not a double value for {path}: {value!r}")
+    return float(value)
+
+
+def _read_bytes(value: object, path: str, kind: str) -> str:
+    text = _read_string(value, path, kind)
+    try:
+        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
+    except binascii.Error as error:
+        raise _bad(f"Invalid base64 for {path}: {error}") from error
+
+
+_SCALARS: dict[str, Any] = {
+    "string": _read_string,
+    "bool": _read_bool,
+    "int32": _read_int,
+    "int64": _read_int,
+    "double": _read_double,
+    "bytes": _read_bytes,
+    # Of messages that no client writes, or no open-source platform acts on: taken as they are.
+    "any": lambda value, _path, _kind: value,
+}

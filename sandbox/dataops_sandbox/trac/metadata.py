@@ -1,0 +1,225 @@
+"""TRAC's metadata store: objects, their versions, and the tags of each version."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.trac import values
+from dataops_sandbox.trac.errors import Code, ServiceError, bad_state, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from dataops_sandbox.trac.tags import Attrs
+
+
+@dataclass
+class TagRecord:
+    """One tag of an object version."""
+
+    number: int
+    at: datetime
+    write: int
+    """Number of the transaction that wrote it: tells the order of tags of one instant."""
+    place: int
+    """Which tag of its transaction it is."""
+    attrs: Attrs
+
+
+@dataclass
+class VersionRecord:
+    """One version of an object."""
+
+    number: int
+    at: datetime
+    definition: dict[str, Any]
+    tags: list[TagRecord]
+
+
+@dataclass
+class ObjectRecord:
+    """One object."""
+
+    object_type: str
+    object_id: str
+    versions: list[VersionRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One tag of one version of an object."""
+
+    record: ObjectRecord
+    version: VersionRecord
+    tag: TagRecord
+
+    @property
+    def key(self) -> str:
+        """The object key, as attributes of what a job made have it."""
+        return f"{self.record.object_type}-{self.record.object_id}-v{self.version.number}"
+
+    def header(self) -> dict[str, Any]:
+        """Give the tag header as of now; what is false is left out."""
+        header = {
+            "objectType": self.record.object_type,
+            "objectId": self.record.object_id,
+            "objectVersion": self.version.number,
+            "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
+            "tagVersion": self.tag.number,
+            "tagTimestamp": {"isoDatetime": values.stamp(self.tag.at)},
+        }
+        if self.version is self.record.versions[-1]:
+            header["isLatestObject"] = True
+        if self.tag is self.version.tags[-1]:
+            header["isLatestTag"] = True
+        return header
+
+    def selector(self) -> dict[str, Any]:
+        """Give the selector of this very tag."""
+        return {
+            "objectType": self.record.object_type,
+            "objectId": self.record.object_id,
+            "objectVersion": self.version.number,
+            "tagVersion": self.tag.number,
+        }
+
+    def as_json(self, *, definition: bool = True) -> dict[str, Any]:
+        """Give the tag, with or without the object's definition."""
+        told: dict[str, Any] = {"header": self.header(), "attrs": self.tag.attrs}
+        if definition:
+            told["definition"] = self.version.definition
+        return told
+
+
+def new_id(at: datetime) -> str:
+    """Make an object id: a UUID whose first digits are the time, as the platform's are (version 7)."""
+    number = int(at.timestamp() * 1000) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 0x7 << 76
+    return str(uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62))
+
+
+class Metadata:
+    """What a platform holds, by tenant. Guarded by the sandbox's lock."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[str, ObjectRecord]] = {}
+        self._undo: list[Callable[[], object]] = []
+        self._writes = 0
+        self._places = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the writes within the block one: all of them or, after an error, none."""
+        self._writes += 1
+        self._places = 0
+        self._undo.clear()
+        try:
+            yield
+        except BaseException:
+            for step in reversed(self._undo):
+                step()
+            raise
+        finally:
+            self._undo.clear()
+
+    def objects(self, tenant: str, object_type: str) -> Iterator[ObjectRecord]:
+        """Give the objects of a type, oldest first."""
+        records = self._objects.get(tenant, {}).values()
+        return (record for record in records if record.object_type == object_type)
+
+    def _place(self) -> int:
+        self._places += 1
+        return self._places
+
+    # Writing; the callers keep the rules of the API
+
+    def create(
+        self,
+        tenant: str,
+        definition: dict[str, Any],
+        attrs: Attrs,
+        at: datetime,
+        object_id: str | None = None,
+    ) -> Found:
+        """Write a new object.
+
+        :param object_id: one that was given beforehand; ``None``: a new one
+        """
+        record = ObjectRecord(definition["objectType"], object_id or new_id(at))
+        objects = self._objects.setdefault(tenant, {})
+        objects[record.object_id] = record
+        self._undo.append(lambda: objects.pop(record.object_id))
+        return self._add_version(record, definition, attrs, at)
+
+    def add_version(self, prior: Found, definition: dict[str, Any], attrs: Attrs, at: datetime) -> Found:
+        """Write a new version of an object."""
+        self._undo.append(prior.record.versions.pop)
+        return self._add_version(prior.record, definition, attrs, at)
+
+    def _add_version(
+        self, record: ObjectRecord, definition: dict[str, Any], attrs: Attrs, at: datetime
+    ) -> Found:
+        tag = TagRecord(1, at, self._writes, self._place(), attrs)
+        version = VersionRecord(len(record.versions) + 1, at, definition, [tag])
+        record.versions.append(version)
+        return Found(record, version, tag)
+
+    def add_tag(self, prior: Found, attrs: Attrs, at: datetime) -> Found:
+        """Write a new tag of an object version.
+
+        :raises ServiceError: if ``prior`` is no longer its newest tag
+        """
+        if prior.tag is not prior.version.tags[-1]:
+            place = f"(version = {prior.version.number}, tag = {prior.tag.number + 1})"
+            raise ServiceError(
+                Code.ALREADY_EXISTS,
+                f"Prior tag has been superseded for {prior.record.object_type} [{prior.record.object_id}] "
+                f"{place}",
+            )
+        tag = TagRecord(prior.tag.number + 1, at, self._writes, self._place(), attrs)
+        prior.version.tags.append(tag)
+        self._undo.append(prior.version.tags.pop)
+        return Found(prior.record, prior.version, tag)
+
+    # Reading
+
+    def find(self, tenant: str, selector: Mapping[str, Any]) -> Found:
+        """Give what a valid selector selects.
+
+        :raises ServiceError: if there is nothing, or something of another type
+        """
+        record = self._objects.get(tenant, {}).get(selector["objectId"])
+        if record is not None and record.object_type != selector["objectType"]:
+            raise bad_state(
+                f"Metadata type mismatch for [{record.object_id}]: it is {record.object_type}, "
+                f"not {selector['objectType']}"
+            )
+        version = _choose(record.versions if record else [], selector, "object")
+        tag = _choose(version.tags if version else [], selector, "tag")
+        if record is None or version is None or tag is None:
+            raise not_found(
+                f"Metadata not found for {selector['objectType']} [{selector['objectId']}] "
+                f"(version = {_criterion(selector, 'object')}, tag = {_criterion(selector, 'tag')})"
+            )
+        return Found(record, version, tag)
+
+
+def _choose(among: list[Any], selector: Mapping[str, Any], what: str) -> Any:
+    number, as_of = selector.get(f"{what}Version"), selector.get(f"{what}AsOf")
+    if number is not None:
+        return among[number - 1] if number <= len(among) else None
+    if as_of is not None:
+        moment = values.read_datetime(as_of["isoDatetime"])
+        among = [one for one in among if one.at <= moment]
+    return among[-1] if among else None
+
+
+def _criterion(selector: Mapping[str, Any], what: str) -> str:
+    if f"{what}AsOf" in selector:
+        return str(selector[f"{what}AsOf"]["isoDatetime"])
+    return str(selector.get(f"{what}Version", "latest"))

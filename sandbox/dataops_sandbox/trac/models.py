@@ -1,0 +1,201 @@
+"""The models that the sandbox's TRAC runs, and what they compute.
+
+The work of a real model is up to its author; the sandbox's is fixed, so that a test can tell from an output
+which bytes and parameters went in:
+
+- dataset outputs hold the rows of the first input dataset as :mod:`.pipeline` puts them: cells trimmed,
+  header in capitals, a further column with the row's number; several outputs get the rows in turn;
+- without an input dataset, they hold a row ``NAME,VALUE`` for each parameter;
+- file outputs hold a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input, by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox import pipeline
+from dataops_sandbox.content import ContentWriter
+from dataops_sandbox.trac import values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class ModelError(Exception):
+    """A job cannot do its work; the text is its status message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownModel:
+    """A model that lies in a repository, ready to be imported."""
+
+    entry_point: str
+    versions: tuple[str, ...] = ()
+    """The versions (tags, branches) that have it; empty: every one."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Name to basic type."""
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name to the columns of the dataset, each with its basic type."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Name to ``DATA`` or ``FILE``."""
+    raises_if: str = ""
+    """Name of a BOOLEAN parameter that makes it raise."""
+    error: str = "the model was told to fail"
+    """What it says then."""
+
+    def __post_init__(self) -> None:
+        types = [
+            *self.parameters.values(),
+            *(kind for columns in self.inputs.values() for kind in columns.values()),
+        ]
+        if not set(types) <= values.MEMBERS.keys():
+            raise ValueError(f"types are {sorted(values.MEMBERS)}, not {types!r}")
+        if not set(self.outputs.values()) <= {"DATA", "FILE"}:
+            raise ValueError(f"an output is DATA or FILE, not {sorted(set(self.outputs.values()))}")
+        if self.raises_if and self.parameters.get(self.raises_if) != "BOOLEAN":
+            raise ValueError(f"raises_if must name a BOOLEAN parameter, not {self.raises_if!r}")
+
+    def definition(self, importing: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the definition of the MODEL object that importing it makes."""
+        told = {name: value for name, value in importing.items() if name not in ("modelAttrs", "priorModel")}
+        sockets: dict[str, Any] = {
+            "parameters": {
+                name: {"paramType": {"basicType": kind}} for name, kind in self.parameters.items()
+            },
+            "inputs": {
+                name: {"objectType": "DATA", "schema": table_schema(columns)}
+                for name, columns in self.inputs.items()
+            },
+            "outputs": {name: {"objectType": kind} for name, kind in self.outputs.items()},
+        }
+        return {**told, **{name: socket for name, socket in sockets.items() if socket}}
+
+
+@dataclass(frozen=True)
+class Product:
+    """A dataset (if it has a schema) or a file, as it goes into a model or comes out of it."""
+
+    content: bytes
+    schema: dict[str, Any] | None = None
+
+
+def table_schema(columns: Mapping[str, str]) -> dict[str, Any]:
+    """Make the schema of a table from its columns and their basic types."""
+    fields = [
+        # The first field's order is the default, which is left out of replies.
+        {"fieldName": name, **({"fieldOrder": order} if order else {}), "fieldType": kind}
+        for order, (name, kind) in enumerate(columns.items())
+    ]
+    return {"schemaType": "TABLE_SCHEMA", "table": {"fields": fields}}
+
+
+def check_types(parameters: Mapping[str, dict[str, Any]]) -> None:
+    """Check what validation lets pass and the runtime does not.
+
+    :raises ModelError: if a parameter does not tell its type, or is no value of it
+    """
+    for name, value in parameters.items():
+        if "type" not in value:
+            raise ModelError("Missing type information")
+        try:
+            values.normalise(value)
+        except values.BadValueError as error:
+            raise ModelError(f"Parameter [{name}] cannot be read: {error}") from error
+
+
+def run_model(
+    definition: Mapping[str, Any],
+    known: KnownModel | None,
+    parameters: Mapping[str, dict[str, Any]],
+    inputs: Mapping[str, Product],
+    directory: Path,
+) -> dict[str, Product]:
+    """Run a model.
+
+    :param known: what its repository says of it, unless that has been removed since
+    :param parameters: those that it declares, with their types
+    :param directory: room for outputs that are too long for memory
+    :return: its outputs by name
+    :raises ModelError: if it raises
+    """
+    plain = {name: _plain(parameters[name]) for name in definition.get("parameters", {})}
+    if known is not None and known.raises_if and plain[known.raises_if] == "true":
+        raise ModelError(f"There was an unhandled error in the model: {known.error}")
+    datasets = [name for name, one in definition.get("outputs", {}).items() if one["objectType"] == "DATA"]
+    sources = [inputs[name] for name in definition.get("inputs", {}) if inputs[name].schema is not None]
+    made = _tables(sources[0], len(datasets), directory) if sources else [_table_of(plain)] * len(datasets)
+    tables = dict(zip(datasets, made, strict=True))
+    lines = [f"{name}={value}\n" for name, value in sorted(plain.items())]
+    lines += [f"{name}={hashlib.sha256(inputs[name].content).hexdigest()}\n" for name in sorted(inputs)]
+    file = Product("".join(lines).encode())
+    return {name: tables.get(name, file) for name in definition.get("outputs", {})}
+
+
+def _plain(value: dict[str, Any]) -> str:
+    plain = values.comparable(values.normalise(value)) if "arrayValue" not in value else value["arrayValue"]
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)
+
+
+def _tables(source: Product, count: int, directory: Path) -> list[Product]:
+    writer = ContentWriter(directory)
+    writer.write(source.content)
+    try:
+        made = pipeline.compute(writer.finish(), count, directory)
+    except pipeline.BadInputError as error:
+        raise ModelError(f"There was an unhandled error in the model: {error}") from error
+    assert source.schema is not None  # noqa: S101 - tells the type checker
+    columns = {one["fieldName"]: one["fieldType"] for one in source.schema["table"]["fields"]}
+    schema = table_schema(
+        dict(zip(pipeline.made_of(list(columns)), [*columns.values(), "INTEGER"], strict=True))
+    )
+    return [Product(b"".join(content.chunks()), schema) for content in made]
+
+
+def _table_of(parameters: Mapping[str, str]) -> Product:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([("NAME", "VALUE"), *parameters.items()])
+    return Product(buffer.getvalue().encode(), table_schema({"NAME": "STRING", "VALUE": "STRING"}))
+
+
+def run_flow(
+    flow: Mapping[str, Any],
+    models: Mapping[str, tuple[Mapping[str, Any], KnownModel | None]],
+    parameters: Mapping[str, dict[str, Any]],
+    inputs: Mapping[str, Product],
+    directory: Path,
+) -> dict[str, Product]:
+    """Run a flow: each model as soon as all of its inputs are there.
+
+    :param models: definition and repository entry of the model of each model node
+    :return: what arrives at the output nodes, by their names
+    :raises ModelError: if a model raises, or one waits for what never comes
+    """
+    ready: dict[tuple[str, str], Product] = {(name, ""): product for name, product in inputs.items()}
+    sources = {
+        (edge["target"]["node"], edge["target"].get("socket", "")): (
+            edge["source"]["node"],
+            edge["source"].get("socket", ""),
+        )
+        for edge in flow.get("edges", ())
+    }
+    waiting = dict(models)
+    while waiting:
+        able = [
+            node
+            for node, (definition, _) in waiting.items()
+            if all(sources.get((node, name)) in ready for name in definition.get("inputs", {}))
+        ]
+        if not able:
+            raise ModelError(f"The flow cannot be run: nothing feeds {', '.join(sorted(waiting))}")
+        for node in able:
+            definition, known = waiting.pop(node)
+            fed = {name: ready[sources[node, name]] for name in definition.get("inputs", {})}
+            made = run_model(definition, known, parameters, fed, directory)
+            ready.update({(node, name): product for name, product in made.items()})
+    ends = [name for name, node in flow["nodes"].items() if node["nodeType"] == "OUTPUT_NODE"]
+    return {name: ready[sources[name, ""]] for name in ends if sources.get((name, "")) in ready}

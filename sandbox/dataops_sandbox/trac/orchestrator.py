@@ -1,0 +1,225 @@
+"""TRAC's orchestrator: brings jobs forward as time passes, and keeps what they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.trac import data, models, tags, values, writes
+from dataops_sandbox.trac.errors import ServiceError
+from dataops_sandbox.trac.job_checks import DETAILS
+from dataops_sandbox.trac.jobs import TAGGED, Job, JobScript
+from dataops_sandbox.trac.metadata import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from dataops_sandbox.platform import World
+    from dataops_sandbox.trac.data import DataStore
+    from dataops_sandbox.trac.metadata import Metadata
+    from dataops_sandbox.trac.models import KnownModel
+
+    Repositories = Mapping[str, Mapping[str, Mapping[str, KnownModel]]]
+    """The known models by tenant, repository and entry point."""
+
+
+class Orchestrator:
+    """The jobs of a platform. Guarded by the sandbox's lock."""
+
+    def __init__(
+        self, world: World, metadata: Metadata, store: DataStore, repositories: Repositories
+    ) -> None:
+        self._world = world
+        self._metadata = metadata
+        self._store = store
+        self._repositories = repositories
+        self.jobs: dict[str, Job] = {}
+
+    def submit(
+        self,
+        tenant: str,
+        job: dict[str, Any],
+        updates: Iterable[Mapping[str, Any]],
+        *,
+        script: JobScript,
+        resource: str,
+        duration: float,
+    ) -> Job:
+        """Start a job that has been found right."""
+        now = self._world.timeline.now()
+        at = self._world.timeline.wall(now)
+        result_id = new_id(at)
+        selector = {"objectType": "RESULT", "objectId": result_id, "objectVersion": 1, "tagVersion": 1}
+        definition = {"objectType": "JOB", "job": {**job, "resultId": selector}}
+        status = {"trac_job_status": values.text("QUEUED")}
+        with self._metadata.transaction():
+            found = writes.create(self._metadata, tenant, definition, updates, at, attrs=status)
+        started = Job(
+            tenant=tenant,
+            job=job,
+            resource=resource,
+            found=found,
+            header=found.header(),
+            result_id=result_id,
+            created_at=now,
+            duration=duration,
+            script=script,
+        )
+        self.jobs[started.job_id] = started
+        return started
+
+    def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
+        """Give what scripts for a job go by: the model's entry point, or the flow's id."""
+        details = job[DETAILS[job["jobType"]]]
+        if job["jobType"] == "IMPORT_MODEL":
+            return str(details["entryPoint"])
+        if job["jobType"] == "RUN_FLOW":
+            return str(details["flow"]["objectId"])
+        model = self._metadata.find(tenant, details["model"]).version.definition["model"]
+        return str(model["entryPoint"])
+
+    def advance(self) -> None:
+        """Bring all jobs up to now."""
+        now = self._world.timeline.now()
+        for job in self.jobs.values():
+            if not job.ended and not job.lost:
+                self._advance(job, now)
+
+    def _advance(self, job: Job, now: float) -> None:
+        while (step := job.next_step()) is not None:
+            status, due = step
+            if now < due or (job.script.hold and status == "FINISHING"):
+                return
+            self._step(job, status, due)
+        if now >= job.created_at + job.duration and not job.lost:
+            self.end(job, job.created_at + job.duration, job.script.outcome, job.script.message)
+
+    def _step(self, job: Job, status: str, instant: float) -> None:
+        job.steps += 1
+        shown = job.script.running_status if status == "RUNNING" else status
+        job.status = shown
+        if status not in TAGGED or job.lost:
+            return
+        at = self._world.timeline.wall(instant)
+        if job.superseded:
+            job.lost = True
+            return
+        with self._metadata.transaction():
+            self._tag(job, {"trac_job_status": values.text(shown)}, at)
+        job.header = job.found.header()
+
+    def _tag(self, job: Job, attrs: tags.Attrs, at: datetime) -> None:
+        job.found = self._metadata.add_tag(job.found, {**job.found.tag.attrs, **attrs}, at)
+
+    def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
+        """End a job: do its work and keep the results, unless its tag is no longer the one it knows."""
+        job.status = "FINISHING"
+        if job.superseded:
+            job.lost = True
+            return
+        at = self._world.timeline.wall(instant)
+        try:
+            with self._metadata.transaction():
+                self._finish(job, at, outcome, message)
+        except (ServiceError, models.ModelError) as error:
+            with self._metadata.transaction():
+                self._finish(job, at, "FAILED", str(error))
+        job.finished_at = instant
+
+    def _finish(self, job: Job, at: datetime, outcome: str, message: str) -> None:
+        outputs = self._work(job, at) if outcome == "SUCCEEDED" else {}
+        attrs = {"trac_job_status": values.text(outcome)}
+        if message:
+            attrs["trac_job_error_message"] = values.text(message)
+        self._tag(job, attrs, at)
+        log = f"{job.key} {job.job['jobType']} {outcome}\n{message}".rstrip().encode() + b"\n"
+        log_file = self._store.write(
+            job.tenant,
+            data.file_definition("trac_job_log_file.log", "text/plain", log),
+            log,
+            (),
+            at,
+            job=job.key,
+            attrs={"trac_job_output": values.text("trac_job_log_file")},
+        )
+        result: dict[str, Any] = {
+            "jobId": {
+                "objectType": "JOB",
+                "objectId": job.job_id,
+                "objectVersion": 1,
+                "tagVersion": 1,
+            },
+            "statusCode": outcome,
+            "statusMessage": message,
+            "logFileId": log_file.selector(),
+            "outputs": outputs,
+        }
+        told = {name: value for name, value in result.items() if value}
+        definition = {"objectType": "RESULT", "result": told}
+        writes.create(self._metadata, job.tenant, definition, (), at, object_id=job.result_id)
+        job.status, job.message = outcome, message
+
+    def _known(self, tenant: str, model: Mapping[str, Any]) -> KnownModel | None:
+        return self._repositories[tenant].get(model["repository"], {}).get(model["entryPoint"])
+
+    def _work(self, job: Job, at: datetime) -> dict[str, Any]:
+        """Do what a job is for, and give its outputs as a RESULT tells them."""
+        details = job.job[DETAILS[job.job["jobType"]]]
+        if job.job["jobType"] == "IMPORT_MODEL":
+            self._import(job, details, at)
+            return {}
+        models.check_types(details.get("parameters", {}))
+        inputs = {
+            name: self._store.product(job.tenant, self._metadata.find(job.tenant, selector))
+            for name, selector in details.get("inputs", {}).items()
+        }
+        parameters, room = details.get("parameters", {}), self._world.directory
+        if job.job["jobType"] == "RUN_MODEL":
+            model = self._metadata.find(job.tenant, details["model"]).version.definition["model"]
+            made = models.run_model(model, self._known(job.tenant, model), parameters, inputs, room)
+        else:
+            flow = self._metadata.find(job.tenant, details["flow"]).version.definition["flow"]
+            chosen = {
+                node: self._metadata.find(job.tenant, selector).version.definition["model"]
+                for node, selector in details.get("models", {}).items()
+            }
+            known = {node: (model, self._known(job.tenant, model)) for node, model in chosen.items()}
+            made = models.run_flow(flow, known, parameters, inputs, room)
+        return {name: self._keep(job, details, name, product, at) for name, product in made.items()}
+
+    def _import(self, job: Job, importing: Mapping[str, Any], at: datetime) -> None:
+        known = self._known(job.tenant, importing)
+        if known is None or (known.versions and importing["version"] not in known.versions):
+            raise models.ModelError(
+                f"Model [{importing['entryPoint']}] could not be checked out of [{importing['repository']}] "
+                f"at [{importing['version']}]"
+            )
+        definition = {"objectType": "MODEL", "model": known.definition(importing)}
+        updates = importing.get("modelAttrs", ())
+        if "priorModel" in importing:
+            prior = self._metadata.find(job.tenant, importing["priorModel"])
+            writes.add_version(self._metadata, prior, definition, updates, at, job=job.key)
+        else:
+            writes.create(self._metadata, job.tenant, definition, updates, at, job=job.key)
+
+    def _keep(
+        self, job: Job, details: Mapping[str, Any], name: str, product: models.Product, at: datetime
+    ) -> dict[str, Any]:
+        attrs = {"trac_job_output": values.text(name)}
+        if product.schema is None:
+            definition = data.file_definition(f"{name}.txt", "text/plain", product.content)
+        else:
+            definition = {"objectType": "DATA", "data": {"schema": product.schema}}
+            attrs.update(data.data_attrs(product.schema, data.rows_of(product.content, product.schema)))
+        prior = details.get("priorOutputs", {}).get(name)
+        found = self._store.write(
+            job.tenant,
+            definition,
+            product.content,
+            details.get("outputAttrs", ()),
+            at,
+            prior=self._metadata.find(job.tenant, prior) if prior else None,
+            attrs=attrs,
+            job=job.key,
+        )
+        return found.selector()

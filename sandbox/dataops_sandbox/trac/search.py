@@ -1,0 +1,154 @@
+"""TRAC's search over attributes."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.trac import values
+from dataops_sandbox.trac.errors import internal
+from dataops_sandbox.trac.metadata import Found
+from dataops_sandbox.trac.tags import Attrs, is_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from dataops_sandbox.trac.metadata import Metadata, ObjectRecord
+    from dataops_sandbox.trac.validation import Check
+
+MOST_RESULTS = 100
+
+_ORDERED = {"LT": operator.lt, "LE": operator.le, "GT": operator.gt, "GE": operator.ge}
+_NOT_ORDERED = ("STRING", "BOOLEAN")
+_NOT_EXACT = ("FLOAT", "DECIMAL", "DATETIME")
+_PATH = "searchParams."
+
+
+def validate(check: Check, params: Mapping[str, Any], now: datetime) -> None:
+    """Check a search as the platform does: of the expression, the top-level term alone."""
+    check.require(params, "objectType", _PATH)
+    if "searchAsOf" in params:
+        check.moment(params, "searchAsOf", _PATH)
+        if not check.items and values.read_datetime(params["searchAsOf"]["isoDatetime"]) > now:
+            check.add("[searchAsOf] is in the future", f"{_PATH}searchAsOf")
+    expression = params.get("search", {})
+    if "term" in expression:
+        _validate_term(check, expression["term"])
+
+
+def _validate_term(check: Check, term: Mapping[str, Any]) -> None:
+    path = f"{_PATH}search.term."
+    name, how = term.get("attrName", ""), term.get("operator")
+    if check.require(term, "attrName", path) and not is_identifier(name):
+        check.add(f"Value of [attrName] is not a valid identifier: [{name}]", f"{path}attrName")
+    if not check.require(term, "operator", path) or how == "EXISTS":
+        return
+    kind = term.get("attrType")
+    if check.require(term, "attrType", path) and kind not in values.MEMBERS:
+        check.add("Value of [attrType] must be a primitive type", f"{path}attrType")
+    if (how in _ORDERED and kind in _NOT_ORDERED) or (how not in _ORDERED and kind in _NOT_EXACT):
+        check.add(f"Operator [{how}] is not for attributes of type [{kind}]", f"{path}operator")
+    if "searchValue" not in term:
+        check.add("A value is required for [searchValue]", f"{path}searchValue")
+        return
+    try:
+        _wanted(term)
+    except values.BadValueError as error:
+        check.add(str(error), f"{path}searchValue")
+
+
+def _wanted(term: Mapping[str, Any]) -> list[Any]:
+    """Give what a term looks for, ready to compare.
+
+    :raises BadValueError: if it does not fit the term
+    """
+    value = values.normalise(term["searchValue"])
+    if (term["operator"] == "IN") != (value["type"]["basicType"] == "ARRAY"):
+        raise values.BadValueError("Operator [IN] needs an array, every other a primitive value")
+    if values.item_type(value) != term.get("attrType"):
+        raise values.BadValueError(f"Value must be of type [{term.get('attrType')}]")
+    found = [values.comparable(item) for item in values.items(value)]
+    if not found:
+        raise values.BadValueError("The array of [IN] must not be empty")
+    return found
+
+
+def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[Found]:
+    """Give the tags that match, the newest first, never more than a hundred.
+
+    :raises ServiceError: for a nested expression that makes no sense
+    """
+    as_of = params.get("searchAsOf")
+    moment = values.read_datetime(as_of["isoDatetime"]) if as_of else None
+    _refuse_malformed(params.get("search", {}))
+    found = [
+        candidate
+        for record in metadata.objects(tenant, params["objectType"])
+        for candidate in _candidates(
+            record,
+            moment,
+            versions=params.get("priorVersions", False),
+            tags=params.get("priorTags", False),
+        )
+        if _matches(params.get("search", {}), candidate.tag.attrs)
+    ]
+    # What one transaction wrote stays in the order of the request.
+    found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
+    return found[:MOST_RESULTS]
+
+
+def _candidates(
+    record: ObjectRecord, moment: datetime | None, *, versions: bool, tags: bool
+) -> Iterator[Found]:
+    of_versions = [one for one in record.versions if moment is None or one.at <= moment]
+    for version in of_versions if versions else of_versions[-1:]:
+        of_tags = [one for one in version.tags if moment is None or one.at <= moment]
+        for tag in of_tags if tags else of_tags[-1:]:
+            yield Found(record, version, tag)
+
+
+def _refuse_malformed(expression: Mapping[str, Any]) -> None:
+    """Fail as the platform does over what its validation has not looked at."""
+    if "logical" in expression:
+        how, parts = expression["logical"].get("operator"), expression["logical"].get("expr", [])
+        if how is None or not parts or (how == "NOT" and len(parts) != 1) or {} in parts:
+            raise internal()
+        for part in parts:
+            _refuse_malformed(part)
+    elif "term" in expression:
+        term = expression["term"]
+        if not term.get("attrName") or "operator" not in term:
+            raise internal()
+        if term["operator"] == "EXISTS":
+            return
+        try:
+            _wanted(term)
+        except (KeyError, values.BadValueError) as error:
+            raise internal() from error
+
+
+def _matches(expression: Mapping[str, Any], attrs: Attrs) -> bool:
+    if "logical" in expression:
+        parts = (_matches(part, attrs) for part in expression["logical"]["expr"])
+        how = expression["logical"]["operator"]
+        if how == "NOT":
+            return not next(parts)
+        return all(parts) if how == "AND" else any(parts)
+    return _term_matches(expression["term"], attrs) if "term" in expression else True
+
+
+def _term_matches(term: Mapping[str, Any], attrs: Attrs) -> bool:
+    attr, how = attrs.get(term["attrName"]), term["operator"]
+    if attr is None:
+        return False
+    if "attrType" in term and values.item_type(attr) != term["attrType"]:
+        return False
+    if how == "EXISTS":
+        return True
+    held = [values.comparable(item) for item in values.items(attr)]
+    wanted = _wanted(term)
+    if how in _ORDERED:
+        return any(_ORDERED[how](one, wanted[0]) for one in held)
+    met = any(one in wanted for one in held)
+    return not met if how == "NE" else met

@@ -1,0 +1,152 @@
+"""The attributes of TRAC's tags: what the platform writes itself, and what updates do to the rest."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.trac import values
+from dataops_sandbox.trac.errors import Item, bad_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+USER_ID, USER_NAME = "#trac_unknown", "Unknown User"
+"""Whom everybody acts as, since the open-source platform knows no users."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_RESERVED = re.compile(r"trac_|tracdap_|_", re.IGNORECASE)
+
+Attrs = dict[str, dict[str, Any]]
+
+
+def is_identifier(name: str) -> bool:
+    """Tell whether a name is one that the platform takes."""
+    return _IDENTIFIER.fullmatch(name) is not None
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether a name is kept for the platform's own use."""
+    return _RESERVED.match(name) is not None
+
+
+def problems(updates: Iterable[Mapping[str, Any]], path: str) -> list[Item]:
+    """Find what is wrong with tag updates in themselves.
+
+    :param path: where in the request they are
+    """
+    return [item for n, update in enumerate(updates) for item in _problems(update, f"{path}[{n}]")]
+
+
+def _problems(update: Mapping[str, Any], path: str) -> list[Item]:
+    operation = update.get("operation", "CREATE_OR_REPLACE_ATTR")
+    name, value = update.get("attrName", ""), update.get("value")
+    found = []
+    if operation == "CLEAR_ALL_ATTR":
+        if name:
+            found.append(Item("A value is not allowed for [attrName]", f"{path}.attrName"))
+    elif not name:
+        found.append(Item("A value is required for [attrName]", f"{path}.attrName"))
+    elif not is_identifier(name):
+        found.append(Item(f"Value of [attrName] is not a valid identifier: [{name}]", f"{path}.attrName"))
+    elif is_reserved(name):
+        found.append(Item(f"Value of [attrName] is a reserved identifier: [{name}]", f"{path}.attrName"))
+    if operation in ("CLEAR_ALL_ATTR", "DELETE_ATTR"):
+        if value is not None:
+            found.append(Item("A value is not allowed for [value]", f"{path}.value"))
+    elif value is None:
+        found.append(Item("A value is required for [value]", f"{path}.value"))
+    else:
+        try:
+            values.normalise(value)
+        except values.BadValueError as error:
+            found.append(Item(str(error), f"{path}.value"))
+    return found
+
+
+def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
+    """Give the attributes after updates that are right in themselves.
+
+    :raises ServiceError: if one does not fit the attributes that there are
+    """
+    attrs = dict(attrs)
+    for update in updates:
+        operation, name = update.get("operation", "CREATE_OR_REPLACE_ATTR"), update.get("attrName", "")
+        if operation == "CLEAR_ALL_ATTR":
+            attrs = {key: value for key, value in attrs.items() if is_reserved(key)}
+            continue
+        old = attrs.get(name)
+        if old is None and operation in ("REPLACE_ATTR", "APPEND_ATTR", "DELETE_ATTR"):
+            raise bad_state(f"{operation} failed: Attribute [{name}] does not exist")
+        if old is not None and operation == "CREATE_ATTR":
+            raise bad_state(f"{operation} failed: Attribute [{name}] already exists")
+        if operation == "DELETE_ATTR":
+            del attrs[name]
+            continue
+        new = values.normalise(update["value"])
+        if old is not None and values.item_type(old) != values.item_type(new):
+            raise bad_state(
+                f"{operation} failed: Attribute [{name}] is of type [{values.item_type(old)}], "
+                f"not [{values.item_type(new)}]"
+            )
+        attrs[name] = _appended(old, new) if old is not None and "APPEND" in operation else new
+    return attrs
+
+
+def _appended(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    array_type = {"basicType": values.item_type(old)}
+    return {
+        "type": {"basicType": "ARRAY", "arrayType": array_type},
+        "arrayValue": {"items": values.items(old) + values.items(new)},
+    }
+
+
+def written(at: datetime, *, created: bool, job: str | None = None) -> Attrs:
+    """Give what the platform notes of who wrote an object version, and when.
+
+    :param created: whether it is the first version
+    :param job: key of the job that made it
+    """
+    attrs: Attrs = {}
+    for verb in ("create", "update") if created else ("update",):
+        attrs[f"trac_{verb}_time"] = values.of("DATETIME", {"isoDatetime": values.stamp(at)})
+        attrs[f"trac_{verb}_user_id"] = values.text(USER_ID)
+        attrs[f"trac_{verb}_user_name"] = values.text(USER_NAME)
+        if job is not None:
+            attrs[f"trac_{verb}_job"] = values.text(job)
+    return attrs
+
+
+def derived(definition: Mapping[str, Any]) -> Attrs:
+    """Give what the platform tells of a definition in attributes."""
+    kind = definition["objectType"]
+    inner = definition[kind.lower()]
+    if kind == "JOB":
+        return {"trac_job_type": values.text(inner["jobType"])}
+    if kind == "MODEL":
+        members = {
+            "language": "language",
+            "repository": "repository",
+            "package": "package",
+            "version": "version",
+            "entryPoint": "entry_point",
+            "path": "path",
+        }
+        return {f"trac_model_{name}": values.text(inner.get(key, "")) for key, name in members.items()}
+    if kind == "FILE":
+        members = {"name": "name", "extension": "extension", "mimeType": "mime_type"}
+        told = {f"trac_file_{name}": values.text(inner.get(key, "")) for key, name in members.items()}
+        return {**told, "trac_file_size": values.of("INTEGER", inner["size"])}
+    if kind == "SCHEMA":
+        return schema_attrs(inner)
+    return {}
+
+
+def schema_attrs(schema: Mapping[str, Any]) -> Attrs:
+    """Give what the platform tells of a schema."""
+    count = len(schema.get("table", {}).get("fields", ()))
+    return {
+        "trac_schema_type": values.text(schema.get("schemaType", "")),
+        "trac_schema_field_count": values.of("INTEGER", str(count)),
+    }

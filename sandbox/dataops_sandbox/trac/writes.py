@@ -1,0 +1,90 @@
+"""What TRAC's write calls do to its metadata store, once they are found right in themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dataops_sandbox.trac import tags, validation
+from dataops_sandbox.trac.errors import Code, ServiceError, bad_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from dataops_sandbox.trac.metadata import Found, Metadata
+
+
+GENERATIONS = ("0.8", "0.10")
+"""Releases of the platform that the sandbox can stand for; what differs is said where it does."""
+
+
+def create(
+    metadata: Metadata,
+    tenant: str,
+    definition: dict[str, Any],
+    updates: Iterable[Mapping[str, Any]],
+    at: datetime,
+    *,
+    object_id: str | None = None,
+    attrs: tags.Attrs | None = None,
+    job: str | None = None,
+) -> Found:
+    """Write a new object.
+
+    :param updates: the client's tag updates
+    :param object_id: one that was given beforehand; ``None``: a new one
+    :param attrs: what the platform tells of it, beyond what it tells of every object
+    :param job: key of the job that makes it
+    """
+    told = {**tags.written(at, created=True, job=job), **tags.derived(definition), **(attrs or {})}
+    return metadata.create(tenant, definition, tags.apply(updates, told), at, object_id)
+
+
+def add_version(
+    metadata: Metadata,
+    prior: Found,
+    definition: dict[str, Any],
+    updates: Iterable[Mapping[str, Any]],
+    at: datetime,
+    *,
+    generation: str = GENERATIONS[-1],
+    attrs: tags.Attrs | None = None,
+    job: str | None = None,
+) -> Found:
+    """Write a new version of an object, with the attributes of the prior tag.
+
+    :raises ServiceError: if the prior version is not the newest one, or the new one may not follow it
+    """
+    _refuse_superseded(prior, generation)
+    validation.next_version(prior.version.definition, definition)
+    told = {
+        **prior.tag.attrs,
+        **tags.written(at, created=False, job=job),
+        **tags.derived(definition),
+        **(attrs or {}),
+    }
+    return metadata.add_version(prior, definition, tags.apply(updates, told), at)
+
+
+def _refuse_superseded(prior: Found, generation: str) -> None:
+    record, version = prior.record, prior.version
+    if version is record.versions[-1]:
+        return
+    if generation == GENERATIONS[0]:
+        raise ServiceError(
+            Code.ALREADY_EXISTS,
+            f"Prior version has been superseded for {record.object_type} [{record.object_id}] "
+            f"(version = {version.number + 1})",
+        )
+    raise bad_state(
+        f"Cannot create a new version from a superseded object: prior version [{version.number}] is not "
+        f"the latest version of [{record.object_id}]"
+    )
+
+
+def add_tag(metadata: Metadata, prior: Found, updates: Iterable[Mapping[str, Any]], at: datetime) -> Found:
+    """Write a new tag of an object version.
+
+    :raises ServiceError: if the prior tag is not the newest one, or an update does not fit it
+    """
+    return metadata.add_tag(prior, tags.apply(updates, prior.tag.attrs), at)
