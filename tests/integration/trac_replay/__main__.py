@@ -1,0 +1,36 @@
+"""Print how many of the steps recorded with the real TRAC the sandbox answers alike, and each that it does not.
+
+``python -m tests.integration.trac_replay [--verbose]``
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+
+def main(verbose: bool) -> int:
+    """Replay both recordings; return 1 if a step differs that may not, or an exception is stale."""
+    from tests.integration.trac_replay.replay import STEPS, replay
+
+    wrong = False
+    for name in STEPS:
+        compared = replay(name, setattr)
+        sys.stdout.write(f"{name}: {compared.alike} of {compared.steps} steps answered alike\n")
+        for step, what in compared.differences.items():
+            reason = compared.exceptions.get(step)
+            sys.stdout.write(f"  {step}: {reason or 'DIFFERS, and is no named exception'}\n")
+            if verbose or reason is None:
+                sys.stdout.write(f"  {what}\n")
+        for step in compared.exceptions.keys() - compared.differences.keys():
+            sys.stdout.write(f"  {step}: STALE, the sandbox answers alike\n")
+        wrong |= compared.differences.keys() != compared.exceptions.keys()
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as home:
+        # Airflow writes its configuration there on import.
+        os.environ["AIRFLOW_HOME"] = home
+        sys.exit(main("--verbose" in sys.argv))

@@ -1,0 +1,69 @@
+"""Take the steps of a replay, and keep what each one gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Recorder:
+    """Keeps the outcome of each step by its name, in the form that the recordings have."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, dict[str, Any]] = {}
+
+    def step(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        /,
+        *args: Any,
+        show: Callable[[Any], Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Make a call, and keep its value or its error.
+
+        :param show: makes what is kept of the value; it may make further calls
+        :return: the value; ``None`` after an error
+        """
+        assert name not in self.outcomes, f"two steps are called {name!r}"
+        try:
+            value = call(*args, **kwargs)
+            shown = show(value) if show else value
+        except Exception as error:
+            status = getattr(error, "status", None)
+            self.outcomes[name] = {"err": type(error).__name__, "status": status, "msg": str(error)}
+            return None
+        self.outcomes[name] = {"ok": shown if isinstance(shown, str) else repr(shown)}
+        return value
+
+
+def without_times(tag: Any) -> dict[str, Any]:
+    """Return the attributes of a tag but for times."""
+    return {name: value for name, value in tag.attrs.items() if "time" not in name}
+
+
+def own_attrs(tag: Any) -> dict[str, Any]:
+    """Return the attributes of a tag that the client has set."""
+    return {name: value for name, value in tag.attrs.items() if not name.startswith("trac")}
+
+
+def custom(version: int = 1, data: bytes = b'{"rev": 1}', kind: str = "acme_checkpoint") -> dict[str, Any]:
+    """Make the definition of a CUSTOM object."""
+    return {"custom": {"customSchemaType": kind, "customSchemaVersion": version, "customData": data}}
+
+
+def schema(*fields: tuple[str, str], **changes: Any) -> dict[str, Any]:
+    """Make a table schema.
+
+    :param fields: name and type of each field
+    :param changes: put into every field; ``None`` takes a member away
+    """
+    told = [
+        {"fieldName": name, "fieldOrder": order, "fieldType": kind, "label": name, **changes}
+        for order, (name, kind) in enumerate(fields)
+    ]
+    kept = [{name: value for name, value in one.items() if value is not None} for one in told]
+    return {"schemaType": "TABLE_SCHEMA", "table": {"fields": kept}}
