@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import tags, values, writes
-from dataops_sandbox.trac.errors import Code, ServiceError
 from dataops_sandbox.trac.metadata import new_id
 from dataops_sandbox.trac.models import Product
 
@@ -17,38 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dataops_sandbox.trac.metadata import Found, Metadata
-
-CSV = "text/csv"
-
-
-def rows_of(content: bytes, schema: Mapping[str, Any]) -> list[list[str]]:
-    """Read CSV whose header is the schema's fields; give the rows, the header first.
-
-    :raises ServiceError: if the bytes are anything else
-    """
-    try:
-        rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ServiceError(Code.DATA_LOSS, f"CSV decoding failed, content is garbled: {error}") from error
-    wanted = [field["fieldName"].lower() for field in schema["table"]["fields"]]
-    if not rows or sorted(name.strip().lower() for name in rows[0]) != sorted(wanted):
-        raise ServiceError(Code.DATA_LOSS, f"CSV decoding failed, the header must be {', '.join(wanted)}")
-    for number, row in enumerate(rows[1:], 1):
-        if len(row) != len(wanted):
-            raise ServiceError(Code.DATA_LOSS, f"CSV decoding failed, row {number} has {len(row)} columns")
-    return rows
-
-
-def part_of(rows: list[list[str]], offset: int, limit: int) -> bytes:
-    """Give some of the rows as CSV with the header.
-
-    :param limit: how many; 0: all from ``offset`` on
-    """
-    buffer = io.StringIO()
-    chosen = rows[1 + offset : 1 + offset + limit] if limit else rows[1 + offset :]
-    csv.writer(buffer, lineterminator="\n").writerows([rows[0], *chosen])
-    return buffer.getvalue().encode()
-
 
 class DataStore:
     """Writes FILE and DATA objects together with their bytes, and reads them."""
@@ -126,9 +91,9 @@ def file_definition(name: str, mime_type: str, content: bytes) -> dict[str, Any]
     return {"objectType": "FILE", "file": told}
 
 
-def data_attrs(schema: Mapping[str, Any], rows: list[list[str]]) -> tags.Attrs:
-    """Give what the platform tells of a dataset."""
-    count = values.of("INTEGER", str(len(rows) - 1))
+def data_attrs(schema: Mapping[str, Any], rows: int) -> tags.Attrs:
+    """Give what the platform tells of a dataset of so many rows."""
+    count = values.of("INTEGER", str(rows))
     return {**tags.schema_attrs(schema), "trac_data_row_count": count}
 
 

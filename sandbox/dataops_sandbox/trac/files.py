@@ -1,128 +1,181 @@
-"""The calls of TRAC's data service that work over REST: small files, small datasets, downloads."""
+"""The calls of TRAC's data service: files and datasets that fit into one message."""
 
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call
-from dataops_sandbox.trac import data
-from dataops_sandbox.trac.errors import Code, ServiceError
-from dataops_sandbox.trac.gateway import TracGateway, ok, path_selector
-from dataops_sandbox.trac.validation import Check
+from dataops_sandbox.trac import data, definitions, tables, tags
+from dataops_sandbox.trac.errors import Code, ServiceError, internal
+from dataops_sandbox.trac.gateway import TracGateway, ok
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from dataops_sandbox.trac.metadata import Found
+    from dataops_sandbox.trac.validation import Check
+
+_MEDIA_TYPE = re.compile(r"\w+/[-.\w]+(?:\+[-.\w]+)?", re.ASCII)
+_REGISTERED = frozenset(
+    "application audio font example image message model multipart text video".split()  # noqa: SIM905
+)
+_ILLEGAL_NAMES = (
+    (r'.*[<>"|?*].*', "contains illegal characters"),
+    (r".*[\x00-\x1f\x7f].*", "contains ASCII control characters"),
+    (r".*[:/\\].*", "contains characters not allowed in a filename (:, / or \\)"),
+    (r" .*", "starts with a space character"),
+    (r".*[. ]", "ends with a space or period character"),
+    (r"(?i:(?:COM\d*|LPT\d*|PRN|AUX|NUL)(?:\..*)?)", "is a reserved filename"),
+)
+_LONGEST_NAME = 255
+"""Bytes of a file's name that the storage of the platform takes."""
+_INT64 = 1 << 63
 
 
 class TracFiles(TracGateway):
     """The data service."""
 
-    def _prior(self, check: Check, request: Mapping[str, Any], method: str, object_type: str) -> None:
-        if method.startswith("create"):
-            if "priorVersion" in request:
-                check.add("A value is not allowed for [priorVersion]", "priorVersion")
-        elif check.require(request, "priorVersion"):
-            check.selector(request["priorVersion"], "priorVersion", object_type)
-        check.tag_updates(request, "tagUpdates")
-
     def _store(
-        self, tenant: str, definition: dict[str, Any], content: bytes, request: Mapping[str, Any], attrs: Any
+        self,
+        call: Call,
+        check: Check,
+        request: Mapping[str, Any],
+        definition: dict[str, Any],
+        content: bytes,
+        attrs: tags.Attrs | None = None,
     ) -> Answer:
-        prior = request.get("priorVersion")
+        tenant, prior = call.params["tenant"], request.get("priorVersion")
         with self.metadata.transaction():
-            found = self.data.write(
+            found = self.metadata.find(tenant, prior) if prior else None
+            if found is not None and not found.is_latest:
+                raise ServiceError(
+                    Code.ALREADY_EXISTS, f"File version [{found.version.number}] has been superseded"
+                )
+            written = self.data.write(
                 tenant,
                 definition,
                 content,
                 request.get("tagUpdates", ()),
                 self._now(),
                 generation=self.generation,
-                prior=self.metadata.find(tenant, prior) if prior else None,
+                prior=found,
                 attrs=attrs,
             )
-        return ok(found.header())
+        return ok(written.header())
 
-    def _write_file(self, method: str) -> Callable[[Call], Answer]:
-        def handler(call: Call) -> Answer:
-            request = self._request(call, "FileWriteRequest")
-            check = Check(method)
-            check.require(request, "name")
-            check.require(request, "mimeType")
-            self._prior(check, request, method, "FILE")
-            tenant = self._checked(call, check)
-            content = base64.b64decode(request.get("content", ""))
-            if int(request.get("size", len(content))) != len(content):
-                raise ServiceError(Code.DATA_LOSS, "File size does not match the content")
-            definition = data.file_definition(request["name"], request["mimeType"], content)
-            return self._store(tenant, definition, content, request, None)
+    def _content(self, call: Call, check: Check, request: Mapping[str, Any], object_type: str) -> bytes:
+        """Finish the check of a write, and give the bytes."""
+        if check.method.startswith("create"):
+            check.omit(request, "priorVersion")
+        elif check.require(request, "priorVersion"):
+            check.selector(request["priorVersion"], "priorVersion", object_type)
+        check.tag_updates(request, "tagUpdates")
+        check.require(request, "content")
+        self._checked(call, check)
+        return base64.b64decode(request["content"])
 
-        return handler
+    def _write_file(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        if check.require(request, "name"):
+            _check_name(check, request["name"])
+        if check.require(request, "mimeType"):
+            _check_media_type(check, request["mimeType"])
+        content = self._content(call, check, request, "FILE")
+        expected = int(request.get("size", len(content)))
+        if expected != len(content):
+            raise ServiceError(
+                Code.DATA_LOSS,
+                "File size received does not match the size expected: "
+                f"Received {len(content)} B, expected {expected} B",
+            )
+        if len(request["name"].encode()) > _LONGEST_NAME:
+            raise internal()
+        definition = data.file_definition(request["name"], request["mimeType"], content)
+        return self._store(call, check, request, definition, content)
 
-    def _write_dataset(self, method: str) -> Callable[[Call], Answer]:
-        def handler(call: Call) -> Answer:
-            request = self._request(call, "DataWriteRequest")
-            check = Check(method)
-            if "schemaId" in request:
-                check.selector(request["schemaId"], "schemaId", "SCHEMA")
-            elif "schema" in request:
-                check.schema(request["schema"], "schema")
-            else:
-                check.add("A value is required for [schemaSpecifier]", "schemaSpecifier")
-            self._csv(check, request)
-            self._prior(check, request, method, "DATA")
-            tenant = self._checked(call, check)
-            told = {name: one for name, one in request.items() if name in ("schema", "schemaId")}
-            content = base64.b64decode(request.get("content", ""))
-            schema = self.data.schema(tenant, told)
-            attrs = data.data_attrs(schema, data.rows_of(content, schema))
-            return self._store(tenant, {"objectType": "DATA", "data": told}, content, request, attrs)
+    def _write_dataset(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        if "schemaId" in request:
+            check.fixed_selector(request["schemaId"], "schemaId", "SCHEMA")
+        elif "schema" in request:
+            definitions.schema(check, request["schema"], "schema")
+        else:
+            check.add("A value is required for [schemaSpecifier]", "schemaSpecifier")
+        _check_format(check, request)
+        content = self._content(call, check, request, "DATA")
+        told = {name: one for name, one in request.items() if name in ("schema", "schemaId")}
+        schema = self.data.schema(call.params["tenant"], told)
+        table = tables.decode(content, schema, tables.codec(request["format"]))
+        return self._store(
+            call,
+            check,
+            request,
+            {"objectType": "DATA", "data": told},
+            tables.encode(table, schema, tables.CSV),
+            data.data_attrs(schema, len(table)),
+        )
 
-        return handler
-
-    def _csv(self, check: Check, request: Mapping[str, Any]) -> None:
-        if check.require(request, "format") and request["format"] != data.CSV:
-            check.add(f"The sandbox knows the format [{data.CSV}] alone", "format")
-
-    def _read_file(self, call: Call) -> Answer:
-        request = self._request(call, "FileReadRequest")
-        found = self._selected(call, Check("readSmallFile"), request, "FILE")
+    def _read_file(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        found = self._selected(call, check, request, "FILE")
         definition = found.version.definition["file"]
-        content = data.encode(self.data.content(found))
-        return ok({"fileDefinition": definition, **({"content": content} if content else {})})
+        return ok({"fileDefinition": definition, "content": data.encode(self.data.content(found))})
 
-    def _read_dataset(self, call: Call) -> Answer:
-        request = self._request(call, "DataReadRequest")
-        check = Check("readSmallDataset")
-        self._csv(check, request)
+    def _read_dataset(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        _check_format(check, request)
         for name in ("offset", "limit"):
             if int(request.get(name, 0)) < 0:
-                check.add(f"Value of [{name}] must not be negative", name)
+                check.add(f"Value of [{name}] cannot be negative", name)
         found = self._selected(call, check, request, "DATA")
-        schema = self.data.schema(call.params["tenant"], found.version.definition["data"])
-        content = self.data.content(found)
         offset, limit = int(request.get("offset", 0)), int(request.get("limit", 0))
-        if offset or limit:
-            content = data.part_of(data.rows_of(content, schema), offset, limit)
+        schema, content = self._table(call, found, request["format"], offset, limit)
         return ok({"schema": schema, "content": data.encode(content)})
+
+    def _table(
+        self, call: Call, found: Found, name: str, offset: int = 0, limit: int = 0
+    ) -> tuple[dict[str, Any], bytes]:
+        """Give the schema of a dataset, and rows of it in the format of that name."""
+        schema = self.data.schema(call.params["tenant"], found.version.definition["data"])
+        table = tables.decode(self.data.content(found), schema, tables.CSV)
+        if offset or limit:
+            # The platform adds the two: without a limit the sum is the offset, and above 64 bits it wraps.
+            end = offset + limit
+            table = table[offset : end if end < _INT64 else 0]
+        return schema, tables.encode(table, schema, tables.codec(name))
 
     def _selected(self, call: Call, check: Check, request: Mapping[str, Any], object_type: str) -> Found:
         if check.require(request, "selector"):
             check.selector(request["selector"], "selector", object_type)
         return self.metadata.find(self._checked(call, check), request["selector"])
 
-    def _download_file(self, call: Call) -> Answer:
-        check = Check("downloadFile")
-        selector = path_selector(check, call, "FILE")
-        found = self.metadata.find(self._checked(call, check), selector)
+    def _download_file(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
+        found = self.metadata.find(self._checked(call, check), {**selector, "objectType": "FILE"})
         return Answer(200, self.data.content(found), found.version.definition["file"]["mimeType"])
 
-    def _download_data(self, call: Call) -> Answer:
-        check = Check("downloadData")
-        selector = path_selector(check, call, "DATA")
-        if check.require(call.query, "format") and call.query["format"] not in ("csv", data.CSV):
-            check.add("The sandbox knows the format [csv] alone", "format")
-        found = self.metadata.find(self._checked(call, check), selector)
-        return Answer(200, self.data.content(found), data.CSV)
+    def _download_data(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
+        _check_format(check, call.query)
+        found = self.metadata.find(self._checked(call, check), {**selector, "objectType": "DATA"})
+        _, content = self._table(call, found, call.query["format"])
+        kind = tables.codec(call.query["format"])
+        return Answer(200, content, kind if "/" in kind else f"application/{kind}")
+
+
+def _check_name(check: Check, name: str) -> None:
+    problems = [words for pattern, words in _ILLEGAL_NAMES if re.fullmatch(pattern, name, re.DOTALL)]
+    if not problems and (tags.is_reserved(name) or name.startswith(".")):
+        problems = ["is a TRAC reserved identifier"]
+    for words in problems:
+        check.add(f"[name] {words}: [{name}]", "name")
+
+
+def _check_media_type(check: Check, name: str) -> None:
+    if not _MEDIA_TYPE.fullmatch(name):
+        check.add(f"[mimeType] is not a valid mime type: [{name}]", "mimeType")
+    elif name.partition("/")[0] not in _REGISTERED:
+        check.add(f"Value of [mimeType] is not a registered mime type: [{name}]", "mimeType")
+
+
+def _check_format(check: Check, request: Mapping[str, str]) -> None:
+    if check.require(request, "format"):
+        kind, slash, _ = request["format"].partition("/")
+        if slash and kind not in _REGISTERED:
+            check.add(f"Invalid data format [{request['format']}]: Not a registered mime type", "format")

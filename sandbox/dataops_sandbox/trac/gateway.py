@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import (
@@ -26,16 +27,19 @@ from dataops_sandbox.trac.errors import (
     not_found,
 )
 from dataops_sandbox.trac.store import SERVICES, TENANT, TracStore
+from dataops_sandbox.trac.validation import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from dataops_sandbox.content import Content
-    from dataops_sandbox.trac.validation import Check
 
-META, ORCH, DATA, ADMIN = (f"/trac-{name}/api/v1" for name in ("meta", "orch", "data", "admin"))
-_PREFIXES = dict(zip((META, DATA, ORCH, ADMIN), SERVICES, strict=True))
+    Handler = Callable[[Call, Check, dict[str, Any]], Answer]
+
+_PREFIXES = dict(
+    zip((f"/trac-{name}/api/v1/" for name in ("meta", "data", "orch", "admin")), SERVICES, strict=True)
+)
 
 _HEALTH = frozenset({"healthz", "availablez"})
 _DOWNLOADS = frozenset({"download_file", "download_latest_file", "download_data", "download_latest_data"})
@@ -106,7 +110,7 @@ class TracGateway(TracStore):
         """Answer a request by the gateway's rules."""
         self._authorise(headers)
         operation, params = self.find(method, path)
-        service = next((name for prefix, name in _PREFIXES.items() if path.startswith(f"{prefix}/")), None)
+        service = next((name for prefix, name in _PREFIXES.items() if path.startswith(prefix)), None)
         if operation is None:
             raise GatewayError(404, _NO_METHOD) if service else BareError(404, "no such route")
         if service in self.unavailable:
@@ -155,10 +159,23 @@ class TracGateway(TracStore):
         if "Content-Encoding" in headers:
             raise GatewayError(406, "Unexpected HTTP header [content-encoding]")
 
-    def _request(self, call: Call, message: str) -> dict[str, Any]:
-        """Read a body; one that is a whole request message lacks what the path has told."""
-        what = "Invalid REST API request: Error in JSON payload: the body"
-        return messages.read(message, read_object(call.body.head(_MOST_BYTES), what), _TENANT)
+    def _handled(self, handler: Handler, name: str, message: str = "") -> Callable[[Call], Answer]:
+        """Give what answers a call: a handler with the request read, from the body or from the path.
+
+        :param message: the message that a body is, without what the path has told
+        """
+        method = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+
+        def answer(call: Call) -> Answer:
+            check, request = Check(method), {}
+            if message:
+                what = "Invalid REST API request: Error in JSON payload: the body"
+                request = messages.read(message, read_object(call.body.head(_MOST_BYTES), what), _TENANT)
+            elif "objectId" in call.params:
+                request = _path_selector(check, call.params)
+            return handler(call, check, request)
+
+        return answer
 
     def _tenant(self, call: Call) -> str:
         tenant = call.params["tenant"]
@@ -205,16 +222,16 @@ def _checked(params: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def path_selector(check: Check, call: Call, object_type: str) -> dict[str, Any]:
-    """Give the selector that a path means; check its id and versions."""
-    check.object_id(call.params["objectId"], "objectId")
-    selector: dict[str, Any] = {"objectType": object_type, "objectId": call.params["objectId"]}
+def _path_selector(check: Check, params: Mapping[str, str]) -> dict[str, Any]:
+    """Give the selector that a path means, without the type of a download's; check its id and versions."""
+    check.object_id(params["objectId"], "objectId")
+    selector: dict[str, Any] = {name: params[name] for name in ("objectType", "objectId") if name in params}
     for what in ("object", "tag"):
         name = f"{what}Version"
-        if name not in call.params:
+        if name not in params:
             selector[f"latest{what.title()}"] = True
             continue
-        selector[name] = int(call.params[name])
+        selector[name] = int(params[name])
         if selector[name] < 1:
             check.add(f"Value of [{name}] must be at least 1", name)
     return selector

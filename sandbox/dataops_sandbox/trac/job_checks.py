@@ -31,8 +31,7 @@ def validate(check: Check, request: Mapping[str, Any]) -> None:
     if check.require(job, "jobType", "job.") and job["jobType"] not in DETAILS:
         # It knows the type but not what to do with it, and has no words for that.
         raise ServiceError(Code.UNKNOWN, "")
-    if "resultId" in job:
-        check.add("A value is not allowed for [resultId]", "job.resultId")
+    check.omit(job, "resultId", "job.")
     details = DETAILS.get(job.get("jobType", ""), "")
     if details and details not in job:
         check.add(f"A value is required for [{details}]", f"job.{details}")
@@ -56,10 +55,7 @@ def _details(check: Check, details: Mapping[str, Any], path: str, job_type: str)
         check.selector(details[target], f"{path}.{target}", target.upper())
     for name, object_type in (("inputs", None), ("priorOutputs", None), ("models", "MODEL")):
         for key, selector in details.get(name, {}).items():
-            place = f"{path}.{name}[{key}]"
-            check.selector(selector, place, object_type)
-            if selector.get("latestObject"):
-                check.add("The selector must use a fixed object version", place)
+            check.fixed_selector(selector, f"{path}.{name}[{key}]", object_type, key)
     check.tag_updates(details, "outputAttrs", f"{path}.")
 
 

@@ -63,6 +63,11 @@ class Found:
         """The object key, as attributes of what a job made have it."""
         return f"{self.record.object_type}-{self.record.object_id}-v{self.version.number}"
 
+    @property
+    def is_latest(self) -> bool:
+        """Whether the object has no later version."""
+        return self.version is self.record.versions[-1]
+
     def header(self) -> dict[str, Any]:
         """Give the tag header as of now; what is false is left out."""
         header = {
@@ -73,7 +78,7 @@ class Found:
             "tagVersion": self.tag.number,
             "tagTimestamp": {"isoDatetime": values.stamp(self.tag.at)},
         }
-        if self.version is self.record.versions[-1]:
+        if self.is_latest:
             header["isLatestObject"] = True
         if self.tag is self.version.tags[-1]:
             header["isLatestTag"] = True
@@ -188,24 +193,24 @@ class Metadata:
 
     # Reading
 
-    def find(self, tenant: str, selector: Mapping[str, Any]) -> Found:
+    def find(self, tenant: str, selector: Mapping[str, Any], prior: str = "") -> Found:
         """Give what a valid selector selects.
 
+        :param prior: ``object`` or ``tag`` if a new version or tag is to follow it
         :raises ServiceError: if there is nothing, or something of another type
         """
+        told = f"{selector['objectType']} [{selector['objectId']}]"
         record = self._objects.get(tenant, {}).get(selector["objectId"])
         if record is not None and record.object_type != selector["objectType"]:
-            raise bad_state(
-                f"Metadata type mismatch for [{record.object_id}]: it is {record.object_type}, "
-                f"not {selector['objectType']}"
-            )
+            raise bad_state(f"Metadata does not match the expected type for {told}")
         version = _choose(record.versions if record else [], selector, "object")
         tag = _choose(version.tags if version else [], selector, "tag")
         if record is None or version is None or tag is None:
-            raise not_found(
-                f"Metadata not found for {selector['objectType']} [{selector['objectId']}] "
-                f"(version = {_criterion(selector, 'object')}, tag = {_criterion(selector, 'tag')})"
-            )
+            what = {"object": "Prior version", "tag": "Prior tag"}.get(prior, "Metadata")
+            place = f"version = {_criterion(selector, 'object')}"
+            if prior != "object":
+                place += f", tag = {_criterion(selector, 'tag')}"
+            raise not_found(f"{what} not found for {told} ({place})")
         return Found(record, version, tag)
 
 
@@ -221,5 +226,5 @@ def _choose(among: list[Any], selector: Mapping[str, Any], what: str) -> Any:
 
 def _criterion(selector: Mapping[str, Any], what: str) -> str:
     if f"{what}AsOf" in selector:
-        return str(selector[f"{what}AsOf"]["isoDatetime"])
+        return f"as-of {selector[f'{what}AsOf']['isoDatetime']}"
     return str(selector.get(f"{what}Version", "latest"))

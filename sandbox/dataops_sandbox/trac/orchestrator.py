@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import data, models, tags, values, writes
+from dataops_sandbox.trac import data, models, tables, tags, values, writes
 from dataops_sandbox.trac.errors import ServiceError
 from dataops_sandbox.trac.job_checks import DETAILS
 from dataops_sandbox.trac.jobs import TAGGED, Job, JobScript
@@ -210,7 +210,8 @@ class Orchestrator:
             definition = data.file_definition(f"{name}.txt", "text/plain", product.content)
         else:
             definition = {"objectType": "DATA", "data": {"schema": product.schema}}
-            attrs.update(data.data_attrs(product.schema, data.rows_of(product.content, product.schema)))
+            table = tables.decode(product.content, product.schema, tables.CSV)
+            attrs.update(data.data_attrs(product.schema, len(table)))
         prior = details.get("priorOutputs", {}).get(name)
         found = self._store.write(
             job.tenant,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from dataops_sandbox.trac import values
 from dataops_sandbox.trac.errors import internal
 from dataops_sandbox.trac.metadata import Found
-from dataops_sandbox.trac.tags import Attrs, is_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from dataops_sandbox.trac.metadata import Metadata, ObjectRecord
+    from dataops_sandbox.trac.tags import Attrs
     from dataops_sandbox.trac.validation import Check
 
 MOST_RESULTS = 100
@@ -39,9 +39,8 @@ def validate(check: Check, params: Mapping[str, Any], now: datetime) -> None:
 
 def _validate_term(check: Check, term: Mapping[str, Any]) -> None:
     path = f"{_PATH}search.term."
-    name, how = term.get("attrName", ""), term.get("operator")
-    if check.require(term, "attrName", path) and not is_identifier(name):
-        check.add(f"Value of [attrName] is not a valid identifier: [{name}]", f"{path}attrName")
+    how = term.get("operator")
+    check.identifier(term, "attrName", path, reserved=True)
     if not check.require(term, "operator", path) or how == "EXISTS":
         return
     kind = term.get("attrType")
@@ -75,24 +74,29 @@ def _wanted(term: Mapping[str, Any]) -> list[Any]:
 
 
 def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[Found]:
-    """Give the tags that match, the newest first, never more than a hundred.
+    """Give the tags that match, one of an object, the newest first, never more than a hundred.
 
-    :raises ServiceError: for a nested expression that makes no sense
+    :raises ServiceError: for a nested expression that the platform cannot make a query of
     """
     as_of = params.get("searchAsOf")
     moment = values.read_datetime(as_of["isoDatetime"]) if as_of else None
-    _refuse_malformed(params.get("search", {}))
-    found = [
-        candidate
-        for record in metadata.objects(tenant, params["objectType"])
-        for candidate in _candidates(
-            record,
-            moment,
-            versions=params.get("priorVersions", False),
-            tags=params.get("priorTags", False),
-        )
-        if _matches(params.get("search", {}), candidate.tag.attrs)
-    ]
+    expression = params.get("search", {})
+    if expression:
+        _build(expression, set(), 0)
+    found = []
+    for record in metadata.objects(tenant, params["objectType"]):
+        matching = [
+            candidate
+            for candidate in _candidates(
+                record,
+                moment,
+                versions=params.get("priorVersions", False),
+                tags=params.get("priorTags", False),
+            )
+            if not expression or _matches(expression, candidate.tag.attrs)
+        ]
+        if matching:
+            found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
     # What one transaction wrote stays in the order of the request.
     found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
@@ -108,24 +112,40 @@ def _candidates(
             yield Found(record, version, tag)
 
 
-def _refuse_malformed(expression: Mapping[str, Any]) -> None:
-    """Fail as the platform does over what its validation has not looked at."""
+def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> int:
+    """Build the query as the platform does, which its validation has not looked at: it may fall over.
+
+    Each term joins the table of attributes under a number of its own, and a NOT is a query within the query.
+    But after a NOT, which any NE is, the platform numbers from 0 again: a number that the same query has
+    joined before makes the column ambiguous.
+
+    :param joined: the numbers that the query has joined so far
+    :param number: the number of the next term
+    :return: the number of the term after this expression
+    :raises ServiceError: where the platform falls over
+    """
     if "logical" in expression:
         how, parts = expression["logical"].get("operator"), expression["logical"].get("expr", [])
-        if how is None or not parts or (how == "NOT" and len(parts) != 1) or {} in parts:
+        if how is None or not parts or (how == "NOT" and len(parts) != 1):
             raise internal()
+        if how == "NOT":
+            _build(parts[0], set(), number)
+            return 0
         for part in parts:
-            _refuse_malformed(part)
-    elif "term" in expression:
-        term = expression["term"]
-        if not term.get("attrName") or "operator" not in term:
-            raise internal()
-        if term["operator"] == "EXISTS":
-            return
+            number = _build(part, joined, number)
+        return number
+    term = expression.get("term", {})
+    if not term.get("attrName") or "operator" not in term or number in joined:
+        raise internal()
+    if term["operator"] != "EXISTS":
         try:
             _wanted(term)
         except (KeyError, values.BadValueError) as error:
             raise internal() from error
+    if term["operator"] == "NE":
+        return 0
+    joined.add(number)
+    return number + 1
 
 
 def _matches(expression: Mapping[str, Any], attrs: Attrs) -> bool:
@@ -135,20 +155,19 @@ def _matches(expression: Mapping[str, Any], attrs: Attrs) -> bool:
         if how == "NOT":
             return not next(parts)
         return all(parts) if how == "AND" else any(parts)
-    return _term_matches(expression["term"], attrs) if "term" in expression else True
+    term = expression["term"]
+    return _term_matches(term, attrs) != (term["operator"] == "NE")
 
 
 def _term_matches(term: Mapping[str, Any], attrs: Attrs) -> bool:
+    """Tell whether an attribute is as a term wants it; for NE, which takes the others, whether it is equal."""
     attr, how = attrs.get(term["attrName"]), term["operator"]
-    if attr is None:
-        return False
-    if "attrType" in term and values.item_type(attr) != term["attrType"]:
+    if attr is None or ("attrType" in term and values.item_type(attr) != term["attrType"]):
         return False
     if how == "EXISTS":
         return True
-    held = [values.comparable(item) for item in values.items(attr)]
-    wanted = _wanted(term)
+    held, wanted = [values.comparable(item) for item in values.items(attr)], _wanted(term)
     if how in _ORDERED:
-        return any(_ORDERED[how](one, wanted[0]) for one in held)
-    met = any(one in wanted for one in held)
-    return not met if how == "NE" else met
+        # An attribute of several values is never above or below another.
+        return "arrayValue" not in attr and _ORDERED[how](held[0], wanted[0])
+    return any(one in wanted for one in held)

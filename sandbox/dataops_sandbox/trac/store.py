@@ -230,10 +230,9 @@ class TracStore(Platform):
         :raises DeniedError: if it would be refused
         """
         check = Check(method)
-        if self.generation == writes.GENERATIONS[0] and "priorModel" in request.get("job", {}).get(
-            "importModel", {}
-        ):
-            check.add("A value is not allowed for [priorModel]", "job.importModel.priorModel")
+        if self.generation == writes.GENERATIONS[0]:
+            importing = request.get("job", {}).get("importModel", {})
+            check.omit(importing, "priorModel", "job.importModel.")
         job_checks.validate(check, request)
         job_checks.check_consistency(
             method,

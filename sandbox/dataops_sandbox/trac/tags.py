@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import values
-from dataops_sandbox.trac.errors import Item, bad_state
+from dataops_sandbox.trac.errors import bad_state, internal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +17,9 @@ USER_ID, USER_NAME = "#trac_unknown", "Unknown User"
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _RESERVED = re.compile(r"trac_|tracdap_|_", re.IGNORECASE)
+
+_LONGEST_NAME = 256
+"""Characters of an attribute's name that the database holds."""
 
 Attrs = dict[str, dict[str, Any]]
 
@@ -31,44 +34,10 @@ def is_reserved(name: str) -> bool:
     return _RESERVED.match(name) is not None
 
 
-def problems(updates: Iterable[Mapping[str, Any]], path: str) -> list[Item]:
-    """Find what is wrong with tag updates in themselves.
-
-    :param path: where in the request they are
-    """
-    return [item for n, update in enumerate(updates) for item in _problems(update, f"{path}[{n}]")]
-
-
-def _problems(update: Mapping[str, Any], path: str) -> list[Item]:
-    operation = update.get("operation", "CREATE_OR_REPLACE_ATTR")
-    name, value = update.get("attrName", ""), update.get("value")
-    found = []
-    if operation == "CLEAR_ALL_ATTR":
-        if name:
-            found.append(Item("A value is not allowed for [attrName]", f"{path}.attrName"))
-    elif not name:
-        found.append(Item("A value is required for [attrName]", f"{path}.attrName"))
-    elif not is_identifier(name):
-        found.append(Item(f"Value of [attrName] is not a valid identifier: [{name}]", f"{path}.attrName"))
-    elif is_reserved(name):
-        found.append(Item(f"Value of [attrName] is a reserved identifier: [{name}]", f"{path}.attrName"))
-    if operation in ("CLEAR_ALL_ATTR", "DELETE_ATTR"):
-        if value is not None:
-            found.append(Item("A value is not allowed for [value]", f"{path}.value"))
-    elif value is None:
-        found.append(Item("A value is required for [value]", f"{path}.value"))
-    else:
-        try:
-            values.normalise(value)
-        except values.BadValueError as error:
-            found.append(Item(str(error), f"{path}.value"))
-    return found
-
-
 def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
-    """Give the attributes after updates that are right in themselves.
+    """Give the attributes after updates that are right in themselves, as they are stored.
 
-    :raises ServiceError: if one does not fit the attributes that there are
+    :raises ServiceError: if one does not fit the attributes that there are, or is too long for the database
     """
     attrs = dict(attrs)
     for update in updates:
@@ -77,21 +46,27 @@ def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
             attrs = {key: value for key, value in attrs.items() if is_reserved(key)}
             continue
         old = attrs.get(name)
-        if old is None and operation in ("REPLACE_ATTR", "APPEND_ATTR", "DELETE_ATTR"):
-            raise bad_state(f"{operation} failed: Attribute [{name}] does not exist")
-        if old is not None and operation == "CREATE_ATTR":
-            raise bad_state(f"{operation} failed: Attribute [{name}] already exists")
+        if operation.startswith("CREATE_OR_"):
+            operation = "CREATE_ATTR" if old is None else operation.removeprefix("CREATE_OR_")
+        if (operation == "CREATE_ATTR") != (old is None):
+            problem = "does not exist" if old is None else "already exists"
+            raise bad_state(f'{operation} "{name}": Attribute {problem}')
         if operation == "DELETE_ATTR":
             del attrs[name]
             continue
         new = values.normalise(update["value"])
-        if old is not None and values.item_type(old) != values.item_type(new):
-            raise bad_state(
-                f"{operation} failed: Attribute [{name}] is of type [{values.item_type(old)}], "
-                f"not [{values.item_type(new)}]"
-            )
-        attrs[name] = _appended(old, new) if old is not None and "APPEND" in operation else new
-    return attrs
+        if old is not None:
+            was, now = values.item_type(old), values.item_type(new)
+            if was != now:
+                raise bad_state(
+                    f'{operation} "{name}": Attribute type does not match '
+                    f"(original type = {was}, new type = {now})"
+                )
+        attrs[name] = _appended(old, new) if old is not None and operation == "APPEND_ATTR" else new
+    if any(len(name) > _LONGEST_NAME for name in attrs):
+        raise internal()
+    # An array is a row for each item: one without items leaves nothing behind.
+    return {name: values.stored(value) for name, value in attrs.items() if values.items(value)}
 
 
 def _appended(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import tags, values
-from dataops_sandbox.trac.errors import Code, InvalidError, Item, ServiceError, bad_state
+from dataops_sandbox.trac import definitions, tags, values
+from dataops_sandbox.trac.errors import Code, InvalidError, Item, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 """The types that clients may create and update."""
@@ -24,19 +24,47 @@ class Check:
     """
 
     def __init__(self, method: str) -> None:
-        self._method = method
+        self.method = method
         self.items: list[Item] = []
 
     def add(self, detail: str, path: str = "") -> None:
         """Note a problem."""
         self.items.append(Item(detail, path))
 
-    def require(self, message: Mapping[str, Any], name: str, prefix: str = "") -> bool:
-        """Note if a field is missing; tell whether it is there."""
+    def require(self, message: Mapping[str, Any], name: str, prefix: str = "", when: str = "") -> bool:
+        """Note if a field is missing; tell whether it is there.
+
+        :param when: what it depends on, for the message
+        """
         if message.get(name):
             return True
-        self.add(f"A value is required for [{name}]", f"{prefix}{name}")
+        self.add(f"A value is required for [{name}]{when}", f"{prefix}{name}")
         return False
+
+    def omit(self, message: Mapping[str, Any], name: str, prefix: str = "", unless: str = "") -> None:
+        """Note if a field is there.
+
+        :param unless: what would allow it, for the message
+        """
+        if name in message:
+            self.add(f"A value cannot be given for [{name}]{unless}", f"{prefix}{name}")
+
+    def identifier(
+        self, message: Mapping[str, Any], name: str, prefix: str = "", *, reserved: bool = False
+    ) -> None:
+        """Note if a field is missing, or cannot be a name.
+
+        :param reserved: whether it may be one that is kept for the platform's own use
+        """
+        if self.require(message, name, prefix):
+            self.name(name, message[name], f"{prefix}{name}", reserved=reserved)
+
+    def name(self, what: str, name: str, path: str, *, reserved: bool = False) -> None:
+        """Note if a name is none."""
+        if not tags.is_identifier(name):
+            self.add(f"[{what}] is not a valid identifier: [{name}]", path)
+        elif not reserved and tags.is_reserved(name):
+            self.add(f"[{what}] is a TRAC reserved identifier: [{name}]", path)
 
     def done(self) -> None:
         """Raise what has been noted.
@@ -44,12 +72,11 @@ class Check:
         :raises InvalidError: if there is anything
         """
         if self.items:
-            raise InvalidError(self._method, self.items)
+            raise InvalidError(self.method, self.items)
 
     def tenant(self, tenant: str) -> None:
         """Check the tenant of the path."""
-        if not tags.is_identifier(tenant):
-            self.add(f"Value of [tenant] is not a valid identifier: [{tenant}]", "tenant")
+        self.name("tenant", tenant, "tenant", reserved=True)
 
     def object_id(self, object_id: str, path: str) -> None:
         """Check that an object id is a UUID."""
@@ -92,144 +119,94 @@ class Check:
             elif selector.get(f"{what}Version", 1) < 1:
                 self.add(f"Value of [{what}Version] must be at least 1", f"{prefix}{what}Version")
 
+    def fixed_selector(
+        self, selector: Mapping[str, Any], path: str, object_type: str | None = None, name: str = ""
+    ) -> None:
+        """Check a selector that must not mean whatever version is the latest.
+
+        :param name: the field, for the message; empty: its path
+        """
+        self.selector(selector, path, object_type)
+        if selector.get("latestObject"):
+            self.add(
+                f"The [{name or path}] selector must refer to a fixed object version, "
+                "[latestObject] is not allowed",
+                path,
+            )
+
     def tag_updates(self, message: Mapping[str, Any], name: str, prefix: str = "") -> None:
         """Check tag updates, if there are any."""
-        self.items += tags.problems(message.get(name, ()), f"{prefix}{name}")
-
-    def definition(self, request: Mapping[str, Any], prefix: str) -> None:
-        """Check the definition of a write request."""
-        if not self.require(request, "definition", prefix):
-            return
-        definition, path = request["definition"], f"{prefix}definition"
-        kind = request.get("objectType")
-        if definition.get("objectType") != kind:
-            self.add(
-                f"Object type is [{kind}], but the definition's is [{definition.get('objectType')}]",
-                f"{path}.objectType",
-            )
-        elif kind is None or kind.lower() not in definition:
-            self.add("A value is required for [definition]", f"{path}.definition")
-        elif kind == "CUSTOM":
-            self._custom(definition["custom"], f"{path}.custom.")
-        elif kind == "FLOW":
-            self._flow(definition["flow"], f"{path}.flow")
-        elif kind == "SCHEMA":
-            self.schema(definition["schema"], f"{path}.schema")
-
-    def _custom(self, custom: Mapping[str, Any], prefix: str) -> None:
-        name = custom.get("customSchemaType", "")
-        if self.require(custom, "customSchemaType", prefix) and (
-            not tags.is_identifier(name) or tags.is_reserved(name)
-        ):
-            self.add(
-                f"Value of [customSchemaType] is not an identifier of one's own: [{name}]",
-                f"{prefix}customSchemaType",
-            )
-        if custom.get("customSchemaVersion", 0) < 1:
-            self.add("Value of [customSchemaVersion] must be at least 1", f"{prefix}customSchemaVersion")
-        self.require(custom, "customData", prefix)
-
-    def schema(self, schema: Mapping[str, Any], path: str) -> None:
-        """Check a schema."""
-        self.require(schema, "schemaType", f"{path}.")
-        fields = schema.get("table", {}).get("fields", ())
-        if not fields:
-            self.add("A value is required for [fields]", f"{path}.table.fields")
-        names = [field.get("fieldName", "").lower() for field in fields]
-        for number, field in enumerate(fields):
-            place = f"{path}.table.fields[{number}]"
-            name = field.get("fieldName", "")
-            if not tags.is_identifier(name):
-                self.add(f"Value of [fieldName] is not a valid identifier: [{name}]", f"{place}.fieldName")
-            elif names.index(name.lower()) != number:
-                self.add(f"Field [{name}] is given twice", f"{place}.fieldName")
-            if field.get("fieldType") not in values.MEMBERS:
-                self.add("Value of [fieldType] must be a primitive type", f"{place}.fieldType")
-
-    def _flow(self, flow: Mapping[str, Any], path: str) -> None:
-        nodes = flow.get("nodes", {})
-        if not nodes:
-            self.add("A value is required for [nodes]", f"{path}.nodes")
-        for name, node in nodes.items():
-            if not tags.is_identifier(name):
-                self.add(f"Node name is not a valid identifier: [{name}]", f"{path}.nodes[{name}]")
-            self.require(node, "nodeType", f"{path}.nodes[{name}].")
-        for number, edge in enumerate(flow.get("edges", ())):
-            for end in ("source", "target"):
-                self._socket(nodes, edge.get(end, {}), end, f"{path}.edges[{number}].{end}")
-
-    def _socket(self, nodes: Mapping[str, Any], socket: Mapping[str, Any], end: str, path: str) -> None:
-        node = nodes.get(socket.get("node", ""))
-        if node is None:
-            self.add(f"There is no node [{socket.get('node', '')}]", path)
-            return
-        sockets: Sequence[str] = node.get("outputs" if end == "source" else "inputs", ())
-        if end == "target":
-            sockets = [*sockets, *node.get("parameters", ())]
-        name = socket.get("socket", "")
-        is_model = node.get("nodeType") == "MODEL_NODE"
-        if (is_model and name not in sockets) or (not is_model and name):
-            self.add(f"Node [{socket['node']}] has no socket [{name}]", path)
+        for number, update in enumerate(message.get(name, ())):
+            path = f"{prefix}{name}[{number}]."
+            operation = update.get("operation", "CREATE_OR_REPLACE_ATTR")
+            if operation == "CLEAR_ALL_ATTR":
+                self.omit(update, "attrName", path)
+            else:
+                self.identifier(update, "attrName", path)
+            if operation in ("CLEAR_ALL_ATTR", "DELETE_ATTR"):
+                self.omit(update, "value", path)
+            elif "value" not in update:
+                self.add("A value is required for [value]", f"{path}value")
+            else:
+                try:
+                    values.normalise(update["value"])
+                except values.BadValueError as error:
+                    self.add(str(error), f"{path}value")
 
 
-def write_request(check: Check, request: Mapping[str, Any], kind: str, prefix: str = "") -> None:
+def write_request(check: Check, request: Mapping[str, Any], method: str, prefix: str = "") -> None:
     """Check a write request.
 
-    :param kind: ``create``, ``object`` (a new version) or ``tag``
+    :param method: ``createObject``, ``updateObject`` or ``updateTag``
     :param prefix: path of the request within a batch
     """
     object_type = request.get("objectType")
     check.require(request, "objectType", prefix)
-    if kind == "create":
-        if "priorVersion" in request:
-            check.add("A value is not allowed for [priorVersion]", f"{prefix}priorVersion")
+    if method == "createObject":
+        check.omit(request, "priorVersion", prefix)
     elif check.require(request, "priorVersion", prefix):
-        _prior_version(check, request["priorVersion"], kind, f"{prefix}priorVersion", object_type)
-    if kind == "tag":
-        if "definition" in request:
-            check.add("A value is not allowed for [definition]", f"{prefix}definition")
-    else:
-        check.definition(request, prefix)
-    if kind == "object" and object_type in UNVERSIONED:
+        _prior_version(check, request["priorVersion"], method, f"{prefix}priorVersion", object_type)
+    if method == "updateTag":
+        check.omit(request, "definition", prefix)
+    elif check.require(request, "definition", prefix):
+        definitions.validate(check, request["definition"], object_type, f"{prefix}definition")
+    if method == "updateObject" and object_type in UNVERSIONED:
         check.add(f"Object type [{object_type}] does not support versioning", f"{prefix}objectType")
     check.tag_updates(request, "tagUpdates", prefix)
 
 
 def _prior_version(
-    check: Check, prior: Mapping[str, Any], kind: str, path: str, object_type: str | None
+    check: Check, prior: Mapping[str, Any], method: str, path: str, object_type: str | None
 ) -> None:
     check.selector(prior, path, object_type)
-    explicit = ["objectVersion", "tagVersion"] if kind == "tag" else ["objectVersion"]
-    for name in explicit:
-        if f"latest{name.removesuffix('Version').title()}" in prior or f"{name[:-7]}AsOf" in prior:
-            check.add(f"The [priorVersion] selector must use an explicit [{name}]", path)
+    for name in ("object", "tag") if method == "updateTag" else ("object",):
+        if f"latest{name.title()}" in prior or f"{name}AsOf" in prior:
+            check.add(f"The [priorVersion] selector must use an explicit [{name}Version]", path)
             return
 
 
-def writable(request: Mapping[str, Any], verb: str) -> None:
+def write_batch(check: Check, batch: Mapping[str, Any], tenant: str) -> None:
+    """Check the write requests of a batch, and that none is for what another one is for."""
+    for name, requests in batch.items():
+        seen = set()
+        for number, request in enumerate(requests):
+            prefix = f"{name}[{number}]."
+            write_request(check, request, name.removesuffix("s"), prefix)
+            if request.get("tenant", tenant) != tenant:
+                check.add("Value of [tenant] is not the batch's", f"{prefix}tenant")
+            prior = request.get("priorVersion", {})
+            key = (prior.get("objectId"), prior.get("objectVersion") if name == "updateTags" else None)
+            if name != "createObjects" and key in seen:
+                check.add("The same object is updated twice", f"{prefix}priorVersion")
+            seen.add(key)
+
+
+def writable(request: Mapping[str, Any], method: str) -> None:
     """Check that clients may write objects of this type.
 
     :raises ServiceError: if they may not
     """
-    if request["objectType"] not in WRITABLE:
-        message = f"Object type {request['objectType']} cannot be {verb} via the TRAC public API"
+    if method != "updateTag" and request["objectType"] not in WRITABLE:
+        verb = method.removesuffix("Object")
+        message = f"Object type {request['objectType']} cannot be {verb}d via the TRAC public API"
         raise ServiceError(Code.PERMISSION_DENIED, message)
-
-
-def next_version(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Check that a definition may follow another one.
-
-    :raises ServiceError: for a schema that has lost a field, or changed the type of one
-    """
-    if new["objectType"] != "SCHEMA":
-        return
-    kept = {field["fieldName"]: field["fieldType"] for field in new["schema"]["table"]["fields"]}
-    items = [
-        Item(
-            f"Field [{field['fieldName']}] was removed or changed its type", "definition.schema.table.fields"
-        )
-        for field in old["schema"]["table"]["fields"]
-        if kept.get(field["fieldName"]) != field["fieldType"]
-    ]
-    if items:
-        raise bad_state("Validation failed for [updateObject()]", items)

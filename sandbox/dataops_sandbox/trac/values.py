@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 from typing import Any
+
+from dataops_sandbox.trac.errors import internal
 
 MEMBERS = {
     "BOOLEAN": "booleanValue",
@@ -20,6 +22,12 @@ MEMBERS = {
 
 _TYPES = {member: kind for kind, member in MEMBERS.items()}
 _DATETIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+
+
+_LONGEST_TEXT = 4096
+_DECIMAL = Context(prec=31, rounding=ROUND_DOWN)
+_DECIMAL_STEP = Decimal("1E-10")
+"""What the columns of attributes hold: characters of a text; digits of a decimal, and those after its point."""
 
 
 class BadValueError(Exception):
@@ -101,6 +109,27 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
     if MEMBERS[kind] not in value:
         raise BadValueError(f"Value does not match its type [{kind}]")
     return of(kind, _notation(kind, value[MEMBERS[kind]]))
+
+
+def stored(value: dict[str, Any]) -> dict[str, Any]:
+    """Give a normalised value as the database gives it back.
+
+    :raises ServiceError: if it is too long for its column
+    """
+    if "arrayValue" in value:
+        return {**value, "arrayValue": {"items": [stored(item) for item in items(value)]}}
+    kind = basic_type(value)
+    if kind == "STRING" and len(value["stringValue"]) > _LONGEST_TEXT:
+        raise internal()
+    if kind == "FLOAT" and value["floatValue"] == 0:
+        return of("FLOAT", 0.0)  # the database has one zero
+    if kind == "DECIMAL":
+        try:
+            digits = Decimal(value["decimalValue"]["decimal"]).quantize(_DECIMAL_STEP, context=_DECIMAL)
+        except InvalidOperation as error:
+            raise internal() from error
+        return of("DECIMAL", {"decimal": _plain_decimal(str(digits))})
+    return value
 
 
 def _notation(kind: str, plain: Any) -> Any:

@@ -14,20 +14,51 @@ from dataops_sandbox.trac import search as searches
 from dataops_sandbox.trac import validation, writes
 from dataops_sandbox.trac.errors import JSON, TEXT, BareError, internal, not_found
 from dataops_sandbox.trac.files import TracFiles
-from dataops_sandbox.trac.gateway import ADMIN, DATA, META, ORCH, ok, ok_list, path_selector
+from dataops_sandbox.trac.gateway import ok, ok_list
 from dataops_sandbox.trac.store import SERVICES
-from dataops_sandbox.trac.validation import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
 
     from dataops_sandbox.platform import World
-    from dataops_sandbox.trac.metadata import Found
+    from dataops_sandbox.trac.validation import Check
 
-_T = "/{tenant}"
-_OBJECT = f"{META}{_T}/{{objectType}}/{{objectId}}/versions"
-_FORMAT = frozenset({"format"})
+_CALLS = """
+healthz              healthz             GET  healthz
+availablez           availablez          GET  availablez
+platform_info        platform_info       GET  trac-meta/api/v1/trac/platform-info
+list_tenants         list_tenants        GET  trac-meta/api/v1/trac/list-tenants
+list_resources       list_resources      GET  trac-meta/api/v1/{tenant}/list-resources/{resourceType}
+resource_info        resource_info       GET  trac-meta/api/v1/{tenant}/resource-info/{resourceType}/{resourceKey}
+create_object        write               POST trac-meta/api/v1/{tenant}/create-object        MetadataWriteRequest
+update_object        write               POST trac-meta/api/v1/{tenant}/update-object        MetadataWriteRequest
+update_tag           write               POST trac-meta/api/v1/{tenant}/update-tag           MetadataWriteRequest
+write_batch          write_batch         POST trac-meta/api/v1/{tenant}/write-batch          MetadataWriteBatchRequest
+read_object          read_object         POST trac-meta/api/v1/{tenant}/read-object          TagSelector
+read_batch           read_batch          POST trac-meta/api/v1/{tenant}/read-batch
+search               search              POST trac-meta/api/v1/{tenant}/search               SearchParameters
+get_latest_object    get                 GET  trac-meta/api/v1/{tenant}/{objectType}/{objectId}/versions/latest/tags/latest
+get_latest_tag       get                 GET  trac-meta/api/v1/{tenant}/{objectType}/{objectId}/versions/{objectVersion}/tags/latest
+get_object           get                 GET  trac-meta/api/v1/{tenant}/{objectType}/{objectId}/versions/{objectVersion}/tags/{tagVersion}
+validate_job         validate_job        POST trac-orch/api/v1/{tenant}/validate-job         JobRequest
+submit_job           submit_job          POST trac-orch/api/v1/{tenant}/submit-job           JobRequest
+check_job            check_job           POST trac-orch/api/v1/{tenant}/check-job            TagSelector
+list_config_entries  list_config_entries POST trac-admin/api/v1/{tenant}/list-config-entries ConfigListRequest
+create_small_file    write_file          POST trac-data/api/v1/{tenant}/create-small-file    FileWriteRequest
+update_small_file    write_file          POST trac-data/api/v1/{tenant}/update-small-file    FileWriteRequest
+read_small_file      read_file           POST trac-data/api/v1/{tenant}/read-small-file      FileReadRequest
+create_small_dataset write_dataset       POST trac-data/api/v1/{tenant}/create-small-dataset DataWriteRequest
+update_small_dataset write_dataset       POST trac-data/api/v1/{tenant}/update-small-dataset DataWriteRequest
+read_small_dataset   read_dataset        POST trac-data/api/v1/{tenant}/read-small-dataset   DataReadRequest
+download_latest_file download_file       GET  trac-data/api/v1/{tenant}/FILE/{objectId}/versions/latest/{name}
+download_file        download_file       GET  trac-data/api/v1/{tenant}/FILE/{objectId}/versions/{objectVersion}/{name}
+download_latest_data download_data       GET  trac-data/api/v1/{tenant}/DATA/{objectId}/versions/latest/{name}
+download_data        download_data       GET  trac-data/api/v1/{tenant}/DATA/{objectId}/versions/{objectVersion}/{name}
+"""  # noqa: E501 - a table
+"""Name, handler, HTTP method and path of each call, and the message that its body is."""
+
+_QUERIES = {"download_data": frozenset({"format"})}
+"""The query parameters that a handler reads."""
 
 
 class Trac(TracFiles):
@@ -35,83 +66,24 @@ class Trac(TracFiles):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.operations = (
-            Operation("healthz", "GET", "/healthz", self._healthz),
-            Operation("availablez", "GET", "/availablez", self._availablez),
-            Operation("platform_info", "GET", f"{META}/trac/platform-info", self._platform_info),
-            Operation("list_tenants", "GET", f"{META}/trac/list-tenants", self._list_tenants),
-            Operation(
-                "list_resources", "GET", f"{META}{_T}/list-resources/{{resourceType}}", self._list_resources
-            ),
-            Operation(
-                "resource_info",
-                "GET",
-                f"{META}{_T}/resource-info/{{resourceType}}/{{resourceKey}}",
-                self._resource_info,
-            ),
-            Operation("create_object", "POST", f"{META}{_T}/create-object", self._create_object),
-            Operation("update_object", "POST", f"{META}{_T}/update-object", self._update_object),
-            Operation("update_tag", "POST", f"{META}{_T}/update-tag", self._update_tag),
-            Operation("write_batch", "POST", f"{META}{_T}/write-batch", self._write_batch),
-            Operation("read_object", "POST", f"{META}{_T}/read-object", self._read_object),
-            Operation("read_batch", "POST", f"{META}{_T}/read-batch", self._read_batch),
-            Operation("search", "POST", f"{META}{_T}/search", self._search),
-            Operation(
-                "get_latest_object", "GET", f"{_OBJECT}/latest/tags/latest", self._get("getLatestObject")
-            ),
-            Operation(
-                "get_latest_tag", "GET", f"{_OBJECT}/{{objectVersion}}/tags/latest", self._get("getLatestTag")
-            ),
-            Operation(
-                "get_object",
-                "GET",
-                f"{_OBJECT}/{{objectVersion}}/tags/{{tagVersion}}",
-                self._get("getObject"),
-            ),
-            Operation("validate_job", "POST", f"{ORCH}{_T}/validate-job", self._validate_job),
-            Operation("submit_job", "POST", f"{ORCH}{_T}/submit-job", self._submit_job),
-            Operation("check_job", "POST", f"{ORCH}{_T}/check-job", self._check_job),
-            Operation(
-                "list_config_entries", "POST", f"{ADMIN}{_T}/list-config-entries", self._list_config_entries
-            ),
-            *(
-                Operation(f"{verb}_small_{what}", "POST", f"{DATA}{_T}/{verb}-small-{what}", handler)
-                for verb, what, handler in (
-                    ("create", "file", self._write_file("createSmallFile")),
-                    ("update", "file", self._write_file("updateSmallFile")),
-                    ("read", "file", self._read_file),
-                    ("create", "dataset", self._write_dataset("createSmallDataset")),
-                    ("update", "dataset", self._write_dataset("updateSmallDataset")),
-                    ("read", "dataset", self._read_dataset),
-                )
-            ),
-            *(
-                Operation(
-                    name,
-                    "GET",
-                    f"{DATA}{_T}/{kind}/{{objectId}}/versions/{version}/{{name}}",
-                    handler,
-                    query,
-                )
-                for name, kind, version, handler, query in (
-                    ("download_latest_file", "FILE", "latest", self._download_file, frozenset[str]()),
-                    ("download_file", "FILE", "{objectVersion}", self._download_file, frozenset[str]()),
-                    ("download_latest_data", "DATA", "latest", self._download_data, _FORMAT),
-                    ("download_data", "DATA", "{objectVersion}", self._download_data, _FORMAT),
-                )
-            ),
-        )
+        self.operations = tuple(self._operations())
+
+    def _operations(self) -> Iterator[Operation]:
+        for line in _CALLS.strip().splitlines():
+            name, handler, method, path, *message = line.split()
+            call = self._handled(getattr(self, f"_{handler}"), name, *message)
+            yield Operation(name, method, f"/{path}", call, _QUERIES.get(handler, frozenset()))
 
     # Health, platform, tenants, resources
 
-    def _healthz(self, _: Call) -> Answer:
+    def _healthz(self, *_: object) -> Answer:
         return Answer(200, b'{"status": "SERVING"}', JSON)
 
-    def _availablez(self, _: Call) -> Answer:
+    def _availablez(self, *_: object) -> Answer:
         lines = (f"{name}={'no' if name in self.unavailable else 'yes'}\n" for name in SERVICES)
         return Answer(200, "".join(lines).encode(), TEXT)
 
-    def _platform_info(self, _: Call) -> Answer:
+    def _platform_info(self, *_: object) -> Answer:
         return ok(
             {
                 "tracVersion": f"{self.generation}.0",
@@ -120,29 +92,27 @@ class Trac(TracFiles):
             }
         )
 
-    def _list_tenants(self, _: Call) -> Answer:
+    def _list_tenants(self, *_: object) -> Answer:
         tenants = [
             {"tenantCode": code, **({"description": tenant.description} if tenant.description else {})}
             for code, tenant in self.tenants.items()
         ]
         return ok({"tenants": tenants})
 
-    def _list_resources(self, call: Call) -> Answer:
-        resources = self.tenants[self._checked(call, Check("listResources"))].resources.values()
+    def _list_resources(self, call: Call, check: Check, _: object) -> Answer:
+        resources = self.tenants[self._checked(call, check)].resources.values()
         kind = call.params["resourceType"]
         return ok_list("resources", [one.as_json() for one in resources if one.resource_type == kind])
 
-    def _resource_info(self, call: Call) -> Answer:
-        resources = self.tenants[self._checked(call, Check("resourceInfo"))].resources
+    def _resource_info(self, call: Call, check: Check, _: object) -> Answer:
+        resources = self.tenants[self._checked(call, check)].resources
         kind, key = call.params["resourceType"], call.params["resourceKey"]
         resource = resources.get(key)
         if resource is None or resource.resource_type != kind:
             raise not_found(f"Resource not found: [{key}]")
         return ok(resource.as_json())
 
-    def _list_config_entries(self, call: Call) -> Answer:
-        request = self._request(call, "ConfigListRequest")
-        check = Check("listConfigEntries")
+    def _list_config_entries(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
         check.require(request, "configClass")
         resources = self.tenants[self._checked(call, check)].resources.values()
         kind = request.get("resourceType")
@@ -157,114 +127,59 @@ class Trac(TracFiles):
 
     # Metadata
 
-    def _create_object(self, call: Call) -> Answer:
-        return self._write_one(call, "create")
+    def _write(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        validation.write_request(check, request, check.method)
+        return ok(self._written(call, check, [(check.method, request)])[0])
 
-    def _update_object(self, call: Call) -> Answer:
-        return self._write_one(call, "object")
-
-    def _update_tag(self, call: Call) -> Answer:
-        return self._write_one(call, "tag")
-
-    def _write_one(self, call: Call, kind: str) -> Answer:
-        request = self._request(call, "MetadataWriteRequest")
-        check = Check({"create": "createObject", "object": "updateObject", "tag": "updateTag"}[kind])
-        validation.write_request(check, request, kind)
-        check.tenant(call.params["tenant"])
-        check.done()
-        _check_writable(request, kind)
-        tenant = self._tenant(call)
-        with self.metadata.transaction():
-            found = self._write(tenant, request, kind, self._now())
-        return ok(found.header())
-
-    def _write(self, tenant: str, request: Mapping[str, Any], kind: str, at: datetime) -> Found:
-        updates = request.get("tagUpdates", ())
-        if kind == "create":
-            return writes.create(self.metadata, tenant, request["definition"], updates, at)
-        prior = self.metadata.find(tenant, request["priorVersion"])
-        if kind == "tag":
-            return writes.add_tag(self.metadata, prior, updates, at)
-        return writes.add_version(
-            self.metadata, prior, request["definition"], updates, at, generation=self.generation
-        )
-
-    def _write_batch(self, call: Call) -> Answer:
-        request = self._request(call, "MetadataWriteBatchRequest")
-        check = Check("writeBatch")
-        kinds = {"createObjects": "create", "updateObjects": "object", "updateTags": "tag"}
+    def _write_batch(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
         if not request:
             check.add("Write batch request does not contain any operations")
-        for name, kind in kinds.items():
-            seen = set()
-            for number, one in enumerate(request.get(name, ())):
-                prefix = f"{name}[{number}]."
-                validation.write_request(check, one, kind, prefix)
-                if one.get("tenant", call.params["tenant"]) != call.params["tenant"]:
-                    check.add("Value of [tenant] is not the batch's", f"{prefix}tenant")
-                prior = one.get("priorVersion", {})
-                key = (prior.get("objectId"), prior.get("objectVersion") if kind == "tag" else None)
-                if kind != "create" and key in seen:
-                    check.add("The same object is updated twice", f"{prefix}priorVersion")
-                seen.add(key)
+        validation.write_batch(check, request, call.params["tenant"])
+        # A list is called as the call of which it holds requests, in the plural.
+        names = [name for name, requests in request.items() for _ in requests]
+        requests = [(name.removesuffix("s"), one) for name, many in request.items() for one in many]
+        headers: dict[str, list[Any]] = {}
+        for name, header in zip(names, self._written(call, check, requests), strict=True):
+            headers.setdefault(name, []).append(header)
+        return ok(headers)
+
+    def _written(
+        self, call: Call, check: Check, requests: list[tuple[str, Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
         check.tenant(call.params["tenant"])
         check.done()
-        for name, kind in kinds.items():
-            for one in request.get(name, ()):
-                _check_writable(one, kind)
-        tenant, at = self._tenant(call), self._now()
-        with self.metadata.transaction():
-            found = {
-                name: [self._write(tenant, one, kind, at) for one in request[name]]
-                for name, kind in kinds.items()
-                if name in request
-            }
-            return ok({name: [one.header() for one in many] for name, many in found.items()})
+        for method, request in requests:
+            validation.writable(request, method)
+        return writes.write(self.metadata, self._tenant(call), requests, self._now(), self.generation)
 
-    def _read_object(self, call: Call) -> Answer:
-        selector = self._request(call, "TagSelector")
-        check = Check("readObject")
+    def _read_object(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
         check.selector(selector, "selector")
-        return ok(self.metadata.find(self._checked(call, check), selector).as_json())
+        return self._get(call, check, selector)
 
-    def _read_batch(self, _: Call) -> Answer:
+    def _read_batch(self, *_: object) -> Answer:
         # The gateway cannot bind the list of selectors to a body: it fails over whatever is sent.
         raise BareError(503, "read-batch does not work over REST")
 
-    def _get(self, method: str) -> Callable[[Call], Answer]:
-        def handler(call: Call) -> Answer:
-            check = Check(method)
-            selector = path_selector(check, call, call.params["objectType"])
-            return ok(self.metadata.find(self._checked(call, check), selector).as_json())
+    def _get(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
+        return ok(self.metadata.find(self._checked(call, check), selector).as_json())
 
-        return handler
-
-    def _search(self, call: Call) -> Answer:
-        params = self._request(call, "SearchParameters")
-        check = Check("search")
+    def _search(self, call: Call, check: Check, params: Mapping[str, Any]) -> Answer:
         searches.validate(check, params, self._now())
         found = searches.search(self.metadata, self._checked(call, check), params)
         return ok_list("searchResult", [one.as_json(definition=False) for one in found])
 
     # Jobs
 
-    def _job_request(self, call: Call, method: str) -> tuple[str, dict[str, Any]]:
-        request = self._request(call, "JobRequest")
-        tenant = self._checked(call, Check(method))
-        self.check_job_request(method, tenant, request)
-        return tenant, request
-
-    def _validate_job(self, call: Call) -> Answer:
-        self._job_request(call, "validateJob")
+    def _validate_job(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        self.check_job_request(check.method, self._checked(call, check), request)
         return ok({"statusCode": "VALIDATED"})
 
-    def _submit_job(self, call: Call) -> Answer:
-        job = self.submit(*self._job_request(call, "submitJob"))
+    def _submit_job(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
+        self._validate_job(call, check, request)
+        job = self.submit(call.params["tenant"], request)
         return ok({"jobId": job.header, "statusCode": job.status})
 
-    def _check_job(self, call: Call) -> Answer:
-        selector = self._request(call, "TagSelector")
-        check = Check("checkJob")
+    def _check_job(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
         check.selector(selector, "selector", "JOB")
         self._checked(call, check)
         job = self.orchestrator.jobs.get(selector["objectId"])
@@ -274,7 +189,3 @@ class Trac(TracFiles):
         message = {"statusMessage": job.message} if job.message else {}
         return ok({"jobId": job.header, "statusCode": job.status, **message})
 
-
-def _check_writable(request: Mapping[str, Any], kind: str) -> None:
-    if kind != "tag":
-        validation.writable(request, "created" if kind == "create" else "updated")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import tags, validation
+from dataops_sandbox.trac import tags, versions
 from dataops_sandbox.trac.errors import Code, ServiceError, bad_state
 
 if TYPE_CHECKING:
@@ -16,6 +16,43 @@ if TYPE_CHECKING:
 
 GENERATIONS = ("0.8", "0.10")
 """Releases of the platform that the sandbox can stand for; what differs is said where it does."""
+
+
+def write(
+    metadata: Metadata,
+    tenant: str,
+    requests: list[tuple[str, Mapping[str, Any]]],
+    at: datetime,
+    generation: str,
+) -> list[dict[str, Any]]:
+    """Make the writes of a call, all of them or none; give the headers in the order of the requests.
+
+    :param requests: each with its method, ``createObject``, ``updateObject`` or ``updateTag``
+    """
+    with metadata.transaction():
+        # What each write follows is read before the first of them. Tags come first: their headers tell
+        # nothing of a version that the same call makes.
+        priors = [_prior(metadata, tenant, *one) for one in requests]
+        headers: dict[int, dict[str, Any]] = {}
+        for number in sorted(range(len(requests)), key=lambda number: requests[number][0] != "updateTag"):
+            (method, request), prior = requests[number], priors[number]
+            updates = request.get("tagUpdates", ())
+            if prior is None:
+                found = create(metadata, tenant, request["definition"], updates, at)
+            elif method == "updateTag":
+                found = metadata.add_tag(prior, tags.apply(updates, prior.tag.attrs), at)
+            else:
+                found = add_version(
+                    metadata, prior, request["definition"], updates, at, generation=generation
+                )
+            headers[number] = found.header()
+        return [headers[number] for number in range(len(requests))]
+
+
+def _prior(metadata: Metadata, tenant: str, method: str, request: Mapping[str, Any]) -> Found | None:
+    if method == "createObject":
+        return None
+    return metadata.find(tenant, request["priorVersion"], method.removeprefix("update").lower())
 
 
 def create(
@@ -56,7 +93,7 @@ def add_version(
     :raises ServiceError: if the prior version is not the newest one, or the new one may not follow it
     """
     _refuse_superseded(prior, generation)
-    validation.next_version(prior.version.definition, definition)
+    versions.check(prior.version.definition, definition)
     told = {
         **prior.tag.attrs,
         **tags.written(at, created=False, job=job),
@@ -68,7 +105,7 @@ def add_version(
 
 def _refuse_superseded(prior: Found, generation: str) -> None:
     record, version = prior.record, prior.version
-    if version is record.versions[-1]:
+    if prior.is_latest:
         return
     if generation == GENERATIONS[0]:
         raise ServiceError(
@@ -80,11 +117,3 @@ def _refuse_superseded(prior: Found, generation: str) -> None:
         f"Cannot create a new version from a superseded object: prior version [{version.number}] is not "
         f"the latest version of [{record.object_id}]"
     )
-
-
-def add_tag(metadata: Metadata, prior: Found, updates: Iterable[Mapping[str, Any]], at: datetime) -> Found:
-    """Write a new tag of an object version.
-
-    :raises ServiceError: if the prior tag is not the newest one, or an update does not fit it
-    """
-    return metadata.add_tag(prior, tags.apply(updates, prior.tag.attrs), at)
