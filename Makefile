@@ -9,7 +9,7 @@ AIRFLOW := apache-airflow==3.3.2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration system format constraints clean
+.PHONY: help venv demo up down test lint unit integration replay system format constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -48,6 +48,9 @@ unit: $(READY)  ## Unit tests: no network, no clock
 
 integration: $(READY)  ## Hooks, operators and triggers against the sandbox over real sockets
 	$(BIN)/python -m pytest tests/integration tests/mill
+
+replay: $(READY)  ## TRAC's recorded steps against the sandbox; prints how many are answered alike
+	@$(BIN)/python -m tests.integration.trac_replay
 
 system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
 	$(BIN)/python -m pytest tests/system

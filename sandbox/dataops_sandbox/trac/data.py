@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from dataops_sandbox.trac.metadata import Found, Metadata
 
+
 class DataStore:
     """Writes FILE and DATA objects together with their bytes, and reads them."""
 

@@ -59,7 +59,9 @@ def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
         check.identifier(field, "fieldName", f"{place}.")
         kind = field.get("fieldType")
         if check.require(field, "fieldType", f"{place}.") and kind not in values.MEMBERS:
-            check.add(f"Type specified in [fieldType] is not a primitive type: [{kind}]", f"{place}.fieldType")
+            check.add(
+                f"Type specified in [fieldType] is not a primitive type: [{kind}]", f"{place}.fieldType"
+            )
         for trait, words, kinds in _TRAITS:
             if field.get(trait) and kind not in kinds:
                 name = field.get("fieldName", "")

@@ -45,14 +45,17 @@ def _same(prior: Mapping[str, Any], new: Mapping[str, Any], *names: str) -> Iter
     for name in names:
         was, now = prior.get(name, ""), new.get(name, "")
         if was != now:
-            yield Item(f"Value of [{name}] must not change between versions: prior = [{was}], new = [{now}]", name)
+            yield Item(
+                f"Value of [{name}] must not change between versions: prior = [{was}], new = [{now}]", name
+            )
 
 
 def _not_lower(prior: Mapping[str, Any], new: Mapping[str, Any], name: str) -> Iterator[Item]:
     was, now = prior.get(name, 0), new.get(name, 0)
     if now < was:
         yield Item(
-            f"Value of [{name}] cannot be lower than the previous version: prior = [{was}], new = [{now}]", name
+            f"Value of [{name}] cannot be lower than the previous version: prior = [{was}], new = [{now}]",
+            name,
         )
 
 
@@ -106,4 +109,6 @@ def _schema(prior: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Item]:
                 yield Item(f"{what} changed for [{name}]: prior = [{was}], new = [{now}]", "table")
     for key, field in known.items():
         if key not in fields:
-            yield Item(f"Field [{field['fieldName']}] from the prior schema version has been removed", "table")
+            yield Item(
+                f"Field [{field['fieldName']}] from the prior schema version has been removed", "table"
+            )

@@ -188,4 +188,3 @@ class Trac(TracFiles):
             raise internal()
         message = {"statusMessage": job.message} if job.message else {}
         return ok({"jobId": job.header, "statusCode": job.status, **message})
-

@@ -30,12 +30,12 @@ def write(
     :param requests: each with its method, ``createObject``, ``updateObject`` or ``updateTag``
     """
     with metadata.transaction():
-        # What each write follows is read before the first of them. Tags come first: their headers tell
-        # nothing of a version that the same call makes.
+        # What each write follows is read before the first of them: the header of a tag tells nothing of a
+        # version that the same call makes.
         priors = [_prior(metadata, tenant, *one) for one in requests]
-        headers: dict[int, dict[str, Any]] = {}
-        for number in sorted(range(len(requests)), key=lambda number: requests[number][0] != "updateTag"):
-            (method, request), prior = requests[number], priors[number]
+        latest = [prior is not None and prior.is_latest for prior in priors]
+        headers = []
+        for (method, request), prior, was_latest in zip(requests, priors, latest, strict=True):
             updates = request.get("tagUpdates", ())
             if prior is None:
                 found = create(metadata, tenant, request["definition"], updates, at)
@@ -45,8 +45,8 @@ def write(
                 found = add_version(
                     metadata, prior, request["definition"], updates, at, generation=generation
                 )
-            headers[number] = found.header()
-        return [headers[number] for number in range(len(requests))]
+            headers.append({**found.header(), **({"isLatestObject": True} if was_latest else {})})
+        return headers
 
 
 def _prior(metadata: Metadata, tenant: str, method: str, request: Mapping[str, Any]) -> Found | None:

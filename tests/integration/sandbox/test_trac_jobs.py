@@ -40,6 +40,9 @@ SCHEMA = {
     },
 }
 CSV = b"position_id,amount\n1,2.5\n2, 3\n"
+READ_BACK = b"position_id,amount\n1,2.500000000000\n2,3.000000000000\n"
+"""The same rows as the platform writes them."""
+OUTPUT = b"POSITION_ID,AMOUNT,ROW_NUMBER\n1,2.500000000000,1\n2,3.000000000000,2\n"
 PARAMETERS: dict[str, Any] = {
     "confidence": {"type": {"basicType": "FLOAT"}, "floatValue": 0.99},
     "as_of": {"type": {"basicType": "DATE"}, "dateValue": {"isoDate": "2026-02-27"}},
@@ -243,8 +246,7 @@ class TestWork:
         assert report["attrs"]["trac_data_row_count"]["integerValue"] == "2"
         result = trac.read(trac.read(job)["definition"]["job"]["resultId"])["definition"]["result"]
         assert result["outputs"] == {"report": selector_of(report["header"])}
-        expected = b"POSITION_ID,AMOUNT,ROW_NUMBER\n1,2.5,1\n2,3,2\n"
-        assert download(trac, result["outputs"]["report"], "?format=csv") == expected
+        assert download(trac, result["outputs"]["report"], "?format=csv") == OUTPUT
 
     def test_prior_output_gets_a_version(
         self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
@@ -348,8 +350,7 @@ class TestWork:
         job = trac.submit(job_definition)
         clock.advance(10)
         result = trac.read(trac.read(job)["definition"]["job"]["resultId"])["definition"]["result"]
-        table = b"POSITION_ID,AMOUNT,ROW_NUMBER\n1,2.5,1\n2,3,2\n"
-        expected = f"table={hashlib.sha256(table).hexdigest()}\n".encode()
+        expected = f"table={hashlib.sha256(OUTPUT).hexdigest()}\n".encode()
         assert download(trac, result["outputs"]["out"]) == expected
 
 
@@ -378,11 +379,11 @@ class TestData:
 
     def test_update_makes_a_version_and_keeps_the_old_bytes(self, trac: TracClient) -> None:
         first = trac.ok(f"{DATA}/create-small-dataset", dataset())
-        body = dataset(b"amount,position_id\n9,1\n", priorVersion=selector_of(first))
+        body = dataset(b"position_id,amount\n9,1\n", priorVersion=selector_of(first))
         second = trac.ok(f"{DATA}/update-small-dataset", body)
         assert second["objectVersion"] == 2
-        assert download(trac, selector_of(first), "?format=csv") == CSV
-        assert trac.post(f"{DATA}/update-small-dataset", body).status == 412
+        assert download(trac, selector_of(first), "?format=csv") == READ_BACK
+        assert trac.post(f"{DATA}/update-small-dataset", body).status == 409
 
     def test_dataset_is_read_in_parts_and_by_a_schema_object(self, trac: TracClient) -> None:
         schema = trac.create({"objectType": "SCHEMA", "schema": SCHEMA})
@@ -391,23 +392,24 @@ class TestData:
         header = trac.ok(f"{DATA}/create-small-dataset", body)
         wanted = {"selector": selector_of(header), "format": "text/csv", "offset": 1, "limit": "1"}
         told = trac.ok(f"{DATA}/read-small-dataset", wanted)
-        assert base64.b64decode(told["content"]) == b"position_id,amount\n2, 3\n"
+        assert base64.b64decode(told["content"]) == b"position_id,amount\n2,3.000000000000\n"
         assert told["schema"]["table"]["fields"][0]["fieldName"] == "position_id"
 
-    @pytest.mark.parametrize("content", [b"other,amount\n1,2\n", b"position_id,amount\n1\n", b"\xff", b""])
+    @pytest.mark.parametrize("content", [b"any,header\nx,2\n", b"position_id,amount\n1\n", b"\xff"])
     def test_garbled_content(self, trac: TracClient, content: bytes) -> None:
         reply = trac.post(f"{DATA}/create-small-dataset", dataset(content))
         assert (reply.status, reply.headers["grpc-status"]) == (500, "15")
         assert trac.search("DATA") == trac.search("STORAGE") == []
 
     def test_what_is_missing_is_told(self, trac: TracClient) -> None:
-        assert trac.post(f"{DATA}/create-small-file", {}).items.keys() == {"name", "mimeType"}
+        assert trac.post(f"{DATA}/create-small-file", {}).items.keys() == {"name", "mimeType", "content"}
         assert trac.post(f"{DATA}/update-small-dataset", {}).items.keys() == {
             "schemaSpecifier",
             "format",
             "priorVersion",
+            "content",
         }
-        wrong_size = {"name": "a", "mimeType": "text/plain", "size": 3}
+        wrong_size = {"name": "a", "mimeType": "text/plain", "size": 3, "content": "AQ=="}
         assert trac.post(f"{DATA}/create-small-file", wrong_size).headers["grpc-status"] == "15"
 
     def test_download_of_data_needs_the_format(self, trac: TracClient, positions: dict[str, Any]) -> None:

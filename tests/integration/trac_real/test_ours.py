@@ -58,7 +58,7 @@ def test_is_what_trac_declares(trac: TracBench, trac_runtime: TracRuntime) -> No
     hook.write_batch(create_objects=[new])
     hook.read_object(made.key)
     hook.search(
-        "CUSTOM", {"all": [["one", ">=", 1], {"not": ["gone", "EXISTS"]}, ["name", "IN", ["é", "x"]]]}
+        "CUSTOM", {"all": [["one", ">=", 1], ["name", "IN", ["é", "x"]], {"not": ["gone", "EXISTS"]}]}
     )
     data = hook.create_small_dataset(content="position_id\n1\n", schema=SCHEMA, attrs={"family": "p"})
     job_id = trac.submit(hook)

@@ -83,7 +83,9 @@ def _read(node: ast.expr) -> Any:
         case ast.Tuple():
             return tuple(_read(item) for item in node.elts)
         case ast.Dict():
-            pairs = [(_read(key), _read(value)) for key, value in zip(node.keys, node.values, strict=True) if key]
+            pairs = [
+                (_read(key), _read(value)) for key, value in zip(node.keys, node.values, strict=True) if key
+            ]
             return {"mapping": sorted(pairs, key=repr)}
         case ast.Call(args=[]):
             return {"fields": sorted((item.arg or "", _read(item.value)) for item in node.keywords)}

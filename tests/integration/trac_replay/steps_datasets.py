@@ -99,9 +99,7 @@ class Datasets:
         self._reads()
         self._updates()
         for name, (content, told) in CONTENTS.items():
-            made = self.step(
-                f"dataset {name}", self.hook.create_small_dataset, content=content, schema=told
-            )
+            made = self.step(f"dataset {name}", self.hook.create_small_dataset, content=content, schema=told)
             if made:
                 self.step(f"dataset {name} back", self.hook.read_small_dataset, made, show=_start)
         self._schema_objects()

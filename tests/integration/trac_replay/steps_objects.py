@@ -119,7 +119,12 @@ class Objects:
     def _tags(self) -> None:
         step, tag, key = self.step, self.hook.update_tag, self.key
         step("tag attrs", tag, self.first, attrs={"state": "tagged", "who": "Zoë"})
-        stale = {"objectType": "CUSTOM", "objectId": self.first.object_id, "objectVersion": 1, "tagVersion": 1}
+        stale = {
+            "objectType": "CUSTOM",
+            "objectId": self.first.object_id,
+            "objectVersion": 1,
+            "tagVersion": 1,
+        }
         step("tag superseded tag", tag, stale, attrs={"state": "x"})
         step("tag latest", tag, key, attrs={"state": "tagged2"})
         for operation in ("CREATE", "REPLACE", "APPEND", "CREATE_OR_APPEND", "CREATE_OR_REPLACE", "DELETE"):
