@@ -26,13 +26,12 @@ class DataStore:
     def write(
         self,
         tenant: str,
+        prior: Found | None,
         definition: dict[str, Any],
         content: bytes,
         updates: Iterable[Mapping[str, Any]],
         at: datetime,
         *,
-        generation: str = writes.GENERATIONS[-1],
-        prior: Found | None = None,
         attrs: tags.Attrs | None = None,
         job: str | None = None,
     ) -> Found:
@@ -41,29 +40,27 @@ class DataStore:
         :param definition: of the object but for where its bytes are
         """
         kind = definition["objectType"].lower()
-        version = 1 if prior is None else prior.version.number + 1
-        object_id = prior.record.object_id if prior else new_id(at)
         if prior is None:
-            storage = writes.create(
-                self._metadata, tenant, {"objectType": "STORAGE", "storage": {}}, (), at, job=job
-            )
+            object_id, version = new_id(at), 1
+            definition_of_storage = {"objectType": "STORAGE", "storage": {}}
+            storage = writes.put(self._metadata, tenant, None, definition_of_storage, (), at, job=job)
             where: dict[str, Any] = {"objectType": "STORAGE", "objectId": storage.record.object_id}
             where = {**where, "latestObject": True, "latestTag": True}
         else:
+            object_id, version = prior.record.object_id, prior.version.number + 1
             where = prior.version.definition[kind]["storageId"]
         item = f"{kind}/{object_id}/version-{version}"
-        definition = {
-            **definition,
-            kind: {**definition[kind], "storageId": where, "dataItem": item},
-        }
-        if prior is None:
-            found = writes.create(
-                self._metadata, tenant, definition, updates, at, object_id=object_id, attrs=attrs, job=job
-            )
-        else:
-            found = writes.add_version(
-                self._metadata, prior, definition, updates, at, generation=generation, attrs=attrs, job=job
-            )
+        found = writes.put(
+            self._metadata,
+            tenant,
+            prior,
+            {**definition, kind: {**definition[kind], "storageId": where, "dataItem": item}},
+            updates,
+            at,
+            object_id=object_id,
+            attrs=attrs,
+            job=job,
+        )
         self._contents[item] = content
         return found
 

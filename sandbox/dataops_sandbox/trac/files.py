@@ -53,16 +53,8 @@ class TracFiles(TracGateway):
                 raise ServiceError(
                     Code.ALREADY_EXISTS, f"File version [{found.version.number}] has been superseded"
                 )
-            written = self.data.write(
-                tenant,
-                definition,
-                content,
-                request.get("tagUpdates", ()),
-                self._now(),
-                generation=self.generation,
-                prior=found,
-                attrs=attrs,
-            )
+            updates = request.get("tagUpdates", ())
+            written = self.data.write(tenant, found, definition, content, updates, self._now(), attrs=attrs)
         return ok(written.header())
 
     def _content(self, call: Call, check: Check, request: Mapping[str, Any], object_type: str) -> bytes:

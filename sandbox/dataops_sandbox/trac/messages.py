@@ -14,140 +14,134 @@ from typing import Any
 
 from dataops_sandbox.trac.errors import GatewayError
 
-_API, _METADATA = "tracdap.api", "tracdap.metadata"
+_PROTO = """
+enum tracdap.metadata.ObjectType
+    OBJECT_TYPE_NOT_SET DATA MODEL FLOW JOB FILE CUSTOM STORAGE SCHEMA RESULT CONFIG RESOURCE
+enum tracdap.metadata.BasicType
+    BASIC_TYPE_NOT_SET BOOLEAN INTEGER FLOAT STRING DECIMAL DATE DATETIME ARRAY MAP
+enum tracdap.metadata.TagOperation
+    CREATE_OR_REPLACE_ATTR CREATE_OR_APPEND_ATTR CREATE_ATTR REPLACE_ATTR APPEND_ATTR DELETE_ATTR
+    CLEAR_ALL_ATTR
+enum tracdap.metadata.SearchOperator
+    SEARCH_OPERATOR_NOT_SET EQ NE LT LE GT GE IN EXISTS
+enum tracdap.metadata.LogicalOperator
+    LOGICAL_OPERATOR_NOT_SET AND OR NOT
+enum tracdap.metadata.JobType
+    JOB_TYPE_NOT_SET RUN_MODEL RUN_FLOW IMPORT_MODEL IMPORT_DATA EXPORT_DATA JOB_GROUP
+enum tracdap.metadata.FlowNodeType
+    NODE_TYPE_NOT_SET INPUT_NODE OUTPUT_NODE MODEL_NODE PARAMETER_NODE RESOURCE_NODE
+enum tracdap.metadata.SchemaType
+    SCHEMA_TYPE_NOT_SET TABLE_SCHEMA
+enum tracdap.metadata.PartType
+    PART_ROOT
+enum tracdap.metadata.ResourceType
+    RESOURCE_TYPE_NOT_SET MODEL_REPOSITORY INTERNAL_STORAGE EXTERNAL_STORAGE
+message tracdap.metadata.TypeDescriptor
+    basicType:BasicType arrayType:TypeDescriptor@details mapType:TypeDescriptor@details
+message tracdap.metadata.Value
+    type:TypeDescriptor booleanValue:bool@value integerValue:int64@value floatValue:double@value
+    stringValue:string@value decimalValue:DecimalValue@value dateValue:DateValue@value
+    datetimeValue:DatetimeValue@value arrayValue:ArrayValue@value mapValue:MapValue@value
+message tracdap.metadata.DecimalValue
+    decimal:string
+message tracdap.metadata.DateValue
+    isoDate:string
+message tracdap.metadata.DatetimeValue
+    isoDatetime:string
+message tracdap.metadata.ArrayValue
+    items:[]Value
+message tracdap.metadata.MapValue
+    entries:{}Value
+message tracdap.metadata.TagSelector
+    objectType:ObjectType objectId:string objectVersion:int32@objectCriteria
+    objectAsOf:DatetimeValue@objectCriteria latestObject:bool@objectCriteria tagVersion:int32@tagCriteria
+    tagAsOf:DatetimeValue@tagCriteria latestTag:bool@tagCriteria
+message tracdap.metadata.TagUpdate
+    operation:TagOperation attrName:string value:Value
+message tracdap.metadata.ObjectDefinition
+    objectType:ObjectType data:any@definition model:ModelDefinition@definition
+    flow:FlowDefinition@definition job:any@definition file:any@definition
+    custom:CustomDefinition@definition storage:any@definition schema:SchemaDefinition@definition
+    result:any@definition config:any@definition resource:any@definition objectProps:{}Value
+message tracdap.metadata.CustomDefinition
+    customSchemaType:string customSchemaVersion:int32 customData:bytes
+message tracdap.metadata.ModelDefinition
+    language:string repository:string packageGroup:string package:string version:string entryPoint:string
+    path:string parameters:{}ModelParameter inputs:{}ModelInputSchema outputs:{}ModelOutputSchema
+    staticAttributes:{}Value modelType:any
+message tracdap.metadata.ModelParameter
+    paramType:TypeDescriptor label:string defaultValue:Value paramProps:{}Value
+message tracdap.metadata.ModelInputSchema
+    objectType:ObjectType schema:SchemaDefinition fileType:any label:string optional:bool dynamic:bool
+    inputProps:{}Value
+message tracdap.metadata.ModelOutputSchema
+    objectType:ObjectType schema:SchemaDefinition fileType:any label:string optional:bool dynamic:bool
+    outputProps:{}Value
+message tracdap.metadata.FlowDefinition
+    nodes:{}FlowNode edges:[]FlowEdge parameters:{}ModelParameter inputs:{}ModelInputSchema
+    outputs:{}ModelOutputSchema resources:any
+message tracdap.metadata.FlowNode
+    nodeType:FlowNodeType parameters:[]string inputs:[]string outputs:[]string
+    nodeSearch:SearchExpression nodeAttrs:[]TagUpdate nodeProps:{}Value label:string
+message tracdap.metadata.FlowEdge
+    source:FlowSocket target:FlowSocket
+message tracdap.metadata.FlowSocket
+    node:string socket:string
+message tracdap.metadata.SchemaDefinition
+    schemaType:SchemaType partType:PartType table:TableSchema
+message tracdap.metadata.TableSchema
+    fields:[]FieldSchema
+message tracdap.metadata.FieldSchema
+    fieldName:string fieldOrder:int32 fieldType:BasicType label:string businessKey:bool categorical:bool
+    notNull:?bool formatCode:string defaultValue:Value
+message tracdap.metadata.SearchParameters
+    objectType:ObjectType search:SearchExpression searchAsOf:DatetimeValue priorVersions:bool
+    priorTags:bool
+message tracdap.metadata.SearchExpression
+    term:SearchTerm@expr logical:LogicalExpression@expr
+message tracdap.metadata.SearchTerm
+    attrName:string attrType:BasicType operator:SearchOperator searchValue:Value
+message tracdap.metadata.LogicalExpression
+    operator:LogicalOperator expr:[]SearchExpression
+message tracdap.metadata.JobDefinition
+    jobType:JobType runModel:RunModelJob@jobDetails runFlow:RunFlowJob@jobDetails
+    importModel:ImportModelJob@jobDetails importData:any@jobDetails exportData:any@jobDetails
+    jobGroup:any@jobDetails resultId:TagSelector
+message tracdap.metadata.RunModelJob
+    model:TagSelector parameters:{}Value inputs:{}TagSelector outputs:{}TagSelector
+    priorOutputs:{}TagSelector outputAttrs:[]TagUpdate
+message tracdap.metadata.RunFlowJob
+    flow:TagSelector parameters:{}Value inputs:{}TagSelector outputs:{}TagSelector
+    priorOutputs:{}TagSelector models:{}TagSelector outputAttrs:[]TagUpdate
+message tracdap.metadata.ImportModelJob
+    language:string repository:string packageGroup:string package:string version:string entryPoint:string
+    path:string modelAttrs:[]TagUpdate priorModel:TagSelector
+message tracdap.api.MetadataWriteRequest
+    tenant:string objectType:ObjectType priorVersion:TagSelector definition:ObjectDefinition
+    tagUpdates:[]TagUpdate
+message tracdap.api.MetadataWriteBatchRequest
+    tenant:string createObjects:[]MetadataWriteRequest updateObjects:[]MetadataWriteRequest
+    updateTags:[]MetadataWriteRequest
+message tracdap.api.JobRequest
+    tenant:string job:JobDefinition jobAttrs:[]TagUpdate
+message tracdap.api.FileWriteRequest
+    tenant:string tagUpdates:[]TagUpdate priorVersion:TagSelector name:string mimeType:string size:?int64
+    content:bytes
+message tracdap.api.FileReadRequest
+    tenant:string selector:TagSelector
+message tracdap.api.DataWriteRequest
+    tenant:string tagUpdates:[]TagUpdate priorVersion:TagSelector schemaId:TagSelector@schemaSpecifier
+    schema:SchemaDefinition@schemaSpecifier format:string content:bytes
+message tracdap.api.DataReadRequest
+    tenant:string selector:TagSelector format:string offset:int64 limit:int64
+message tracdap.api.ConfigListRequest
+    tenant:string configClass:string resourceType:ResourceType includeDeleted:bool
+"""
+"""The platform's interface definitions in short.
 
-_ENUMS = {
-    "ObjectType": (
-        "OBJECT_TYPE_NOT_SET, DATA, MODEL, FLOW, JOB, FILE, CUSTOM, STORAGE, SCHEMA, RESULT, CONFIG, RESOURCE"
-    ),
-    "BasicType": "BASIC_TYPE_NOT_SET, BOOLEAN, INTEGER, FLOAT, STRING, DECIMAL, DATE, DATETIME, ARRAY, MAP",
-    "TagOperation": (
-        "CREATE_OR_REPLACE_ATTR, CREATE_OR_APPEND_ATTR, CREATE_ATTR, REPLACE_ATTR, APPEND_ATTR, DELETE_ATTR, "
-        "CLEAR_ALL_ATTR"
-    ),
-    "SearchOperator": "SEARCH_OPERATOR_NOT_SET, EQ, NE, LT, LE, GT, GE, IN, EXISTS",
-    "LogicalOperator": "LOGICAL_OPERATOR_NOT_SET, AND, OR, NOT",
-    "JobType": "JOB_TYPE_NOT_SET, RUN_MODEL, RUN_FLOW, IMPORT_MODEL, IMPORT_DATA, EXPORT_DATA, JOB_GROUP",
-    "FlowNodeType": ("NODE_TYPE_NOT_SET, INPUT_NODE, OUTPUT_NODE, MODEL_NODE, PARAMETER_NODE, RESOURCE_NODE"),
-    "SchemaType": "SCHEMA_TYPE_NOT_SET, TABLE_SCHEMA",
-    "PartType": "PART_ROOT",
-    "ResourceType": "RESOURCE_TYPE_NOT_SET, MODEL_REPOSITORY, INTERNAL_STORAGE, EXTERNAL_STORAGE",
-}
-ENUMS = {name: tuple(text.split(", ")) for name, text in _ENUMS.items()}
-"""The names of each enum, in the order of their numbers."""
-
-# Field, type, and after an @ the oneof that it is a member of. [] is a list, {} a map from text.
-_MESSAGES = {
-    f"{_METADATA}.TypeDescriptor": (
-        "basicType BasicType, arrayType TypeDescriptor@details, mapType TypeDescriptor@details"
-    ),
-    f"{_METADATA}.Value": (
-        "type TypeDescriptor, booleanValue bool@value, integerValue int64@value, floatValue double@value, "
-        "stringValue string@value, decimalValue DecimalValue@value, dateValue DateValue@value, "
-        "datetimeValue DatetimeValue@value, arrayValue ArrayValue@value, mapValue MapValue@value"
-    ),
-    f"{_METADATA}.DecimalValue": "decimal string",
-    f"{_METADATA}.DateValue": "isoDate string",
-    f"{_METADATA}.DatetimeValue": "isoDatetime string",
-    f"{_METADATA}.ArrayValue": "items []Value",
-    f"{_METADATA}.MapValue": "entries {}Value",
-    f"{_METADATA}.TagSelector": (
-        "objectType ObjectType, objectId string, objectVersion int32@objectCriteria, "
-        "objectAsOf DatetimeValue@objectCriteria, latestObject bool@objectCriteria, "
-        "tagVersion int32@tagCriteria, tagAsOf DatetimeValue@tagCriteria, latestTag bool@tagCriteria"
-    ),
-    f"{_METADATA}.TagUpdate": "operation TagOperation, attrName string, value Value",
-    f"{_METADATA}.ObjectDefinition": (
-        "objectType ObjectType, data any@definition, model ModelDefinition@definition, "
-        "flow FlowDefinition@definition, job any@definition, file any@definition, "
-        "custom CustomDefinition@definition, storage any@definition, schema SchemaDefinition@definition, "
-        "result any@definition, config any@definition, resource any@definition, objectProps {}Value"
-    ),
-    f"{_METADATA}.CustomDefinition": "customSchemaType string, customSchemaVersion int32, customData bytes",
-    f"{_METADATA}.ModelDefinition": (
-        "language string, repository string, packageGroup string, package string, version string, "
-        "entryPoint string, path string, parameters {}ModelParameter, inputs {}ModelInputSchema, "
-        "outputs {}ModelOutputSchema, staticAttributes {}Value, modelType any"
-    ),
-    f"{_METADATA}.ModelParameter": (
-        "paramType TypeDescriptor, label string, defaultValue Value, paramProps {}Value"
-    ),
-    f"{_METADATA}.ModelInputSchema": (
-        "objectType ObjectType, schema SchemaDefinition, fileType any, label string, optional bool, "
-        "dynamic bool, inputProps {}Value"
-    ),
-    f"{_METADATA}.ModelOutputSchema": (
-        "objectType ObjectType, schema SchemaDefinition, fileType any, label string, optional bool, "
-        "dynamic bool, outputProps {}Value"
-    ),
-    f"{_METADATA}.FlowDefinition": (
-        "nodes {}FlowNode, edges []FlowEdge, parameters {}ModelParameter, inputs {}ModelInputSchema, "
-        "outputs {}ModelOutputSchema, resources any"
-    ),
-    f"{_METADATA}.FlowNode": (
-        "nodeType FlowNodeType, parameters []string, inputs []string, outputs []string, "
-        "nodeSearch SearchExpression, nodeAttrs []TagUpdate, nodeProps {}Value, label string"
-    ),
-    f"{_METADATA}.FlowEdge": "source FlowSocket, target FlowSocket",
-    f"{_METADATA}.FlowSocket": "node string, socket string",
-    f"{_METADATA}.SchemaDefinition": "schemaType SchemaType, partType PartType, table TableSchema",
-    f"{_METADATA}.TableSchema": "fields []FieldSchema",
-    f"{_METADATA}.FieldSchema": (
-        "fieldName string, fieldOrder int32, fieldType BasicType, label string, businessKey bool, "
-        "categorical bool, notNull ?bool, formatCode string, defaultValue Value"
-    ),
-    f"{_METADATA}.SearchParameters": (
-        "objectType ObjectType, search SearchExpression, searchAsOf DatetimeValue, priorVersions bool, "
-        "priorTags bool"
-    ),
-    f"{_METADATA}.SearchExpression": "term SearchTerm@expr, logical LogicalExpression@expr",
-    f"{_METADATA}.SearchTerm": (
-        "attrName string, attrType BasicType, operator SearchOperator, searchValue Value"
-    ),
-    f"{_METADATA}.LogicalExpression": "operator LogicalOperator, expr []SearchExpression",
-    f"{_METADATA}.JobDefinition": (
-        "jobType JobType, runModel RunModelJob@jobDetails, runFlow RunFlowJob@jobDetails, "
-        "importModel ImportModelJob@jobDetails, importData any@jobDetails, exportData any@jobDetails, "
-        "jobGroup any@jobDetails, resultId TagSelector"
-    ),
-    f"{_METADATA}.RunModelJob": (
-        "model TagSelector, parameters {}Value, inputs {}TagSelector, outputs {}TagSelector, "
-        "priorOutputs {}TagSelector, outputAttrs []TagUpdate"
-    ),
-    f"{_METADATA}.RunFlowJob": (
-        "flow TagSelector, parameters {}Value, inputs {}TagSelector, outputs {}TagSelector, "
-        "priorOutputs {}TagSelector, models {}TagSelector, outputAttrs []TagUpdate"
-    ),
-    f"{_METADATA}.ImportModelJob": (
-        "language string, repository string, packageGroup string, package string, version string, "
-        "entryPoint string, path string, modelAttrs []TagUpdate, priorModel TagSelector"
-    ),
-    f"{_API}.MetadataWriteRequest": (
-        "tenant string, objectType ObjectType, priorVersion TagSelector, definition ObjectDefinition, "
-        "tagUpdates []TagUpdate"
-    ),
-    f"{_API}.MetadataWriteBatchRequest": (
-        "tenant string, createObjects []MetadataWriteRequest, updateObjects []MetadataWriteRequest, "
-        "updateTags []MetadataWriteRequest"
-    ),
-    f"{_API}.JobRequest": "tenant string, job JobDefinition, jobAttrs []TagUpdate",
-    f"{_API}.FileWriteRequest": (
-        "tenant string, tagUpdates []TagUpdate, priorVersion TagSelector, name string, mimeType string, "
-        "size ?int64, content bytes"
-    ),
-    f"{_API}.FileReadRequest": "tenant string, selector TagSelector",
-    f"{_API}.DataWriteRequest": (
-        "tenant string, tagUpdates []TagUpdate, priorVersion TagSelector, "
-        "schemaId TagSelector@schemaSpecifier, schema SchemaDefinition@schemaSpecifier, format string, "
-        "content bytes"
-    ),
-    f"{_API}.DataReadRequest": (
-        "tenant string, selector TagSelector, format string, offset int64, limit int64"
-    ),
-    f"{_API}.ConfigListRequest": (
-        "tenant string, configClass string, resourceType ResourceType, includeDeleted bool"
-    ),
-}
+An enum has its names in the order of their numbers. A message has its fields, each with its type: [] is a list,
+{} a map from text, after an @ stands the oneof, and the default of what has a ? is not the same as its absence.
+"""
 
 
 @dataclass(frozen=True)
@@ -157,7 +151,7 @@ class _Field:
     repeated: bool
     mapped: bool
     presence: bool
-    """Whether its default is told apart from its absence."""
+    """Whether its default is not the same as its absence."""
 
     @classmethod
     def of(cls, text: str) -> _Field:
@@ -171,22 +165,19 @@ class _Field:
         )
 
 
-def _fields(text: str) -> dict[str, _Field]:
-    pairs = (part.split() for part in text.split(","))
-    return {name: _Field.of(kind) for name, kind in pairs}
+_FIELDS: dict[str, dict[str, _Field]] = {}
+"""The fields of each message by its full name."""
+ENUMS: dict[str, tuple[str, ...]] = {}
+"""The names of each enum, in the order of their numbers."""
 
+for _kind, _name, *_parts in (text.split() for text in re.split(r"\n(?=\w)", _PROTO.strip())):
+    if _kind == "enum":
+        ENUMS[_name.rpartition(".")[2]] = tuple(_parts)
+    else:
+        _FIELDS[_name] = {name: _Field.of(kind) for name, _, kind in (part.partition(":") for part in _parts)}
 
-_FIELDS = {name: _fields(text) for name, text in _MESSAGES.items()}
-_FULL_NAMES = {name.rpartition(".")[2]: name for name in _MESSAGES}
+_FULL_NAMES = {name.rpartition(".")[2]: name for name in _FIELDS}
 
-_DEFAULTS: dict[str, Any] = {
-    "string": "",
-    "bytes": "",
-    "bool": False,
-    "int32": 0,
-    "int64": "0",
-    "double": 0.0,
-}
 _BITS = {"int32": 31, "int64": 63}
 
 
@@ -231,7 +222,7 @@ def _is_default(field: _Field, value: Any) -> bool:
         return False
     if field.kind in ENUMS:
         return bool(value == ENUMS[field.kind][0])
-    return field.kind in _DEFAULTS and bool(value == _DEFAULTS[field.kind])
+    return not value or (field.kind == "int64" and value == "0")
 
 
 def _read_field(field: _Field, value: object, path: str) -> Any:
@@ -260,7 +251,7 @@ def _read_enum(kind: str, value: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return names[value]
-    raise _bad(f"Invalid enum value: {value} for enum type: {_METADATA}.{kind}")
+    raise _bad(f"Invalid enum value: {value} for enum type: tracdap.metadata.{kind}")
 
 
 def _read_string(value: object, path: str, kind: str) -> str:

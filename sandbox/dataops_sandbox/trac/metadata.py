@@ -111,7 +111,9 @@ def new_id(at: datetime) -> str:
 class Metadata:
     """What a platform holds, by tenant. Guarded by the sandbox's lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation: str) -> None:
+        self.generation = generation
+        """Release of the platform."""
         self._objects: dict[str, dict[str, ObjectRecord]] = {}
         self._undo: list[Callable[[], object]] = []
         self._writes = 0
@@ -143,32 +145,27 @@ class Metadata:
 
     # Writing; the callers keep the rules of the API
 
-    def create(
+    def put(
         self,
         tenant: str,
+        prior: Found | None,
         definition: dict[str, Any],
         attrs: Attrs,
         at: datetime,
         object_id: str | None = None,
     ) -> Found:
-        """Write a new object.
+        """Write a new object, or a new version of one.
 
         :param object_id: one that was given beforehand; ``None``: a new one
         """
-        record = ObjectRecord(definition["objectType"], object_id or new_id(at))
-        objects = self._objects.setdefault(tenant, {})
-        objects[record.object_id] = record
-        self._undo.append(lambda: objects.pop(record.object_id))
-        return self._add_version(record, definition, attrs, at)
-
-    def add_version(self, prior: Found, definition: dict[str, Any], attrs: Attrs, at: datetime) -> Found:
-        """Write a new version of an object."""
-        self._undo.append(prior.record.versions.pop)
-        return self._add_version(prior.record, definition, attrs, at)
-
-    def _add_version(
-        self, record: ObjectRecord, definition: dict[str, Any], attrs: Attrs, at: datetime
-    ) -> Found:
+        if prior is None:
+            record = ObjectRecord(definition["objectType"], object_id or new_id(at))
+            objects = self._objects.setdefault(tenant, {})
+            objects[record.object_id] = record
+            self._undo.append(lambda: objects.pop(record.object_id))
+        else:
+            record = prior.record
+            self._undo.append(record.versions.pop)
         tag = TagRecord(1, at, self._writes, self._place(), attrs)
         version = VersionRecord(len(record.versions) + 1, at, definition, [tag])
         record.versions.append(version)

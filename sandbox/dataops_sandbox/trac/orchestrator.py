@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dataops_sandbox.platform import World
     from dataops_sandbox.trac.data import DataStore
-    from dataops_sandbox.trac.metadata import Metadata
+    from dataops_sandbox.trac.metadata import Found, Metadata
     from dataops_sandbox.trac.models import KnownModel
 
     Repositories = Mapping[str, Mapping[str, Mapping[str, KnownModel]]]
@@ -53,7 +53,7 @@ class Orchestrator:
         definition = {"objectType": "JOB", "job": {**job, "resultId": selector}}
         status = {"trac_job_status": values.text("QUEUED")}
         with self._metadata.transaction():
-            found = writes.create(self._metadata, tenant, definition, updates, at, attrs=status)
+            found = writes.put(self._metadata, tenant, None, definition, updates, at, attrs=status)
         started = Job(
             tenant=tenant,
             job=job,
@@ -135,6 +135,7 @@ class Orchestrator:
         log = f"{job.key} {job.job['jobType']} {outcome}\n{message}".rstrip().encode() + b"\n"
         log_file = self._store.write(
             job.tenant,
+            None,
             data.file_definition("trac_job_log_file.log", "text/plain", log),
             log,
             (),
@@ -156,7 +157,7 @@ class Orchestrator:
         }
         told = {name: value for name, value in result.items() if value}
         definition = {"objectType": "RESULT", "result": told}
-        writes.create(self._metadata, job.tenant, definition, (), at, object_id=job.result_id)
+        writes.put(self._metadata, job.tenant, None, definition, (), at, object_id=job.result_id)
         job.status, job.message = outcome, message
 
     def _known(self, tenant: str, model: Mapping[str, Any]) -> KnownModel | None:
@@ -196,11 +197,11 @@ class Orchestrator:
             )
         definition = {"objectType": "MODEL", "model": known.definition(importing)}
         updates = importing.get("modelAttrs", ())
-        if "priorModel" in importing:
-            prior = self._metadata.find(job.tenant, importing["priorModel"])
-            writes.add_version(self._metadata, prior, definition, updates, at, job=job.key)
-        else:
-            writes.create(self._metadata, job.tenant, definition, updates, at, job=job.key)
+        prior = self._prior(job, importing.get("priorModel"))
+        writes.put(self._metadata, job.tenant, prior, definition, updates, at, job=job.key)
+
+    def _prior(self, job: Job, selector: Mapping[str, Any] | None) -> Found | None:
+        return self._metadata.find(job.tenant, selector) if selector else None
 
     def _keep(
         self, job: Job, details: Mapping[str, Any], name: str, product: models.Product, at: datetime
@@ -212,15 +213,13 @@ class Orchestrator:
             definition = {"objectType": "DATA", "data": {"schema": product.schema}}
             table = tables.decode(product.content, product.schema, tables.CSV)
             attrs.update(data.data_attrs(product.schema, len(table)))
-        prior = details.get("priorOutputs", {}).get(name)
-        found = self._store.write(
+        return self._store.write(
             job.tenant,
+            self._prior(job, details.get("priorOutputs", {}).get(name)),
             definition,
             product.content,
             details.get("outputAttrs", ()),
             at,
-            prior=self._metadata.find(job.tenant, prior) if prior else None,
             attrs=attrs,
             job=job.key,
-        )
-        return found.selector()
+        ).selector()

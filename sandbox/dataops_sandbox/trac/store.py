@@ -97,7 +97,7 @@ class TracStore(Platform):
             self.password = "sandbox-password"  # noqa: S105 - opens nothing but the sandbox
             self.api_token = "sandbox-token"  # noqa: S105
             self.run_seconds = self.world.run_seconds
-            self.metadata = Metadata()
+            self.metadata = Metadata(self.generation)
             self.data = DataStore(self.metadata)
             self.tenants: dict[str, Tenant] = {}
             self._repositories: dict[str, dict[str, dict[str, KnownModel]]] = {}
@@ -116,6 +116,7 @@ class TracStore(Platform):
         if isinstance(down, list | tuple) and not set(down) <= set(SERVICES):
             raise ValueError(f"unavailable takes {list(SERVICES)}, not {list(down)}")
         super().configure(**settings)
+        self.metadata.generation = self.generation
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Give what other processes may call."""
@@ -169,7 +170,8 @@ class TracStore(Platform):
         told = {"resourceType": resource.resource_type, "protocol": resource.protocol}
         at = self.world.timeline.wall(self.world.timeline.now())
         with self.metadata.transaction():
-            found = writes.create(self.metadata, tenant, {"objectType": "RESOURCE", "resource": told}, (), at)
+            definition = {"objectType": "RESOURCE", "resource": told}
+            found = writes.put(self.metadata, tenant, None, definition, (), at)
         return {
             "configClass": "trac_resources",
             "configKey": resource.key,

@@ -150,7 +150,7 @@ class Trac(TracFiles):
         check.done()
         for method, request in requests:
             validation.writable(request, method)
-        return writes.write(self.metadata, self._tenant(call), requests, self._now(), self.generation)
+        return writes.write(self.metadata, self._tenant(call), requests, self._now())
 
     def _read_object(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
         check.selector(selector, "selector")

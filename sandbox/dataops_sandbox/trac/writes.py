@@ -19,11 +19,7 @@ GENERATIONS = ("0.8", "0.10")
 
 
 def write(
-    metadata: Metadata,
-    tenant: str,
-    requests: list[tuple[str, Mapping[str, Any]]],
-    at: datetime,
-    generation: str,
+    metadata: Metadata, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
 ) -> list[dict[str, Any]]:
     """Make the writes of a call, all of them or none; give the headers in the order of the requests.
 
@@ -37,14 +33,10 @@ def write(
         headers = []
         for (method, request), prior, was_latest in zip(requests, priors, latest, strict=True):
             updates = request.get("tagUpdates", ())
-            if prior is None:
-                found = create(metadata, tenant, request["definition"], updates, at)
-            elif method == "updateTag":
+            if prior is not None and method == "updateTag":
                 found = metadata.add_tag(prior, tags.apply(updates, prior.tag.attrs), at)
             else:
-                found = add_version(
-                    metadata, prior, request["definition"], updates, at, generation=generation
-                )
+                found = put(metadata, tenant, prior, request["definition"], updates, at)
             headers.append({**found.header(), **({"isLatestObject": True} if was_latest else {})})
         return headers
 
@@ -55,9 +47,10 @@ def _prior(metadata: Metadata, tenant: str, method: str, request: Mapping[str, A
     return metadata.find(tenant, request["priorVersion"], method.removeprefix("update").lower())
 
 
-def create(
+def put(
     metadata: Metadata,
     tenant: str,
+    prior: Found | None,
     definition: dict[str, Any],
     updates: Iterable[Mapping[str, Any]],
     at: datetime,
@@ -66,41 +59,24 @@ def create(
     attrs: tags.Attrs | None = None,
     job: str | None = None,
 ) -> Found:
-    """Write a new object.
+    """Write a new object, or a new version of one with the attributes of the prior tag.
 
     :param updates: the client's tag updates
     :param object_id: one that was given beforehand; ``None``: a new one
     :param attrs: what the platform tells of it, beyond what it tells of every object
     :param job: key of the job that makes it
-    """
-    told = {**tags.written(at, created=True, job=job), **tags.derived(definition), **(attrs or {})}
-    return metadata.create(tenant, definition, tags.apply(updates, told), at, object_id)
-
-
-def add_version(
-    metadata: Metadata,
-    prior: Found,
-    definition: dict[str, Any],
-    updates: Iterable[Mapping[str, Any]],
-    at: datetime,
-    *,
-    generation: str = GENERATIONS[-1],
-    attrs: tags.Attrs | None = None,
-    job: str | None = None,
-) -> Found:
-    """Write a new version of an object, with the attributes of the prior tag.
-
     :raises ServiceError: if the prior version is not the newest one, or the new one may not follow it
     """
-    _refuse_superseded(prior, generation)
-    versions.check(prior.version.definition, definition)
+    if prior is not None:
+        _refuse_superseded(prior, metadata.generation)
+        versions.check(prior.version.definition, definition)
     told = {
-        **prior.tag.attrs,
-        **tags.written(at, created=False, job=job),
+        **(prior.tag.attrs if prior else {}),
+        **tags.written(at, created=prior is None, job=job),
         **tags.derived(definition),
         **(attrs or {}),
     }
-    return metadata.add_version(prior, definition, tags.apply(updates, told), at)
+    return metadata.put(tenant, prior, definition, tags.apply(updates, told), at, object_id)
 
 
 def _refuse_superseded(prior: Found, generation: str) -> None:
