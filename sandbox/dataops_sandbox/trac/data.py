@@ -48,7 +48,7 @@ class DataStore:
             where = {**where, "latestObject": True, "latestTag": True}
         else:
             object_id, version = prior.record.object_id, prior.version.number + 1
-            where = prior.version.definition[kind]["storageId"]
+            where = prior.inner["storageId"]
         item = f"{kind}/{object_id}/version-{version}"
         found = writes.put(
             self._metadata,
@@ -66,19 +66,17 @@ class DataStore:
 
     def content(self, found: Found) -> bytes:
         """Give the bytes of a FILE or DATA object."""
-        definition = found.version.definition
-        return self._contents[definition[definition["objectType"].lower()]["dataItem"]]
+        return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Give the schema of a dataset, its own or that of a SCHEMA object."""
         if "schema" in definition:
             return dict(definition["schema"])
-        return dict(self._metadata.find(tenant, definition["schemaId"]).version.definition["schema"])
+        return dict(self._metadata.find(tenant, definition["schemaId"]).inner)
 
     def product(self, tenant: str, found: Found) -> Product:
         """Give what a model gets of an object."""
-        definition = found.version.definition
-        schema = self.schema(tenant, definition["data"]) if "data" in definition else None
+        schema = self.schema(tenant, found.inner) if found.record.object_type == "DATA" else None
         return Product(self.content(found), schema)
 
 

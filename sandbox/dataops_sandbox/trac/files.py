@@ -109,8 +109,7 @@ class TracFiles(TracGateway):
 
     def _read_file(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
         found = self._selected(call, check, request, "FILE")
-        definition = found.version.definition["file"]
-        return ok({"fileDefinition": definition, "content": data.encode(self.data.content(found))})
+        return ok({"fileDefinition": found.inner, "content": data.encode(self.data.content(found))})
 
     def _read_dataset(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
         _check_format(check, request)
@@ -126,7 +125,7 @@ class TracFiles(TracGateway):
         self, call: Call, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
         """Give the schema of a dataset, and rows of it in the format of that name."""
-        schema = self.data.schema(call.params["tenant"], found.version.definition["data"])
+        schema = self.data.schema(call.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
             # The platform adds the two: without a limit the sum is the offset, and above 64 bits it wraps.
@@ -141,7 +140,7 @@ class TracFiles(TracGateway):
 
     def _download_file(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
         found = self.metadata.find(self._checked(call, check), {**selector, "objectType": "FILE"})
-        return Answer(200, self.data.content(found), found.version.definition["file"]["mimeType"])
+        return Answer(200, self.data.content(found), found.inner["mimeType"])
 
     def _download_data(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
         _check_format(check, call.query)

@@ -28,6 +28,7 @@ from dataops_sandbox.trac.errors import (
 )
 from dataops_sandbox.trac.store import SERVICES, TENANT, TracStore
 from dataops_sandbox.trac.validation import Check
+from dataops_sandbox.trac.writes import GENERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,20 +145,20 @@ class TracGateway(TracStore):
             )
 
     def _check_headers(self, operation: Operation, headers: Mapping[str, str]) -> None:
-        accept, content_type = headers.get("Accept"), headers.get("Content-Type")
-        download = operation.name in _DOWNLOADS
-        if download and self.generation == "0.8" and accept is not None:
-            raise GatewayError(406, "Unexpected HTTP header [accept]")
-        if not download and _media_type(accept) != "application/json":
-            raise GatewayError(406, "Invalid [accept] header (expected application/json for REST calls)")
-        if operation.method == "GET" and content_type is not None:
-            raise GatewayError(406, "Unexpected HTTP header [content-type]")
-        if operation.method == "POST" and _media_type(content_type) != "application/json":
-            raise GatewayError(
-                406, "Invalid [content-type] header (expected application/json for REST calls)"
-            )
-        if "Content-Encoding" in headers:
-            raise GatewayError(406, "Unexpected HTTP header [content-encoding]")
+        unexpected, wanted = ["content-encoding"], []
+        if operation.name not in _DOWNLOADS:
+            wanted.append("accept")
+        elif self.generation == GENERATIONS[0]:
+            unexpected.append("accept")
+        (wanted if operation.method == "POST" else unexpected).append("content-type")
+        for name in unexpected:
+            if name in headers:
+                raise GatewayError(406, f"Unexpected HTTP header [{name}]")
+        for name in wanted:
+            # As it was sent: the gateway does not take another case.
+            if headers.get(name, "").partition(";")[0].rstrip() != "application/json":
+                message = f"Invalid [{name}] header (expected application/json for REST calls)"
+                raise GatewayError(406, message)
 
     def _handled(self, handler: Handler, name: str, message: str = "") -> Callable[[Call], Answer]:
         """Give what answers a call: a handler with the request read, from the body or from the path.
@@ -201,11 +202,6 @@ def ok(payload: Mapping[str, Any]) -> Answer:
 def ok_list(name: str, found: list[Any]) -> Answer:
     """Make a reply of one list, which is left out if it is empty."""
     return ok({name: found} if found else {})
-
-
-def _media_type(header: str | None) -> str | None:
-    # As it was sent: the gateway does not take another case.
-    return header.partition(";")[0].rstrip() if header is not None else None
 
 
 def _checked(params: Mapping[str, str]) -> dict[str, str]:

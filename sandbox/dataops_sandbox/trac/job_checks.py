@@ -79,17 +79,17 @@ def check_consistency(method: str, job: Mapping[str, Any], find: Find, repositor
             _found(find, selector)
     items: list[Item] = []
     if job["jobType"] == "RUN_MODEL":
-        model = _found(find, details["model"]).version.definition["model"]
+        model = _found(find, details["model"]).inner
         parameters, inputs = model.get("parameters", {}), model.get("inputs", {})
     else:
-        flow = _found(find, details["flow"]).version.definition["flow"]
+        flow = _found(find, details["flow"]).inner
         models = {key: _found(find, one) for key, one in details.get("models", {}).items()}
         nodes = [key for key, node in flow["nodes"].items() if node["nodeType"] == "MODEL_NODE"]
         items += _compare("models", nodes, models, name)
         parameters = {
             key: parameter
             for one in models.values()
-            for key, parameter in one.version.definition["model"].get("parameters", {}).items()
+            for key, parameter in one.inner.get("parameters", {}).items()
         }
         inputs = [key for key, node in flow["nodes"].items() if node["nodeType"] == "INPUT_NODE"]
     given = details.get("parameters", {})

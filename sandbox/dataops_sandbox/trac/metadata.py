@@ -64,6 +64,11 @@ class Found:
         return f"{self.record.object_type}-{self.record.object_id}-v{self.version.number}"
 
     @property
+    def inner(self) -> Any:
+        """The part of the definition that is of the object's type."""
+        return self.version.definition[self.record.object_type.lower()]
+
+    @property
     def is_latest(self) -> bool:
         """Whether the object has no later version."""
         return self.version is self.record.versions[-1]
@@ -71,11 +76,8 @@ class Found:
     def header(self) -> dict[str, Any]:
         """Give the tag header as of now; what is false is left out."""
         header = {
-            "objectType": self.record.object_type,
-            "objectId": self.record.object_id,
-            "objectVersion": self.version.number,
+            **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
-            "tagVersion": self.tag.number,
             "tagTimestamp": {"isoDatetime": values.stamp(self.tag.at)},
         }
         if self.is_latest:
@@ -86,12 +88,8 @@ class Found:
 
     def selector(self) -> dict[str, Any]:
         """Give the selector of this very tag."""
-        return {
-            "objectType": self.record.object_type,
-            "objectId": self.record.object_id,
-            "objectVersion": self.version.number,
-            "tagVersion": self.tag.number,
-        }
+        record = self.record
+        return selector_of(record.object_type, record.object_id, self.version.number, self.tag.number)
 
     def as_json(self, *, definition: bool = True) -> dict[str, Any]:
         """Give the tag, with or without the object's definition."""
@@ -99,6 +97,16 @@ class Found:
         if definition:
             told["definition"] = self.version.definition
         return told
+
+
+def selector_of(object_type: str, object_id: str, version: int = 1, tag: int = 1) -> dict[str, Any]:
+    """Make the selector of a tag; by default of the first one of an object."""
+    return {
+        "objectType": object_type,
+        "objectId": object_id,
+        "objectVersion": version,
+        "tagVersion": tag,
+    }
 
 
 def new_id(at: datetime) -> str:

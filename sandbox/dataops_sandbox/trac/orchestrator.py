@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import data, models, tables, tags, values, writes
 from dataops_sandbox.trac.errors import ServiceError
 from dataops_sandbox.trac.job_checks import DETAILS
 from dataops_sandbox.trac.jobs import TAGGED, Job, JobScript
-from dataops_sandbox.trac.metadata import new_id
+from dataops_sandbox.trac.metadata import new_id, selector_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,8 +50,7 @@ class Orchestrator:
         now = self._world.timeline.now()
         at = self._world.timeline.wall(now)
         result_id = new_id(at)
-        selector = {"objectType": "RESULT", "objectId": result_id, "objectVersion": 1, "tagVersion": 1}
-        definition = {"objectType": "JOB", "job": {**job, "resultId": selector}}
+        definition = {"objectType": "JOB", "job": {**job, "resultId": selector_of("RESULT", result_id)}}
         status = {"trac_job_status": values.text("QUEUED")}
         with self._metadata.transaction():
             found = writes.put(self._metadata, tenant, None, definition, updates, at, attrs=status)
@@ -75,8 +75,7 @@ class Orchestrator:
             return str(details["entryPoint"])
         if job["jobType"] == "RUN_FLOW":
             return str(details["flow"]["objectId"])
-        model = self._metadata.find(tenant, details["model"]).version.definition["model"]
-        return str(model["entryPoint"])
+        return str(self._metadata.find(tenant, details["model"]).inner["entryPoint"])
 
     def advance(self) -> None:
         """Bring all jobs up to now."""
@@ -133,26 +132,11 @@ class Orchestrator:
             attrs["trac_job_error_message"] = values.text(message)
         self._tag(job, attrs, at)
         log = f"{job.key} {job.job['jobType']} {outcome}\n{message}".rstrip().encode() + b"\n"
-        log_file = self._store.write(
-            job.tenant,
-            None,
-            data.file_definition("trac_job_log_file.log", "text/plain", log),
-            log,
-            (),
-            at,
-            job=job.key,
-            attrs={"trac_job_output": values.text("trac_job_log_file")},
-        )
         result: dict[str, Any] = {
-            "jobId": {
-                "objectType": "JOB",
-                "objectId": job.job_id,
-                "objectVersion": 1,
-                "tagVersion": 1,
-            },
+            "jobId": selector_of("JOB", job.job_id),
             "statusCode": outcome,
             "statusMessage": message,
-            "logFileId": log_file.selector(),
+            "logFileId": self._keep(job, "trac_job_log_file", models.Product(log), at, ending="log"),
             "outputs": outputs,
         }
         told = {name: value for name, value in result.items() if value}
@@ -176,17 +160,17 @@ class Orchestrator:
         }
         parameters, room = details.get("parameters", {}), self._world.directory
         if job.job["jobType"] == "RUN_MODEL":
-            model = self._metadata.find(job.tenant, details["model"]).version.definition["model"]
+            model = self._metadata.find(job.tenant, details["model"]).inner
             made = models.run_model(model, self._known(job.tenant, model), parameters, inputs, room)
         else:
-            flow = self._metadata.find(job.tenant, details["flow"]).version.definition["flow"]
+            flow = self._metadata.find(job.tenant, details["flow"]).inner
             chosen = {
-                node: self._metadata.find(job.tenant, selector).version.definition["model"]
+                node: self._metadata.find(job.tenant, selector).inner
                 for node, selector in details.get("models", {}).items()
             }
             known = {node: (model, self._known(job.tenant, model)) for node, model in chosen.items()}
             made = models.run_flow(flow, known, parameters, inputs, room)
-        return {name: self._keep(job, details, name, product, at) for name, product in made.items()}
+        return {name: self._keep(job, name, product, at, details) for name, product in made.items()}
 
     def _import(self, job: Job, importing: Mapping[str, Any], at: datetime) -> None:
         known = self._known(job.tenant, importing)
@@ -204,11 +188,18 @@ class Orchestrator:
         return self._metadata.find(job.tenant, selector) if selector else None
 
     def _keep(
-        self, job: Job, details: Mapping[str, Any], name: str, product: models.Product, at: datetime
+        self,
+        job: Job,
+        name: str,
+        product: models.Product,
+        at: datetime,
+        details: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        ending: str = "txt",
     ) -> dict[str, Any]:
         attrs = {"trac_job_output": values.text(name)}
         if product.schema is None:
-            definition = data.file_definition(f"{name}.txt", "text/plain", product.content)
+            definition = data.file_definition(f"{name}.{ending}", "text/plain", product.content)
         else:
             definition = {"objectType": "DATA", "data": {"schema": product.schema}}
             table = tables.decode(product.content, product.schema, tables.CSV)

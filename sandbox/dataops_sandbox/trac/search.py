@@ -160,7 +160,7 @@ def _matches(expression: Mapping[str, Any], attrs: Attrs) -> bool:
 
 
 def _term_matches(term: Mapping[str, Any], attrs: Attrs) -> bool:
-    """Tell whether an attribute is as a term wants it; for NE, which takes the others, whether it is equal."""
+    """Tell whether an attribute is as a term wants it; for NE, which wants the others, whether it is equal."""
     attr, how = attrs.get(term["attrName"]), term["operator"]
     if attr is None or ("attrType" in term and values.item_type(attr) != term["attrType"]):
         return False

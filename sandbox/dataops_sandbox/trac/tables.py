@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dataops_sandbox.trac.errors import Code, ServiceError, internal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Cell = str | None
     Table = list[list[Cell]]
@@ -54,11 +54,9 @@ def _float(text: str) -> str:
     except ValueError as error:
         raise ValueError(f'For input string: "{text}"') from error
     if number == 0 or 1e-3 <= abs(number) < 1e7:
-        plain = f"{Decimal(repr(number)):f}"
-        return plain if "." in plain else f"{plain}.0"
-    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
-    rest = "".join(map(str, digits[1:])) or "0"
-    return f"{'-' * sign}{digits[0]}.{rest}E{int(exponent) + len(digits) - 1}"
+        return repr(number)
+    mantissa, _, exponent = f"{Decimal(repr(number)).normalize():E}".partition("E")
+    return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}E{int(exponent)}"
 
 
 def _decimal(text: str) -> str:
@@ -107,55 +105,20 @@ _READERS: dict[str, Callable[[str], str]] = {
 }
 
 
-def _read(field: Mapping[str, Any], cell: Cell) -> Cell:
-    kind = field["fieldType"]
-    if cell is None or (not cell and kind != "STRING"):
-        if field.get("notNull", field.get("businessKey", False)):
-            raise ValueError("Invalid input: (null not allowed)")
-        return None
-    return _READERS[kind](cell)
-
-
-# CSV
-
-
-def lines_of(text: str) -> Iterator[tuple[int, list[Cell]]]:
-    """Split CSV into rows, each with the number of the line on which it ends.
-
-    :raises ServiceError: if it is none
-    """
-    row: list[Cell] = []
-    line, position = 1, 0
-    while position < len(text) or row:
-        found = _CELL.match(text, position)
-        if found is None:
-            raise _lost(f"CSV decoding failed on line {line}: Unexpected character after a quoted value")
-        quoted, plain, end = found.groups()
-        row.append((plain or "").strip() or None if quoted is None else quoted.replace('""', '"'))
-        line += (quoted or "").count("\n")
-        position = found.end()
-        if end != ",":
-            yield line, row
-            row, line = [], line + 1
-
-
-def _read_csv(text: str, fields: list[Mapping[str, Any]]) -> Table:
-    table = []
-    for line, cells in lines_of(text):
-        if not table and line == 1:
-            continue
-        try:
-            table.append(_read_row(cells, fields))
-        except ValueError as error:
-            raise _lost(f"CSV decoding failed on line {line}: {error}") from error
-    return table
-
-
-def _read_row(cells: list[Cell], fields: list[Mapping[str, Any]]) -> list[Cell]:
-    most = len(fields)
-    row = [_read(field, cell) for field, cell in zip(fields, cells, strict=False)]
+def _read_row(cells: Sequence[object], fields: list[Mapping[str, Any]]) -> list[Cell]:
+    most, row = len(fields), []
+    for field, cell in zip(fields, cells, strict=False):
+        kind = field["fieldType"]
+        if cell is None or (cell == "" and kind != "STRING"):
+            if field.get("notNull", field.get("businessKey", False)):
+                raise ValueError("Invalid input: (null not allowed)")
+            row.append(None)
+        elif isinstance(cell, str):
+            row.append(_READERS[kind](cell))
+        else:
+            raise ValueError(f"Unexpected token: {cell}")
     if len(cells) > most:
-        extra = cells[most] or ""
+        extra = str(cells[most] or "")
         raise ValueError(
             f'Too many entries: expected at most {most} (value #{most} ({len(extra)} chars) "{extra}")'
         )
@@ -164,54 +127,45 @@ def _read_row(cells: list[Cell], fields: list[Mapping[str, Any]]) -> list[Cell]:
     return row
 
 
-def _csv_cell(field: Mapping[str, Any], cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if field["fieldType"] in ("BOOLEAN", "INTEGER"):
-        quoted = False
-    elif field["fieldType"] == "FLOAT":
-        quoted = cell in _FLOATS
-    else:
-        quoted = not cell or len(cell) > _LONGEST_PLAIN or any(char < "-" for char in cell)
-    return '"' + cell.replace('"', '""') + '"' if quoted else cell
+# Rows as they are read, each after the words for a failure in it.
 
 
-# JSON
+def _csv_rows(text: str, _: object) -> Iterator[tuple[str, list[Cell]]]:
+    row: list[Cell] = []
+    line, position, header_read = 1, 0, False  # what the header says does not matter to the platform
+    while position < len(text) or row:
+        where = f"CSV decoding failed on line {line}"
+        found = _CELL.match(text, position)
+        if found is None:
+            raise _lost(f"{where}: Unexpected character after a quoted value")
+        quoted, plain, end = found.groups()
+        row.append((plain or "").strip() or None if quoted is None else quoted.replace('""', '"'))
+        line += found[0].count("\n")
+        position = found.end()
+        if end != ",":
+            if header_read:
+                yield where, row
+            header_read, row = True, []
 
 
-def _read_json(text: str, fields: list[Mapping[str, Any]]) -> Table:
+def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str, list[object]]]:
     try:
         records = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             raise _lost("JSON data is incomplete") from error
         raise _lost(f"JSON decoding failed on line {error.lineno}: {error.msg}") from error
-    try:
-        return [_read_record(record, fields) for record in records]
-    except (TypeError, AttributeError, ValueError) as error:
-        raise _lost(f"JSON decoding failed: {error}") from error
-
-
-def _read_record(record: Mapping[str, Any], fields: list[Mapping[str, Any]]) -> list[Cell]:
-    told = {name.lower(): value for name, value in record.items()}
-    unknown = told.keys() - {field["fieldName"].lower() for field in fields}
-    if unknown:
-        raise ValueError(f"Unknown field name: {min(unknown)}")
-    cells = (told.get(field["fieldName"].lower()) for field in fields)
-    return [
-        _read(field, str(cell).lower() if isinstance(cell, bool) else cell)
-        for field, cell in zip(fields, cells, strict=True)
-    ]
-
-
-def _json_cell(field: Mapping[str, Any], cell: Cell) -> str:
-    if cell is None:
-        return "null"
-    plain = field["fieldType"] in ("BOOLEAN", "INTEGER", "FLOAT") and cell not in _FLOATS
-    return cell if plain else json.dumps(cell, ensure_ascii=False)
-
-
-# Both
+    names = [field["fieldName"].lower() for field in fields]
+    for record in records if isinstance(records, list) else [records]:
+        if not isinstance(record, dict) or record is records:
+            raise _lost("JSON decoding failed: Unexpected token")
+        cells = {
+            name.lower(): str(cell).lower() if isinstance(cell, bool) else cell
+            for name, cell in record.items()
+        }
+        if cells.keys() - set(names):
+            raise _lost(f"JSON decoding failed: Unknown field name: {min(cells.keys() - set(names))}")
+        yield "JSON decoding failed", [cells.get(name) for name in names]
 
 
 def codec(name: str) -> str:
@@ -233,34 +187,54 @@ def decode(content: bytes, schema: Mapping[str, Any], kind: str) -> Table:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _lost(f"CSV decoding failed, content is garbled: {_garbled(content, error)}") from error
-    return (_read_csv if kind == CSV else _read_json)(text, schema["table"]["fields"])
+        raise _lost(f"CSV decoding failed, content is garbled: {_garbled(content, error.start)}") from error
+    fields, table = schema["table"]["fields"], []
+    for where, cells in _csv_rows(text, fields) if kind == CSV else _json_rows(text, fields):
+        try:
+            table.append(_read_row(cells, fields))
+        except ValueError as error:
+            raise _lost(f"{where}: {error}") from error
+    return table
 
 
-def _garbled(content: bytes, error: UnicodeDecodeError) -> str:
-    lead, left = content[error.start], len(content) - error.start
-    wanted = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-    characters = len(content[: error.start].decode())
-    if left < wanted:
-        return (
-            f"Unexpected EOF in the middle of a multi-byte UTF-8 character: got {left}, needed {wanted}, "
-            f"at char #{characters}, byte #{len(content)})"
-        )
-    return f"Invalid UTF-8 middle byte (at char #{characters}, byte #{error.start})"
+def _garbled(content: bytes, start: int) -> str:
+    wanted, left = 2 + (content[start] >= 0xE0) + (content[start] >= 0xF0), len(content) - start
+    if left >= wanted:
+        return f"Invalid UTF-8 at byte #{start}"
+    return (
+        f"Unexpected EOF in the middle of a multi-byte UTF-8 character: got {left}, needed {wanted}, "
+        f"at char #{len(content[:start].decode())}, byte #{len(content)})"
+    )
 
 
 def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
     """Write a table."""
-    fields = schema["table"]["fields"]
-    names = [field["fieldName"] for field in fields]
+    columns = [(field["fieldName"], field["fieldType"]) for field in schema["table"]["fields"]]
     if kind == CSV:
-        rows = (map(_csv_cell, fields, row) for row in table)
-        return "".join(f"{','.join(row)}\n" for row in (names, *rows)).encode()
+        rows = [[name for name, _ in columns]]
+        rows += [[_csv_cell(one, cell) for (_, one), cell in zip(columns, row, strict=True)] for row in table]
+        return "".join(f"{','.join(row)}\n" for row in rows).encode()
     records = []
     for row in table:
         members = [
-            f"  {json.dumps(name)} : {_json_cell(field, cell)}"
-            for name, field, cell in zip(names, fields, row, strict=True)
+            f"  {json.dumps(name)} : {_json_cell(one, cell)}"
+            for (name, one), cell in zip(columns, row, strict=True)
         ]
         records.append("{\n" + ",\n".join(members) + "\n}")
     return f"[ {', '.join(records)} ]".encode()
+
+
+def _is_plain(kind: str, cell: str) -> bool:
+    """Tell whether a cell is written without quotes, as numbers and truth values are."""
+    return kind in ("BOOLEAN", "INTEGER", "FLOAT") and cell not in _FLOATS
+
+
+def _csv_cell(kind: str, cell: Cell) -> str:
+    if cell is None or _is_plain(kind, cell):
+        return cell or ""
+    safe = cell and len(cell) <= _LONGEST_PLAIN and all(char >= "-" for char in cell)
+    return cell if safe and kind != "FLOAT" else '"' + cell.replace('"', '""') + '"'
+
+
+def _json_cell(kind: str, cell: Cell) -> str:
+    return cell if cell and _is_plain(kind, cell) else json.dumps(cell, ensure_ascii=False)

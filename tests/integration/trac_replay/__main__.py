@@ -1,4 +1,4 @@
-"""Print how many of the steps recorded with the real TRAC the sandbox answers alike, and each that it does not.
+"""Print how many steps recorded with the real TRAC the sandbox answers alike, and each that it does not.
 
 ``python -m tests.integration.trac_replay [--verbose]``
 """

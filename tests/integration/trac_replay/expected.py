@@ -11,7 +11,7 @@ _NO_ARROW = (
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "meta": {
-        "platform_info": "the recorded platform was a build of its own, 0.10.1-SNAPSHOT; the sandbox is 0.10.0",
+        "platform_info": "the recorded one was a build of its own, 0.10.1-SNAPSHOT; the sandbox is 0.10.0",
         "search depth 30": (
             "the real database worked on this query until the gateway cut the connection after 10 s; "
             "the sandbox is done at once"
