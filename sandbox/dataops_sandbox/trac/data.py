@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import tags, values, writes
+from dataops_sandbox.trac import tags, values
 from dataops_sandbox.trac.metadata import new_id
 from dataops_sandbox.trac.models import Product
 
@@ -33,7 +33,7 @@ class DataStore:
         at: datetime,
         *,
         attrs: tags.Attrs | None = None,
-        job: str | None = None,
+        job: str = "",
     ) -> Found:
         """Write a new object, or a new version of ``prior``.
 
@@ -43,15 +43,14 @@ class DataStore:
         if prior is None:
             object_id, version = new_id(at), 1
             definition_of_storage = {"objectType": "STORAGE", "storage": {}}
-            storage = writes.put(self._metadata, tenant, None, definition_of_storage, (), at, job=job)
+            storage = self._metadata.put(tenant, None, definition_of_storage, (), at, job=job)
             where: dict[str, Any] = {"objectType": "STORAGE", "objectId": storage.record.object_id}
             where = {**where, "latestObject": True, "latestTag": True}
         else:
             object_id, version = prior.record.object_id, prior.version.number + 1
             where = prior.inner["storageId"]
         item = f"{kind}/{object_id}/version-{version}"
-        found = writes.put(
-            self._metadata,
+        found = self._metadata.put(
             tenant,
             prior,
             {**definition, kind: {**definition[kind], "storageId": where, "dataItem": item}},

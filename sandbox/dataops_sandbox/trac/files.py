@@ -6,7 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.messages import Answer, Call
+from dataops_sandbox.messages import Answer
 from dataops_sandbox.trac import data, definitions, tables, tags
 from dataops_sandbox.trac.errors import Code, ServiceError, internal
 from dataops_sandbox.trac.gateway import TracGateway, ok
@@ -38,94 +38,82 @@ class TracFiles(TracGateway):
     """The data service."""
 
     def _store(
-        self,
-        call: Call,
-        check: Check,
-        request: Mapping[str, Any],
-        definition: dict[str, Any],
-        content: bytes,
-        attrs: tags.Attrs | None = None,
+        self, check: Check, definition: dict[str, Any], content: bytes, attrs: tags.Attrs | None = None
     ) -> Answer:
-        tenant, prior = call.params["tenant"], request.get("priorVersion")
+        tenant, prior = check.params["tenant"], check.body.get("priorVersion")
         with self.metadata.transaction():
             found = self.metadata.find(tenant, prior) if prior else None
             if found is not None and not found.is_latest:
-                raise ServiceError(
-                    Code.ALREADY_EXISTS, f"File version [{found.version.number}] has been superseded"
-                )
-            updates = request.get("tagUpdates", ())
+                message = f"File version [{found.version.number}] has been superseded"
+                raise ServiceError(Code.ALREADY_EXISTS, message)
+            updates = check.body.get("tagUpdates", ())
             written = self.data.write(tenant, found, definition, content, updates, self._now(), attrs=attrs)
         return ok(written.header())
 
-    def _content(self, call: Call, check: Check, request: Mapping[str, Any], object_type: str) -> bytes:
+    def _content(self, check: Check, object_type: str) -> bytes:
         """Finish the check of a write, and give the bytes."""
         if check.method.startswith("create"):
-            check.omit(request, "priorVersion")
-        elif check.require(request, "priorVersion"):
-            check.selector(request["priorVersion"], "priorVersion", object_type)
-        check.tag_updates(request, "tagUpdates")
-        check.require(request, "content")
-        self._checked(call, check)
-        return base64.b64decode(request["content"])
+            check.omit(check.body, "priorVersion")
+        elif check.require(check.body, "priorVersion"):
+            check.selector(check.body["priorVersion"], "priorVersion", object_type)
+        check.tag_updates(check.body, "tagUpdates")
+        check.require(check.body, "content")
+        self._checked(check)
+        return base64.b64decode(check.body["content"])
 
-    def _write_file(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        if check.require(request, "name"):
-            _check_name(check, request["name"])
-        if check.require(request, "mimeType"):
-            _check_media_type(check, request["mimeType"])
-        content = self._content(call, check, request, "FILE")
-        expected = int(request.get("size", len(content)))
+    def _write_file(self, check: Check) -> Answer:
+        name, media_type = (check.body.get(field, "") for field in ("name", "mimeType"))
+        if check.require(check.body, "name"):
+            _check_name(check, name)
+        if check.require(check.body, "mimeType"):
+            _check_media_type(check, media_type)
+        content = self._content(check, "FILE")
+        expected = int(check.body.get("size", len(content)))
         if expected != len(content):
             raise ServiceError(
                 Code.DATA_LOSS,
                 "File size received does not match the size expected: "
                 f"Received {len(content)} B, expected {expected} B",
             )
-        if len(request["name"].encode()) > _LONGEST_NAME:
+        if len(name.encode()) > _LONGEST_NAME:
             raise internal()
-        definition = data.file_definition(request["name"], request["mimeType"], content)
-        return self._store(call, check, request, definition, content)
+        return self._store(check, data.file_definition(name, media_type, content), content)
 
-    def _write_dataset(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        if "schemaId" in request:
-            check.fixed_selector(request["schemaId"], "schemaId", "SCHEMA")
-        elif "schema" in request:
-            definitions.schema(check, request["schema"], "schema")
+    def _write_dataset(self, check: Check) -> Answer:
+        told = {name: one for name, one in check.body.items() if name in ("schema", "schemaId")}
+        if "schemaId" in told:
+            check.fixed_selector(told["schemaId"], "schemaId", "SCHEMA")
+        elif "schema" in told:
+            definitions.schema(check, told["schema"], "schema")
         else:
             check.add("A value is required for [schemaSpecifier]", "schemaSpecifier")
-        _check_format(check, request)
-        content = self._content(call, check, request, "DATA")
-        told = {name: one for name, one in request.items() if name in ("schema", "schemaId")}
-        schema = self.data.schema(call.params["tenant"], told)
-        table = tables.decode(content, schema, tables.codec(request["format"]))
-        return self._store(
-            call,
-            check,
-            request,
-            {"objectType": "DATA", "data": told},
-            tables.encode(table, schema, tables.CSV),
-            data.data_attrs(schema, len(table)),
-        )
+        _check_format(check, check.body)
+        content = self._content(check, "DATA")
+        schema = self.data.schema(check.params["tenant"], told)
+        table = tables.decode(content, schema, tables.codec(check.body["format"]))
+        content = tables.encode(table, schema, tables.CSV)
+        attrs = data.data_attrs(schema, len(table))
+        return self._store(check, {"objectType": "DATA", "data": told}, content, attrs)
 
-    def _read_file(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        found = self._selected(call, check, request, "FILE")
+    def _read_file(self, check: Check) -> Answer:
+        found = self._selected(check, "FILE")
         return ok({"fileDefinition": found.inner, "content": data.encode(self.data.content(found))})
 
-    def _read_dataset(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        _check_format(check, request)
-        for name in ("offset", "limit"):
-            if int(request.get(name, 0)) < 0:
+    def _read_dataset(self, check: Check) -> Answer:
+        _check_format(check, check.body)
+        offset, limit = (int(check.body.get(name, 0)) for name in ("offset", "limit"))
+        for name, number in (("offset", offset), ("limit", limit)):
+            if number < 0:
                 check.add(f"Value of [{name}] cannot be negative", name)
-        found = self._selected(call, check, request, "DATA")
-        offset, limit = int(request.get("offset", 0)), int(request.get("limit", 0))
-        schema, content = self._table(call, found, request["format"], offset, limit)
+        found = self._selected(check, "DATA")
+        schema, content = self._table(check, found, check.body["format"], offset, limit)
         return ok({"schema": schema, "content": data.encode(content)})
 
     def _table(
-        self, call: Call, found: Found, name: str, offset: int = 0, limit: int = 0
+        self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
         """Give the schema of a dataset, and rows of it in the format of that name."""
-        schema = self.data.schema(call.params["tenant"], found.inner)
+        schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
             # The platform adds the two: without a limit the sum is the offset, and above 64 bits it wraps.
@@ -133,21 +121,20 @@ class TracFiles(TracGateway):
             table = table[offset : end if end < _INT64 else 0]
         return schema, tables.encode(table, schema, tables.codec(name))
 
-    def _selected(self, call: Call, check: Check, request: Mapping[str, Any], object_type: str) -> Found:
-        if check.require(request, "selector"):
-            check.selector(request["selector"], "selector", object_type)
-        return self.metadata.find(self._checked(call, check), request["selector"])
+    def _selected(self, check: Check, object_type: str) -> Found:
+        if check.require(check.body, "selector"):
+            check.selector(check.body["selector"], "selector", object_type)
+        return self.metadata.find(self._checked(check), check.body["selector"])
 
-    def _download_file(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
-        found = self.metadata.find(self._checked(call, check), {**selector, "objectType": "FILE"})
+    def _download_file(self, check: Check) -> Answer:
+        found = self.metadata.find(self._checked(check), {**check.body, "objectType": "FILE"})
         return Answer(200, self.data.content(found), found.inner["mimeType"])
 
-    def _download_data(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
-        _check_format(check, call.query)
-        found = self.metadata.find(self._checked(call, check), {**selector, "objectType": "DATA"})
-        _, content = self._table(call, found, call.query["format"])
-        kind = tables.codec(call.query["format"])
-        return Answer(200, content, kind if "/" in kind else f"application/{kind}")
+    def _download_data(self, check: Check) -> Answer:
+        _check_format(check, check.query)
+        found = self.metadata.find(self._checked(check), {**check.body, "objectType": "DATA"})
+        name = check.query["format"]
+        return Answer(200, self._table(check, found, name)[1], tables.codec(name))
 
 
 def _check_name(check: Check, name: str) -> None:

@@ -26,9 +26,9 @@ from dataops_sandbox.trac.errors import (
     answer_of,
     not_found,
 )
+from dataops_sandbox.trac.metadata import GENERATIONS
 from dataops_sandbox.trac.store import SERVICES, TENANT, TracStore
 from dataops_sandbox.trac.validation import Check
-from dataops_sandbox.trac.writes import GENERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from dataops_sandbox.content import Content
 
-    Handler = Callable[[Call, Check, dict[str, Any]], Answer]
 
 _PREFIXES = dict(
     zip((f"/trac-{name}/api/v1/" for name in ("meta", "data", "orch", "admin")), SERVICES, strict=True)
@@ -160,7 +159,9 @@ class TracGateway(TracStore):
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)
 
-    def _handled(self, handler: Handler, name: str, message: str = "") -> Callable[[Call], Answer]:
+    def _handled(
+        self, handler: Callable[[Check], Answer], name: str, message: str = ""
+    ) -> Callable[[Call], Answer]:
         """Give what answers a call: a handler with the request read, from the body or from the path.
 
         :param message: the message that a body is, without what the path has told
@@ -168,27 +169,27 @@ class TracGateway(TracStore):
         method = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
 
         def answer(call: Call) -> Answer:
-            check, request = Check(method), {}
+            check = Check(method, {}, call.params, call.query)
             if message:
                 what = "Invalid REST API request: Error in JSON payload: the body"
-                request = messages.read(message, read_object(call.body.head(_MOST_BYTES), what), _TENANT)
+                check.body = messages.read(message, read_object(call.body.head(_MOST_BYTES), what), _TENANT)
             elif "objectId" in call.params:
-                request = _path_selector(check, call.params)
-            return handler(call, check, request)
+                check.path_selector()
+            return handler(check)
 
         return answer
 
-    def _tenant(self, call: Call) -> str:
-        tenant = call.params["tenant"]
+    def _tenant(self, check: Check) -> str:
+        tenant = check.params["tenant"]
         if tenant not in self.tenants:
             raise not_found(f"Unknown tenant [{tenant}]")
         return tenant
 
-    def _checked(self, call: Call, check: Check) -> str:
+    def _checked(self, check: Check) -> str:
         """Finish the check of a request in itself, and give the tenant."""
-        check.tenant(call.params["tenant"])
+        check.tenant()
         check.done()
-        return self._tenant(call)
+        return self._tenant(check)
 
     def _now(self) -> datetime:
         return self.world.timeline.wall(self.world.timeline.now())
@@ -216,18 +217,3 @@ def _checked(params: Mapping[str, str]) -> dict[str, str]:
         if name in checked and not (checked[name].isascii() and checked[name].isdecimal()):
             raise GatewayError(404, _NO_METHOD)
     return checked
-
-
-def _path_selector(check: Check, params: Mapping[str, str]) -> dict[str, Any]:
-    """Give the selector that a path means, without the type of a download's; check its id and versions."""
-    check.object_id(params["objectId"], "objectId")
-    selector: dict[str, Any] = {name: params[name] for name in ("objectType", "objectId") if name in params}
-    for what in ("object", "tag"):
-        name = f"{what}Version"
-        if name not in params:
-            selector[f"latest{what.title()}"] = True
-            continue
-        selector[name] = int(params[name])
-        if selector[name] < 1:
-            check.add(f"Value of [{name}] must be at least 1", name)
-    return selector

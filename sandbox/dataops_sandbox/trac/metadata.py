@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import values
+from dataops_sandbox.trac import tags, values, versions
 from dataops_sandbox.trac.errors import Code, ServiceError, bad_state, not_found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from dataops_sandbox.trac.tags import Attrs
+
+GENERATIONS = ("0.8", "0.10")
+"""Releases of the platform that the sandbox can stand for; what differs is said where it does."""
 
 
 @dataclass
@@ -151,21 +154,65 @@ class Metadata:
         self._places += 1
         return self._places
 
-    # Writing; the callers keep the rules of the API
+    # Writing, what is found right in itself
+
+    def write(
+        self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
+    ) -> list[dict[str, Any]]:
+        """Make the writes of a call, all of them or none; give the headers in the order of the requests.
+
+        :param requests: each with its method, ``createObject``, ``updateObject`` or ``updateTag``
+        """
+        with self.transaction():
+            # What each write follows is read before the first of them: the header of a tag tells nothing of a
+            # version that the same call makes.
+            priors = [
+                None
+                if method == "createObject"
+                else self.find(tenant, request["priorVersion"], method.removeprefix("update").lower())
+                for method, request in requests
+            ]
+            latest = [prior is not None and prior.is_latest for prior in priors]
+            headers = []
+            for (method, request), prior, was_latest in zip(requests, priors, latest, strict=True):
+                updates = request.get("tagUpdates", ())
+                if prior is not None and method == "updateTag":
+                    found = self.add_tag(prior, tags.apply(updates, prior.tag.attrs), at)
+                else:
+                    found = self.put(tenant, prior, request["definition"], updates, at)
+                headers.append({**found.header(), **({"isLatestObject": True} if was_latest else {})})
+            return headers
 
     def put(
         self,
         tenant: str,
         prior: Found | None,
         definition: dict[str, Any],
-        attrs: Attrs,
+        updates: Iterable[Mapping[str, Any]],
         at: datetime,
-        object_id: str | None = None,
+        *,
+        object_id: str = "",
+        attrs: Attrs | None = None,
+        job: str = "",
     ) -> Found:
-        """Write a new object, or a new version of one.
+        """Write a new object, or a new version of one with the attributes of the prior tag.
 
-        :param object_id: one that was given beforehand; ``None``: a new one
+        :param updates: the client's tag updates
+        :param object_id: one that was given beforehand; empty: a new one
+        :param attrs: what the platform tells of it, beyond what it tells of every object
+        :param job: key of the job that makes it, if one does
+        :raises ServiceError: if the prior version is not the newest one, or the new one may not follow it
         """
+        if prior is not None:
+            self._refuse_superseded(prior)
+            versions.check(prior.version.definition, definition)
+        told = {
+            **(prior.tag.attrs if prior else {}),
+            **tags.written(at, created=prior is None, job=job),
+            **tags.derived(definition),
+            **(attrs or {}),
+        }
+        tag = TagRecord(1, at, self._writes, self._place(), tags.apply(updates, told))
         if prior is None:
             record = ObjectRecord(definition["objectType"], object_id or new_id(at))
             objects = self._objects.setdefault(tenant, {})
@@ -174,10 +221,24 @@ class Metadata:
         else:
             record = prior.record
             self._undo.append(record.versions.pop)
-        tag = TagRecord(1, at, self._writes, self._place(), attrs)
         version = VersionRecord(len(record.versions) + 1, at, definition, [tag])
         record.versions.append(version)
         return Found(record, version, tag)
+
+    def _refuse_superseded(self, prior: Found) -> None:
+        record, number = prior.record, prior.version.number
+        if prior.is_latest:
+            return
+        if self.generation == GENERATIONS[0]:
+            raise ServiceError(
+                Code.ALREADY_EXISTS,
+                f"Prior version has been superseded for {record.object_type} [{record.object_id}] "
+                f"(version = {number + 1})",
+            )
+        raise bad_state(
+            f"Cannot create a new version from a superseded object: prior version [{number}] is not "
+            f"the latest version of [{record.object_id}]"
+        )
 
     def add_tag(self, prior: Found, attrs: Attrs, at: datetime) -> Found:
         """Write a new tag of an object version.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import data, models, tables, tags, values, writes
+from dataops_sandbox.trac import data, models, tables, tags, values
 from dataops_sandbox.trac.errors import ServiceError
 from dataops_sandbox.trac.job_checks import DETAILS
 from dataops_sandbox.trac.jobs import TAGGED, Job, JobScript
@@ -53,7 +53,7 @@ class Orchestrator:
         definition = {"objectType": "JOB", "job": {**job, "resultId": selector_of("RESULT", result_id)}}
         status = {"trac_job_status": values.text("QUEUED")}
         with self._metadata.transaction():
-            found = writes.put(self._metadata, tenant, None, definition, updates, at, attrs=status)
+            found = self._metadata.put(tenant, None, definition, updates, at, attrs=status)
         started = Job(
             tenant=tenant,
             job=job,
@@ -141,7 +141,7 @@ class Orchestrator:
         }
         told = {name: value for name, value in result.items() if value}
         definition = {"objectType": "RESULT", "result": told}
-        writes.put(self._metadata, job.tenant, None, definition, (), at, object_id=job.result_id)
+        self._metadata.put(job.tenant, None, definition, (), at, object_id=job.result_id)
         job.status, job.message = outcome, message
 
     def _known(self, tenant: str, model: Mapping[str, Any]) -> KnownModel | None:
@@ -182,7 +182,7 @@ class Orchestrator:
         definition = {"objectType": "MODEL", "model": known.definition(importing)}
         updates = importing.get("modelAttrs", ())
         prior = self._prior(job, importing.get("priorModel"))
-        writes.put(self._metadata, job.tenant, prior, definition, updates, at, job=job.key)
+        self._metadata.put(job.tenant, prior, definition, updates, at, job=job.key)
 
     def _prior(self, job: Job, selector: Mapping[str, Any] | None) -> Found | None:
         return self._metadata.find(job.tenant, selector) if selector else None

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from dataops_sandbox.messages import DeniedError
 from dataops_sandbox.platform import Platform, RunRecord
 from dataops_sandbox.scripts import ScriptBook
-from dataops_sandbox.trac import job_checks, messages, values, writes
+from dataops_sandbox.trac import job_checks, messages, values
 from dataops_sandbox.trac.data import DataStore
 from dataops_sandbox.trac.jobs import Job, JobScript
-from dataops_sandbox.trac.metadata import Metadata
+from dataops_sandbox.trac.metadata import GENERATIONS, Metadata
 from dataops_sandbox.trac.models import KnownModel
 from dataops_sandbox.trac.orchestrator import Orchestrator
 from dataops_sandbox.trac.tags import USER_NAME, is_identifier
@@ -89,7 +89,7 @@ class TracStore(Platform):
     def reset(self) -> None:
         """Go back to the one tenant with its repository, without objects, jobs or scripts."""
         with self.world.changed:
-            self.generation = writes.GENERATIONS[-1]
+            self.generation = GENERATIONS[-1]
             self.environment, self.region = "SANDBOX", "LOOPBACK"
             self.unavailable = ()
             self.auth = "none"
@@ -109,7 +109,7 @@ class TracStore(Platform):
 
     def configure(self, **settings: object) -> None:
         """Change settings; see :class:`.platform.Platform`."""
-        for name, known in (("generation", writes.GENERATIONS), ("auth", AUTH)):
+        for name, known in (("generation", GENERATIONS), ("auth", AUTH)):
             if settings.get(name, known[0]) not in known:
                 raise ValueError(f"{name} must be one of {list(known)}, not {settings[name]!r}")
         down = settings.get("unavailable", ())
@@ -171,7 +171,7 @@ class TracStore(Platform):
         at = self.world.timeline.wall(self.world.timeline.now())
         with self.metadata.transaction():
             definition = {"objectType": "RESOURCE", "resource": told}
-            found = writes.put(self.metadata, tenant, None, definition, (), at)
+            found = self.metadata.put(tenant, None, definition, (), at)
         return {
             "configClass": "trac_resources",
             "configKey": resource.key,
@@ -232,7 +232,7 @@ class TracStore(Platform):
         :raises DeniedError: if it would be refused
         """
         check = Check(method)
-        if self.generation == writes.GENERATIONS[0]:
+        if self.generation == GENERATIONS[0]:
             importing = request.get("job", {}).get("importModel", {})
             check.omit(importing, "priorModel", "job.importModel.")
         job_checks.validate(check, request)

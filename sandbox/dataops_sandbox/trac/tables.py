@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Table = list[list[Cell]]
 
 CSV = "text/csv"
-FORMATS = {"csv": CSV, CSV: CSV, "json": "json", "application/json": "json", "text/json": "json"}
+JSON = "application/json"
+FORMATS = {"csv": CSV, CSV: CSV, "json": JSON, JSON: JSON, "text/json": JSON}
 """The formats that the sandbox reads and writes, by their names in small letters."""
 
 _CELL = re.compile(r' *(?:"((?:[^"]|"")*)" *|([^,\r\n"][^,\r\n]*)?)(,|\r\n|\r|\n|\Z)')

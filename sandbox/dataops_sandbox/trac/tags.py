@@ -77,18 +77,18 @@ def _appended(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def written(at: datetime, *, created: bool, job: str | None = None) -> Attrs:
+def written(at: datetime, *, created: bool, job: str = "") -> Attrs:
     """Give what the platform notes of who wrote an object version, and when.
 
     :param created: whether it is the first version
-    :param job: key of the job that made it
+    :param job: key of the job that made it, if one did
     """
     attrs: Attrs = {}
     for verb in ("create", "update") if created else ("update",):
         attrs[f"trac_{verb}_time"] = values.of("DATETIME", {"isoDatetime": values.stamp(at)})
         attrs[f"trac_{verb}_user_id"] = values.text(USER_ID)
         attrs[f"trac_{verb}_user_name"] = values.text(USER_NAME)
-        if job is not None:
+        if job:
             attrs[f"trac_{verb}_job"] = values.text(job)
     return attrs
 

@@ -18,13 +18,23 @@ UNVERSIONED = ("JOB", "RESULT")
 
 
 class Check:
-    """Gathers all problems of a request.
+    """A request to a service, and all problems of it.
 
     :param method: name of the service's method, for the message
+    :param body: the request message; of a call without a body, the selector that its path means
     """
 
-    def __init__(self, method: str) -> None:
+    def __init__(
+        self,
+        method: str,
+        body: dict[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
         self.method = method
+        self.body = body or {}
+        self.params = params or {}
+        self.query = query or {}
         self.items: list[Item] = []
 
     def add(self, detail: str, path: str = "") -> None:
@@ -74,9 +84,22 @@ class Check:
         if self.items:
             raise InvalidError(self.method, self.items)
 
-    def tenant(self, tenant: str) -> None:
+    def tenant(self) -> None:
         """Check the tenant of the path."""
-        self.name("tenant", tenant, "tenant", reserved=True)
+        self.name("tenant", self.params["tenant"], "tenant", reserved=True)
+
+    def path_selector(self) -> None:
+        """Take the selector that the path means as the body, and check its id and versions."""
+        self.object_id(self.params["objectId"], "objectId")
+        self.body = {name: self.params[name] for name in ("objectType", "objectId") if name in self.params}
+        for what in ("object", "tag"):
+            name = f"{what}Version"
+            if name not in self.params:
+                self.body[f"latest{what.title()}"] = True
+                continue
+            self.body[name] = int(self.params[name])
+            if self.body[name] < 1:
+                self.add(f"Value of [{name}] must be at least 1", name)
 
     def object_id(self, object_id: str, path: str) -> None:
         """Check that an object id is a UUID."""
@@ -185,9 +208,10 @@ def _prior_version(
             return
 
 
-def write_batch(check: Check, batch: Mapping[str, Any], tenant: str) -> None:
+def write_batch(check: Check) -> None:
     """Check the write requests of a batch, and that none is for what another one is for."""
-    for name, requests in batch.items():
+    tenant = check.params["tenant"]
+    for name, requests in check.body.items():
         seen = set()
         for number, request in enumerate(requests):
             prefix = f"{name}[{number}]."

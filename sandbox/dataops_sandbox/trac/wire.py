@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.messages import Answer, Call, Operation
+from dataops_sandbox.messages import Answer, Operation
 from dataops_sandbox.trac import search as searches
-from dataops_sandbox.trac import validation, writes
+from dataops_sandbox.trac import validation
 from dataops_sandbox.trac.errors import JSON, TEXT, BareError, internal, not_found
 from dataops_sandbox.trac.files import TracFiles
 from dataops_sandbox.trac.gateway import ok, ok_list
@@ -76,14 +76,14 @@ class Trac(TracFiles):
 
     # Health, platform, tenants, resources
 
-    def _healthz(self, *_: object) -> Answer:
+    def _healthz(self, _: Check) -> Answer:
         return Answer(200, b'{"status": "SERVING"}', JSON)
 
-    def _availablez(self, *_: object) -> Answer:
+    def _availablez(self, _: Check) -> Answer:
         lines = (f"{name}={'no' if name in self.unavailable else 'yes'}\n" for name in SERVICES)
         return Answer(200, "".join(lines).encode(), TEXT)
 
-    def _platform_info(self, *_: object) -> Answer:
+    def _platform_info(self, _: Check) -> Answer:
         return ok(
             {
                 "tracVersion": f"{self.generation}.0",
@@ -92,96 +92,92 @@ class Trac(TracFiles):
             }
         )
 
-    def _list_tenants(self, *_: object) -> Answer:
+    def _list_tenants(self, _: Check) -> Answer:
         tenants = [
             {"tenantCode": code, **({"description": tenant.description} if tenant.description else {})}
             for code, tenant in self.tenants.items()
         ]
         return ok({"tenants": tenants})
 
-    def _list_resources(self, call: Call, check: Check, _: object) -> Answer:
-        resources = self.tenants[self._checked(call, check)].resources.values()
-        kind = call.params["resourceType"]
+    def _list_resources(self, check: Check) -> Answer:
+        resources = self.tenants[self._checked(check)].resources.values()
+        kind = check.params["resourceType"]
         return ok_list("resources", [one.as_json() for one in resources if one.resource_type == kind])
 
-    def _resource_info(self, call: Call, check: Check, _: object) -> Answer:
-        resources = self.tenants[self._checked(call, check)].resources
-        kind, key = call.params["resourceType"], call.params["resourceKey"]
+    def _resource_info(self, check: Check) -> Answer:
+        resources = self.tenants[self._checked(check)].resources
+        kind, key = check.params["resourceType"], check.params["resourceKey"]
         resource = resources.get(key)
         if resource is None or resource.resource_type != kind:
             raise not_found(f"Resource not found: [{key}]")
         return ok(resource.as_json())
 
-    def _list_config_entries(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        check.require(request, "configClass")
-        resources = self.tenants[self._checked(call, check)].resources.values()
-        kind = request.get("resourceType")
+    def _list_config_entries(self, check: Check) -> Answer:
+        check.require(check.body, "configClass")
+        resources = self.tenants[self._checked(check)].resources.values()
+        kind = check.body.get("resourceType")
         entries = [
             one.entry
             for one in resources
             if one.entry is not None
-            and one.entry["configClass"] == request["configClass"]
+            and one.entry["configClass"] == check.body["configClass"]
             and kind in (None, one.resource_type)
         ]
         return ok_list("entries", entries)
 
     # Metadata
 
-    def _write(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        validation.write_request(check, request, check.method)
-        return ok(self._written(call, check, [(check.method, request)])[0])
+    def _write(self, check: Check) -> Answer:
+        validation.write_request(check, check.body, check.method)
+        return ok(self._written(check, [(check.method, check.body)])[0])
 
-    def _write_batch(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        if not request:
+    def _write_batch(self, check: Check) -> Answer:
+        if not check.body:
             check.add("Write batch request does not contain any operations")
-        validation.write_batch(check, request, call.params["tenant"])
+        validation.write_batch(check)
         # A list is called as the call of which it holds requests, in the plural.
-        names = [name for name, requests in request.items() for _ in requests]
-        requests = [(name.removesuffix("s"), one) for name, many in request.items() for one in many]
-        headers: dict[str, list[Any]] = {}
-        for name, header in zip(names, self._written(call, check, requests), strict=True):
-            headers.setdefault(name, []).append(header)
-        return ok(headers)
+        requests = [(name.removesuffix("s"), one) for name, many in check.body.items() for one in many]
+        headers = iter(self._written(check, requests))
+        return ok({name: [next(headers) for _ in many] for name, many in check.body.items()})
 
-    def _written(
-        self, call: Call, check: Check, requests: list[tuple[str, Mapping[str, Any]]]
-    ) -> list[dict[str, Any]]:
-        check.tenant(call.params["tenant"])
+    def _written(self, check: Check, requests: list[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+        check.tenant()
         check.done()
         for method, request in requests:
             validation.writable(request, method)
-        return writes.write(self.metadata, self._tenant(call), requests, self._now())
+        return self.metadata.write(self._tenant(check), requests, self._now())
 
-    def _read_object(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
-        check.selector(selector, "selector")
-        return self._get(call, check, selector)
+    def _read_object(self, check: Check) -> Answer:
+        check.selector(check.body, "selector")
+        return self._get(check)
 
-    def _read_batch(self, *_: object) -> Answer:
+    def _read_batch(self, _: Check) -> Answer:
         # The gateway cannot bind the list of selectors to a body: it fails over whatever is sent.
         raise BareError(503, "read-batch does not work over REST")
 
-    def _get(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
-        return ok(self.metadata.find(self._checked(call, check), selector).as_json())
+    def _get(self, check: Check) -> Answer:
+        return ok(self.metadata.find(self._checked(check), check.body).as_json())
 
-    def _search(self, call: Call, check: Check, params: Mapping[str, Any]) -> Answer:
-        searches.validate(check, params, self._now())
-        found = searches.search(self.metadata, self._checked(call, check), params)
+    def _search(self, check: Check) -> Answer:
+        searches.validate(check, check.body, self._now())
+        found = searches.search(self.metadata, self._checked(check), check.body)
         return ok_list("searchResult", [one.as_json(definition=False) for one in found])
 
     # Jobs
 
-    def _validate_job(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        self.check_job_request(check.method, self._checked(call, check), request)
+    def _validate_job(self, check: Check) -> Answer:
+        self.check_job_request(check.method, self._checked(check), check.body)
         return ok({"statusCode": "VALIDATED"})
 
-    def _submit_job(self, call: Call, check: Check, request: Mapping[str, Any]) -> Answer:
-        self._validate_job(call, check, request)
-        job = self.submit(call.params["tenant"], request)
+    def _submit_job(self, check: Check) -> Answer:
+        self._validate_job(check)
+        job = self.submit(check.params["tenant"], check.body)
         return ok({"jobId": job.header, "statusCode": job.status})
 
-    def _check_job(self, call: Call, check: Check, selector: Mapping[str, Any]) -> Answer:
+    def _check_job(self, check: Check) -> Answer:
+        selector = check.body
         check.selector(selector, "selector", "JOB")
-        self._checked(call, check)
+        self._checked(check)
         job = self.orchestrator.jobs.get(selector["objectId"])
         # A look-up in a cache whose keys have a version: whatever it does not find is an internal error.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
