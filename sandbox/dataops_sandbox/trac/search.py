@@ -10,12 +10,14 @@ from dataops_sandbox.trac.errors import internal
 from dataops_sandbox.trac.metadata import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from dataops_sandbox.trac.metadata import Metadata, ObjectRecord
     from dataops_sandbox.trac.tags import Attrs
     from dataops_sandbox.trac.validation import Check
+
+    Predicate = Callable[[Attrs], bool]
 
 MOST_RESULTS = 100
 
@@ -81,20 +83,11 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
     as_of = params.get("searchAsOf")
     moment = values.read_datetime(as_of["isoDatetime"]) if as_of else None
     expression = params.get("search", {})
-    if expression:
-        _build(expression, set(), 0)
+    matches = _build(expression, set(), 0)[0] if expression else lambda _: True
+    prior = {what: params.get(f"prior{what.title()}", False) for what in ("versions", "tags")}
     found = []
     for record in metadata.objects(tenant, params["objectType"]):
-        matching = [
-            candidate
-            for candidate in _candidates(
-                record,
-                moment,
-                versions=params.get("priorVersions", False),
-                tags=params.get("priorTags", False),
-            )
-            if not expression or _matches(expression, candidate.tag.attrs)
-        ]
+        matching = [one for one in _candidates(record, moment, **prior) if matches(one.tag.attrs)]
         if matching:
             found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
     # What one transaction wrote stays in the order of the request.
@@ -112,8 +105,8 @@ def _candidates(
             yield Found(record, version, tag)
 
 
-def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> int:
-    """Build the query as the platform does, which its validation has not looked at: it may fall over.
+def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> tuple[Predicate, int]:
+    """Build the query of an expression, which the platform's validation has not looked at: it may fall over.
 
     Each term joins the table of attributes under a number of its own, and a NOT is a query within the query.
     But after a NOT, which any NE is, the platform numbers from 0 again: a number that the same query has
@@ -121,7 +114,7 @@ def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> int:
 
     :param joined: the numbers that the query has joined so far
     :param number: the number of the next term
-    :return: the number of the term after this expression
+    :return: what tells whether attributes match, and the number of the term after this expression
     :raises ServiceError: where the platform falls over
     """
     if "logical" in expression:
@@ -129,45 +122,41 @@ def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> int:
         if how is None or not parts or (how == "NOT" and len(parts) != 1):
             raise internal()
         if how == "NOT":
-            _build(parts[0], set(), number)
-            return 0
+            unwanted, _ = _build(parts[0], set(), number)
+            return lambda attrs: not unwanted(attrs), 0
+        built = []
         for part in parts:
-            number = _build(part, joined, number)
-        return number
+            predicate, number = _build(part, joined, number)
+            built.append(predicate)
+        enough = all if how == "AND" else any
+        return lambda attrs: enough(one(attrs) for one in built), number
     term = expression.get("term", {})
-    if not term.get("attrName") or "operator" not in term or number in joined:
+    if not term.get("attrName") or "operator" not in term:
         raise internal()
-    if term["operator"] != "EXISTS":
-        try:
-            _wanted(term)
-        except (KeyError, values.BadValueError) as error:
-            raise internal() from error
     if term["operator"] == "NE":
-        return 0
+        equal = _build_term(term)
+        return lambda attrs: not equal(attrs), 0
+    if number in joined:
+        raise internal()
     joined.add(number)
-    return number + 1
+    return _build_term(term), number + 1
 
 
-def _matches(expression: Mapping[str, Any], attrs: Attrs) -> bool:
-    if "logical" in expression:
-        parts = (_matches(part, attrs) for part in expression["logical"]["expr"])
-        how = expression["logical"]["operator"]
-        if how == "NOT":
-            return not next(parts)
-        return all(parts) if how == "AND" else any(parts)
-    term = expression["term"]
-    return _term_matches(term, attrs) != (term["operator"] == "NE")
+def _build_term(term: Mapping[str, Any]) -> Predicate:
+    name, how = term["attrName"], term["operator"]
+    try:
+        wanted = [] if how == "EXISTS" else _wanted(term)
+    except (KeyError, values.BadValueError) as error:
+        raise internal() from error
 
+    def met(attrs: Attrs) -> bool:
+        attr = attrs.get(name)
+        if attr is None or term.get("attrType") not in (None, values.item_type(attr)):
+            return False
+        held = [values.comparable(item) for item in values.items(attr)]
+        if how in _ORDERED:
+            # An attribute of several values is never above or below another.
+            return "arrayValue" not in attr and bool(_ORDERED[how](held[0], wanted[0]))
+        return how == "EXISTS" or any(one in wanted for one in held)
 
-def _term_matches(term: Mapping[str, Any], attrs: Attrs) -> bool:
-    """Tell whether an attribute is as a term wants it; for NE, which wants the others, whether it is equal."""
-    attr, how = attrs.get(term["attrName"]), term["operator"]
-    if attr is None or ("attrType" in term and values.item_type(attr) != term["attrType"]):
-        return False
-    if how == "EXISTS":
-        return True
-    held, wanted = [values.comparable(item) for item in values.items(attr)], _wanted(term)
-    if how in _ORDERED:
-        # An attribute of several values is never above or below another.
-        return "arrayValue" not in attr and _ORDERED[how](held[0], wanted[0])
-    return any(one in wanted for one in held)
+    return met

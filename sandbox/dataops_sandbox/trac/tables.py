@@ -107,7 +107,8 @@ _READERS: dict[str, Callable[[str], str]] = {
 
 
 def _read_row(cells: Sequence[object], fields: list[Mapping[str, Any]]) -> list[Cell]:
-    most, row = len(fields), []
+    most = len(fields)
+    row: list[Cell] = []
     for field, cell in zip(fields, cells, strict=False):
         kind = field["fieldType"]
         if cell is None or (cell == "" and kind != "STRING"):

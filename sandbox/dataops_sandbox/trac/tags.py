@@ -62,19 +62,13 @@ def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
                     f'{operation} "{name}": Attribute type does not match '
                     f"(original type = {was}, new type = {now})"
                 )
-        attrs[name] = _appended(old, new) if old is not None and operation == "APPEND_ATTR" else new
+        if old is not None and operation == "APPEND_ATTR":
+            new = values.array_of(values.item_type(old), values.items(old) + values.items(new))
+        attrs[name] = new
     if any(len(name) > _LONGEST_NAME for name in attrs):
         raise internal()
     # An array is a row for each item: one without items leaves nothing behind.
     return {name: values.stored(value) for name, value in attrs.items() if values.items(value)}
-
-
-def _appended(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    array_type = {"basicType": values.item_type(old)}
-    return {
-        "type": {"basicType": "ARRAY", "arrayType": array_type},
-        "arrayValue": {"items": values.items(old) + values.items(new)},
-    }
 
 
 def written(at: datetime, *, created: bool, job: str = "") -> Attrs:

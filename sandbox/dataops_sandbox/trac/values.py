@@ -34,6 +34,10 @@ class BadValueError(Exception):
     """A value that validation refuses; the text is the detail of the item."""
 
 
+def _bad(kind: str, text: str) -> BadValueError:
+    return BadValueError(f"Value is not a valid {kind}: [{text}]")
+
+
 def stamp(moment: datetime) -> str:
     """Give a moment as the platform prints it: UTC with three decimals."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
@@ -47,13 +51,13 @@ def read_datetime(text: str) -> datetime:
     """
     found = _DATETIME.fullmatch(text)
     if found is None:
-        raise BadValueError(f"Value is not a valid datetime: [{text}]")
+        raise _bad("datetime", text)
     plain, fraction, offset = found.groups()
     micros = (fraction or "").ljust(6, "0")[:6]
     try:
         return datetime.fromisoformat(f"{plain}.{micros}{offset}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise BadValueError(f"Value is not a valid datetime: [{text}]") from error
+        raise _bad("datetime", text) from error
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
@@ -75,6 +79,14 @@ def basic_type(value: dict[str, Any]) -> str | None:
 def of(kind: str, plain: Any) -> dict[str, Any]:
     """Make a stored value of a primitive type from the JSON of its member."""
     return {"type": {"basicType": kind}, MEMBERS[kind]: plain}
+
+
+def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Make a stored array from its items."""
+    return {
+        "type": {"basicType": "ARRAY", "arrayType": {"basicType": kind}},
+        "arrayValue": {"items": items} if items else {},
+    }
 
 
 def text(plain: str) -> dict[str, Any]:
@@ -99,11 +111,7 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
         items = [normalise(item) for item in value["arrayValue"].get("items", ())]
         if any(basic_type(item) != item_type for item in items):
             raise BadValueError(f"Array items must all be of type [{item_type}]")
-        array = {"items": items} if items else {}
-        return {
-            "type": {"basicType": "ARRAY", "arrayType": {"basicType": item_type}},
-            "arrayValue": array,
-        }
+        return array_of(item_type, items)
     if kind not in MEMBERS:
         raise BadValueError(f"Type [{kind}] is not allowed, only primitives and arrays of them")
     if MEMBERS[kind] not in value:
@@ -137,12 +145,7 @@ def _notation(kind: str, plain: Any) -> Any:
         return {"isoDatetime": stamp(read_datetime(plain.get("isoDatetime", "")))}
     if kind == "DATE":
         iso = plain.get("isoDate", "")
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", iso):
-            raise BadValueError(f"Value is not a valid date: [{iso}]")
-        try:
-            date.fromisoformat(iso)
-        except ValueError as error:
-            raise BadValueError(f"Value is not a valid date: [{iso}]") from error
+        read_datetime(f"{iso}T00:00:00Z")
         return {"isoDate": iso}
     if kind == "DECIMAL":
         return {"decimal": _plain_decimal(plain.get("decimal", ""))}
@@ -151,12 +154,11 @@ def _notation(kind: str, plain: Any) -> Any:
 
 def _plain_decimal(digits: str) -> str:
     try:
-        number = Decimal(digits)
+        plain = f"{Decimal(digits):f}"
     except InvalidOperation as error:
-        raise BadValueError(f"Value is not a valid decimal: [{digits}]") from error
-    if not number.is_finite():
-        raise BadValueError(f"Value is not a valid decimal: [{digits}]")
-    plain = f"{number:f}"
+        raise _bad("decimal", digits) from error
+    if not plain[-1].isdigit():  # NaN and infinity
+        raise _bad("decimal", digits)
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return "0" if plain in ("", "-0") else plain
 
@@ -178,14 +180,6 @@ def comparable(value: dict[str, Any]) -> Any:
     """Give a stored primitive as something that compares as the platform compares it."""
     kind = value["type"]["basicType"]
     plain = value[MEMBERS[kind]]
-    if kind == "INTEGER":
-        return int(plain)
-    if kind == "FLOAT":
-        return float(plain)
-    if kind == "DECIMAL":
-        return Decimal(plain["decimal"])
-    if kind == "DATE":
-        return date.fromisoformat(plain["isoDate"])
-    if kind == "DATETIME":
-        return read_datetime(plain["isoDatetime"])
-    return plain
+    # A date and a time, as they are stored, compare as their texts do.
+    plain = next(iter(plain.values())) if isinstance(plain, dict) else plain
+    return {"INTEGER": int, "FLOAT": float, "DECIMAL": Decimal}.get(kind, lambda one: one)(plain)
