@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -46,7 +46,6 @@ _STATUSES = {
     Code.UNAVAILABLE: 503,
 }
 """HTTP status of a gRPC status; any other is a 500."""
-_CODES = {status: code for code, status in _STATUSES.items()}
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ class ServiceError(DeniedError):
 class InvalidError(ServiceError, RefusedError):
     """A service finds the request wrong in itself, whatever the platform holds."""
 
-    def __init__(self, method: str, items: Sequence[Item]) -> None:
-        super().__init__(Code.INVALID_ARGUMENT, f"Validation failed for [{method}()]", items)
+    def __init__(self, message: str, items: Sequence[Item]) -> None:
+        super().__init__(Code.INVALID_ARGUMENT, message, items)
 
 
 class GatewayError(RefusedError):
@@ -137,12 +136,13 @@ def answer_of(denied: DeniedError) -> Answer:
         return Answer(denied.status, content_type="", headers=denied.headers)
     if isinstance(denied, RefusedError) and not isinstance(denied, ServiceError):
         return Answer(denied.status, denied.reason.encode(), TEXT, denied.headers)
-    if isinstance(denied, ServiceError):
-        code, items = denied.code, denied.items
-    else:
-        code, items = _CODES.get(denied.status, Code.INTERNAL), ()
-    headers = {"grpc-status": str(int(code)), **denied.headers}
+    if not isinstance(denied, ServiceError):
+        code = next((code for code, status in _STATUSES.items() if status == denied.status), Code.INTERNAL)
+        return replace(
+            answer_of(ServiceError(code, denied.reason, headers=denied.headers)), status=denied.status
+        )
+    headers = {"grpc-status": str(int(denied.code)), **denied.headers}
     if denied.reason:
         headers["grpc-message"] = quote(denied.reason, safe=_PRINTABLE)
-        headers["trac-error-details-bin"] = encode_details(code, denied.reason, items)
+        headers["trac-error-details-bin"] = encode_details(denied.code, denied.reason, denied.items)
     return Answer(denied.status, b"", JSON, headers, reason=denied.reason or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,6 @@ from dataops_sandbox.messages import (
     parse_query,
     read_object,
 )
-from dataops_sandbox.tokens import bearer
-from dataops_sandbox.toucan.auth import read_basic
 from dataops_sandbox.trac import messages
 from dataops_sandbox.trac.errors import (
     JSON,
@@ -132,12 +131,9 @@ class TracGateway(TracStore):
     def _authorise(self, headers: Mapping[str, str]) -> None:
         if self.auth == "none":
             return
-        header = headers.get("Authorization", "")
-        if self.auth == "basic":
-            right = header.startswith("Basic ") and read_basic(header) == (self.username, self.password)
-        else:
-            right = bool(header) and bearer(headers) == self.api_token
-        if not right:
+        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        wanted = {"basic": f"Basic {login}", "bearer": f"Bearer {self.api_token}"}
+        if headers.get("Authorization") != wanted[self.auth]:
             asked = {"basic": 'Basic realm="trac"', "bearer": "Bearer"}[self.auth]
             raise ServiceError(
                 Code.UNAUTHENTICATED, "Authentication failed", headers={"WWW-Authenticate": asked}

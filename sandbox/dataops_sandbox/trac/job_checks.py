@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import values
-from dataops_sandbox.trac.errors import Code, Item, ServiceError, bad_state
+from dataops_sandbox.trac.errors import Code, ServiceError, bad_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -59,56 +59,50 @@ def _details(check: Check, details: Mapping[str, Any], path: str, job_type: str)
     check.tag_updates(details, "outputAttrs", f"{path}.")
 
 
-def check_consistency(method: str, job: Mapping[str, Any], find: Find, repositories: Iterable[str]) -> None:
+def check_consistency(check: Check, job: Mapping[str, Any], find: Find, repositories: Iterable[str]) -> None:
     """Check a job against what the platform holds.
 
-    :param method: name of the service's method, for the message
     :param find: finds what a selector selects
     :raises ServiceError: if something that it needs is not there, or does not fit
     """
     name = DETAILS[job["jobType"]]
     details = job[name]
-    if job["jobType"] == "IMPORT_MODEL":
-        if details["repository"] not in repositories:
-            raise bad_state(f"Required resource [{details['repository']}] not available")
-        if "priorModel" in details:
-            _found(find, details["priorModel"])
-        return
-    for group in ("inputs", "priorOutputs"):
-        for selector in details.get(group, {}).values():
-            _found(find, selector)
-    items: list[Item] = []
-    if job["jobType"] == "RUN_MODEL":
-        model = _found(find, details["model"]).inner
-        parameters, inputs = model.get("parameters", {}), model.get("inputs", {})
-    else:
-        flow = _found(find, details["flow"]).inner
-        models = {key: _found(find, one) for key, one in details.get("models", {}).items()}
-        nodes = [key for key, node in flow["nodes"].items() if node["nodeType"] == "MODEL_NODE"]
-        items += _compare("models", nodes, models, name)
-        parameters = {
-            key: parameter
-            for one in models.values()
-            for key, parameter in one.inner.get("parameters", {}).items()
-        }
-        inputs = [key for key, node in flow["nodes"].items() if node["nodeType"] == "INPUT_NODE"]
-    given = details.get("parameters", {})
-    items += _compare("parameters", parameters, given, name)
-    items += [
-        Item(f"Parameter [{key}] is not of type [{kind}]", f"{name}.parameters[{key}]")
-        for key, value in given.items()
-        if key in parameters and _type(value) not in (kind := parameters[key]["paramType"]["basicType"], None)
-    ]
-    items += _compare("inputs", inputs, details.get("inputs", {}), name)
-    if items:
-        raise bad_state(f"Validation failed for [{method}()]", items)
+    if job["jobType"] == "IMPORT_MODEL" and details["repository"] not in repositories:
+        raise bad_state(f"Required resource [{details['repository']}] not available")
 
+    def definitions(group: str) -> dict[str, Any]:
+        return {key: find(selector).inner for key, selector in details.get(group, {}).items()}
 
-def _found(find: Find, selector: Mapping[str, Any]) -> Found:
+    def compare(group: str, wanted: Iterable[str]) -> None:
+        wanted, given, what = set(wanted), details.get(group, {}).keys(), group.removesuffix("s")
+        for key in sorted(wanted - given):
+            check.add(f"Required {what} [{key}] is missing", f"{name}.{group}[{key}]")
+        for key in sorted(given - wanted):
+            check.add(f"Unexpected {what} [{key}]", f"{name}.{group}[{key}]")
+
     try:
-        return find(selector)
+        for group in ("inputs", "priorOutputs"):
+            definitions(group)
+        target = next((details[one] for one in ("model", "flow", "priorModel") if one in details), None)
+        goal = find(target).inner if target else {}
+        models = definitions("models") if name == "runFlow" else {"": goal}
     except ServiceError as error:
         raise bad_state("One or more items used in this job could not be found") from error
+    if job["jobType"] == "IMPORT_MODEL":
+        return
+    inputs = goal.get("inputs", {})
+    if name == "runFlow":
+        kinds = {key: node["nodeType"] for key, node in goal["nodes"].items()}
+        compare("models", (key for key, kind in kinds.items() if kind == "MODEL_NODE"))
+        inputs = [key for key, kind in kinds.items() if kind == "INPUT_NODE"]
+    parameters = {key: one for model in models.values() for key, one in model.get("parameters", {}).items()}
+    compare("parameters", parameters)
+    for key, value in details.get("parameters", {}).items():
+        kind = parameters.get(key, {}).get("paramType", {}).get("basicType")
+        if kind and _type(value) not in (kind, None):
+            check.add(f"Parameter [{key}] is not of type [{kind}]", f"{name}.parameters[{key}]")
+    compare("inputs", inputs)
+    check.done(bad_state)
 
 
 def _type(value: dict[str, Any]) -> str | None:
@@ -116,17 +110,3 @@ def _type(value: dict[str, Any]) -> str | None:
         return values.basic_type(value)
     except values.BadValueError:
         return None
-
-
-def _compare(what: str, wanted: Iterable[str], given: Iterable[str], path: str) -> list[Item]:
-    singular = what.removesuffix("s")
-    wanted, given = list(wanted), list(given)
-    missing = [
-        Item(f"Required {singular} [{key}] is missing", f"{path}.{what}[{key}]")
-        for key in wanted
-        if key not in given
-    ]
-    extra = [
-        Item(f"Unexpected {singular} [{key}]", f"{path}.{what}[{key}]") for key in given if key not in wanted
-    ]
-    return missing + extra

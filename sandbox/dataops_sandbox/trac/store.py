@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import DeniedError
@@ -219,29 +220,24 @@ class TracStore(Platform):
         with self.world.changed:
             try:
                 request = messages.read("JobRequest", {"job": job, "jobAttrs": list(job_attrs)})
-                self.check_job_request("submitJob", tenant, request)
+                self.check_job_request(Check("submitJob", request), tenant)
                 started = self.submit(tenant, request)
             except DeniedError as error:
                 raise ValueError(error.reason or "no such job is executed") from error
             self.world.changed.notify_all()
             return started.job_id
 
-    def check_job_request(self, method: str, tenant: str, request: Mapping[str, Any]) -> None:
+    def check_job_request(self, check: Check, tenant: str) -> None:
         """Check a job request in itself and against what the platform holds.
 
         :raises DeniedError: if it would be refused
         """
-        check = Check(method)
         if self.generation == GENERATIONS[0]:
-            importing = request.get("job", {}).get("importModel", {})
+            importing = check.body.get("job", {}).get("importModel", {})
             check.omit(importing, "priorModel", "job.importModel.")
-        job_checks.validate(check, request)
-        job_checks.check_consistency(
-            method,
-            request["job"],
-            lambda selector: self.metadata.find(tenant, selector),
-            self._repositories[tenant],
-        )
+        job_checks.validate(check, check.body)
+        find = partial(self.metadata.find, tenant)
+        job_checks.check_consistency(check, check.body["job"], find, self._repositories[tenant])
 
     def submit(self, tenant: str, request: Mapping[str, Any]) -> Job:
         """Start a job whose request has been found right."""

@@ -21,6 +21,13 @@ _RESERVED = re.compile(r"trac_|tracdap_|_", re.IGNORECASE)
 _LONGEST_NAME = 256
 """Characters of an attribute's name that the database holds."""
 
+_CAPITAL = re.compile("(?=[A-Z])")
+_TOLD = {
+    "MODEL": ("language", "repository", "package", "version", "entryPoint", "path"),
+    "FILE": ("name", "extension", "mimeType"),
+}
+"""The members of definitions that attributes repeat."""
+
 Attrs = dict[str, dict[str, Any]]
 
 
@@ -91,25 +98,15 @@ def derived(definition: Mapping[str, Any]) -> Attrs:
     """Give what the platform tells of a definition in attributes."""
     kind = definition["objectType"]
     inner = definition[kind.lower()]
+    told = {
+        f"trac_{kind.lower()}_{_CAPITAL.sub('_', name).lower()}": values.text(inner.get(name, ""))
+        for name in _TOLD.get(kind, ())
+    }
     if kind == "JOB":
-        return {"trac_job_type": values.text(inner["jobType"])}
-    if kind == "MODEL":
-        members = {
-            "language": "language",
-            "repository": "repository",
-            "package": "package",
-            "version": "version",
-            "entryPoint": "entry_point",
-            "path": "path",
-        }
-        return {f"trac_model_{name}": values.text(inner.get(key, "")) for key, name in members.items()}
+        told["trac_job_type"] = values.text(inner["jobType"])
     if kind == "FILE":
-        members = {"name": "name", "extension": "extension", "mimeType": "mime_type"}
-        told = {f"trac_file_{name}": values.text(inner.get(key, "")) for key, name in members.items()}
-        return {**told, "trac_file_size": values.of("INTEGER", inner["size"])}
-    if kind == "SCHEMA":
-        return schema_attrs(inner)
-    return {}
+        told["trac_file_size"] = values.of("INTEGER", inner["size"])
+    return schema_attrs(inner) if kind == "SCHEMA" else told
 
 
 def schema_attrs(schema: Mapping[str, Any]) -> Attrs:

@@ -9,7 +9,7 @@ from dataops_sandbox.trac import definitions, tags, values
 from dataops_sandbox.trac.errors import Code, InvalidError, Item, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 """The types that clients may create and update."""
@@ -76,13 +76,13 @@ class Check:
         elif not reserved and tags.is_reserved(name):
             self.add(f"[{what}] is a TRAC reserved identifier: [{name}]", path)
 
-    def done(self) -> None:
+    def done(self, error: Callable[[str, list[Item]], ServiceError] = InvalidError) -> None:
         """Raise what has been noted.
 
-        :raises InvalidError: if there is anything
+        :raises ServiceError: if there is anything
         """
         if self.items:
-            raise InvalidError(self.method, self.items)
+            raise error(f"Validation failed for [{self.method}()]", self.items)
 
     def tenant(self) -> None:
         """Check the tenant of the path."""

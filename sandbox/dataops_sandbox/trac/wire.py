@@ -166,7 +166,7 @@ class Trac(TracFiles):
     # Jobs
 
     def _validate_job(self, check: Check) -> Answer:
-        self.check_job_request(check.method, self._checked(check), check.body)
+        self.check_job_request(check, self._checked(check))
         return ok({"statusCode": "VALIDATED"})
 
     def _submit_job(self, check: Check) -> Answer:
