@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     from dataops_sandbox.content import Content
 
 
-_PREFIXES = dict(
-    zip((f"/trac-{name}/api/v1/" for name in ("meta", "data", "orch", "admin")), SERVICES, strict=True)
-)
+_SERVICES = dict(zip(("meta", "data", "orch", "admin"), SERVICES, strict=True))
 
 _HEALTH = frozenset({"healthz", "availablez"})
 _DOWNLOADS = frozenset({"download_file", "download_latest_file", "download_data", "download_latest_data"})
@@ -95,21 +93,17 @@ class TracGateway(TracStore):
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
         """Find the call of a request; a slash at the end does not matter."""
-        for operation in self.operations:
-            params = operation.match(path.removesuffix("/"))
-            if (
-                params is not None
-                and operation.method == method
-                and operation.name not in _ABSENT[self.generation]
-            ):
-                return operation, params
-        return None, {}
+        operation, params = super().find(method, path.removesuffix("/"))
+        if operation is not None and operation.name in _ABSENT[self.generation]:
+            return None, {}
+        return operation, params
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Content) -> Answer:
         """Answer a request by the gateway's rules."""
         self._authorise(headers)
         operation, params = self.find(method, path)
-        service = next((name for prefix, name in _PREFIXES.items() if path.startswith(prefix)), None)
+        prefix = re.match(r"/trac-(meta|data|orch|admin)/api/v1/", path)
+        service = _SERVICES[prefix[1]] if prefix else None
         if operation is None:
             raise GatewayError(404, _NO_METHOD) if service else BareError(404, "no such route")
         if service in self.unavailable:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dataops_sandbox.trac.errors import GatewayError
 
@@ -144,26 +143,14 @@ An enum has its names in the order of their numbers. A message has its fields, e
 """
 
 
-@dataclass(frozen=True)
-class _Field:
+class _Field(NamedTuple):
+    mark: str
+    """What stands before the type."""
     kind: str
     oneof: str
-    repeated: bool
-    mapped: bool
-    presence: bool
-    """Whether its default is not the same as its absence."""
 
-    @classmethod
-    def of(cls, text: str) -> _Field:
-        kind, _, oneof = text.partition("@")
-        return cls(
-            kind=kind.lstrip("[]{}?"),
-            oneof=oneof,
-            repeated=kind.startswith("[]"),
-            mapped=kind.startswith("{}"),
-            presence=bool(oneof) or kind.startswith("?"),
-        )
 
+_FIELD = re.compile(r"(\[\]|\{\}|\?|)(\w+)@?(\w*)")
 
 _FIELDS: dict[str, dict[str, _Field]] = {}
 """The fields of each message by its full name."""
@@ -174,11 +161,13 @@ for _kind, _name, *_parts in (text.split() for text in re.split(r"\n(?=\w)", _PR
     if _kind == "enum":
         ENUMS[_name.rpartition(".")[2]] = tuple(_parts)
     else:
-        _FIELDS[_name] = {name: _Field.of(kind) for name, _, kind in (part.partition(":") for part in _parts)}
+        _pairs = (part.split(":") for part in _parts)
+        _FIELDS[_name] = {name: _Field(*_FIELD.findall(kind)[0]) for name, kind in _pairs}
 
 _FULL_NAMES = {name.rpartition(".")[2]: name for name in _FIELDS}
 
 _BITS = {"int32": 31, "int64": 63}
+_ZEROS = {"int64": "0"}
 
 
 def _bad(problem: str) -> GatewayError:
@@ -216,90 +205,52 @@ def read(message: str, payload: object, bound: frozenset[str] = frozenset()) -> 
 
 
 def _is_default(field: _Field, value: Any) -> bool:
-    if field.repeated or field.mapped:
+    if field.mark in ("[]", "{}"):
         return not value
-    if field.presence or field.kind in _FULL_NAMES:
+    if field.mark or field.oneof or field.kind in _FULL_NAMES:
         return False
-    if field.kind in ENUMS:
-        return bool(value == ENUMS[field.kind][0])
-    return not value or (field.kind == "int64" and value == "0")
+    return not value or value == (ENUMS[field.kind][0] if field.kind in ENUMS else _ZEROS.get(field.kind))
 
 
 def _read_field(field: _Field, value: object, path: str) -> Any:
-    if field.repeated:
+    if field.mark == "[]":
         if not isinstance(value, list):
             raise _bad(f"Expected an array for {path} but found {value!r}")
         return [_read_one(field.kind, item, path) for item in value]
-    if field.mapped:
+    if field.mark == "{}":
         if not isinstance(value, dict):
             raise _bad(f"Expect a map object but found: {value!r}")
         return {key: _read_one(field.kind, item, path) for key, item in value.items()}
     return _read_one(field.kind, value, path)
 
 
-def _read_one(kind: str, value: object, path: str) -> Any:
+def _read_one(kind: str, value: Any, path: str) -> Any:
     if kind in _FULL_NAMES:
         return read(kind, value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in ENUMS:
-        return _read_enum(kind, value)
-    return _SCALARS[kind](value, path, kind)
-
-
-def _read_enum(kind: str, value: object) -> str:
-    names = ENUMS[kind]
-    if isinstance(value, str) and value in names:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
-        return names[value]
-    raise _bad(f"Invalid enum value: {value} for enum type: tracdap.metadata.{kind}")
-
-
-def _read_string(value: object, path: str, kind: str) -> str:
-    if not isinstance(value, str):
+        names = ENUMS[kind]
+        if value in names:
+            return value
+        if is_number and value in range(len(names)):
+            return names[int(value)]
+        raise _bad(f"Invalid enum value: {value} for enum type: tracdap.metadata.{kind}")
+    if kind in _BITS:
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,20}", value):
+            value, is_number = int(value), True
+        limit = 1 << _BITS[kind]
+        if not is_number or value != value // 1 or not -limit <= value < limit:
+            raise _bad(f"Not an {kind} value for {path}: {value!r}")
+        return str(int(value)) if kind == "int64" else int(value)
+    if kind == "double" and (is_number or value in ("NaN", "Infinity", "-Infinity")):
+        return float(value) if is_number else value
+    # Messages that no client writes, or no open-source platform acts on, are taken as they are.
+    wanted = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
+    if not isinstance(value, wanted):
         raise _bad(f"Not a {kind} value for {path}: {value!r}")
+    if kind == "bytes":
+        try:
+            return base64.b64encode(base64.b64decode(value, validate=True)).decode()
+        except binascii.Error as error:
+            raise _bad(f"Invalid base64 for {path}: {error}") from error
     return value
-
-
-def _read_bool(value: object, path: str, _: str) -> bool:
-    if not isinstance(value, bool):
-        raise _bad(f"Invalid bool value for {path}: {value!r}")
-    return value
-
-
-def _read_int(value: object, path: str, kind: str) -> int | str:
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,20}", value):
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    limit = 1 << _BITS[kind]
-    if isinstance(value, bool) or not isinstance(value, int) or not -limit <= value < limit:
-        raise _bad(f"Not an {kind} value for {path}: {value!r}")
-    return str(value) if kind == "int64" else value
-
-
-def _read_double(value: object, path: str, _: str) -> float | str:
-    if value in ("NaN", "Infinity", "-Infinity"):
-        return str(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _bad(f"Not a double value for {path}: {value!r}")
-    return float(value)
-
-
-def _read_bytes(value: object, path: str, kind: str) -> str:
-    text = _read_string(value, path, kind)
-    try:
-        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
-    except binascii.Error as error:
-        raise _bad(f"Invalid base64 for {path}: {error}") from error
-
-
-_SCALARS: dict[str, Any] = {
-    "string": _read_string,
-    "bool": _read_bool,
-    "int32": _read_int,
-    "int64": _read_int,
-    "double": _read_double,
-    "bytes": _read_bytes,
-    # Of messages that no client writes, or no open-source platform acts on: taken as they are.
-    "any": lambda value, _path, _kind: value,
-}

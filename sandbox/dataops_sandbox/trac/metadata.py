@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import tags, values, versions
+from dataops_sandbox.trac import definitions, tags, values
 from dataops_sandbox.trac.errors import Code, ServiceError, bad_state, not_found
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Metadata:
         """
         if prior is not None:
             self._refuse_superseded(prior)
-            versions.check(prior.version.definition, definition)
+            definitions.check_version(prior.version.definition, definition)
         told = {
             **(prior.tag.attrs if prior else {}),
             **tags.written(at, created=prior is None, job=job),

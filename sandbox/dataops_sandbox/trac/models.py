@@ -63,7 +63,7 @@ class KnownModel:
     def definition(self, importing: Mapping[str, Any]) -> dict[str, Any]:
         """Give the definition of the MODEL object that importing it makes."""
         told = {name: value for name, value in importing.items() if name not in ("modelAttrs", "priorModel")}
-        sockets: dict[str, Any] = {
+        sockets = {
             "parameters": {
                 name: {"paramType": {"basicType": kind}} for name, kind in self.parameters.items()
             },
@@ -175,14 +175,8 @@ def run_flow(
     :return: what arrives at the output nodes, by their names
     :raises ModelError: if a model raises, or one waits for what never comes
     """
-    ready: dict[tuple[str, str], Product] = {(name, ""): product for name, product in inputs.items()}
-    sources = {
-        (edge["target"]["node"], edge["target"].get("socket", "")): (
-            edge["source"]["node"],
-            edge["source"].get("socket", ""),
-        )
-        for edge in flow.get("edges", ())
-    }
+    ready = {(name, ""): product for name, product in inputs.items()}
+    sources = {_end(edge["target"]): _end(edge["source"]) for edge in flow.get("edges", ())}
     waiting = dict(models)
     while waiting:
         able = [
@@ -199,3 +193,7 @@ def run_flow(
             ready.update({(node, name): product for name, product in made.items()})
     ends = [name for name, node in flow["nodes"].items() if node["nodeType"] == "OUTPUT_NODE"]
     return {name: ready[sources[name, ""]] for name in ends if sources.get((name, "")) in ready}
+
+
+def _end(socket: Mapping[str, str]) -> tuple[str, str]:
+    return socket["node"], socket.get("socket", "")

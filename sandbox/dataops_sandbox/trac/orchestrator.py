@@ -144,8 +144,12 @@ class Orchestrator:
         self._metadata.put(job.tenant, None, definition, (), at, object_id=job.result_id)
         job.status, job.message = outcome, message
 
-    def _known(self, tenant: str, model: Mapping[str, Any]) -> KnownModel | None:
-        return self._repositories[tenant].get(model["repository"], {}).get(model["entryPoint"])
+    def _known(self, job: Job, model: Mapping[str, Any]) -> KnownModel | None:
+        return self._repositories[job.tenant].get(model["repository"], {}).get(model["entryPoint"])
+
+    def _model(self, job: Job, selector: Mapping[str, Any]) -> tuple[Mapping[str, Any], KnownModel | None]:
+        model = self._metadata.find(job.tenant, selector).inner
+        return model, self._known(job, model)
 
     def _work(self, job: Job, at: datetime) -> dict[str, Any]:
         """Do what a job is for, and give its outputs as a RESULT tells them."""
@@ -153,27 +157,22 @@ class Orchestrator:
         if job.job["jobType"] == "IMPORT_MODEL":
             self._import(job, details, at)
             return {}
-        models.check_types(details.get("parameters", {}))
+        parameters, room = details.get("parameters", {}), self._world.directory
+        models.check_types(parameters)
         inputs = {
             name: self._store.product(job.tenant, self._metadata.find(job.tenant, selector))
             for name, selector in details.get("inputs", {}).items()
         }
-        parameters, room = details.get("parameters", {}), self._world.directory
         if job.job["jobType"] == "RUN_MODEL":
-            model = self._metadata.find(job.tenant, details["model"]).inner
-            made = models.run_model(model, self._known(job.tenant, model), parameters, inputs, room)
+            made = models.run_model(*self._model(job, details["model"]), parameters, inputs, room)
         else:
             flow = self._metadata.find(job.tenant, details["flow"]).inner
-            chosen = {
-                node: self._metadata.find(job.tenant, selector).inner
-                for node, selector in details.get("models", {}).items()
-            }
-            known = {node: (model, self._known(job.tenant, model)) for node, model in chosen.items()}
-            made = models.run_flow(flow, known, parameters, inputs, room)
+            chosen = {key: self._model(job, selector) for key, selector in details.get("models", {}).items()}
+            made = models.run_flow(flow, chosen, parameters, inputs, room)
         return {name: self._keep(job, name, product, at, details) for name, product in made.items()}
 
     def _import(self, job: Job, importing: Mapping[str, Any], at: datetime) -> None:
-        known = self._known(job.tenant, importing)
+        known = self._known(job, importing)
         if known is None or (known.versions and importing["version"] not in known.versions):
             raise models.ModelError(
                 f"Model [{importing['entryPoint']}] could not be checked out of [{importing['repository']}] "
