@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import tags, values
+from dataops_sandbox.trac import values
 from dataops_sandbox.trac.metadata import new_id
 from dataops_sandbox.trac.models import Product
 
@@ -31,9 +31,8 @@ class DataStore:
         content: bytes,
         updates: Iterable[Mapping[str, Any]],
         at: datetime,
-        *,
-        attrs: tags.Attrs | None = None,
         job: str = "",
+        attrs: values.Attrs | None = None,
     ) -> Found:
         """Write a new object, or a new version of ``prior``.
 
@@ -86,10 +85,10 @@ def file_definition(name: str, mime_type: str, content: bytes) -> dict[str, Any]
     return {"objectType": "FILE", "file": told}
 
 
-def data_attrs(schema: Mapping[str, Any], rows: int) -> tags.Attrs:
+def data_attrs(schema: Mapping[str, Any], rows: int) -> values.Attrs:
     """Give what the platform tells of a dataset of so many rows."""
     count = values.of("INTEGER", str(rows))
-    return {**tags.schema_attrs(schema), "trac_data_row_count": count}
+    return {**values.schema_attrs(schema), "trac_data_row_count": count}
 
 
 def encode(content: bytes) -> str:

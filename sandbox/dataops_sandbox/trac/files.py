@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer
-from dataops_sandbox.trac import data, definitions, tables, tags
+from dataops_sandbox.trac import data, definitions, tables, values
 from dataops_sandbox.trac.errors import Code, ServiceError, internal
 from dataops_sandbox.trac.gateway import TracGateway, ok
 
@@ -38,7 +38,7 @@ class TracFiles(TracGateway):
     """The data service."""
 
     def _store(
-        self, check: Check, definition: dict[str, Any], content: bytes, attrs: tags.Attrs | None = None
+        self, check: Check, definition: dict[str, Any], content: bytes, attrs: values.Attrs | None = None
     ) -> Answer:
         tenant, prior = check.params["tenant"], check.body.get("priorVersion")
         with self.metadata.transaction():
@@ -139,7 +139,7 @@ class TracFiles(TracGateway):
 
 def _check_name(check: Check, name: str) -> None:
     problems = [words for pattern, words in _ILLEGAL_NAMES if re.fullmatch(pattern, name, re.DOTALL)]
-    if not problems and (tags.is_reserved(name) or name.startswith(".")):
+    if not problems and (values.is_reserved(name) or name.startswith(".")):
         problems = ["is a TRAC reserved identifier"]
     for words in problems:
         check.add(f"[name] {words}: [{name}]", "name")

@@ -186,13 +186,9 @@ class TracGateway(TracStore):
 
 
 def ok(payload: Mapping[str, Any]) -> Answer:
-    """Make the reply of a service to a call that has succeeded."""
-    return Answer(200, json.dumps(payload).encode(), JSON, _GRPC_OK)
-
-
-def ok_list(name: str, found: list[Any]) -> Answer:
-    """Make a reply of one list, which is left out if it is empty."""
-    return ok({name: found} if found else {})
+    """Make the reply of a service to a call that has succeeded; what is empty is left out."""
+    told = {name: value for name, value in payload.items() if value}
+    return Answer(200, json.dumps(told).encode(), JSON, _GRPC_OK)
 
 
 def _checked(params: Mapping[str, str]) -> dict[str, str]:

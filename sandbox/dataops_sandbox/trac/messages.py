@@ -167,7 +167,6 @@ for _kind, _name, *_parts in (text.split() for text in re.split(r"\n(?=\w)", _PR
 _FULL_NAMES = {name.rpartition(".")[2]: name for name in _FIELDS}
 
 _BITS = {"int32": 31, "int64": 63}
-_ZEROS = {"int64": "0"}
 
 
 def _bad(problem: str) -> GatewayError:
@@ -209,7 +208,8 @@ def _is_default(field: _Field, value: Any) -> bool:
         return not value
     if field.mark or field.oneof or field.kind in _FULL_NAMES:
         return False
-    return not value or value == (ENUMS[field.kind][0] if field.kind in ENUMS else _ZEROS.get(field.kind))
+    zero = ENUMS[field.kind][0] if field.kind in ENUMS else "0" if field.kind == "int64" else None
+    return not value or value == zero
 
 
 def _read_field(field: _Field, value: object, path: str) -> Any:
@@ -245,12 +245,10 @@ def _read_one(kind: str, value: Any, path: str) -> Any:
     if kind == "double" and (is_number or value in ("NaN", "Infinity", "-Infinity")):
         return float(value) if is_number else value
     # Messages that no client writes, or no open-source platform acts on, are taken as they are.
-    wanted = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
+    wanted: Any = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
     if not isinstance(value, wanted):
         raise _bad(f"Not a {kind} value for {path}: {value!r}")
-    if kind == "bytes":
-        try:
-            return base64.b64encode(base64.b64decode(value, validate=True)).decode()
-        except binascii.Error as error:
-            raise _bad(f"Invalid base64 for {path}: {error}") from error
-    return value
+    try:
+        return value if kind != "bytes" else base64.b64encode(base64.b64decode(value, validate=True)).decode()
+    except binascii.Error as error:
+        raise _bad(f"Invalid base64 for {path}: {error}") from error

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import definitions, tags, values
+from dataops_sandbox.trac import definitions, values
 from dataops_sandbox.trac.errors import Code, ServiceError, bad_state, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from dataops_sandbox.trac.tags import Attrs
+    from dataops_sandbox.trac.values import Attrs
 
 GENERATIONS = ("0.8", "0.10")
 """Releases of the platform that the sandbox can stand for; what differs is said where it does."""
@@ -177,7 +177,7 @@ class Metadata:
             for (method, request), prior, was_latest in zip(requests, priors, latest, strict=True):
                 updates = request.get("tagUpdates", ())
                 if prior is not None and method == "updateTag":
-                    found = self.add_tag(prior, tags.apply(updates, prior.tag.attrs), at)
+                    found = self.add_tag(prior, values.apply(updates, prior.tag.attrs), at)
                 else:
                     found = self.put(tenant, prior, request["definition"], updates, at)
                 headers.append({**found.header(), **({"isLatestObject": True} if was_latest else {})})
@@ -208,11 +208,11 @@ class Metadata:
             definitions.check_version(prior.version.definition, definition)
         told = {
             **(prior.tag.attrs if prior else {}),
-            **tags.written(at, created=prior is None, job=job),
-            **tags.derived(definition),
+            **values.written(at, created=prior is None, job=job),
+            **values.derived(definition),
             **(attrs or {}),
         }
-        tag = TagRecord(1, at, self._writes, self._place(), tags.apply(updates, told))
+        tag = TagRecord(1, at, self._writes, self._place(), values.apply(updates, told))
         if prior is None:
             record = ObjectRecord(definition["objectType"], object_id or new_id(at))
             objects = self._objects.setdefault(tenant, {})

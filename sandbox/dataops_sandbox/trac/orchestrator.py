@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import data, models, tables, tags, values
+from dataops_sandbox.trac import data, models, tables, values
 from dataops_sandbox.trac.errors import ServiceError
 from dataops_sandbox.trac.job_checks import DETAILS
 from dataops_sandbox.trac.jobs import TAGGED, Job, JobScript
@@ -107,7 +107,7 @@ class Orchestrator:
             self._tag(job, {"trac_job_status": values.text(shown)}, at)
         job.header = job.found.header()
 
-    def _tag(self, job: Job, attrs: tags.Attrs, at: datetime) -> None:
+    def _tag(self, job: Job, attrs: values.Attrs, at: datetime) -> None:
         job.found = self._metadata.add_tag(job.found, {**job.found.tag.attrs, **attrs}, at)
 
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dataops_sandbox.trac.metadata import Metadata, ObjectRecord
-    from dataops_sandbox.trac.tags import Attrs
     from dataops_sandbox.trac.validation import Check
+    from dataops_sandbox.trac.values import Attrs
 
     Predicate = Callable[[Attrs], bool]
 

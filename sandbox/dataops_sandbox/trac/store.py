@@ -13,8 +13,8 @@ from dataops_sandbox.trac.jobs import Job, JobScript
 from dataops_sandbox.trac.metadata import GENERATIONS, Metadata
 from dataops_sandbox.trac.models import KnownModel
 from dataops_sandbox.trac.orchestrator import Orchestrator
-from dataops_sandbox.trac.tags import USER_NAME, is_identifier
 from dataops_sandbox.trac.validation import Check
+from dataops_sandbox.trac.values import USER_NAME, is_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

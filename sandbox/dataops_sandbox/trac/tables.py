@@ -158,16 +158,17 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
             raise _lost("JSON data is incomplete") from error
         raise _lost(f"JSON decoding failed on line {error.lineno}: {error.msg}") from error
     names = [field["fieldName"].lower() for field in fields]
-    for record in records if isinstance(records, list) else [records]:
-        if not isinstance(record, dict) or record is records:
-            raise _lost("JSON decoding failed: Unexpected token")
-        cells = {
-            name.lower(): str(cell).lower() if isinstance(cell, bool) else cell
-            for name, cell in record.items()
-        }
-        if cells.keys() - set(names):
-            raise _lost(f"JSON decoding failed: Unknown field name: {min(cells.keys() - set(names))}")
-        yield "JSON decoding failed", [cells.get(name) for name in names]
+    try:
+        for record in records:
+            cells = {
+                name.lower(): str(cell).lower() if isinstance(cell, bool) else cell
+                for name, cell in record.items()
+            }
+            if cells.keys() - set(names):
+                raise _lost(f"JSON decoding failed: Unknown field name: {min(cells.keys() - set(names))}")
+            yield "JSON decoding failed", [cells.get(name) for name in names]
+    except (AttributeError, TypeError) as error:
+        raise _lost("JSON decoding failed: Unexpected token") from error  # no list of objects
 
 
 def codec(name: str) -> str:
@@ -211,19 +212,16 @@ def _garbled(content: bytes, start: int) -> str:
 
 def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
     """Write a table."""
-    columns = [(field["fieldName"], field["fieldType"]) for field in schema["table"]["fields"]]
+    names, kinds = zip(*((field["fieldName"], field["fieldType"]) for field in schema["table"]["fields"]))
+    rows = [list(map(_csv_cell if kind == CSV else _json_cell, kinds, row)) for row in table]
     if kind == CSV:
-        rows = [[name for name, _ in columns]]
-        rows += [[_csv_cell(one, cell) for (_, one), cell in zip(columns, row, strict=True)] for row in table]
-        return "".join(f"{','.join(row)}\n" for row in rows).encode()
-    records = []
-    for row in table:
-        members = [
-            f"  {json.dumps(name)} : {_json_cell(one, cell)}"
-            for (name, one), cell in zip(columns, row, strict=True)
-        ]
-        records.append("{\n" + ",\n".join(members) + "\n}")
-    return f"[ {', '.join(records)} ]".encode()
+        return "".join(f"{','.join(row)}\n" for row in (names, *rows)).encode()
+    records = (
+        ",\n".join(f"  {json.dumps(name)} : {cell}" for name, cell in zip(names, row, strict=True))
+        for row in rows
+    )
+    objects = ", ".join("{\n" + record + "\n}" for record in records)
+    return f"[ {objects} ]".encode()
 
 
 def _is_plain(kind: str, cell: str) -> bool:

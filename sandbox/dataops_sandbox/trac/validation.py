@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.trac import definitions, tags, values
+from dataops_sandbox.trac import definitions, values
 from dataops_sandbox.trac.errors import Code, InvalidError, Item, ServiceError
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ class Check:
 
     def name(self, what: str, name: str, path: str, *, reserved: bool = False) -> None:
         """Note if a name is none."""
-        if not tags.is_identifier(name):
+        if not values.is_identifier(name):
             self.add(f"[{what}] is not a valid identifier: [{name}]", path)
-        elif not reserved and tags.is_reserved(name):
+        elif not reserved and values.is_reserved(name):
             self.add(f"[{what}] is a TRAC reserved identifier: [{name}]", path)
 
     def done(self, error: Callable[[str, list[Item]], ServiceError] = InvalidError) -> None:

@@ -14,7 +14,7 @@ from dataops_sandbox.trac import search as searches
 from dataops_sandbox.trac import validation
 from dataops_sandbox.trac.errors import JSON, TEXT, BareError, internal, not_found
 from dataops_sandbox.trac.files import TracFiles
-from dataops_sandbox.trac.gateway import ok, ok_list
+from dataops_sandbox.trac.gateway import ok
 from dataops_sandbox.trac.store import SERVICES
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Trac(TracFiles):
     def _list_resources(self, check: Check) -> Answer:
         resources = self.tenants[self._checked(check)].resources.values()
         kind = check.params["resourceType"]
-        return ok_list("resources", [one.as_json() for one in resources if one.resource_type == kind])
+        return ok({"resources": [one.as_json() for one in resources if one.resource_type == kind]})
 
     def _resource_info(self, check: Check) -> Answer:
         resources = self.tenants[self._checked(check)].resources
@@ -123,7 +123,7 @@ class Trac(TracFiles):
             and one.entry["configClass"] == check.body["configClass"]
             and kind in (None, one.resource_type)
         ]
-        return ok_list("entries", entries)
+        return ok({"entries": entries})
 
     # Metadata
 
@@ -161,7 +161,7 @@ class Trac(TracFiles):
     def _search(self, check: Check) -> Answer:
         searches.validate(check, check.body, self._now())
         found = searches.search(self.metadata, self._checked(check), check.body)
-        return ok_list("searchResult", [one.as_json(definition=False) for one in found])
+        return ok({"searchResult": [one.as_json(definition=False) for one in found]})
 
     # Jobs
 
@@ -182,5 +182,4 @@ class Trac(TracFiles):
         # A look-up in a cache whose keys have a version: whatever it does not find is an internal error.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
-        message = {"statusMessage": job.message} if job.message else {}
-        return ok({"jobId": job.header, "statusCode": job.status, **message})
+        return ok({"jobId": job.header, "statusCode": job.status, "statusMessage": job.message})
