@@ -34,19 +34,15 @@ def validate(check: Check, definition: Mapping[str, Any], kind: str | None, path
         )
     elif kind is None or kind.lower() not in definition:
         check.add("A value is required for [definition]", f"{path}.definition")
-    elif kind == "CUSTOM":
-        _custom(check, definition["custom"], f"{path}.custom.")
-    elif kind == "FLOW":
-        _flow(check, definition["flow"], f"{path}.flow")
-    elif kind == "SCHEMA":
-        schema(check, definition["schema"], f"{path}.schema")
+    elif kind in _CHECKS:
+        _CHECKS[kind](check, definition[kind.lower()], f"{path}.{kind.lower()}")
 
 
-def _custom(check: Check, custom: Mapping[str, Any], prefix: str) -> None:
-    check.identifier(custom, "customSchemaType", prefix)
+def _custom(check: Check, custom: Mapping[str, Any], path: str) -> None:
+    check.identifier(custom, "customSchemaType", f"{path}.")
     if custom.get("customSchemaVersion", 0) < 1:
-        check.add("Value of [customSchemaVersion] must be at least 1", f"{prefix}customSchemaVersion")
-    check.require(custom, "customData", prefix)
+        check.add("Value of [customSchemaVersion] must be at least 1", f"{path}.customSchemaVersion")
+    check.require(custom, "customData", f"{path}.")
 
 
 def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
@@ -106,33 +102,33 @@ def _flow(check: Check, flow: Mapping[str, Any], path: str) -> None:
 
 
 def _edge(check: Check, nodes: Mapping[str, Any], edge: Mapping[str, Any], path: str) -> None:
-    for end in ("source", "target"):
-        problem = _socket_problem(nodes, edge[end], end)
+    kinds = {}
+    for end, sockets in (("source", "output"), ("target", "input")):
+        name, socket = edge[end]["node"], edge[end].get("socket")
+        node, where = nodes.get(name, {}), f"{end.title()} node [{name}]"
+        kind = kinds[end] = node.get("nodeType", "").removesuffix("_NODE").lower()
+        known = node.get(f"{sockets}s", []) + (node.get("parameters", []) if end == "target" else [])
+        problem = ""
+        if not node:
+            problem = f"{where} does not exist"
+        elif kind == "model" and not socket:
+            problem = f"{where} is a model node, specify a [socket] to connect to a model {sockets}"
+        elif kind == "model" and socket not in known:
+            problem = f"Socket [{socket}] is not an {sockets} of node [{name}]"
+        elif kind != "model" and (kind == "output") == (end == "source"):
+            problem = f"{kind.title()} node [{name}] cannot be used as a {end}"
+        elif kind != "model" and socket:
+            problem = f"{where} is an {kind} node, do not specify a [socket]"
         if problem:
             check.add(problem, f"{path}.{end}")
     source, target = edge["source"]["node"], edge["target"]["node"]
-    kinds = [nodes.get(name, {}).get("nodeType") for name in (source, target)]
     if source == target:
         check.add(f"Source and target both point to the same node [{source}]", path)
-    elif kinds == ["INPUT_NODE", "OUTPUT_NODE"]:
+    elif kinds == {"source": "input", "target": "output"}:
         check.add(f"Input node [{source}] is connected directly to output node [{target}]", path)
 
 
-def _socket_problem(nodes: Mapping[str, Any], told: Mapping[str, Any], end: str) -> str:
-    name, socket, node = told["node"], told.get("socket"), nodes.get(told["node"])
-    where = f"{end.title()} node [{name}]"
-    if node is None:
-        return f"{where} does not exist"
-    kind = node["nodeType"].removesuffix("_NODE").lower()
-    if kind == "model":
-        what = "output" if end == "source" else "input"
-        known = node[f"{what}s"] + (node.get("parameters", []) if end == "target" else [])
-        if socket is None:
-            return f"{where} is a model node, specify a [socket] to connect to a model {what}"
-        return "" if socket in known else f"Socket [{socket}] is not an {what} of node [{name}]"
-    if (kind == "output") == (end == "source"):
-        return f"{kind.title()} node [{name}] cannot be used as a {end}"
-    return f"{where} is an {kind} node, do not specify a [socket]" if socket else ""
+_CHECKS = {"CUSTOM": _custom, "FLOW": _flow, "SCHEMA": schema}
 
 
 # What may change from one version to the next
@@ -153,9 +149,9 @@ def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     :raises ServiceError: if it may not
     """
     kind = new["objectType"]
-    if kind not in _CHECKS:
+    if kind not in _VERSION_CHECKS:
         return
-    name, problems = _CHECKS[kind]
+    name, problems = _VERSION_CHECKS[kind]
     member = kind.lower()
     # The data service checks definitions of its own, the metadata service whole objects.
     prefix = f"{member}." if name == "ObjectDefinition" else ""
@@ -176,11 +172,8 @@ def _later_custom(prior: Mapping[str, Any], new: Mapping[str, Any]) -> Problems:
     yield from _same(prior, new, "customSchemaType")
     was, now = prior["customSchemaVersion"], new["customSchemaVersion"]
     if now < was:
-        yield (
-            "Value of [customSchemaVersion] cannot be lower than the previous version: "
-            f"prior = [{was}], new = [{now}]",
-            "customSchemaVersion",
-        )
+        words = "Value of [customSchemaVersion] cannot be lower than the previous version"
+        yield f"{words}: prior = [{was}], new = [{now}]", "customSchemaVersion"
 
 
 def _later_file(prior: Mapping[str, Any], new: Mapping[str, Any]) -> Problems:
@@ -224,7 +217,7 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Problems]]] = {
+_VERSION_CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Problems]]] = {
     "SCHEMA": ("ObjectDefinition", _later_schema),
     "CUSTOM": ("ObjectDefinition", _later_custom),
     "FILE": ("FileDefinition", _later_file),

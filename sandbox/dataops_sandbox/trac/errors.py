@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -136,13 +136,11 @@ def answer_of(denied: DeniedError) -> Answer:
         return Answer(denied.status, content_type="", headers=denied.headers)
     if isinstance(denied, RefusedError) and not isinstance(denied, ServiceError):
         return Answer(denied.status, denied.reason.encode(), TEXT, denied.headers)
-    if not isinstance(denied, ServiceError):
-        code = next((code for code, status in _STATUSES.items() if status == denied.status), Code.INTERNAL)
-        return replace(
-            answer_of(ServiceError(code, denied.reason, headers=denied.headers)), status=denied.status
-        )
-    headers = {"grpc-status": str(int(denied.code)), **denied.headers}
+    # What a fault says has no code of its own.
+    codes = {status: code for code, status in _STATUSES.items()}
+    code = getattr(denied, "code", codes.get(denied.status, Code.INTERNAL))
+    headers = {"grpc-status": str(int(code)), **denied.headers}
     if denied.reason:
         headers["grpc-message"] = quote(denied.reason, safe=_PRINTABLE)
-        headers["trac-error-details-bin"] = encode_details(denied.code, denied.reason, denied.items)
+        headers["trac-error-details-bin"] = encode_details(code, denied.reason, getattr(denied, "items", ()))
     return Answer(denied.status, b"", JSON, headers, reason=denied.reason or None)

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 _SERVICES = dict(zip(("meta", "data", "orch", "admin"), SERVICES, strict=True))
 
-_HEALTH = frozenset({"healthz", "availablez"})
-_DOWNLOADS = frozenset({"download_file", "download_latest_file", "download_data", "download_latest_data"})
+_HEALTH = ("healthz", "availablez")
 _ABSENT = {
     "0.8": frozenset({"healthz", "availablez", "download_data", "download_latest_data"}),
     "0.10": frozenset({"list_resources", "resource_info"}),
@@ -135,7 +134,7 @@ class TracGateway(TracStore):
 
     def _check_headers(self, operation: Operation, headers: Mapping[str, str]) -> None:
         unexpected, wanted = ["content-encoding"], []
-        if operation.name not in _DOWNLOADS:
+        if not operation.name.startswith("download"):
             wanted.append("accept")
         elif self.generation == GENERATIONS[0]:
             unexpected.append("accept")

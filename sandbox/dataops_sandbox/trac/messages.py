@@ -138,8 +138,8 @@ message tracdap.api.ConfigListRequest
 """
 """The platform's interface definitions in short.
 
-An enum has its names in the order of their numbers. A message has its fields, each with its type: [] is a list,
-{} a map from text, after an @ stands the oneof, and the default of what has a ? is not the same as its absence.
+An enum has its names in the order of their numbers, a message its fields with their types: [] is a list, {}
+a map from text, after an @ stands the oneof, and the default of what has a ? is not the same as its absence.
 """
 
 

@@ -12,7 +12,7 @@ from dataops_sandbox.trac.jobs import TAGGED, Job, JobScript
 from dataops_sandbox.trac.metadata import new_id, selector_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from dataops_sandbox.platform import World
@@ -39,14 +39,13 @@ class Orchestrator:
     def submit(
         self,
         tenant: str,
-        job: dict[str, Any],
-        updates: Iterable[Mapping[str, Any]],
-        *,
+        request: Mapping[str, Any],
         script: JobScript,
         resource: str,
         duration: float,
     ) -> Job:
         """Start a job that has been found right."""
+        job, updates = request["job"], request.get("jobAttrs", ())
         now = self._world.timeline.now()
         at = self._world.timeline.wall(now)
         result_id = new_id(at)

@@ -10,10 +10,10 @@ from dataops_sandbox.trac.errors import internal
 from dataops_sandbox.trac.metadata import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from dataops_sandbox.trac.metadata import Metadata, ObjectRecord
+    from dataops_sandbox.trac.metadata import Metadata
     from dataops_sandbox.trac.validation import Check
     from dataops_sandbox.trac.values import Attrs
 
@@ -84,25 +84,24 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
     moment = values.read_datetime(as_of["isoDatetime"]) if as_of else None
     expression = params.get("search", {})
     matches = _build(expression, set(), 0)[0] if expression else lambda _: True
-    prior = {what: params.get(f"prior{what.title()}", False) for what in ("versions", "tags")}
+
+    def chosen(among: list[Any], prior: str) -> list[Any]:
+        among = [one for one in among if moment is None or one.at <= moment]
+        return among if params.get(prior) else among[-1:]
+
     found = []
     for record in metadata.objects(tenant, params["objectType"]):
-        matching = [one for one in _candidates(record, moment, **prior) if matches(one.tag.attrs)]
+        matching = [
+            Found(record, version, tag)
+            for version in chosen(record.versions, "priorVersions")
+            for tag in chosen(version.tags, "priorTags")
+            if matches(tag.attrs)
+        ]
         if matching:
             found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
     # What one transaction wrote stays in the order of the request.
     found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
-
-
-def _candidates(
-    record: ObjectRecord, moment: datetime | None, *, versions: bool, tags: bool
-) -> Iterator[Found]:
-    of_versions = [one for one in record.versions if moment is None or one.at <= moment]
-    for version in of_versions if versions else of_versions[-1:]:
-        of_tags = [one for one in version.tags if moment is None or one.at <= moment]
-        for tag in of_tags if tags else of_tags[-1:]:
-            yield Found(record, version, tag)
 
 
 def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> tuple[Predicate, int]:

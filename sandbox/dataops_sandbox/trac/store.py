@@ -243,14 +243,8 @@ class TracStore(Platform):
         """Start a job whose request has been found right."""
         resource = self.orchestrator.resource(tenant, request["job"])
         script = self._scripts.take(resource) or JobScript()
-        return self.orchestrator.submit(
-            tenant,
-            request["job"],
-            request.get("jobAttrs", ()),
-            script=script,
-            resource=resource,
-            duration=self.run_seconds if script.duration is None else script.duration,
-        )
+        duration = self.run_seconds if script.duration is None else script.duration
+        return self.orchestrator.submit(tenant, request, script, resource, duration)
 
     def finish(self, run_id: str, status: str = "SUCCEEDED", message: str = "") -> None:
         """End a job now.

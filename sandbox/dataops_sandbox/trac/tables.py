@@ -212,7 +212,7 @@ def _garbled(content: bytes, start: int) -> str:
 
 def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
     """Write a table."""
-    names, kinds = zip(*((field["fieldName"], field["fieldType"]) for field in schema["table"]["fields"]))
+    names, kinds = ([one[key] for one in schema["table"]["fields"]] for key in ("fieldName", "fieldType"))
     rows = [list(map(_csv_cell if kind == CSV else _json_cell, kinds, row)) for row in table]
     if kind == CSV:
         return "".join(f"{','.join(row)}\n" for row in (names, *rows)).encode()

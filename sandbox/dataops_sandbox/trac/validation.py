@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import definitions, values
@@ -17,6 +18,7 @@ UNVERSIONED = ("JOB", "RESULT")
 """The types of which there is never a second version."""
 
 
+@dataclass
 class Check:
     """A request to a service, and all problems of it.
 
@@ -24,18 +26,11 @@ class Check:
     :param body: the request message; of a call without a body, the selector that its path means
     """
 
-    def __init__(
-        self,
-        method: str,
-        body: dict[str, Any] | None = None,
-        params: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> None:
-        self.method = method
-        self.body = body or {}
-        self.params = params or {}
-        self.query = query or {}
-        self.items: list[Item] = []
+    method: str
+    body: dict[str, Any]
+    params: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
 
     def add(self, detail: str, path: str = "") -> None:
         """Note a problem."""
@@ -124,11 +119,8 @@ class Check:
         :param object_type: the type that it must be of
         """
         prefix = f"{path}."
-        if (
-            self.require(selector, "objectType", prefix)
-            and object_type
-            and selector["objectType"] != object_type
-        ):
+        kind = selector.get("objectType")
+        if self.require(selector, "objectType", prefix) and object_type not in (None, kind):
             self.add(f"Selector must be of type [{object_type}]", f"{prefix}objectType")
         if self.require(selector, "objectId", prefix):
             self.object_id(selector["objectId"], f"{prefix}objectId")

@@ -30,7 +30,7 @@ _DATETIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]
 _LONGEST_TEXT = 4096
 _DECIMAL = Context(prec=31, rounding=ROUND_DOWN)
 _DECIMAL_STEP = Decimal("1E-10")
-"""What a column of the database holds: characters of a text; digits of a decimal, in all and after its point."""
+"""What a column of the database holds: characters of a text, digits of a decimal (all, after the point)."""
 
 
 class BadValueError(Exception):
