@@ -8,7 +8,7 @@ from dataops_sandbox.trac import values
 from dataops_sandbox.trac.errors import Item, bad_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from dataops_sandbox.trac.validation import Check
 
@@ -189,10 +189,10 @@ def _later_data(prior: Mapping[str, Any], new: Mapping[str, Any]) -> Problems:
     if was != now:
         words = "Selected one of [schemaSpecifier] must not change between versions"
         yield f"{words}: prior = [{was}], new = [{now}]", now
-    elif now == "schemaId":
-        yield from ((detail, f"{now}.{path}") for detail, path in _same(prior[now], new[now], "objectId"))
     else:
-        yield from ((detail, f"{now}.{path}") for detail, path in _later_schema(prior[now], new[now]))
+        same = _same(prior[now], new[now], "objectId")
+        problems = same if now == "schemaId" else _later_schema(prior[now], new[now])
+        yield from ((detail, f"{now}.{path}") for detail, path in problems)
 
 
 def _later_schema(prior: Mapping[str, Any], new: Mapping[str, Any]) -> Problems:
@@ -217,7 +217,7 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_VERSION_CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Problems]]] = {
+_VERSION_CHECKS = {
     "SCHEMA": ("ObjectDefinition", _later_schema),
     "CUSTOM": ("ObjectDefinition", _later_custom),
     "FILE": ("FileDefinition", _later_file),

@@ -125,12 +125,13 @@ class TracGateway(TracStore):
         if self.auth == "none":
             return
         login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-        wanted = {"basic": f"Basic {login}", "bearer": f"Bearer {self.api_token}"}
-        if headers.get("Authorization") != wanted[self.auth]:
-            asked = {"basic": 'Basic realm="trac"', "bearer": "Bearer"}[self.auth]
-            raise ServiceError(
-                Code.UNAUTHENTICATED, "Authentication failed", headers={"WWW-Authenticate": asked}
-            )
+        wanted, asked = {
+            "basic": (f"Basic {login}", 'Basic realm="trac"'),
+            "bearer": (f"Bearer {self.api_token}", "Bearer"),
+        }[self.auth]
+        if headers.get("Authorization") != wanted:
+            message = "Authentication failed"
+            raise ServiceError(Code.UNAUTHENTICATED, message, headers={"WWW-Authenticate": asked})
 
     def _check_headers(self, operation: Operation, headers: Mapping[str, str]) -> None:
         unexpected, wanted = ["content-encoding"], []

@@ -55,7 +55,7 @@ def _details(check: Check, details: Mapping[str, Any], path: str, job_type: str)
         check.selector(details[target], f"{path}.{target}", target.upper())
     for name, object_type in (("inputs", None), ("priorOutputs", None), ("models", "MODEL")):
         for key, selector in details.get(name, {}).items():
-            check.fixed_selector(selector, f"{path}.{name}[{key}]", object_type, key)
+            check.fixed_selector(selector, f"{path}.{name}[{key}]", object_type)
     check.tag_updates(details, "outputAttrs", f"{path}.")
 
 

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import definitions, values
@@ -30,7 +31,7 @@ class TagRecord:
     write: int
     """Number of the transaction that wrote it: tells the order of tags of one instant."""
     place: int
-    """Which tag of its transaction it is."""
+    """Its place among all tags."""
     attrs: Attrs
 
 
@@ -128,13 +129,12 @@ class Metadata:
         self._objects: dict[str, dict[str, ObjectRecord]] = {}
         self._undo: list[Callable[[], object]] = []
         self._writes = 0
-        self._places = 0
+        self._places = count()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the writes within the block one: all of them or, after an error, none."""
         self._writes += 1
-        self._places = 0
         self._undo.clear()
         try:
             yield
@@ -149,10 +149,6 @@ class Metadata:
         """Give the objects of a type, oldest first."""
         records = self._objects.get(tenant, {}).values()
         return (record for record in records if record.object_type == object_type)
-
-    def _place(self) -> int:
-        self._places += 1
-        return self._places
 
     # Writing, what is found right in itself
 
@@ -212,7 +208,7 @@ class Metadata:
             **values.derived(definition),
             **(attrs or {}),
         }
-        tag = TagRecord(1, at, self._writes, self._place(), values.apply(updates, told))
+        tag = TagRecord(1, at, self._writes, next(self._places), values.apply(updates, told))
         if prior is None:
             record = ObjectRecord(definition["objectType"], object_id or new_id(at))
             objects = self._objects.setdefault(tenant, {})
@@ -252,7 +248,7 @@ class Metadata:
                 f"Prior tag has been superseded for {prior.record.object_type} [{prior.record.object_id}] "
                 f"{place}",
             )
-        tag = TagRecord(prior.tag.number + 1, at, self._writes, self._place(), attrs)
+        tag = TagRecord(prior.tag.number + 1, at, self._writes, next(self._places), attrs)
         prior.version.tags.append(tag)
         self._undo.append(prior.version.tags.pop)
         return Found(prior.record, prior.version, tag)

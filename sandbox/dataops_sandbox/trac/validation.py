@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 """The types that clients may create and update."""
 UNVERSIONED = ("JOB", "RESULT")
 """The types of which there is never a second version."""
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass
@@ -98,11 +101,7 @@ class Check:
 
     def object_id(self, object_id: str, path: str) -> None:
         """Check that an object id is a UUID."""
-        try:
-            valid = str(uuid.UUID(object_id)) == object_id.lower()
-        except ValueError:
-            valid = False
-        if not valid:
+        if not _UUID.fullmatch(object_id):
             self.add(f"Value of [objectId] is not a valid object ID: [{object_id}]", path)
 
     def moment(self, message: Mapping[str, Any], name: str, prefix: str) -> None:
@@ -134,18 +133,12 @@ class Check:
             elif selector.get(f"{what}Version", 1) < 1:
                 self.add(f"Value of [{what}Version] must be at least 1", f"{prefix}{what}Version")
 
-    def fixed_selector(
-        self, selector: Mapping[str, Any], path: str, object_type: str | None = None, name: str = ""
-    ) -> None:
-        """Check a selector that must not mean whatever version is the latest.
-
-        :param name: the field, for the message; empty: its path
-        """
+    def fixed_selector(self, selector: Mapping[str, Any], path: str, object_type: str | None = None) -> None:
+        """Check a selector that must not mean whatever version is the latest."""
         self.selector(selector, path, object_type)
         if selector.get("latestObject"):
             self.add(
-                f"The [{name or path}] selector must refer to a fixed object version, "
-                "[latestObject] is not allowed",
+                f"The [{path}] selector must refer to a fixed object version, [latestObject] is not allowed",
                 path,
             )
 
