@@ -200,6 +200,6 @@ def _checked(params: Mapping[str, str]) -> dict[str, str]:
             if checked[name] not in messages.ENUMS[enum][1:]:
                 raise GatewayError(404, _NO_METHOD)
     for name in ("objectVersion", "tagVersion"):
-        if name in checked and not (checked[name].isascii() and checked[name].isdecimal()):
+        if not re.fullmatch("[0-9]+", checked.get(name, "1")):
             raise GatewayError(404, _NO_METHOD)
     return checked

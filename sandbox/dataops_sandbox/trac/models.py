@@ -11,15 +11,13 @@ which bytes and parameters went in:
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox import pipeline
 from dataops_sandbox.content import ContentWriter
-from dataops_sandbox.trac import values
+from dataops_sandbox.trac import tables, values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -157,9 +155,8 @@ def _tables(source: Product, count: int, directory: Path) -> list[Product]:
 
 
 def _table_of(parameters: Mapping[str, str]) -> Product:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([("NAME", "VALUE"), *parameters.items()])
-    return Product(buffer.getvalue().encode(), table_schema({"NAME": "STRING", "VALUE": "STRING"}))
+    schema = table_schema({"NAME": "STRING", "VALUE": "STRING"})
+    return Product(tables.encode(list(map(list, parameters.items())), schema, tables.CSV), schema)
 
 
 def run_flow(

@@ -19,21 +19,19 @@ if TYPE_CHECKING:
     from dataops_sandbox.trac.data import DataStore
     from dataops_sandbox.trac.metadata import Found, Metadata
     from dataops_sandbox.trac.models import KnownModel
-
-    Repositories = Mapping[str, Mapping[str, Mapping[str, KnownModel]]]
-    """The known models by tenant, repository and entry point."""
+    from dataops_sandbox.trac.store import Tenant
 
 
 class Orchestrator:
     """The jobs of a platform. Guarded by the sandbox's lock."""
 
     def __init__(
-        self, world: World, metadata: Metadata, store: DataStore, repositories: Repositories
+        self, world: World, metadata: Metadata, store: DataStore, tenants: Mapping[str, Tenant]
     ) -> None:
         self._world = world
         self._metadata = metadata
         self._store = store
-        self._repositories = repositories
+        self._tenants = tenants
         self.jobs: dict[str, Job] = {}
 
     def submit(
@@ -144,7 +142,7 @@ class Orchestrator:
         job.status, job.message = outcome, message
 
     def _known(self, job: Job, model: Mapping[str, Any]) -> KnownModel | None:
-        return self._repositories[job.tenant].get(model["repository"], {}).get(model["entryPoint"])
+        return self._tenants[job.tenant].models.get(model["repository"], {}).get(model["entryPoint"])
 
     def _model(self, job: Job, selector: Mapping[str, Any]) -> tuple[Mapping[str, Any], KnownModel | None]:
         model = self._metadata.find(job.tenant, selector).inner

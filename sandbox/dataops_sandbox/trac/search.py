@@ -50,13 +50,11 @@ def _validate_term(check: Check, term: Mapping[str, Any]) -> None:
         check.add("Value of [attrType] must be a primitive type", f"{path}attrType")
     if (how in _ORDERED and kind in _NOT_ORDERED) or (how not in _ORDERED and kind in _NOT_EXACT):
         check.add(f"Operator [{how}] is not for attributes of type [{kind}]", f"{path}operator")
-    if "searchValue" not in term:
-        check.add("A value is required for [searchValue]", f"{path}searchValue")
-        return
-    try:
-        _wanted(term)
-    except values.BadValueError as error:
-        check.add(str(error), f"{path}searchValue")
+    if check.require(term, "searchValue", path):
+        try:
+            _wanted(term)
+        except values.BadValueError as error:
+            check.add(str(error), f"{path}searchValue")
 
 
 def _wanted(term: Mapping[str, Any]) -> list[Any]:

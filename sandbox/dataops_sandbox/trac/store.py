@@ -101,8 +101,7 @@ class TracStore(Platform):
             self.metadata = Metadata(self.generation)
             self.data = DataStore(self.metadata)
             self.tenants: dict[str, Tenant] = {}
-            self._repositories: dict[str, dict[str, dict[str, KnownModel]]] = {}
-            self.orchestrator = Orchestrator(self.world, self.metadata, self.data, self._repositories)
+            self.orchestrator = Orchestrator(self.world, self.metadata, self.data, self.tenants)
             self._scripts: ScriptBook[JobScript] = ScriptBook()
             self.add_tenant(TENANT, "ACME Corporation")
             self.add_resource(REPOSITORY, in_file=True)
@@ -140,7 +139,6 @@ class TracStore(Platform):
             raise ValueError(f"a tenant code is an identifier, not {tenant!r}")
         with self.world.changed:
             self.tenants.setdefault(tenant, Tenant(description)).description = description
-            self._repositories[tenant] = self.tenants[tenant].models
 
     def add_resource(
         self,
@@ -237,7 +235,7 @@ class TracStore(Platform):
             check.omit(importing, "priorModel", "job.importModel.")
         job_checks.validate(check, check.body)
         find = partial(self.metadata.find, tenant)
-        job_checks.check_consistency(check, check.body["job"], find, self._repositories[tenant])
+        job_checks.check_consistency(check, check.body["job"], find, self.tenants[tenant].models)
 
     def submit(self, tenant: str, request: Mapping[str, Any]) -> Job:
         """Start a job whose request has been found right."""

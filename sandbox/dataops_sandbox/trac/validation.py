@@ -153,9 +153,7 @@ class Check:
                 self.identifier(update, "attrName", path)
             if operation in ("CLEAR_ALL_ATTR", "DELETE_ATTR"):
                 self.omit(update, "value", path)
-            elif "value" not in update:
-                self.add("A value is required for [value]", f"{path}value")
-            else:
+            elif self.require(update, "value", path):
                 try:
                     values.normalise(update["value"])
                 except values.BadValueError as error:
