@@ -43,8 +43,8 @@ class DataStore:
             object_id, version = new_id(at), 1
             definition_of_storage = {"objectType": "STORAGE", "storage": {}}
             storage = self._metadata.put(tenant, None, definition_of_storage, (), at, job=job)
-            where: dict[str, Any] = {"objectType": "STORAGE", "objectId": storage.record.object_id}
-            where = {**where, "latestObject": True, "latestTag": True}
+            where: Any = {"objectType": "STORAGE", "objectId": storage.record.object_id}
+            where |= {"latestObject": True, "latestTag": True}
         else:
             object_id, version = prior.record.object_id, prior.version.number + 1
             where = prior.inner["storageId"]
@@ -68,9 +68,8 @@ class DataStore:
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Give the schema of a dataset, its own or that of a SCHEMA object."""
-        if "schema" in definition:
-            return dict(definition["schema"])
-        return dict(self._metadata.find(tenant, definition["schemaId"]).inner)
+        told = definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
+        return dict(told)
 
     def product(self, tenant: str, found: Found) -> Product:
         """Give what a model gets of an object."""

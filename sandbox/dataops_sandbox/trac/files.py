@@ -101,12 +101,12 @@ class TracFiles(TracGateway):
 
     def _read_dataset(self, check: Check) -> Answer:
         _check_format(check, check.body)
-        offset, limit = (int(check.body.get(name, 0)) for name in ("offset", "limit"))
-        for name, number in (("offset", offset), ("limit", limit)):
+        window = {name: int(check.body.get(name, 0)) for name in ("offset", "limit")}
+        for name, number in window.items():
             if number < 0:
                 check.add(f"Value of [{name}] cannot be negative", name)
         found = self._selected(check, "DATA")
-        schema, content = self._table(check, found, check.body["format"], offset, limit)
+        schema, content = self._table(check, found, check.body["format"], **window)
         return ok({"schema": schema, "content": data.encode(content)})
 
     def _table(

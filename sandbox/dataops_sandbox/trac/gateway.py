@@ -31,7 +31,6 @@ from dataops_sandbox.trac.validation import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from dataops_sandbox.content import Content
 
@@ -180,9 +179,6 @@ class TracGateway(TracStore):
         check.tenant()
         check.done()
         return self._tenant(check)
-
-    def _now(self) -> datetime:
-        return self.world.timeline.wall(self.world.timeline.now())
 
 
 def ok(payload: Mapping[str, Any]) -> Answer:

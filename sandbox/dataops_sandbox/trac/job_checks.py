@@ -36,27 +36,27 @@ def validate(check: Check, request: Mapping[str, Any]) -> None:
     if details and details not in job:
         check.add(f"A value is required for [{details}]", f"job.{details}")
     elif details:
-        _details(check, job[details], f"job.{details}", job["jobType"])
+        _details(check, job[details], f"job.{details}.", details)
     check.done()
     if job[details].get("outputs"):
         raise ServiceError(Code.UNKNOWN, "")
 
 
-def _details(check: Check, details: Mapping[str, Any], path: str, job_type: str) -> None:
-    if job_type == "IMPORT_MODEL":
+def _details(check: Check, details: Mapping[str, Any], path: str, kind: str) -> None:
+    if kind == "importModel":
         for name in ("language", "repository", "entryPoint", "version"):
-            check.require(details, name, f"{path}.")
+            check.require(details, name, path)
         if "priorModel" in details:
-            check.selector(details["priorModel"], f"{path}.priorModel", "MODEL")
-        check.tag_updates(details, "modelAttrs", f"{path}.")
+            check.selector(details["priorModel"], f"{path}priorModel", "MODEL")
+        check.tag_updates(details, "modelAttrs", path)
         return
-    target = "model" if job_type == "RUN_MODEL" else "flow"
-    if check.require(details, target, f"{path}."):
-        check.selector(details[target], f"{path}.{target}", target.upper())
+    target = kind.removeprefix("run").lower()
+    if check.require(details, target, path):
+        check.selector(details[target], f"{path}{target}", target.upper())
     for name, object_type in (("inputs", None), ("priorOutputs", None), ("models", "MODEL")):
         for key, selector in details.get(name, {}).items():
-            check.fixed_selector(selector, f"{path}.{name}[{key}]", object_type)
-    check.tag_updates(details, "outputAttrs", f"{path}.")
+            check.fixed_selector(selector, f"{path}{name}[{key}]", object_type)
+    check.tag_updates(details, "outputAttrs", path)
 
 
 def check_consistency(check: Check, job: Mapping[str, Any], find: Find, repositories: Iterable[str]) -> None:

@@ -135,7 +135,6 @@ class Metadata:
     def transaction(self) -> Iterator[None]:
         """Make the writes within the block one: all of them or, after an error, none."""
         self._writes += 1
-        self._undo.clear()
         try:
             yield
         except BaseException:
@@ -168,7 +167,7 @@ class Metadata:
                 else self.find(tenant, request["priorVersion"], method.removeprefix("update").lower())
                 for method, request in requests
             ]
-            latest = [prior is not None and prior.is_latest for prior in priors]
+            latest = [prior and prior.is_latest for prior in priors]
             headers = []
             for (method, request), prior, was_latest in zip(requests, priors, latest, strict=True):
                 updates = request.get("tagUpdates", ())

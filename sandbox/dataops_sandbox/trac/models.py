@@ -127,11 +127,11 @@ def run_model(
     datasets = [name for name, one in definition.get("outputs", {}).items() if one["objectType"] == "DATA"]
     sources = [inputs[name] for name in definition.get("inputs", {}) if inputs[name].schema is not None]
     made = _tables(sources[0], len(datasets), directory) if sources else [_table_of(plain)] * len(datasets)
-    tables = dict(zip(datasets, made, strict=True))
+    datasets_made = dict(zip(datasets, made, strict=True))
     lines = [f"{name}={value}\n" for name, value in sorted(plain.items())]
     lines += [f"{name}={hashlib.sha256(inputs[name].content).hexdigest()}\n" for name in sorted(inputs)]
     file = Product("".join(lines).encode())
-    return {name: tables.get(name, file) for name in definition.get("outputs", {})}
+    return {name: datasets_made.get(name, file) for name in definition.get("outputs", {})}
 
 
 def _plain(value: dict[str, Any]) -> str:

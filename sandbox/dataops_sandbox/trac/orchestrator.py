@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import data, models, tables, values
@@ -133,7 +132,7 @@ class Orchestrator:
             "jobId": selector_of("JOB", job.job_id),
             "statusCode": outcome,
             "statusMessage": message,
-            "logFileId": self._keep(job, "trac_job_log_file", models.Product(log), at, ending="log"),
+            "logFileId": self._keep(job, "trac_job_log_file", models.Product(log), at, {}, "log"),
             "outputs": outputs,
         }
         told = {name: value for name, value in result.items() if value}
@@ -189,8 +188,7 @@ class Orchestrator:
         name: str,
         product: models.Product,
         at: datetime,
-        details: Mapping[str, Any] = MappingProxyType({}),
-        *,
+        details: Mapping[str, Any],
         ending: str = "txt",
     ) -> dict[str, Any]:
         attrs = {"trac_job_output": values.text(name)}

@@ -18,6 +18,7 @@ from dataops_sandbox.trac.values import USER_NAME, is_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
 TENANT = "ACME_CORP"
 REPOSITORY = "acme_models"
@@ -167,7 +168,7 @@ class TracStore(Platform):
 
     def _config_entry(self, tenant: str, resource: Resource) -> dict[str, Any]:
         told = {"resourceType": resource.resource_type, "protocol": resource.protocol}
-        at = self.world.timeline.wall(self.world.timeline.now())
+        at = self._now()
         with self.metadata.transaction():
             definition = {"objectType": "RESOURCE", "resource": told}
             found = self.metadata.put(tenant, None, definition, (), at)
@@ -194,6 +195,9 @@ class TracStore(Platform):
         known = KnownModel(entry_point=entry_point, **model)
         with self.world.changed:
             self.tenants[tenant].models[repository][entry_point] = known
+
+    def _now(self) -> datetime:
+        return self.world.timeline.wall(self.world.timeline.now())
 
     # Jobs
 

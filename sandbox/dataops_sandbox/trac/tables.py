@@ -73,8 +73,8 @@ def _decimal(text: str) -> str:
         raise internal() from error  # too long for the column: the platform has no words for it
 
 
-def _moment(text: str, parts: tuple[str, ...]) -> None:
-    """Read a date or a time part by part, and tell where one does not fit."""
+def _moment(text: str, parts: tuple[str, ...]) -> str:
+    """Give a date or a time if each of its parts is one, and nothing is left."""
     position = 0
     for part in parts:
         found = re.compile(part, re.ASCII).match(text, position)
@@ -83,16 +83,7 @@ def _moment(text: str, parts: tuple[str, ...]) -> None:
         position = found.end()
     if position < len(text):
         raise ValueError(f"Text '{text}' could not be parsed, unparsed text found at index {position}")
-
-
-def _date(text: str) -> str:
-    _moment(text, _DATE)
-    return date.fromisoformat(text).isoformat()
-
-
-def _datetime(text: str) -> str:
-    _moment(text, _DATETIME)
-    return datetime.fromisoformat(text).isoformat(timespec="milliseconds")
+    return text
 
 
 _READERS: dict[str, Callable[[str], str]] = {
@@ -101,8 +92,8 @@ _READERS: dict[str, Callable[[str], str]] = {
     "FLOAT": _float,
     "STRING": str,
     "DECIMAL": _decimal,
-    "DATE": _date,
-    "DATETIME": _datetime,
+    "DATE": lambda text: date.fromisoformat(_moment(text, _DATE)).isoformat(),
+    "DATETIME": lambda text: datetime.fromisoformat(_moment(text, _DATETIME)).isoformat("T", "milliseconds"),
 }
 
 
@@ -164,8 +155,9 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
                 name.lower(): str(cell).lower() if isinstance(cell, bool) else cell
                 for name, cell in record.items()
             }
-            if cells.keys() - set(names):
-                raise _lost(f"JSON decoding failed: Unknown field name: {min(cells.keys() - set(names))}")
+            unknown = cells.keys() - set(names)
+            if unknown:
+                raise _lost(f"JSON decoding failed: Unknown field name: {min(unknown)}")
             yield "JSON decoding failed", [cells.get(name) for name in names]
     except (AttributeError, TypeError) as error:
         raise _lost("JSON decoding failed: Unexpected token") from error  # no list of objects

@@ -171,7 +171,12 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
     if method == "createObject":
         check.omit(request, "priorVersion", prefix)
     elif check.require(request, "priorVersion", prefix):
-        _prior_version(check, request["priorVersion"], method, f"{prefix}priorVersion", object_type)
+        prior, path = request["priorVersion"], f"{prefix}priorVersion"
+        check.selector(prior, path, object_type)
+        names = ("object", "tag") if method == "updateTag" else ("object",)
+        moving = [name for name in names if prior.keys() & {f"latest{name.title()}", f"{name}AsOf"}]
+        if moving:
+            check.add(f"The [priorVersion] selector must use an explicit [{moving[0]}Version]", path)
     if method == "updateTag":
         check.omit(request, "definition", prefix)
     elif check.require(request, "definition", prefix):
@@ -179,16 +184,6 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
     if method == "updateObject" and object_type in UNVERSIONED:
         check.add(f"Object type [{object_type}] does not support versioning", f"{prefix}objectType")
     check.tag_updates(request, "tagUpdates", prefix)
-
-
-def _prior_version(
-    check: Check, prior: Mapping[str, Any], method: str, path: str, object_type: str | None
-) -> None:
-    check.selector(prior, path, object_type)
-    for name in ("object", "tag") if method == "updateTag" else ("object",):
-        if f"latest{name.title()}" in prior or f"{name}AsOf" in prior:
-            check.add(f"The [priorVersion] selector must use an explicit [{name}Version]", path)
-            return
 
 
 def write_batch(check: Check) -> None:

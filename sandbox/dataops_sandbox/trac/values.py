@@ -65,15 +65,13 @@ def basic_type(value: dict[str, Any]) -> str | None:
 
     :raises BadValueError: for an array or a map that does not tell its type
     """
-    told = value.get("type", {}).get("basicType")
-    member = next((name for name in value if name != "type"), None)
-    if told is not None:
-        return str(told)
-    if member is None:
-        return None
-    if member not in _TYPES:
+    told: str | None = value.get("type", {}).get("basicType")
+    members = [name for name in value if name != "type"]
+    if told or not members:
+        return told
+    if members[0] not in _TYPES:
         raise BadValueError("Type cannot be inferred for non-primitive value")
-    return _TYPES[member]
+    return _TYPES[members[0]]
 
 
 def of(kind: str, plain: Any) -> dict[str, Any]:
@@ -173,7 +171,7 @@ def items(value: dict[str, Any]) -> list[dict[str, Any]]:
 def item_type(value: dict[str, Any]) -> str:
     """Give the primitive type of a stored value, or of the items of an array."""
     told = value["type"]
-    return str(told["arrayType"]["basicType"] if told["basicType"] == "ARRAY" else told["basicType"])
+    return str(told.get("arrayType", told)["basicType"])
 
 
 def comparable(value: dict[str, Any]) -> Any:
