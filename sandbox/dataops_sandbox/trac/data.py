@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.trac import values
@@ -66,10 +65,9 @@ class DataStore:
         """Give the bytes of a FILE or DATA object."""
         return self._contents[found.inner["dataItem"]]
 
-    def schema(self, tenant: str, definition: Mapping[str, Any]) -> dict[str, Any]:
+    def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
         """Give the schema of a dataset, its own or that of a SCHEMA object."""
-        told = definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
-        return dict(told)
+        return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:
         """Give what a model gets of an object."""
@@ -88,8 +86,3 @@ def data_attrs(schema: Mapping[str, Any], rows: int) -> values.Attrs:
     """Give what the platform tells of a dataset of so many rows."""
     count = values.of("INTEGER", str(rows))
     return {**values.schema_attrs(schema), "trac_data_row_count": count}
-
-
-def encode(content: bytes) -> str:
-    """Give bytes as JSON has them."""
-    return base64.b64encode(content).decode()

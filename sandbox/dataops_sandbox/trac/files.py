@@ -97,7 +97,9 @@ class TracFiles(TracGateway):
 
     def _read_file(self, check: Check) -> Answer:
         found = self._selected(check, "FILE")
-        return ok({"fileDefinition": found.inner, "content": data.encode(self.data.content(found))})
+        return ok(
+            {"fileDefinition": found.inner, "content": base64.b64encode(self.data.content(found)).decode()}
+        )
 
     def _read_dataset(self, check: Check) -> Answer:
         _check_format(check, check.body)
@@ -107,7 +109,7 @@ class TracFiles(TracGateway):
                 check.add(f"Value of [{name}] cannot be negative", name)
         found = self._selected(check, "DATA")
         schema, content = self._table(check, found, check.body["format"], **window)
-        return ok({"schema": schema, "content": data.encode(content)})
+        return ok({"schema": schema, "content": base64.b64encode(content).decode()})
 
     def _table(
         self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0

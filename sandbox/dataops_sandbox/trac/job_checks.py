@@ -19,15 +19,15 @@ DETAILS = {"IMPORT_MODEL": "importModel", "RUN_MODEL": "runModel", "RUN_FLOW": "
 """The types of jobs that the orchestrator executes, and where each has its details."""
 
 
-def validate(check: Check, request: Mapping[str, Any]) -> None:
+def validate(check: Check) -> None:
     """Check a job request in itself.
 
     :raises ServiceError: for what the orchestrator falls over
     """
-    check.tag_updates(request, "jobAttrs")
-    if not check.require(request, "job"):
+    check.tag_updates(check.body, "jobAttrs")
+    if not check.require(check.body, "job"):
         check.done()
-    job = request["job"]
+    job = check.body["job"]
     if check.require(job, "jobType", "job.") and job["jobType"] not in DETAILS:
         # It knows the type but not what to do with it, and has no words for that.
         raise ServiceError(Code.UNKNOWN, "")
@@ -59,15 +59,16 @@ def _details(check: Check, details: Mapping[str, Any], path: str, kind: str) -> 
     check.tag_updates(details, "outputAttrs", path)
 
 
-def check_consistency(check: Check, job: Mapping[str, Any], find: Find, repositories: Iterable[str]) -> None:
+def check_consistency(check: Check, find: Find, repositories: Iterable[str]) -> None:
     """Check a job against what the platform holds.
 
     :param find: finds what a selector selects
     :raises ServiceError: if something that it needs is not there, or does not fit
     """
+    job = check.body["job"]
     name = DETAILS[job["jobType"]]
     details = job[name]
-    if job["jobType"] == "IMPORT_MODEL" and details["repository"] not in repositories:
+    if name == "importModel" and details["repository"] not in repositories:
         raise bad_state(f"Required resource [{details['repository']}] not available")
 
     def definitions(group: str) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def check_consistency(check: Check, job: Mapping[str, Any], find: Find, reposito
         models = definitions("models") if name == "runFlow" else {"": goal}
     except ServiceError as error:
         raise bad_state("One or more items used in this job could not be found") from error
-    if job["jobType"] == "IMPORT_MODEL":
+    if name == "importModel":
         return
     inputs = goal.get("inputs", {})
     if name == "runFlow":

@@ -27,8 +27,9 @@ _NOT_EXACT = ("FLOAT", "DECIMAL", "DATETIME")
 _PATH = "searchParams."
 
 
-def validate(check: Check, params: Mapping[str, Any], now: datetime) -> None:
+def validate(check: Check, now: datetime) -> None:
     """Check a search as the platform does: of the expression, the top-level term alone."""
+    params = check.body
     check.require(params, "objectType", _PATH)
     if "searchAsOf" in params:
         check.moment(params, "searchAsOf", _PATH)

@@ -237,9 +237,9 @@ class TracStore(Platform):
         if self.generation == GENERATIONS[0]:
             importing = check.body.get("job", {}).get("importModel", {})
             check.omit(importing, "priorModel", "job.importModel.")
-        job_checks.validate(check, check.body)
+        job_checks.validate(check)
         find = partial(self.metadata.find, tenant)
-        job_checks.check_consistency(check, check.body["job"], find, self.tenants[tenant].models)
+        job_checks.check_consistency(check, find, self.tenants[tenant].models)
 
     def submit(self, tenant: str, request: Mapping[str, Any]) -> Job:
         """Start a job whose request has been found right."""

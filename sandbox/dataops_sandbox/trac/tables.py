@@ -169,8 +169,9 @@ def codec(name: str) -> str:
     :raises ServiceError: if the sandbox cannot read and write it
     """
     if name.lower() not in FORMATS:
-        message = f"Data format not supported: [{name}] (no suitable codec is available)"
-        raise ServiceError(Code.UNIMPLEMENTED, message)
+        raise ServiceError(
+            Code.UNIMPLEMENTED, f"Data format not supported: [{name}] (no suitable codec is available)"
+        )
     return FORMATS[name.lower()]
 
 

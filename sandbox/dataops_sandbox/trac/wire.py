@@ -159,7 +159,7 @@ class Trac(TracFiles):
         return ok(self.metadata.find(self._checked(check), check.body).as_json())
 
     def _search(self, check: Check) -> Answer:
-        searches.validate(check, check.body, self._now())
+        searches.validate(check, self._now())
         found = searches.search(self.metadata, self._checked(check), check.body)
         return ok({"searchResult": [one.as_json(definition=False) for one in found]})
 
