@@ -15,8 +15,9 @@ from tests.mill.bench.mill import MillBench
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dataops_sandbox import Sandbox
     from pytest_mock import MockerFixture
+
+    from dataops_sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
