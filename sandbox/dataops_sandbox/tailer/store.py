@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from dataops_sandbox.platform import Platform, RunRecord
+from dataops_sandbox.legacy import Platform
+from dataops_sandbox.platform import RunRecord
 from dataops_sandbox.scripts import ScriptBook
 from dataops_sandbox.tailer.google import Firebase
 from dataops_sandbox.tailer.keys import SelfSigned

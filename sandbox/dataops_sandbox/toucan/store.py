@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.platform import Platform, RunRecord
+from dataops_sandbox.legacy import Platform
+from dataops_sandbox.platform import RunRecord
 from dataops_sandbox.scripts import ScriptBook
 from dataops_sandbox.tokens import Tokens
 from dataops_sandbox.toucan.auth import FailedLogins

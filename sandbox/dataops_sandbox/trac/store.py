@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dataops_sandbox.legacy import Platform
 from dataops_sandbox.messages import DeniedError
-from dataops_sandbox.platform import Platform, RunRecord
+from dataops_sandbox.platform import RunRecord
 from dataops_sandbox.scripts import ScriptBook
 from dataops_sandbox.trac import job_checks, messages, values, writes
 from dataops_sandbox.trac.data import DataStore
