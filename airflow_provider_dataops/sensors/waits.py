@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 from airflow.sdk import PokeReturnValue
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.json import storable
 from airflow_provider_dataops.core.retry import is_passing
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
@@ -152,7 +153,7 @@ class ConditionMet(SensorWait):
 
     def _result(self, value: Any, api: Api) -> Any:
         if not isinstance(self.watch, RunConditionWatch):
-            return self.sensor.result(value)
+            return storable(self.sensor.result(value))
         snapshot = RunSnapshot.from_json(value)
         url = self.watch.found(snapshot.run_id).url(api)
         if self.watch.accepts_any_end:
