@@ -198,6 +198,10 @@ class AmbiguousSubmitError(RunError):
     permanent = True
 
 
+class FileAccessError(DataOpsError):
+    """A file could not be read or written: an outage, no permission, a change while it was sent."""
+
+
 class UploadError(DataOpsError):
     """Some of several files were not uploaded.
 
