@@ -217,7 +217,7 @@ class TestUpload:
 
         toucan.ok(
             "POST",
-            f"{APP}/data/sources?validation=true&stage=staging",
+            f"{APP}/data/sources?validation=false&stage=staging",
             data={"data": json.dumps({"filename": name})},
             files={"file": ("locäl.csv", data, "text/csv")},
         )
@@ -226,7 +226,7 @@ class TestUpload:
         assert (upload.small_app, upload.filename) == ("product-corporation", name)
         assert upload.local_filename == "locäl.csv"
         assert b"".join(upload.content.chunks()) == data
-        assert (upload.stage, upload.validation, upload.dialect) == ("staging", True, "plain")
+        assert (upload.stage, upload.validation, upload.dialect) == ("staging", False, "plain")
         [told] = sandbox.toucan.uploaded("product-corporation")
         assert (told["filename"], told["size"], told["sha256"]) == (name, len(data), upload.content.sha256)
 
@@ -300,8 +300,8 @@ class TestUpload:
         assert toucan.send("POST", SOURCES, data=body, headers=headers).status_code == 400
         assert sandbox.journal.entries()[-1].refused
 
-    @pytest.mark.parametrize("validation", ["", "False", "0", "no"])
-    def test_validation_is_true_or_false(self, toucan: ToucanClient, validation: str) -> None:
+    @pytest.mark.parametrize("validation", ["true", "", "False", "0", "no"])
+    def test_validation_is_false_or_left_out(self, toucan: ToucanClient, validation: str) -> None:
         path = f"{APP}/data/sources?validation={validation}"
         assert toucan.send("POST", path, **UPLOAD).status_code == 400
 
