@@ -122,7 +122,7 @@ def read_upload(parts: Mapping[str, Part], *, chunk_fields: bool) -> Form:
     """
     if not chunk_fields or not any(name.startswith("dz") for name in parts):
         return obeyed(Form, parts)
-    return obeyed(Dropzone if "data" in parts else Flat, parts)
+    return obeyed(Flat if "filename" in parts else Dropzone, parts)
 
 
 @dataclass

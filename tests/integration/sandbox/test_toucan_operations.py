@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,6 +73,22 @@ class TestStates:
         assert toucan.send("GET", path).status_code == 404
         clock.advance(2)
         assert toucan.ok("GET", path) == {"status": "running"}
+
+    def test_upload_ends_as_scripted_for_its_file(
+        self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
+    ) -> None:
+        words = {"message": "column claim_id is missing"}
+        sandbox.toucan.script(
+            "product-corporation/sales.xlsx", pending=0, duration=3, outcome="failed", final_members=words
+        )
+        failing, fine = toucan.upload(), toucan.upload(filename="referential.csv")
+        path = f"{APP}/operations/state/"
+
+        assert toucan.ok("GET", path + failing["operation_id"]) == {"status": "running"}
+        clock.advance(3)
+        assert toucan.ok("GET", path + failing["operation_id"]) == {"status": "failed", **words}
+        clock.advance(20)
+        assert toucan.ok("GET", path + fine["operation_id"]) == {"status": "successful"}
 
     def test_belong_to_their_app_and_may_be_forgotten(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         operation = toucan.run()
@@ -207,12 +224,25 @@ class TestTraceback:
         assert toucan.send("GET", "/no-rights/tracebacks/latest").status_code == 404
 
     def test_is_a_pickle_that_gives_its_loader_away(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
-        import pickle
-
         sandbox.toucan.script(duration=0, outcome="failed")
         toucan.ok("POST", f"{APP}/data/preprocess", json={})
         with pytest.raises(RuntimeError, match="was loaded"):
             pickle.loads(toucan.send("GET", f"{APP}/tracebacks/latest").content)  # noqa: S301
+
+    def test_has_the_words_of_the_latest_failure(
+        self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
+    ) -> None:
+        app = "product-corporation"
+        sandbox.toucan.script(app, times=1, duration=5, outcome="failed", traceback="KeyError: 'prämie'")
+        sandbox.toucan.script(app, times=1, duration=3, outcome="failed", traceback="MemoryError")
+        for _ in range(3):
+            toucan.run("preprocess_data_sources")
+        clock.advance(20)
+
+        left = toucan.send("GET", f"{APP}/tracebacks/latest").content
+
+        with pytest.raises(RuntimeError, match="was loaded: KeyError: 'prämie'"):
+            pickle.loads(left)  # noqa: S301
 
 
 def test_configuration_tells_the_data_sources(sandbox: Sandbox, toucan: ToucanClient) -> None:
