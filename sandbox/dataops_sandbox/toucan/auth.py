@@ -34,13 +34,14 @@ class FailedLogins:
         return last is not None and len(last) > MOST_FAILURES and last[0] > now - MINUTE
 
 
-def read_basic(credentials: str) -> tuple[str, str]:
-    """Give user and password of what follows the scheme in an ``Authorization: Basic`` header.
+def read_basic(header: str) -> tuple[str, str]:
+    """Give user and password of an ``Authorization: Basic`` header.
 
     :raises RefusedError: if it is malformed
     """
     try:
-        user, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        encoded = header.partition(" ")[2]
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise RefusedError(401, "the Basic credentials are no base64 of UTF-8") from error
     if not colon:

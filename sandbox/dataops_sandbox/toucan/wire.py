@@ -117,10 +117,10 @@ class Toucan(ToucanStore):
         return wrong
 
     def _authorise(self, call: Call) -> None:
-        scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
-        match scheme.lower():
+        header = call.headers.get("Authorization", "")
+        match header.partition(" ")[0].lower():
             case "basic":
-                if self._is_wrong(*read_basic(credentials)):
+                if self._is_wrong(*read_basic(header)):
                     raise DeniedError(401, "wrong username or password")
             case "bearer":
                 self._check_lock(self.settings.username)
