@@ -14,8 +14,6 @@ from dataops_sandbox.tailer.keys import ALGORITHM, private_key
 from dataops_sandbox.tailer.rules import Refresh, SignIn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dataops_sandbox.tailer.store import TailerStore
 
 SIGN_IN = "/identitytoolkit/v3/relyingparty/verifyPassword"
@@ -29,14 +27,20 @@ _USER_ID = "user-1"
 class GoogleDeniedError(DeniedError):
     """Google's no: its error object, with a code in capitals as the message."""
 
+    def answer(self) -> Answer:
+        """Give the error object."""
+        error = {"code": self.status, "message": self.reason}
+        return Answer.of_json({"error": error}, self.status, self.headers)
+
 
 class GoogleRefusedError(GoogleDeniedError, RefusedError):
     """Google's no to a request that is not as it should be."""
 
 
-def google_denial(denied: DeniedError) -> Answer:
-    """Give Google's error object."""
-    return Answer.of_json({"error": {"code": denied.status, "message": denied.reason}}, denied.status)
+def in_googles_words(denied: DeniedError) -> GoogleDeniedError:
+    """Give the same no as one of Google's."""
+    kind = GoogleRefusedError if isinstance(denied, RefusedError) else GoogleDeniedError
+    return kind(denied.status, denied.reason, headers=denied.headers)
 
 
 class Google:
@@ -45,23 +49,9 @@ class Google:
     def __init__(self, tailer: TailerStore) -> None:
         self._tailer = tailer
         self.operations = (
-            Operation("sign_in", "POST", SIGN_IN, self._keyed(self._sign_in), _KEY),
-            Operation("refresh_token", "POST", REFRESH, self._keyed(self._refresh), _KEY),
+            Operation("sign_in", "POST", SIGN_IN, self._sign_in, _KEY),
+            Operation("refresh_token", "POST", REFRESH, self._refresh, _KEY),
         )
-
-    def _keyed(self, handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
-        """Let a handler answer who has the web API key, and let Google's words say each no."""
-
-        def handle(call: Call) -> Answer:
-            try:
-                self._check_key(call)
-                return handler(call)
-            except RefusedError as refused:
-                raise GoogleRefusedError(refused.status, refused.reason) from refused
-            except DeniedError as denied:
-                raise GoogleDeniedError(denied.status, denied.reason) from denied
-
-        return handle
 
     def _check_key(self, call: Call) -> None:
         if "key" not in call.query:
@@ -70,6 +60,7 @@ class Google:
             raise DeniedError(400, "API key not valid. Please pass a valid API key.")
 
     def _sign_in(self, call: Call) -> Answer:
+        self._check_key(call)
         given, settings = obeyed(SignIn, call.json_object()), self._tailer.settings
         if given.email != settings.email:
             raise DeniedError(400, "EMAIL_NOT_FOUND")
@@ -89,12 +80,13 @@ class Google:
         )
 
     def _refresh(self, call: Call) -> Answer:
+        self._check_key(call)
         if call.media_type != FORM:
             raise RefusedError(400, f"Content-Type must be {FORM}, not {call.media_type!r}")
         pairs = parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True)
-        form = obeyed(Refresh, dict(pairs))
-        if len(pairs) > len(Refresh.model_fields):
+        if len(dict(pairs)) < len(pairs):
             raise RefusedError(400, "a field of the form is given twice")
+        form = obeyed(Refresh, dict(pairs))
         if form.grant_type != "refresh_token":
             raise RefusedError(400, "INVALID_GRANT_TYPE")
         if form.refresh_token not in {*self._tailer.refresh_tokens, self._tailer.settings.refresh_token}:

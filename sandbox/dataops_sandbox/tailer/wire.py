@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation
-from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDeniedError, google_denial
+from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDeniedError, in_googles_words
 from dataops_sandbox.tailer.keys import EMAIL, key_json
 from dataops_sandbox.tailer.rules import (
     ALIAS,
@@ -28,6 +28,9 @@ from dataops_sandbox.tailer.store import ACCOUNT, TailerStore
 from dataops_sandbox.tokens import bearer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dataops_sandbox.content import Content
     from dataops_sandbox.platform import World
     from dataops_sandbox.tailer.rules import Identity, Scope
     from dataops_sandbox.tailer.runs import Configuration, TailerRun
@@ -104,10 +107,19 @@ class Tailer(TailerStore):
             raise ValueError(f"auth_type must be service_account, firebase or bearer, not {auth_type!r}")
         return fields
 
+    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Content) -> Answer:
+        """Answer a request; see :class:`.platform.Platform`."""
+        try:
+            return super().answer(method, path, query, headers, body)
+        except DeniedError as denied:
+            if path in (SIGN_IN, REFRESH):
+                raise in_googles_words(denied) from denied
+            raise
+
     def denial(self, denied: DeniedError) -> Answer:
         """Say no: KO in JSON, whatever the status; the Google endpoints have a shape of their own."""
         if isinstance(denied, GoogleDeniedError):
-            return google_denial(denied)
+            return denied.answer()
         code = 400 if isinstance(denied, KoError) else denied.status
         payload = {"code": code, "data": {}, "message": f"ko: {denied.reason}"}
         return Answer.of_json(payload, denied.status, denied.headers)

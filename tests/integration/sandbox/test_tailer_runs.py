@@ -380,6 +380,12 @@ class TestConfigurations:
         }
         assert tailer.launch(configuration_id="000099_new_DEV")
 
+    def test_added_one_may_be_archived(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+        sandbox.tailer.add_configuration("000099_old_DEV", archived=True)
+        body = {"action": "launch_job", **TABLE, "configuration_id": "000099_old_DEV"}
+        answer = tailer.ok("POST", "/v1/dag/launch", json=body)
+        assert answer["message"] == "ko: configuration 000099_old_DEV not found"
+
     @pytest.mark.parametrize(
         "wrong", [{"configuration_type": "x"}, {"environment": "dev"}, {"triggered_jobs": "JA"}]
     )
