@@ -9,7 +9,7 @@ AIRFLOW := apache-airflow==3.3.2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system format constraints clean
+.PHONY: help venv demo up down test lint unit integration replay system postgres format constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -54,6 +54,10 @@ replay: $(READY)  ## TRAC's recorded steps against the sandbox; prints how many 
 
 system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
 	$(BIN)/python -m pytest tests/system
+
+postgres: $(READY)  ## The nastiest events through a real triggerer on PostgreSQL; needs Debian's package postgresql
+	@ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make postgres needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/postgres
 
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .

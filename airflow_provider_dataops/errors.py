@@ -97,10 +97,12 @@ class ApiError(DataOpsError):
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
-        A 4xx but 408 is a refusal. Anything else, a 5xx, a broken connection, an answer that cannot be read,
-        proves nothing.
+        A 4xx but 408 is a refusal, and so is what a platform reports as one in another way. Anything else, a
+        5xx, a broken connection, an answer that cannot be read, proves nothing.
         """
-        refused = self.status is not None and 400 <= self.status < 500 and self.status != 408
+        refused = isinstance(self, BadRequestError) or (
+            self.status is not None and 400 <= self.status < 500 and self.status != 408
+        )
         return not (self.not_sent or refused)
 
 
@@ -196,6 +198,10 @@ class AmbiguousSubmitError(RunError):
     """It cannot be told whether, or as what, a submission was taken; a person must look."""
 
     permanent = True
+
+
+class FileAccessError(DataOpsError):
+    """A file could not be read or written: an outage, no permission, a change while it was sent."""
 
 
 class UploadError(DataOpsError):

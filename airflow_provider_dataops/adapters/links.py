@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_dataops.core.json import storable
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
@@ -21,7 +23,7 @@ def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> 
             # reader of links does not understand.
             XCom._set_xcom_in_db(
                 key=link.xcom_key,
-                value=url,
+                value=storable(url),
                 dag_id=ti.dag_id,
                 task_id=ti.task_id,
                 run_id=ti.run_id,

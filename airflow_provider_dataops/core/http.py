@@ -46,6 +46,9 @@ class FileSource(Protocol):
     def open(self) -> IO[bytes]:
         """Open the file at byte 0."""
 
+    def has_changed(self) -> bool:
+        """Return whether the file is another one than when it was chosen."""
+
 
 class Sink(Protocol):
     """Where the body of a successful reply is streamed to."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import msgspec
 
@@ -16,12 +18,60 @@ def present(values: JsonObject) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+#: A text of a run or an event is cut at this length, in characters.
+MAX_TEXT = 64 * 1024
+#: What is nested deeper than this becomes a text: each reader on the way has a limit of its own.
+MAX_DEPTH = 32
+_WHOLE = range(-(2**63), 2**63)
+_NOT_STORED = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH) -> Any:
+    """Return JSON values as Airflow can store all of them.
+
+    A server may send what PostgreSQL refuses (NUL), what UTF-8 cannot encode (half a surrogate pair) or what
+    msgpack cannot (a number beyond 64 bits). In a trigger's event one such value ends the whole triggerer,
+    and again at each restart.
+
+    :param max_text: where to cut a text, in characters; ``None`` keeps all of it.
+    :param depth: how deep values may be nested.
+    """
+    if isinstance(value, str):
+        text = _NOT_STORED.sub("\ufffd", value)
+        if max_text is not None and len(text) > max_text:
+            text = f"{text[: max_text - 1]}\u2026"
+        # A StrEnum stays one.
+        return value if text == value else text
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if value in _WHOLE else _digits(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping | list | tuple):
+        if depth == 0:
+            return "\u2026"
+        if isinstance(value, Mapping):
+            return {
+                storable(name, max_text=max_text): storable(item, max_text=max_text, depth=depth - 1)
+                for name, item in value.items()
+            }
+        return [storable(item, max_text=max_text, depth=depth - 1) for item in value]
+    return value
+
+
+def _digits(number: int) -> str:
+    """Return a large number as text; Python itself refuses that beyond some 4,300 digits."""
+    return f"{number}" if number.bit_length() < 4096 else f"a number of {number.bit_length()} bits"
+
+
 class JsonDataclass:
     """A dataclass that is stored as JSON, and read back only if it is exactly what was stored."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return cast("dict[str, Any]", msgspec.to_builtins(self))
+        values: dict[str, Any] = storable(msgspec.to_builtins(self), max_text=MAX_TEXT)
+        return values
 
     @classmethod
     def from_json(cls, payload: object) -> Self:

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from airflow_provider_dataops.core.json import JsonDataclass
+from airflow_provider_dataops.core.json import MAX_TEXT, JsonDataclass, storable
+from airflow_provider_dataops.errors import MalformedReplyError
+
+#: How deep the platform's own fields of a run may be nested.
+DETAILS_DEPTH = 16
+#: An id that is longer is none, in characters.
+MAX_ID = 1024
 
 
 class RunState(StrEnum):
@@ -63,6 +69,16 @@ class RunSnapshot(JsonDataclass):
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Make the platform's own fields what Airflow can store.
+
+        :raises MalformedReplyError: if the id is none that Airflow can store; it is never altered.
+        """
+        if storable(self.run_id, max_text=MAX_ID) != self.run_id:
+            raise MalformedReplyError(f"the id of a run cannot be stored: {self.run_id[:100]!r}")
+        details = storable(self.details, max_text=MAX_TEXT, depth=DETAILS_DEPTH)
+        object.__setattr__(self, "details", details)
+
     @classmethod
     def absent(cls, run_id: str, words: str = "", status: str = "404") -> Self:
         """Return a run that the platform does not know.
@@ -73,14 +89,14 @@ class RunSnapshot(JsonDataclass):
 
     def as_result(self, url: str) -> dict[str, Any]:
         """Return what a task returns for this run; the same on every path."""
-        return {
-            **self.details,
+        own = {
             "run_id": self.run_id,
             "state": str(self.state),
             "url": url,
             "started_at": self.started_at,
             "finished_at": self.finished_at,
         }
+        return {**self.details, **storable(own, max_text=MAX_TEXT)}
 
     def check(self) -> None:
         """Refuse a snapshot of no run."""

@@ -65,7 +65,8 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :param source: a local path or the URL of an object store: a file, a folder, or a pattern with ``*``.
         :param filename: the name that the small app's configuration declares for the data source; the file's
             own by default. For exactly one file.
-        :param validation: have the platform validate the upload; always sent.
+        :param validation: have the platform validate the upload. The request then has no such parameter:
+            the guide shows no value but ``false``.
         :param stage: ``staging``, or ``None`` to leave it out.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that want the fields of an upload in
             chunks; each file is one chunk.

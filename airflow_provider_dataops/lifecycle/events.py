@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_dataops.core.json import JsonDataclass
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
+    EXCERPT_LIMIT,
     DataOpsError,
     OutageError,
     RunCancelledError,
@@ -91,7 +92,7 @@ class RunEvent(JsonDataclass):
         snapshot = self.snapshot
         if snapshot is None or snapshot.state is RunState.SUCCEEDED:
             return None
-        words = f": {snapshot.message}" if snapshot.message else ""
+        words = f": {snapshot.message[:EXCERPT_LIMIT]}" if snapshot.message else ""
         if snapshot.state is RunState.UNTRACKED:
             return UntrackedRunError(
                 f"{platform} accepted the {noun} but returned no id, so nothing can wait for its end{words}",

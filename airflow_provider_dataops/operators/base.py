@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_dataops.core.arguments import require_boolean, require_seconds
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.json import storable
 from airflow_provider_dataops.tasks.base import DataOpsTask, no_retry_if_permanent
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class DataOpsOperator(DataOpsTask):
         """Check the arguments and do the work."""
         with no_retry_if_permanent():
             self.check()
-            return self.act(context)
+            return storable(self.act(context))
 
     def act(self, context: Context) -> Any:
         """Do the work."""

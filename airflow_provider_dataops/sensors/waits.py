@@ -8,13 +8,13 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 from airflow.sdk import PokeReturnValue
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.core.retry import is_passing
+from airflow_provider_dataops.core.json import storable
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
-from airflow_provider_dataops.errors import ApiError, OutageError, RunError, RunTimeoutError
+from airflow_provider_dataops.errors import ApiError, NotFoundError, OutageError, RunError, RunTimeoutError
 from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
-from airflow_provider_dataops.lifecycle.progress import WaitProgress
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.registry import trigger_class
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class SensorWait:
         self.sensor = sensor
         self.watch = watch
         self.progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+        self.answered = False
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Ask the platform once; ``None`` if the sensor must go on to wait."""
@@ -59,14 +60,21 @@ class SensorWait:
         raise NotImplementedError
 
     def poke(self, hook: DataOpsHook[Any]) -> bool | PokeReturnValue:
-        """Ask once. A failure that may be gone the next time is no answer."""
+        """Ask once. A failure that a trigger would bear is no answer; the next look reads the connection."""
         try:
-            return self.ask(hook) or False
+            answer = self.ask(hook)
         except ApiError as error:
-            if not is_passing(error):
+            # Refused credentials that may lock the account are not sent again; and where the platform has not
+            # answered before, its own 404 is about a name that the user gave.
+            typo = isinstance(error, NotFoundError) and not self.answered
+            verdict = self.progress.failed(error, SYSTEM_CLOCK.monotonic())
+            if error.locks_out or typo or verdict is Verdict.GIVE_UP:
                 raise
             self.sensor.log.warning("%s; asking again later", error)
             return False
+        self.progress.answered()
+        self.answered = True
+        return answer or False
 
     def defer(self) -> NoReturn:
         """Hand the wait to the triggerer."""
@@ -152,7 +160,7 @@ class ConditionMet(SensorWait):
 
     def _result(self, value: Any, api: Api) -> Any:
         if not isinstance(self.watch, RunConditionWatch):
-            return self.sensor.result(value)
+            return storable(self.sensor.result(value))
         snapshot = RunSnapshot.from_json(value)
         url = self.watch.found(snapshot.run_id).url(api)
         if self.watch.accepts_any_end:

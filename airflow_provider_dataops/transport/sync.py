@@ -166,7 +166,7 @@ class SyncDriver:
     def _receive(self, request: Request[Any], response: requests.Response) -> Reply:
         headers = response.headers
         body = b""
-        if request.sink is not None and response.status_code == 200:
+        if request.sink is not None and response.status_code in (200, 204):
             request.sink.begin({name.lower(): value for name, value in headers.items()})
             for chunk in response.iter_content(CHUNK):
                 request.sink.write(chunk)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.http import FileBody, FileSource, MultipartBody
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.errors import DataOpsError, FileAccessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +30,9 @@ class Upload:
     """A file on its way: read from byte 0, with a length that ``requests`` finds, no more and no less."""
 
     def __init__(self, source: FileSource) -> None:
-        self.failure: Exception | None = None
+        self.failure: DataOpsError | None = None
+        self._source = source
         self._left = source.size
-        self._name = source.name
         self._file = source.open()
 
     @property
@@ -47,14 +47,21 @@ class Upload:
     def read(self, size: int) -> bytes:
         """Return the next bytes."""
         try:
-            chunk = self._file.read(min(size, self._left))
-        except OSError as error:
+            return self._next(size)
+        except DataOpsError as error:
             self.failure = error
             raise
-        if not chunk and self._left:
-            self.failure = InvalidArgumentError(f"{self._name} became shorter while it was sent")
-            raise self.failure
+        except Exception as error:
+            # The disk's, or whatever the client of a store raises.
+            self.failure = FileAccessError(f"{self._source.name}: {type(error).__name__}: {error}")
+            raise self.failure from error
+
+    def _next(self, size: int) -> bytes:
+        chunk = self._file.read(min(size, self._left))
         self._left -= len(chunk)
+        # Checked before the last bytes leave: without these the server takes nothing.
+        if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
+            raise FileAccessError(f"{self._source.name} was changed while it was sent")
         return chunk
 
     def close(self) -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import wraps
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from dataops_sandbox.messages import (
     Answer,
@@ -13,6 +15,8 @@ from dataops_sandbox.messages import (
     RefusedError,
     parse_query,
 )
+from dataops_sandbox.rules import Rules, Seconds, checked
+from dataops_sandbox.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
     from dataops_sandbox.clock import Timeline
     from dataops_sandbox.content import Content
+
+MethodT = TypeVar("MethodT", bound="Callable[..., Any]")
 
 
 @dataclass
@@ -61,35 +67,50 @@ class RunRecord:
         return asdict(self)
 
 
-def _alike(value: object, current: object) -> bool:
-    """Tell whether a setting may go from one value to the other."""
-    if isinstance(current, bool) or isinstance(value, bool):
-        return isinstance(current, bool) and isinstance(value, bool)
-    if isinstance(current, int | float):
-        return isinstance(value, int | float) and value >= 0
-    if isinstance(current, tuple | list):
-        return isinstance(value, tuple | list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, str)
+class Settings(Rules):
+    """What :meth:`Platform.configure` can change; a platform adds its own, with their defaults."""
+
+    run_seconds: Seconds
+    """How long a run takes if no script says otherwise."""
+
+
+def changing(method: MethodT) -> MethodT:
+    """Let a platform's method run alone, and wake who waits for a change."""
+
+    @wraps(method)
+    def alone(self: Platform, *args: Any, **kwargs: Any) -> Any:
+        with self.world.changed:
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                self.world.changed.notify_all()
+
+    return cast("MethodT", alone)
 
 
 class Platform(ABC):
     """One platform of the sandbox. A new one is a subclass and a line in :mod:`.registry`.
 
-    Handlers run in the server's thread, the public methods in any: all take ``world.changed``.
+    Handlers run in the server's thread, the public methods in any: what touches state is :func:`changing`.
     """
 
     name: ClassVar[str]
     """Its path prefix, connection type and name in journal and faults."""
     login_operations: ClassVar[frozenset[str]] = frozenset()
     """The operations that fetch a token, on platforms that have tokens."""
-    settings: ClassVar[tuple[str, ...]] = ()
-    """Attributes that :meth:`configure` may set."""
+    settings_class: ClassVar[type[Settings]] = Settings
+    controls: ClassVar[tuple[str, ...]] = ()
+    """The methods that other processes may call, as ``POST /_sandbox/<name>``."""
 
     operations: tuple[Operation, ...]
-    run_seconds: float
+    settings: Settings
 
     def __init__(self, world: World) -> None:
         self.world = world
+        # Both outlive a reset: a poller of an earlier test must not meet a run of the next, and a token that
+        # a client has kept is one that has expired.
+        self.numbers = count(1)
+        self.tokens = Tokens()
         self.reset()
 
     @property
@@ -102,9 +123,16 @@ class Platform(ABC):
     def base_url(self) -> str:
         """URL that a client is given as the platform's host."""
 
-    @abstractmethod
+    @changing
     def reset(self) -> None:
         """Go back to how the sandbox starts: known ids, no runs, no scripts, settings as they come."""
+        self.settings = self.settings_class(run_seconds=self.world.run_seconds)
+        self.tokens.revoke()
+        self.populate()
+
+    @abstractmethod
+    def populate(self) -> None:
+        """Put there what is known from the start."""
 
     @abstractmethod
     def connection(self) -> dict[str, Any]:
@@ -122,27 +150,24 @@ class Platform(ABC):
     def runs(self) -> list[RunRecord]:
         """Give every run that was started, oldest first."""
 
-    @abstractmethod
-    def actions(self) -> Mapping[str, Callable[..., object]]:
-        """Give the methods that other processes may call, as ``POST /_sandbox/<name>``."""
-
+    @changing
     def revoke(self) -> None:
-        """Make the tokens that are out invalid at once."""
-        raise ValueError(f"{self.name} has no tokens that could expire")
+        """Make the access tokens that are out expire at once."""
+        if not self.login_operations:
+            raise ValueError(f"{self.name} has no tokens that could expire")
+        self.tokens.revoke()
 
+    @changing
     def configure(self, **settings: object) -> None:
         """Change settings, as other processes do by ``POST /_sandbox/configure``.
 
         :raises ValueError: for a setting that the platform does not have, or a value that it cannot have
         """
-        for name, value in settings.items():
-            if name not in (*self.settings, "run_seconds"):
-                raise ValueError(f"{self.name} has no setting {name!r}; known: {sorted(self.settings)}")
-            if not _alike(value, getattr(self, name)):
-                raise ValueError(f"setting {name!r} cannot be {value!r}")
-        with self.world.changed:
-            for name, value in settings.items():
-                setattr(self, name, value)
+        self.settings = checked(self.settings_class, {**self.settings.model_dump(), **settings})
+
+    def actions(self) -> dict[str, Callable[..., object]]:
+        """Give the methods that other processes may call, by name."""
+        return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
         """Find the operation of a request, and the placeholders of its path."""
@@ -169,8 +194,8 @@ class Platform(ABC):
         if "Content-Encoding" in headers:
             raise RefusedError(415, "no platform is known to decode a Content-Encoding")
         call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
-        with self.world.changed:
-            try:
-                return operation.handler(call)
-            finally:
-                self.world.changed.notify_all()
+        return self._handled(operation, call)
+
+    @changing
+    def _handled(self, operation: Operation, call: Call) -> Answer:
+        return operation.handler(call)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dataops_sandbox.platform import Platform, World
 from dataops_sandbox.quantemplate.wire import Quantemplate
 from dataops_sandbox.tailer.wire import Tailer
 from dataops_sandbox.tamr.wire import Tamr
 from dataops_sandbox.toucan.wire import Toucan
 from dataops_sandbox.trac.wire import Trac
 
-PlatformT = TypeVar("PlatformT", bound=Platform)
+if TYPE_CHECKING:
+    from dataops_sandbox.platform import Platform, World
+
+PlatformT = TypeVar("PlatformT", bound=Any)
 
 
 class Mount(Generic[PlatformT]):
@@ -20,7 +22,7 @@ class Mount(Generic[PlatformT]):
 
     def make(self, world: World) -> PlatformT:
         """Make the platform of a new sandbox."""
-        return self._platform(world)
+        return self._platform(world)  # type: ignore[no-any-return] # while legacy
 
     def __get__(self, sandbox: Registry, owner: type[Registry]) -> PlatformT:
         platform = sandbox.platforms[self._platform.name]

@@ -72,7 +72,7 @@ class TestTamr:
         hook = tamr.hook()
         job_id = hook.load_source("src_orders").job_id
         hook.stop_job(job_id)
-        tamr.sandbox.wait_for(lambda _: tamr.store.job(job_id).done)
+        tamr.sandbox.wait_for(lambda _: tamr.store.run(job_id).finished_at)
         job = hook.get_job(job_id)
         assert (job.status, job.state, job.reason) == ("DONE", RunState.CANCELLED, "STOPPED_BY_USER")
 

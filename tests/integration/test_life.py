@@ -170,7 +170,7 @@ class TestTheEndOfATaskInTheTriggerer:
     def test_stops_a_tamr_job(self, tamr: Bench) -> None:
         job_id = tamr.start()
         run(tamr.trigger(job_id).on_kill())
-        tamr.sandbox.wait_for(lambda _: tamr.store.job(job_id).done)
+        tamr.sandbox.wait_for(lambda _: tamr.store.run(job_id).finished_at)
         assert len(tamr.asked("stop_job")) == 1
 
     def test_leaves_a_tamr_job_alone_where_the_user_said_so(self, tamr: Bench) -> None:

@@ -15,9 +15,8 @@ from tests.mill.bench.mill import MillBench
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_mock import MockerFixture
-
     from dataops_sandbox import Sandbox
+    from pytest_mock import MockerFixture
 
 
 @pytest.fixture(autouse=True)

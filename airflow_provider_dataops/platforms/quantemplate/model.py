@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from airflow_provider_dataops.errors import MalformedReplyError
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Reply
+
+log = logging.getLogger(__name__)
 
 #: How long a token is taken to live if the server does not report it, in seconds.
 DEFAULT_TOKEN_LIFE = 60.0
@@ -108,8 +111,13 @@ def read_executions(reply: Reply, *, wanted: frozenset[str] | None = None) -> li
 
 
 def read_download(reply: Reply) -> None:
-    """Refuse a response without a file; the body of one with a file went to the sink."""
-    if reply.status != 200:
+    """Refuse a response without a file; the body of one with a file went to the sink.
+
+    204 is documented, its meaning is not: it is taken for a file without a byte.
+    """
+    if reply.status == 204:
+        log.warning("Quantemplate answered 204, that there is no content: the file is empty")
+    elif reply.status != 200:
         raise reply.malformed(f"{reply.status}: there is no file in the answer")
 
 

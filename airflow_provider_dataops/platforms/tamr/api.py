@@ -7,6 +7,7 @@ Core, the older product with another API.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -21,7 +22,7 @@ from airflow_provider_dataops.core.settings import (
     credential,
     read_settings,
 )
-from airflow_provider_dataops.errors import BadRequestError
+from airflow_provider_dataops.errors import ApiError, BadRequestError
 from airflow_provider_dataops.platforms.tamr.configurations import describe, includes, own_configuration
 from airflow_provider_dataops.platforms.tamr.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.tamr.model import Job, read_job, read_page
@@ -34,6 +35,8 @@ from airflow_provider_dataops.platforms.tamr.runs import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
 
 API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
@@ -167,10 +170,27 @@ class TamrApi(Api):
             query["pageToken"] = page_token
 
     def stop_job(self, job_id: str) -> Exchange[None]:
-        """Ask for a stop. It is a request: the job may still succeed or fail."""
+        """Ask for a stop. It is a request: the job may still succeed or fail.
+
+        How a stop is answered that comes too late is not documented. If the job has ended, a refusal is no
+        failure.
+        """
         # The colon belongs to the path; only the id is quoted.
         url = f"{self._job_url(job_id)}:stop"
-        return self.post(f"stop job {job_id}", url, json_body({}), read_nothing, repeatable=True)
+        stop = self.post(f"stop job {job_id}", url, json_body({}), read_nothing, repeatable=True)
+        return self._unless_ended(stop, job_id)
+
+    def _unless_ended(self, stop: Exchange[None], job_id: str) -> Exchange[None]:
+        try:
+            yield from stop
+        except ApiError as refusal:
+            try:
+                job = yield from self.get_job(job_id)
+            except ApiError:
+                raise refusal from None
+            if not job.state.is_final:
+                raise
+            log.info("Job %s had ended before it was stopped: %s", job_id, refusal)
 
     def open_jobs(self, resource: Mapping[str, str | None]) -> Exchange[list[Job]]:
         """Return the jobs on a resource that have not ended.

@@ -181,6 +181,7 @@ class ToucanApi(Api):
         """Send the file of a data source. A repeat overwrites it by its name.
 
         :param filename: the name that the small app's configuration declares.
+        :param validation: ``True`` leaves the parameter out: the guide shows no value but ``false``.
         :param upload_id: a random text sends the fields of an upload in chunks, in one chunk.
         """
         # JSON in ASCII: no server has to guess the character set of a form's part.
@@ -193,7 +194,7 @@ class ToucanApi(Api):
                 ("dzchunkbyteoffset", "0"),
                 ("dzchunkindex", "0"),
             ]
-        query = f"validation={'true' if validation else 'false'}" + (f"&stage={stage}" if stage else "")
+        query = "&".join(filter(None, ("" if validation else "validation=false", stage_query(stage))))
         return self.post(
             f"upload {filename}",
             self._url(small_app, "data/sources", query),

@@ -6,5 +6,7 @@ from __future__ import annotations
 MAX_BODY = 1_000_000
 #: What fits into one message as base64, with room for everything else in it, in bytes.
 MAX_CONTENT = (MAX_BODY - 20_000) // 4 * 3
+#: A longer text in an attribute ends in a 500, in characters.
+MAX_TEXT = 4_096
 #: A search never returns more objects, and does not report that it left any out.
 SEARCH_LIMIT = 100

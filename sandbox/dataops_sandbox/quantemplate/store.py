@@ -6,8 +6,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.content import KEPT_IN_MEMORY, Content, ContentWriter
+from dataops_sandbox.legacy import Platform
 from dataops_sandbox.pipeline import compute
-from dataops_sandbox.platform import Platform, RunRecord
+from dataops_sandbox.platform import RunRecord
 from dataops_sandbox.quantemplate.runs import Execution, ExecutionScript, Output
 from dataops_sandbox.scripts import ScriptBook
 from dataops_sandbox.tokens import Tokens

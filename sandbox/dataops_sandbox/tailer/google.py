@@ -6,88 +6,122 @@ import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from dataops_sandbox.jwt import make_token
-from dataops_sandbox.messages import Answer, Call, DeniedError, RefusedError
+import jwt
+
+from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
+from dataops_sandbox.rules import obeyed
+from dataops_sandbox.tailer.keys import ALGORITHM, private_key
+from dataops_sandbox.tailer.rules import Refresh, SignIn
 
 if TYPE_CHECKING:
-    from dataops_sandbox.tokens import Tokens
+    from dataops_sandbox.tailer.store import TailerStore
 
+SIGN_IN = "/identitytoolkit/v3/relyingparty/verifyPassword"
+REFRESH = "/securetoken/v1/token"
 FORM = "application/x-www-form-urlencoded"
+
+_KEY = frozenset({"key"})
+_USER_ID = "user-1"
 
 
 class GoogleDeniedError(DeniedError):
     """Google's no: its error object, with a code in capitals as the message."""
 
+    def answer(self) -> Answer:
+        """Give the error object."""
+        error = {"code": self.status, "message": self.reason}
+        return Answer.of_json({"error": error}, self.status, self.headers)
 
-class GoogleRefusedError(RefusedError):
+
+class GoogleRefusedError(GoogleDeniedError, RefusedError):
     """Google's no to a request that is not as it should be."""
 
 
-def google_denial(denied: DeniedError) -> Answer:
-    """Give Google's error object."""
-    return Answer.of_json({"error": {"code": denied.status, "message": denied.reason}}, denied.status)
+def in_googles_words(denied: DeniedError) -> GoogleDeniedError:
+    """Give the same no as one of Google's."""
+    kind = GoogleRefusedError if isinstance(denied, RefusedError) else GoogleDeniedError
+    return kind(denied.status, denied.reason, headers=denied.headers)
 
 
-class Firebase:
-    """Signs users in and renews their tokens.
+class Google:
+    """Signs the user of a Tailer platform in, and renews the user's tokens."""
 
-    :param tokens: the ID tokens that are out
-    """
+    def __init__(self, tailer: TailerStore) -> None:
+        self._tailer = tailer
+        self.operations = (
+            Operation("sign_in", "POST", SIGN_IN, self._sign_in, _KEY),
+            Operation("refresh_token", "POST", REFRESH, self._refresh, _KEY),
+        )
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
-        self._refresh_tokens: set[str] = set()
+    def _check_key(self, call: Call) -> None:
+        if "key" not in call.query:
+            raise RefusedError(403, "the request lacks an API key")
+        if call.query["key"] != self._tailer.settings.firebase_api_key:
+            raise DeniedError(400, "API key not valid. Please pass a valid API key.")
 
-    def accept(self, refresh_token: str) -> None:
-        """Take a refresh token that somebody has got elsewhere."""
-        self._refresh_tokens.add(refresh_token)
+    def _sign_in(self, call: Call) -> Answer:
+        self._check_key(call)
+        given, settings = obeyed(SignIn, call.json_object()), self._tailer.settings
+        if given.email != settings.email:
+            raise DeniedError(400, "EMAIL_NOT_FOUND")
+        if given.password != settings.password:
+            raise DeniedError(400, "INVALID_PASSWORD")
+        token, refresh_token = self._issue()
+        return Answer.of_json(
+            {
+                "kind": "identitytoolkit#VerifyPasswordResponse",
+                "localId": _USER_ID,
+                "email": settings.email,
+                "idToken": token,
+                "refreshToken": refresh_token,
+                "registered": True,
+                "expiresIn": self._lifetime,
+            }
+        )
 
-    def issue(self, email: str, now: float, wall: float, lifetime: float) -> tuple[str, str]:
-        """Give an ID token that is good for ``lifetime`` seconds, and a new refresh token."""
+    def _refresh(self, call: Call) -> Answer:
+        self._check_key(call)
+        if call.media_type != FORM:
+            raise RefusedError(400, f"Content-Type must be {FORM}, not {call.media_type!r}")
+        pairs = parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True)
+        if len(dict(pairs)) < len(pairs):
+            raise RefusedError(400, "a field of the form is given twice")
+        form = obeyed(Refresh, dict(pairs))
+        if form.grant_type != "refresh_token":
+            raise RefusedError(400, "INVALID_GRANT_TYPE")
+        if form.refresh_token not in {*self._tailer.refresh_tokens, self._tailer.settings.refresh_token}:
+            raise DeniedError(400, "INVALID_REFRESH_TOKEN")
+        token, refresh_token = self._issue()
+        return Answer.of_json(
+            {
+                "id_token": token,
+                "refresh_token": refresh_token,
+                "user_id": _USER_ID,
+                "expires_in": self._lifetime,
+                "token_type": "Bearer",
+            }
+        )
+
+    @property
+    def _lifetime(self) -> str:
+        return str(int(self._tailer.settings.token_lifetime))
+
+    def _issue(self) -> tuple[str, str]:
+        """Give an ID token and a new refresh token."""
+        tailer, timeline = self._tailer, self._tailer.world.timeline
+        now, lifetime = timeline.now(), tailer.settings.token_lifetime
+        issued = timeline.wall(now).timestamp()
         claims = {
             "iss": "https://securetoken.google.com/sandbox",
             "aud": "sandbox",
-            "sub": "user-1",
-            "email": email,
-            "iat": int(wall),
-            "exp": int(wall + lifetime),
+            "sub": _USER_ID,
+            "email": tailer.settings.email,
+            "iat": int(issued),
+            "exp": int(issued + lifetime),
             # Makes each differ from the others of the second.
             "nonce": secrets.token_hex(8),
         }
         refresh_token = f"refresh.{secrets.token_urlsafe(24)}"
-        self._refresh_tokens.add(refresh_token)
-        return self._tokens.issue(now, lifetime, make_token(claims)), refresh_token
-
-    def check_refresh(self, call: Call) -> None:
-        """Check a request to renew a token: a form in snake case.
-
-        :raises GoogleRefusedError: if it is anything else
-        :raises GoogleDeniedError: if the refresh token was never given out
-        """
-        if call.media_type != FORM:
-            raise GoogleRefusedError(400, f"Content-Type must be {FORM}, not {call.media_type!r}")
-        pairs = parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True)
-        form = dict(pairs)
-        if len(form) != len(pairs) or form.keys() != {"grant_type", "refresh_token"}:
-            raise GoogleRefusedError(400, f"the form has grant_type and refresh_token, not {sorted(form)}")
-        if form["grant_type"] != "refresh_token":
-            raise GoogleRefusedError(400, "INVALID_GRANT_TYPE")
-        if form["refresh_token"] not in self._refresh_tokens:
-            raise GoogleDeniedError(400, "INVALID_REFRESH_TOKEN")
-
-
-def read_sign_in(call: Call) -> tuple[str, str]:
-    """Give email and password of a request to sign in.
-
-    :raises GoogleRefusedError: if it does not have the three documented members
-    """
-    try:
-        body = call.json_object()
-    except RefusedError as error:
-        raise GoogleRefusedError(error.status, error.reason) from error
-    if body.keys() != {"email", "password", "returnSecureToken"}:
-        raise GoogleRefusedError(400, f"email, password and returnSecureToken are needed, not {sorted(body)}")
-    email, password = body["email"], body["password"]
-    if not isinstance(email, str) or not isinstance(password, str) or body["returnSecureToken"] is not True:
-        raise GoogleRefusedError(400, "email and password are texts, returnSecureToken is true")
-    return email, password
+        tailer.refresh_tokens.add(refresh_token)
+        # Google's key would be another, but nobody is meant to verify this: Tailer knows its tokens by heart.
+        return tailer.tokens.issue(now, lifetime, jwt.encode(claims, private_key(), ALGORITHM)), refresh_token

@@ -10,7 +10,10 @@ import operator
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataops_sandbox.tamr.jobs import Job
 
 STATES = ("PENDING", "RUNNING", "STOPPING", "DONE")
 
@@ -62,32 +65,7 @@ class FilterError(ValueError):
     """The expression is not one that the reference allows."""
 
 
-class Filterable(Protocol):
-    """What a filter looks at."""
-
-    @property
-    def job_id(self) -> str:
-        """The job's id."""
-
-    @property
-    def state(self) -> str:
-        """The current state as shown."""
-
-    @property
-    def error(self) -> object:
-        """The error of a job that ended unsuccessfully."""
-
-    def configured(self, kind: str, member: str) -> str:
-        """Give an id of the configuration."""
-
-    def has_kind(self, kind: str) -> bool:
-        """Tell whether the configuration is a load, an update or a publish."""
-
-    def entered(self, state: str) -> datetime | None:
-        """Give the time at which the job entered a state, ``None`` if it never did."""
-
-
-Test = Callable[[Filterable], bool]
+Test = Callable[["Job"], bool]
 
 
 def parse(text: str) -> Test:
@@ -163,12 +141,12 @@ class _Parser:
             return self._time(_TIME_OF_STATE[field.removesuffix("()")])
         if field == "job_id":
             equal, job_id = self._comparison("=", "!="), self._string()
-            return lambda job: equal(job.job_id, job_id)
+            return lambda job: equal(job.run_id, job_id)
         if field == "status.state":
             compare, state = self._comparison("=", "!="), self._unquoted(self._take("word", "quoted"))
             if state not in STATES:
                 raise FilterError(f"no state {state!r}; known: {', '.join(STATES)}")
-            return lambda job: compare(job.state, state)
+            return lambda job: compare(job.status(), state)
         if field in _IDS:
             kind, member = _IDS[field]
             self._comparison("=")
@@ -184,7 +162,7 @@ class _Parser:
         if field == "status" and member == "error":
             return lambda job: bool(job.error)
         if field == "configuration" and member in KINDS:
-            return lambda job: job.has_kind(member)
+            return lambda job: job.kind == member
         raise FilterError(f"no {field}:{member} to filter by")
 
     def _time(self, state: str) -> Test:
@@ -199,7 +177,7 @@ class _Parser:
         except ValueError as error:
             raise FilterError(f"{literal!r} is not an RFC 3339 time: {error}") from error
 
-        def test(job: Filterable) -> bool:
+        def test(job: Job) -> bool:
             entered = job.entered(state)
             # A comparison with a state that was never entered is false, whatever the operator.
             return entered is not None and compare(entered, wanted)

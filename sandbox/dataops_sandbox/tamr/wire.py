@@ -13,7 +13,9 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
+from dataops_sandbox.rules import obeyed
 from dataops_sandbox.tamr.filter import FilterError, parse
+from dataops_sandbox.tamr.rules import NewJob, Stop
 from dataops_sandbox.tamr.store import API_USER, TamrStore
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ _JOB_TYPES = {"JOB_TYPE_LOAD": "load", "JOB_TYPE_UPDATE": "update", "JOB_TYPE_PU
 _LIST_QUERY = frozenset({"pageSize", "pageToken", *_RESOURCES, "jobType", "filter"})
 _DEFAULT_PAGE = 10
 _LARGEST_PAGE = 30
-_MEMBERS = {"load": {"sourceId"}, "update": {"dataProductId", "workflowId"}, "publish": set(_RESOURCES[1:3])}
 
 
 class Tamr(TamrStore):
@@ -48,7 +49,7 @@ class Tamr(TamrStore):
 
     def connection(self) -> dict[str, Any]:
         """Give host and key as the connection type ``tamr`` has them."""
-        return {"conn_type": self.name, "host": self.base_url, "password": self.api_key, "extra": {}}
+        return {"conn_type": self.name, "host": self.base_url, "password": self.settings.api_key, "extra": {}}
 
     def denial(self, denied: DeniedError) -> Answer:
         """Say no in JSON with ``statusCode`` and ``message``."""
@@ -67,66 +68,36 @@ class Tamr(TamrStore):
         key = call.headers.get("X-API-KEY")
         if key is None:
             raise RefusedError(401, "no X-API-KEY header")
-        if key != self.api_key:
+        if key != self.settings.api_key:
             raise DeniedError(401, "this API key is not valid")
 
     def _known(self, job_id: str) -> Job:
-        job = self.jobs.get(job_id)
-        if job is None or not self._visible(job):
+        if job_id not in self.started or not self._visible(self.started[job_id]):
             raise DeniedError(404, f"job {job_id} not found")
-        return self.job(job_id)
+        return self.run(job_id)
 
     def _visible(self, job: Job) -> bool:
-        return self.world.timeline.now() >= job.history[0][1] + job.script.hidden
+        return self.world.timeline.now() >= job.created_at + job.script.hidden
 
     # The operations
 
     def _create_job(self, call: Call) -> Answer:
         self._authorise(call)
-        body = call.json_object()
-        if body.keys() != {"configuration"}:
-            raise RefusedError(400, f"a new job has one member, configuration, not {sorted(body)}")
-        kind, ids = self._configuration(body["configuration"])
-        self._check_ids(kind, ids)
-        taken = sum(self.job(job_id).true_state in self.slot_states for job_id in self.jobs)
-        if taken >= self.slots:
-            raise DeniedError(429, f"{taken} jobs are running at once, and {self.slots} are allowed")
-        return Answer.of_json(self.job(self.start({kind: ids}, created_by=API_USER)).as_json())
+        configuration = obeyed(NewJob, call.json_object()).configuration
+        self._check_ids(configuration.ids)
+        taken = sum(job.state in self.settings.slot_states for job in self.all())
+        if taken >= self.settings.slots:
+            raise DeniedError(429, f"{taken} jobs are running at once, and {self.settings.slots} are allowed")
+        return Answer.of_json(self.launch(configuration, API_USER).as_json())
 
-    @staticmethod
-    def _configuration(configuration: object) -> tuple[str, dict[str, str]]:
-        """Give the kind of a job and its ids, unset ones left out."""
-        if not isinstance(configuration, dict) or len(configuration) != 1:
-            raise RefusedError(400, "configuration is an object with exactly one of load, update, publish")
-        [(kind, ids)] = configuration.items()
-        if kind not in _MEMBERS:
-            raise RefusedError(400, f"no kind of job {kind!r}; known: load, update, publish")
-        if not isinstance(ids, dict) or not all(isinstance(value, str) for value in ids.values()):
-            raise RefusedError(400, f"{kind} is an object of id strings")
-        if ids.keys() - _MEMBERS[kind]:
-            raise RefusedError(400, f"{kind} has no member {sorted(ids.keys() - _MEMBERS[kind])}")
-        # In JSON mapped from protobuf an empty string is an unset member.
-        return kind, {name: value for name, value in ids.items() if value}
-
-    def _check_ids(self, kind: str, ids: dict[str, str]) -> None:
-        if kind == "update" and len(ids) != 1:
-            raise RefusedError(400, "update takes dataProductId or workflowId, one of them")
-        if kind == "load" and not ids:
-            raise RefusedError(400, "load needs sourceId")
-        if kind == "publish" and "destinationId" not in ids:
-            raise RefusedError(400, "publish needs destinationId")
-        known: dict[str, Any] = {
-            "sourceId": self.sources,
-            "dataProductId": self.data_products,
-            "workflowId": self.workflows,
-            "destinationId": self.destinations,
-        }
+    def _check_ids(self, ids: dict[str, str]) -> None:
         for name, value in ids.items():
-            if value not in known[name]:
+            if value not in self.resources[name]:
                 raise DeniedError(404, f"{name} {value} not found")
-        if kind == "publish" and self.destinations[ids["destinationId"]] != ("dataProductId" in ids):
-            needs = self.destinations[ids["destinationId"]]
-            raise RefusedError(400, f"this destination {'needs a' if needs else 'takes no'} dataProductId")
+        destination = ids.get("destinationId")
+        if destination and (destination in self.without_data_product) == ("dataProductId" in ids):
+            needs = "takes no" if destination in self.without_data_product else "needs a"
+            raise RefusedError(400, f"this destination {needs} dataProductId")
 
     def _get_job(self, call: Call) -> Answer:
         self._authorise(call)
@@ -135,8 +106,7 @@ class Tamr(TamrStore):
 
     def _stop_job(self, call: Call) -> Answer:
         self._authorise(call)
-        if call.json_object():
-            raise RefusedError(400, "a stop takes an empty JSON object")
+        obeyed(Stop, call.json_object())
         self._known(call.params["job"]).stop(self.world.timeline.now())
         return Answer.of_json({})
 
@@ -160,8 +130,7 @@ class Tamr(TamrStore):
 
     def _selected(self, query: dict[str, str]) -> list[Job]:
         """Give the jobs that fit a query, newest first."""
-        jobs = [self.job(job_id) for job_id in reversed(self.jobs)]
-        jobs = [job for job in jobs if self._visible(job)]
+        jobs = [job for job in reversed(self.all()) if self._visible(job)]
         for name in _RESOURCES:
             if query.get(name):
                 jobs = [job for job in jobs if job.ids.get(name) == query[name]]
@@ -171,9 +140,9 @@ class Tamr(TamrStore):
                 raise RefusedError(400, f"no jobType {job_type!r}")
             jobs = [job for job in jobs if job.kind == _JOB_TYPES[job_type]]
         expression = query.get("filter")
-        if expression and self.filters == "refused":
+        if expression and self.settings.filters == "refused":
             raise DeniedError(400, "filters are switched off")
-        if expression and self.filters == "obeyed":
+        if expression and self.settings.filters == "obeyed":
             try:
                 test = parse(expression)
             except FilterError as error:

@@ -40,9 +40,8 @@ def read_basic(header: str) -> tuple[str, str]:
     :raises RefusedError: if it is malformed
     """
     try:
-        user, colon, password = (
-            base64.b64decode(header.removeprefix("Basic "), validate=True).decode().partition(":")
-        )
+        encoded = header.partition(" ")[2]
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise RefusedError(401, "the Basic credentials are no base64 of UTF-8") from error
     if not colon:

@@ -1,21 +1,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.platform import Platform, RunRecord
-from dataops_sandbox.scripts import ScriptBook
-from dataops_sandbox.tokens import Tokens
+from pydantic import Field
+
+from dataops_sandbox.platform import Settings, changing
+from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.store import RunStore
 from dataops_sandbox.toucan.auth import FailedLogins
-from dataops_sandbox.toucan.runs import OPERATIONS, Kind, Operation, OperationScript
+from dataops_sandbox.toucan.rules import CHAIN, OperationList
+from dataops_sandbox.toucan.runs import Kind, Operation, OperationScript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from dataops_sandbox.toucan.upload import Assembly, Upload
 
 PERSON = "anna@toucan.example"
+
+
+class ToucanSettings(Settings):
+    """What can be changed of the backend: its user, and what differs between its generations."""
+
+    username: str = "api@toucan.example"
+    password: str = "sandbox-password"  # noqa: S105 - opens nothing but the sandbox
+    api_token: str = "sandbox-token"  # noqa: S105
+    """A bearer token that somebody has fetched elsewhere."""
+    token_lifetime: Seconds = Field(3600.0, allow_inf_nan=False)
+    """Seconds for which a token of the login route is good; the real figure is not published."""
+    jwt_tokens: bool = True
+    """Whether a token of the login route is a JWT that tells its end."""
+    lock_status: int = Field(429, ge=400, le=599)
+    """Status of the answers to a user who is locked out; only their JSON message is documented."""
+    operation_ids: bool = True
+    """Whether uploads and lists of operations are answered with an id, as newer backends do."""
+    refresh_ids: bool = True
+    """Whether preprocess, populate and release are answered with an id; nobody has told."""
+    state_route: bool = True
+    """Whether the backend can be asked for the state of an operation; older ones cannot."""
+    chunk_fields: bool = True
+    """Whether the upload knows the chunk fields."""
 
 
 @dataclass
@@ -31,97 +56,41 @@ class SmallApp:
     """Whether the API user has the right to update the data sources."""
 
 
-class ToucanStore(Platform):
-    """What the Toucan Toco backend holds, and how a test or a person in its UI changes it."""
+class ToucanStore(RunStore[Operation, OperationScript]):
+    """What the Toucan Toco backend holds, and how a test or a person in its UI changes it.
+
+    Scripts go by the small app, or by ``app/filename`` for uploads.
+    """
 
     name = "toucan"
-    settings = (
-        "username",
-        "password",
-        "api_token",
-        "token_lifetime",
-        "jwt_tokens",
-        "lock_status",
-        "operation_ids",
-        "refresh_ids",
-        "state_route",
-        "chunk_fields",
-    )
+    noun = "operation"
+    settings: ToucanSettings
+    settings_class = ToucanSettings
+    script_class = OperationScript
+    controls = (*RunStore.controls, "add_small_app", "releases", "uploaded", "revoke")
 
-    username: str
-    password: str
-    api_token: str
-    """A bearer token that somebody has fetched elsewhere."""
-    token_lifetime: float
-    """Seconds for which a token of the login route is good; the real figure is not published."""
-    jwt_tokens: bool
-    """Whether a token of the login route is a JWT that tells its end."""
-    lock_status: float
-    """Status of the answers to a user who is locked out; only their JSON message is documented."""
-    operation_ids: bool
-    """Whether uploads and lists of operations are answered with an id, as newer backends do."""
-    refresh_ids: bool
-    """Whether preprocess and populate are answered with an id; nobody has told."""
-    state_route: bool
-    """Whether the backend can be asked for the state of an operation; older ones cannot."""
-    chunk_fields: bool
-    """Whether the upload knows the chunk fields."""
+    def populate(self) -> None:
+        """Put the known small apps there."""
+        self._accept_api_token()
+        self.failed_logins = FailedLogins()
+        self.small_apps: dict[str, SmallApp] = {}
+        self.uploads: list[Upload] = []
+        self.assemblies: dict[tuple[str, str], Assembly] = {}
+        sources = {"referential": "referential.csv", "sales": "sales.xlsx"}
+        self.add_small_app("product-corporation", data_sources=sources)
+        self.add_small_app("no-rights", may_upload=False, may_operate=False)
 
-    def reset(self) -> None:
-        """Go back to the known small apps, without uploads, operations, scripts or tokens."""
-        # Ids go on over a reset: a poller left over from one test must not meet an operation of the next.
-        self._numbers = getattr(self, "_numbers", None) or count(1)
-        with self.world.changed:
-            self.username = "api@toucan.example"
-            self.password = "sandbox-password"  # noqa: S105 - opens nothing but the sandbox
-            self.api_token = "sandbox-token"  # noqa: S105
-            self.token_lifetime = 3600.0
-            self.jwt_tokens = True
-            self.lock_status = 429
-            self.operation_ids = self.refresh_ids = self.state_route = self.chunk_fields = True
-            self.run_seconds = self.world.run_seconds
-            # A client that kept its token over the reset has one that has expired, not one that never was.
-            self.tokens = getattr(self, "tokens", None) or Tokens()
-            self.tokens.revoke()
-            self.tokens.issue(0, float("inf"), self.api_token)
-            self.failed_logins = FailedLogins()
-            self.small_apps: dict[str, SmallApp] = {}
-            self.uploads: list[Upload] = []
-            self.assemblies: dict[tuple[str, str], Assembly] = {}
-            self.submitted: dict[str, Operation] = {}
-            self._scripts: ScriptBook[OperationScript] = ScriptBook()
-            sources = {"referential": "referential.csv", "sales": "sales.xlsx"}
-            self.add_small_app("product-corporation", data_sources=sources)
-            self.add_small_app("no-rights", may_upload=False, may_operate=False)
-
+    @changing
     def configure(self, **settings: object) -> None:
         """Change settings; see :class:`.platform.Platform`."""
-        status = settings.get("lock_status", 429)
-        if not isinstance(status, int) or not 400 <= status <= 599:
-            raise ValueError(f"lock_status must be a status from 400 to 599, not {status!r}")
         super().configure(**settings)
         if "api_token" in settings:
-            with self.world.changed:
-                self.tokens.issue(0, float("inf"), self.api_token)
+            self._accept_api_token()
 
-    def actions(self) -> Mapping[str, Callable[..., object]]:
-        """Give what other processes may call."""
-        return {
-            "add_small_app": self.add_small_app,
-            "script": self.script,
-            "start": self.start,
-            "finish": self.finish,
-            "forget": self.forget,
-            "releases": self.releases,
-            "uploaded": self.uploaded,
-            "revoke": self.revoke,
-        }
+    def _accept_api_token(self) -> None:
+        self.tokens.issue(0, float("inf"), self.settings.api_token)
 
-    def revoke(self) -> None:
-        """Make all tokens that are out expire at once, the one given beforehand too."""
-        with self.world.changed:
-            self.tokens.revoke()
-
+    @changing
     def add_small_app(
         self,
         small_app_id: str,
@@ -136,137 +105,69 @@ class ToucanStore(Platform):
         :param may_upload: whether the API user is a contributor
         :param may_operate: whether the API user may update the data sources
         """
-        with self.world.changed:
-            app = SmallApp(small_app_id, dict(data_sources or {}), may_upload, may_operate)
-            self.small_apps[small_app_id] = app
+        self.small_apps[small_app_id] = SmallApp(
+            small_app_id, dict(data_sources or {}), may_upload, may_operate
+        )
 
-    def script(self, resource: str | None = None, *, times: int | None = None, **behaviour: Any) -> None:
-        """Say how operations will behave.
-
-        :param resource: the small app, or ``app/filename`` for uploads; ``None``: any
-        :param times: the next so many operations; ``None``: all to come
-        :param behaviour: fields of :class:`.toucan_runs.OperationScript`
-        """
-        script = OperationScript(**behaviour)
-        with self.world.changed:
-            self._scripts.arm(script, resource, times)
-
-    def start(self, small_app_id: str, operations: Sequence[str] = OPERATIONS[:5]) -> str:
+    @changing
+    def start(self, small_app_id: str, operations: Sequence[str] = CHAIN) -> str:
         """Start a list of operations on staging, as somebody else would in the UI.
 
         :return: the operation's id
         """
-        unknown = set(operations).difference(OPERATIONS)
-        if isinstance(operations, str) or unknown or not operations:
-            raise ValueError(f"operations must be names of {list(OPERATIONS)}, not {operations!r}")
+        work = checked(OperationList, {"operations": operations})
         if small_app_id not in self.small_apps:
             raise KeyError(small_app_id)
-        return self.submit("operations", small_app_id, created_by=PERSON, operations=operations).operation_id
+        what = work.operation_fields()
+        return self.submit("operations", small_app_id, "staging", created_by=PERSON, **what).run_id
 
-    def submit(self, kind: Kind, small_app: str, *, created_by: str, **what: Any) -> Operation:
+    def submit(
+        self,
+        kind: Kind,
+        small_app: str,
+        stage: str | None,
+        *,
+        filename: str = "",
+        created_by: str = "",
+        **what: Any,
+    ) -> Operation:
         """Start an operation.
 
-        :param what: further fields of :class:`.toucan_runs.Operation`
+        :param filename: what an upload is for
+        :param created_by: empty: the API user
+        :param what: further fields of :class:`.runs.Operation`
         """
-        with self.world.changed:
-            now = self.world.timeline.now()
-            operation = Operation(
-                operation_id=f"op-{next(self._numbers)}",
+        resource = f"{small_app}/{filename}" if filename else small_app
+        script, usual = self.scripted(resource), self.settings.run_seconds
+        return self.add(
+            Operation(
+                run_id=f"op-{next(self.numbers)}",
+                resource=resource,
                 small_app=small_app,
                 kind=kind,
-                created_by=created_by,
-                created_at=now,
-                script=OperationScript(),
-                pending=0,
-                duration=0,
-                stage=what.pop("stage", "staging"),
+                stage=stage,
+                created_by=created_by or self.settings.username,
+                created_at=self.world.timeline.now(),
+                script=script,
+                pending=script.phase(script.pending, usual),
+                duration=script.lasts(usual),
                 **what,
             )
-            script = self._scripts.take(operation.resource) or operation.script
-            usual_wait = 0.0 if script.duration == 0 else self.run_seconds / 20
-            operation.script = script
-            operation.pending = usual_wait if script.pending is None else script.pending
-            operation.duration = self.run_seconds if script.duration is None else script.duration
-            operation.advance(now)
-            self.submitted[operation.operation_id] = operation
-            self.world.changed.notify_all()
-            return operation
+        )
 
-    def finish(self, run_id: str, status: str = "successful") -> None:
-        """End an operation now.
+    @changing
+    def ended(self, small_app_id: str) -> list[Operation]:
+        """Give the operations of a small app that have ended, in the order of their ends."""
+        operations = [one for one in self.all() if one.small_app == small_app_id]
+        ended = [one for one in operations if one.finished_at is not None]
+        return sorted(ended, key=lambda one: one.finished_at or 0)
 
-        :param status: its final status, in whatever spelling
-        """
-        with self.world.changed:
-            operation = self.operation(run_id)
-            if operation.finished_at is not None:
-                raise ValueError(f"operation {run_id} has already ended")
-            operation.end(self.world.timeline.now(), status)
-            self.world.changed.notify_all()
-
-    def forget(self, run_id: str) -> None:
-        """Let an operation vanish, as if it had never been."""
-        with self.world.changed:
-            del self.submitted[run_id]
-            self.world.changed.notify_all()
-
-    def operation(self, run_id: str) -> Operation:
-        """Give an operation, brought up to now.
-
-        :raises KeyError: if there is none of that id
-        """
-        with self.world.changed:
-            operation = self.submitted[run_id]
-            operation.advance(self.world.timeline.now())
-            return operation
-
+    @changing
     def releases(self, small_app_id: str) -> list[str]:
         """Give the ids of the operations that have published a small app, in the order of their ends."""
-        with self.world.changed:
-            operations = [self.operation(run_id) for run_id in self.submitted]
-            released = [one for one in operations if one.released and one.small_app == small_app_id]
-            released.sort(key=lambda one: one.finished_at or 0)
-            return [one.operation_id for one in released]
+        return [one.run_id for one in self.ended(small_app_id) if one.released]
 
+    @changing
     def uploaded(self, small_app_id: str) -> list[dict[str, Any]]:
         """Tell of the uploads to a small app, oldest first; the bytes are in :attr:`uploads`."""
-        with self.world.changed:
-            return [
-                {
-                    "filename": upload.filename,
-                    "local_filename": upload.local_filename,
-                    "size": upload.content.size,
-                    "sha256": upload.content.sha256,
-                    "stage": upload.stage,
-                    "validation": upload.validation,
-                    "dialect": upload.dialect,
-                    "chunks": upload.chunks,
-                }
-                for upload in self.uploads
-                if upload.small_app == small_app_id
-            ]
-
-    def runs(self) -> list[RunRecord]:
-        """Give every operation, uploads too, oldest first."""
-        with self.world.changed:
-            return [self._record(self.operation(run_id)) for run_id in self.submitted]
-
-    def _record(self, operation: Operation) -> RunRecord:
-        now = self.world.timeline.now()
-        started = operation.started_at if now >= operation.started_at else None
-        created, began, ended = (
-            None if at is None else self.world.timeline.wall(at).timestamp()
-            for at in (operation.created_at, started, operation.finished_at)
-        )
-        return RunRecord(
-            platform=self.name,
-            run_id=operation.operation_id,
-            resource=operation.resource,
-            state=operation.status(now),
-            finished=operation.finished_at is not None,
-            created_by=operation.created_by,
-            created_at=created or 0.0,
-            started_at=began,
-            finished_at=ended,
-            detail=operation.detail(),
-        )
+        return [upload.as_json() for upload in self.uploads if upload.small_app == small_app_id]

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_validator
 
 from dataops_sandbox.content import Content, ContentWriter
 from dataops_sandbox.messages import RefusedError, read_object
+from dataops_sandbox.rules import Rules, obeyed
+from dataops_sandbox.toucan.form import Part
+from dataops_sandbox.toucan.rules import Name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from dataops_sandbox.toucan.form import Part
-
 Dialect = Literal["plain", "dropzone", "flat"]
-
-_NUMBERS = ("dztotalfilesize", "dztotalchunkcount", "dzchunkbyteoffset", "dzchunkindex")
-_FIELDS: Mapping[Dialect, frozenset[str]] = {
-    "plain": frozenset({"data", "file"}),
-    "dropzone": frozenset({"data", "file", "dzuuid", *_NUMBERS}),
-    "flat": frozenset({"filename", "file", *_NUMBERS}),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,120 +33,132 @@ class Upload:
     content: Content
     stage: str | None
     validation: bool | None
-    """As the query told it; ``None``: it did not."""
+    """``False`` as the query told it; ``None``: it did not."""
     dialect: Dialect
     """``plain``, ``dropzone`` (with chunk fields) or ``flat`` (these, and no JSON part)."""
     chunks: int
 
-
-@dataclass(frozen=True, kw_only=True)
-class Piece:
-    """One request of an upload: the whole file, or a chunk of it."""
-
-    dialect: Dialect
-    filename: str
-    local_filename: str
-    content: Content
-    upload_id: str = ""
-    total_size: int = 0
-    count: int = 1
-    index: int = 0
-    offset: int = 0
+    def as_json(self) -> dict[str, Any]:
+        """Give all but the bytes."""
+        told = dict(vars(self))
+        content = told.pop("content")
+        return {**told, "size": content.size, "sha256": content.sha256}
 
 
-def read_piece(parts: Mapping[str, Part], *, chunk_fields: bool) -> Piece:
+class _DataSource(Rules):
+    filename: Name
+
+
+def _name_in_json(part: Part) -> str:
+    return obeyed(_DataSource, read_object(part.text().encode(), "part 'data'")).filename
+
+
+def _file(part: Part) -> Part:
+    if part.filename is None:
+        raise ValueError("must be a file, with a filename of its own")
+    return part
+
+
+def _figure(part: Part) -> int:
+    text = part.text()
+    if not re.fullmatch("[0-9]{1,15}", text):
+        raise ValueError(f"must be a whole number, not {text!r}")
+    return int(text)
+
+
+_Figure = Annotated[int, BeforeValidator(_figure)]
+_Text = Annotated[Name, BeforeValidator(Part.text)]
+
+
+class Form(Rules):
+    """The form of the guide."""
+
+    dialect: ClassVar[Dialect] = "plain"
+    file: Annotated[InstanceOf[Part], AfterValidator(_file)]
+    filename: Annotated[str, BeforeValidator(_name_in_json)] = Field(alias="data")
+
+
+class _Chunk(Form):
+    total: _Figure = Field(alias="dztotalfilesize")
+    count: _Figure = Field(alias="dztotalchunkcount")
+    offset: _Figure = Field(alias="dzchunkbyteoffset")
+    index: _Figure = Field(alias="dzchunkindex")
+
+    @model_validator(mode="after")
+    def _figures_agree(self) -> Self:
+        size = self.file.content.size
+        end = self.offset + size
+        if self.index >= self.count:
+            raise ValueError(f"dzchunkindex {self.index} of {self.count} chunks; they count from 0")
+        if (self.index == 0) != (self.offset == 0) or end > self.total:
+            raise ValueError(
+                f"chunk {self.index} of {size} bytes cannot stand at {self.offset} of {self.total}"
+            )
+        if self.index == self.count - 1 and end != self.total:
+            raise ValueError(f"the last chunk ends at {end}, the file at {self.total}")
+        return self
+
+
+class Dropzone(_Chunk):
+    """The form of a chunk, which its id brings together with the others of its file."""
+
+    dialect = "dropzone"
+    upload_id: _Text = Field(alias="dzuuid")
+
+
+class Flat(_Chunk):
+    """The form of a file that is one chunk, without an id and without JSON."""
+
+    dialect = "flat"
+    filename: _Text
+    count: Annotated[Literal[1], BeforeValidator(_figure)] = Field(alias="dztotalchunkcount")
+
+
+def read_upload(parts: Mapping[str, Part], *, chunk_fields: bool) -> Form:
     """Read the form of an upload.
 
     :param chunk_fields: whether the backend knows them
     :raises RefusedError: if the form is none of the known ones, or its figures contradict each other
     """
-    dialect = next((name for name, fields in _FIELDS.items() if parts.keys() == fields), None)
-    if dialect is None or (dialect != "plain" and not chunk_fields):
-        known = [sorted(_FIELDS[name]) for name in _FIELDS if chunk_fields or name == "plain"]
-        raise RefusedError(400, f"the form has parts {sorted(parts)}; known: {known}")
-    file = parts["file"]
-    if file.filename is None:
-        raise RefusedError(400, "part 'file' must be a file, with a filename of its own")
-    name = parts["filename"].text() if dialect == "flat" else _name_in_json(parts["data"].text())
-    if not name:
-        raise RefusedError(400, "the filename, by which the data source is known, is empty")
-    piece = Piece(dialect=dialect, filename=name, local_filename=file.filename, content=file.content)
-    return piece if dialect == "plain" else _with_figures(piece, parts)
-
-
-def _name_in_json(text: str) -> str:
-    data = read_object(text.encode(), "part 'data'")
-    if data.keys() != {"filename"} or not isinstance(data["filename"], str):
-        raise RefusedError(400, f"part 'data' has one member, the text filename, not {sorted(data)}")
-    return data["filename"]
-
-
-def _with_figures(piece: Piece, parts: Mapping[str, Part]) -> Piece:
-    figures = {name: parts[name].text() for name in _NUMBERS}
-    for name, text in figures.items():
-        if not re.fullmatch("[0-9]{1,15}", text):
-            raise RefusedError(400, f"{name} must be a whole number, not {text!r}")
-    total, count, offset, index = (int(figures[name]) for name in _NUMBERS)
-    upload_id = parts["dzuuid"].text() if "dzuuid" in parts else ""
-    size = piece.content.size
-    if piece.dialect == "dropzone" and not upload_id:
-        raise RefusedError(400, "dzuuid is empty")
-    if index >= count:
-        raise RefusedError(400, f"dzchunkindex {index} of {count} chunks; they count from 0")
-    if piece.dialect == "flat" and count != 1:
-        raise RefusedError(400, "an upload in several chunks needs a dzuuid")
-    if (index == 0) != (offset == 0) or offset + size > total:
-        raise RefusedError(400, f"chunk {index} of {size} bytes cannot stand at {offset} of {total}")
-    if index == count - 1 and offset + size != total:
-        raise RefusedError(400, f"the last chunk ends at {offset + size}, the file at {total}")
-    return Piece(
-        dialect=piece.dialect,
-        filename=piece.filename,
-        local_filename=piece.local_filename,
-        content=piece.content,
-        upload_id=upload_id,
-        total_size=total,
-        count=count,
-        index=index,
-        offset=offset,
-    )
+    if not chunk_fields or not any(name.startswith("dz") for name in parts):
+        return obeyed(Form, parts)
+    return obeyed(Flat if "filename" in parts else Dropzone, parts)
 
 
 @dataclass
 class Assembly:
     """The chunks of one file that have come so far, in whatever order."""
 
-    first: Piece
-    pieces: dict[int, Piece] = field(default_factory=dict)
+    chunks: dict[int, Dropzone] = field(default_factory=dict)
 
-    def add(self, piece: Piece) -> None:
+    def add(self, chunk: Dropzone) -> None:
         """Take a chunk; one that is sent again must be the same.
 
         :raises RefusedError: if it does not go with those that have come
         """
-        told = (piece.filename, piece.total_size, piece.count)
-        if told != (self.first.filename, self.first.total_size, self.first.count):
+        first = next(iter(self.chunks.values()), chunk)
+        if (chunk.filename, chunk.total, chunk.count) != (first.filename, first.total, first.count):
             raise RefusedError(400, "chunks of one dzuuid differ in filename, total size or chunk count")
-        known = self.pieces.setdefault(piece.index, piece)
-        if (known.offset, known.content.sha256) != (piece.offset, piece.content.sha256):
-            raise RefusedError(400, f"chunk {piece.index} came before, with another offset or other bytes")
+        known = self.chunks.setdefault(chunk.index, chunk)
+        if (known.offset, known.file.content.sha256) != (chunk.offset, chunk.file.content.sha256):
+            raise RefusedError(400, f"chunk {chunk.index} came before, with another offset or other bytes")
 
     def whole(self, directory: Path) -> Content | None:
         """Give the file if all of it is there.
 
         :raises RefusedError: if the chunks leave gaps or overlap
         """
-        if len(self.pieces) < self.first.count:
+        chunks = [self.chunks[index] for index in sorted(self.chunks)]
+        if len(chunks) < chunks[0].count:
             return None
         writer, end = ContentWriter(directory), 0
-        for index in range(self.first.count):
-            piece = self.pieces[index]
-            if piece.offset != end:
+        for chunk in chunks:
+            if chunk.offset != end:
                 writer.discard()
                 raise RefusedError(
-                    400, f"chunk {index} stands at {piece.offset}, the one before ends at {end}"
+                    400, f"chunk {chunk.index} stands at {chunk.offset}, the one before ends at {end}"
                 )
-            for chunk in piece.content.chunks():
-                writer.write(chunk)
-            end += piece.content.size
+            for piece in chunk.file.content.chunks():
+                writer.write(piece)
+            end += chunk.file.content.size
         return writer.finish()

@@ -7,29 +7,39 @@ passes it passes the laxer one too. What differs between generations of the back
 
 from __future__ import annotations
 
+import pickle
+import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.jwt import make_token
+import jwt
+
 from dataops_sandbox.messages import Answer, Call, DeniedError, RefusedError
 from dataops_sandbox.messages import Operation as Route
+from dataops_sandbox.rules import obeyed
 from dataops_sandbox.toucan.auth import WrongLoginError, read_basic
 from dataops_sandbox.toucan.form import read_form
-from dataops_sandbox.toucan.runs import OPERATIONS, Operation
+from dataops_sandbox.toucan.rules import Login, OperationList, Preprocess, Query, Selector, Work
 from dataops_sandbox.toucan.store import SmallApp, ToucanStore
-from dataops_sandbox.toucan.upload import Assembly, Piece, Upload, read_piece
+from dataops_sandbox.toucan.upload import Assembly, Dropzone, Upload, read_upload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dataops_sandbox.content import Content
     from dataops_sandbox.platform import World
+    from dataops_sandbox.toucan.runs import Kind, Operation
 
 _APP = "/{small_app}"
 _STAGE = frozenset({"stage"})
-_SELECTOR = frozenset({"input_domains", "functions", "output_domains"})
 
-TRACEBACK = b"cbuiltins\nexec\n(S'raise RuntimeError(\"a pickle from a server was loaded\")'\ntR."
-"""A pickle, as the real one is: who loads it runs the server's code, and is found out here."""
+
+class _Traceback:
+    """A traceback as the backend pickles it: who loads it runs the server's code, and is found out here."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exec, (f"raise RuntimeError({'a pickle from a server was loaded: ' + self._words!r})",)
 
 
 class Toucan(ToucanStore):
@@ -39,15 +49,18 @@ class Toucan(ToucanStore):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        operations = partial(self._work, "operations", OperationList)
+        preprocess = partial(self._work, "preprocess", Preprocess)
+        populate = partial(self._work, "populate", Selector)
         self.operations = (
             Route("version", "GET", "/", self._version),
             Route("login", "POST", "/login", self._login),
             Route("list_small_apps", "GET", "/small-apps", self._list_small_apps),
             Route("upload", "POST", f"{_APP}/data/sources", self._upload, _STAGE | {"validation"}),
-            Route("run_operations", "POST", f"{_APP}/operations", self._run_operations, _STAGE),
+            Route("run_operations", "POST", f"{_APP}/operations", operations, _STAGE),
             Route("get_operation", "GET", f"{_APP}/operations/state/{{operation}}", self._get_operation),
-            Route("preprocess", "POST", f"{_APP}/data/preprocess", self._preprocess, _STAGE),
-            Route("populate", "POST", f"{_APP}/populate", self._populate, _STAGE, frozenset({"release"})),
+            Route("preprocess", "POST", f"{_APP}/data/preprocess", preprocess, _STAGE),
+            Route("populate", "POST", f"{_APP}/populate", populate, _STAGE, frozenset({"release"})),
             # Not in the guide, but in the README of the vendor's client.
             Route("release", "POST", f"{_APP}/data/release", self._release, _STAGE),
             Route("get_traceback", "GET", f"{_APP}/tracebacks/latest", self._get_traceback),
@@ -70,11 +83,11 @@ class Toucan(ToucanStore):
         extra = {"small_app": "product-corporation", "auth_type": auth_type}
         fields = {"conn_type": self.name, "host": self.base_url, "extra": extra}
         if auth_type == "bearer":
-            extra["api_token"] = self.api_token
+            extra["api_token"] = self.settings.api_token
             return fields
         if auth_type not in ("basic", "login"):
             raise ValueError(f"auth_type must be basic, login or bearer, not {auth_type!r}")
-        return {**fields, "login": self.username, "password": self.password}
+        return {**fields, "login": self.settings.username, "password": self.settings.password}
 
     def denial(self, denied: DeniedError) -> Answer:
         """Say no in JSON with ``statusCode`` and ``message``, but for the login route's bare sentence."""
@@ -92,12 +105,12 @@ class Toucan(ToucanStore):
     def _check_lock(self, user: str) -> None:
         if self.failed_logins.locked(user, self.world.timeline.now()):
             raise DeniedError(
-                int(self.lock_status), "Too many requests with bad credentials. Try again later."
+                self.settings.lock_status, "Too many requests with bad credentials. Try again later."
             )
 
     def _is_wrong(self, user: str, password: str) -> bool:
         """Tell whether credentials are wrong, and count it if so."""
-        wrong = (user, password) != (self.username, self.password)
+        wrong = (user, password) != (self.settings.username, self.settings.password)
         if wrong:
             self.failed_logins.note(user, self.world.timeline.now())
         self._check_lock(user)
@@ -105,14 +118,15 @@ class Toucan(ToucanStore):
 
     def _authorise(self, call: Call) -> None:
         header = call.headers.get("Authorization", "")
-        if header.startswith("Basic "):
-            if self._is_wrong(*read_basic(header)):
-                raise DeniedError(401, "wrong username or password")
-        elif header.startswith("Bearer "):
-            self._check_lock(self.username)
-            self.tokens.check(call.headers, self.world.timeline.now())
-        else:
-            raise RefusedError(401, "no Basic or Bearer credentials in the Authorization header")
+        match header.partition(" ")[0].lower():
+            case "basic":
+                if self._is_wrong(*read_basic(header)):
+                    raise DeniedError(401, "wrong username or password")
+            case "bearer":
+                self._check_lock(self.settings.username)
+                self.tokens.check(call.headers, self.world.timeline.now())
+            case _:
+                raise RefusedError(401, "no Basic or Bearer credentials in the Authorization header")
 
     def _small_app(self, call: Call) -> SmallApp:
         self._authorise(call)
@@ -129,7 +143,7 @@ class Toucan(ToucanStore):
 
     def _read(self, call: Call) -> SmallApp:
         app = self._small_app(call)
-        _stage(call)
+        obeyed(Query, call.query)
         call.no_body()
         return app
 
@@ -141,17 +155,17 @@ class Toucan(ToucanStore):
         return Answer.of_json({"name": "toucan sandbox", "version": "1"})
 
     def _login(self, call: Call) -> Answer:
-        body = call.json_object()
-        if body.keys() != {"username", "password"} or not all(isinstance(v, str) for v in body.values()):
-            raise RefusedError(400, f"a login has username and password, both text, not {sorted(body)}")
-        if self._is_wrong(body["username"], body["password"]):
+        login = obeyed(Login, call.json_object())
+        if self._is_wrong(login.username, login.password):
             raise WrongLoginError
-        now = self.world.timeline.now()
-        end = self.world.timeline.wall(now).timestamp() + self.token_lifetime
-        # A number of its own makes each differ from the others of the second.
-        claims = {"sub": self.username, "exp": int(end), "jti": next(self._numbers)}
-        token = make_token(claims) if self.jwt_tokens else None
-        return Answer.of_json({"token": self.tokens.issue(now, self.token_lifetime, token)})
+        now, lifetime, token = self.world.timeline.now(), self.settings.token_lifetime, None
+        if self.settings.jwt_tokens:
+            end = self.world.timeline.wall(now).timestamp() + lifetime
+            # An id of its own makes each differ from the others of the second.
+            claims = {"sub": login.username, "exp": int(end), "jti": secrets.token_hex(8)}
+            # Nobody keeps the key: the platform knows the tokens that it gave out by heart.
+            token = jwt.encode(claims, secrets.token_bytes(32))
+        return Answer.of_json({"token": self.tokens.issue(now, lifetime, token)})
 
     def _list_small_apps(self, call: Call) -> Answer:
         self._authorise(call)
@@ -159,18 +173,13 @@ class Toucan(ToucanStore):
         return Answer.of_json([self._describe(app) for app in self.small_apps.values()])
 
     def _describe(self, app: SmallApp) -> dict[str, Any]:
-        ends = [
-            self.operation(run_id).finished_at
-            for run_id, one in self.submitted.items()
-            if one.small_app == app.small_app_id
-        ]
-        last = max((end for end in ends if end is not None), default=None)
+        ends = [one.finished_at or 0 for one in self.ended(app.small_app_id)]
         return {
             "id": app.small_app_id,
             "name": app.small_app_id,
             "stage": "staging",
             "duplicateOf": None,
-            "last_update": None if last is None else self.world.timeline.stamp(last),
+            "last_update": self.world.timeline.stamp(ends[-1]) if ends else None,
         }
 
     # The calls of the guide
@@ -179,111 +188,79 @@ class Toucan(ToucanStore):
         app = self._small_app(call)
         if not app.may_upload:
             raise DeniedError(403, f"not a contributor of {app.small_app_id}")
-        stage, validation = _stage(call), call.query.get("validation")
-        if validation not in (None, "true", "false"):
-            raise RefusedError(400, f"validation must be true or false, not {validation!r}")
-        piece = read_piece(read_form(call, self.world.directory), chunk_fields=self.chunk_fields)
-        content = piece.content if piece.dialect == "plain" else self._assemble(app, piece)
+        query = obeyed(Query, call.query)
+        form = read_upload(read_form(call, self.world.directory), chunk_fields=self.settings.chunk_fields)
+        content: Content | None = form.file.content
+        chunks = 1
+        if isinstance(form, Dropzone):
+            content, chunks = self._assemble(app, form), form.count
         if content is None:
             return Answer.of_json({})
-        upload = Upload(
-            small_app=app.small_app_id,
-            filename=piece.filename,
-            local_filename=piece.local_filename,
-            content=content,
-            stage=stage,
-            validation=None if validation is None else validation == "true",
-            dialect=piece.dialect,
-            chunks=piece.count,
+        self.uploads.append(
+            Upload(
+                small_app=app.small_app_id,
+                filename=form.filename,
+                local_filename=form.file.filename or "",
+                content=content,
+                stage=query.stage,
+                validation=False if query.validation else None,
+                dialect=form.dialect,
+                chunks=chunks,
+            )
         )
-        self.uploads.append(upload)
-        operation = self._submit("upload", app, stage=stage, told={"filename": piece.filename})
-        return self._accepted(operation, tell_id=self.operation_ids)
+        details = {"filename": form.filename}
+        operation = self.submit(
+            "upload", app.small_app_id, query.stage, filename=form.filename, details=details
+        )
+        return self._accepted(operation)
 
-    def _assemble(self, app: SmallApp, piece: Piece) -> Content | None:
+    def _assemble(self, app: SmallApp, chunk: Dropzone) -> Content | None:
         """Give the whole file once its last chunk has come."""
-        key = (app.small_app_id, piece.upload_id)
-        assembly = self.assemblies.get(key) if piece.upload_id else None
-        if assembly is None:
-            assembly = Assembly(piece)
-        assembly.add(piece)
-        whole = assembly.whole(self.world.directory)
         # Kept when it is whole, too: the chunk may be sent again by one whom the answer did not reach.
-        if piece.upload_id:
-            self.assemblies[key] = assembly
-        return whole
+        assembly = self.assemblies.setdefault((app.small_app_id, chunk.upload_id), Assembly())
+        assembly.add(chunk)
+        return assembly.whole(self.world.directory)
 
-    def _run_operations(self, call: Call) -> Answer:
-        app, stage, body = self._operated(call), _stage(call), call.json_object()
-        _only(body, {"origin", "operations", "output_domains"})
-        names = _texts(body, "operations")
-        if not names or set(names).difference(OPERATIONS):
-            raise RefusedError(400, f"operations is a list of {', '.join(OPERATIONS)}, not {names!r}")
-        origin = body.get("origin")
-        if "origin" in body and (not isinstance(origin, str) or not origin):
-            raise RefusedError(400, f"origin must be text, not {origin!r}")
-        operation = self._submit(
-            "operations",
-            app,
-            stage=stage,
-            operations=names,
-            selector=_selector(body),
-            told={"origin": origin},
-        )
-        return self._accepted(operation, tell_id=self.operation_ids)
-
-    def _preprocess(self, call: Call) -> Answer:
-        app, stage, body = self._operated(call), _stage(call), call.json_object()
-        _only(body, _SELECTOR | {"async"})
-        if not isinstance(body.get("async", False), bool):
-            raise RefusedError(400, f"async must be true or false, not {body['async']!r}")
-        operation = self._submit(
-            "preprocess", app, stage=stage, selector=_selector(body), told={"async": body.get("async")}
-        )
-        return self._accepted(operation, tell_id=self.refresh_ids)
-
-    def _populate(self, call: Call) -> Answer:
-        app, stage, body = self._operated(call), _stage(call), call.json_object()
-        _only(body, _SELECTOR)
-        release = "release" in call.query
-        operation = self._submit("populate", app, stage=stage, selector=_selector(body), release=release)
-        return self._accepted(operation, tell_id=self.refresh_ids)
+    def _work(self, kind: Kind, rules: type[Work], call: Call) -> Answer:
+        app, query = self._operated(call), obeyed(Query, call.query)
+        what = obeyed(rules, call.json_object()).operation_fields()
+        release = query.release is not None
+        return self._accepted(self.submit(kind, app.small_app_id, query.stage, release=release, **what))
 
     def _release(self, call: Call) -> Answer:
-        app, stage = self._operated(call), _stage(call)
+        app, query = self._operated(call), obeyed(Query, call.query)
         call.no_body()
-        return self._accepted(self._submit("release", app, stage=stage), tell_id=self.refresh_ids)
+        return self._accepted(self.submit("release", app.small_app_id, query.stage))
 
-    def _submit(self, kind: Any, app: SmallApp, **what: Any) -> Operation:
-        return self.submit(kind, app.small_app_id, created_by=self.username, **what)
-
-    def _accepted(self, operation: Operation, *, tell_id: bool) -> Answer:
-        return Answer.of_json({"operation_id": operation.operation_id} if tell_id else {})
+    def _accepted(self, operation: Operation) -> Answer:
+        partial_run = operation.kind not in ("upload", "operations")
+        told = self.settings.refresh_ids if partial_run else self.settings.operation_ids
+        return Answer.of_json({"operation_id": operation.run_id} if told else {})
 
     # What can be asked
 
     def _get_operation(self, call: Call) -> Answer:
         app = self._small_app(call)
         call.no_body()
-        if not self.state_route:
+        if not self.settings.state_route:
             raise DeniedError(404, "no such route")
-        operation_id, now = call.params["operation"], self.world.timeline.now()
-        known = self.submitted.get(operation_id)
-        hidden = known is None or now < known.created_at + known.script.hidden
-        if known is None or hidden or known.small_app != app.small_app_id:
-            raise DeniedError(404, f"operation {operation_id} not found")
-        return Answer.of_json({"status": self.operation(operation_id).status(now)})
+        operation, now = self.started.get(call.params["operation"]), self.world.timeline.now()
+        if (
+            operation is None
+            or operation.small_app != app.small_app_id
+            or now < operation.created_at + operation.script.hidden
+        ):
+            raise DeniedError(404, f"operation {call.params['operation']} not found")
+        operation.advance(now)
+        return Answer.of_json(operation.as_json(now))
 
     def _get_traceback(self, call: Call) -> Answer:
         app = self._small_app(call)
         call.no_body()
-        operations = [self.operation(run_id) for run_id in self.submitted]
-        if not any(
-            one.small_app == app.small_app_id and one.preprocesses and one.final_status == "failed"
-            for one in operations
-        ):
+        words = [one.script.traceback for one in self.ended(app.small_app_id) if one.left_traceback]
+        if not words:
             raise DeniedError(404, "no preprocess has failed")
-        return Answer(200, TRACEBACK, "application/octet-stream")
+        return Answer(200, pickle.dumps(_Traceback(words[-1])), "application/octet-stream")
 
     def _get_config(self, call: Call) -> Answer:
         app = self._read(call)
@@ -301,26 +278,3 @@ class Toucan(ToucanStore):
 
     def _get_metadata(self, call: Call) -> Answer:
         return Answer.of_json([{"domain": domain} for domain in self._read(call).data_sources])
-
-
-def _stage(call: Call) -> str | None:
-    stage = call.query.get("stage")
-    if stage not in (None, "staging"):
-        raise RefusedError(400, f"stage is staging or left out, not {stage!r}")
-    return stage
-
-
-def _only(body: Mapping[str, Any], allowed: frozenset[str] | set[str]) -> None:
-    if body.keys() - allowed:
-        raise RefusedError(400, f"unknown members {sorted(body.keys() - allowed)}; known: {sorted(allowed)}")
-
-
-def _texts(body: Mapping[str, Any], name: str) -> list[str]:
-    values = body.get(name, [])
-    if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-        raise RefusedError(400, f"{name} must be an array of texts, not {values!r}")
-    return values
-
-
-def _selector(body: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {name: _texts(body, name) for name in sorted(_SELECTOR) if name in body}

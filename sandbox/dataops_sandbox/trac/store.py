@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dataops_sandbox.legacy import Platform
 from dataops_sandbox.messages import DeniedError
-from dataops_sandbox.platform import Platform, RunRecord
+from dataops_sandbox.platform import RunRecord
 from dataops_sandbox.scripts import ScriptBook
 from dataops_sandbox.trac import job_checks, messages, values
 from dataops_sandbox.trac.data import DataStore

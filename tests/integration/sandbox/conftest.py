@@ -6,7 +6,7 @@ import pytest
 
 from dataops_sandbox import ManualClock, Sandbox
 from tests.integration.sandbox.clients import QuantemplateClient, TamrClient
-from tests.integration.sandbox.tailer_client import TailerClient
+from tests.integration.sandbox.tailer_client import TABLE, TailerClient
 from tests.integration.sandbox.toucan_client import ToucanClient
 from tests.integration.sandbox.trac_client import TracClient
 
@@ -52,6 +52,14 @@ def toucan(sandbox: Sandbox) -> Iterator[ToucanClient]:
 def tailer(sandbox: Sandbox) -> Iterator[TailerClient]:
     """Give a client that has a token."""
     with TailerClient(sandbox) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def steady_tailer() -> Iterator[TailerClient]:
+    """Give a client of a sandbox that has a run, for what must change nothing."""
+    with Sandbox(clock=ManualClock(), run_seconds=10) as serving, TailerClient(serving) as client:
+        serving.tailer.start(TABLE["configuration_id"])
         yield client
 
 

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hypothesis import strategies as st
 
 from tests.integration.sandbox.clients import Client
 
 if TYPE_CHECKING:
+    import requests
+
     from dataops_sandbox import Sandbox
 
 TABLE = {
@@ -30,17 +33,29 @@ STORAGE = {
 WORKFLOW = {**TABLE, "configuration_type": "workflow", "configuration_id": "000099-iowa-liquor-load-pda"}
 JOB = "gbq-to-gbq|000099_iowa_liquor_prepare_pda_DEV"
 
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=3,
+)
+
 
 def _part(payload: bytes) -> bytes:
     return base64.urlsafe_b64encode(payload).rstrip(b"=")
 
 
-def sign(key: dict[str, Any], audience: str, *, alg: str = "RS256", **claims: Any) -> str:
-    """Sign a token as the vendor's script does; ``claims`` replace its own, ``None`` leaves one out."""
+def sign(
+    key: dict[str, Any], audience: str, *, alg: str = "RS256", kid: str | None = None, **claims: Any
+) -> str:
+    """Sign a token as the vendor's script does; ``claims`` replace its own, ``None`` leaves one out.
+
+    :param kid: id of the key in the header, which not every library puts there
+    """
     now, email = int(time.time()), key["client_email"]
     said = {"iat": now, "exp": now + 3600, "iss": email, "sub": email, "email": email, "aud": audience}
     said = {name: value for name, value in {**said, **claims}.items() if value is not None}
-    signed = b".".join(_part(json.dumps(part).encode()) for part in ({"alg": alg, "typ": "JWT"}, said))
+    header = {"alg": alg, "typ": "JWT"} if kid is None else {"alg": alg, "typ": "JWT", "kid": kid}
+    signed = b".".join(_part(json.dumps(part).encode()) for part in (header, said))
     private = load_pem_private_key(key["private_key"].encode(), None)
     signature = private.sign(signed, padding.PKCS1v15(), hashes.SHA256())  # type: ignore[call-arg,union-attr]
     return (signed + b"." + _part(signature)).decode()
@@ -63,6 +78,15 @@ class TailerClient(Client):
         """The key file of the service account."""
         extra = self.sandbox.connection("tailer")["extra"]
         return dict(json.loads(extra["service_account_secret_json"]))
+
+    def signed(self, **changes: Any) -> str:
+        """Give a token that the service account has signed, for this sandbox unless the changes say else."""
+        return sign(self.key, **{"audience": self.sandbox.url, **changes})
+
+    def held(self) -> tuple[Any, ...]:
+        """Give what the platform holds, to see whether a request has changed it."""
+        store = self.sandbox.tailer
+        return store.configurations(), store.runs(), set(store.refresh_tokens)
 
     def launch(self, **fields: Any) -> str:
         """Launch a run, of the table-to-table configuration of the guide if nothing else is told."""
@@ -94,3 +118,13 @@ def launching(**fields: Any) -> dict[str, Any]:
     """Make the body of a launch; ``None`` leaves a field out."""
     body = {"action": "launch_job", **TABLE, **fields}
     return {name: value for name, value in body.items() if value is not None}
+
+
+def refusal(response: requests.Response, status: int) -> str:
+    """Give the reason of a refusal, which must be in Tailer's shape."""
+    answer = response.json()
+    assert (response.status_code, answer["code"], answer["data"]) == (status, status, {})
+    assert answer.keys() == {"code", "data", "message"}
+    ko, _, reason = answer["message"].partition(": ")
+    assert ko == "ko"
+    return str(reason)

@@ -180,7 +180,7 @@ class TestActions:
         control.ok("POST", "/configure", json={"platform": "tamr", "slots": 1, "slot_states": ["RUNNING"]})
         control.ok("POST", "/revoke", json={"platform": "quantemplate"})
 
-        assert sandbox.tamr.slots == 1
+        assert sandbox.tamr.settings.slots == 1
         assert quantemplate.dataset().status_code == 401
 
     def test_reset_goes_back_to_the_start(self, sandbox: Sandbox, control: Client, tamr: TamrClient) -> None:
@@ -250,7 +250,7 @@ def test_request_that_makes_no_sense_is_told_so_and_changes_nothing(
 
     assert response.status_code == 400
     assert response.json()["error"]
-    assert (sandbox.runs(), sandbox.faults, sandbox.tamr.slots) == ([], [], 5)
+    assert (sandbox.runs(), sandbox.faults, sandbox.tamr.settings.slots) == ([], [], 5)
     assert tamr.create()["status"]["state"] == "PENDING"
 
 

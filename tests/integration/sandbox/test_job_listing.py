@@ -104,7 +104,7 @@ class TestFilter:
         names[stopping] = "stopping"
         names[store.start(KINDS["publish"])] = "running"
         clock.advance(1)
-        store.job(stopping).stop(clock())
+        store.run(stopping).stop(clock())
         store.script(times=1, waiting=1000)
         names[store.start(KINDS["load"])] = "pending"
         return names

@@ -169,8 +169,9 @@ class TestReset:
         sandbox.reset()
 
         assert (sandbox.runs(), sandbox.faults, len(sandbox.journal)) == ([], [], 0)
-        assert (sandbox.tamr.slots, sandbox.tamr.filters, sandbox.tamr.run_seconds) == (5, "obeyed", 10)
-        assert (sandbox.tamr.api_key, sandbox.quantemplate.token_lifetime) == ("apk_sandbox", 300)
+        settings = sandbox.tamr.settings
+        assert (settings.slots, settings.filters, settings.run_seconds) == (5, "obeyed", 10)
+        assert (settings.api_key, sandbox.quantemplate.token_lifetime) == ("apk_sandbox", 300)
         quantemplate.log_in()
         assert quantemplate.dataset().status_code == 204
         assert tamr.create()["status"]["state"] == "PENDING"

@@ -1,4 +1,4 @@
-"""The fixture that users of the provider get by installing it."""
+"""The fixture that users get by installing the sandbox."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_fixture_works_on_the_wire(dataops_sandbox: Sandbox) -> None:
 
 
 def test_plugin_is_registered_by_the_distribution() -> None:
-    [plugin] = entry_points(group="pytest11", name="dataops")
+    [plugin] = entry_points(group="pytest11", name="dataops_sandbox")
 
     assert plugin.value == "dataops_sandbox.pytest_plugin"
 
@@ -74,4 +74,4 @@ def test_users_tests_share_a_server_and_begin_anew_each(tmp_path: Path) -> None:
 def test_import_loads_nothing_but_the_package_itself() -> None:
     run = subprocess.run([sys.executable, "-c", COST], capture_output=True, text=True, timeout=60, check=True)
 
-    assert run.stdout.strip() == "['airflow_provider_dataops']"
+    assert run.stdout.strip() == "['dataops_sandbox']"

@@ -86,7 +86,7 @@ class TestStates:
 
     @pytest.mark.parametrize("behaviour", [{"duration": -1}, {"waiting": None}, {"outcome": 7}])
     def test_script_makes_sense(self, sandbox: Sandbox, behaviour: Any) -> None:
-        with pytest.raises(ValueError, match="must be"):
+        with pytest.raises(ValueError, match=f"{next(iter(behaviour))}: Input should be"):
             sandbox.tailer.script(**behaviour)
 
 
@@ -259,6 +259,20 @@ class TestLists:
         assert self.ids(tailer.ask("get_by_status", **SCOPE, status="RUNNING")) == [second, first]
         assert self.ids(tailer.ask("get_last_status", **TABLE)) == [first]
 
+    def test_by_status_without_an_environment_cover_all_of_them(
+        self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
+    ) -> None:
+        sandbox.tailer.add_configuration("000099_other_PROD", environment="PROD")
+        runs = [tailer.launch(), tailer.launch(configuration_id="000099_other_PROD", environment="PROD")]
+        clock.advance(1)
+        anywhere = {name: value for name, value in SCOPE.items() if name != "environment"}
+
+        items = tailer.ask("get_by_status", **anywhere)
+
+        assert self.ids(items) == runs[::-1]
+        assert [item["environment"] for item in items] == ["PROD", "DEV"]
+        assert tailer.ask("get_by_status", **{**anywhere, "account": "000098"}) == []
+
     def test_are_empty_for_what_is_unknown(self, tailer: TailerClient) -> None:
         assert tailer.ask("get_last_status", **{**TABLE, "configuration_id": "none"}) == []
 
@@ -277,6 +291,20 @@ class TestSetRunStatus:
         clock.advance(10)
         assert sandbox.runs()[0].finished
         assert tailer.status(run) == "CHECKED"
+
+    def test_finds_the_run_without_an_environment(
+        self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
+    ) -> None:
+        sandbox.tailer.add_configuration(TABLE["configuration_id"], environment="PROD")
+        run, other = tailer.launch(environment="PROD"), tailer.launch()
+        clock.advance(1)
+        body = {"action": "set_run_status", **TABLE, "run_id": run, "status": "CHECKED"}
+        assert tailer.ok("POST", "/v1/dag/status", json=body)["message"].startswith("ko"), "it runs elsewhere"
+        del body["environment"]
+
+        assert tailer.ok("POST", "/v1/dag/status", json=body) == {"message": "ok"}
+        states = {record.run_id: record.state for record in sandbox.runs()}
+        assert states == {run: "CHECKED", other: "RUNNING"}
 
     def test_cannot_be_of_a_run_of_something_else(self, tailer: TailerClient, clock: ManualClock) -> None:
         run = tailer.launch()
@@ -352,9 +380,15 @@ class TestConfigurations:
         }
         assert tailer.launch(configuration_id="000099_new_DEV")
 
+    def test_added_one_may_be_archived(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+        sandbox.tailer.add_configuration("000099_old_DEV", archived=True)
+        body = {"action": "launch_job", **TABLE, "configuration_id": "000099_old_DEV"}
+        answer = tailer.ok("POST", "/v1/dag/launch", json=body)
+        assert answer["message"] == "ko: configuration 000099_old_DEV not found"
+
     @pytest.mark.parametrize(
         "wrong", [{"configuration_type": "x"}, {"environment": "dev"}, {"triggered_jobs": "JA"}]
     )
     def test_added_one_makes_sense(self, sandbox: Sandbox, wrong: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match=r"no type|a list"):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}: Input should be"):
             sandbox.tailer.add_configuration("000099_new_DEV", **wrong)

@@ -7,30 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.sandbox.toucan_client import APP, AUTH, FILE, NAME, ToucanClient, chunk
+from tests.integration.sandbox.toucan_client import (
+    APP,
+    AUTH,
+    DOMAINS,
+    EVERY_CALL,
+    FILE,
+    NAME,
+    UPLOAD,
+    ToucanClient,
+)
 
 if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
 
 SOURCES = f"{APP}/data/sources?validation=false"
-UPLOAD = {"data": NAME, "files": {"file": FILE}}
-DOMAINS = {"json": {"input_domains": ["referential"]}}
-
-EVERY_CALL = [
-    pytest.param("GET", "/", {}, id="version"),
-    pytest.param("GET", "/small-apps", {}, id="list_small_apps"),
-    pytest.param("POST", f"{APP}/data/sources", UPLOAD, id="upload"),
-    pytest.param("POST", f"{APP}/operations", {"json": {"operations": ["release"]}}, id="run_operations"),
-    pytest.param("GET", f"{APP}/operations/state/{{operation}}", {}, id="get_operation"),
-    pytest.param("POST", f"{APP}/data/preprocess", DOMAINS, id="preprocess"),
-    pytest.param("POST", f"{APP}/populate", DOMAINS, id="populate"),
-    pytest.param("POST", f"{APP}/data/release", {}, id="release"),
-    pytest.param("GET", f"{APP}/tracebacks/latest", {}, id="get_traceback"),
-    pytest.param("GET", f"{APP}/config", {}, id="get_config"),
-    pytest.param("GET", f"{APP}/config/etl", {}, id="get_etl_config"),
-    pytest.param("GET", f"{APP}/config/augment", {}, id="get_augment"),
-    pytest.param("GET", f"{APP}/metadata", {}, id="get_metadata"),
-]
 
 
 @pytest.fixture
@@ -217,7 +208,7 @@ class TestUpload:
 
         toucan.ok(
             "POST",
-            f"{APP}/data/sources?validation=true&stage=staging",
+            f"{APP}/data/sources?validation=false&stage=staging",
             data={"data": json.dumps({"filename": name})},
             files={"file": ("locäl.csv", data, "text/csv")},
         )
@@ -226,7 +217,7 @@ class TestUpload:
         assert (upload.small_app, upload.filename) == ("product-corporation", name)
         assert upload.local_filename == "locäl.csv"
         assert b"".join(upload.content.chunks()) == data
-        assert (upload.stage, upload.validation, upload.dialect) == ("staging", True, "plain")
+        assert (upload.stage, upload.validation, upload.dialect) == ("staging", False, "plain")
         [told] = sandbox.toucan.uploaded("product-corporation")
         assert (told["filename"], told["size"], told["sha256"]) == (name, len(data), upload.content.sha256)
 
@@ -300,119 +291,7 @@ class TestUpload:
         assert toucan.send("POST", SOURCES, data=body, headers=headers).status_code == 400
         assert sandbox.journal.entries()[-1].refused
 
-    @pytest.mark.parametrize("validation", ["", "False", "0", "no"])
-    def test_validation_is_true_or_false(self, toucan: ToucanClient, validation: str) -> None:
+    @pytest.mark.parametrize("validation", ["true", "", "False", "0", "no"])
+    def test_validation_is_false_or_left_out(self, toucan: ToucanClient, validation: str) -> None:
         path = f"{APP}/data/sources?validation={validation}"
         assert toucan.send("POST", path, **UPLOAD).status_code == 400
-
-
-class TestChunks:
-    def test_file_in_one_chunk(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
-        assert toucan.ok("POST", SOURCES, **chunk(b"abc")).keys() == {"operation_id"}
-
-        [upload] = sandbox.toucan.uploads
-        assert (upload.filename, upload.content.data, upload.dialect) == ("sales.xlsx", b"abc", "dropzone")
-
-    def test_empty_file(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
-        toucan.ok("POST", SOURCES, **chunk(b""))
-        assert sandbox.toucan.uploads[0].content.data == b""
-
-    def test_filename_may_be_a_plain_field_without_an_id(
-        self, sandbox: Sandbox, toucan: ToucanClient
-    ) -> None:
-        toucan.ok("POST", f"{APP}/data/sources", **chunk(b"PAR1", data=None, dzuuid=None, filename="x"))
-
-        [upload] = sandbox.toucan.uploads
-        assert (upload.filename, upload.content.data, upload.dialect) == ("x", b"PAR1", "flat")
-
-    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 0, 1, 1, 2)])
-    def test_file_in_several_is_there_when_all_are(
-        self, sandbox: Sandbox, toucan: ToucanClient, order: tuple[int, ...]
-    ) -> None:
-        pieces = [b"abcd", b"efgh", b"ij"]
-        answers = [
-            toucan.ok("POST", SOURCES, **chunk(pieces[at], index=at, count=3, offset=4 * at, total=10))
-            for at in order
-        ]
-
-        assert answers[:-1] == [{}] * (len(order) - 1)
-        assert answers[-1].keys() == {"operation_id"}
-        [upload] = sandbox.toucan.uploads
-        assert (upload.content.data, upload.chunks) == (b"abcdefghij", 3)
-        assert len(sandbox.runs()) == 1
-
-    def test_files_do_not_mix(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
-        for at, piece in enumerate([b"ab", b"cd"]):
-            for upload_id in ("one", "two"):
-                text = piece if upload_id == "one" else piece.upper()
-                form = chunk(text, index=at, count=2, offset=2 * at, total=4, dzuuid=upload_id)
-                toucan.ok("POST", SOURCES, **form)
-
-        assert [upload.content.data for upload in sandbox.toucan.uploads] == [b"abcd", b"ABCD"]
-
-    def test_last_one_may_be_sent_again(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
-        toucan.ok("POST", SOURCES, **chunk(b"ab", count=2, total=4))
-        again = chunk(b"cd", index=1, count=2, offset=2, total=4)
-
-        answers = [toucan.ok("POST", SOURCES, **again) for _ in range(2)]
-
-        assert all("operation_id" in answer for answer in answers)
-        assert {upload.content.data for upload in sandbox.toucan.uploads} == {b"abcd"}
-
-    @pytest.mark.parametrize(
-        "form",
-        [
-            chunk(b"abc", total=4),
-            chunk(b"abc", total=2),
-            chunk(b"abc", offset=1, total=4),
-            chunk(b"abc", index=1),
-            chunk(b"abc", count=0),
-            chunk(b"abc", index=1, count=2, total=3),
-            chunk(b"abc", index=1, count=2, offset=3, total=7),
-            chunk(b"abc", count=2, offset=3, total=7),
-            chunk(b"abc", index=1, count=3, offset=3, total=5),
-            chunk(b"abc", dzuuid=""),
-            chunk(b"abc", dzuuid=None),
-            chunk(b"abc", dzchunkindex="-0"),
-            chunk(b"abc", dzchunkindex="first"),
-            chunk(b"abc", dztotalfilesize=""),
-            chunk(b"abc", dztotalfilesize=None),
-            chunk(b"abc", dzchunksize="3"),
-            chunk(b"abc", filename="x"),
-            chunk(b"abc", data=None, filename="x"),
-            chunk(b"abc", count=2, total=7, data=None, dzuuid=None, filename="x"),
-        ],
-    )
-    def test_figures_must_agree(self, sandbox: Sandbox, toucan: ToucanClient, form: Any) -> None:
-        assert toucan.send("POST", SOURCES, **form).status_code == 400
-        assert sandbox.journal.entries()[-1].refused
-        assert sandbox.toucan.uploads == []
-
-    @pytest.mark.parametrize(
-        "second",
-        [
-            chunk(b"cd", index=1, count=2, offset=2, total=4, data='{"filename": "other"}'),
-            chunk(b"cd", index=1, count=3, offset=2, total=4),
-            chunk(b"c", index=1, count=2, offset=2, total=3),
-            chunk(b"d", index=1, count=2, offset=3, total=4),
-            chunk(b"bcd", index=1, count=2, offset=1, total=4),
-            chunk(b"xy", count=2, total=4),
-        ],
-        ids=["filename", "count", "total", "gap", "overlap", "other bytes"],
-    )
-    def test_chunks_of_a_file_must_agree(self, sandbox: Sandbox, toucan: ToucanClient, second: Any) -> None:
-        toucan.ok("POST", SOURCES, **chunk(b"ab", count=2, total=4))
-
-        assert toucan.send("POST", SOURCES, **second).status_code == 400
-        assert sandbox.toucan.uploads == []
-
-    @pytest.mark.parametrize(
-        "form", [chunk(b"abc"), chunk(b"abc", data=None, dzuuid=None, filename="x")], ids=["dropzone", "flat"]
-    )
-    def test_older_backend_does_not_know_them(
-        self, sandbox: Sandbox, toucan: ToucanClient, form: Any
-    ) -> None:
-        sandbox.toucan.configure(chunk_fields=False)
-
-        assert toucan.send("POST", SOURCES, **form).status_code == 400
-        assert toucan.send("POST", SOURCES, **UPLOAD).status_code == 200

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.integration.sandbox.clients import PATIENCE, Client
 
 if TYPE_CHECKING:
@@ -14,6 +16,25 @@ APP = "/product-corporation"
 AUTH = ("api@toucan.example", "sandbox-password")
 FILE = ("local name.csv", b"a,b\n1,2\n")
 NAME = {"data": '{"filename": "sales.xlsx"}'}
+UPLOAD = {"data": NAME, "files": {"file": FILE}}
+DOMAINS = {"json": {"input_domains": ["referential"]}}
+
+EVERY_CALL = [
+    pytest.param("GET", "/", {}, id="version"),
+    pytest.param("GET", "/small-apps", {}, id="list_small_apps"),
+    pytest.param("POST", f"{APP}/data/sources", UPLOAD, id="upload"),
+    pytest.param("POST", f"{APP}/operations", {"json": {"operations": ["release"]}}, id="run_operations"),
+    pytest.param("GET", f"{APP}/operations/state/{{operation}}", {}, id="get_operation"),
+    pytest.param("POST", f"{APP}/data/preprocess", DOMAINS, id="preprocess"),
+    pytest.param("POST", f"{APP}/populate", DOMAINS, id="populate"),
+    pytest.param("POST", f"{APP}/data/release", {}, id="release"),
+    pytest.param("GET", f"{APP}/tracebacks/latest", {}, id="get_traceback"),
+    pytest.param("GET", f"{APP}/config", {}, id="get_config"),
+    pytest.param("GET", f"{APP}/config/etl", {}, id="get_etl_config"),
+    pytest.param("GET", f"{APP}/config/augment", {}, id="get_augment"),
+    pytest.param("GET", f"{APP}/metadata", {}, id="get_metadata"),
+]
+"""A right request of each operation that needs credentials: method, path and what goes with it."""
 
 
 def chunk(

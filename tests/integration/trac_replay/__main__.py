@@ -12,6 +12,7 @@ import tempfile
 
 def main(verbose: bool) -> int:
     """Replay both recordings; return 1 if a step differs that may not, or an exception is stale."""
+    from tests.integration.trac_replay.expected import CHANGED
     from tests.integration.trac_replay.replay import STEPS, replay
 
     wrong = False
@@ -23,6 +24,8 @@ def main(verbose: bool) -> int:
             sys.stdout.write(f"  {step}: {reason or 'DIFFERS, and is no named exception'}\n")
             if verbose or reason is None:
                 sys.stdout.write(f"  {what}\n")
+        for step, (_, reason) in CHANGED[name].items():
+            sys.stdout.write(f"  {step}: compared with what the hook makes of it now: {reason}\n")
         for step in compared.exceptions.keys() - compared.differences.keys():
             sys.stdout.write(f"  {step}: STALE, the sandbox answers alike\n")
         wrong |= compared.differences.keys() != compared.exceptions.keys()

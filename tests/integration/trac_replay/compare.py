@@ -20,6 +20,8 @@ _LEVELLED = (
     (re.compile(r"datetime\.datetime\(20(?:2[6-9])[^)]*\)\)?"), "<dt>"),
     (re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "<ts>"),
     (re.compile(r"r1\d{9}"), "RUN"),
+    # What the hook itself adds to the server's words.
+    (re.compile(r"; a search with any or not .*"), ""),
 )
 _SERVER_WORDS = re.compile(r"HTTP \d{3} (.*?)(?: \((?:GET|POST) /\S*(?:, attempt \d+)?\))?\Z", re.DOTALL)
 

@@ -87,7 +87,8 @@ def replay(name: str, patch: Callable[..., None]) -> Comparison:
 def compare(name: str, outcomes: dict[str, dict[str, Any]]) -> Comparison:
     """Compare outcomes with a recording, step by step."""
     recording = {step["name"]: step for step in json.loads((RECORDINGS / f"{name}.json").read_text("utf-8"))}
-    recording |= {step: outcome for step, (outcome, _) in CHANGED[name].items()}
+    for step, (changes, _) in CHANGED[name].items():
+        recording[step] = changes if "ok" in changes else {**recording[step], **changes}
     ids, differences = Ids(), {}
     for step, recorded in recording.items():
         found = difference(recorded, outcomes[step], ids) if step in outcomes else "the step was not taken"

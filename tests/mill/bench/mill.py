@@ -16,9 +16,10 @@ from airflow_provider_dataops.triggers.mill import MillBatchTrigger
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from dataops_sandbox import Sandbox
+
     from airflow_provider_dataops.platforms.mill.runs import BatchLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
-    from dataops_sandbox import Sandbox
 
 
 class MillBench(Bench):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -10,12 +12,20 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
+from airflow_provider_dataops.errors import (
+    FileAccessError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    TransportError,
+)
 from airflow_provider_dataops.files.destinations import Download, destination
 from airflow_provider_dataops.files.sources import source, sources
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from pytest_mock import MockerFixture
 
 CSV = "Name;Prämie\n".encode()
 
@@ -213,3 +223,80 @@ class TestDownload:
     def test_of_a_web_page_is_refused(self, tmp_path: Path, kind: str) -> None:
         with pytest.raises(MalformedReplyError, match="web page"), destination(str(tmp_path / "x")) as file:
             file.begin({"content-type": kind})
+
+
+class TestReplacedFile:
+    def test_keeps_its_mode(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        place.write_bytes(b"old")
+        place.chmod(0o600)
+        with destination(str(place)) as file:
+            receive(file, CSV)
+        assert (place.stat().st_mode & 0o777, place.read_bytes()) == (0o600, CSV)
+
+    def test_of_a_link_is_its_target(self, tmp_path: Path) -> None:
+        target, link = tmp_path / "kept" / "target.csv", tmp_path / "link.csv"
+        target.parent.mkdir()
+        target.write_bytes(b"old")
+        link.symlink_to(target)
+        with destination(str(link)) as file:
+            receive(file, CSV)
+        assert link.is_symlink()
+        assert target.read_bytes() == CSV
+
+    def test_takes_away_what_killed_downloads_of_it_left_a_day_ago(self, tmp_path: Path) -> None:
+        old, young, others, users = (
+            tmp_path / name
+            for name in (
+                ".x.csv.0a1b2c3d.part",
+                ".x.csv.ffffffff.part",
+                ".y.csv.0a1b2c3d.part",
+                ".x.csv.my.part",
+            )
+        )
+        for path in (old, young, others, users):
+            path.write_bytes(b"half")
+        for path in (old, others, users):
+            os.utime(path, (0, time.time() - 86_500))
+        with destination(str(tmp_path / "x.csv")) as file:
+            receive(file, CSV)
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+            [young.name, others.name, users.name, "x.csv"]
+        )
+
+
+class TestStoreThatCannotBeAsked:
+    @pytest.fixture
+    def broken(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> str:
+        mocker.patch.object(MemoryFileSystem, "info", side_effect=PermissionError("403 Forbidden"))
+        return f"{bucket}/x.csv"
+
+    @pytest.mark.parametrize("find", [source, sources])
+    def test_is_no_missing_source(self, broken: str, find: Callable[[str], object]) -> None:
+        with pytest.raises(FileAccessError, match=r"memory://.*: PermissionError: 403 Forbidden") as caught:
+            find(broken)
+        assert not caught.value.permanent
+
+    def test_is_no_destination_either(self, broken: str) -> None:
+        with pytest.raises(FileAccessError, match="403 Forbidden"), destination(broken):
+            pass
+
+    def test_with_an_unknown_connection_says_so(self) -> None:
+        with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: "):
+            source("s3://nobody@bucket/x.csv")
+
+    def test_on_a_disk_says_so(self, tmp_path: Path, mocker: MockerFixture) -> None:
+        mocker.patch.object(type(tmp_path), "stat", side_effect=OSError(5, "Input/output error"))
+        with pytest.raises(FileAccessError, match="Input/output error"):
+            source(str(tmp_path / "x.csv"))
+
+
+def test_a_source_notices_its_change(tmp_path: Path) -> None:
+    place = tmp_path / "x.csv"
+    place.write_bytes(CSV)
+    found = source(str(place))
+    assert not found.has_changed()
+    os.utime(place, ns=(1, 1))
+    assert found.has_changed()
+    place.unlink()
+    assert found.has_changed()

@@ -104,11 +104,18 @@ class TestDownload:
         worker.quantemplate().download_output(pipeline_id="p-1", execution_id="e-7", destination=str(file))
         assert [p for p in tmp_path.rglob("*") if p.is_file()] == [file]
 
+    def test_that_has_no_content_is_an_empty_file(self, worker: Worker, tmp_path: Path) -> None:
+        file = tmp_path / "out.csv"
+        cut_off = reply(body=b"a,b", headers={"Content-Length": "8"})
+        worker.wire.expect(TOKEN, cut_off, reply(204))
+        assert worker.quantemplate().download_dataset(dataset_id="d-1", destination=str(file)) == 0
+        assert file.read_bytes() == b""
+
     @pytest.mark.parametrize(
         ("answer", "error"),
         [
             (reply(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}), MalformedReplyError),
-            (reply(204), MalformedReplyError),
+            (reply(201), MalformedReplyError),
             (reply(500), ServerError),
         ],
     )

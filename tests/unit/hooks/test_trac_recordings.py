@@ -22,7 +22,6 @@ from airflow_provider_dataops.errors import (
     BadRequestError,
     ConflictError,
     NotFoundError,
-    ServerError,
 )
 from airflow_provider_dataops.platforms.trac import JobStatus, SearchResult, Tag, TagHeader
 
@@ -262,7 +261,7 @@ REFUSALS: dict[str, tuple[type[ApiError], str]] = {
         BadRequestError,
         "HTTP 412 One or more items used in this job could not be found",
     ),
-    "submit-job import data": (ServerError, "HTTP 500 "),
+    "submit-job import data": (BadRequestError, "HTTP 500 "),
 }
 
 

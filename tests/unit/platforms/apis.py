@@ -93,6 +93,9 @@ class MemorySource:
         self.opened.append(BytesIO(self.content))
         return self.opened[-1]
 
+    def has_changed(self) -> bool:
+        return False
+
 
 @dataclass
 class MemorySink:

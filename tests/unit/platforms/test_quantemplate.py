@@ -160,8 +160,11 @@ class TestAnswers:
         done = play(quantemplate().list_executions("c-1", "p-1"), reply(body=body))
         assert isinstance(done.error, MalformedReplyError)
 
-    def test_204_is_no_download(self) -> None:
+    def test_204_is_a_file_without_a_byte_and_201_none(self, caplog: pytest.LogCaptureFixture) -> None:
         done = play(quantemplate().download_dataset("c-1", "d-1", MemorySink()), reply(204))
+        assert done.error is None
+        assert "the file is empty" in caplog.text
+        done = play(quantemplate().download_dataset("c-1", "d-1", MemorySink()), reply(201))
         assert isinstance(done.error, MalformedReplyError)
 
     @pytest.mark.parametrize(

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_dataops.core.http import Body
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
+    ApiError,
     BadRequestError,
+    ConflictError,
     InvalidArgumentError,
     MalformedReplyError,
     NotFoundError,
+    ServerError,
 )
 from airflow_provider_dataops.platforms.tamr import configurations as platform
 from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch, TamrJobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tamr
 
+if TYPE_CHECKING:
+    from tests.unit.fakes import Answer
+
+REFUSALS = [BadRequestError, ConflictError, NotFoundError, ServerError]
 JOBS = "https://my-tenant.tamr.cloud/api/v1beta1/jobs"
 FILTERED = f"{JOBS}?pageSize=30&filter=status.state%20%21%3D%20DONE"
 
@@ -63,6 +70,18 @@ class TestRequests:
         for ask in (tamr().get_job, tamr().stop_job):
             with pytest.raises(InvalidArgumentError):
                 play(ask(dots))
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    def test_a_stop_that_comes_too_late_is_no_failure(self, error: type[ApiError]) -> None:
+        done = play(tamr().stop_job("j-1"), error("it has ended"), reply(body=job(state="DONE")))
+        assert done.error is None
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    @pytest.mark.parametrize("look", [reply(body=job()), ServerError("away"), NotFoundError("no such job")])
+    def test_a_stop_that_is_refused_before_the_end_is(self, error: type[ApiError], look: Answer) -> None:
+        done = play(tamr().stop_job("j-1"), error("not now"), look)
+        assert type(done.error) is error
+        assert "not now" in str(done.error)
 
     def test_list_follows_pages(self) -> None:
         done = play(

@@ -314,9 +314,18 @@ class TestUploadToToucan:
         assert b'form-data; name="file"; filename="Pr\xc3\xa4mie %221%22.csv"' in head
         assert content == FILE.content.strip()
 
-    def test_tells_stage_and_validation_as_asked(self, wire: Wire) -> None:
-        request, _ = self.upload(wire, validation=True, stage="staging")
-        assert request.url.endswith("/data/sources?validation=true&stage=staging")
+    @pytest.mark.parametrize(
+        ("options", "query"),
+        [
+            ({"stage": "staging"}, "?validation=false&stage=staging"),
+            # The guide shows no value of the parameter but false.
+            ({"validation": True}, ""),
+            ({"validation": True, "stage": "staging"}, "?stage=staging"),
+        ],
+    )
+    def test_has_stage_and_validation_as_asked(self, wire: Wire, options: dict[str, Any], query: str) -> None:
+        request, _ = self.upload(wire, **options)
+        assert request.url == f"{TOUCAN}/app/data/sources{query}"
 
     def test_in_one_chunk_has_the_fields_of_chunks_before_the_file(self, wire: Wire) -> None:
         _, parts = self.upload(wire, upload_id="d0e8")

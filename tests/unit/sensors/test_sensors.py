@@ -17,12 +17,16 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_provider_dataops.errors import (
+    ApiError,
     AuthenticationError,
+    BadRequestError,
     OutageError,
+    PermissionDeniedError,
     RunError,
     RunFailedError,
     RunLostError,
     ServerError,
+    UnroutedError,
 )
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.lifecycle import progress
@@ -94,10 +98,51 @@ class TestJob:
         tenant.on_request = fail_with(ServerError("503", status=503))
         assert job_sensor().poke(CONTEXT) is False
 
-    def test_what_does_not_pass_is_told(self, tenant: Tenant) -> None:
-        tenant.on_request = fail_with(AuthenticationError("401", status=401))
+    @pytest.mark.parametrize("error", [AuthenticationError, PermissionDeniedError])
+    def test_a_refusal_is_borne_once_as_in_the_triggerer(self, tenant: Tenant, error: type[ApiError]) -> None:
+        tenant.on_request = fail_with(error("refused"))
+        sensor = job_sensor()
+        assert sensor.poke(CONTEXT) is False
+        with pytest.raises(error):
+            sensor.poke(CONTEXT)
+
+    def test_answers_in_between_forgive_a_refusal(self, tenant: Tenant) -> None:
+        sensor = job_sensor()
+        for _ in range(3):
+            tenant.on_request = fail_with(AuthenticationError("401", status=401))
+            assert sensor.poke(CONTEXT) is False
+            tenant.on_request = lambda step: None
+            assert sensor.poke(CONTEXT) is False
+
+    def test_a_refusal_that_may_lock_the_account_is_told_at_once(self, tenant: Tenant) -> None:
+        refusal = AuthenticationError("401", status=401)
+        refusal.locks_out = True
+        tenant.on_request = fail_with(refusal)
         with pytest.raises(AuthenticationError):
             job_sensor().poke(CONTEXT)
+
+    def test_a_page_of_a_proxy_is_borne(self, tenant: Tenant) -> None:
+        tenant.on_request = fail_with(UnroutedError("404: <html>", status=404))
+        sensor = job_sensor()
+        assert [sensor.poke(CONTEXT) for _ in range(10)] == [False] * 10
+
+    def test_an_outage_is_borne_as_long_as_in_the_triggerer(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
+        tenant.on_request = fail_with(ServerError("503", status=503))
+        with pytest.raises(ServerError):
+            job_sensor().poke(CONTEXT)
+
+    def test_what_does_not_pass_is_told(self, tenant: Tenant) -> None:
+        tenant.on_request = fail_with(BadRequestError("400", status=400))
+        with pytest.raises(BadRequestError):
+            job_sensor().poke(CONTEXT)
+
+    def test_a_first_look_that_fails_is_left_to_the_trigger(self, tenant: Tenant) -> None:
+        tenant.on_request = fail_with(AuthenticationError("401", status=401))
+        with pytest.raises(TaskDeferred):
+            job_sensor(deferrable=True).execute(CONTEXT)
 
     def test_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
         with pytest.raises(TaskDeferred) as caught:
@@ -222,7 +267,9 @@ class TestEndings:
             )
 
     def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant) -> None:
-        tenant.on_request = fail_with(AuthenticationError("401", status=401))
+        refusal = AuthenticationError("401", status=401)
+        refusal.locks_out = True
+        tenant.on_request = fail_with(refusal)
         with pytest.raises(AuthenticationError):
             job_sensor(soft_fail=True).execute(CONTEXT)
         with pytest.raises(AirflowSkipException):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.core.http import MultipartBody, Request, call, read_nothing
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.errors import FileAccessError
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySource, tamr
@@ -82,5 +82,5 @@ def test_a_file_that_became_shorter_is_not_sent_as_if_it_were_whole(wire: Wire) 
         def size(self) -> int:
             return 9
 
-    with pytest.raises(InvalidArgumentError, match=r"claims\.csv became shorter"):
+    with pytest.raises(FileAccessError, match=r"claims\.csv was changed"):
         upload(Shrinking(b"a,b\n"), wire=wire)

@@ -20,7 +20,7 @@ from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
-    InvalidArgumentError,
+    FileAccessError,
     MalformedReplyError,
     NotFoundError,
     TransportError,
@@ -120,9 +120,18 @@ class TestUploads:
                 return 9
 
         file = Shrinking(b"a,b\n")
-        with pytest.raises(InvalidArgumentError, match=r"claims\.csv became shorter"):
+        with pytest.raises(FileAccessError, match=r"claims\.csv was changed"):
             worker.upload(file)
         assert file.opened[0].closed
+
+    def test_a_file_that_was_written_meanwhile_is_not_sent_to_its_end(self, worker: Worker) -> None:
+        class Rewritten(MemorySource):
+            def has_changed(self) -> bool:
+                return True
+
+        with pytest.raises(FileAccessError, match=r"claims\.csv was changed while it was sent") as caught:
+            worker.upload(Rewritten(b"a,b\n"))
+        assert not caught.value.permanent
 
     def test_a_disk_that_cannot_be_read_is_no_failure_of_the_network(self, worker: Worker) -> None:
         class Broken(BytesIO):
@@ -133,9 +142,8 @@ class TestUploads:
             def open(self) -> BytesIO:
                 return Broken()
 
-        with pytest.raises(OSError, match="Input/output error") as caught:
+        with pytest.raises(FileAccessError, match=r"claims\.csv: OSError: .*Input/output error"):
             worker.upload(OnBrokenDisk(b"a,b\n"))
-        assert type(caught.value) is OSError
 
     def test_the_server_may_take_long_to_take_it_in(self, worker: Worker) -> None:
         worker.upload(MemorySource(b"a"), reply())

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 CSV = "text/csv"
+#: A limit that is none, in rows: TRAC takes this one, and not every larger one.
+ALL_ROWS = 1_000_000_000
 
 
 class DataCalls(Gateway):
@@ -79,7 +81,7 @@ class DataCalls(Gateway):
         """Create a dataset, or a new version of one.
 
         :param schema: its schema in the platform's JSON.
-        :param schema_id: a selector of a SCHEMA object instead.
+        :param schema_id: a selector of a version of a SCHEMA object instead.
         :param format: the media type of the content.
         :param prior_version: a selector of the version that this one follows.
         :raises InvalidArgumentError: if the content does not fit into one message.
@@ -88,7 +90,12 @@ class DataCalls(Gateway):
         require_text(format=format)
         message: dict[str, Any]
         if schema is None:
-            message = {"schemaId": Selector.of_type(schema_id, "SCHEMA", "schema_id").as_json()}
+            selector = Selector.of_type(schema_id, "SCHEMA", "schema_id")
+            if not selector.is_fixed:
+                raise InvalidArgumentError(
+                    f"schema_id must name a version of the schema, which TRAC demands; given: {schema_id!r}"
+                )
+            message = {"schemaId": selector.as_json()}
         elif isinstance(schema, Mapping):
             message = {"schema": dict(schema)}
         else:
@@ -115,6 +122,9 @@ class DataCalls(Gateway):
         require_text(format=format)
         if limit == 0:
             raise InvalidArgumentError("limit must be above 0, which TRAC takes for no limit; given: 0")
+        if offset is not None and limit is None:
+            # With an offset and no limit TRAC returns the header alone.
+            limit = ALL_ROWS
         rows = present({"limit": limit, "offset": offset})
         require_whole(**rows)
         return self._send(

@@ -17,7 +17,7 @@ from airflow_provider_dataops.errors import (
     InvalidArgumentError,
     UnroutedError,
 )
-from airflow_provider_dataops.platforms.trac.api.refusals import NO_METHOD, details_of
+from airflow_provider_dataops.platforms.trac.api.refusals import NO_METHOD, details_of, is_refusal
 from airflow_provider_dataops.platforms.trac.credentials import read_credentials
 from airflow_provider_dataops.platforms.trac.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.trac.limits import MAX_BODY
@@ -104,6 +104,8 @@ class Gateway(Api):
         """Return the class of error that an unsuccessful reply stands for."""
         if reply.status == 412 and "superseded" in f"{reply.reason} {self.error_text(reply)}".lower():
             return ConflictError
+        if reply.status >= 500 and is_refusal(reply.headers, request.operation):
+            return BadRequestError
         if reply.status == 404 and reply.text() == NO_METHOD:
             # Of another generation: no retry and no other id will help.
             return BadRequestError

@@ -211,15 +211,24 @@ class JobCalls(MetadataCalls):
         An imported model is found in no other way, and the outputs of runs up to 0.8.0.
         """
         kinds = _OUTPUT_TYPES.get(str(job.attrs.get("trac_job_type")), ("MODEL", "DATA", "FILE"))
-        key = job.header.key
-        made_here = {"any": [["trac_create_job", "EQ", key], ["trac_update_job", "EQ", key]]}
         outputs: dict[str, str] = {}
         for kind in kinds:
-            # Another job may have made a newer version since, which still names ours as the creator: of the
-            # versions that name our job the oldest is ours.
-            found = yield from self.search(kind, made_here, prior_versions=True, tenant=tenant)
-            for tag in sorted(found, key=lambda t: t.header.object_version):
+            for tag in (yield from self._made_of_kind(kind, job.header.key, tenant)):
                 name = tag.attrs.get("trac_job_output") or ("model" if kind == "MODEL" else None)
                 if isinstance(name, str):
                     outputs.setdefault(name, tag.header.key)
         return outputs
+
+    def _made_of_kind(self, kind: str, job_key: str, tenant: str) -> Exchange[list[Tag]]:
+        """Return the versions of objects that a job made.
+
+        A search of prior versions finds one of each object, the newest that matches. Each version names its
+        own job in ``trac_update_job``. All versions name the job of the first one in ``trac_create_job``.
+        """
+        term = ["trac_update_job", "EQ", job_key]
+        found = yield from self.search(kind, term, prior_versions=True, tenant=tenant)
+        if found:
+            return list(found)
+        term = ["trac_create_job", "EQ", job_key]
+        created = yield from self.search(kind, term, prior_versions=True, tenant=tenant)
+        return [replace(tag, header=replace(tag.header, object_version=1)) for tag in created]

@@ -7,12 +7,18 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.http import Exchange, Pause
-from airflow_provider_dataops.errors import ConflictError, InvalidArgumentError
+from airflow_provider_dataops.errors import (
+    BadRequestError,
+    ConflictError,
+    InvalidArgumentError,
+    ServerError,
+    TransportError,
+)
 from airflow_provider_dataops.platforms.trac.api.gateway import Gateway
 from airflow_provider_dataops.platforms.trac.model.jobs import state_of
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
 from airflow_provider_dataops.platforms.trac.model.objects import BatchResult, SearchResult, Tag, TagHeader
-from airflow_provider_dataops.platforms.trac.model.search import search_parameters
+from airflow_provider_dataops.platforms.trac.model.search import is_flat, search_parameters
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import (
     TagUpdates,
@@ -115,6 +121,8 @@ class MetadataCalls(Gateway):
         :param search_as_of: a time in the past, to search the metadata as it was then.
         :param prior_versions: search all versions of each object, not the latest alone.
         :param prior_tags: search all versions of each tag.
+        :raises BadRequestError: if a search with ``any`` or ``not`` was cut off: it goes on in the platform's
+            database, and a few of them stop the platform. It is not repeated.
         """
         message = search_parameters(
             object_type,
@@ -124,10 +132,11 @@ class MetadataCalls(Gateway):
             prior_tags=prior_tags,
             now=self._clock(),
         )
-        operation = f"search {message['objectType']}"
-        return self._send(
-            operation, SearchResult.from_json, "meta", tenant, "search", message, repeatable=True
+        operation, flat = f"search {message['objectType']}", is_flat(message)
+        search_once = self._send(
+            operation, SearchResult.from_json, "meta", tenant, "search", message, repeatable=flat
         )
+        return search_once if flat else _not_repeated(search_once)
 
     # --- writing ---------------------------------------------------------------------------------------
 
@@ -278,6 +287,21 @@ class MetadataCalls(Gateway):
         return (
             yield from self._send(operation, BatchResult.from_json, "meta", tenant, "write-batch", message)
         )
+
+
+def _not_repeated(search: Exchange[T]) -> Exchange[T]:
+    """Turn a cut of a search into an error that nobody repeats."""
+    try:
+        return (yield from search)
+    except (ServerError, TransportError) as error:
+        # A 503 says that the platform is away; it has not begun to search.
+        if error.not_sent or error.status == 503:
+            raise
+        raise error.again_as(
+            BadRequestError,
+            f"{error.message}; a search with any or not is not repeated, since it goes on in the platform's "
+            "database when it is cut off: search for IN or NE instead, or for one term at a time",
+        ) from error
 
 
 def _tag_change(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 DETAILS = "trac-error-details-bin"
 #: What the gateway says where it knows no such call; the text of a 404 of its own.
 NO_METHOD = "REST API METHOD NOT FOUND"
+#: The gRPC statuses of a 500 that is about the request: UNIMPLEMENTED, as of a format, and DATA_LOSS, which
+#: is said of content that cannot be read. Seen on a real platform, as is that nothing was made.
+_REFUSALS = frozenset({"12", "15"})
+_UNKNOWN = "2"
 #: How many single problems an error repeats.
 ITEMS = 20
 
@@ -34,6 +38,15 @@ class Details:
             shown.append(f"and {len(self.items) - ITEMS} more")
         parts = shown if self.message == reason and shown else [self.message, *shown]
         return "; ".join(part for part in parts if part)
+
+
+def is_refusal(headers: Mapping[str, str], operation: str) -> bool:
+    """Return whether a response with a status from 500 on is about the request, and not about the platform.
+
+    :param operation: what was asked for: a job of a type that is not supported ends in UNKNOWN.
+    """
+    status = headers.get("grpc-status")
+    return status in _REFUSALS or (status == _UNKNOWN and "IMPORT_DATA" in operation)
 
 
 def details_of(headers: Mapping[str, str]) -> Details | None:

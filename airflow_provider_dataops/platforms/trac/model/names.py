@@ -7,6 +7,8 @@ import re
 from airflow_provider_dataops.errors import InvalidArgumentError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: A longer name of an attribute ends in a 500, in characters.
+MAX_NAME = 256
 _RESERVED = ("trac_", "tracdap_", "_")
 
 
@@ -39,6 +41,19 @@ def require_own_name(what: str, name: object) -> str:
             f"{what} must not begin with trac_, tracdap_ or _, which TRAC keeps; given: {name!r}"
         )
     return identifier
+
+
+def require_attribute_name(what: str, name: object) -> str:
+    """Return a name that an attribute of ours can have.
+
+    :raises InvalidArgumentError: if it can have none such.
+    """
+    own = require_own_name(what, name)
+    if len(own) > MAX_NAME:
+        raise InvalidArgumentError(
+            f"{what} must have at most {MAX_NAME} characters; given: {len(own)}, {own[:40]}..."
+        )
+    return own
 
 
 def object_type(name: object, what: str = "object_type") -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.errors import InvalidArgumentError
@@ -28,6 +28,9 @@ from airflow_provider_dataops.platforms.trac.model.values import (
     instant_from,
     understood,
 )
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.json import JsonObject
 
 _SIGNS = {"=": "EQ", "==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE"}
 _ORDERED = ("LT", "LE", "GT", "GE")
@@ -114,7 +117,42 @@ def _combined(operator: object, parts: object, where: str) -> dict[str, Any]:
     expressions = [expression(part, f"{where}[{n}]") for n, part in enumerate(parts)]
     if len(expressions) == 1 and operator != "NOT":
         return expressions[0]
-    return {"logical": {"operator": operator, "expr": expressions}}
+    return _as_one_term(str(operator), expressions) or {
+        "logical": {"operator": operator, "expr": expressions}
+    }
+
+
+def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the one term that says the same, if there is one.
+
+    An OR of three terms takes the real platform seconds. One of four, or a NOT, is often cut off after ten.
+    IN and NE take no time at all.
+    """
+    terms = [part.get("term", {}) for part in expressions]
+    if operator == "AND" or any(term.get("operator") != "EQ" for term in terms):
+        return None
+    if operator == "NOT":
+        return {"term": {**terms[0], "operator": "NE"}}
+    (name, kind), *others = {(term["attrName"], term["attrType"]) for term in terms}
+    if others:
+        return None
+    values = {
+        "type": ValueType("ARRAY", ValueType(kind)).as_json(),
+        "arrayValue": {"items": [term["searchValue"] for term in terms]},
+    }
+    return {"term": {"attrName": name, "attrType": kind, "operator": "IN", "searchValue": values}}
+
+
+def is_flat(parameters: JsonObject) -> bool:
+    """Return whether a search is sure to take no time: it holds neither an OR nor a NOT."""
+    return _has_no_branches(parameters.get("search", {}))
+
+
+def _has_no_branches(part: JsonObject) -> bool:
+    logical = part.get("logical")
+    if logical is None:
+        return True
+    return logical["operator"] == "AND" and all(_has_no_branches(inner) for inner in logical["expr"])
 
 
 def _term_of_list(term: Sequence[Any], where: str) -> dict[str, Any]:

@@ -9,8 +9,13 @@ from typing import Any
 from airflow_provider_dataops.core.arguments import require_whole
 from airflow_provider_dataops.core.json import JsonObject, present
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac.limits import MAX_TEXT
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
-from airflow_provider_dataops.platforms.trac.model.names import require_identifier, require_own_name
+from airflow_provider_dataops.platforms.trac.model.names import (
+    require_attribute_name,
+    require_identifier,
+    require_own_name,
+)
 from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES, as_plain_json
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.values import as_wire, understood
@@ -57,7 +62,7 @@ def read_updates(
     return [
         *(
             {
-                "attrName": require_own_name(f"a name in {where}", name),
+                "attrName": require_attribute_name(f"a name in {where}", name),
                 "value": _attribute(value, f"{where}[{name!r}]"),
             }
             for name, value in (attrs or {}).items()
@@ -80,7 +85,7 @@ def _update(change: object, where: str) -> dict[str, Any]:
         if name is not None or value is not None:
             raise InvalidArgumentError(f"{where}: CLEAR_ALL_ATTR takes neither attrName nor value")
         return update
-    update["attrName"] = require_own_name(f"{where}: attrName", name)
+    update["attrName"] = require_attribute_name(f"{where}: attrName", name)
     if operation != "DELETE_ATTR":
         update["value"] = _attribute(value, f"{where}: value")
     elif value is not None:
@@ -99,6 +104,12 @@ def _plain(value: object, where: str) -> Any:
     single = kind.item if kind.basic == "ARRAY" else kind
     if single is None or single.basic not in PRIMITIVES:
         raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: {kind}")
+    for text in plain if isinstance(plain, list) else [plain]:
+        if isinstance(text, str) and len(text) > MAX_TEXT:
+            raise InvalidArgumentError(
+                f"{where}: a text must have at most {MAX_TEXT} characters, more ends in an error of TRAC's; "
+                f"given: {len(text)}"
+            )
     return plain
 
 

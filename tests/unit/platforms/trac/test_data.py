@@ -67,6 +67,10 @@ class TestWriting:
         done = play(trac().write_small_file("x", b"y"), reply(body=header("FILE")))
         assert sent(done)[1]["mimeType"] == "application/octet-stream"
 
+    def test_a_schema_needs_a_version(self) -> None:
+        with pytest.raises(InvalidArgumentError, match="schema_id must name a version"):
+            play(trac().write_small_dataset(CONTENT, schema_id=f"SCHEMA-{DATA_ID}"))
+
     def test_datasets(self) -> None:
         done = play(trac().write_small_dataset(CONTENT, schema=SCHEMA), reply(body=header()))
         assert sent(done) == (
@@ -75,7 +79,7 @@ class TestWriting:
         )
         done = play(
             trac().write_small_dataset(
-                b"[]", schema_id=f"SCHEMA-{DATA_ID}", format="text/json", prior_version=DATA_KEY
+                b"[]", schema_id=f"SCHEMA-{DATA_ID}-v2", format="text/json", prior_version=DATA_KEY
             ),
             reply(body=header()),
         )
@@ -85,7 +89,7 @@ class TestWriting:
                 "schemaId": {
                     "objectType": "SCHEMA",
                     "objectId": DATA_ID,
-                    "latestObject": True,
+                    "objectVersion": 2,
                     "latestTag": True,
                 },
                 "format": "text/json",
@@ -155,6 +159,13 @@ class TestReading:
         )
         told = done.value
         assert (told.name, told.mime_type, told.content) == ("claims.csv", "text/csv", CONTENT)
+
+    def test_rows_after_an_offset_are_all_of_them(self) -> None:
+        done = play(
+            trac().read_small_dataset(DATA_KEY, offset=3), reply(body={"schema": SCHEMA, "content": ENCODED})
+        )
+        # Without a limit the platform returns the header alone.
+        assert (sent(done)[1]["limit"], sent(done)[1]["offset"]) == (1_000_000_000, 3)
 
     def test_a_dataset(self) -> None:
         done = play(

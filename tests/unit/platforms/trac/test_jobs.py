@@ -233,22 +233,19 @@ class TestLook:
         assert isinstance(done.error, MalformedReplyError)
 
     def test_an_imported_model_is_searched_for(self) -> None:
-        model = tag(header("MODEL", MODEL_ID, 3), trac_create_job=KEY)
+        model = tag(header("MODEL", MODEL_ID, 3), trac_update_job=KEY)
         done = self.look(reply(body=job("SUCCEEDED", kind="IMPORT_MODEL")), result(), hits(model))
         assert done.value.details["outputs"] == {"model": f"MODEL-{MODEL_ID}-v3"}
         assert done.value.details["model"] == f"MODEL-{MODEL_ID}-v3"
         sent = body(done.requests[2])
         assert (sent["objectType"], sent["priorVersions"]) == ("MODEL", True)
-        terms = [part["term"] for part in sent["search"]["logical"]["expr"]]
-        assert sent["search"]["logical"]["operator"] == "OR"
-        assert [(t["attrName"], t["searchValue"]["stringValue"]) for t in terms] == [
-            ("trac_create_job", KEY),
-            ("trac_update_job", KEY),
-        ]
+        term = sent["search"]["term"]
+        # A newer version names its own job there, and the creator's as before.
+        assert (term["attrName"], term["searchValue"]["stringValue"]) == ("trac_update_job", KEY)
 
     def test_the_log_is_no_output(self) -> None:
         log = tag(header("FILE", LOG_ID), trac_create_job=KEY, trac_job_output="trac_job_log_file")
-        done = self.look(reply(body=job("SUCCEEDED")), result(), hits(), hits(log))
+        done = self.look(reply(body=job("SUCCEEDED")), result(), hits(), hits(), hits(), hits(log))
         assert done.value.details["outputs"] == {}
         assert done.value.details["log_file"] == f"FILE-{LOG_ID}-v1"
 
@@ -256,12 +253,14 @@ class TestLook:
         made = {"trac_create_job": KEY, "trac_job_output": "scored"}
         done = self.look(
             reply(body=job("SUCCEEDED", with_result=False)),
-            # By now another job has made a second version of what ours created.
-            hits(tag(header(version=2), **made), tag(header(version=1), **made)),
+            # They name the creator alone. By now another job has made a second version of what ours created.
+            hits(),
+            hits(tag(header(version=2), **made)),
             # The log has no name of an output.
+            hits(),
             hits(tag(header("FILE", LOG_ID), trac_create_job=KEY)),
         )
-        assert [body(r)["objectType"] for r in done.requests[1:]] == ["DATA", "FILE"]
+        assert [body(r)["objectType"] for r in done.requests[1:]] == ["DATA", "DATA", "FILE", "FILE"]
         assert done.value.details["outputs"] == {"scored": f"DATA-{DATA_ID}-v1"}
         assert done.value.finished_at == "2026-11-20T10:09:00+00:00"
 

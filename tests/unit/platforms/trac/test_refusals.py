@@ -147,3 +147,25 @@ def test_only_a_service_of_tracs_knows_that_something_is_not_there() -> None:
 def test_superseded_is_understood_without_a_reason_phrase() -> None:
     told: dict[str, Any] = encoded(bytes([8, 9]) + field(2, b"from a superseded object"))
     assert type(refused(412, "", trac_error_details_bin=told["trac-error-details-bin"])) is ConflictError
+
+
+@pytest.mark.parametrize("status", ["12", "15"])
+def test_what_is_about_the_request_is_refused_for_good(status: str) -> None:
+    error = refused(500, "CSV decoding failed on line 3", grpc_status=status)
+    assert type(error) is BadRequestError
+    assert not error.may_have_been_processed
+    assert error.permanent
+
+
+@pytest.mark.parametrize("status", ["2", "13", "14", ""])
+def test_any_other_500_proves_nothing(status: str) -> None:
+    error = refused(500, "Internal Server Error", grpc_status=status)
+    assert type(error) is ServerError
+    assert error.may_have_been_processed
+
+
+def test_a_job_of_a_type_that_is_not_supported_is_refused_for_good() -> None:
+    exchange = trac().submit_job({"jobType": "IMPORT_DATA", "importData": {}})
+    answer = reply(500, "", {"grpc-status": "2"})
+    error = play(whole(exchange, api=trac(), policy=ONCE, clock=FakeClock()), answer).error
+    assert type(error) is BadRequestError

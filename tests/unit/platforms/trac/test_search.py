@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    BadRequestError,
+    InvalidArgumentError,
+    ServerError,
+    TransportError,
+)
 from airflow_provider_dataops.platforms.trac import Value, ValueType
 from airflow_provider_dataops.platforms.trac.model.search import expression, search_parameters
+from tests.unit.platforms.apis import trac
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 
@@ -77,6 +84,21 @@ WITHDRAWN = {"term": {"attrName": "withdrawn", "operator": "EXISTS"}}
             {"logical": {"operator": "OR", "expr": [term("region", "STRING", "EQ", UK), WITHDRAWN]}},
         ),
         ({"all": [["region", "=", "UK"]]}, term("region", "STRING", "EQ", UK)),
+        # What takes the platform seconds, or is cut off, is said in one term where that is possible.
+        ({"any": [["region", "=", "UK"], ["region", "=", "IE"]]}, term("region", "STRING", "IN", IN_UK)),
+        ({"not": ["region", "=", "UK"]}, term("region", "STRING", "NE", UK)),
+        (
+            {"any": [["region", "=", "UK"], ["region", "=", 5]]},
+            {
+                "logical": {
+                    "operator": "OR",
+                    "expr": [
+                        term("region", "STRING", "EQ", UK),
+                        term("region", "INTEGER", "EQ", {"integerValue": 5}),
+                    ],
+                }
+            },
+        ),
     ],
 )
 def test_expressions(told: Any, wire: dict[str, Any]) -> None:
@@ -185,3 +207,45 @@ def test_nothing_is_no_search_for_all(search: object) -> None:
 def test_a_type_that_cannot_be() -> None:
     with pytest.raises(InvalidArgumentError, match="object_type must be an identifier"):
         search_parameters("", now=NOW)
+
+
+FLAT = [
+    None,
+    ["region", "=", "UK"],
+    {"all": [["region", "=", "UK"], {"all": [["n", ">", 5], {"not": ["region", "=", "IE"]}]}]},
+    {"any": [["region", "=", "UK"], ["region", "=", "IE"]]},
+]
+BRANCHED = [
+    {"any": [["region", "=", "UK"], ["withdrawn", "EXISTS"]]},
+    {"not": ["withdrawn", "EXISTS"]},
+    {"all": [["region", "=", "UK"], {"not": ["n", ">", 5]}]},
+]
+CUTS = [ServerError("500", status=500), ServerError("504", status=504), TransportError("cut")]
+
+
+@pytest.mark.parametrize("search", FLAT)
+def test_a_flat_search_is_repeated(search: Any) -> None:
+    exchange = trac().search("DATA", search)
+    assert next(exchange).repeatable
+    with pytest.raises(ServerError):
+        exchange.throw(CUTS[0])
+
+
+@pytest.mark.parametrize("search", BRANCHED)
+@pytest.mark.parametrize("cut", CUTS)
+def test_one_that_was_cut_off_is_not(search: Any, cut: ApiError) -> None:
+    exchange = trac().search("DATA", search)
+    assert not next(exchange).repeatable
+    with pytest.raises(BadRequestError, match="goes on in the platform's database") as caught:
+        exchange.throw(cut)
+    assert caught.value.permanent
+
+
+@pytest.mark.parametrize(
+    "away", [ServerError("503", status=503), TransportError("refused", not_sent=True)], ids=repr
+)
+def test_one_that_never_began_may_be_asked_again(away: ApiError) -> None:
+    exchange = trac().search("DATA", BRANCHED[0])
+    next(exchange)
+    with pytest.raises(type(away)):
+        exchange.throw(away)

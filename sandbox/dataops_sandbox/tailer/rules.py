@@ -1,0 +1,175 @@
+"""What Tailer's actions and Google's two endpoints take, by the vendor's page "API features" and Firebase."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from dataops_sandbox.messages import RefusedError
+from dataops_sandbox.rules import Rules, RulesT, obeyed
+
+if TYPE_CHECKING:
+    from dataops_sandbox.messages import Call
+
+TABLE_TO_TABLE = "table-to-table"
+ALIAS = "gbq-to-gbq"
+"""The older name of table-to-table, which job ids and some answers still have."""
+
+_DEFAULT_LIMIT = 3
+"""Items of an answer to a request without a limit: as many as the guide's samples have."""
+
+
+def _canonical(configuration_type: str) -> str:
+    return TABLE_TO_TABLE if configuration_type == ALIAS else configuration_type
+
+
+def _checked_day(text: str) -> str:
+    if date.fromisoformat(text).isoformat() != text:
+        raise ValueError("a date is YYYY-MM-DD")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1)]
+Day = Annotated[str, AfterValidator(_checked_day)]
+Account = Annotated[str, Field(pattern="^[0-9]{6}$")]
+Environment = Literal["PROD", "PREPROD", "STAGING", "DEV"]
+Launchable = Literal["table-to-table", "gbq-to-gbq", "table-to-storage"]
+Type = Literal[
+    Launchable,
+    "storage-to-storage",
+    "storage-to-tables",
+    "api-to-storage",
+    "vm-launcher",
+    "xml-conversion",
+    "file-utilities",
+    "context",
+    "workflow",
+]
+Settable = Literal["SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED"]
+Status = Literal[Settable, "WAITING", "DEACTIVATED"]
+
+
+class Scope(Rules):
+    """What every action has; its type goes by its present name, whatever was sent."""
+
+    account: Account
+    configuration_type: Annotated[Type, AfterValidator(_canonical)]
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_null(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("null is no value")
+        return value
+
+
+class Identity(Scope):
+    """What a configuration is known by."""
+
+    environment: Environment
+    configuration_id: Text
+
+    @property
+    def identity(self) -> Identity:
+        """These fields alone, of what has more."""
+        return Identity(**self.model_dump(include=set(Identity.model_fields)))
+
+
+class LaunchJob(Identity):
+    """Start a run; ``execution_date`` is the logical date for its SQL."""
+
+    configuration_type: Annotated[Launchable, AfterValidator(_canonical)]
+    job_id: Text | None = None
+    execution_date: Day | None = None
+
+
+class CheckRunStatus(Identity):
+    """Look at one run."""
+
+    job_id: Text
+    run_id: Text
+
+
+class GetByStatus(Scope):
+    """List the runs of all configurations of a type; ``execution_date`` is the date of their start.
+
+    The guide calls the environment needed, and leaves it out of each example: without it, any will do.
+    """
+
+    environment: Environment | None = None
+    execution_date: Day | None = None
+    status: Status | None = None
+    limit: int = Field(_DEFAULT_LIMIT, gt=0)
+
+
+class GetLastStatus(GetByStatus):
+    """List the runs of one configuration."""
+
+    environment: Environment
+    configuration_id: Text
+    job_id: Text | None = None
+
+
+class SetRunStatus(Scope):
+    """Give a run another label; the guide's example has no environment."""
+
+    environment: Environment | None = None
+    configuration_id: Text
+    run_id: Text
+    status: Settable
+
+
+class ResetWorkflowStatus(Identity):
+    """Forget the jobs that a workflow has triggered."""
+
+    configuration_type: Literal["workflow"]
+
+
+class SetConfigurationStatus(Identity):
+    """Enable, disable or archive a configuration."""
+
+    activated: bool
+    archived: bool
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.activated and self.archived:
+            raise ValueError("a configuration cannot be both activated and archived")
+        return self
+
+
+def requested(call: Call, **actions: type[RulesT]) -> RulesT:
+    """Give the checked body of a request.
+
+    :param actions: those of its path, and what each of them takes
+    :raises RefusedError: for another action, or a field that is missing, unknown, or not what it should be
+    """
+    body = call.json_object()
+    action = body.pop("action", None)
+    if not isinstance(action, str) or action not in actions:
+        raise RefusedError(400, f"action must be one of {sorted(actions)}, not {action!r}")
+    return obeyed(actions[action], body)
+
+
+class SignIn(Rules):
+    """The JSON by which a user signs in at Firebase."""
+
+    email: str
+    password: str
+    return_secure_token: bool = Field(alias="returnSecureToken")
+
+    @field_validator("return_secure_token")
+    @classmethod
+    def _is_true(cls, value: bool) -> bool:
+        if not value:
+            raise ValueError("without it there is no token")
+        return value
+
+
+class Refresh(Rules):
+    """The form by which a client renews a token, in Google's snake case."""
+
+    grant_type: str
+    refresh_token: str

@@ -1,0 +1,74 @@
+"""What Toucan's Operations API takes, by the vendor's guide and the vendor's own clients."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field
+
+from dataops_sandbox.rules import Rules
+
+Name = Annotated[str, Field(min_length=1)]
+
+OperationName = Literal[
+    "preprocess_data_sources",
+    "populate_basemaps",
+    "populate_reports",
+    "populate_dashboards",
+    "release",
+    "populate_permissions",
+    "release_design",
+]
+
+CHAIN: tuple[str, ...] = get_args(OperationName)[:5]
+"""The whole update of the guide, in its order."""
+
+
+class Query(Rules):
+    """The query parameters; the routes say which operation takes which."""
+
+    stage: Literal["staging"] | None = None
+    """Left out: production."""
+    validation: Literal["false"] | None = None
+    """No other value is documented."""
+    release: Literal[""] | None = None
+    """A flag, so it has no value."""
+
+
+class Login(Rules):
+    """The body of ``login``."""
+
+    username: str
+    password: str
+
+
+class Work(Rules):
+    """A body that starts an operation."""
+
+    output_domains: list[Name] = Field([])
+
+    def operation_fields(self) -> dict[str, Any]:
+        """Give the members that were sent, as fields of :class:`.runs.Operation`."""
+        sent = self.model_dump(by_alias=True, exclude_unset=True)
+        selector = {name: sent.pop(name) for name in Selector.model_fields if name in sent}
+        return {"operations": sent.pop("operations", ()), "selector": selector, "details": sent}
+
+
+class OperationList(Work):
+    """The body of ``run operations``."""
+
+    operations: list[OperationName] = Field(min_length=1, strict=False)
+    origin: Name = ""
+
+
+class Selector(Work):
+    """The body of ``populate``: whatever fits one of its names; empty: everything."""
+
+    input_domains: list[Name] = Field([])
+    functions: list[Name] = Field([])
+
+
+class Preprocess(Selector):
+    """The body of ``preprocess``."""
+
+    asynchronous: bool = Field(False, alias="async")

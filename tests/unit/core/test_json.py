@@ -1,0 +1,111 @@
+"""Whatever a server sends, Airflow can store what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_dataops.core.json import MAX_TEXT, storable
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
+
+#: All texts, those that UTF-8 and PostgreSQL refuse among them.
+TEXTS = st.text(st.characters(exclude_categories=()))
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+    max_leaves=20,
+)
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def passes_airflow(value: object) -> bool:
+    """Return whether a value passes the triggerer's socket and PostgreSQL's JSON."""
+    msgspec.msgpack.encode(value)
+    text = json.dumps(value, allow_nan=False)
+    text.encode()
+    return "\\u0000" not in text
+
+
+NASTY = {
+    "NUL": "a\x00b",
+    "half a surrogate pair": "\ud83d",
+    "2^64": 2**64,
+    "-2^63-1": -(2**63) - 1,
+    "ten thousand digits": 10**10_000,
+    "NaN": math.nan,
+    "infinity": -math.inf,
+    "deep": nested(500),
+    "a name": {"\x00": 1, "\udfff": 2},
+}
+
+
+@pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
+class TestNastyValues:
+    def test_pass_in_the_details_of_a_run(self, value: object) -> None:
+        run = RunSnapshot(run_id="r1", state=RunState.SUCCEEDED, details={"echo": value})
+        event = RunEvent.finished(run).as_json()
+        assert passes_airflow(event)
+        assert RunEvent.from_json(event).as_json() == event
+
+    def test_pass_in_the_answer_of_a_condition(self, value: object) -> None:
+        event = ConditionEvent(ending=Ending.FINISHED, value={"echo": value}).as_json()
+        assert passes_airflow(event)
+        assert ConditionEvent.from_json(event).as_json() == event
+
+    def test_pass_in_the_result_of_a_task(self, value: object) -> None:
+        run = RunSnapshot(run_id="r1", state=RunState.SUCCEEDED, details={"echo": value})
+        result = run.as_result("https://host/r1")
+        assert passes_airflow(result)
+        # The same on the way through the triggerer.
+        event = RunEvent.from_json(RunEvent.finished(run).as_json())
+        assert event.snapshot is not None
+        assert event.snapshot.as_result("https://host/r1") == result
+
+
+@given(message=TEXTS, details=st.dictionaries(TEXTS, ANY_JSON))
+def test_any_json_passes_and_comes_back(message: str, details: dict[str, Any]) -> None:
+    run = RunSnapshot(run_id="r1", state=RunState.FAILED, message=message, details=details)
+    event = RunEvent.finished(run).as_json()
+    assert passes_airflow(event)
+    assert RunEvent.from_json(event).as_json() == event
+
+
+@given(ANY_JSON)
+def test_what_can_be_stored_is_left_alone(value: object) -> None:
+    once = storable(value)
+    assert storable(once) == once
+
+
+@pytest.mark.parametrize("value", ["word", 7, 2**63 - 1, -(2**63), 1.5, True, None, {"a": [{"b": "c"}]}])
+def test_usual_values_stay(value: object) -> None:
+    assert storable(value) == value
+
+
+def test_a_long_message_is_cut() -> None:
+    run = RunSnapshot(run_id="r1", state=RunState.FAILED, message="x" * 19 * 2**20)
+    event = RunEvent.finished(run).as_json()
+    assert event["snapshot"]["message"] == "x" * (MAX_TEXT - 1) + "…"
+
+
+def test_a_long_text_that_a_hook_read_is_kept() -> None:
+    assert storable("x" * 2**20) == "x" * 2**20
+
+
+@pytest.mark.parametrize("run_id", ["a\x00b", "\ud83d", "x" * 2000])
+def test_an_id_is_never_altered(run_id: str) -> None:
+    with pytest.raises(MalformedReplyError, match="id of a run cannot be stored"):
+        RunSnapshot(run_id=run_id, state=RunState.RUNNING)
