@@ -46,7 +46,6 @@ _ABSENT = {
 
 _GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-status": "0"}
 _NO_METHOD = "REST API METHOD NOT FOUND"
-_TENANT = frozenset({"tenant"})
 
 _MOST_BYTES = 1024 * 1024 + 64 * 1024
 """Bytes of a body; the gateway never answers a much longer one, the sandbox says so at once."""
@@ -161,7 +160,9 @@ class TracGateway(TracStore):
             check = Check(method, {}, call.params, call.query)
             if message:
                 what = "Invalid REST API request: Error in JSON payload: the body"
-                check.body = messages.read(message, read_object(call.body.head(_MOST_BYTES), what), _TENANT)
+                check.body = messages.read(
+                    message, read_object(call.body.head(_MOST_BYTES), what), frozenset({"tenant"})
+                )
             elif "objectId" in call.params:
                 check.path_selector()
             return handler(check)

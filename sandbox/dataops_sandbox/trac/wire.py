@@ -57,9 +57,6 @@ download_data        download_data       GET  trac-data/api/v1/{tenant}/DATA/{ob
 """  # noqa: E501 - a table
 """Name, handler, HTTP method and path of each call, and the message that its body is."""
 
-_QUERIES = {"download_data": frozenset({"format"})}
-"""The query parameters that a handler reads."""
-
 
 class Trac(TracFiles):
     """A TRAC platform on loopback."""
@@ -72,7 +69,8 @@ class Trac(TracFiles):
         for line in _CALLS.strip().splitlines():
             name, handler, method, path, *message = line.split()
             call = self._handled(getattr(self, f"_{handler}"), name, *message)
-            yield Operation(name, method, f"/{path}", call, _QUERIES.get(handler, frozenset()))
+            query = frozenset({"format"} if handler == "download_data" else ())
+            yield Operation(name, method, f"/{path}", call, query)
 
     # Health, platform, tenants, resources
 
