@@ -18,7 +18,7 @@ def bearer(headers: Mapping[str, str]) -> str:
     :raises RefusedError: if there is none
     """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
+    if scheme.lower() != "bearer" or not token:
         raise RefusedError(401, "no bearer token in the Authorization header")
     return token
 

@@ -58,10 +58,10 @@ class TestToken:
             pytest.param({"data": str(TOKEN_FORM)}, "invalid_request", id="no content type"),
             pytest.param(
                 {"data": {**TOKEN_FORM, "client_secret": ""}},
-                "invalid_client",
+                "unauthorized_client",
                 id="empty secret is a wrong one",
             ),
-            pytest.param({"data": {"grant_type": "client_credentials"}}, "invalid_request", id="no client"),
+            pytest.param({"data": {"grant_type": "client_credentials"}}, "invalid_client", id="no client"),
             pytest.param({"data": {**TOKEN_FORM, "username": "x"}}, "invalid_request", id="further field"),
             pytest.param(
                 {"data": [*TOKEN_FORM.items(), ("client_id", "sandbox-client")]},
@@ -79,7 +79,7 @@ class TestToken:
     ) -> None:
         response = self.ask(sandbox, **options)
 
-        assert response.status_code == (401 if error == "invalid_client" else 400)
+        assert response.status_code == (401 if error == "unauthorized_client" else 400)
         assert response.json()["error"] == error
         assert response.json()["error_description"]
 
@@ -337,7 +337,7 @@ class TestDownload:
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, version: str
     ) -> None:
         assert quantemplate.dataset(version=version).status_code == 400
-        assert "whole number" in refusal(sandbox)
+        assert refusal(sandbox).startswith("version: ")
 
     def test_version_is_given_once(self, quantemplate: QuantemplateClient) -> None:
         assert quantemplate.dataset(version=["1", "2"]).status_code == 400
