@@ -148,27 +148,6 @@ class TestEveryCall:
         quantemplate.log_in()
         assert quantemplate.send(method, path, **options).status_code != 401
 
-    def test_takes_no_unknown_query(
-        self,
-        sandbox: Sandbox,
-        quantemplate: QuantemplateClient,
-        method: str,
-        path: str,
-        options: dict[str, Any],
-    ) -> None:
-        response = quantemplate.send(method, path, params={"page": "1"}, **options)
-
-        assert response.status_code == 400
-        assert "unknown query parameter 'page'" in refusal(sandbox)
-
-    def test_is_for_one_organisation(
-        self, quantemplate: QuantemplateClient, method: str, path: str, options: dict[str, Any]
-    ) -> None:
-        response = quantemplate.send(method, path.replace("c-sandbox", "c-other"), **options)
-
-        assert response.status_code == 403
-        assert "c-other" in response.text
-
     def test_is_denied_in_plain_text_where_not_shared(
         self,
         sandbox: Sandbox,
@@ -185,16 +164,6 @@ class TestEveryCall:
         assert response.headers["Content-Type"].startswith("text/plain")
         assert "not shared" in response.text
         assert refusal(sandbox) == ""
-
-    def test_answers_404_with_the_object_of_the_reference_for_an_unknown_id(
-        self, quantemplate: QuantemplateClient, method: str, path: str, options: dict[str, Any]
-    ) -> None:
-        path = path.replace("d-claims", "d-nope").replace("p-claims", "p-nope")
-
-        response = quantemplate.send(method, path, **options)
-
-        assert response.status_code == 404
-        assert {"executionId", "outputId"} <= response.json().keys()
 
     @pytest.mark.parametrize("wrong", ["PUT", "PATCH", "DELETE", "HEAD"])
     def test_has_its_method(
@@ -307,18 +276,6 @@ class TestUpload:
 
 
 class TestWithoutBody:
-    @pytest.mark.parametrize(
-        ("method", "path"), [("GET", DATASET), ("POST", EXECUTIONS), ("GET", EXECUTIONS), ("GET", OUTPUT)]
-    )
-    def test_a_body_is_refused(
-        self, sandbox: Sandbox, quantemplate: QuantemplateClient, method: str, path: str
-    ) -> None:
-        response = quantemplate.send(method, path, data=b"{}")
-
-        assert response.status_code == 400
-        assert "takes no body" in refusal(sandbox)
-        assert sandbox.runs() == []
-
     def test_execute_takes_not_even_an_empty_chunked_body(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
