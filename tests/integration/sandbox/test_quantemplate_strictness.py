@@ -43,6 +43,13 @@ class TestToken:
         assert answer["access_token"]
         assert answer["refresh_token"]
 
+    @pytest.mark.parametrize("life", [-1, float("inf"), float("nan"), "60", None])
+    def test_life_is_a_number_of_seconds(self, sandbox: Sandbox, life: Any) -> None:
+        with pytest.raises(ValueError, match="token_lifetime"):
+            sandbox.quantemplate.configure(token_lifetime=life)
+
+        assert self.ask(sandbox, data=TOKEN_FORM).json()["expires_in"] == 300
+
     def test_life_may_be_left_untold(self, sandbox: Sandbox) -> None:
         sandbox.quantemplate.configure(tell_token_lifetime=False)
 
