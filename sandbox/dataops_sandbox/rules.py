@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dataops_sandbox.messages import RefusedError
 
@@ -16,6 +16,17 @@ _LONGEST = 100
 
 Seconds = Annotated[float, Field(ge=0)]
 """A length of time; infinity is one, too."""
+
+
+def _whole(text: str) -> int:
+    # int() alone takes blanks, signs, underscores and the digits of all scripts.
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(f"a whole number, not {text!r}")
+    return int(text)
+
+
+Digits = Annotated[int, BeforeValidator(_whole)]
+"""A whole number in a query string."""
 
 
 class Rules(BaseModel):

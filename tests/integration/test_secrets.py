@@ -131,7 +131,7 @@ def test_the_token_endpoints_refusal_tells_no_secret(quantemplate: Bench, everyt
     with pytest.raises(DataOpsError) as caught:
         quantemplate.look(quantemplate.hook(), "e-1")
     everything.add(caught.value)
-    assert "invalid client" in str(caught.value)
+    assert "Invalid client" in str(caught.value)
     everything.check()
 
 

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
+import secrets
 import zlib
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
 from dataops_sandbox.pipeline import GZIP_MAGIC
-from dataops_sandbox.quantemplate.auth import (
-    TokenError,
-    WrongClientError,
-    read_token_form,
-    token_answer,
-)
+from dataops_sandbox.quantemplate.auth import WRONG_CLIENT, TokenDeniedError, read_token_form
+from dataops_sandbox.quantemplate.rules import DatasetQuery
 from dataops_sandbox.quantemplate.store import (
     API_USER,
     ORGANISATION,
@@ -29,28 +25,32 @@ from dataops_sandbox.quantemplate.store import (
     Pipeline,
     QuantemplateStore,
 )
+from dataops_sandbox.rules import obeyed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dataops_sandbox.content import Content
     from dataops_sandbox.platform import World
+
+SharedT = TypeVar("SharedT", Dataset, Pipeline)
 
 _TOKEN = "/auth/realms/qt/protocol/openid-connect/token"  # noqa: S105 - a path
 _ORGANISATION = "/external/v1/organisations/{organisation}"
 _DATASET = _ORGANISATION + "/datasets/{dataset}"
 _EXECUTIONS = _ORGANISATION + "/pipelines/{pipeline}/executions"
+_DATASET_QUERY = frozenset(DatasetQuery.model_fields)
 _CSV = "text/csv; charset=utf-8"
 _BOM = b"\xef\xbb\xbf"
 _NOT_BARE_BYTES = ("multipart/", "application/x-www-form-urlencoded", "application/json")
-_INT64_MAX = 2**63 - 1
 
 
 class NotFoundError(DeniedError):
     """404 with the reference's NotFound object, whose two members are both required."""
 
-    def __init__(self, what: str, *, execution_id: str = "", output_id: str = "") -> None:
-        super().__init__(404, f"{what} not found")
-        self.execution_id = execution_id
-        self.output_id = output_id
+    def __init__(self, execution_id: str = "", output_id: str = "") -> None:
+        super().__init__(404, "not found")
+        self.payload = {"executionId": {"value": execution_id}, "outputId": {"value": output_id}}
 
 
 class Quantemplate(QuantemplateStore):
@@ -63,7 +63,7 @@ class Quantemplate(QuantemplateStore):
         self.operations = (
             Operation("get_token", "POST", _TOKEN, self._get_token),
             Operation("upload_dataset", "POST", _DATASET, self._upload_dataset),
-            Operation("download_dataset", "GET", _DATASET, self._download_dataset, frozenset({"version"})),
+            Operation("download_dataset", "GET", _DATASET, self._download_dataset, _DATASET_QUERY),
             Operation("execute_pipeline", "POST", _EXECUTIONS, self._execute_pipeline),
             Operation("list_executions", "GET", _EXECUTIONS, self._list_executions),
             Operation(
@@ -86,22 +86,17 @@ class Quantemplate(QuantemplateStore):
         return {
             "conn_type": self.name,
             "host": self.base_url,
-            "login": self.client_id,
-            "password": self.client_secret,
+            "login": self.settings.client_id,
+            "password": self.settings.client_secret,
             "extra": {"auth_url": self.auth_url, "organisation_id": ORGANISATION},
         }
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no: 404 and the token endpoint in JSON, all else in plain text."""
-        if isinstance(denied, TokenError | WrongClientError):
+        """Say no: the token endpoint and "not found" in JSON, all else in plain text."""
+        if isinstance(denied, TokenDeniedError):
             payload: object = {"error": denied.error, "error_description": denied.reason}
-        elif denied.status == HTTPStatus.NOT_FOUND:
-            ids = (denied.execution_id, denied.output_id) if isinstance(denied, NotFoundError) else ("", "")
-            payload = {
-                "executionId": {"value": ids[0]},
-                "outputId": {"value": ids[1]},
-                "message": denied.reason,
-            }
+        elif denied.status == HTTPStatus.NOT_FOUND and not isinstance(denied, RefusedError):
+            payload = denied.payload if isinstance(denied, NotFoundError) else NotFoundError().payload
         else:
             return Answer.of_text(denied.reason, denied.status, denied.headers)
         return Answer.of_json(payload, denied.status, denied.headers)
@@ -114,48 +109,41 @@ class Quantemplate(QuantemplateStore):
             return {**payload, "status": state}
         return payload
 
-    # Who may what
-
-    def _authorise(self, call: Call) -> None:
+    def _open(self, call: Call, noun: str, known: Mapping[str, SharedT]) -> SharedT:
+        """Give the dataset or pipeline that a call is about, if this API user may use it."""
         self.tokens.check(call.headers, self.world.timeline.now())
         if call.params["organisation"] != ORGANISATION:
             raise DeniedError(403, f"organisation {call.params['organisation']} is not open to this API user")
-
-    def _dataset(self, call: Call) -> Dataset:
-        self._authorise(call)
-        dataset = self.datasets.get(call.params["dataset"])
-        if dataset is None:
-            raise NotFoundError(f"dataset {call.params['dataset']}")
-        if not dataset.shared:
-            raise DeniedError(403, f"dataset {dataset.dataset_id} is not shared with this API user")
-        return dataset
-
-    def _pipeline(self, call: Call) -> Pipeline:
-        self._authorise(call)
-        pipeline = self.pipelines.get(call.params["pipeline"])
-        if pipeline is None:
-            raise NotFoundError(f"pipeline {call.params['pipeline']}")
-        if not pipeline.shared:
-            raise DeniedError(403, f"pipeline {pipeline.pipeline_id} is not shared with this API user")
-        for execution in pipeline.executions:
-            execution.advance(self.world.timeline.now())
-        return pipeline
+        thing_id = call.params[noun]
+        if thing_id not in known:
+            raise NotFoundError
+        if not known[thing_id].shared:
+            raise DeniedError(403, f"{noun} {thing_id} is not shared with this API user")
+        return known[thing_id]
 
     # The operations
 
     def _get_token(self, call: Call) -> Answer:
         form = read_token_form(call)
-        if (form["client_id"], form["client_secret"]) != (self.client_id, self.client_secret):
-            raise WrongClientError(401, "invalid client or invalid client credentials")
-        token = self.tokens.issue(self.world.timeline.now(), self.token_lifetime)
-        return token_answer(token, self.token_lifetime, tell_lifetime=self.tell_token_lifetime)
+        settings = self.settings
+        if form.client_id != settings.client_id:
+            raise TokenDeniedError(401, "invalid_client", WRONG_CLIENT)
+        if form.client_secret != settings.client_secret:
+            raise TokenDeniedError(401, "unauthorized_client", WRONG_CLIENT)
+        payload: dict[str, object] = {
+            "access_token": self.tokens.issue(self.world.timeline.now(), settings.token_lifetime),
+            "refresh_token": f"refresh.{secrets.token_urlsafe(16)}",
+            "token_type": "Bearer",
+            "not-before-policy": 0,
+            "scope": "email profile",
+        }
+        if settings.tell_token_lifetime:
+            payload["expires_in"] = int(settings.token_lifetime)
+        return Answer.of_json(payload, headers={"Cache-Control": "no-store"})
 
     def _upload_dataset(self, call: Call) -> Answer:
-        dataset = self._dataset(call)
-        if "Transfer-Encoding" in call.headers:
-            raise RefusedError(
-                411, "an upload must tell its Content-Length; chunked is not known to be accepted"
-            )
+        dataset = self._open(call, "dataset", self.datasets)
+        _check_length_is_told(call)
         if call.media_type.startswith(_NOT_BARE_BYTES):
             raise RefusedError(415, f"the body must be the bare bytes of the file, not {call.media_type}")
         if call.body.size == 0:
@@ -170,46 +158,47 @@ class Quantemplate(QuantemplateStore):
         return Answer()
 
     def _download_dataset(self, call: Call) -> Answer:
-        dataset = self._dataset(call)
+        dataset = self._open(call, "dataset", self.datasets)
         call.no_body()
-        version = call.query.get("version", str(len(dataset.versions)))
-        if not re.fullmatch("[0-9]{1,19}", version) or int(version) > _INT64_MAX:
-            raise RefusedError(400, f"version must be a whole number, not {version!r}")
+        version = obeyed(DatasetQuery, call.query).version
         if not dataset.versions:
             return Answer(204)
-        if not 1 <= int(version) <= len(dataset.versions):
-            raise NotFoundError(f"version {version} of dataset {dataset.dataset_id}")
-        return Answer(200, dataset.versions[int(version) - 1], _CSV)
+        if version is None:
+            version = len(dataset.versions)
+        if not 1 <= version <= len(dataset.versions):
+            raise NotFoundError
+        return Answer(200, dataset.versions[version - 1], _CSV)
 
     def _execute_pipeline(self, call: Call) -> Answer:
-        pipeline = self._pipeline(call)
-        if "Transfer-Encoding" in call.headers:
-            raise RefusedError(411, "executing takes no body, not even a chunked one")
+        pipeline = self._open(call, "pipeline", self.pipelines)
+        _check_length_is_told(call)
         call.no_body()
         run_id = self.start(pipeline.pipeline_id, created_by=API_USER)
-        return Answer.of_json(self.execution(run_id).as_json(self.world.timeline))
+        return Answer.of_json(self.run(run_id).as_json(self.world.timeline))
 
     def _list_executions(self, call: Call) -> Answer:
-        pipeline = self._pipeline(call)
+        pipeline = self._open(call, "pipeline", self.pipelines)
         call.no_body()
         now = self.world.timeline.now()
-        executions = [run for run in pipeline.executions if run.listed(now)]
+        executions = [run for run in self.executions(pipeline.pipeline_id) if run.listed(now)]
         # The order is not documented, so it means nothing here: a client that goes by position gets it wrong.
-        executions.sort(key=lambda run: hashlib.sha256(run.execution_id.encode()).digest())
+        executions.sort(key=lambda run: hashlib.sha256(run.run_id.encode()).digest())
         return Answer.of_json([run.as_json(self.world.timeline) for run in executions])
 
     def _download_output(self, call: Call) -> Answer:
-        pipeline = self._pipeline(call)
+        pipeline = self._open(call, "pipeline", self.pipelines)
         call.no_body()
-        execution_id, output_id = call.params["execution"], call.params["output"]
-        for execution in pipeline.executions:
-            if execution.execution_id == execution_id and execution.finished_at is not None:
-                for output in execution.outputs:
-                    if output.output_id == output_id:
-                        return Answer(200, execution.work.result()[output.position], _CSV)
-        raise NotFoundError(
-            f"output {output_id} of execution {execution_id}", execution_id=execution_id, output_id=output_id
-        )
+        wanted = call.params["execution"], call.params["output"]
+        for run in self.executions(pipeline.pipeline_id):
+            for output in run.shown:
+                if (run.run_id, output.output_id) == wanted:
+                    return Answer(200, run.work.result()[output.position], _CSV)
+        raise NotFoundError(*wanted)
+
+
+def _check_length_is_told(call: Call) -> None:
+    if "Transfer-Encoding" in call.headers:
+        raise RefusedError(411, "send a Content-Length: chunked bodies are not known to be accepted")
 
 
 def _gunzipped_head(content: Content) -> bytes:

@@ -10,14 +10,13 @@ import operator
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from dataops_sandbox.tamr.jobs import State
+from dataops_sandbox.tamr.rules import Configuration
 
 if TYPE_CHECKING:
     from dataops_sandbox.tamr.jobs import Job
-
-STATES = ("PENDING", "RUNNING", "STOPPING", "DONE")
-
-KINDS = ("load", "update", "publish")
 
 _TIME_OF_STATE = {
     "create_time": "PENDING",
@@ -26,13 +25,15 @@ _TIME_OF_STATE = {
     "stop_time": "DONE",
 }
 
-_IDS = {
-    "configuration.load.source_id": ("load", "sourceId"),
-    "configuration.publish.destination_id": ("publish", "destinationId"),
-    "configuration.publish.data_product_id": ("publish", "dataProductId"),
-    "configuration.update.data_product_id": ("update", "dataProductId"),
-    "configuration.update.workflow_id": ("update", "workflowId"),
-}
+_IDS = frozenset(
+    {
+        "configuration.load.source_id",
+        "configuration.publish.destination_id",
+        "configuration.publish.data_product_id",
+        "configuration.update.data_product_id",
+        "configuration.update.workflow_id",
+    }
+)
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -144,14 +145,14 @@ class _Parser:
             return lambda job: equal(job.run_id, job_id)
         if field == "status.state":
             compare, state = self._comparison("=", "!="), self._unquoted(self._take("word", "quoted"))
-            if state not in STATES:
-                raise FilterError(f"no state {state!r}; known: {', '.join(STATES)}")
+            if state not in get_args(State):
+                raise FilterError(f"no state {state!r}; known: {', '.join(get_args(State))}")
             return lambda job: compare(job.status(), state)
         if field in _IDS:
-            kind, member = _IDS[field]
+            _, kind, member = field.split(".")
             self._comparison("=")
             wanted = self._string()
-            return lambda job: job.configured(kind, member) == wanted
+            return lambda job: getattr(getattr(job.configuration, kind), member, "") == wanted
         if field in ("status", "configuration"):
             return self._has(field)
         raise FilterError(f"no field {field!r} to filter by")
@@ -161,8 +162,8 @@ class _Parser:
         member = self._take("word")
         if field == "status" and member == "error":
             return lambda job: bool(job.error)
-        if field == "configuration" and member in KINDS:
-            return lambda job: job.kind == member
+        if field == "configuration" and member in Configuration.model_fields:
+            return lambda job: job.configuration.kind == member
         raise FilterError(f"no {field}:{member} to filter by")
 
     def _time(self, state: str) -> Test:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from dataops_sandbox.rules import Seconds
+from dataops_sandbox.rules import Seconds, checked
 from dataops_sandbox.store import Run, Script
 
 if TYPE_CHECKING:
@@ -13,14 +13,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dataops_sandbox.clock import Timeline
+    from dataops_sandbox.tamr.rules import Configuration
+
+State = Literal["PENDING", "RUNNING", "STOPPING", "DONE"]
 
 STOPPED = {"reason": "STOPPED_BY_USER", "message": "The job was stopped by a user."}
-
-_EMPTY_IDS: Mapping[str, Mapping[str, str]] = {
-    "load": {"sourceId": ""},
-    "update": {"dataProductId": "", "workflowId": ""},
-    "publish": {"destinationId": "", "dataProductId": ""},
-}
 
 
 class JobScript(Script):
@@ -60,8 +57,7 @@ class Job(Run[JobScript]):
     """
 
     number: int
-    kind: str
-    ids: Mapping[str, str]
+    configuration: Configuration
     waiting: float
     stopping: float
     timeline: Timeline
@@ -104,7 +100,9 @@ class Job(Run[JobScript]):
         """Enter DONE, by way of RUNNING.
 
         :param error: its ``reason`` and ``message`` if it is to have failed
+        :raises ValueError: if the error is none that a script can have
         """
+        error = checked(JobScript, {"error": error}).error
         if self.state == "PENDING":
             self.history.append(("RUNNING", at))
         self._enter_done(at, error)
@@ -120,13 +118,7 @@ class Job(Run[JobScript]):
 
     def detail(self) -> dict[str, Any]:
         """Give its configuration and its error."""
-        return {"configuration": {self.kind: dict(self.ids)}, "error": self.error and dict(self.error)}
-
-    # What a filter looks at
-
-    def configured(self, kind: str, member: str) -> str:
-        """Give an id of the configuration, empty if it has none of that kind."""
-        return self.ids.get(member, "") if kind == self.kind else ""
+        return {"configuration": self.configuration.as_json(), "error": self.error and dict(self.error)}
 
     def entered(self, state: str) -> datetime | None:
         """Give the time at which the job entered a state."""
@@ -136,10 +128,9 @@ class Job(Run[JobScript]):
 
     def as_json(self) -> dict[str, Any]:
         """Give the Job object of the vendor's protobuf, mapped to JSON."""
-        ids = {**_EMPTY_IDS[self.kind], **self.ids} if self.script.echo_empty_ids else dict(self.ids)
         return {
             "jobId": self.run_id,
-            "configuration": {self.kind: ids},
+            "configuration": self.configuration.as_json(empty_ids=self.script.echo_empty_ids),
             "status": self._status(*self.history[-1], current=True),
             "statusHistory": [self._status(*past, current=False) for past in self.history[:-1]],
         }

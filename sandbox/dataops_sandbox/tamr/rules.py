@@ -1,22 +1,17 @@
-"""The bodies that Tamr's Jobs API takes, by the protobuf definition in the vendor's SDK, mapped to JSON."""
+"""What Tamr's Jobs API takes, by its reference and the protobuf in the vendor's SDK, mapped to JSON."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from dataops_sandbox.rules import Rules
+from dataops_sandbox.rules import Digits, Rules
 
 
 class _Message(Rules):
     model_config = ConfigDict(alias_generator=to_camel)
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """The ids that are set: in JSON mapped from protobuf an empty string is an unset member."""
-        return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 class Load(_Message):
@@ -67,8 +62,14 @@ class Configuration(Rules):
     @property
     def ids(self) -> dict[str, str]:
         """The ids that are set."""
-        message: Load | Update | Publish = getattr(self, self.kind)
-        return message.ids
+        return self.as_json()[self.kind]
+
+    def as_json(self, *, empty_ids: bool = False) -> dict[str, dict[str, str]]:
+        """Give it as the API shows it.
+
+        :param empty_ids: show unset ids, too: in JSON mapped from protobuf they are empty strings
+        """
+        return self.model_dump(by_alias=True, exclude_none=True, exclude_defaults=not empty_ids)
 
 
 class NewJob(Rules):
@@ -79,3 +80,26 @@ class NewJob(Rules):
 
 class Stop(Rules):
     """The body of ``stop job``: an empty object."""
+
+
+class JobQuery(_Message):
+    """The query of ``list jobs``: by resource, kind of job, and filter."""
+
+    page_size: Annotated[Digits, Field(le=30)] = 0
+    """0: the default of the reference."""
+    page_token: str = ""
+    source_id: str = ""
+    destination_id: str = ""
+    data_product_id: str = ""
+    workflow_id: str = ""
+    job_type: Literal["JOB_TYPE_UNSPECIFIED", "JOB_TYPE_LOAD", "JOB_TYPE_UPDATE", "JOB_TYPE_PUBLISH"] = (
+        "JOB_TYPE_UNSPECIFIED"
+    )
+    """The reference shows the first; the others are named after the kinds, as protobuf's style has it."""
+    filter: str = ""
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The ids that are set."""
+        others = {"page_size", "page_token", "job_type", "filter"}
+        return self.model_dump(by_alias=True, exclude_defaults=True, exclude=others)

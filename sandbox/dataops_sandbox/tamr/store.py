@@ -7,7 +7,7 @@ from pydantic import Field
 from dataops_sandbox.platform import Settings, changing
 from dataops_sandbox.rules import checked
 from dataops_sandbox.store import RunStore
-from dataops_sandbox.tamr.jobs import Job, JobScript
+from dataops_sandbox.tamr.jobs import Job, JobScript, State
 from dataops_sandbox.tamr.rules import Configuration
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 API_USER = "u-api"
 PERSON = "u-anna"
-
-State = Literal["PENDING", "RUNNING", "STOPPING", "DONE"]
 
 
 class TamrSettings(Settings):
@@ -103,8 +101,7 @@ class TamrStore(RunStore[Job, JobScript]):
             Job(
                 run_id=f"job_{number:06d}",
                 number=number,
-                kind=configuration.kind,
-                ids=ids,
+                configuration=configuration,
                 resource=resource,
                 created_by=created_by,
                 created_at=now,

@@ -7,27 +7,26 @@ reading, since a client that passes it passes the laxer one too.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_camel
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
 from dataops_sandbox.rules import obeyed
 from dataops_sandbox.tamr.filter import FilterError, parse
-from dataops_sandbox.tamr.rules import NewJob, Stop
+from dataops_sandbox.tamr.rules import JobQuery, NewJob, Stop
 from dataops_sandbox.tamr.store import API_USER, TamrStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dataops_sandbox.platform import World
     from dataops_sandbox.tamr.jobs import Job
 
 _JOBS = "/api/v1beta1/jobs"
-_RESOURCES = ("sourceId", "destinationId", "dataProductId", "workflowId")
-_JOB_TYPES = {"JOB_TYPE_LOAD": "load", "JOB_TYPE_UPDATE": "update", "JOB_TYPE_PUBLISH": "publish"}
-_LIST_QUERY = frozenset({"pageSize", "pageToken", *_RESOURCES, "jobType", "filter"})
+_JOB_QUERY = frozenset(map(to_camel, JobQuery.model_fields))
 _DEFAULT_PAGE = 10
-_LARGEST_PAGE = 30
 
 
 class Tamr(TamrStore):
@@ -37,7 +36,7 @@ class Tamr(TamrStore):
         super().__init__(world)
         self.operations = (
             Operation("create_job", "POST", _JOBS, self._create_job),
-            Operation("list_jobs", "GET", _JOBS, self._list_jobs, _LIST_QUERY),
+            Operation("list_jobs", "GET", _JOBS, self._list_jobs, _JOB_QUERY),
             Operation("get_job", "GET", _JOBS + "/{job}", self._get_job),
             Operation("stop_job", "POST", _JOBS + "/{job}:stop", self._stop_job),
         )
@@ -113,13 +112,14 @@ class Tamr(TamrStore):
     def _list_jobs(self, call: Call) -> Answer:
         self._authorise(call)
         call.no_body()
-        query = dict(call.query)
-        size = _page_size(query.pop("pageSize", ""))
-        token = query.pop("pageToken", "")
+        query = obeyed(JobQuery, call.query)
         jobs = self._selected(query)
-        if token:
-            before = _read_token(token, query)
-            jobs = [job for job in jobs if job.number < before]
+        if query.page_token:
+            before = query.page_token.partition(".")[0]
+            if query.page_token != _make_token(before, query):
+                raise RefusedError(400, "pageToken: none that was given out for this query")
+            jobs = [job for job in jobs if job.number < int(before)]
+        size = query.page_size or _DEFAULT_PAGE
         page, rest = jobs[:size], jobs[size:]
         return Answer.of_json(
             {
@@ -128,52 +128,30 @@ class Tamr(TamrStore):
             }
         )
 
-    def _selected(self, query: dict[str, str]) -> list[Job]:
+    def _selected(self, query: JobQuery) -> list[Job]:
         """Give the jobs that fit a query, newest first."""
-        jobs = [job for job in reversed(self.all()) if self._visible(job)]
-        for name in _RESOURCES:
-            if query.get(name):
-                jobs = [job for job in jobs if job.ids.get(name) == query[name]]
-        job_type = query.get("jobType", "JOB_TYPE_UNSPECIFIED")
-        if job_type != "JOB_TYPE_UNSPECIFIED":
-            if job_type not in _JOB_TYPES:
-                raise RefusedError(400, f"no jobType {job_type!r}")
-            jobs = [job for job in jobs if job.kind == _JOB_TYPES[job_type]]
-        expression = query.get("filter")
-        if expression and self.settings.filters == "refused":
+        ids, test = query.ids, self._filter(query.filter)
+        return [
+            job
+            for job in reversed(self.all())
+            if self._visible(job)
+            and ids.items() <= job.configuration.ids.items()
+            and query.job_type in ("JOB_TYPE_UNSPECIFIED", f"JOB_TYPE_{job.configuration.kind.upper()}")
+            and test(job)
+        ]
+
+    def _filter(self, expression: str) -> Callable[[Job], bool]:
+        if not expression or self.settings.filters == "ignored":
+            return lambda _: True
+        if self.settings.filters == "refused":
             raise DeniedError(400, "filters are switched off")
-        if expression and self.settings.filters == "obeyed":
-            try:
-                test = parse(expression)
-            except FilterError as error:
-                raise RefusedError(400, f"filter: {error}") from error
-            jobs = [job for job in jobs if test(job)]
-        return jobs
+        try:
+            return parse(expression)
+        except FilterError as error:
+            raise RefusedError(400, f"filter: {error}") from error
 
 
-def _page_size(text: str) -> int:
-    if text in ("", "0"):
-        return _DEFAULT_PAGE
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > _LARGEST_PAGE:
-        raise RefusedError(400, f"pageSize is a number up to {_LARGEST_PAGE}, not {text!r}")
-    return int(text)
-
-
-def _fingerprint(query: dict[str, str]) -> str:
-    return hashlib.sha256(repr(sorted(query.items())).encode()).hexdigest()[:12]
-
-
-def _make_token(number: int, query: dict[str, str]) -> str:
+def _make_token(number: object, query: JobQuery) -> str:
     """Make a token for the jobs older than ``number``: jobs that come meanwhile do not shift the pages."""
-    return base64.urlsafe_b64encode(f"{number}.{_fingerprint(query)}".encode()).decode()
-
-
-def _read_token(token: str, query: dict[str, str]) -> int:
-    try:
-        number, _, fingerprint = base64.b64decode(token, b"-_", validate=True).decode().partition(".")
-        before = int(number)
-    except (binascii.Error, ValueError) as error:
-        raise RefusedError(400, "this pageToken was never given out") from error
-    if fingerprint != _fingerprint(query):
-        raise RefusedError(400, "a pageToken goes with the query that it came from")
-    return before
+    selection = query.model_dump_json(exclude={"page_size", "page_token"})
+    return f"{number}.{hashlib.sha256(f'{number} {selection}'.encode()).hexdigest()[:12]}"

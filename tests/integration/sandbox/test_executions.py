@@ -129,6 +129,8 @@ class TestLife:
         run_id = quantemplate.execute()["id"]
         with pytest.raises(ValueError, match="Typo"):
             sandbox.quantemplate.finish(run_id, outputs=["Typo"])
+        with pytest.raises(ValueError, match="outcome"):
+            sandbox.quantemplate.finish(run_id, 7)  # type: ignore[arg-type]
         assert only(quantemplate)["status"] == "Started"
 
     def test_run_is_hidden_from_so_many_listings(
@@ -199,7 +201,7 @@ class TestListing:
 class TestScripts:
     def outcomes(self, sandbox: Sandbox, pipeline: str, runs: int) -> list[float | None]:
         store = sandbox.quantemplate
-        return [store.execution(store.start(pipeline)).script.duration for _ in range(runs)]
+        return [store.run(store.start(pipeline)).script.duration for _ in range(runs)]
 
     def test_own_goes_before_any_and_next_before_lasting(self, sandbox: Sandbox) -> None:
         script = sandbox.quantemplate.script
@@ -222,13 +224,41 @@ class TestScripts:
             {"hidden": float("nan")},
             {"omit": ["status"]},
             {"outputs": "Cleansed"},
+            {"outputs": {"Cleansed": 1}},
+            {"hidden_lists": -1},
+            {"hidden_lists": 1.5},
+            {"outcome": None},
+            {"typo": 1},
         ],
     )
     def test_what_no_run_can_do_is_refused(self, sandbox: Sandbox, behaviour: dict[str, Any]) -> None:
-        with pytest.raises(
-            ValueError, match=next(iter(behaviour)) if "omit" not in behaviour else "left out"
-        ):
+        with pytest.raises(ValueError, match=next(iter(behaviour))):
             sandbox.quantemplate.script(**behaviour)
+
+
+class TestPipelines:
+    def test_fields_of_a_new_one_show(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+        sandbox.quantemplate.add_pipeline("p-new", "d-1", version=7)
+
+        assert quantemplate.execute("p-new")["version"] == 7
+
+    def test_replaced_one_keeps_its_executions(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        quantemplate.execute()
+        sandbox.quantemplate.add_pipeline("p-claims", "d-1", version=2)
+
+        assert quantemplate.execute()["runNumber"] == 2
+        assert {run["version"] for run in quantemplate.executions()} == {1, 2}
+
+    @pytest.mark.parametrize(
+        "fields",
+        [{"input_id": "d-none"}, {"outputs": "Cleansed"}, {"shared": 1}, {"auto_run": None}, {"typo": 1}],
+    )
+    def test_one_that_cannot_be_is_refused(self, sandbox: Sandbox, fields: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="d-none|" + next(iter(fields))):
+            sandbox.quantemplate.add_pipeline("p-new", **{"input_id": "d-1", **fields})
+        assert "p-new" not in sandbox.quantemplate.pipelines
 
 
 class TestOutputs:
@@ -270,6 +300,22 @@ class TestOutputs:
         execution = finished(quantemplate, clock, b"a\n1\n", "p-none")
 
         assert (execution["status"], execution["outputs"]) == ("Succeeded", [])
+
+    def test_outputs_are_the_texts_of_the_script_whatever_went_in(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
+    ) -> None:
+        texts = {"Cleansed": "id\nŌsaka\n", "Rejected": ""}
+        sandbox.quantemplate.script("p-claims", outputs=texts)
+        quantemplate.execute()
+        clock.advance(10)
+
+        execution = only(quantemplate)
+
+        assert execution["status"] == "Succeeded"
+        for output in execution["outputs"]:
+            content = quantemplate.output(execution["id"], output["id"]).content
+            assert content.decode() == texts.pop(output["name"])
+        assert texts == {}
 
     @pytest.mark.parametrize(
         ("data", "reason"),
@@ -369,6 +415,14 @@ class TestVersions:
         assert quantemplate.dataset(version=1).content == b"a\n1\n"
         assert quantemplate.dataset(version=2).content == b"b" * 100_000
         assert quantemplate.dataset().content == b"b" * 100_000
+
+    def test_text_can_be_uploaded_as_a_person_would(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        assert sandbox.quantemplate.upload("d-claims", "id\nŌsaka\n") == 1
+        assert sandbox.quantemplate.upload("d-claims", b"id\n") == 2
+
+        assert quantemplate.dataset(version=1).content.decode() == "id\nŌsaka\n"
 
     def test_bytes_come_back_as_they_went(self, quantemplate: QuantemplateClient) -> None:
         data = bytes(range(256)) * 1000

@@ -137,6 +137,15 @@ class TestLife:
         with pytest.raises(ValueError, match="already ended"):
             sandbox.tamr.finish(job_id)
 
+    @pytest.mark.parametrize("error", ["BROKEN", {}, {"code": "x"}, {"reason": 7}])
+    def test_finish_takes_no_error_that_no_job_has(
+        self, sandbox: Sandbox, tamr: TamrClient, error: Any
+    ) -> None:
+        job_id = tamr.create()["jobId"]
+        with pytest.raises(ValueError, match="error"):
+            sandbox.tamr.finish(job_id, error)
+        assert entered(tamr.get(job_id)) == ["PENDING"]
+
     @pytest.mark.parametrize(
         "behaviour",
         [{"no_error": "nil"}, {"error": {}}, {"error": {"code": "x"}}, {"duration": -1}, {"stopping": "1"}],

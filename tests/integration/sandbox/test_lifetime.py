@@ -171,7 +171,7 @@ class TestReset:
         assert (sandbox.runs(), sandbox.faults, len(sandbox.journal)) == ([], [], 0)
         settings = sandbox.tamr.settings
         assert (settings.slots, settings.filters, settings.run_seconds) == (5, "obeyed", 10)
-        assert (settings.api_key, sandbox.quantemplate.token_lifetime) == ("apk_sandbox", 300)
+        assert (settings.api_key, sandbox.quantemplate.settings.token_lifetime) == ("apk_sandbox", 300)
         quantemplate.log_in()
         assert quantemplate.dataset().status_code == 204
         assert tamr.create()["status"]["state"] == "PENDING"
@@ -242,7 +242,7 @@ class TestFiles:
     ) -> None:
         quantemplate.upload(b"a\n" * 500_000)
         quantemplate.execute()
-        sandbox.wait_for(lambda _: sandbox.quantemplate.execution(sandbox.runs()[0].run_id).work.done())
+        sandbox.wait_for(lambda _: sandbox.quantemplate.run(sandbox.runs()[0].run_id).work.done())
         assert self.files(spool) == 2
         sandbox.reset()
         # The worker lets go of its last input a moment later.
@@ -253,7 +253,7 @@ class TestFiles:
     ) -> None:
         quantemplate.upload(b"a\n" * 500_000 + b"\xff")
         quantemplate.execute()
-        sandbox.wait_for(lambda _: sandbox.quantemplate.execution(sandbox.runs()[0].run_id).work.done())
+        sandbox.wait_for(lambda _: sandbox.quantemplate.run(sandbox.runs()[0].run_id).work.done())
 
         assert self.files(spool) == 1
 
