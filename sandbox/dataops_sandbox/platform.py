@@ -194,8 +194,9 @@ class Platform(ABC):
         if "Content-Encoding" in headers:
             raise RefusedError(415, "no platform is known to decode a Content-Encoding")
         call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
-        return self._handled(operation, call)
+        return self.handle(operation, call)
 
     @changing
-    def _handled(self, operation: Operation, call: Call) -> Answer:
+    def handle(self, operation: Operation, call: Call) -> Answer:
+        """Let the operation's handler answer."""
         return operation.handler(call)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from dataops_sandbox.platform import Platform
 from dataops_sandbox.quantemplate.wire import Quantemplate
 from dataops_sandbox.tailer.wire import Tailer
 from dataops_sandbox.tamr.wire import Tamr
@@ -9,9 +10,9 @@ from dataops_sandbox.toucan.wire import Toucan
 from dataops_sandbox.trac.wire import Trac
 
 if TYPE_CHECKING:
-    from dataops_sandbox.platform import Platform, World
+    from dataops_sandbox.platform import World
 
-PlatformT = TypeVar("PlatformT", bound=Any)
+PlatformT = TypeVar("PlatformT", bound=Platform)
 
 
 class Mount(Generic[PlatformT]):
@@ -22,7 +23,7 @@ class Mount(Generic[PlatformT]):
 
     def make(self, world: World) -> PlatformT:
         """Make the platform of a new sandbox."""
-        return self._platform(world)  # type: ignore[no-any-return] # while legacy
+        return self._platform(world)
 
     def __get__(self, sandbox: Registry, owner: type[Registry]) -> PlatformT:
         platform = sandbox.platforms[self._platform.name]

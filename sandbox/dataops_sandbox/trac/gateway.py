@@ -15,6 +15,7 @@ from dataops_sandbox.messages import (
     parse_query,
     read_object,
 )
+from dataops_sandbox.platform import changing
 from dataops_sandbox.trac import messages
 from dataops_sandbox.trac.errors import (
     JSON,
@@ -63,10 +64,10 @@ class TracGateway(TracStore):
         """Give host and tenant as the connection type ``trac`` has them, and the credentials if any."""
         extra = {"tenant": TENANT}
         fields: dict[str, Any] = {"conn_type": self.name, "host": self.base_url, "extra": extra}
-        if self.auth == "basic":
-            fields.update(login=self.username, password=self.password)
-        if self.auth == "bearer":
-            extra["api_token"] = self.api_token
+        if self.settings.auth == "basic":
+            fields.update(login=self.settings.username, password=self.settings.password)
+        if self.settings.auth == "bearer":
+            extra["api_token"] = self.settings.api_token
         return fields
 
     def denial(self, denied: DeniedError) -> Answer:
@@ -91,7 +92,7 @@ class TracGateway(TracStore):
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
         """Find the call of a request; a slash at the end does not matter."""
         operation, params = super().find(method, path.removesuffix("/"))
-        if operation is not None and operation.name in _ABSENT[self.generation]:
+        if operation is not None and operation.name in _ABSENT[self.settings.generation]:
             return None, {}
         return operation, params
 
@@ -103,7 +104,7 @@ class TracGateway(TracStore):
         service = _SERVICES[prefix[1]] if prefix else None
         if operation is None:
             raise GatewayError(404, _NO_METHOD) if service else BareError(404, "no such route")
-        if service in self.unavailable:
+        if service in self.settings.unavailable:
             raise BareError(503, f"the {service} service is down")
         if operation.name not in _HEALTH:
             self._check_headers(operation, headers)
@@ -112,22 +113,25 @@ class TracGateway(TracStore):
         if method == "GET" and body.size:
             raise GatewayError(400, "a GET has no body")
         call = Call(_checked(params), parse_query(query, operation.query), headers, body)
-        with self.world.changed:
-            try:
-                self.orchestrator.advance()
-                return operation.handler(call)
-            finally:
-                self.world.changed.notify_all()
+        return self.handle(operation, call)
+
+    @changing
+    def handle(self, operation: Operation, call: Call) -> Answer:
+        """Let the call's handler answer."""
+        # What jobs have made by now is seen by every call.
+        self.all()
+        return super().handle(operation, call)
 
     def _authorise(self, headers: Mapping[str, str]) -> None:
-        if self.auth == "none":
+        if self.settings.auth == "none":
             return
-        login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-        wanted, asked = {
-            "basic": (f"Basic {login}", 'Basic realm="trac"'),
-            "bearer": (f"Bearer {self.api_token}", "Bearer"),
-        }[self.auth]
-        if headers.get("Authorization") != wanted:
+        settings = self.settings
+        login = base64.b64encode(f"{settings.username}:{settings.password}".encode()).decode()
+        wanted, asked = {"basic": (login, 'Basic realm="trac"'), "bearer": (settings.api_token, "Bearer")}[
+            settings.auth
+        ]
+        scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+        if (scheme.lower(), credentials) != (settings.auth, wanted):
             message = "Authentication failed"
             raise ServiceError(Code.UNAUTHENTICATED, message, headers={"WWW-Authenticate": asked})
 
@@ -135,7 +139,7 @@ class TracGateway(TracStore):
         unexpected, wanted = ["content-encoding"], []
         if not operation.name.startswith("download"):
             wanted.append("accept")
-        elif self.generation == GENERATIONS[0]:
+        elif self.settings.generation == GENERATIONS[0]:
             unexpected.append("accept")
         (wanted if operation.method == "POST" else unexpected).append("content-type")
         for name in unexpected:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dataops_sandbox.scripts import check_seconds
+from dataops_sandbox.store import Run, Script
 
 if TYPE_CHECKING:
     from dataops_sandbox.trac.metadata import Found
+    from dataops_sandbox.trac.orchestrator import Orchestrator
 
 CACHED_SECONDS = 120.0
 """For how long check-job knows a job that has ended."""
@@ -21,14 +22,9 @@ TAGGED = ("PREPARING", "RUNNING")
 _UNTIL_RUNNING = [status for status, _ in STEPS].index("RUNNING")
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobScript:
-    """How a job behaves; see :meth:`.trac_store.TracStore.script`."""
+class JobScript(Script):
+    """How a job behaves; its duration counts from its submission."""
 
-    duration: float | None = None
-    """Seconds from its submission to its end; ``None``: the sandbox's usual time."""
-    hold: bool = False
-    """Never end by itself, only by ``finish``."""
     outcome: str = "SUCCEEDED"
     """Final status: ``SUCCEEDED``, ``FAILED``, or one that nobody knows."""
     message: str = ""
@@ -36,55 +32,38 @@ class JobScript:
     running_status: str = "RUNNING"
     """Shown while it runs; a newer platform may have words of its own."""
 
-    def __post_init__(self) -> None:
-        check_seconds("duration", self.duration, optional=True)
-        for name in ("outcome", "message", "running_status"):
-            if not isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} must be text, not {getattr(self, name)!r}")
-
 
 @dataclass(kw_only=True)
-class Job:
-    """One job as the orchestrator has it."""
+class Job(Run[JobScript]):
+    """One job as the orchestrator has it.
 
+    :param resource: the model's entry point, or the flow's object id
+    """
+
+    orchestrator: Orchestrator
+    """Who brings it forward."""
     tenant: str
     job: dict[str, Any]
     """Its definition, without the result's id."""
-    resource: str
-    """What scripts go by: the model's entry point, or the flow's object id."""
     found: Found
     """The tag that the orchestrator wrote last."""
     header: dict[str, Any]
     """Header of that tag as of its writing; the last one before the end stays."""
     result_id: str
-    created_at: float
-    duration: float
-    script: JobScript
-    status: str = "QUEUED"
-    """As check-job tells it."""
+    code: str = "QUEUED"
+    """Its status as check-job tells it."""
     message: str = ""
     steps: int = 0
     """How many of :data:`STEPS` it has gone."""
-    finished_at: float | None = None
     lost: bool = False
     """Whether the orchestrator has lost it, or cannot write to its tag any more: it never ends."""
     forgotten: bool = False
     """Whether check-job does not know it, ended or not."""
 
     @property
-    def job_id(self) -> str:
-        """Id of the JOB object."""
-        return self.found.record.object_id
-
-    @property
     def key(self) -> str:
         """Object key, as attributes of what it made have it."""
         return self.found.key
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has an end, good or bad."""
-        return self.finished_at is not None
 
     @property
     def superseded(self) -> bool:
@@ -102,8 +81,35 @@ class Job:
         """Tell whether check-job knows it."""
         return not self.forgotten and (self.finished_at is None or now < self.finished_at + CACHED_SECONDS)
 
-    @property
-    def started_at(self) -> float | None:
-        """When it began to run."""
+    def advance(self, now: float) -> None:
+        """Enter the states that are due."""
+        self.orchestrator.advance_job(self, now)
+
+    def end(self, at: float, status: str = "SUCCEEDED", message: str = "") -> None:
+        """End with a final status, and do its work if that is success.
+
+        :raises ValueError: if it never ends
+        """
+        if self.lost:
+            raise ValueError(f"job {self.run_id} was lost and never ends")
+        self.orchestrator.end(self, at, status, message)
+
+    def status(self, now: float) -> str:
+        """Give the status as check-job tells it."""
+        return self.code
+
+    def began(self, now: float) -> float | None:
+        """Give the instant at which it began to run."""
         _, part = STEPS[_UNTIL_RUNNING]
         return self.created_at + part * self.duration if self.steps > _UNTIL_RUNNING else None
+
+    def detail(self) -> dict[str, Any]:
+        """Give what it is, its own attributes, and how it ended."""
+        return {
+            "tenant": self.tenant,
+            "job_type": self.job["jobType"],
+            "attrs": {name: value for name, value in self.found.tag.attrs.items() if "trac_" not in name},
+            "result_id": self.result_id,
+            "message": self.message,
+            "lost": self.lost,
+        }

@@ -31,17 +31,12 @@ class Orchestrator:
         self._metadata = metadata
         self._store = store
         self._tenants = tenants
-        self.jobs: dict[str, Job] = {}
 
-    def submit(
-        self,
-        tenant: str,
-        request: Mapping[str, Any],
-        script: JobScript,
-        resource: str,
-        duration: float,
-    ) -> Job:
-        """Start a job that has been found right."""
+    def submit(self, tenant: str, request: Mapping[str, Any], script: JobScript, usual: float) -> Job:
+        """Start a job that has been found right.
+
+        :param usual: how long a job takes if its script does not say
+        """
         job, updates = request["job"], request.get("jobAttrs", ())
         now = self._world.timeline.now()
         at = self._world.timeline.wall(now)
@@ -50,19 +45,20 @@ class Orchestrator:
         status = {"trac_job_status": values.text("QUEUED")}
         with self._metadata.transaction():
             found = self._metadata.put(tenant, None, definition, updates, at, attrs=status)
-        started = Job(
+        return Job(
+            run_id=found.record.object_id,
+            resource=self.resource(tenant, job),
+            created_by=values.USER_NAME,
+            created_at=now,
+            script=script,
+            duration=script.lasts(usual),
+            orchestrator=self,
             tenant=tenant,
             job=job,
-            resource=resource,
             found=found,
             header=found.header(),
             result_id=result_id,
-            created_at=now,
-            duration=duration,
-            script=script,
         )
-        self.jobs[started.job_id] = started
-        return started
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
         """Give what scripts for a job go by: the model's entry point, or the flow's id."""
@@ -73,14 +69,10 @@ class Orchestrator:
             return str(details["flow"]["objectId"])
         return str(self._metadata.find(tenant, details["model"]).inner["entryPoint"])
 
-    def advance(self) -> None:
-        """Bring all jobs up to now."""
-        now = self._world.timeline.now()
-        for job in self.jobs.values():
-            if not job.ended and not job.lost:
-                self._advance(job, now)
-
-    def _advance(self, job: Job, now: float) -> None:
+    def advance_job(self, job: Job, now: float) -> None:
+        """Bring a job up to now, unless it has ended or was lost."""
+        if job.finished_at is not None or job.lost:
+            return
         while (step := job.next_step()) is not None:
             status, due = step
             if now < due or (job.script.hold and status == "FINISHING"):
@@ -92,7 +84,7 @@ class Orchestrator:
     def _step(self, job: Job, status: str, instant: float) -> None:
         job.steps += 1
         shown = job.script.running_status if status == "RUNNING" else status
-        job.status = shown
+        job.code = shown
         if status not in TAGGED or job.lost:
             return
         at = self._world.timeline.wall(instant)
@@ -108,7 +100,7 @@ class Orchestrator:
 
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
         """End a job: do its work and keep the results, unless its tag is no longer the one it knows."""
-        job.status = "FINISHING"
+        job.code = "FINISHING"
         if job.superseded:
             job.lost = True
             return
@@ -129,7 +121,7 @@ class Orchestrator:
         self._tag(job, attrs, at)
         log = f"{job.key} {job.job['jobType']} {outcome}\n{message}".rstrip().encode() + b"\n"
         result: dict[str, Any] = {
-            "jobId": selector_of("JOB", job.job_id),
+            "jobId": selector_of("JOB", job.run_id),
             "statusCode": outcome,
             "statusMessage": message,
             "logFileId": self._keep(job, "trac_job_log_file", models.Product(log), at, {}, "log"),
@@ -138,7 +130,7 @@ class Orchestrator:
         told = {name: value for name, value in result.items() if value}
         definition = {"objectType": "RESULT", "result": told}
         self._metadata.put(job.tenant, None, definition, (), at, object_id=job.result_id)
-        job.status, job.message = outcome, message
+        job.code, job.message = outcome, message
 
     def _known(self, job: Job, model: Mapping[str, Any]) -> KnownModel | None:
         return self._tenants[job.tenant].models.get(model["repository"], {}).get(model["entryPoint"])

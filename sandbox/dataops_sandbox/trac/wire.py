@@ -78,15 +78,15 @@ class Trac(TracFiles):
         return Answer(200, b'{"status": "SERVING"}', JSON)
 
     def _availablez(self, _: Check) -> Answer:
-        lines = (f"{name}={'no' if name in self.unavailable else 'yes'}\n" for name in SERVICES)
+        lines = (f"{name}={'no' if name in self.settings.unavailable else 'yes'}\n" for name in SERVICES)
         return Answer(200, "".join(lines).encode(), TEXT)
 
     def _platform_info(self, _: Check) -> Answer:
         return ok(
             {
-                "tracVersion": f"{self.generation}.0",
-                "environment": self.environment,
-                "deploymentInfo": {"region": self.region},
+                "tracVersion": f"{self.settings.generation}.0",
+                "environment": self.settings.environment,
+                "deploymentInfo": {"region": self.settings.region},
             }
         )
 
@@ -170,14 +170,14 @@ class Trac(TracFiles):
     def _submit_job(self, check: Check) -> Answer:
         self._validate_job(check)
         job = self.submit(check.params["tenant"], check.body)
-        return ok({"jobId": job.header, "statusCode": job.status})
+        return ok({"jobId": job.header, "statusCode": job.code})
 
     def _check_job(self, check: Check) -> Answer:
         selector = check.body
         check.selector(selector, "selector", "JOB")
         self._checked(check)
-        job = self.orchestrator.jobs.get(selector["objectId"])
+        job = self.started.get(selector["objectId"])
         # A look-up in a cache whose keys have a version: whatever it does not find is an internal error.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
-        return ok({"jobId": job.header, "statusCode": job.status, "statusMessage": job.message})
+        return ok({"jobId": job.header, "statusCode": job.code, "statusMessage": job.message})

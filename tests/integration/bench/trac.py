@@ -59,7 +59,7 @@ class TracBench(Bench):
 
     def start(self, resource: str = "") -> str:
         job_id: str = self.store.start(self.job.definition)
-        while self.store.job(job_id).started_at is None:
+        while self.store.run(job_id).began(0) is None:
             time.sleep(0.005)  # its steps come with the time, and nothing tells of them
         return job_id
 
