@@ -13,12 +13,12 @@ _MOST_TOKENS = 10_000
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """Give the token of an API call.
+    """Give the token of an API call. The name of the scheme is case-insensitive, by RFC 9110, 11.1.
 
     :raises RefusedError: if there is none
     """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
+    if scheme.lower() != "bearer" or not token:
         raise RefusedError(401, "no bearer token in the Authorization header")
     return token
 
