@@ -10,14 +10,13 @@ import signal
 import sys
 from pathlib import Path
 
-from dataops_sandbox.scripts import check_seconds
+from dataops_sandbox.platform import Settings
+from dataops_sandbox.rules import checked
 from dataops_sandbox.server import Sandbox
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    check_seconds("this", value)
-    return value
+    return checked(Settings, {"run_seconds": float(text)}).run_seconds
 
 
 def _is_loopback(host: str) -> bool:

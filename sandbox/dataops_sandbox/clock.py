@@ -4,7 +4,17 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from pydantic import Field
+
+from dataops_sandbox.rules import Rules, checked
+
 Clock = Callable[[], float]
+
+
+class Step(Rules):
+    """How far time can be moved at once: forward, by up to ten years."""
+
+    seconds: float = Field(ge=0, le=3650 * 86_400)
 
 
 class ManualClock:
@@ -23,9 +33,7 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass at once."""
-        if seconds < 0:
-            raise ValueError("time only goes forward")
-        self._now += seconds
+        self._now += checked(Step, {"seconds": seconds}).seconds
 
 
 class Timeline:
@@ -41,13 +49,22 @@ class Timeline:
         self._clock = clock
         self._started_at = clock()
         self._started = datetime.now(UTC)
+        self.skipped = 0.0
+        """Seconds by which the timeline is ahead of its clock. A client's own clock knows nothing of them."""
 
     def now(self) -> float:
         """Give the present instant."""
-        return self._clock()
+        return self._clock() + self.skipped
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass at once.
+
+        :raises ValueError: if that is no number from 0 on, or more than ten years
+        """
+        self.skipped += checked(Step, {"seconds": seconds}).seconds
 
     def wall(self, instant: float) -> datetime:
-        """Give the calendar time of an instant, cut to milliseconds as both platforms print it."""
+        """Give the calendar time of an instant, cut to milliseconds as the platforms print it."""
         moment = self._started + timedelta(seconds=instant - self._started_at)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

@@ -5,6 +5,7 @@ import io
 import os
 import tempfile
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,6 +18,7 @@ KEPT_IN_MEMORY = 64 * 1024
 CHUNK = 256 * 1024
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Content:
     """Bytes of any size with their SHA-256: few of them in memory, many in a file.
 
@@ -24,20 +26,19 @@ class Content:
     dataset version alive through a reset.
     """
 
-    def __init__(self, *, size: int, sha256: str, data: bytes | None, path: Path | None) -> None:
-        self.size = size
-        self.sha256 = sha256
-        self.data = data
-        """All of the bytes, or ``None`` if they are in a file."""
-        self._path = path
-        if path is not None:
-            weakref.finalize(self, path.unlink, missing_ok=True)
+    size: int
+    sha256: str
+    data: bytes | None
+    """All of the bytes, or ``None`` if they are in a file."""
+    path: Path | None
+
+    def __post_init__(self) -> None:
+        if self.path is not None:
+            weakref.finalize(self, self.path.unlink, missing_ok=True)
 
     def open(self) -> BinaryIO:
         """Open the bytes for reading, with a position of its own for each reader."""
-        if self._path is None:
-            return io.BytesIO(self.data or b"")
-        return self._path.open("rb")
+        return io.BytesIO(self.data or b"") if self.path is None else self.path.open("rb")
 
     def head(self, length: int) -> bytes:
         """Give the first ``length`` bytes."""
@@ -59,38 +60,33 @@ class ContentWriter:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._kept = bytearray()
         self._digest = hashlib.sha256()
         self._size = 0
-        self._file: BinaryIO | None = None
+        self._memory = io.BytesIO()
+        self._target: BinaryIO = self._memory
         self._path: Path | None = None
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
         self._digest.update(chunk)
         self._size += len(chunk)
-        if self._file is None and self._size <= KEPT_IN_MEMORY:
-            self._kept += chunk
-            return
-        if self._file is None:
+        if self._path is None and self._size > KEPT_IN_MEMORY:
             descriptor, name = tempfile.mkstemp(dir=self._directory)
             self._path = Path(name)
-            self._file = os.fdopen(descriptor, "wb")
-            self._file.write(self._kept)
-            self._kept.clear()
-        self._file.write(chunk)
+            self._target = os.fdopen(descriptor, "wb")
+            self._target.write(self._memory.getvalue())
+            self._memory.close()
+        self._target.write(chunk)
 
     def finish(self) -> Content:
         """Close the file, if there is one, and give what was written."""
-        data = None if self._file else bytes(self._kept)
-        if self._file is not None:
-            self._file.close()
+        data = None if self._path else self._memory.getvalue()
+        self._target.close()
         path, self._path = self._path, None
         return Content(size=self._size, sha256=self._digest.hexdigest(), data=data, path=path)
 
     def discard(self) -> None:
         """Drop what was written, if it is not a content by now; for a body that never came to its end."""
-        if self._file is not None:
-            self._file.close()
+        self._target.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
+import sys
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -12,11 +13,9 @@ from aiohttp import web
 from dataops_sandbox.content import CHUNK, Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from dataops_sandbox.messages import Answer
-
-_PADDING = b" " * CHUNK
 
 
 def reset_connection(request: web.Request) -> web.StreamResponse:
@@ -41,77 +40,55 @@ def drop_connection(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
-def _headers(answer: Answer, date: str) -> dict[str, str]:
-    kind = {"Content-Type": answer.content_type} if answer.content_type else {}
-    return {**kind, "Date": date, **answer.headers}
-
-
-def _begin(answer: Answer, date: str) -> web.StreamResponse:
-    return web.StreamResponse(status=answer.status, reason=answer.reason, headers=_headers(answer, date))
-
-
-def _chunks(body: bytes | Content) -> Iterator[bytes]:
-    if isinstance(body, Content):
-        yield from body.chunks()
-    else:
-        yield body
-
-
 async def send(request: web.Request, answer: Answer, date: str) -> web.StreamResponse:
     """Send an answer; a long body goes piece by piece, with its length told beforehand."""
     if isinstance(answer.body, bytes):
-        return web.Response(
-            status=answer.status, reason=answer.reason, body=answer.body, headers=_headers(answer, date)
-        )
-    response = _begin(answer, date)
-    response.content_length = answer.size
-    await response.prepare(request)
-    for chunk in answer.body.chunks():
-        await response.write(chunk)
-    await response.write_eof()
-    return response
+        headers = _headers(answer, date)
+        return web.Response(status=answer.status, reason=answer.reason, body=answer.body, headers=headers)
+    return await _stream(request, answer, date, answer.size, answer.body.chunks(), answer.size)
 
 
 async def send_truncated(
     request: web.Request, answer: Answer, date: str, sent: int | None
 ) -> web.StreamResponse:
     """Promise the whole body, send the first ``sent`` bytes (``None``: half of it), and hang up."""
-    response = _begin(answer, date)
     # Something must be missing, even from an answer without a body.
-    response.content_length = max(answer.size, 1)
-    left = min(answer.size // 2 if sent is None else sent, response.content_length - 1)
-    await response.prepare(request)
-    for chunk in _chunks(answer.body):
-        if left <= 0:
-            break
-        await response.write(chunk[:left])
-        left -= len(chunk)
+    length = max(answer.size, 1)
+    most = min(answer.size // 2 if sent is None else sent, length - 1)
+    chunks = answer.body.chunks() if isinstance(answer.body, Content) else [answer.body]
+    response = await _stream(request, answer, date, length, chunks, most)
     drop_connection(request)
     return response
 
 
-async def send_huge(
-    request: web.Request, status: int, content_type: str, size: int | None, date: str
-) -> web.StreamResponse:
+async def send_huge(request: web.Request, answer: Answer, date: str, size: int | None) -> web.StreamResponse:
     """Send blanks: ``size`` of them with a Content-Length, or (``None``) for as long as somebody reads."""
-    response = web.StreamResponse(status=status, headers={"Content-Type": content_type, "Date": date})
-    response.content_length = size
-    if size is None:
+    most = sys.maxsize if size is None else size
+    return await _stream(request, answer, date, size, repeat(b" " * CHUNK), most)
+
+
+def _headers(answer: Answer, date: str) -> dict[str, str]:
+    kind = {"Content-Type": answer.content_type} if answer.content_type else {}
+    return {**kind, "Date": date, **answer.headers}
+
+
+async def _stream(
+    request: web.Request, answer: Answer, date: str, length: int | None, chunks: Iterable[bytes], most: int
+) -> web.StreamResponse:
+    """Send the head of an answer, and ``most`` bytes of its body.
+
+    :param length: the Content-Length; ``None``: the body comes in chunks
+    """
+    headers = _headers(answer, date)
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+    response.content_length = length
+    if length is None:
         response.enable_chunked_encoding()
     await response.prepare(request)
-    left = size
-    while left is None or left > 0:
-        await response.write(_PADDING if left is None else _PADDING[:left])
-        left = None if left is None else left - len(_PADDING)
+    for chunk in chunks:
+        if most <= 0:
+            break
+        await response.write(chunk[:most])
+        most -= len(chunk)
     await response.write_eof()
     return response
-
-
-def as_plain_headers(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
-    """Give headers as they came over the wire, in their order and spelling."""
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
-
-
-def json_answer(payload: object, status: int = 200) -> web.Response:
-    """Answer a control request."""
-    return web.Response(status=status, text=json.dumps(payload) + "\n", content_type="application/json")

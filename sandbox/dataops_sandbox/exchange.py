@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import format_datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from dataops_sandbox import delivery
-from dataops_sandbox.content import Content, ContentWriter
+from dataops_sandbox.content import CHUNK, Content, ContentWriter
+from dataops_sandbox.faults import ExpiredToken, Hang, Huge, ResetAfter, ResetBefore, Slow, Truncated
 from dataops_sandbox.messages import Answer, DeniedError, RefusedError
 
 if TYPE_CHECKING:
@@ -29,53 +29,52 @@ class Gate:
     """Holds hanging requests until somebody lets them go."""
 
     def __init__(self) -> None:
-        self._released = 0
-        self._dropped = 0
+        self._opened: list[str] = []
 
     def release(self) -> None:
         """Let those that hang now be answered after all."""
-        self._released += 1
+        self._opened.append("released")
 
     def drop(self) -> None:
         """Close the connections of those that hang now."""
-        self._dropped += 1
+        self._opened.append("dropped")
 
-    def ticket(self) -> tuple[int, int]:
+    def ticket(self) -> int:
         """Tell how often it was opened so far; taken before the journal tells anybody of the request.
 
         Whoever sees the request in the journal may then release it, however far it has come.
         """
-        return self._released, self._dropped
+        return len(self._opened)
 
-    async def wait(self, request: web.Request, ticket: tuple[int, int], most: float | None = None) -> str:
-        """Hang until ``most`` seconds are over, released, dropped, or left by the client; tell which."""
-        released, dropped = ticket
-        deadline = None if most is None else time.monotonic() + most
-        while self._released == released and self._dropped == dropped:
+    async def wait(self, request: web.Request, ticket: int, most: float) -> str:
+        """Hang until ``most`` seconds are over or it is released.
+
+        :return: the outcome of a request that gets no answer: ``dropped`` or ``client_gone``; else empty
+        """
+        deadline = time.monotonic() + most
+        while len(self._opened) == ticket:
             if request.transport is None or request.transport.is_closing():
                 return "client_gone"
-            left = _LOOK_EVERY if deadline is None else deadline - time.monotonic()
+            left = deadline - time.monotonic()
             if left <= 0:
-                return "over"
+                return ""
             await asyncio.sleep(min(left, _LOOK_EVERY))
-        return "dropped" if self._dropped != dropped else "released"
+        return "dropped" if "dropped" in self._opened[ticket:] else ""
 
 
 @dataclass
 class Exchange:
     """What happens to one request, from its head to the last byte of the answer."""
 
+    server: Dispatcher
     request: web.Request
     platform: Platform
     path: str
     """Below the platform's prefix."""
     query: str
     seq: int
-    fault: Fault | None
-    world: World
-    journal: Journal
-    gate: Gate
-    ticket: tuple[int, int]
+    fault: Fault
+    ticket: int
     """Of the gate, from the moment at which the request came."""
 
     async def run(self) -> web.StreamResponse:
@@ -88,31 +87,38 @@ class Exchange:
             return web.Response()
 
     async def _run(self) -> web.StreamResponse:
-        kind = self.fault.kind if self.fault else None
-        if self.fault and kind == "reset_before":
-            await self._read(self.fault.options["size"])
+        fault = self.fault
+        if isinstance(fault, ResetBefore):
+            await self._read(fault.size)
             return self._reset()
-        body = await self._read(None)
+        body = await self._read()
         self._note(body=body.data, body_size=body.size, body_sha256=body.sha256)
-        if self.fault is None:
-            return await self._send(self._process(body))
-        return await self._go_wrong(self.fault, body)
+        if isinstance(fault, ExpiredToken):
+            self.platform.revoke()
+        answer = self._process(body) if fault.processed else None
+        if isinstance(fault, Slow | Hang) and (
+            outcome := await self.server.gate.wait(self.request, self.ticket, fault.delay)
+        ):
+            self._note(outcome=outcome)
+            return delivery.drop_connection(self.request)
+        if isinstance(fault, ResetAfter):
+            return self._reset()
+        answer = fault.instead(self.platform) or answer or self._process(body)
+        answer = fault.spoil(answer, self.platform)
+        date = self._answered(answer.status)
+        if isinstance(fault, Truncated):
+            return await delivery.send_truncated(self.request, answer, date, fault.size)
+        if isinstance(fault, Huge):
+            return await delivery.send_huge(self.request, answer, date, fault.size)
+        return await delivery.send(self.request, answer, date)
 
-    async def _read(self, most: int | None) -> Content:
+    async def _read(self, most: int = sys.maxsize) -> Content:
         """Read the body, or its first bytes, without ever holding more than a piece of it."""
-        writer = ContentWriter(self.world.directory)
-        left = most
+        writer = ContentWriter(self.server.world.directory)
         try:
-            while left is None or left > 0:
-                chunk = (
-                    await self.request.content.readany()
-                    if left is None
-                    else await self.request.content.read(left)
-                )
-                if not chunk:
-                    break
+            while most and (chunk := await self.request.content.read(min(most, CHUNK))):
                 writer.write(chunk)
-                left = None if left is None else left - len(chunk)
+                most -= len(chunk)
         except BaseException:
             writer.discard()
             raise
@@ -129,76 +135,22 @@ class Exchange:
                 self._note(refused=denied.reason)
             return self.platform.denial(denied)
 
-    async def _go_wrong(self, fault: Fault, body: Content) -> web.StreamResponse:
-        if fault.kind == "expired_token":
-            self.platform.revoke()
-        answer = self._process(body) if fault.processed else None
-        if fault.kind in ("hang", "slow"):
-            end = await self.gate.wait(self.request, self.ticket, fault.options.get("delay"))
-            if end in ("dropped", "client_gone"):
-                self._note(outcome=end)
-                return delivery.drop_connection(self.request)
-        if fault.kind == "reset_after":
-            return self._reset()
-        options = fault.options
-        if fault.kind == "huge":
-            self._note(status=options["status"], outcome="answered")
-            return await delivery.send_huge(
-                self.request, options["status"], options["content_type"], options["size"], self._date()
-            )
-        spoilt = self._spoilt_answer(fault)
-        if spoilt is not None:
-            return await self._send(spoilt)
-        if answer is None:
-            answer = self._process(body)
-        if fault.kind == "truncated":
-            self._note(status=answer.status, outcome="answered")
-            return await delivery.send_truncated(self.request, answer, self._date(), options["size"])
-        if (
-            fault.kind == "unknown_state"
-            and isinstance(answer.body, bytes)
-            and answer.content_type.startswith("application/json")
-            and answer.body
-        ):
-            payload = self.platform.disguise(json.loads(answer.body), options["state"])
-            answer = replace(answer, body=json.dumps(payload).encode())
-        return await self._send(answer)
-
-    def _spoilt_answer(self, fault: Fault) -> Answer | None:
-        """Give the answer that a fault puts in place of the platform's, if it does."""
-        options = fault.options
-        if fault.kind == "status" and options["body"] is None and options["status"] < HTTPStatus.BAD_REQUEST:
-            return Answer(options["status"], headers=options["headers"])
-        if fault.kind == "status" and options["body"] is None:
-            denial = self.platform.denial(DeniedError(options["status"], "this failure was asked for"))
-            return replace(denial, headers={**denial.headers, **options["headers"]})
-        if fault.kind == "status":
-            return Answer(
-                options["status"], options["body"].encode(), options["content_type"], options["headers"]
-            )
-        if fault.kind == "malformed_json":
-            return Answer(200, options["body"].encode(), "application/json")
-        if fault.kind == "html":
-            return Answer(options["status"], options["body"].encode(), "text/html; charset=utf-8")
-        if fault.kind == "redirect":
-            return Answer(options["status"], headers={"Location": options["location"]})
-        return None
-
-    async def _send(self, answer: Answer) -> web.StreamResponse:
-        # Noted before the first byte leaves: who has the answer finds it in the journal.
-        self._note(status=answer.status, outcome="answered")
-        return await delivery.send(self.request, answer, self._date())
-
     def _reset(self) -> web.StreamResponse:
         self._note(outcome="reset")
         return delivery.reset_connection(self.request)
 
-    def _note(self, **news: object) -> None:
-        self.journal.note(self.seq, **news)
+    def _answered(self, status: int) -> str:
+        """Note the answer, and give its Date.
 
-    def _date(self) -> str:
+        That is before the first byte leaves: who has the answer finds it in the journal.
+        """
+        self._note(status=status, outcome="answered")
         # From the same clock as the times inside the answers, so that the two never contradict.
-        return format_datetime(self.world.timeline.wall(self.world.timeline.now()), usegmt=True)
+        timeline = self.server.world.timeline
+        return format_datetime(timeline.wall(timeline.now()), usegmt=True)
+
+    def _note(self, **news: object) -> None:
+        self.server.journal.note(self.seq, **news)
 
 
 @dataclass
@@ -221,28 +173,21 @@ class Dispatcher:
         name = operation.name if operation else "unknown"
         peer = request.transport.get_extra_info("peername") if request.transport else None
         ticket = self.gate.ticket()
+        headers = ((key.decode("latin-1"), value.decode("latin-1")) for key, value in request.raw_headers)
         seq = self.journal.received(
             platform=prefix if platform else None,
             operation=name,
             method=request.method,
             path=target,
             query=query,
-            headers=delivery.as_plain_headers(request.raw_headers),
+            headers=tuple(headers),
             peer=f"{peer[0]}:{peer[1]}" if peer else "",
         )
         if platform is None:
             reason = f"no platform {prefix!r}; there are {', '.join(self.platforms)}"
             self.journal.note(seq, refused=reason, status=404, outcome="answered")
             return web.Response(status=404, text=reason)
-        fault = self.faults.take(
-            prefix,
-            name,
-            target,
-            token=bool(platform.login_operations) and name not in platform.login_operations,
-        )
-        if fault:
+        fault = self.faults.take(platform, name, target)
+        if fault.kind:
             self.journal.note(seq, fault=fault.kind)
-        exchange = Exchange(
-            request, platform, f"/{rest}", query, seq, fault, self.world, self.journal, self.gate, ticket
-        )
-        return await exchange.run()
+        return await Exchange(self, request, platform, f"/{rest}", query, seq, fault, ticket).run()

@@ -1,141 +1,231 @@
+"""What can go wrong between a client and a platform: the kinds of fault, and which requests they strike."""
+
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from dataops_sandbox.scripts import check_seconds
+from pydantic import Field
+
+from dataops_sandbox.messages import JSON, Answer, DeniedError
+from dataops_sandbox.rules import Rules, Seconds
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
 
     from dataops_sandbox.clock import Timeline
+    from dataops_sandbox.platform import Platform
+
+Status = Annotated[int, Field(ge=200, le=599)]
+Size = Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of fault: whether the platform acts on the request by default, and the options with defaults."""
-
-    processed: bool
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-KINDS: Mapping[str, Kind] = {
-    # body None: the platform's own error shape for that status.
-    "status": Kind(False, {"status": 503, "headers": {}, "body": None, "content_type": "text/plain"}),
-    # size: bytes of the request's body that are read before the reset.
-    "reset_before": Kind(False, {"size": 0}),
-    "reset_after": Kind(True),
-    "slow": Kind(True, {"delay": 1.0}),
-    "hang": Kind(False),
-    # size: bytes of the answer's body that are sent; None: half of them.
-    "truncated": Kind(True, {"size": None}),
-    "malformed_json": Kind(True, {"body": '{"id": "e-1", "jobId": '}),
-    "html": Kind(
-        False, {"status": 200, "body": "<!doctype html><title>Sign in</title><p>Please sign in.</p>"}
-    ),
-    "expired_token": Kind(True),
-    "unknown_state": Kind(True, {"state": "REORGANISING"}),
-    "redirect": Kind(False, {"status": 302, "location": "https://login.invalid/"}),
-    # size None: without end, in chunks; else with a Content-Length.
-    "huge": Kind(False, {"status": 200, "size": None, "content_type": "application/json"}),
-}
-
-
-def _whole(value: object, least: int, most: float = math.inf) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _headers(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(name, str) and isinstance(text, str) for name, text in value.items()
-    )
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-_ACCEPTED: Mapping[str, Callable[[object], bool]] = {
-    "status": lambda value: _whole(value, 200, 599),
-    "headers": _headers,
-    "body": lambda value: value is None or _text(value),
-    "content_type": _text,
-    "size": lambda value: value is None or _whole(value, 0),
-    "delay": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
-    "state": _text,
-    "location": _text,
-}
-
-
-@dataclass(kw_only=True)
-class Fault:
-    """One fault that is armed, and how often it has struck.
+class Fault(Rules):
+    """One fault that is armed, and how often it has struck. Each kind is a subclass with its options.
 
     Without ``times`` and ``duration`` it strikes until it is cleared.
     """
 
-    kind: str
+    kind: str = ""
+    """One of :data:`KINDS`; empty: nothing goes wrong."""
     platform: str | None = None
     """Only requests of this platform; ``None``: of any."""
     operation: str | None = None
     """Only this operation; ``None``: any."""
     path: str | None = None
-    """Only requests whose path holds this text."""
-    times: int | None = None
+    """Only requests whose path contains this text."""
+    times: int | None = Field(default=None, ge=1)
     """Requests that it strikes."""
-    duration: float | None = None
+    duration: Seconds | None = None
     """Seconds for which it lasts, counted as ``since`` says."""
     since: Literal["armed", "first_hit"] = "armed"
-    skip: int = 0
+    skip: int = Field(default=0, ge=0)
     """Matching requests that pass before the first hit."""
-    processed: bool | None = None
-    """Whether the platform acts although the answer is spoilt; ``None``: as is usual for the kind."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """The kind's own options, see :data:`KINDS`."""
-    hits: int = field(default=0, init=False)
-    """Requests that it has struck."""
-    passed: int = field(default=0, init=False)
-    """Matching requests that it has let pass, up to ``skip``."""
-    window_opened: float | None = field(default=None, init=False)
-    """Instant from which ``duration`` counts."""
+    processed: bool = True
+    """Whether the platform acts on the request although the answer is spoilt."""
 
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"unknown fault {self.kind!r}; known: {sorted(KINDS)}")
-        if self.since not in ("armed", "first_hit"):
-            raise ValueError(f"since must be 'armed' or 'first_hit', not {self.since!r}")
-        if self.path is not None and not isinstance(self.path, str):
-            raise TypeError(f"path must be text, not {self.path!r}")
-        if self.processed not in (None, True, False):
-            raise TypeError(f"processed must be true, false or left out, not {self.processed!r}")
-        if self.times is not None and not _whole(self.times, 1):
-            raise ValueError(f"times must be a whole number from 1 on, not {self.times!r}")
-        if not _whole(self.skip, 0):
-            raise ValueError(f"skip must be a whole number, not {self.skip!r}")
-        check_seconds("duration", self.duration, optional=True)
-        kind = KINDS[self.kind]
-        for name, value in self.options.items():
-            if name not in kind.options:
-                raise ValueError(f"a {self.kind} fault has no option {name!r}; known: {sorted(kind.options)}")
-            if not _ACCEPTED[name](value):
-                raise TypeError(f"option {name!r} cannot be {value!r}")
-        self.options = {**kind.options, **self.options}
-        if self.processed is None:
-            self.processed = kind.processed
+    _hits: int = 0
+    _passed: int = 0
+    _ends_at: float = math.inf
 
-    def over(self, now: float) -> bool:
-        """Tell whether it strikes no more."""
-        if self.times is not None and self.hits >= self.times:
-            return True
-        if self.duration is None or self.window_opened is None:
-            return False
-        return now >= self.window_opened + self.duration
+    @property
+    def hits(self) -> int:
+        """Requests that it has struck."""
+        return self._hits
+
+    @property
+    def passed(self) -> int:
+        """Matching requests that it has let pass, up to ``skip``."""
+        return self._passed
 
     def as_json(self) -> dict[str, Any]:
         """Give the fault for ``GET /_sandbox/faults``."""
-        return {name: value for name, value in vars(self).items() if name != "window_opened"}
+        return {**self.model_dump(), "hits": self.hits, "passed": self.passed}
+
+    def open_window(self, now: float) -> None:
+        """Let ``duration`` count from now, unless it counts already."""
+        if self.duration is not None:
+            self._ends_at = min(self._ends_at, now + self.duration)
+
+    def strikes(self, now: float) -> bool:
+        """Count a matching request, and return whether the fault strikes it."""
+        if self.hits == self.times or now >= self._ends_at:
+            return False
+        if self.passed < self.skip:
+            self._passed += 1
+            return False
+        self.open_window(now)
+        self._hits += 1
+        return True
+
+    # What a kind does; resets, delays and endless answers are up to the exchange.
+
+    def instead(self, platform: Platform) -> Answer | None:
+        """Give the answer that takes the place of the platform's; ``None``: the platform's own."""
+        return None
+
+    def spoil(self, answer: Answer, platform: Platform) -> Answer:
+        """Change the platform's answer."""
+        return answer
+
+
+class StatusFault(Fault):
+    """Another status; without a body of its own in the platform's error shape."""
+
+    processed: bool = False
+    status: Status = 503
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: str | None = None
+    content_type: str = "text/plain"
+
+    def instead(self, platform: Platform) -> Answer:
+        """Give the answer of that status."""
+        if self.body is not None:
+            return Answer(self.status, self.body.encode(), self.content_type, self.headers)
+        if self.status < HTTPStatus.BAD_REQUEST:
+            return Answer(self.status, headers=self.headers)
+        denial = platform.denial(DeniedError(self.status, "this failure was asked for"))
+        return replace(denial, headers={**denial.headers, **self.headers})
+
+
+class ResetBefore(Fault):
+    """A TCP reset before the platform has the request."""
+
+    processed: bool = False
+    size: Size = 0
+    """Bytes of the request's body that are read before the reset."""
+
+
+class ResetAfter(Fault):
+    """A TCP reset in place of the answer."""
+
+
+class Slow(Fault):
+    """The answer comes after ``delay`` real seconds, however time is moved."""
+
+    delay: Seconds = 1.0
+
+
+class Hang(Fault):
+    """The answer comes when it is released."""
+
+    processed: bool = False
+    delay: ClassVar[float] = math.inf
+
+
+class Truncated(Fault):
+    """The connection ends in the middle of the answer's body."""
+
+    size: Size | None = None
+    """Bytes of the answer's body that are sent; ``None``: half of them."""
+
+
+class MalformedJson(Fault):
+    """A body that breaks off, although its length is right."""
+
+    body: str = '{"id": "e-1", "jobId": '
+
+    def instead(self, platform: Platform) -> Answer:
+        """Give the body as JSON."""
+        return Answer(200, self.body.encode(), JSON)
+
+
+class Html(Fault):
+    """A page of something in between, e.g. a proxy that asks for a login."""
+
+    processed: bool = False
+    status: Status = 200
+    body: str = "<!doctype html><title>Sign in</title><p>Please sign in.</p>"
+
+    def instead(self, platform: Platform) -> Answer:
+        """Give the page."""
+        return Answer(self.status, self.body.encode(), "text/html; charset=utf-8")
+
+
+class ExpiredToken(Fault):
+    """All tokens that are out expire before the platform reads the request."""
+
+
+class UnknownState(Fault):
+    """Each run in the answer is in a state that no client knows."""
+
+    state: str = "REORGANISING"
+
+    def spoil(self, answer: Answer, platform: Platform) -> Answer:
+        """Put the state into each run of a JSON answer."""
+        if not isinstance(answer.body, bytes) or not answer.body or not answer.content_type.startswith(JSON):
+            return answer
+        payload = platform.disguise(json.loads(answer.body), self.state)
+        return replace(answer, body=json.dumps(payload).encode())
+
+
+class Redirect(Fault):
+    """A redirect that leads elsewhere."""
+
+    processed: bool = False
+    status: Status = 302
+    location: str = "https://login.invalid/"
+
+    def instead(self, platform: Platform) -> Answer:
+        """Give the redirect."""
+        return Answer(self.status, headers={"Location": self.location})
+
+
+class Huge(Fault):
+    """A body of blanks."""
+
+    processed: bool = False
+    status: Status = 200
+    size: Size | None = None
+    """Bytes, with a Content-Length; ``None``: without end, in chunks."""
+    content_type: str = JSON
+
+    def instead(self, platform: Platform) -> Answer:
+        """Give the head of the answer."""
+        return Answer(self.status, content_type=self.content_type)
+
+
+KINDS: dict[str, type[Fault]] = {
+    "status": StatusFault,
+    "reset_before": ResetBefore,
+    "reset_after": ResetAfter,
+    "slow": Slow,
+    "hang": Hang,
+    "truncated": Truncated,
+    "malformed_json": MalformedJson,
+    "html": Html,
+    "expired_token": ExpiredToken,
+    "unknown_state": UnknownState,
+    "redirect": Redirect,
+    "huge": Huge,
+}
+
+
+def _carries_token(platform: Platform, operation: str) -> bool:
+    return bool(platform.login_operations) and operation not in platform.login_operations
 
 
 class FaultBook:
@@ -150,39 +240,26 @@ class FaultBook:
         """Arm a fault."""
         with self._changed:
             if fault.since == "armed":
-                fault.window_opened = self._timeline.now()
+                fault.open_window(self._timeline.now())
             self._faults.append(fault)
         return fault
 
-    def take(self, platform: str, operation: str, path: str, *, token: bool) -> Fault | None:
-        """Give the fault that strikes a request, and count it.
-
-        :param token: whether requests of this kind carry a token; ``expired_token`` passes the others by
-        """
+    def take(self, platform: Platform, operation: str, path: str) -> Fault:
+        """Give the fault that strikes a request, and count it; one of no kind if there is none."""
         with self._changed:
             now = self._timeline.now()
-            for fault in self._faults:
-                if not self._matches(fault, platform, operation, path, token=token):
-                    continue
-                if fault.over(now):
-                    continue
-                if fault.passed < fault.skip:
-                    fault.passed += 1
-                    continue
-                if fault.window_opened is None:
-                    fault.window_opened = now
-                fault.hits += 1
-                return fault
-        return None
-
-    @staticmethod
-    def _matches(fault: Fault, platform: str, operation: str, path: str, *, token: bool) -> bool:
-        return (
-            fault.platform in (None, platform)
-            and fault.operation in (None, operation)
-            and (fault.path is None or fault.path in path)
-            and (token or fault.kind != "expired_token")
-        )
+            return next(
+                (
+                    fault
+                    for fault in self._faults
+                    if fault.platform in (None, platform.name)
+                    and fault.operation in (None, operation)
+                    and (fault.path is None or fault.path in path)
+                    and (not isinstance(fault, ExpiredToken) or _carries_token(platform, operation))
+                    and fault.strikes(now)
+                ),
+                Fault(),
+            )
 
     def clear(self) -> None:
         """Disarm all faults."""

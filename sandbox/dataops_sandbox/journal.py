@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MOST_ENTRIES = 100_000
 """Entries kept; beyond that the oldest go, so that a demo may run for days."""
@@ -57,6 +60,23 @@ class Entry:
         """Give the first header of that name, in whatever case it was sent."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
+    def json(self) -> Any:
+        """Give the body as JSON.
+
+        :raises ValueError: if it is no JSON, or was not kept
+        """
+        return json.loads(self.body or b"")
+
+    def form(self) -> dict[str, str]:
+        """Give the fields of a body that is a URL-encoded form."""
+        return dict(parse_qsl((self.body or b"").decode(), keep_blank_values=True))
+
+    def mentions(self, run_id: str) -> bool:
+        """Return whether path, query or body contain an id."""
+        text = f"{unquote(f'{self.path}?{self.query}')} {(self.body or b'').decode(errors='replace')}"
+        # As a word of its own: run 1 is not mentioned where run 10 is.
+        return re.search(rf"(?<![\w-]){re.escape(run_id)}(?![\w-])", text) is not None
+
     def as_json(self) -> dict[str, Any]:
         """Give the entry for ``GET /_sandbox/journal``; a body that is not UTF-8 goes as base64."""
         fields = asdict(self)
@@ -70,10 +90,16 @@ class Entry:
 
 
 class Journal:
-    """Every request that reached the sandbox, oldest first. Safe to read from any thread."""
+    """Every request that reached the sandbox, oldest first. Safe to read from any thread.
 
-    def __init__(self, changed: threading.Condition) -> None:
+    :param named: gives the name of a platform's operation, see :meth:`.registry.Registry.operation`
+    """
+
+    def __init__(
+        self, changed: threading.Condition, named: Callable[[str | None, str | None], str | None]
+    ) -> None:
         self._changed = changed
+        self._named = named
         self._entries: dict[int, Entry] = {}
         self._last = 0
         self._bodies: deque[int] = deque()
@@ -113,10 +139,21 @@ class Journal:
                 self._body_bytes -= len(oldest.body)
                 self._entries[oldest.seq] = replace(oldest, body=None)
 
+    def of(self, platform: str, operation: str) -> list[Entry]:
+        """Give the entries of an operation, oldest first, e.g. ``journal.of("tamr", "create job")``.
+
+        :raises ValueError: if the platform has no such operation
+        """
+        return self.entries(platform, operation)
+
     def entries(
         self, platform: str | None = None, operation: str | None = None, *, after: int = 0
     ) -> list[Entry]:
-        """Give the entries of a platform and an operation (``None``: all), newer than number ``after``."""
+        """Give the entries of a platform and an operation (``None``: all), newer than number ``after``.
+
+        :raises ValueError: if there is no such platform or operation
+        """
+        operation = self._named(platform, operation)
         with self._changed:
             return [
                 entry

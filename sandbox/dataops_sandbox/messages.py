@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -155,6 +156,7 @@ def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = fro
     return values
 
 
+@dataclass(frozen=True)
 class Operation:
     """One operation of a platform: how it is recognised, and who answers it.
 
@@ -168,22 +170,17 @@ class Operation:
     :param flags: those that it takes without a value, sent without an equals sign
     """
 
-    def __init__(
-        self,
-        name: str,
-        method: str,
-        template: str,
-        handler: Callable[[Call], Answer],
-        query: frozenset[str] = frozenset(),
-        flags: frozenset[str] = frozenset(),
-    ) -> None:
-        self.name = name
-        self.method = method
-        self.handler = handler
-        self.query = query
-        self.flags = flags
-        parts = re.split(r"\{(\w+)\}", template)
-        self._pattern = re.compile(
+    name: str
+    method: str
+    template: str
+    handler: Callable[[Call], Answer]
+    query: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        parts = re.split(r"\{(\w+)\}", self.template)
+        return re.compile(
             "".join(
                 f"(?P<{part}>[^/:]+)" if position % 2 else re.escape(part)
                 for position, part in enumerate(parts)

@@ -135,8 +135,11 @@ class Platform(ABC):
         """Put there what is known from the start."""
 
     @abstractmethod
-    def connection(self) -> dict[str, Any]:
-        """Give the fields of an Airflow connection that works against this platform."""
+    def connection(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Give the fields of an Airflow connection that works against this platform.
+
+        A platform that takes several kinds of credentials has arguments that say which.
+        """
 
     @abstractmethod
     def denial(self, denied: DeniedError) -> Answer:

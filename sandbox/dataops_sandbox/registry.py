@@ -19,15 +19,11 @@ class Mount(Generic[PlatformT]):
     """Gives a sandbox's own instance of a platform, with the platform's own type."""
 
     def __init__(self, platform: type[PlatformT]) -> None:
-        self._platform = platform
-
-    def make(self, world: World) -> PlatformT:
-        """Make the platform of a new sandbox."""
-        return self._platform(world)
+        self.platform = platform
 
     def __get__(self, sandbox: Registry, owner: type[Registry]) -> PlatformT:
-        platform = sandbox.platforms[self._platform.name]
-        assert isinstance(platform, self._platform)  # noqa: S101 - tells the type checker
+        platform = sandbox.platforms[self.platform.name]
+        assert isinstance(platform, self.platform)  # noqa: S101 - tells the type checker
         return platform
 
 
@@ -45,5 +41,21 @@ class Registry:
 
     def mount(self, world: World) -> None:
         """Make an instance of each platform."""
-        mounts = (mount for mount in vars(Registry).values() if isinstance(mount, Mount))
-        self.platforms = {platform.name: platform for platform in (mount.make(world) for mount in mounts)}
+        mounts = [mount for mount in vars(Registry).values() if isinstance(mount, Mount)]
+        self.platforms = {mount.platform.name: mount.platform(world) for mount in mounts}
+
+    def operation(self, platform: str | None, operation: str | None) -> str | None:
+        """Give the name of an operation as journal and faults have it.
+
+        :param platform: the platform that has it; ``None``: any
+        :param operation: its name, with underscores or blanks, or ``unknown``; ``None``: any
+        :raises ValueError: if there is no such platform, or it has no such operation
+        """
+        if platform is not None and platform not in self.platforms:
+            raise ValueError(f"no platform {platform!r}; there are {sorted(self.platforms)}")
+        chosen = [self.platforms[platform]] if platform else self.platforms.values()
+        known = {"unknown", *(known.name for one in chosen for known in one.operations)}
+        name = operation and operation.replace(" ", "_")
+        if name is not None and name not in known:
+            raise ValueError(f"no operation {operation!r}; there are {sorted(known)}")
+        return name

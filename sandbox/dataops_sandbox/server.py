@@ -7,21 +7,21 @@ import time
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aiohttp import web
 
 from dataops_sandbox.clock import Clock, Timeline
-from dataops_sandbox.control import Control, explain
+from dataops_sandbox.control import PREFIX, Control
 from dataops_sandbox.exchange import Dispatcher, Gate
-from dataops_sandbox.faults import Fault, FaultBook
+from dataops_sandbox.faults import KINDS, Fault, FaultBook
 from dataops_sandbox.journal import Journal
 from dataops_sandbox.platform import RunRecord, World
 from dataops_sandbox.registry import Registry
+from dataops_sandbox.rules import checked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from types import TracebackType
 
 ResultT = TypeVar("ResultT")
 
@@ -81,7 +81,7 @@ class Sandbox(Registry):
         self._faults = FaultBook(self._changed, self._world.timeline)
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] | None = None
-        self.journal = Journal(self._changed)
+        self.journal = Journal(self._changed, self.operation)
         """Every request that came."""
         self.mount(self._world)
 
@@ -90,12 +90,18 @@ class Sandbox(Registry):
         """URL of the server, without a slash at the end."""
         return self._world.root
 
-    def connection(self, platform: str) -> dict[str, Any]:
+    def connection(self, platform: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Give the fields of an Airflow connection that works against a platform.
 
         They are keyword arguments of ``airflow.sdk.Connection`` and, as JSON, an ``AIRFLOW_CONN_...`` value.
+        Links of its runs lead to the sandbox's own pages.
+
+        :param args: which credentials, on platforms that take several, e.g. ``"login"`` for Toucan; these and
+            ``kwargs`` are those of the platform's own ``connection``
         """
-        return self.platforms[platform].connection()
+        fields = self.platforms[platform].connection(*args, **kwargs)
+        pages = f"{self.url}{PREFIX}/runs/{platform}/{{run_id}}"
+        return {**fields, "extra": {**fields["extra"], "link_template": pages}}
 
     def runs(self) -> list[RunRecord]:
         """Give every run that was started on any platform."""
@@ -104,55 +110,26 @@ class Sandbox(Registry):
     # Faults
 
     def add_fault(
-        self,
-        kind: str,
-        *,
-        platform: str | None = None,
-        operation: str | None = None,
-        path: str | None = None,
-        times: int | None = None,
-        duration: float | None = None,
-        since: Literal["armed", "first_hit"] = "armed",
-        skip: int = 0,
-        processed: bool | None = None,
-        **options: Any,
+        self, kind: str, *, platform: str | None = None, operation: str | None = None, **more: Any
     ) -> Fault:
         """Arm a fault; without ``times`` and ``duration`` it strikes until it is cleared.
 
         :param kind: one of :data:`.faults.KINDS`
         :param platform: strike only this platform
-        :param operation: strike only this operation, e.g. ``list_jobs``, or ``unknown``
-        :param path: strike only requests whose path holds this text
-        :param times: strike so many requests
-        :param duration: last so many seconds
-        :param since: what ``duration`` counts from
-        :param skip: let so many requests pass first
-        :param processed: whether the platform acts on the request although the answer is spoilt; ``None``: as
-            is usual for the kind
-        :param options: what the kind takes, e.g. ``status`` and ``headers``
+        :param operation: strike only this operation, e.g. ``list jobs``, or ``unknown``
+        :param more: other fields of :class:`.faults.Fault` (``path``, ``times``, ``duration``, ``since``,
+            ``skip``, ``processed``) and of the kind, e.g. ``status`` and ``headers``
         :return: the fault, whose ``hits`` tell how often it has struck
+        :raises ValueError: if there is no such kind, platform or operation, or a field cannot have its value
         """
-        chosen = [self.platforms[platform]] if platform in self.platforms else list(self.platforms.values())
-        if platform is not None and platform not in self.platforms:
-            raise ValueError(f"no platform {platform!r}; there are {sorted(self.platforms)}")
-        known = {"unknown", *(known.name for one in chosen for known in one.operations)}
-        if operation is not None and operation not in known:
-            raise ValueError(f"no operation {operation!r}; there are {sorted(known)}")
-        if kind == "expired_token" and not any(one.login_operations for one in chosen):
+        if kind not in KINDS:
+            raise ValueError(f"no fault {kind!r}; there are {sorted(KINDS)}")
+        aim = {"kind": kind, "platform": platform, "operation": operation}
+        fault = checked(KINDS[kind], {**more, **aim})
+        name = self.operation(fault.platform, fault.operation)
+        if kind == "expired_token" and platform and not self.platforms[platform].login_operations:
             raise ValueError(f"{platform} has no tokens that could expire")
-        fault = Fault(
-            kind=kind,
-            platform=platform,
-            operation=operation,
-            path=path,
-            times=times,
-            duration=duration,
-            since=since,
-            skip=skip,
-            processed=processed,
-            options=options,
-        )
-        return self._faults.arm(fault)
+        return self._faults.arm(fault.model_copy(update={"operation": name}))
 
     @property
     def faults(self) -> list[Fault]:
@@ -181,7 +158,18 @@ class Sandbox(Registry):
                 platform.reset()
             self.journal.clear()
 
-    # Waiting
+    # Time
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass at once: for runs, the lives of tokens and the windows of faults.
+
+        Clients notice when they ask the next time: their own clocks go on as before.
+
+        :raises ValueError: if that is no number from 0 on, or more than ten years
+        """
+        with self._changed:
+            self._world.timeline.advance(seconds)
+            self._changed.notify_all()
 
     def wait_for(self, predicate: Callable[[Journal], ResultT], timeout: float = 5.0) -> ResultT:
         """Wait until ``predicate`` gives something true, and give that.
@@ -207,7 +195,7 @@ class Sandbox(Registry):
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
         """Serve from the running event loop for as long as the block lasts."""
-        app = web.Application(middlewares=[explain])
+        app = web.Application()
         app.add_routes(Control(self).routes())
         dispatcher = Dispatcher(self.platforms, self._world, self.journal, self._faults, self._gate)
         app.router.add_route("*", "/{path:.*}", dispatcher.dispatch)
@@ -264,10 +252,5 @@ class Sandbox(Registry):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()

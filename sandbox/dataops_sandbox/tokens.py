@@ -13,7 +13,7 @@ _MOST_TOKENS = 10_000
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """Give the token of an API call.
+    """Give the token of an API call. The name of the scheme is case-insensitive, by RFC 9110, 11.1.
 
     :raises RefusedError: if there is none
     """

@@ -301,6 +301,7 @@ class TestWaiting:
         self, tailer: TailerBench, capsys: pytest.CaptureFixture[str]
     ) -> None:
         run_id = tailer.start()
+        tailer.connect(link_template="")
         run(tailer.trigger(run_id).on_kill())
         assert tailer.asked() == []
         told = capsys.readouterr().out

@@ -51,6 +51,7 @@ def sensor(batch_id: str, **arguments: Any) -> MillBatchSensor:
 class TestOperator:
     def test_returns_the_batch_that_it_ran(self, mill: MillBench, links: list[str]) -> None:
         mill.store.script(duration=0.0)
+        mill.connect(link_template="")
         result = operator().execute(Attempt().context())
         [batch] = mill.store.runs()
         url = f"{mill.store.root}/batches/{batch.run_id}"

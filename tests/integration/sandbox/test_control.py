@@ -24,6 +24,10 @@ def control(sandbox: Sandbox) -> Iterator[Client]:
         yield client
 
 
+def test_head_is_answered_for_health_checks(control: Client) -> None:
+    assert control.send("HEAD", "/health").status_code == 200
+
+
 def test_health_names_the_platforms(sandbox: Sandbox, control: Client) -> None:
     assert control.ok("GET", "/health") == {
         "status": "ok",
@@ -62,7 +66,7 @@ class TestJournal:
         tamr.create()
 
         page = control.ok(
-            "GET", "/journal", params={"operation": "list_jobs", "platform": "tamr", "limit": 2}
+            "GET", "/journal", params={"operation": "list jobs", "platform": "tamr", "limit": 2}
         )
 
         assert [entry["seq"] for entry in page["entries"]] == [1, 2]
@@ -98,7 +102,7 @@ class TestFaults:
         armed = control.ok(
             "POST", "/faults", json={"kind": "status", "operation": "list_jobs", "status": 429, "times": 2}
         )
-        assert armed["options"]["status"] == 429
+        assert armed["status"] == 429
         assert tamr.send("GET", "/jobs").status_code == 429
 
         [fault] = control.ok("GET", "/faults")["faults"]
@@ -183,6 +187,12 @@ class TestActions:
         assert sandbox.tamr.settings.slots == 1
         assert quantemplate.dataset().status_code == 401
 
+    def test_time_moves_forward(self, control: Client, tamr: TamrClient) -> None:
+        job_id = tamr.create()["jobId"]
+        control.ok("POST", "/advance", json={"seconds": 20})
+
+        assert tamr.state(job_id) == "DONE"
+
     def test_reset_goes_back_to_the_start(self, sandbox: Sandbox, control: Client, tamr: TamrClient) -> None:
         tamr.create()
         control.ok("POST", "/reset")
@@ -196,6 +206,8 @@ class TestActions:
     [
         ("POST", "/faults", {"json": {}}),
         ("POST", "/faults", {"json": {"kind": "flood"}}),
+        ("POST", "/faults", {"json": {"kind": ["status"]}}),
+        ("POST", "/faults", {"json": {"kind": "status", "hits": 3}}),
         ("POST", "/faults", {"json": {"kind": "status", "headers": {"Retry-After": 7}}}),
         ("POST", "/faults", {"json": {"kind": "status", "operation": ["x"]}}),
         ("POST", "/faults", {"json": {"kind": "status", "platform": ["x"]}}),
@@ -204,6 +216,15 @@ class TestActions:
         ("GET", "/journal", {"params": {"limit": "x"}}),
         ("GET", "/journal", {"params": {"limit": "-1"}}),
         ("GET", "/journal", {"params": {"since": "1"}}),
+        ("GET", "/journal", {"params": {"platform": "tamer"}}),
+        ("GET", "/journal", {"params": {"platform": "tamr", "operation": "creat_job"}}),
+        ("POST", "/advance", {"json": {}}),
+        ("POST", "/advance", {"json": {"seconds": "3600"}}),
+        ("POST", "/advance", {"json": {"seconds": True}}),
+        ("POST", "/advance", {"json": {"seconds": -1}}),
+        ("POST", "/advance", {"json": {"seconds": 1e12}}),
+        ("POST", "/advance", {"data": '{"seconds": NaN}'}),
+        ("POST", "/reset", {"json": {"platform": "tamr"}}),
         ("POST", "/script", {"json": {}}),
         ("POST", "/script", {"json": {"platform": ["tamr"]}}),
         ("POST", "/script", {"json": {"platform": "tamr", "colour": "red"}}),

@@ -526,6 +526,27 @@ class TestAim:
         assert self.hits(tamr, 1) == [False]
         assert quantemplate.executions() == []
 
+    def test_operation_may_be_written_with_blanks(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        fault = sandbox.add_fault("status", platform="tamr", operation="list jobs")
+
+        assert self.hits(tamr, 1) == [True]
+        assert fault.operation == "list_jobs"
+
+    def test_every_operation_of_every_platform_can_be_struck(self, sandbox: Sandbox) -> None:
+        for name, platform in sandbox.platforms.items():
+            for operation in platform.operations:
+                sandbox.add_fault("status", platform=name, operation=operation.name)
+                assert sandbox.journal.of(name, operation.name) == []
+
+    def test_unknown_operation_is_refused_with_the_known_ones(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ValueError, match=r"create_job.*get_job.*list_jobs.*stop_job.*unknown"):
+            sandbox.add_fault("status", platform="tamr", operation="create jobs")
+
+    def test_time_that_is_moved_ends_a_fault(self, tamr: TamrClient, sandbox: Sandbox) -> None:
+        sandbox.add_fault("status", duration=6)
+        sandbox.advance(6)
+        assert self.hits(tamr, 1) == [False]
+
     def test_first_that_applies_strikes_alone(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         first = sandbox.add_fault("status", status=500, times=1)
         second = sandbox.add_fault("status", status=502, times=1)
@@ -548,6 +569,8 @@ class TestAim:
             {"kind": "status", "status": 600},
             {"kind": "status", "headers": {"Retry-After": 7}},
             {"kind": "status", "headers": ["Retry-After"]},
+            {"kind": "status", "hits": 1},
+            {"kind": "status", "path": 7, "colour": "red"},
             {"kind": "status", "times": 0},
             {"kind": "status", "times": "2"},
             {"kind": "status", "skip": -1},

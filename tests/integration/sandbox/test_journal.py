@@ -82,6 +82,68 @@ def test_entries_by_platform_operation_and_number(
     assert len(journal) == 4
 
 
+class TestOf:
+    def test_gives_the_entries_of_an_operation_oldest_first(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        tamr.create(sourceId="src_orders")
+        tamr.listed()
+        tamr.create(sourceId="src_customers")
+
+        entries = sandbox.journal.of("tamr", "create job")
+
+        sources = [entry.json()["configuration"]["load"]["sourceId"] for entry in entries]
+        assert sources == ["src_orders", "src_customers"]
+        assert sandbox.journal.of("tamr", "create_job") == entries
+        assert sandbox.journal.of("tamr", "stop job") == []
+
+    def test_gives_what_was_asked_beyond_all_operations(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        tamr.send("GET", "/nothing")
+        assert [entry.status for entry in sandbox.journal.of("tamr", "unknown")] == [404]
+
+    @pytest.mark.parametrize(
+        ("platform", "operation", "known"),
+        [
+            ("tamr", "creat job", "create_job"),
+            ("tamr", "get token", "create_job"),
+            ("tamr", "", "create_job"),
+            ("tamer", "create job", "quantemplate"),
+        ],
+    )
+    def test_refuses_a_typo_and_lists_what_is_known(
+        self, sandbox: Sandbox, platform: str, operation: str, known: str
+    ) -> None:
+        for ask in (sandbox.journal.of, sandbox.journal.entries, sandbox.journal.count):
+            with pytest.raises(ValueError, match=known):
+                ask(platform, operation)
+
+
+def test_entry_gives_the_fields_of_a_form(sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+    [entry] = sandbox.journal.of("quantemplate", "get token")
+
+    assert entry.form()["client_id"] == "sandbox-client"
+
+
+@pytest.mark.parametrize("data", [b"a,b", b"0" * 70_000])
+def test_body_that_is_no_json_or_was_not_kept_is_an_error(
+    sandbox: Sandbox, quantemplate: QuantemplateClient, data: bytes
+) -> None:
+    quantemplate.upload(data)
+    [entry] = sandbox.journal.of("quantemplate", "upload dataset")
+
+    with pytest.raises(ValueError, match="Expecting value"):
+        entry.json()
+
+
+def test_entry_mentions_an_id_in_path_query_or_body_as_a_word_of_its_own(
+    sandbox: Sandbox, tamr: TamrClient
+) -> None:
+    tamr.send("GET", "/jobs/j%2f1")
+    tamr.send("GET", "/jobs", params={"pageToken": "j/1"})
+    tamr.send("POST", "/jobs", json={"id": "j/1"})
+    tamr.send("GET", "/jobs/j%2f10")
+
+    assert [entry.mentions("j/1") for entry in sandbox.journal] == [True, True, True, False]
+
+
 def test_numbers_go_on_after_clearing(sandbox: Sandbox, tamr: TamrClient) -> None:
     tamr.listed()
     seq = sandbox.journal.entries()[0].seq

@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -207,6 +208,62 @@ class TestReset:
             sandbox.reset()
             gc.collect()
             assert first + response.raw.read() == data
+
+
+class TestTime:
+    """Time can be moved, whatever clock the sandbox has."""
+
+    @pytest.fixture(params=["real", "manual"])
+    def sandbox(self, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+        clock: Any = ManualClock() if request.param == "manual" else time.monotonic
+        with Sandbox(clock=clock, run_seconds=3600) as serving:
+            yield serving
+
+    def test_runs_go_forward_at_once(
+        self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
+    ) -> None:
+        quantemplate.upload(b"a\n1\n")
+        job_id, execution = tamr.create()["jobId"], quantemplate.execute()["id"]
+        assert tamr.state(job_id) == "PENDING"
+
+        sandbox.advance(2 * 3600)
+
+        assert tamr.state(job_id) == "DONE"
+        assert {run.run_id: run.finished for run in sandbox.runs()} == {execution: True, job_id: True}
+
+    def test_tokens_expire(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+        sandbox.advance(3600)
+
+        assert quantemplate.dataset().text == "the access token has expired"
+
+    def test_answers_show_the_new_time(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        def date() -> float:
+            return parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"]).timestamp()
+
+        before = date()
+        sandbox.advance(86_400)
+
+        assert date() - before == pytest.approx(86_400, abs=PATIENCE)
+
+    def test_who_waits_notices_at_once(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        tamr.create()
+        looks = []
+
+        def finished(_: object) -> bool:
+            looks.append(sandbox.runs()[0].finished)
+            if len(looks) == 1:
+                threading.Thread(target=sandbox.advance, args=(2 * 3600,)).start()
+            return looks[-1]
+
+        sandbox.wait_for(finished)
+        assert looks[0] is False
+
+    @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1"])
+    def test_goes_forward_only(self, sandbox: Sandbox, seconds: Any) -> None:
+        with pytest.raises(ValueError, match="seconds"):
+            sandbox.advance(seconds)
+        with pytest.raises(ValueError, match="seconds"):
+            ManualClock().advance(seconds)
 
 
 @pytest.fixture

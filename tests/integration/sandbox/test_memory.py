@@ -38,8 +38,8 @@ def digest(response):
     return total, sha.hexdigest()
 
 with Sandbox(run_seconds=0) as sandbox, requests.Session() as session:
-    q = sandbox.quantemplate
-    form = {"grant_type": "client_credentials", "client_id": q.client_id, "client_secret": q.client_secret}
+    q, s = sandbox.quantemplate, sandbox.quantemplate.settings
+    form = {"grant_type": "client_credentials", "client_id": s.client_id, "client_secret": s.client_secret}
     session.headers["Authorization"] = "Bearer " + session.post(q.auth_url, data=form).json()["access_token"]
     base = q.base_url + "/organisations/c-sandbox"
     # Everything once on a small scale, so that only the size makes the difference.

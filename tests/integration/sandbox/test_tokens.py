@@ -1,0 +1,29 @@
+"""Bearer tokens, as every platform reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from dataops_sandbox import Sandbox
+    from tests.integration.sandbox.clients import QuantemplateClient
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_schemes_case_does_not_matter(quantemplate: QuantemplateClient, scheme: str) -> None:
+    token = quantemplate.headers["Authorization"].removeprefix("Bearer ")
+
+    quantemplate.headers["Authorization"] = f"{scheme} {token}"
+    assert quantemplate.dataset().status_code == 204
+
+
+@pytest.mark.parametrize("header", ["Bearer ", "Bearers x", "Basic x", "x", ""])
+def test_no_bearer_token_is_a_breach_of_the_rules(
+    sandbox: Sandbox, quantemplate: QuantemplateClient, header: str
+) -> None:
+    quantemplate.headers["Authorization"] = header
+
+    assert quantemplate.dataset().status_code == 401
+    assert "bearer" in (sandbox.journal.refusals()[-1].refused or "")

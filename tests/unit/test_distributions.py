@@ -1,0 +1,80 @@
+"""Provider and sandbox are two distributions: who wants operators gets no server and no pytest plugin."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import airflow_provider_dataops
+import dataops_sandbox
+
+ROOT = Path(__file__).parents[2]
+PROVIDER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))
+
+#: Where the name of a distribution is not that of its module.
+MODULES = {"pyjwt": "jwt"}
+
+#: What is there anyway: the package itself, pydantic's own core, and pytest for who loads its plugin.
+UNDECLARED = {"dataops_sandbox", "pydantic_core", "pytest"}
+
+
+def imported(package: Path) -> set[str]:
+    """Return the top-level modules that a package imports, wherever in a file the import is."""
+    names: set[str] = set()
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
+
+
+def entry_points(project: dict[str, Any]) -> dict[str, Any]:
+    points: dict[str, Any] = project["project"].get("entry-points", {})
+    return points
+
+
+def test_both_have_the_same_version() -> None:
+    assert airflow_provider_dataops.__version__ == dataops_sandbox.__version__
+
+
+@pytest.mark.parametrize(
+    ("project", "package"), [(PROVIDER, "airflow_provider_dataops"), (SANDBOX, "dataops_sandbox")]
+)
+def test_each_takes_its_version_and_its_files_from_its_own_package(
+    project: dict[str, Any], package: str
+) -> None:
+    hatch = project["tool"]["hatch"]
+
+    assert project["project"]["dynamic"] == ["version"]
+    assert hatch["version"]["path"] == f"{package}/__init__.py"
+    assert hatch["build"]["targets"]["wheel"]["packages"] == [package]
+
+
+def test_neither_imports_the_other() -> None:
+    assert "dataops_sandbox" not in imported(ROOT / "airflow_provider_dataops")
+    assert "airflow_provider_dataops" not in imported(ROOT / "sandbox" / "dataops_sandbox")
+
+
+def test_the_sandbox_declares_what_it_imports() -> None:
+    declared = {re.split(r"[^\w-]", needed)[0] for needed in SANDBOX["project"]["dependencies"]}
+    found = imported(ROOT / "sandbox" / "dataops_sandbox") - sys.stdlib_module_names
+
+    assert {MODULES.get(name, name) for name in declared} == found - UNDECLARED
+
+
+def test_only_the_sandbox_brings_a_pytest_plugin() -> None:
+    assert entry_points(SANDBOX) == {"pytest11": {"dataops_sandbox": "dataops_sandbox.pytest_plugin"}}
+    assert "pytest11" not in entry_points(PROVIDER)
+
+
+def test_the_provider_has_no_extra_for_the_sandbox() -> None:
+    assert "sandbox" not in PROVIDER["project"]["optional-dependencies"]
