@@ -39,7 +39,8 @@ def digest(response):
 
 with Sandbox(run_seconds=0) as sandbox, requests.Session() as session:
     q = sandbox.quantemplate
-    form = {"grant_type": "client_credentials", "client_id": q.client_id, "client_secret": q.client_secret}
+    form = q.settings.model_dump(include={"client_id", "client_secret"})
+    form["grant_type"] = "client_credentials"
     session.headers["Authorization"] = "Bearer " + session.post(q.auth_url, data=form).json()["access_token"]
     base = q.base_url + "/organisations/c-sandbox"
     # Everything once on a small scale, so that only the size makes the difference.
@@ -61,7 +62,7 @@ with Sandbox(run_seconds=0) as sandbox, requests.Session() as session:
     result = {"intact": down == (uploaded.body_size, uploaded.body_sha256), "size": uploaded.body_size}
     if sys.argv[2] == "compute":
         run = session.post(base + "/pipelines/p-claims/executions").json()["id"]
-        sandbox.wait_for(lambda _: q.execution(run).finished_at is not None, timeout=300)
+        sandbox.wait_for(lambda _: q.run(run).finished_at is not None, timeout=300)
         [listed] = session.get(base + "/pipelines/p-claims/executions").json()
         output = listed["outputs"][0]["id"]
         url = f"{base}/pipelines/p-claims/executions/{run}/outputs/{output}"
