@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from dataops_sandbox.rules import Seconds
+from dataops_sandbox.rules import Rules, Seconds
 from dataops_sandbox.store import Run, Script
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ class ExecutionScript(Script):
     and none if the run did not succeed. With a text for each name, the outputs are these texts."""
     omit: frozenset[Literal["startedAt", "finishedAt", "outputs"]] = Field(frozenset(), strict=False)
     """Members to leave out of the Execution object, of those that the reference does not require."""
+
+
+class Ending(Rules):
+    """How a test ends an execution."""
+
+    status: str
+    """Its final status, in whatever spelling."""
+    outputs: Names | None
+    """Names of those of its outputs that are there at the end; ``None``: as scripted."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import Field
 from dataops_sandbox.content import KEPT_IN_MEMORY, Content, ContentWriter
 from dataops_sandbox.pipeline import compute
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.quantemplate.runs import Execution, ExecutionScript, Names, Output
+from dataops_sandbox.quantemplate.runs import Ending, Execution, ExecutionScript, Names, Output
 from dataops_sandbox.rules import Rules, checked
 from dataops_sandbox.store import RunStore
 
@@ -168,10 +168,10 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         :param outputs: names of those outputs that are there at the end; ``None``: as scripted
         :raises ValueError: if it has ended, or makes no such output
         """
-        end = checked(ExecutionScript, {"outcome": status, "outputs": outputs})
+        ending = checked(Ending, {"status": status, "outputs": outputs})
         # Its outputs may still be in the making; others go on meanwhile.
         self.run(run_id).work.exception()
-        super().finish(run_id, end.outcome, end.outputs)
+        super().finish(run_id, ending.status, ending.outputs)
 
 
 def _at_once(work: Callable[..., list[Content]], *arguments: Any) -> Future[list[Content]]:

@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+
+from tests.integration.sandbox.clients import PATIENCE
 
 if TYPE_CHECKING:
     from dataops_sandbox import ManualClock, Sandbox
@@ -129,8 +132,18 @@ class TestLife:
         run_id = quantemplate.execute()["id"]
         with pytest.raises(ValueError, match="Typo"):
             sandbox.quantemplate.finish(run_id, outputs=["Typo"])
-        with pytest.raises(ValueError, match="outcome"):
-            sandbox.quantemplate.finish(run_id, 7)  # type: ignore[arg-type]
+        assert only(quantemplate)["status"] == "Started"
+
+    @pytest.mark.parametrize(
+        "ending",
+        [{"status": 7}, {"status": None}, {"outputs": "Cleansed"}, {"outputs": {"Cleansed": "id\n"}}],
+    )
+    def test_finish_takes_a_status_and_names(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient, ending: dict[str, Any]
+    ) -> None:
+        run_id = quantemplate.execute()["id"]
+        with pytest.raises(ValueError, match=next(iter(ending))):
+            sandbox.quantemplate.finish(run_id, **ending)
         assert only(quantemplate)["status"] == "Started"
 
     def test_run_is_hidden_from_so_many_listings(
@@ -423,6 +436,15 @@ class TestVersions:
         assert sandbox.quantemplate.upload("d-claims", b"id\n") == 2
 
         assert quantemplate.dataset(version=1).content.decode() == "id\nŌsaka\n"
+
+    def test_other_processes_can_upload_text(
+        self, sandbox: Sandbox, quantemplate: QuantemplateClient
+    ) -> None:
+        payload = {"platform": "quantemplate", "dataset_id": "d-claims", "data": "id\nŌsaka\n"}
+        response = requests.post(f"{sandbox.url}/_sandbox/upload", json=payload, timeout=PATIENCE)
+
+        assert response.json() == {"result": 1}
+        assert quantemplate.dataset().content.decode() == "id\nŌsaka\n"
 
     def test_bytes_come_back_as_they_went(self, quantemplate: QuantemplateClient) -> None:
         data = bytes(range(256)) * 1000
