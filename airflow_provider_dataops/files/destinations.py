@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 from contextlib import contextmanager
@@ -33,7 +34,8 @@ class Download:
         self.size = 0
         length = headers.get("content-length", "")
         plain = headers.get("content-encoding", "identity") == "identity"
-        self._expected = int(length) if plain and length.isdigit() else None
+        # A length of more digits, or of others than these, is none: no file is that large.
+        self._expected = int(length) if plain and re.fullmatch("[0-9]{1,18}", length) else None
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
