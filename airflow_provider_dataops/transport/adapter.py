@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     import requests
     from urllib3 import PoolManager
 
-#: The head of a response, with all interim responses before it, is refused above this size, in bytes.
-MAX_HEAD_BYTES = 1024 * 1024
-
 
 #: Whether this thread sends a request of ours.
 _sending: ContextVar[bool] = ContextVar("_sending", default=False)
@@ -47,42 +44,26 @@ class NotConnectedError(HTTPError):
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a deadline. A socket's own timeout begins anew with each byte that comes."""
+    """Reads from a socket until a deadline: the socket's own timeout begins anew with each byte."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw, self._sock = raw, sock
-        self._seconds = sock.gettimeout()
-        self._head_left = MAX_HEAD_BYTES
+    def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
+        self._raw = raw
+        self._seconds = seconds
         self.restart()
 
     def restart(self) -> None:
         """Allow the full time once more."""
-        self._deadline = time.monotonic() + (self._seconds or 0.0)
-
-    def end_head(self) -> None:
-        """Lift the limit on the size: whoever reads the body counts it."""
-        self._head_left = -1
+        self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
         """Return true: this is for reading."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what has come, and wait for it until the deadline."""
-        if self._head_left == 0:
-            raise http.client.HTTPException(f"the answer's head is larger than {MAX_HEAD_BYTES} bytes")
-        seconds = self._deadline - time.monotonic()
-        if seconds <= 0:
+        """Read what comes before the deadline."""
+        if time.monotonic() > self._deadline:
             raise TimeoutError("the answer trickles in too slowly")
-        self._sock.settimeout(seconds)
-        try:
-            count = self._raw.readinto(buffer)
-        finally:
-            # The next request on this connection is sent with it.
-            self._sock.settimeout(self._seconds)
-        if count and self._head_left > 0:
-            self._head_left = max(0, self._head_left - count)
-        return count
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         """Give the socket up."""
@@ -95,13 +76,12 @@ class _Response(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._reader = _TimedReader(self.fp.detach(), sock)
+        self._reader = _TimedReader(self.fp.detach(), sock.gettimeout() or 0.0)
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         """Read the head."""
         super().begin()
-        self._reader.end_head()
         if self.status >= 300:
             # Gateways close a connection after a refusal, or send a second one: TRAC's does either.
             self.will_close = True

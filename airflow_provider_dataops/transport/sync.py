@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import math
+import re
 import ssl
 import threading
 import time
@@ -228,7 +229,8 @@ def _transport_error(error: Exception) -> TransportError:
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
         reason = inner
-    text = str(reason).rpartition(">: ")[2] or "no more is known"
+    # The library begins with the object that failed: the address is known, its class is of no use.
+    text = re.sub(r"^\w+\(host=.*?\): ", "", str(reason).rpartition(">: ")[2]) or "no more is known"
     if isinstance(reason, ValueError) and not isinstance(reason, ssl.SSLError):
         # The text may repeat a header that was to be sent.
         text = "the request or the answer is not valid HTTP"

@@ -275,12 +275,11 @@ class TestRedirects:
     def test_a_trigger_takes_no_credentials_along(
         self, bench: Bench, elsewhere: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # At Toucan any 404 may be that of a run that nobody knows; elsewhere this one is an outage.
-        monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.0)
+        # Another host's 404 is none of the platform's, at Toucan neither: it is an outage.
         monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
         self.arm(bench, elsewhere, operation=bench.polled)
         event = run(bench.ended(bench.trigger(bench.start())))
-        assert event.ending is bench.not_found
+        assert event.ending is Ending.UNREACHABLE
         self.check(bench, elsewhere, event.message)
 
     def test_a_submission_is_not_carried_elsewhere(self, bench: Bench, elsewhere: Sandbox) -> None:

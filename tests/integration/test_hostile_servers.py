@@ -262,6 +262,20 @@ class TestWhetherAnythingWasSent:
             ask(post(server.url), host=server.url)
         assert not caught.value.not_sent
 
+    def test_something_may_have_been_on_a_connection_that_is_used_again(self, ask: Driver) -> None:
+        def talk(connection: socket.socket) -> None:
+            answering(GOOD)(connection)
+            close(connection)
+
+        def exchange() -> Any:
+            yield from get(server.url)
+            return (yield from post(server.url))
+
+        with serving(talk) as server, pytest.raises(TransportError) as caught:
+            ask(exchange(), host=server.url)
+        assert server.connections == 1
+        assert not caught.value.not_sent
+
     @pytest.mark.parametrize("host", ["a..b", "a" * 64, "*.b", "xn--a", "h:99999", "\u2603..x", "%"])
     def test_nothing_was_to_a_host_that_cannot_be(self, ask: Driver, host: str) -> None:
         with pytest.raises(TransportError) as caught:
@@ -290,9 +304,12 @@ def twice(driver_ask: Driver, server: Server, status: str) -> None:
 
 
 class TestConnections:
+    @pytest.mark.parametrize("at_once", [True, False])
     @pytest.mark.parametrize("content", [b"", b"no such method"])
     @pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "503 Unavailable"])
-    def test_are_dropped_after_a_refusal(self, ask: Driver, status: str, content: bytes) -> None:
+    def test_are_dropped_after_a_refusal(
+        self, ask: Driver, status: str, content: bytes, at_once: bool
+    ) -> None:
         """TRAC's gateway closes them then, and may send another refusal that nobody asked for."""
         refusal = f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
         stray = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
@@ -302,7 +319,13 @@ class TestConnections:
             if refused.is_set():
                 return answering(GOOD)(connection)
             refused.set()
-            return answering(refusal, stray)(connection)
+            head, _, rest = refusal.partition(b"\r\n\r\n")
+            read_request(connection)
+            connection.sendall(head + b"\r\n\r\n")
+            if not at_once:
+                time.sleep(0.02)
+            connection.sendall(rest)
+            return answering(stray)(connection)
 
         with serving(talk) as server:
             twice(ask, server, status)

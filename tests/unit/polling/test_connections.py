@@ -237,22 +237,28 @@ def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_nothing(
 
 
 def test_whoever_comes_as_a_session_is_closed_gets_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class QuickDriver(AsyncDriver):
+        closed = False
+
+        async def open(self) -> None:
+            """Open at once."""
+
+        async def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(connections, "AsyncDriver", QuickDriver)
+
     async def main() -> None:
-        closing = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        coming = asyncio.Event()
         async with shared(api()) as old:
-            end = connections._close
-
-            def close(*arguments: Any) -> None:
-                end(*arguments)
-                closing.set()
-
-            monkeypatch.setattr(connections, "_close", close)
-        await closing.wait()
+            # It runs just before the session is closed, and whoever waits for it just after that.
+            loop.call_at(loop.time() + LINGER - 1e-10, coming.set)
+        await coming.wait()
         async with shared(api()) as new:
-            assert new is not old
             await asyncio.sleep(1.0)
+            assert new is not old
+            assert (old.driver.closed, new.driver.closed) == (True, False)  # type: ignore[attr-defined]
             assert list(connections._connections.values()) == [new]
-            assert new.driver._session is not None
-            assert not new.driver._session.closed
 
     run_virtual(main())
