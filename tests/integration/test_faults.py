@@ -248,6 +248,13 @@ def test_a_proxys_404_ends_no_wait(bench: Bench) -> None:
     assert outlasted(bench, "status", 6, **page).ending is Ending.FINISHED
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_to_a_maintenance_page_ends_no_wait(bench: Bench, elsewhere: Sandbox, status: int) -> None:
+    page = {"status": status, "location": f"{elsewhere.url}/maintenance"}
+    assert outlasted(bench, "redirect", 6, **page).ending is Ending.FINISHED
+
+
 class TestRedirects:
     """To another origin: followed for a GET alone, and never with credentials."""
 
