@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.http import Exchange, Request, call
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.loops import run
@@ -104,7 +105,7 @@ def worker(exchange: Exchange[Any], clock: Clock = SYSTEM_CLOCK, **fields: Any) 
     """Run an exchange as a worker does."""
     driver = SyncDriver(tamr(**fields), register_secret=lambda _: None, clock=clock, sleep=lambda _: None)
     try:
-        return driver.run(exchange, _once())
+        return driver.run(exchange, ONCE)
     finally:
         driver.close()
 
@@ -125,12 +126,6 @@ def triggerer(exchange: Exchange[Any], clock: Clock = SYSTEM_CLOCK, **fields: An
 
 async def _mask_nothing(_: str) -> None:
     pass
-
-
-def _once() -> Any:
-    from airflow_provider_dataops.core.retry import ONCE
-
-    return ONCE
 
 
 DRIVERS = [worker, triggerer]

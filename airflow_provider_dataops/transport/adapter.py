@@ -132,6 +132,13 @@ class BoundedAdapter(HTTPAdapter):
         finally:
             _sending.reset(token)
 
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Have the server's certificate checked."""
+        try:
+            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise NotConnectedError from error
+
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Return what makes the connections through a proxy."""
         return _bound(super().proxy_manager_for(*args, **kwargs))

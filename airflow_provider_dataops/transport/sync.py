@@ -65,6 +65,7 @@ class SyncDriver:
     :param register_secret: masks a secret in the logs.
     :param limit: seconds within which each step, connecting or the answer, must come; where the connection's
         own limits are too long.
+    :raises ConnectionSettingsError: if the certificates or the proxy cannot be used.
     """
 
     def __init__(
@@ -91,7 +92,10 @@ class SyncDriver:
         self._session.mount("http://", adapter)
         # The environment is read once for each host: that takes a fifth of the time of a small request.
         self._proxy = cache(partial(proxy_for, api.settings))
-        self._trusted = cache(partial(trusted, api.settings))
+        # Before an exchange begins: within one, a submission that was not sent would seem to be under way.
+        self._trusted = trusted(api.settings)
+        base = urlsplit(api.settings.base_url)
+        self._proxy(base.scheme, base.hostname or "")
         self._login_turn = threading.Lock()
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
@@ -161,7 +165,7 @@ class SyncDriver:
                     min(max(request.read_timeout or 0.0, settings.request_timeout), self._limit),
                 ),
                 proxies={parts.scheme: proxy} if proxy else {},
-                verify=self._trusted(),
+                verify=self._trusted,
             )
             with response:
                 return self._receive(request, response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import shutil
 import socket
 import struct
 import threading
@@ -13,9 +14,11 @@ import zlib
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 
 from airflow_provider_dataops.core.http import Reply
+from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import (
     ApiError,
     BadRequestError,
@@ -24,11 +27,13 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.transport import body, network, sync
+from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.raw import DRIVERS, answering, get, post, read_request, repeating, serving, worker
-from tests.unit.platforms.apis import MemorySink
+from tests.unit.platforms.apis import MemorySink, tamr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from tests.raw import Server, Talk
 
@@ -261,6 +266,15 @@ class TestWhetherAnythingWasSent:
         with serving(talk) as server, pytest.raises(TransportError) as caught:
             ask(post(server.url), host=server.url)
         assert not caught.value.not_sent
+
+    def test_nothing_was_if_the_certificates_have_gone(self, tmp_path: Path) -> None:
+        bundle = tmp_path / "ca.pem"
+        shutil.copy(certifi.where(), bundle)
+        driver = SyncDriver(tamr(extra={"ca_bundle": str(bundle)}), register_secret=lambda _: None)
+        bundle.unlink()
+        with serving(speak_plainly) as server, pytest.raises(TransportError, match="CA cert") as caught:
+            driver.run(post(f"https://{server.netloc}/"), ONCE)
+        assert caught.value.not_sent
 
     def test_something_may_have_been_on_a_connection_that_is_used_again(self, ask: Driver) -> None:
         def talk(connection: socket.socket) -> None:

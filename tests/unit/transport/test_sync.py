@@ -322,6 +322,18 @@ class TestOptions:
             worker.create(extra={"ca_bundle": "/no/such.pem"})
         assert not worker.wire.sent
 
+    @pytest.mark.parametrize(
+        "variables", [{"https_proxy": "socks5://p"}, {"REQUESTS_CA_BUNDLE": "/no/such.pem"}], ids=str
+    )
+    def test_what_cannot_be_used_is_told_before_an_exchange_begins(
+        self, worker: Worker, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    ) -> None:
+        """Once it has begun, a retry would look for what it was about to submit."""
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConnectionSettingsError, match="'tm'"):
+            worker.driver(tamr())
+
     def test_patience_is_the_connections(self, worker: Worker) -> None:
         worker.create(JOB, extra={"request_timeout": 5})
         assert worker.wire.sent[0].options["timeout"] == (10.0, 5.0)
