@@ -125,9 +125,9 @@ class NotFoundError(ApiError):
 
 
 class UnroutedError(ApiError):
-    """404 in words that are not the platform's: a proxy's before it, or at an address where it is not.
+    """The response is not the platform's: a proxy's 404, a redirect, a refusal by a host that it led to.
 
-    Of what was asked for it tells nothing.
+    It says nothing about what was asked for.
     """
 
 
@@ -238,4 +238,6 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 def error_for_status(status: int) -> type[ApiError]:
     """Return the class that stands for an HTTP status of 300 or more; the general one if none does."""
+    if 300 <= status < 400:
+        return UnroutedError
     return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)

@@ -155,5 +155,5 @@ class Api:
         url = (template or default).replace("{base_url}", base)
         # Not str.format, which would give a template access to attributes.
         for name, value in values.items():
-            url = url.replace(f"{{{name}}}", quote(value, safe=""))
+            url = url.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
         return url

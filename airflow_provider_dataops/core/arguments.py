@@ -21,6 +21,17 @@ def require_text(**arguments: object) -> None:
     for name, value in arguments.items():
         if not isinstance(value, str) or not value.strip():
             raise InvalidArgumentError(f"{name} must be a non-empty text; given: {value!r}")
+        if not is_encodable(value):
+            raise InvalidArgumentError(f"{name} has characters that cannot be sent; given: {value!r}")
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a text can be sent. A file's name that is not UTF-8 cannot: it has lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def require_texts(name: str, value: Any) -> list[str]:
@@ -31,6 +42,7 @@ def require_texts(name: str, value: Any) -> list[str]:
     listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     if not listed or not value or not all(isinstance(item, str) and item.strip() for item in value):
         raise InvalidArgumentError(f"{name} must be a list of non-empty texts, not empty; given: {value!r}")
+    require_text(**{f"{name}[{number}]": item for number, item in enumerate(value)})
     return list(value)
 
 

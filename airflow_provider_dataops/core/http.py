@@ -23,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+from airflow_provider_dataops.core.arguments import is_encodable
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 
 T = TypeVar("T")
@@ -96,9 +97,15 @@ class MultipartBody:
 
 
 def json_body(value: object) -> Body:
-    """Return the compact JSON of a value, as UTF-8."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Body(text.encode(), "application/json")
+    """Return the compact JSON of a value, as UTF-8.
+
+    :raises InvalidArgumentError: if JSON or UTF-8 cannot express it.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return Body(text.encode(), "application/json")
+    except ValueError as error:
+        raise InvalidArgumentError(f"an argument cannot be sent as JSON: {error}") from None
 
 
 def form_body(fields: Mapping[str, str]) -> Body:
@@ -140,12 +147,12 @@ class Reply:
         try:
             text = self.body.decode("utf-8-sig")
             payload = json.loads(text)
+            return _without_surrogates(payload) if "\\ud" in text.lower() else payload
         except (ValueError, RecursionError) as error:
             kind = self.headers.get("content-type", "no content type")
             raise MalformedReplyError(
                 f"the answer is not JSON ({kind}): {error}", status=self.status, body=self.text()
             ) from None
-        return _without_surrogates(payload) if "\\ud" in text.lower() else payload
 
     def json_object(self) -> dict[str, Any]:
         """Return the decoded body.
@@ -200,10 +207,10 @@ def http_date(text: str) -> float | None:
     """Return an HTTP date in seconds since the epoch, ``None`` if it is none."""
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
+        # The old forms name no zone; they are in UTC, too.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    # The old forms name no zone; they are in UTC, too.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def read_json(reply: Reply) -> Any:
@@ -215,7 +222,7 @@ def read_nothing(reply: Reply) -> None:
     """Accept any successful reply and forget its body."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Request(Generic[T_co]):
     """One HTTP request, and how its reply is read.
 
@@ -237,13 +244,17 @@ class Request(Generic[T_co]):
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    secret_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Body | FileBody | MultipartBody | None = field(default=None, repr=False)
-    parse: Callable[[Reply], T_co] = field(default=read_json, repr=False)
-    sink: Sink | None = field(default=None, repr=False)
+    secret_headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body | FileBody | MultipartBody | None = None
+    parse: Callable[[Reply], T_co] = read_json
+    sink: Sink | None = None
     repeatable: bool = False
     authenticated: bool = True
     read_timeout: float | None = None
+
+    def __repr__(self) -> str:
+        """Return what anyone may see: a query may hold a key, or the signature of a link."""
+        return f"Request({self.operation!r}, {self.method} {origin(self.url)}{self.path})"
 
     @property
     def path(self) -> str:
@@ -307,17 +318,25 @@ def segment(value: str) -> str:
     :raises InvalidArgumentError: for ``.`` and ``..``, which clients and proxies resolve however they are
         written.
     """
-    if value in {".", ".."}:
+    if value in {".", ".."} or not is_encodable(value):
         raise InvalidArgumentError(f"{value!r} cannot be an id")
     return quote(value, safe="")
 
 
 def same_origin(one: str, other: str) -> bool:
     """Tell whether two URLs share scheme, host and port."""
-    return _origin(one) == _origin(other)
+    return _parts(one) == _parts(other)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def origin(url: str) -> str:
+    """Return a URL's scheme, host and port, as errors and logs show them: without a password."""
+    scheme, host, port = _parts(url)
+    host = f"[{host}]" if host and ":" in host else host
+    usual = {"https": 443, "http": 80}.get(scheme)
+    return f"{scheme}://{host}" + ("" if port == usual else f":{port}")
+
+
+def _parts(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, parts.hostname, port

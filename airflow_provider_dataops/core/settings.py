@@ -21,6 +21,7 @@ from airflow_provider_dataops.errors import ConnectionSettingsError
 REQUEST_TIMEOUT = 30.0
 
 _PLACEHOLDER = re.compile(r"{([^{}]*)}")
+_HOST = re.compile(r"[\w.:%\[\]-]+")
 _PROCESS_KEY = secrets.token_bytes(32)
 
 
@@ -231,6 +232,8 @@ def base_url(fields: ConnectionFields, default: str = "") -> str:
     name = parts.hostname or ""
     netloc = f"[{name}]" if ":" in name else name
     port = parts.port or fields.port
+    if port and not 0 < port < 2**16:
+        raise fields.error(f"port must be from 1 to 65535, it is {port}")
     # The form wants a port for its Test button; the usual one makes no other place of the same host.
     if port and port != {"https": 443, "http": 80}[parts.scheme]:
         netloc = f"{netloc}:{port}"
@@ -245,13 +248,15 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
     try:
         parts = urlsplit(url)
         _ = parts.port
+        # Name servers are asked for labels of 1 to 63 characters.
+        (parts.hostname or "").encode("idna")
     except ValueError:
-        raise fields.error(f"{what} is not a URL") from None
+        raise fields.error(f"{what} is not a URL with a valid host name") from None
     if "@" in parts.netloc and not credentials_allowed:
         raise fields.error(f"{what} holds user:password@; use the login and password fields")
     if parts.scheme not in {"http", "https"}:
         raise fields.error(f"{what} must be an http or https URL, its scheme is {parts.scheme!r}")
-    if not parts.hostname or any(c.isspace() for c in url):
+    if not parts.hostname or not _HOST.fullmatch(parts.hostname) or any(c.isspace() for c in url):
         raise fields.error(f"{what} must be a URL with a host name")
     if not credentials_allowed and (parts.query or parts.fragment):
         raise fields.error(f"{what} must be a URL without a query or fragment")
@@ -270,4 +275,13 @@ def _template_fault(template: str, placeholders: Collection[str]) -> str:
     start = template.replace("{base_url}", "https://host")
     if not start.lower().startswith(("https://", "http://")):
         return "must begin with http://, https:// or {base_url}"
+    try:
+        host = urlsplit(start).netloc
+    except ValueError:
+        host = ""
+    if "@" in host:
+        return "holds user:password@ before its host"
+    if not _HOST.fullmatch(host) or not start.isprintable():
+        # Else an id could make another host: of app.example a host app.example.evil.example.
+        return "must have a host, then a slash, and placeholders only after it"
     return ""

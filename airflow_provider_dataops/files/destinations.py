@@ -51,7 +51,8 @@ class Download:
         self.size = 0
         length = headers.get("content-length", "")
         plain = headers.get("content-encoding", "identity") == "identity"
-        self._expected = int(length) if plain and length.isdecimal() and length.isascii() else None
+        # A length of more digits, or of others than these, is none: no file is that large.
+        self._expected = int(length) if plain and re.fullmatch("[0-9]{1,18}", length) else None
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""

@@ -7,6 +7,7 @@ import contextvars
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
@@ -15,7 +16,7 @@ from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
@@ -40,6 +41,7 @@ class SharedConnection:
     pollers: dict[str, Poller] = field(default_factory=dict)
     users: int = 0
     closing: asyncio.TimerHandle | None = None
+    life: AsyncGenerator[None] = field(init=False)
     _lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL), init=False)
 
     @property
@@ -75,42 +77,64 @@ class SharedConnection:
         return value
 
 
-_connections: dict[tuple[int, type[Api], str], SharedConnection] = {}
-_opening: dict[tuple[int, type[Api], str], asyncio.Lock] = {}
+_Key = tuple[int, type["Api"], str]
+_connections: dict[_Key, SharedConnection] = {}
+#: A lock is kept as long as somebody opens the connection, or waits for whoever does.
+_opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
 
 @asynccontextmanager
 async def shared(api: Api) -> AsyncIterator[SharedConnection]:
     """Use the connection that all triggers with the same settings share on this event loop."""
-    loop = asyncio.get_running_loop()
-    key = (id(loop), type(api), api.settings.account_key)
-    async with _opening.setdefault(key, asyncio.Lock()):
-        connection = _connections.get(key)
-        if connection is None:
-            driver = AsyncDriver(api, register_secret=aregister_secret, clock=SYSTEM_CLOCK)
-            await driver.open()
-            connection = _connections[key] = SharedConnection(driver)
-        connection.users += 1
-        if connection.closing is not None:
-            connection.closing.cancel()
-            connection.closing = None
+    key = (id(asyncio.get_running_loop()), type(api), api.settings.account_key)
+    connection = await _joined(key, api)
     try:
         yield connection
     finally:
         connection.users -= 1
         if connection.users == 0:
             # Without the context of the trigger that happens to leave last: its logger would be kept alive.
-            connection.closing = loop.call_later(
+            connection.closing = asyncio.get_running_loop().call_later(
                 LINGER, _close, key, connection, context=contextvars.Context()
             )
+
+
+async def _joined(key: _Key, api: Api) -> SharedConnection:
+    async with _opening.setdefault(key, asyncio.Lock()):
+        connection = _connections.get(key)
+        if connection is None:
+            driver = AsyncDriver(api, register_secret=aregister_secret, clock=SYSTEM_CLOCK)
+            await driver.open()
+            connection = _connections[key] = SharedConnection(driver)
+            connection.life = _live(key, connection)
+            await anext(connection.life)
+    connection.users += 1
+    if connection.closing is not None:
+        connection.closing.cancel()
+        connection.closing = None
+    return connection
+
+
+async def _live(key: _Key, connection: SharedConnection) -> AsyncGenerator[None]:
+    """Close the connection when this is closed: at the end of its time, or by the loop at its own end.
+
+    A loop closes its asynchronous generators; of timers it does not run those that are left. ``dag.test()``
+    has a loop for each deferral.
+    """
+    try:
+        yield
+    finally:
+        if _connections.get(key) is connection:
+            _connections.pop(key)
+        await connection.driver.close()
 
 
 _closings: set[asyncio.Task[None]] = set()
 
 
-def _close(key: tuple[int, type[Api], str], connection: SharedConnection) -> None:
+def _close(key: _Key, connection: SharedConnection) -> None:
+    # At once: whoever comes next opens another one.
     _connections.pop(key, None)
-    _opening.pop(key, None)
-    task = asyncio.ensure_future(connection.driver.close())
+    task = asyncio.ensure_future(connection.life.aclose())
     _closings.add(task)
     task.add_done_callback(_closings.discard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -12,7 +13,6 @@ from yarl import URL
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dataops.core.http import (
-    MAX_REPLY_BYTES,
     BlockingCall,
     Body,
     EnsureCredentials,
@@ -24,12 +24,16 @@ from airflow_provider_dataops.core.http import (
     Step,
 )
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
-from airflow_provider_dataops.errors import ApiError, MalformedReplyError, TransportError
+from airflow_provider_dataops.errors import ApiError, TransportError
+from airflow_provider_dataops.transport import network
+from airflow_provider_dataops.transport.body import BodyBuffer
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from aiohttp.connector import Connection
 
     from airflow_provider_dataops.core.api import Api
 
@@ -39,8 +43,41 @@ T = TypeVar("T")
 PARSE_IN_THREAD = 1024 * 1024
 #: How the library decodes the head of a response: it keeps what is not UTF-8 as surrogates.
 HEAD_CODEC = ("utf-8", "surrogateescape")
+#: What the library raises; it does not wrap all of what lies below it.
+_FAILURES = (aiohttp.ClientError, OSError, ValueError)
 #: Connections to one platform that are open at the same time.
 CONNECTIONS = 32
+
+
+@dataclass
+class _Attempt:
+    """One request on its way: before there is a connection, nothing can have been sent."""
+
+    connected: bool = False
+
+
+async def _note_connection(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+    context.trace_request_ctx.connected = True
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(_note_connection)
+    tracing.on_connection_reuseconn.append(_note_connection)
+    return tracing
+
+
+class _Response(aiohttp.ClientResponse):
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Read the head. After a refusal the connection is closed, as in the other driver."""
+        protocol = connection.protocol
+        await super().start(connection)
+        if self.status >= 300 and protocol is not None:
+            protocol.force_close()
+            if self.connection is None:
+                # Without a body the response has given its connection back already.
+                protocol.close()
+        return self
 
 
 class AsyncDriver:
@@ -69,6 +106,9 @@ class AsyncDriver:
             # The encoding is what the other driver asks for, too: sizes are bounded as they come.
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             trust_env=False,
+            auto_decompress=False,
+            response_class=_Response,
+            trace_configs=[_tracing()],
         )
 
     async def close(self) -> None:
@@ -122,6 +162,7 @@ class AsyncDriver:
         if isinstance(request.body, Body) and request.body.content_type:
             headers["Content-Type"] = request.body.content_type
         limit = max(request.read_timeout or 0.0, settings.request_timeout)
+        attempt = _Attempt()
         try:
             async with self._session.request(
                 request.method,
@@ -132,23 +173,17 @@ class AsyncDriver:
                 allow_redirects=False,
                 proxy=self._proxy(parts.scheme, parts.hostname or ""),
                 timeout=aiohttp.ClientTimeout(
-                    total=max(limit, 60.0), connect=CONNECT_TIMEOUT, sock_read=limit
+                    total=max(limit, network.TOTAL_TIMEOUT), connect=CONNECT_TIMEOUT, sock_read=limit
                 ),
+                trace_request_ctx=attempt,
             ) as response:
+                body = b"" if 300 <= response.status < 400 else await _body(response)
                 return Reply.received(
-                    response.status,
-                    response.headers.items(),
-                    await _bounded(response),
-                    response.reason or "",
-                    HEAD_CODEC,
+                    response.status, response.headers.items(), body, response.reason or "", HEAD_CODEC
                 )
-        except (TimeoutError, aiohttp.ClientError) as error:
-            never_connected = isinstance(
-                error,
-                aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError,
-            )
+        except _FAILURES as error:
             raise TransportError(
-                f"{type(error).__name__}: {_words(error)}", not_sent=never_connected
+                f"{type(error).__name__}: {_words(error)}", not_sent=not attempt.connected
             ) from None
 
 
@@ -161,14 +196,17 @@ def _words(error: Exception) -> str:
     return str(error) or "no answer in time"
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > MAX_REPLY_BYTES:
-            raise MalformedReplyError(
-                f"the answer is larger than {MAX_REPLY_BYTES} bytes", status=response.status
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer into memory, which must not be too large. The request's time limit holds here, too."""
+    body = BodyBuffer(response.status, response.headers.get("Content-Encoding", ""))
+    try:
+        async for chunk in response.content.iter_any():
+            # Unpacking a small chunk may take long.
+            packed = body.unpacker.is_needed
+            if not (await asyncio.to_thread(body.add, chunk) if packed else body.add(chunk)):
+                break
+    except (*_FAILURES, ApiError):
+        # A refusal is one without its words, too.
+        if response.status < 300:
+            raise
+    return body.content()

@@ -11,13 +11,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
-from airflow_provider_dataops.core.http import EnsureCredentials, Exchange, Pause, Reply, Request, same_origin
-from airflow_provider_dataops.core.retry import RetryPolicy, may_repeat, retry_after
+from airflow_provider_dataops.core.http import (
+    EnsureCredentials,
+    Exchange,
+    Pause,
+    Reply,
+    Request,
+    origin,
+    same_origin,
+)
+from airflow_provider_dataops.core.retry import RetryPolicy, is_passing, may_repeat, retry_after
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     MalformedReplyError,
     PermissionDeniedError,
+    UnroutedError,
+    error_for_status,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +43,8 @@ MAX_REDIRECTS = 5
 SHORTEST_SECRET = 5
 _METHOD_KEPT = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
+#: What code raises that reads a body of another shape than the documented one.
+_MISREADINGS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
@@ -127,16 +139,26 @@ class _Flow:
         """Send a request and follow redirects, without credentials once they lead to another host."""
 
         def parse(reply: Reply) -> Reply | _Parsed[T]:
-            return reply if reply.status in _REDIRECTS else _Parsed(self._value(request, reply))
+            if reply.status in _REDIRECTS:
+                return reply
+            try:
+                return _Parsed(self._value(request, reply))
+            except ApiError as error:
+                if elsewhere is None:
+                    raise
+                raise _from_elsewhere(error, request.url, elsewhere) from error
 
         # The driver calls this, so that a large response can be parsed off the event loop.
         bare: Request[Any] = replace(cast("Request[Any]", request), parse=parse)
+        elsewhere: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             outcome = yield bare
             if isinstance(outcome, _Parsed):
                 value: T = outcome.value
                 return value
             bare = _redirected(bare, outcome)
+            if elsewhere is None and not same_origin(request.url, bare.url):
+                elsewhere = bare.url
         raise MalformedReplyError(f"more than {MAX_REDIRECTS} redirects")
 
     def _value(self, request: Request[T], reply: Reply) -> T:
@@ -151,7 +173,7 @@ class _Flow:
             error.body = self._without_secrets(error.body, request)
             error.args = (error.message,)
             raise
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        except _MISREADINGS as error:
             raise MalformedReplyError(
                 self._without_secrets(f"the answer has an unknown shape: {error!r}", request),
                 status=reply.status,
@@ -159,11 +181,16 @@ class _Flow:
             ) from error
 
     def _refusal(self, request: Request[Any], reply: Reply) -> ApiError:
-        words = self._without_secrets(self.api.error_text(reply), request)
+        try:
+            words, error_class = self.api.error_text(reply), self.api.error_class(request, reply)
+        except (ApiError, *_MISREADINGS):
+            # The status says enough, whatever the body is.
+            words, error_class = reply.text(), error_for_status(reply.status)
+        words = self._without_secrets(words, request)
         reason = self._without_secrets(reply.reason, request)
         text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
         text += f": {words}" if words and words != reason else ""
-        refusal = self.api.error_class(request, reply)(
+        refusal = error_class(
             text, status=reply.status, body=words, retry_after=retry_after(reply, self.clock.wall())
         )
         if self.api.locks_out and isinstance(refusal, AuthenticationError | PermissionDeniedError):
@@ -200,22 +227,36 @@ def _redirected(request: Request[Any], reply: Reply) -> Request[Any]:
 
 def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
     target = urljoin(request.url, reply.headers.get("location", ""))
-    where = _without_query(target)
+    scheme = urlsplit(target).scheme
+    if scheme not in {"http", "https"}:
+        raise MalformedReplyError("redirected to what is no http or https URL", status=reply.status)
+    where = _from_to(request.url, target)
     if request.method != "GET" and (reply.status not in _METHOD_KEPT or not same_origin(request.url, target)):
-        # Not a failure that passes: asking again leads to the same place.
-        raise ApiError(
-            f"{request.method} was redirected to {where}; is the host in the connection right?",
+        # Not a failure that passes within minutes; who waits bears it, since it may be a maintenance page.
+        raise UnroutedError(
+            f"{request.method} was redirected {where}; is the host in the connection right?",
             status=reply.status,
         )
-    parts = urlsplit(target)
-    if parts.scheme not in {"http", "https"} or (parts.scheme == "http" and request.url.startswith("https:")):
-        raise MalformedReplyError(f"redirected to {where}, away from https", status=reply.status)
+    if scheme == "http" and request.url.startswith("https:"):
+        raise MalformedReplyError(f"redirected {where}, away from https", status=reply.status)
     if same_origin(request.url, target):
         return replace(request, url=target)
     return replace(request, url=target, secret_headers={})
 
 
-def _without_query(url: str) -> str:
-    parts = urlsplit(url)
-    # Signed links carry their secret in the query, odd ones in the host.
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+def _from_elsewhere(error: ApiError, asked: str, answered: str) -> ApiError:
+    """Return what a failure means if the response came from another host than the platform's."""
+    message = (
+        f"the server redirected {_from_to(asked, answered)}, where no credentials are sent: {error.message}; "
+        "is the host in the connection right?"
+    )
+    if is_passing(error):
+        return error.again_as(type(error), message)
+    return UnroutedError(message, status=error.status, body=error.body)
+
+
+def _from_to(source: str, target: str) -> str:
+    """Return where a redirect leads, without paths and queries: signed links carry their secret there."""
+    if same_origin(source, target):
+        return f"to another path of {origin(source)}"
+    return f"from {origin(source)}/*** to {origin(target)}/***"

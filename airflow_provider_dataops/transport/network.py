@@ -15,26 +15,33 @@ if TYPE_CHECKING:
 
 #: Seconds within which a connection must be made.
 CONNECT_TIMEOUT = 10.0
+#: Seconds within which a response must be read into memory; the connection's request timeout if it is longer.
+TOTAL_TIMEOUT = 60.0
 USER_AGENT = "airflow-provider-dataops"
 
 
 def ca_file(settings: Settings) -> str:
     """Return the file with the certificates to trust: the connection's, the environment's, or certifi's.
 
-    :raises ConnectionSettingsError: if the connection names a file that is not there.
+    :raises ConnectionSettingsError: if the named file is not there, or holds no certificates.
     """
-    if settings.ca_bundle:
-        if not os.path.exists(settings.ca_bundle):
-            raise ConnectionSettingsError(
-                f"connection {settings.conn_id!r}: ca_bundle {settings.ca_bundle!r} does not exist here"
-            )
-        return settings.ca_bundle
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        if os.environ.get(name):
-            return os.environ[name]
+    named = {name: os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
+    for name, path in ({"ca_bundle": settings.ca_bundle} | named).items():
+        if path:
+            _check_certificates(f"connection {settings.conn_id!r}: {name} {path!r}", path)
+            return path
     import certifi
 
     return certifi.where()
+
+
+def _check_certificates(what: str, path: str) -> None:
+    if not os.path.exists(path):
+        raise ConnectionSettingsError(f"{what} does not exist here")
+    try:
+        _context(path)
+    except OSError as error:
+        raise ConnectionSettingsError(f"{what} cannot be read as certificates: {error}") from None
 
 
 def trusted(settings: Settings) -> str | bool:

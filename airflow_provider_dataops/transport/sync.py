@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import math
+import re
 import ssl
 import threading
 import time
@@ -13,11 +15,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dataops.core.http import (
-    MAX_REPLY_BYTES,
     BlockingCall,
     Body,
     EnsureCredentials,
@@ -29,14 +29,13 @@ from airflow_provider_dataops.core.http import (
     Step,
 )
 from airflow_provider_dataops.core.retry import RetryPolicy
-from airflow_provider_dataops.errors import (
-    ApiError,
-    MalformedReplyError,
-    TransportError,
-)
+from airflow_provider_dataops.errors import ApiError, TransportError
+from airflow_provider_dataops.transport import network
+from airflow_provider_dataops.transport.adapter import BoundedAdapter, NotConnectedError
+from airflow_provider_dataops.transport.body import CHUNK, BodyBuffer, Unpacker
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, trusted
-from airflow_provider_dataops.transport.upload import CHUNK, Upload, streamed
+from airflow_provider_dataops.transport.upload import Upload, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +43,19 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
 
 T = TypeVar("T")
+
+#: What the libraries raise; ``requests`` and ``urllib3`` do not wrap all of what lies below them.
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    ValueError,
+)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no target: redirects are followed by the flow. Else the library would read their bodies."""
 
 
 class SyncDriver:
@@ -53,6 +65,7 @@ class SyncDriver:
     :param register_secret: masks a secret in the logs.
     :param limit: seconds within which each step, connecting or the answer, must come; where the connection's
         own limits are too long.
+    :raises ConnectionSettingsError: if the certificates or the proxy cannot be used.
     """
 
     def __init__(
@@ -69,17 +82,20 @@ class SyncDriver:
         self._register_secret = register_secret
         self._sleep = sleep
         self._limit = limit
-        self._session = requests.Session()
+        self._session = _Session()
         # Else .netrc would replace our Authorization header; proxies are told for each request instead.
         self._session.trust_env = False
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        adapter = HTTPAdapter(max_retries=0)
+        adapter = BoundedAdapter()
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         # The environment is read once for each host: that takes a fifth of the time of a small request.
         self._proxy = cache(partial(proxy_for, api.settings))
-        self._trusted = cache(partial(trusted, api.settings))
+        # Before an exchange begins: within one, a submission that was not sent would seem to be under way.
+        self._trusted = trusted(api.settings)
+        base = urlsplit(api.settings.base_url)
+        self._proxy(base.scheme, base.hostname or "")
         self._login_turn = threading.Lock()
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
@@ -139,11 +155,9 @@ class SyncDriver:
             # A compressed body would make the announced length useless as a check.
             headers.setdefault("Accept-Encoding", "identity")
         try:
-            response = self._session.request(
-                request.method,
-                request.url,
-                headers=headers,
-                data=content,
+            prepared = self._prepared(request, headers, content)
+            response = self._session.send(
+                prepared,
                 allow_redirects=False,
                 stream=True,
                 timeout=(
@@ -151,11 +165,11 @@ class SyncDriver:
                     min(max(request.read_timeout or 0.0, settings.request_timeout), self._limit),
                 ),
                 proxies={parts.scheme: proxy} if proxy else {},
-                verify=self._trusted(),
+                verify=self._trusted,
             )
             with response:
                 return self._receive(request, response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except _FAILURES as error:
             if upload is not None and upload.failure is not None:
                 raise upload.failure from None
             raise _transport_error(error) from None
@@ -163,59 +177,74 @@ class SyncDriver:
             if upload is not None:
                 upload.close()
 
+    def _prepared(
+        self, request: Request[Any], headers: dict[str, str], content: Any
+    ) -> requests.PreparedRequest:
+        try:
+            return self._session.prepare_request(
+                requests.Request(request.method, request.url, headers=headers, data=content)
+            )
+        except ValueError as error:
+            # A header or URL that cannot be sent: the text of the error would repeat it.
+            raise TransportError(
+                f"{type(error).__name__}: the request cannot be sent; is the connection filled in right?",
+                not_sent=True,
+            ) from None
+
     def _receive(self, request: Request[Any], response: requests.Response) -> Reply:
         headers = response.headers
         body = b""
         if request.sink is not None and response.status_code in (200, 204):
             request.sink.begin({name.lower(): value for name, value in headers.items()})
-            for chunk in response.iter_content(CHUNK):
-                request.sink.write(chunk)
+            unpacker = Unpacker(headers.get("Content-Encoding", ""))
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
+                for piece in unpacker.pieces(chunk):
+                    request.sink.write(piece)
+            unpacker.finish()
             request.sink.finish()
-        else:
-            body = self._bounded(response)
+        elif not 300 <= response.status_code < 400:
+            body = self._body(response)
         return Reply.received(
             response.status_code, headers.items(), body, response.reason or "", ("latin-1", "strict")
         )
 
-    def _bounded(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response) -> bytes:
         """Read an answer into memory, which must be neither too large nor too slow."""
-        deadline = self.clock.monotonic() + min(max(self.api.settings.request_timeout, 60.0), self._limit)
-        chunks: list[bytes] = []
-        size = 0
-        # Not iter_content: it would wait for a full chunk, and see a trickling answer's end alone.
-        while chunk := response.raw.read1(CHUNK, decode_content=True):
-            size += len(chunk)
-            if size > MAX_REPLY_BYTES:
-                raise MalformedReplyError(
-                    f"the answer is larger than {MAX_REPLY_BYTES} bytes", status=response.status_code
-                )
-            if self.clock.monotonic() > deadline:
-                raise TransportError("the answer trickles in too slowly")
-            chunks.append(chunk)
-        return b"".join(chunks)
+        seconds = max(self.api.settings.request_timeout, network.TOTAL_TIMEOUT)
+        deadline = self.clock.monotonic() + min(seconds, self._limit)
+        body = BodyBuffer(response.status_code, response.headers.get("Content-Encoding", ""))
+        try:
+            # Not iter_content: it would wait for a full chunk, and see a trickling answer's end alone.
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
+                if not body.add(chunk):
+                    break
+                if self.clock.monotonic() > deadline:
+                    raise TransportError("the answer trickles in too slowly")
+        except (*_FAILURES, ApiError):
+            # A refusal is one without its words, too.
+            if response.status_code < 300:
+                raise
+        return body.content()
 
 
 def _transport_error(error: Exception) -> TransportError:
     """Say what went wrong on the way, and whether the server can have seen the request."""
+    not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
         reason = inner
-    never_connected = isinstance(
-        reason,
-        urllib3.exceptions.NewConnectionError
-        | urllib3.exceptions.ConnectTimeoutError
-        | ssl.SSLCertVerificationError,
-    )
-    no_tunnel = "Tunnel connection failed" in str(reason)
-    text = str(reason).rpartition(">: ")[2] or "no more is known"
-    if isinstance(error, ValueError):
-        # A header or URL that cannot be sent: the text would repeat it.
-        text = "the request cannot be sent; is the connection filled in right?"
-    return TransportError(f"{type(reason).__name__}: {text}", not_sent=never_connected or no_tunnel)
+    # The library begins with the object that failed: the address is known, its class is of no use.
+    text = re.sub(r"^\w+\(host=.*?\): ", "", str(reason).rpartition(">: ")[2]) or "no more is known"
+    if isinstance(reason, ValueError) and not isinstance(reason, ssl.SSLError):
+        # The text may repeat a header that was to be sent.
+        text = "the request or the answer is not valid HTTP"
+    return TransportError(f"{type(reason).__name__}: {text}", not_sent=not_sent)
 
 
 def _inner(error: BaseException) -> BaseException | None:
     """Return what an error of ``requests`` or ``urllib3`` was made from."""
+    if isinstance(error, NotConnectedError):
+        return error.__cause__
     if isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
         return None
     inner = getattr(error, "reason", None) or next(iter(error.args), None)

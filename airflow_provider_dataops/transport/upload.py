@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.http import FileBody, FileSource, MultipartBody
 from airflow_provider_dataops.errors import DataOpsError, FileAccessError
+from airflow_provider_dataops.transport.body import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CHUNK = 256 * 1024
 
 
 def streamed(body: FileBody | MultipartBody) -> tuple[Upload, Any, str | None]:

@@ -13,7 +13,7 @@ from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.core import settings
 from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.lifecycle import progress
-from airflow_provider_dataops.transport import aio, sync
+from airflow_provider_dataops.transport import body
 from tests.integration.test_faults import LASTING, PASSING
 from tests.loops import run
 
@@ -74,8 +74,7 @@ def everything(
 ) -> Everything:
     if request.node.name.endswith("-hang]"):
         monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12)
-    monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 1_000_000)
-    monkeypatch.setattr(aio, "MAX_REPLY_BYTES", 1_000_000)
+    monkeypatch.setattr(body, "MAX_REPLY_BYTES", 1_000_000)
     monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
     monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.2)
     for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):

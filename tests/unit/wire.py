@@ -43,11 +43,7 @@ class Wire(HTTPAdapter):
         """Return a wire that every worker's driver made from now on is connected to."""
         wire = cls()
 
-        def adapter(*, max_retries: int) -> Wire:
-            assert max_retries == 0, "the library would repeat requests on its own"
-            return wire
-
-        monkeypatch.setattr(sync, "HTTPAdapter", adapter)
+        monkeypatch.setattr(sync, "BoundedAdapter", lambda: wire)
         return wire
 
     def expect(self, *answers: Reply | Exception) -> Self:

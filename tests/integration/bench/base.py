@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.sdk import Connection
 
-from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
+from airflow_provider_dataops.lifecycle.events import RunEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,8 +103,6 @@ class Bench(ABC):
     proved: ClassVar[str] = "accepted"
     #: Whether a run is found again beyond doubt.
     adopted: ClassVar[str] = "guessed"
-    #: How a wait ends where the platform answers 404.
-    not_found: ClassVar[Ending] = Ending.UNREACHABLE
     #: What the platform puts before its words of refusal.
     prefix: ClassVar[str] = ""
     #: How the sandbox ends a run without success.

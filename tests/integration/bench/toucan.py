@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.hooks.toucan import ToucanHook
-from airflow_provider_dataops.lifecycle.events import Ending
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch
 from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
@@ -28,7 +27,6 @@ class ToucanBench(Bench):
     asking = ("get_operation",)
     listing = r"get operation op-\S+"
     lists = False
-    not_found = Ending.LOST
     failing: ClassVar[dict[str, Any]] = {"status": "failed"}
     script: ClassVar[dict[str, Any]] = {"pending": 0.0}
 

@@ -27,6 +27,8 @@ def test_nothing_secret_is_shown() -> None:
     ).with_secret("Authorization", "Bearer t0ken")
     assert request.secret_headers == {"Authorization": "Bearer t0ken"}
     assert "s3cret" not in repr(request)
+    signed = Request(operation="x", method="GET", url="https://u:s3cret@h:81/p?key=s3cret")
+    assert repr(signed) == "Request('x', GET https://h:81/p)"
     assert "t0ken" not in f"{request!r}{RegisterSecret('t0ken')!r}"
 
 
@@ -38,7 +40,7 @@ def test_an_id_is_one_segment_of_a_path(value: str, written: str) -> None:
     assert segment(value) == written
 
 
-@pytest.mark.parametrize("value", [".", ".."])
+@pytest.mark.parametrize("value", [".", "..", "caf\udce9"])
 def test_a_segment_that_any_client_would_resolve_is_refused(value: str) -> None:
     with pytest.raises(InvalidArgumentError, match="cannot be an id"):
         segment(value)
@@ -47,8 +49,17 @@ def test_a_segment_that_any_client_would_resolve_is_refused(value: str) -> None:
 def test_json_is_compact_utf_8() -> None:
     body = json_body({"a": ["é", None]})
     assert (body.content, body.content_type) == ('{"a":["é",null]}'.encode(), "application/json")
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(InvalidArgumentError, match="not JSON compliant"):
         json_body(float("nan"))
+
+
+def test_a_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
+    with pytest.raises(InvalidArgumentError, match="surrogates not allowed"):
+        json_body({"file": "caf\udce9.csv"})
+
+
+#: It can be decoded, and is too deep for whoever goes through it.
+DEEP = b'{"a":' * 900 + rb'"\ud800"' + b"}" * 900
 
 
 class TestJson:
@@ -64,7 +75,7 @@ class TestJson:
         assert Reply(200, {}, body).json() == value
         assert json.dumps(value, ensure_ascii=False).encode()
 
-    @pytest.mark.parametrize("body", [b"", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
+    @pytest.mark.parametrize("body", [b"", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000, DEEP])
     def test_or_the_answer_is_malformed(self, body: bytes) -> None:
         with pytest.raises(MalformedReplyError, match="the answer is not JSON"):
             Reply(200, {}, body).json()
@@ -120,6 +131,10 @@ def test_words_are_bounded_and_readable_whatever_they_are() -> None:
         ("Fri Nov 20 10:00:00 2026", 1_795_168_800.0),
         ("Fri, 99 Nov 2026 10:00:00 GMT", None),
         ("soon", None),
+        ("Fri, 20 Nov 99999999999 10:00:00 GMT", None),
+        ("Fri, 20 Nov 2026 99999999999999999999:00:00 GMT", None),
+        ("Fri, 20 Nov 2026 10:00:00 +99999999999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 253_402_387_139.0),
         ("", None),
     ],
 )

@@ -64,6 +64,19 @@ def test_a_host_is_a_url(fields: dict[str, Any], url: str) -> None:
         ({"extra": {"link_template": "https://x/{password}"}}, "password"),
         ({"extra": {"link_template": "https://x/{run_id.__class__}"}}, "run_id.__class__"),
         ({"extra": {"link_template": "https://x/{run_id"}}, "brace"),
+        ({"extra": {"link_template": "https://user:pa55@x/{run_id}"}}, "user:password@"),
+        ({"extra": {"link_template": "https://x{run_id}/"}}, "placeholders only after"),
+        ({"extra": {"link_template": "{base_url}{run_id}"}}, "placeholders only after"),
+        ({"extra": {"link_template": "{base_url}:{run_id}/"}}, "placeholders only after"),
+        ({"extra": {"link_template": "https://{run_id}.x/"}}, "placeholders only after"),
+        ({"extra": {"link_template": "https://x\\{run_id}"}}, "placeholders only after"),
+        ({"extra": {"link_template": "https://x/\n{run_id}"}}, "placeholders only after"),
+        ({"extra": {"link_template": "https:///{run_id}"}}, "placeholders only after"),
+        ({"extra": {"link_template": "https://[/{run_id}"}}, "placeholders only after"),
+        ({"host": "https://my-tenant..example"}, "valid host name"),
+        ({"host": f"https://{'a' * 64}.example"}, "valid host name"),
+        ({"host": "https://x{y}.example"}, "host name"),
+        ({"host": "https://x", "port": 70_000}, "port"),
         ({"extra": {"organisation_id": 5}}, "organisation_id"),
         ({"extra": {"proxy": "socks5://x"}}, "proxy"),
     ],
@@ -108,3 +121,16 @@ def test_who_shares_what_is_told_by_all_that_matters() -> None:
 def test_links_are_filled_with_encoded_values() -> None:
     api = tamr(host="https://x", extra={"link_template": "{base_url}/o/{job_id}?r={run_id}"})
     assert api.link("unused", job_id="a/b", run_id="&") == "https://x/o/a%2Fb?r=%26"
+
+
+def test_a_host_with_an_empty_label_is_told() -> None:
+    with pytest.raises(ConnectionSettingsError, match="valid host name"):
+        tamr(host="my-tenant..tamr.cloud")
+
+
+@pytest.mark.parametrize(
+    "template", ["{base_url}/{run_id}", "http://x:8080?r={run_id}", "https://[::1]/{run_id}"]
+)
+def test_an_id_may_stand_behind_a_links_host(template: str) -> None:
+    api = tamr(extra={"link_template": template})
+    assert api.link("unused", run_id=".evil.example@x").endswith(".evil.example%40x")

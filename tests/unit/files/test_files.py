@@ -67,6 +67,18 @@ class TestSource:
             source(place, "upload_from")
         assert caught.value.permanent
 
+    @pytest.mark.parametrize("find", [source, sources])
+    def test_whose_name_cannot_be_sent_is_told_by_its_argument(
+        self, tmp_path: Path, find: Callable[[str, str], object]
+    ) -> None:
+        path = tmp_path / "caf\udce9.csv"
+        path.write_bytes(CSV)
+        with pytest.raises(InvalidArgumentError, match="upload_from has characters that cannot be sent"):
+            find(str(path), "upload_from")
+        if find is sources:
+            with pytest.raises(InvalidArgumentError, match="upload_from has characters that cannot be sent"):
+                find(str(tmp_path), "upload_from")
+
     def test_of_a_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidArgumentError, match="not a file"):
             source(str(tmp_path))
@@ -202,6 +214,8 @@ class TestDownload:
             {"content-length": str(len(CSV))},
             {},
             {"content-length": "no number"},
+            {"content-length": "\u00b2"},
+            {"content-length": "9" * 5_000},
             {"content-length": "5", "content-encoding": "gzip"},
         ],
     )

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from typing import Any
+import gc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_dataops.errors import ConnectionSettingsError
 from airflow_provider_dataops.polling import connections
 from airflow_provider_dataops.polling.connections import LINGER, shared
+from airflow_provider_dataops.transport.aio import AsyncDriver
 from tests.loops import LoopClock, run_virtual
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, api, connection, outage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
 
 
 @pytest.fixture(autouse=True)
@@ -143,5 +148,117 @@ def test_who_waits_for_the_server_to_come_back_goes_on_as_soon_as_it_does() -> N
         open_for = [t for t in platform.times if 70.0 < t < 150.0]
         assert len(open_for) <= 2
         assert max(answered) - min(answered) < 6.0
+
+    run_virtual(main())
+
+
+def first_event_alone(trigger_like: Callable[[], AsyncGenerator[Any]]) -> Any:
+    """Run a trigger as ``dag.test()`` does: on a loop of its own, up to its first event."""
+
+    async def main() -> Any:
+        async for event in trigger_like():
+            return event
+        raise AssertionError("no event came")
+
+    return asyncio.run(main())
+
+
+class TestTheEndOfALoop:
+    @pytest.mark.parametrize("inside", [True, False], ids=["in use", "in its last half minute"])
+    def test_ends_the_sessions(self, caplog: pytest.LogCaptureFixture, inside: bool) -> None:
+        sessions = []
+
+        async def trigger() -> AsyncGenerator[str]:
+            async with shared(api()) as connection:
+                sessions.append(connection.driver._session)
+                if inside:
+                    yield "ended"
+            if not inside:
+                yield "ended"
+
+        for _ in range(2):
+            assert first_event_alone(trigger) == "ended"
+        assert [session is not None and session.closed for session in sessions] == [True, True]
+        del sessions[:]
+        gc.collect()
+        assert not connections._connections
+        assert not caplog.records
+
+    def test_closes_what_a_cancelled_trigger_leaves(self) -> None:
+        sessions = []
+        opened = asyncio.Event()
+
+        async def trigger() -> None:
+            async with shared(api()) as connection:
+                sessions.append(connection.driver._session)
+                opened.set()
+                await asyncio.sleep(60.0)
+
+        async def main() -> None:
+            waiting = asyncio.create_task(trigger())
+            await opened.wait()
+            assert not waiting.done()
+
+        asyncio.run(main())
+        assert sessions[0] is not None
+        assert sessions[0].closed
+
+
+def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        begun = asyncio.Event()
+
+        async def open_slowly(_: object) -> None:
+            begun.set()
+            await asyncio.sleep(60.0)
+
+        async def trigger() -> None:
+            async with shared(api()):
+                pass
+
+        with monkeypatch.context() as patched:
+            patched.setattr(AsyncDriver, "open", open_slowly)
+            opening, waiting = asyncio.create_task(trigger()), asyncio.create_task(trigger())
+            await begun.wait()
+            for task in (waiting, opening):
+                task.cancel()
+            await asyncio.wait([opening, waiting])
+            # Their tracebacks know the lock.
+            del opening, waiting, task
+            gc.collect()
+        assert not dict(connections._opening)
+        assert not connections._connections
+        async with shared(api()) as connection:
+            assert connection.users == 1
+
+    run_virtual(main())
+
+
+def test_whoever_comes_as_a_session_is_closed_gets_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class QuickDriver(AsyncDriver):
+        closed = False
+
+        async def open(self) -> None:
+            """Open at once."""
+
+        async def close(self) -> None:
+            self.closed = True
+
+    monkeypatch.setattr(connections, "AsyncDriver", QuickDriver)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        coming = asyncio.Event()
+        async with shared(api()) as old:
+            # It runs just before the session is closed, and whoever waits for it just after that.
+            loop.call_at(loop.time() + LINGER - 1e-10, coming.set)
+        await coming.wait()
+        async with shared(api()) as new:
+            await asyncio.sleep(1.0)
+            assert new is not old
+            assert (old.driver.closed, new.driver.closed) == (True, False)  # type: ignore[attr-defined]
+            assert list(connections._connections.values()) == [new]
 
     run_virtual(main())

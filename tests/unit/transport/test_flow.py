@@ -22,9 +22,10 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import Answer, FakeClock, Play, play, reply
-from tests.unit.platforms.apis import quantemplate, tamr
+from tests.unit.platforms.apis import quantemplate, tailer, tamr, toucan, trac
 
 GET: Request[Any] = Request(
     operation="read it", method="GET", url="https://my-tenant.tamr.cloud/x", repeatable=True
@@ -223,6 +224,43 @@ class TestCredentials:
         assert run(GET, GOOD, api=api).requests[0].secret_headers == {"X-API-KEY": "apk_s3cret"}
 
 
+class TestRefusalsInOddShapes:
+    """Only our own errors come out, whatever a platform makes of the body of an error."""
+
+    @pytest.mark.parametrize("make", [tamr, quantemplate, toucan, tailer, trac])
+    @pytest.mark.parametrize("status", [400, 401, 404, 409, 412, 500])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"a":' * 900 + rb'"\ud800"' + b"}" * 900,
+            b"[" * 100_000,
+            b"9" * 5_000,
+            b'{"error": 1e999}',
+            b'{"error": [{"message": null}]}',
+            b'{"error": {"message": {"message": []}, "errors": 5}}',
+            b"\x00\xff",
+        ],
+    )
+    def test_keep_their_status(self, make: Any, status: int, body: bytes) -> None:
+        api = make()
+        for request in (GET, POST):
+            alone = replace(request, url=f"{api.settings.base_url}/x", authenticated=False)
+            error = run(alone, reply(status, body), policy=ONCE, api=api).error
+            assert isinstance(error, ApiError)
+            assert error.status == status
+            assert str(error).encode()
+
+    def test_that_a_platform_cannot_read_say_what_came(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: Reply) -> str:
+            raise RecursionError
+
+        api = tamr()
+        monkeypatch.setattr(api, "error_text", fail)
+        error = run(POST, reply(400, "too deep"), api=api).error
+        assert type(error) is BadRequestError
+        assert "HTTP 400: too deep" in str(error)
+
+
 class TestRedirects:
     def test_are_followed_on_the_same_host_with_credentials(self) -> None:
         done = run(GET, reply(302, headers={"Location": "/y?z=1"}), GOOD)
@@ -245,7 +283,8 @@ class TestRedirects:
     )
     def test_do_not_turn_a_start_into_something_else(self, status: int, target: str) -> None:
         done = run(POST, reply(status, headers={"Location": target}))
-        assert type(done.error) is ApiError
+        assert type(done.error) is UnroutedError
+        assert done.error.may_have_been_processed
         assert len(done.requests) == 1
 
     def test_keep_the_method_where_the_status_says_so(self) -> None:
@@ -258,6 +297,48 @@ class TestRedirects:
     def test_never_leave_https_nor_break(self, target: str) -> None:
         done = run(GET, reply(302, headers={"Location": target}), policy=ONCE)
         assert isinstance(done.error, MalformedReplyError)
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+    def test_that_lose_the_credentials_are_named_in_the_refusal_that_follows(self, status: int) -> None:
+        elsewhere = reply(302, headers={"Location": "https://sso.example:8443/in?state=s3cret"})
+        api = quantemplate()
+        api.token.text = "t0ken"
+        request = replace(GET, url="https://fabric.prod.quantemplate.com/x?y=1")
+        done = run(request, elsewhere, reply(status, "who are you"), api=api)
+        assert type(done.error) is UnroutedError
+        assert done.error.status == status
+        assert (
+            "the server redirected from https://fabric.prod.quantemplate.com/*** to "
+            f"https://sso.example:8443/***, where no credentials are sent: HTTP {status}: who are you"
+        ) in str(done.error)
+        assert not api.needs_login(), "the token was not refused"
+
+    def test_that_come_back_without_credentials_do_not_blame_them(self) -> None:
+        away = reply(302, headers={"Location": "https://sso.example/in"})
+        back = reply(302, headers={"Location": "https://my-tenant.tamr.cloud/x"})
+        done = run(GET, away, back, reply(401))
+        assert type(done.error) is UnroutedError
+        assert "to https://sso.example/***" in str(done.error)
+
+    def test_that_lead_to_another_hosts_outage_are_repeated(self) -> None:
+        away = reply(302, headers={"Location": "https://sso.example/in"})
+        assert run(GET, away, reply(503), GOOD).value == {"fine": True}
+
+    def test_never_lock_an_account(self) -> None:
+        away = reply(302, headers={"Location": "https://sso.example/in"})
+        request = replace(GET, url="https://api-demo.toucantoco.com/x")
+        error = run(request, away, reply(401), api=toucan()).error
+        assert isinstance(error, UnroutedError)
+        assert not error.locks_out
+        assert not error.permanent
+
+    @pytest.mark.parametrize("status", [300, 302, 304])
+    def test_of_a_poll_by_post_are_borne_by_whoever_waits(self, status: int) -> None:
+        """A maintenance page: a poll by GET follows the redirect, and bears the page that it finds."""
+        poll = replace(POST, repeatable=True)
+        error = run(poll, reply(status, headers={"Location": "https://maintenance.example/"})).error
+        assert isinstance(error, UnroutedError)
+        assert WaitProgress(0.0).failed(error, 0.0) is Verdict.WAIT
 
     def test_end(self) -> None:
         again = reply(302, headers={"Location": "/x"})

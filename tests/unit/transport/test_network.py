@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import certifi
 import pytest
 
 from airflow_provider_dataops.errors import ConnectionSettingsError
-from airflow_provider_dataops.transport.network import ca_file, proxy_for, tls_context
+from airflow_provider_dataops.transport.network import ca_file, proxy_for, tls_context, trusted
 from tests.unit.platforms.apis import tamr
 
 if TYPE_CHECKING:
@@ -65,16 +66,33 @@ class TestCertificates:
     def test_are_those_of_the_connection(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/environment.pem")
         own = tmp_path / "own.pem"
-        own.touch()
+        shutil.copy(certifi.where(), own)
         assert ca_file(tamr(extra={"ca_bundle": str(own)}).settings) == str(own)
 
-    def test_are_else_those_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_else_those_of_the_environment(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         settings = tamr().settings
         assert ca_file(settings) == certifi.where()
-        monkeypatch.setenv("SSL_CERT_FILE", "/second.pem")
-        assert ca_file(settings) == "/second.pem"
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/first.pem")
-        assert ca_file(settings) == "/first.pem"
+        first, second = (shutil.copy(certifi.where(), tmp_path / name) for name in ("1.pem", "2.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(second))
+        assert ca_file(settings) == str(second)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(first))
+        assert ca_file(settings) == str(first)
+
+    @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+    def test_that_the_environment_names_and_are_missing_are_told_as_well(
+        self, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setenv(name, "/no/such.pem")
+        for find in (trusted, tls_context):
+            with pytest.raises(ConnectionSettingsError, match=rf"'tm'.*{name} '/no/such\.pem' does not"):
+                find(tamr().settings)
+
+    def test_that_are_none_are_told_before_anything_is_sent(self, tmp_path: Path) -> None:
+        (tmp_path / "ca.pem").write_text("no certificate")
+        settings = tamr(extra={"ca_bundle": str(tmp_path / "ca.pem")}).settings
+        for find in (trusted, tls_context):
+            with pytest.raises(ConnectionSettingsError, match="cannot be read as certificates"):
+                find(settings)
 
     def test_that_are_missing_are_told_with_their_path(self) -> None:
         with pytest.raises(ConnectionSettingsError, match=r"'tm'.*'/no/such\.pem' does not exist"):

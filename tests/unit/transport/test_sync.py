@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import threading
@@ -9,9 +10,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 import requests
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool
 from urllib3 import exceptions as low
 from urllib3.connection import HTTPConnection
 
@@ -26,7 +28,8 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.platforms.tamr import configurations as jobs
-from airflow_provider_dataops.transport import sync
+from airflow_provider_dataops.transport import body, sync
+from airflow_provider_dataops.transport.adapter import NotConnectedError
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
@@ -176,7 +179,7 @@ class TestDownloads:
     def test_may_be_larger_than_an_answer_in_memory(
         self, worker: Worker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sync, "MAX_REPLY_BYTES", 3)
+        monkeypatch.setattr(body, "MAX_REPLY_BYTES", 3)
         sink = MemorySink()
         worker.wire.expect(reply(body=b"a,b\n"))
         worker.driver(tamr()).run(
@@ -196,18 +199,15 @@ class TestDownloads:
 
 
 class TestAnswers:
-    @pytest.mark.parametrize("status", [200, 500])
-    def test_one_that_is_too_large_is_refused(
-        self, worker: Worker, monkeypatch: pytest.MonkeyPatch, status: int
-    ) -> None:
-        monkeypatch.setattr(sync, "MAX_REPLY_BYTES", len(JOB.body) - 1)
+    def test_one_that_is_too_large_is_refused(self, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(body, "MAX_REPLY_BYTES", len(JOB.body) - 1)
         with pytest.raises(MalformedReplyError, match="larger than") as caught:
-            worker.create(reply(status, JOB.body))
+            worker.create(reply(200, JOB.body))
         assert caught.value.may_have_been_processed
         assert worker.wire.all_closed
 
     def test_one_of_the_allowed_size_is_read(self, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sync, "MAX_REPLY_BYTES", len(JOB.body))
+        monkeypatch.setattr(body, "MAX_REPLY_BYTES", len(JOB.body))
         assert worker.create(JOB).job_id == "j-1"
         assert worker.wire.all_closed
 
@@ -225,8 +225,11 @@ class TestAnswers:
             worker.create(Reply(404, {}, b"gone", "Nothing Here"))
 
 
-def pool_error(reason: Exception, kind: type[Exception] = requests.ConnectionError) -> Exception:
-    return kind(low.MaxRetryError(HTTPSConnectionPool("h", 443), "/x", reason))
+def unconnected(reason: Exception) -> Exception:
+    """Return the error of a connection that could not be made."""
+    error = NotConnectedError()
+    error.__cause__ = reason
+    return error
 
 
 PLAIN = HTTPConnection("h", 443)
@@ -235,37 +238,24 @@ PLAIN = HTTPConnection("h", 443)
 @pytest.mark.parametrize(
     ("error", "words", "not_sent"),
     [
-        (pool_error(low.NewConnectionError(PLAIN, "refused")), "NewConnectionError: .*refused", True),
+        (unconnected(low.NewConnectionError(PLAIN, "refused")), "NewConnectionError: .*refused", True),
         (
-            pool_error(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, "not known"))),
+            unconnected(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, "not known"))),
             "NameResolutionError: .*not known",
             True,
         ),
         (
-            pool_error(low.ConnectTimeoutError(PLAIN, "timed out"), requests.ConnectTimeout),
+            unconnected(low.ConnectTimeoutError(PLAIN, "timed out")),
             "ConnectTimeoutError: .*timed out",
             True,
         ),
         (
-            pool_error(
-                low.SSLError(ssl.SSLCertVerificationError(1, "self-signed")), requests.exceptions.SSLError
-            ),
+            unconnected(ssl.SSLCertVerificationError(1, "self-signed")),
             "SSLCertVerificationError: .*self-signed",
             True,
         ),
         (
-            pool_error(
-                low.ProxyError("Unable to connect to proxy", low.NewConnectionError(PLAIN, "refused")),
-                requests.exceptions.ProxyError,
-            ),
-            "NewConnectionError: .*refused",
-            True,
-        ),
-        (
-            pool_error(
-                low.ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 407 Who?")),
-                requests.exceptions.ProxyError,
-            ),
+            unconnected(OSError("Tunnel connection failed: 407 Who?")),
             "OSError: Tunnel connection failed: 407 Who?",
             True,
         ),
@@ -301,9 +291,14 @@ def test_whether_the_server_can_have_acted(
 
 
 def test_a_header_that_cannot_be_sent_is_not_repeated(worker: Worker) -> None:
+    request: Request[Any] = Request(
+        operation="get", method="GET", url="https://h/", secret_headers={"X-Gateway": "apk_s3cret\nX: y"}
+    )
     with pytest.raises(TransportError, match="cannot be sent") as caught:
-        worker.create(requests.exceptions.InvalidHeader("X-API-KEY: apk_s3cret"))
+        worker.driver(tamr()).run(call(request), ONCE)
     assert "apk_s3cret" not in str(caught.value)
+    assert caught.value.not_sent
+    assert not worker.wire.sent
 
 
 class TestOptions:
@@ -318,7 +313,7 @@ class TestOptions:
 
     def test_certificates_and_proxy_of_the_connection(self, worker: Worker, tmp_path: Path) -> None:
         bundle = tmp_path / "ca.pem"
-        bundle.touch()
+        shutil.copy(certifi.where(), bundle)
         worker.create(JOB, extra={"ca_bundle": str(bundle), "proxy": "http://u:pw@proxy:3128"})
         options = worker.wire.sent[0].options
         assert options["verify"] == str(bundle)
@@ -334,6 +329,18 @@ class TestOptions:
         with pytest.raises(ConnectionSettingsError, match="'tm': ca_bundle"):
             worker.create(extra={"ca_bundle": "/no/such.pem"})
         assert not worker.wire.sent
+
+    @pytest.mark.parametrize(
+        "variables", [{"https_proxy": "socks5://p"}, {"REQUESTS_CA_BUNDLE": "/no/such.pem"}], ids=str
+    )
+    def test_what_cannot_be_used_is_told_before_an_exchange_begins(
+        self, worker: Worker, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    ) -> None:
+        """Once it has begun, a retry would look for what it was about to submit."""
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConnectionSettingsError, match="'tm'"):
+            worker.driver(tamr())
 
     def test_patience_is_the_connections(self, worker: Worker) -> None:
         worker.create(JOB, extra={"request_timeout": 5})

@@ -1,0 +1,149 @@
+"""What ``requests`` lacks: limits on the head of a response, and proof that nothing was sent."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+if TYPE_CHECKING:
+    import socket
+
+    import requests
+    from urllib3 import PoolManager
+
+
+#: Whether this thread sends a request of ours.
+_sending: ContextVar[bool] = ContextVar("_sending", default=False)
+
+
+def _hide_queries(record: logging.LogRecord) -> bool:
+    """Take the query out of the URLs that the library logs: it may hold a key, or a link's signature."""
+    if _sending.get() and isinstance(record.args, tuple):
+        record.args = tuple(
+            f"{arg.partition('?')[0]}?***" if isinstance(arg, str) and "?" in arg else arg
+            for arg in record.args
+        )
+    return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.connection"):
+    logging.getLogger(_name).addFilter(_hide_queries)
+
+
+class NotConnectedError(HTTPError):
+    """No connection was made, so nothing was sent. The cause says why."""
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket until a deadline: the socket's own timeout begins anew with each byte."""
+
+    def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
+        self._raw = raw
+        self._seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Allow the full time once more."""
+        self._deadline = time.monotonic() + self._seconds
+
+    def readable(self) -> bool:
+        """Return true: this is for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what comes before the deadline."""
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("the answer trickles in too slowly")
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Give the socket up."""
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """A response whose head, and each piece of whose body, must come within the read timeout."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._reader = _TimedReader(self.fp.detach(), sock.gettimeout() or 0.0)
+        self.fp = io.BufferedReader(self._reader)
+
+    def begin(self) -> None:
+        """Read the head."""
+        super().begin()
+        if self.status >= 300:
+            # Gateways close a connection after a refusal, or send a second one: TRAC's does either.
+            self.will_close = True
+
+    def read1(self, n: int = -1) -> bytes:
+        """Read the next piece of the body."""
+        self._reader.restart()
+        return super().read1(n)
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except (OSError, ValueError, HTTPError, http.client.HTTPException) as error:
+            raise NotConnectedError from error
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Sends the requests of a session, each once.
+
+    :raises NotConnectedError: where it is proven that the server got nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=0)
+        _bound(self.poolmanager)
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request and return the response, of which the head is read."""
+        token = _sending.set(True)
+        try:
+            return super().send(*args, **kwargs)
+        finally:
+            _sending.reset(token)
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Have the server's certificate checked."""
+        try:
+            super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise NotConnectedError from error
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what makes the connections through a proxy."""
+        return _bound(super().proxy_manager_for(*args, **kwargs))
+
+
+def _bound(manager: PoolManager) -> PoolManager:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return manager
