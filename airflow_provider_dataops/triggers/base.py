@@ -140,9 +140,10 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         return event
 
     async def on_kill(self) -> None:
-        """Stop the run when a user ends the task: mark failed, mark success, Clear.
+        """Stop the run when a user ends the task: mark failed, mark success.
 
-        Airflow calls it from 3.3 on, and neither at a time-out nor when the triggerer stops.
+        Airflow calls it from 3.3 on, and neither at a time-out nor when the triggerer stops. It also calls it
+        at a Clear, and when the trigger moves to another triggerer: then the run is left to the next waiter.
         """
         waits, _ = await _loaded(self.conn_type)
         await waits.stop_run(self)

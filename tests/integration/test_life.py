@@ -166,6 +166,7 @@ def test_a_run_that_is_listed_late_is_waited_for(bench: Bench) -> None:
     assert run(main()).ending is Ending.FINISHED
 
 
+@pytest.mark.usefixtures("task_ended")
 class TestTheEndOfATaskInTheTriggerer:
     def test_stops_a_tamr_job(self, tamr: Bench) -> None:
         job_id = tamr.start()
