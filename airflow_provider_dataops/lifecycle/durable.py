@@ -313,13 +313,27 @@ class DurableStart:
         try:
             self.store.set(record.as_json())
         except Exception:
-            if watch.cancel_on_kill:
+            if self._is_superseded():
+                self.log.warning(
+                    "A newer try has taken over and looks for the %s %s, which is left to it: %s",
+                    noun,
+                    run_id,
+                    url,
+                )
+            elif watch.cancel_on_kill:
                 self.log.warning("The %s %s cannot be remembered; stopping it", noun, run_id)
                 yield from watch.cancel(api)
             else:
                 self.log.warning("The %s %s cannot be remembered and goes on: %s", noun, run_id, url)
             raise
         return Started(snapshot, record, watch, url, fresh=True)
+
+    def _is_superseded(self) -> bool:
+        try:
+            return self.store.is_superseded()
+        except Exception:
+            # Merely away: then the run is not left where nobody remembers it.
+            return False
 
     # --- a lost response -------------------------------------------------------------------------------
 

@@ -30,6 +30,12 @@ class Store(Protocol):
     def delete(self) -> None:
         """Forget the value."""
 
+    def is_superseded(self) -> bool:
+        """Return whether a newer try of the task has taken over; only sure after :meth:`set`.
+
+        :raises Exception: if the store cannot be asked.
+        """
+
 
 class Phase(StrEnum):
     """Where the task was when the record was written."""

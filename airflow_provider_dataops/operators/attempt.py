@@ -243,8 +243,11 @@ class RunAttempt(KillHandling):
                 return event.snapshot.as_result(self.url)
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
-        elif not self.is_settled and not (cancels and self.watch.cancel_on_kill and self._cancel()):
-            self.say_it_goes_on()
+        elif not self.is_settled:
+            if cancels and self.watch.cancel_on_kill:
+                self._cancel()
+            else:
+                self.say_it_goes_on()
         raise error or RunError("an event without a run", run_id=event.run_id)
 
     def _last_look(self, event: RunEvent) -> RunEvent:
@@ -256,16 +259,18 @@ class RunAttempt(KillHandling):
             return event
         return RunEvent.finished(snapshot) if snapshot.state.is_final else event
 
-    def _cancel(self) -> bool:
+    def _cancel(self) -> None:
+        if not self.may_stop():
+            return
         try:
             self.hook.run(self.watch.cancel(self.hook.api))
         except ApiError as error:
             self.log.error("%s", error)
-            return False
-        self.log.warning(
-            "Told %s %s %s to stop", self.operator.platform, self.operator.noun, self.watch.run_id
-        )
-        return True
+            self.say_it_goes_on()
+        else:
+            self.log.warning(
+                "Told %s %s %s to stop", self.operator.platform, self.operator.noun, self.watch.run_id
+            )
 
     def _show(self, url: str) -> None:
         """Push the link now: Airflow would do so at the end of the task."""

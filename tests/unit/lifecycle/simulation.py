@@ -82,6 +82,8 @@ class World:
     on_submit: Callable[[RemoteRun], None] | None = None
     #: What a look ends with, where it fails.
     look_error: ApiError | None = None
+    #: What the store answers every call with, where it is away.
+    store_error: Exception | None = None
     #: Told the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -146,9 +148,16 @@ class _Store:
 
     def set(self, value: Mapping[str, Any]) -> None:
         self.world.effect()
+        if self.world.store_error is not None:
+            raise self.world.store_error
         self._fence()
         self.world.stored = dict(value)
         self.world.effect()
+
+    def is_superseded(self) -> bool:
+        if self.world.store_error is not None:
+            raise self.world.store_error
+        return self.get() is None
 
     def delete(self) -> None:
         self._fence()

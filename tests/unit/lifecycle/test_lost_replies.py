@@ -149,13 +149,32 @@ def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(ki
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
+        world.store_error = OSError("503")
+
+    world.on_submit = answer
+    with pytest.raises(OSError, match="503"):
+        world.start(NOW)
+    assert any("r1" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+    assert (world.active() == []) is world.kind.can_stop
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
+def test_a_superseded_try_leaves_its_run_to_the_newer_one_which_looks_for_it(kind: object) -> None:
+    world = World(kind)  # type: ignore[arg-type]
+
+    def answer(run: RemoteRun) -> None:
+        # Worker and task were frozen in the submit; they wake after the newer try has begun.
+        world.runs.append(run)
         world.take_over()
 
     world.on_submit = answer
     with pytest.raises(SupersededError):
         world.start(NOW)
-    assert any("r1" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
-    assert (world.active() == []) is world.kind.can_stop
+    assert world.active() == ["r1"]
+    assert any("newer try" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+    world.on_submit = None
+    assert world.start(NOW).snapshot.run_id == "r1"
+    assert world.active() == ["r1"]
 
 
 def test_one_answer_that_lacks_the_run_is_not_believed() -> None:

@@ -138,6 +138,21 @@ class TestFailures:
             operator(deferrable=False, timeout=0.001, cancel_on_kill=False).act(Attempt().context())
         assert tenant.stops() == []
 
+    def test_time_over_leaves_the_job_to_a_newer_try(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        tenant.on_request = lambda line: setattr(attempt.store, "superseded", line == "GET /j-1")
+        with pytest.raises(RunTimeoutError):
+            operator(deferrable=False, timeout=0.001).act(attempt.context())
+        assert tenant.stops() == []
+
+    def test_a_trigger_that_timed_out_leaves_it_too(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.on_request = lambda line: setattr(attempt.store, "superseded", line == "GET /j-1")
+        with pytest.raises(RunTimeoutError):
+            operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
+        assert tenant.stops() == []
+
     def test_a_run_that_ended_while_nobody_looked_is_no_timeout(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
@@ -341,6 +356,23 @@ class TestKill:
         self.killed_in_the_wait(clock, operator(deferrable=False), Attempt(store=store))
         assert tenant.stops() == []
 
+    def test_before_the_id_is_known_leaves_the_run_to_a_newer_try_too(
+        self, tenant: Tenant, quick: Any
+    ) -> None:
+        store = StateStore()
+        task = operator(deferrable=False)
+        tenant.on_request = lambda line: task.on_kill() if line == "POST /" else None
+        remember = store.set
+
+        def be_superseded_after_the_id(key: str, value: Any) -> None:
+            remember(key, value)
+            store.superseded = bool(value["run_id"])
+
+        store.set = be_superseded_after_the_id  # type: ignore[method-assign]
+        with pytest.raises(RunCancelledError, match="j-1"):
+            task.act(Attempt(store=store).context())
+        assert tenant.stops() == []
+
     def test_before_the_id_is_known_is_made_good(self, tenant: Tenant, quick: Any) -> None:
         task = operator(deferrable=False)
         tenant.on_request = lambda line: task.on_kill() if line == "POST /" else None
@@ -371,6 +403,30 @@ class TestKill:
         tenant.on_request = kill
         with pytest.raises(RunCancelledError):
             task.act(Attempt(store=store).context())
+
+    @pytest.mark.parametrize(("try_number", "stops"), [(1, 0), (2, 0), (3, 1)])
+    def test_while_airflow_is_away_stops_only_what_no_retry_takes_up(
+        self,
+        tenant: Tenant,
+        quick: Any,
+        clock: Time,
+        capsys: pytest.CaptureFixture[str],
+        try_number: int,
+        stops: int,
+    ) -> None:
+        store = StateStore()
+
+        def away(key: str, default: Any = None) -> Any:
+            said = capsys.readouterr().out
+            assert "j-1 is stopped: https://" in said, "whoever is killed in this call has left a line"
+            raise OSError("503")
+
+        clock.on_sleep.append(lambda: setattr(store, "get", away))
+        self.killed_in_the_wait(
+            clock, operator(deferrable=False), Attempt(store=store, try_number=try_number)
+        )
+        assert len(tenant.stops()) == stops
+        assert ("j-1 is not stopped and goes on" in capsys.readouterr().out) is not bool(stops)
 
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
         self, tenant: Tenant, quick: Any, clock: Time
