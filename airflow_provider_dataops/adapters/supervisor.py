@@ -26,3 +26,19 @@ async def task_state(ti: Any) -> str | None:
     name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
     state: str | None = states.get(ti.run_id, {}).get(name)
     return state
+
+
+def present_clear_number(ti: Any) -> int | None:
+    """Return how often tasks of the DAG run were cleared until now, ``None`` if Airflow does not say.
+
+    What the task's context holds is as old as the try.
+    """
+    try:
+        from airflow.sdk.execution_time import task_runner
+        from airflow.sdk.execution_time.comms import GetDagRun
+
+        comms: Any = task_runner.SUPERVISOR_COMMS
+        return int(comms.send(GetDagRun(dag_id=ti.dag_id, run_id=ti.run_id)).clear_number)
+    except Exception:
+        # An Airflow without this question, or one that is away: neither is a reason to end the task.
+        return None

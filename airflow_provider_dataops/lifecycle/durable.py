@@ -9,7 +9,7 @@ worker can die. It runs on a worker, before anything is waited for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.http import Exchange, Pause
 from airflow_provider_dataops.core.retry import is_passing
@@ -24,7 +24,6 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.lifecycle.progress import ABSENT_POLLS, ABSENT_SECONDS, Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import (
-    Adopted,
     Generation,
     Phase,
     Record,
@@ -32,6 +31,7 @@ from airflow_provider_dataops.lifecycle.record import (
     changed,
     fingerprint,
 )
+from airflow_provider_dataops.lifecycle.search import Search, watch_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,19 +66,12 @@ class Started:
     fresh: bool
 
 
-def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return how to wait for the run of a record. A run that is only a guess is never cancelled."""
-    watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
-    if record.adopted is Adopted.GUESSED:
-        watch.cancel_on_kill = False
-    return watch
-
-
 @dataclass(frozen=True, kw_only=True)
 class DurableStart:
     """What is needed to start a run, or to find the one that was started.
 
-    :param generation: the task's, now.
+    :param generation: the task's when this try began.
+    :param present: returns the task's generation now.
     :param new_token: makes a token for one submission.
     :param log: the task's log.
     """
@@ -87,6 +80,7 @@ class DurableStart:
     store: Store
     clock: Clock
     generation: Generation
+    present: Callable[[], Generation]
     new_token: Callable[[], str]
     log: Log
 
@@ -104,8 +98,11 @@ class DurableStart:
             yield from self._end_cleared(record, lost)
             return (yield from self._fresh(lost))
         self._check_scope(record)
+        # Before all that takes time: from now on this try is the one that a Clear would end.
+        record = replace(record, generation=self.present(), phase=Phase.ON_WORKER)
+        self.store.set(record.as_json())
         if not record.run_id:
-            found = yield from self._resolved(record, lost)
+            found = yield from self._search(record, lost)
             if found is None:
                 self.log.warning(
                     "The submission of an earlier try never reached %s; submitting", self.launch.id_scope
@@ -133,6 +130,10 @@ class DurableStart:
                 run_id=record.run_id,
             )
 
+    def _search(self, record: Record, lost: int) -> Exchange[Record | None]:
+        search = Search(launch=self.launch, store=self.store, clock=self.clock, log=self.log)
+        return search.run(record, lost)
+
     # --- a retry ---------------------------------------------------------------------------------------
 
     def _retried(self, record: Record) -> Exchange[Started]:
@@ -152,8 +153,6 @@ class DurableStart:
             return (yield from self._fresh())
         if active or snapshot.state in _STANDS:
             self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
-            record = replace(record, generation=self.generation, phase=Phase.ON_WORKER)
-            self.store.set(record.as_json())
             return Started(snapshot, record, watch, url, fresh=False)
         if snapshot.state is RunState.ABSENT and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
@@ -219,7 +218,7 @@ class DurableStart:
         if not record.run_id:
             # Not only to name it: listed later, it would pass for the run that is started now.
             try:
-                found = yield from self._resolved(record, lost)
+                found = yield from self._search(record, lost)
             except AmbiguousSubmitError as error:
                 self.log.warning(
                     "A %s started before the Clear may still be running: %s", launch.api.noun, error
@@ -267,14 +266,14 @@ class DurableStart:
         """
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
-            id_scope = launch.id_scope
+            baseline = yield from launch.record_baseline()
             record = Record(
-                generation=self.generation,
+                generation=self.present(),
                 phase=Phase.ON_WORKER,
                 token=self.new_token(),
-                baseline=(yield from launch.record_baseline()),
+                baseline=baseline,
                 fingerprint=fingerprint(self.launch.identity()),
-                id_scope=id_scope,
+                id_scope=launch.id_scope,
             )
             # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
             self.store.set(record.as_json())
@@ -290,7 +289,7 @@ class DurableStart:
                 if error.retry_after:
                     yield Pause(error.retry_after)
                 lost += 1
-                found = yield from self._resolved(record, lost)
+                found = yield from self._search(record, lost)
                 if found is not None:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)
@@ -334,66 +333,3 @@ class DurableStart:
         except Exception:
             # Merely away: then the run is not left where nobody remembers it.
             return False
-
-    # --- a lost response -------------------------------------------------------------------------------
-
-    def _resolved(self, record: Record, lost: int) -> Exchange[Record | None]:
-        """Return the record with the id of the run whose submission got no response, if there is one.
-
-        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
-        "none" count only after the listing delay. That counts from now, not from the intent: the request may
-        have been under way until a moment ago.
-
-        :param lost: how many submissions of this task got no response so far.
-        """
-        launch = self.launch.earlier(record.baseline)
-        if not launch.lists_runs and not (launch.resubmits and lost == 1):
-            self._refuse_to_resubmit(launch)
-        delay = max(launch.listing_delay, launch.api.settings.request_timeout)
-        began = self.clock.monotonic()
-        while True:
-            waited = self.clock.monotonic() - began
-            candidates: list[RunSnapshot] = []
-            if launch.lists_runs:
-                candidates = yield from launch.find_candidates(record.baseline, record.token)
-            settled = waited >= delay
-            if len(candidates) > 1:
-                self._refuse_to_guess(launch, candidates)
-            if candidates and (settled or launch.exact):
-                return self._adopted(record, candidates[0].run_id)
-            if settled:
-                return None
-            yield Pause(min(_LOOK_AGAIN, delay - waited))
-
-    def _adopted(self, record: Record, run_id: str) -> Record:
-        launch = self.launch
-        adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
-        found = replace(record, run_id=run_id, adopted=adopted)
-        self.store.set(found.as_json())
-        self.log.warning(
-            "Adopted %s %s (%s) for the submission that got no answer: %s",
-            launch.api.noun,
-            run_id,
-            "its token is ours" if launch.exact else "the only new one; a guess",
-            watch_of(launch, found).url(launch.api),
-        )
-        return found
-
-    def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
-        platform, noun = launch.api.platform, launch.api.noun
-        raise AmbiguousSubmitError(
-            f"the submission got no answer and {platform} lists no {noun}s: the {noun} may be running. Look "
-            f"at {platform}, then clear the task to start it again; or give on_ambiguous_submit='resubmit', "
-            f"where a second {noun} does no harm, to have it started again once",
-            url=launch.watch("").url(launch.api),
-        )
-
-    def _refuse_to_guess(self, launch: Launch, candidates: list[RunSnapshot]) -> NoReturn:
-        ids = [candidate.run_id for candidate in candidates]
-        raise AmbiguousSubmitError(
-            f"a submission got no answer and {len(ids)} {launch.api.noun}s began since then "
-            f"({', '.join(ids)}); nothing shows which one is ours. Look at them, then clear the task. "
-            f"A pool of one slot for this kind of task keeps submissions apart",
-            run_id=ids[0],
-            url=launch.watch(ids[0]).url(launch.api),
-        )

@@ -38,7 +38,7 @@ class Store(Protocol):
 
 
 class Phase(StrEnum):
-    """Where the task was when the record was written."""
+    """Where the task is: the record is written again each time it goes to the triggerer or comes back."""
 
     #: Airflow leaves ``max_tries`` alone when a task is cleared that runs on a worker.
     ON_WORKER = "on_worker"
@@ -59,6 +59,11 @@ class Adopted(StrEnum):
 @dataclass(frozen=True)
 class Generation:
     """What grows when a person clears the task.
+
+    A live try stores the present numbers before it submits, and about once a minute while it waits on a
+    worker. So it takes no Clear of another task for its own; after its own Clear that write fails. Only a
+    Clear of another task between the death of a try on a worker and its retry is mistaken for a Clear of this
+    one: nothing that Airflow shows to the retry tells them apart.
 
     :param max_tries: the task instance's, raised by a Clear of a task that is not on a worker.
     :param clear_number: the DAG run's, raised by a Clear of any of its tasks.

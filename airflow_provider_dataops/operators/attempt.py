@@ -9,16 +9,22 @@ from uuid import uuid4
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_dataops.adapters.links import push_links
-from airflow_provider_dataops.adapters.task_state import generation, remembered, store_for
+from airflow_provider_dataops.adapters.task_state import (
+    generation,
+    present_generation,
+    remembered,
+    store_for,
+)
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
-from airflow_provider_dataops.lifecycle.durable import DurableStart, watch_of
+from airflow_provider_dataops.lifecycle.durable import DurableStart
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import WaitProgress
 from airflow_provider_dataops.lifecycle.record import Phase
+from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
 from airflow_provider_dataops.operators.kill import KillHandling
 from airflow_provider_dataops.operators.slots import wait_for_slot
@@ -30,9 +36,11 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.lifecycle.durable import Started
-    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
 
+#: Seconds between two renewals of the task's generation in the record.
+RENEWAL = 60.0
 #: A trigger that crashed is started again so often in one try.
 TRIGGER_CRASHES = 3
 
@@ -56,6 +64,7 @@ class RunAttempt(KillHandling):
         self.is_new = False
         self.is_waiting = False
         self.is_settled = False
+        self.next_renewal = 0.0
 
     def connect(self) -> None:
         """Read the connection."""
@@ -71,8 +80,39 @@ class RunAttempt(KillHandling):
             return False
         # In this order: a kill looks at the watch wherever there is a record.
         self.watch = watch_of(self.launch, record)
-        self.record = record
+        self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
+        try:
+            self.store.set(self.record.as_json())
+        except Exception as error:
+            # Only a Clear from now on would be mistaken for a retry.
+            self.log.warning(
+                "The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error
+            )
         return True
+
+    def present(self) -> Generation:
+        """Return the task's generation now."""
+        self.generation = present_generation(self.context, self.generation)
+        return self.generation
+
+    def keep_present(self) -> None:
+        """Store the task's generation about once a minute while the task waits here."""
+        record, now = self.record, SYSTEM_CLOCK.monotonic()
+        if record is None or not self.is_waiting or now < self.next_renewal:
+            return
+        self.next_renewal = now + RENEWAL
+        # A kill must not ask Airflow while this does.
+        self.is_waiting = False
+        try:
+            renewed = replace(record, generation=self.present())
+            if renewed != record:
+                self.store.set(renewed.as_json())
+                self.record = renewed
+        except Exception as error:
+            # Of a task that was cleared itself: Airflow is about to end this process.
+            self.log.info("The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error)
+        finally:
+            self.is_waiting = True
 
     # --- the start -------------------------------------------------------------------------------------
 
@@ -96,6 +136,7 @@ class RunAttempt(KillHandling):
             store=self.store,
             clock=SYSTEM_CLOCK,
             generation=self.generation,
+            present=self.present,
             new_token=lambda: uuid4().hex,
             log=self.log,
         )
@@ -190,13 +231,14 @@ class RunAttempt(KillHandling):
         except ValueError as error:
             raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
         self.watch = self.launch.watch(ended.run_id)
-        if ended.ending is not Ending.FINISHED:
-            try:
-                self.recall()
-            except ValueError as error:
-                # Whether the run is only a guess cannot be read either: it is named and left alone.
-                self.log.warning("%s", error)
-                self.watch.cancel_on_kill = False
+        try:
+            self.recall()
+        except Exception as error:
+            # Whether the run is only a guess cannot be read either: it is named and left alone.
+            self.log.warning(
+                "The record of %s %s cannot be read: %s", self.operator.noun, ended.run_id, error
+            )
+            self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:
             raise RunError(f"the trigger sent an event about {ended.run_id}; waited for: {self.watch.run_id}")
         self._show(self.watch.url(self.hook.api))

@@ -41,11 +41,13 @@ class Life:
     def start(self, max_tries: int = 1) -> Started:
         """Do what an operator does on a worker."""
         hook = self.bench.hook()
+        generation = Generation(max_tries=max_tries, clear_number=0)
         start = DurableStart(
             launch=self.bench.launch(hook),
             store=self.store,
             clock=self.bench.worker_time,
-            generation=Generation(max_tries=max_tries, clear_number=0),
+            generation=generation,
+            present=lambda: generation,
             new_token=lambda: uuid4().hex,
             log=logging.getLogger("task"),
         )

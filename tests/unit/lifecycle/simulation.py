@@ -76,6 +76,8 @@ class World:
     life: int | None = None
     effects: int = 0
     owner: int = 0
+    #: How often tasks of the DAG run were cleared until now.
+    clear_number: int = 0
     identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
     id_scope: str = "https://one"
     #: Called instead of an ordinary answer to a submission.
@@ -302,6 +304,7 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,
+        present=lambda: replace(generation, clear_number=max(generation.clear_number, world.clear_number)),
         new_token=token,
         log=log,
     )
