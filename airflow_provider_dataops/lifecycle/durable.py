@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.http import Exchange, Pause
 from airflow_provider_dataops.core.retry import is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
@@ -22,6 +21,7 @@ from airflow_provider_dataops.errors import (
     RateLimitedError,
     SlotsTakenError,
 )
+from airflow_provider_dataops.lifecycle.deadlines import pause
 from airflow_provider_dataops.lifecycle.progress import ABSENT_POLLS, ABSENT_SECONDS, Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import (
     Generation,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
@@ -72,6 +73,7 @@ class DurableStart:
 
     :param generation: the task's when this try began.
     :param present: returns the task's generation now.
+    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param new_token: makes a token for one submission.
     :param log: the task's log.
     """
@@ -81,6 +83,7 @@ class DurableStart:
     clock: Clock
     generation: Generation
     present: Callable[[], Generation]
+    deadline: float
     new_token: Callable[[], str]
     log: Log
 
@@ -99,8 +102,7 @@ class DurableStart:
             return (yield from self._fresh(lost))
         self._check_scope(record)
         # Before all that takes time: from now on this try is the one that a Clear would end.
-        record = replace(record, generation=self.present(), phase=Phase.ON_WORKER)
-        self.store.set(record.as_json())
+        record = self._renewed(record)
         if not record.run_id:
             found = yield from self._search(record, lost)
             if found is None:
@@ -130,9 +132,29 @@ class DurableStart:
                 run_id=record.run_id,
             )
 
-    def _search(self, record: Record, lost: int) -> Exchange[Record | None]:
-        search = Search(launch=self.launch, store=self.store, clock=self.clock, log=self.log)
-        return search.run(record, lost)
+    def _search(
+        self, record: Record, lost: int, quiet: float = 0.0, *, is_cleared: bool = False
+    ) -> Exchange[Record | None]:
+        search = Search(
+            launch=self.launch,
+            store=self.store,
+            clock=self.clock,
+            log=self.log,
+            deadline=self.deadline,
+            # A record of before the Clear must stay one, in case that this try dies.
+            renewed=(lambda record: record) if is_cleared else self._renewed,
+        )
+        return search.run(record, lost, quiet)
+
+    def _renewed(self, record: Record) -> Record:
+        """Return the record with the task's generation now, stored."""
+        renewed = replace(record, generation=self.present(), phase=Phase.ON_WORKER)
+        if renewed != record:
+            self.store.set(renewed.as_json())
+        return renewed
+
+    def _pause(self, seconds: float, otherwise: str) -> Exchange[None]:
+        return pause(seconds, self.clock, self.deadline, otherwise)
 
     # --- a retry ---------------------------------------------------------------------------------------
 
@@ -141,7 +163,9 @@ class DurableStart:
         noun, run_id, url = launch.api.noun, record.run_id, watch.url(launch.api)
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
         snapshot = yield from self._look(watch)
-        active = not snapshot.state.is_final and snapshot.state is not RunState.ABSENT
+        # The platform reported the id, so it has the run, until a wait has found that it is lost.
+        is_lost = record.lost and snapshot.state is RunState.ABSENT
+        active = not snapshot.state.is_final and not is_lost
         if differing:
             self.log.warning(
                 "This try asks for something else than the one before: %s changed. "
@@ -153,8 +177,11 @@ class DurableStart:
             return (yield from self._fresh())
         if active or snapshot.state in _STANDS:
             self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
+            if record.lost:
+                record = replace(record, lost=False)
+                self.store.set(record.as_json())
             return Started(snapshot, record, watch, url, fresh=False)
-        if snapshot.state is RunState.ABSENT and not launch.not_found_is_final:
+        if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
                 f"{noun} {run_id} of an earlier try is not known, which proves nothing here; a second "
                 f"{noun} was not started: {snapshot.raw_state}",
@@ -171,31 +198,37 @@ class DurableStart:
         return (yield from self._fresh())
 
     def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
-        """Return the run as it is; one response that lacks it is not believed."""
+        """Return the run as it is; absent if the platform does not list it."""
         api = self.launch.api
+        try:
+            return (yield from watch.look(api))
+        except ApiError:
+            self.log.warning(
+                "The %s %s of an earlier try cannot be asked about and may go on: %s",
+                api.noun,
+                watch.run_id,
+                watch.url(api),
+            )
+            raise
+
+    def _look_well(self, watch: RunWatch) -> Exchange[RunSnapshot]:
+        """Return the run as it is; one response that lacks it is not believed."""
         progress = WaitProgress(self.clock.monotonic())
         while True:
-            try:
-                snapshot = yield from watch.look(api)
-            except ApiError:
-                self.log.warning(
-                    "The %s %s of an earlier try cannot be asked about and may go on: %s",
-                    self.launch.api.noun,
-                    watch.run_id,
-                    watch.url(api),
-                )
-                raise
+            snapshot = yield from self._look(watch)
             lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
             if lost or snapshot.state is not RunState.ABSENT:
                 return snapshot
-            yield Pause(ABSENT_SECONDS / ABSENT_POLLS)
+            yield from self._pause(
+                ABSENT_SECONDS / ABSENT_POLLS, f"{self.launch.api.noun} {watch.run_id} is not listed"
+            )
 
     def _make_way(self, watch: RunWatch) -> Exchange[None]:
         noun = self.launch.api.noun
         if not watch.cancel_on_kill:
             raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {watch.run_id} with other arguments, it is still active and "
-                f"is not stopped from here; a second {noun} was not started",
+                f"an earlier try started {noun} {watch.run_id} with other arguments, it may still be active "
+                f"and is not stopped from here; a second {noun} was not started",
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             )
@@ -218,7 +251,7 @@ class DurableStart:
         if not record.run_id:
             # Not only to name it: listed later, it would pass for the run that is started now.
             try:
-                found = yield from self._search(record, lost)
+                found = yield from self._search(record, lost, is_cleared=True)
             except AmbiguousSubmitError as error:
                 self.log.warning(
                     "A %s started before the Clear may still be running: %s", launch.api.noun, error
@@ -228,7 +261,7 @@ class DurableStart:
                 return
             record = found
         watch = watch_of(launch, record)
-        snapshot = yield from self._look(watch)
+        snapshot = yield from self._look_well(watch)
         ended = snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED
         if ended or snapshot.state is RunState.ABSENT:
             return
@@ -254,7 +287,7 @@ class DurableStart:
             snapshot = yield from watch.look(api)
             if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
                 return
-            yield Pause(_LOOK_AGAIN)
+            yield from self._pause(_LOOK_AGAIN, f"{noun} {run_id} is still winding down")
         self.log.warning("The %s %s is still winding down", noun, run_id)
 
     # --- a submission ----------------------------------------------------------------------------------
@@ -267,6 +300,7 @@ class DurableStart:
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
             baseline = yield from launch.record_baseline()
+            yield from self._pause(0.0, "nothing was submitted")
             record = Record(
                 generation=self.present(),
                 phase=Phase.ON_WORKER,
@@ -286,10 +320,9 @@ class DurableStart:
                         raise error.again_as(SlotsTakenError) from error
                     raise
                 self.log.warning("%s; looking whether the %s was started", error, launch.api.noun)
-                if error.retry_after:
-                    yield Pause(error.retry_after)
                 lost += 1
-                found = yield from self._search(record, lost)
+                record = replace(record, timed_out=error.timed_out)
+                found = yield from self._search(record, lost, error.retry_after or 0.0)
                 if found is not None:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)

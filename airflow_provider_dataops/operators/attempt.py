@@ -16,7 +16,7 @@ from airflow_provider_dataops.adapters.task_state import (
     store_for,
 )
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.core.retry import ONCE
+from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two renewals of the task's generation in the record.
 RENEWAL = 60.0
+#: How long a last look, or a stop, is tried when the wait is over.
+AT_THE_END = RetryPolicy(budget=20.0)
 #: A trigger that crashed is started again so often in one try.
 TRIGGER_CRASHES = 3
 
@@ -137,12 +139,13 @@ class RunAttempt(KillHandling):
             clock=SYSTEM_CLOCK,
             generation=self.generation,
             present=self.present,
+            deadline=deadline,
             new_token=lambda: uuid4().hex,
             log=self.log,
         )
         while True:
             try:
-                started = self.hook.run(start.run())
+                started = self.hook.run(start.run(), RetryPolicy(deadline=deadline))
                 break
             except SlotsTakenError as error:
                 wait_for_slot(self.operator, error, deadline, slot_waits)
@@ -159,11 +162,12 @@ class RunAttempt(KillHandling):
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
             return snapshot.as_result(self.url)
-        not_before = 0.0
+        not_before, known = 0.0, not started.fresh
         if self.operator.deferrable and started.fresh and not snapshot.state.is_final:
             # Look once before deferring: a run that has ended already needs no trigger.
             try:
                 snapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
+                known = snapshot.state is not RunState.ABSENT
             except ApiError as error:
                 if error.locks_out:
                     # The triggerer must not send these credentials again.
@@ -173,18 +177,18 @@ class RunAttempt(KillHandling):
         if snapshot.state.is_final:
             return self.conclude(RunEvent.finished(snapshot))
         if self.operator.deferrable:
-            self.defer(started.record, deadline, not_before)
-        return self.conclude(self._wait(deadline))
+            self.defer(started.record, deadline, not_before, known=known)
+        return self.conclude(self._wait(deadline, known=known))
 
     # --- the wait on the worker ------------------------------------------------------------------------
 
-    def _wait(self, deadline: float) -> RunEvent:
+    def _wait(self, deadline: float, *, known: bool) -> RunEvent:
         """Return how the wait ended. Refused credentials are read again once, in case they were changed."""
         wait = Wait(
             run_id=self.watch.run_id,
             deadline=deadline,
             poll_interval=self.operator.poll_interval,
-            progress=WaitProgress(SYSTEM_CLOCK.monotonic()),
+            progress=WaitProgress(SYSTEM_CLOCK.monotonic(), seen=known),
             clock=SYSTEM_CLOCK,
             log=self.log,
         )
@@ -204,8 +208,11 @@ class RunAttempt(KillHandling):
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 
-    def defer(self, record: Record, deadline: float, not_before: float = 0.0) -> NoReturn:
-        """Hand the wait to the triggerer."""
+    def defer(self, record: Record, deadline: float, not_before: float = 0.0, *, known: bool) -> NoReturn:
+        """Hand the wait to the triggerer.
+
+        :param known: whether the platform has shown the run, or has for an earlier try.
+        """
         operator = self.operator
         if operator.killed:
             self.abandon()
@@ -219,6 +226,7 @@ class RunAttempt(KillHandling):
                 deadline=deadline,
                 poll_interval=operator.poll_interval,
                 not_before=not_before,
+                known=known,
             ),
             method_name=operator.execute_complete.__name__,
             timeout=airflow_timeout(deadline, operator.poll_interval),
@@ -265,7 +273,7 @@ class RunAttempt(KillHandling):
         ended = self._last_look(crashed)
         if ended.ending is Ending.FINISHED:
             return self.conclude(ended)
-        return self.defer(record, record.deadline)
+        return self.defer(record, record.deadline, known=True)
 
     # --- the end ---------------------------------------------------------------------------------------
 
@@ -278,6 +286,8 @@ class RunAttempt(KillHandling):
         if event.ending is Ending.TIMEOUT or cancels:
             cancels = True
             event = self._last_look(event)
+        if event.ending is Ending.LOST:
+            self._remember_loss()
         error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url)
         if event.snapshot is not None:
             if error is None:
@@ -292,10 +302,19 @@ class RunAttempt(KillHandling):
                 self.say_it_goes_on()
         raise error or RunError("an event without a run", run_id=event.run_id)
 
+    def _remember_loss(self) -> None:
+        """Let the next try start another run, unless the platform knows this one again by then."""
+        if self.record is None:
+            return
+        try:
+            self.store.set(replace(self.record, lost=True).as_json())
+        except Exception as error:
+            self.log.warning("That %s is lost was not stored: %r", self.watch.run_id, error)
+
     def _last_look(self, event: RunEvent) -> RunEvent:
         """Look again when the wait is over: the run may have ended while no triggerer lived."""
         try:
-            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api))
+            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), AT_THE_END)
         except ApiError as error:
             self.log.warning("%s", error)
             return event
@@ -305,7 +324,7 @@ class RunAttempt(KillHandling):
         if not self.may_stop():
             return
         try:
-            self.hook.run(self.watch.cancel(self.hook.api))
+            self.hook.run(self.watch.cancel(self.hook.api), AT_THE_END)
         except ApiError as error:
             self.log.error("%s", error)
             self.say_it_goes_on()

@@ -211,7 +211,11 @@ def _transport_error(error: Exception) -> TransportError:
     if isinstance(error, ValueError):
         # A header or URL that cannot be sent: the text would repeat it.
         text = "the request cannot be sent; is the connection filled in right?"
-    return TransportError(f"{type(reason).__name__}: {text}", not_sent=never_connected or no_tunnel)
+    return TransportError(
+        f"{type(reason).__name__}: {text}",
+        not_sent=never_connected or no_tunnel,
+        timed_out=isinstance(reason, urllib3.exceptions.ReadTimeoutError),
+    )
 
 
 def _inner(error: BaseException) -> BaseException | None:

@@ -27,10 +27,18 @@ STOP_BUDGET = 20.0
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
     """Return how the wait for a run ended. Refused credentials are read again once."""
-    progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+    progress = WaitProgress(SYSTEM_CLOCK.monotonic(), seen=trigger.known)
     try:
         while True:
-            async with shared(await trigger.api()) as connection:
+            limit = asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall()))
+            try:
+                async with limit:
+                    api = await trigger.api()
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                return progress.timed_out(trigger.run_id, SYSTEM_CLOCK.monotonic())
+            async with shared(api) as connection:
                 event = await _run_ended(trigger, connection, progress)
             if event is not None:
                 return event

@@ -48,6 +48,7 @@ class Life:
             clock=self.bench.worker_time,
             generation=generation,
             present=lambda: generation,
+            deadline=float("inf"),
             new_token=lambda: uuid4().hex,
             log=logging.getLogger("task"),
         )

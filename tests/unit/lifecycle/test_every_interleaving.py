@@ -183,6 +183,10 @@ class Judge:
         submissions = world.tokens
         try:
             started = world.start(self.upcoming.generation)
+            if started.snapshot.state is RunState.ABSENT:
+                assert world.tokens == submissions, f"{self.where}: nothing is started before a wait"
+                world.wait_for_a_listing()
+                started = world.start(self.upcoming.generation)
         except AmbiguousSubmitError:
             # Only where an intent without an id, or an id that says nothing there, is all that is known; and
             # nothing is sent on top of it.
