@@ -173,7 +173,7 @@ class DurableStart:
                 ", ".join(differing),
             )
             if active:
-                yield from self._make_way(watch)
+                yield from self._make_way(record, watch)
             return (yield from self._fresh())
         if active or snapshot.state in _STANDS:
             self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
@@ -223,7 +223,7 @@ class DurableStart:
                 ABSENT_SECONDS / ABSENT_POLLS, f"{self.launch.api.noun} {watch.run_id} is not listed"
             )
 
-    def _make_way(self, watch: RunWatch) -> Exchange[None]:
+    def _make_way(self, record: Record, watch: RunWatch) -> Exchange[None]:
         noun = self.launch.api.noun
         if not watch.cancel_on_kill:
             raise AmbiguousSubmitError(
@@ -232,7 +232,7 @@ class DurableStart:
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             )
-        yield from self._stopped(watch)
+        yield from self._stopped(record, watch)
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
@@ -273,9 +273,11 @@ class DurableStart:
                 watch.url(launch.api),
             )
             return
-        yield from self._stopped(watch)
+        yield from self._stopped(record, watch)
 
-    def _stopped(self, watch: RunWatch) -> Exchange[None]:
+    def _stopped(self, record: Record, watch: RunWatch) -> Exchange[None]:
+        # If this fails, a newer try has taken over, and may be waiting for the run.
+        self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
         self.log.warning("Stopping the %s %s: %s", noun, run_id, watch.url(api))
         try:
