@@ -91,7 +91,7 @@ class Search:
                 return self._adopted(record)
             if settled:
                 if record.timed_out and not launch.not_found_is_final:
-                    self._refuse_after_timeout(launch, delay)
+                    self._refuse_after_timeout(launch, self._delay(launch, record))
                 return None
             remaining = settled_at - self.clock.monotonic()
             yield from self._pause(min(_LOOK_AGAIN, max(remaining, 0.0)), launch)

@@ -65,6 +65,7 @@ class RunAttempt(KillHandling):
         self.url = ""
         self.is_new = False
         self.is_waiting = False
+        self.is_renewing = False
         self.is_settled = False
         self.next_renewal = 0.0
 
@@ -103,8 +104,7 @@ class RunAttempt(KillHandling):
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
         self.next_renewal = now + RENEWAL
-        # A kill must not ask Airflow while this does.
-        self.is_waiting = False
+        self.is_renewing = True
         try:
             renewed = replace(record, generation=self.present())
             if renewed != record:
@@ -114,7 +114,7 @@ class RunAttempt(KillHandling):
             # Of a task that was cleared itself: Airflow is about to end this process.
             self.log.info("The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error)
         finally:
-            self.is_waiting = True
+            self.is_renewing = False
 
     # --- the start -------------------------------------------------------------------------------------
 

@@ -147,9 +147,9 @@ class RunOperator(DataOpsOperator):
         until = SYSTEM_CLOCK.monotonic() + duration
         while True:
             if self.attempt is not None:
+                self.attempt.keep_present()
                 if self.killed:
                     self.attempt.abandon()
-                self.attempt.keep_present()
             remaining = until - SYSTEM_CLOCK.monotonic()
             if remaining <= 0:
                 return

@@ -26,6 +26,7 @@ class KillHandling:
     """The part of an attempt that ends it before its time.
 
     :ivar is_waiting: whether the task is in our own wait, where no call of Airflow's can be under way.
+    :ivar is_renewing: whether that wait is asking Airflow something all the same.
     :ivar is_settled: whether the run was stopped, or the log says that it goes on.
     """
 
@@ -37,6 +38,7 @@ class KillHandling:
     watch: RunWatch
     store: TaskStateStore | MemoryStore
     is_waiting: bool
+    is_renewing: bool
     is_settled: bool
 
     def stop_on_kill(self) -> None:
@@ -55,6 +57,14 @@ class KillHandling:
             # Said once; the wait ends at its next slice.
             self.is_settled = True
             self.say_it_goes_on()
+        elif self.is_renewing and self.has_retry:
+            # Often it is Airflow that is away: then this process ends in that call, and the retry goes on.
+            self.log.warning(
+                "Killed while Airflow is asked something; %s %s is stopped when it answers: %s",
+                noun,
+                run_id,
+                self.watch.url(self.hook.api),
+            )
         elif not self.is_waiting or self.may_stop():
             self._stop_quickly()
 
@@ -72,6 +82,12 @@ class KillHandling:
         url = self.watch.url(self.hook.api) if run_id else ""
         raise RunCancelledError(f"the task was killed{running}", run_id=run_id, url=url)
 
+    @property
+    def has_retry(self) -> bool:
+        """Whether Airflow starts another try if this one fails."""
+        ti = self.context["ti"]
+        return bool(ti.try_number <= ti.max_tries)
+
     def may_stop(self) -> bool:
         """Return whether the run is this try's to stop; if not, say why, and leave it.
 
@@ -79,8 +95,7 @@ class KillHandling:
         retry left only a Clear can make one, so nothing is asked then: Airflow may be away, and nobody else
         would stop the run.
         """
-        ti = self.context["ti"]
-        if ti.try_number > ti.max_tries:
+        if not self.has_retry:
             return True
         run = f"{self.operator.noun} {self.watch.run_id}"
         url = self.watch.url(self.hook.api)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.adapters import supervisor, task_state
+from airflow_provider_dataops.errors import RunCancelledError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from tests.unit.operators.stage import Attempt, deferral, event
 
@@ -145,24 +146,46 @@ def _away(*_: object) -> None:
     raise OSError("503")
 
 
-def test_a_kill_while_airflow_is_asked_asks_it_nothing(
-    tenant: Tenant, clock: Time, quick: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such a call could wait for ever for the lock that the interrupted one holds."""
-    task, attempt = operator(), Attempt()
-    assert attempt.store is not None
+class TestAKillWhileAirflowIsAsked:
+    """Another question could wait for ever for the lock that the interrupted one holds."""
 
-    def present(_: object) -> int:
-        if task.attempt is not None and task.attempt.record is not None:
-            with monkeypatch.context() as patch:
-                patch.setattr(attempt.store, "get", lambda *_: pytest.fail("the store was asked"))
-                task.on_kill()
-        return 0
+    def kill(self, monkeypatch: pytest.MonkeyPatch, attempt: Attempt, *, is_away: bool) -> None:
+        task = operator()
+        assert attempt.store is not None
 
-    monkeypatch.setattr(task_state, "present_clear_number", present)
-    with pytest.raises(Exception, match="killed while Tamr job j-1"):
-        task.act(attempt.context())
-    assert tenant.stops() == ["POST /j-1:stop"]
+        def present(_: object) -> int:
+            if task.attempt is not None and task.attempt.record is not None:
+                with monkeypatch.context() as patch:
+                    patch.setattr(attempt.store, "get", lambda *_: pytest.fail("the store was asked"))
+                    task.on_kill()
+                if is_away:
+                    raise KilledError
+            return 0
+
+        monkeypatch.setattr(task_state, "present_clear_number", present)
+        with pytest.raises(KilledError if is_away else RunCancelledError):
+            task.act(attempt.context())
+
+    def test_stops_the_run_when_the_answer_has_come(
+        self, tenant: Tenant, quick: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.kill(monkeypatch, Attempt(), is_away=False)
+        assert tenant.stops() == ["POST /j-1:stop"]
+
+    @pytest.mark.parametrize(("try_number", "stops"), [(1, 0), (3, 1)])
+    def test_leaves_the_run_to_the_retry_if_none_comes(
+        self,
+        tenant: Tenant,
+        quick: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        try_number: int,
+        stops: int,
+    ) -> None:
+        self.kill(monkeypatch, Attempt(try_number=try_number), is_away=True)
+        assert len(tenant.stops()) == stops
+        told = "job j-1 is stopped when it answers: https://" in capsys.readouterr().out
+        assert told is not bool(stops)
 
 
 class TestThePresentNumber:
