@@ -47,6 +47,8 @@ class ApiError(DataOpsError):
     :param attempt: which attempt at the request this was, from 1.
     :param retry_after: seconds for which the server asked to be left alone.
     :param not_sent: True where it is proven that the server cannot have acted on the request.
+    :param timed_out: True where the request was sent and nobody waited for the end of its work.
+    :param date: the server's own time of its response, in seconds since the epoch.
     """
 
     #: True for refused credentials that must not be tried again: each attempt may lock the account.
@@ -65,6 +67,8 @@ class ApiError(DataOpsError):
         attempt: int = 1,
         retry_after: float | None = None,
         not_sent: bool = False,
+        timed_out: bool = False,
+        date: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -77,6 +81,8 @@ class ApiError(DataOpsError):
         self.attempt = attempt
         self.retry_after = retry_after
         self.not_sent = not_sent
+        self.timed_out = timed_out or status == 504
+        self.date = date
 
     def __str__(self) -> str:
         """Return one line that names platform, operation, status and the server's own words."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow_provider_dataops.adapters.supervisor import present_clear_number
 from airflow_provider_dataops.lifecycle.record import Generation, Record
 
 if TYPE_CHECKING:
@@ -90,6 +92,15 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 
 
 def generation(context: Context) -> Generation:
-    """Return what distinguishes a Clear of this task from a retry."""
+    """Return what distinguishes a Clear of this task from a retry, as it was when the try began."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
+
+
+def present_generation(context: Context, known: Generation) -> Generation:
+    """Return what distinguishes a Clear of this task from a retry now.
+
+    :param known: what it was before, if Airflow does not say what it is now.
+    """
+    clear_number = present_clear_number(context["ti"])
+    return known if clear_number is None else replace(known, clear_number=clear_number)

@@ -27,6 +27,8 @@ class Launch(AutoDataclass):
 
     #: Seconds after which a run that was really started is sure to be listed.
     listing_delay: ClassVar[float] = 0.0
+    #: Seconds after which one is, whose submission timed out; twice the listing delay, if that is more.
+    timeout_delay: ClassVar[float] = 300.0
     #: Whether a token in the request finds the run again without doubt.
     exact: ClassVar[bool] = False
     #: Whether the platform lists its runs, so that one whose response was lost can be found.

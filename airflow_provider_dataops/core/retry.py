@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from airflow_provider_dataops.core.http import Reply, http_date
@@ -24,11 +25,13 @@ class RetryPolicy:
     :param budget: seconds after the first attempt beyond which no further one begins.
     :param base: the first pause is drawn from 0 to this many seconds, each further one from twice as much.
     :param cap: the most that is drawn from, in seconds.
+    :param deadline: no further attempt begins after this instant, seconds since the epoch.
     """
 
     budget: float = 120.0
     base: float = 1.0
     cap: float = 30.0
+    deadline: float = math.inf
 
     def pause(self, error: ApiError, *, attempt: int, elapsed: float, chance: float) -> float | None:
         """Return the seconds to wait before the next attempt, ``None`` if there is none.

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.http import Exchange, Pause
+from airflow_provider_dataops.errors import RunTimeoutError
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.clock import Clock
 
 
 def deadline_of(timeout: float, execution_timeout: timedelta | None) -> float:
@@ -23,3 +29,14 @@ def airflow_timeout(until: float, interval: float) -> timedelta:
     :param interval: the longest time between two looks, in seconds.
     """
     return timedelta(seconds=max(1.0, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))
+
+
+def pause(seconds: float, clock: Clock, deadline: float, otherwise: str) -> Exchange[None]:
+    """Wait, but not beyond the deadline.
+
+    :param otherwise: what is left undone if the wait would end after the deadline.
+    :raises RunTimeoutError: if it would.
+    """
+    if clock.wall() + seconds > deadline:
+        raise RunTimeoutError(f"the time allowed is over: {otherwise}")
+    yield Pause(seconds)

@@ -9,9 +9,8 @@ worker can die. It runs on a worker, before anything is waited for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.http import Exchange, Pause
 from airflow_provider_dataops.core.retry import is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
@@ -22,9 +21,9 @@ from airflow_provider_dataops.errors import (
     RateLimitedError,
     SlotsTakenError,
 )
+from airflow_provider_dataops.lifecycle.deadlines import pause
 from airflow_provider_dataops.lifecycle.progress import ABSENT_POLLS, ABSENT_SECONDS, Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import (
-    Adopted,
     Generation,
     Phase,
     Record,
@@ -32,11 +31,13 @@ from airflow_provider_dataops.lifecycle.record import (
     changed,
     fingerprint,
 )
+from airflow_provider_dataops.lifecycle.search import Search, watch_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
@@ -66,19 +67,13 @@ class Started:
     fresh: bool
 
 
-def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return how to wait for the run of a record. A run that is only a guess is never cancelled."""
-    watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
-    if record.adopted is Adopted.GUESSED:
-        watch.cancel_on_kill = False
-    return watch
-
-
 @dataclass(frozen=True, kw_only=True)
 class DurableStart:
     """What is needed to start a run, or to find the one that was started.
 
-    :param generation: the task's, now.
+    :param generation: the task's when this try began.
+    :param present: returns the task's generation now.
+    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param new_token: makes a token for one submission.
     :param log: the task's log.
     """
@@ -87,6 +82,8 @@ class DurableStart:
     store: Store
     clock: Clock
     generation: Generation
+    present: Callable[[], Generation]
+    deadline: float
     new_token: Callable[[], str]
     log: Log
 
@@ -104,8 +101,10 @@ class DurableStart:
             yield from self._end_cleared(record, lost)
             return (yield from self._fresh(lost))
         self._check_scope(record)
+        # Before all that takes time: from now on this try is the one that a Clear would end.
+        record = self._renewed(record)
         if not record.run_id:
-            found = yield from self._resolved(record, lost)
+            found = yield from self._search(record, lost)
             if found is None:
                 self.log.warning(
                     "The submission of an earlier try never reached %s; submitting", self.launch.id_scope
@@ -133,6 +132,30 @@ class DurableStart:
                 run_id=record.run_id,
             )
 
+    def _search(
+        self, record: Record, lost: int, quiet: float = 0.0, *, is_cleared: bool = False
+    ) -> Exchange[Record | None]:
+        search = Search(
+            launch=self.launch,
+            store=self.store,
+            clock=self.clock,
+            log=self.log,
+            deadline=self.deadline,
+            # A record of before the Clear must stay one, in case that this try dies.
+            renewed=(lambda record: record) if is_cleared else self._renewed,
+        )
+        return search.run(record, lost, quiet)
+
+    def _renewed(self, record: Record) -> Record:
+        """Return the record with the task's generation now, stored."""
+        renewed = replace(record, generation=self.present(), phase=Phase.ON_WORKER)
+        if renewed != record:
+            self.store.set(renewed.as_json())
+        return renewed
+
+    def _pause(self, seconds: float, otherwise: str) -> Exchange[None]:
+        return pause(seconds, self.clock, self.deadline, otherwise)
+
     # --- a retry ---------------------------------------------------------------------------------------
 
     def _retried(self, record: Record) -> Exchange[Started]:
@@ -140,7 +163,9 @@ class DurableStart:
         noun, run_id, url = launch.api.noun, record.run_id, watch.url(launch.api)
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
         snapshot = yield from self._look(watch)
-        active = not snapshot.state.is_final and snapshot.state is not RunState.ABSENT
+        # The platform reported the id, so it has the run, until a wait has found that it is lost.
+        is_lost = record.lost and snapshot.state is RunState.ABSENT
+        active = not snapshot.state.is_final and not is_lost
         if differing:
             self.log.warning(
                 "This try asks for something else than the one before: %s changed. "
@@ -148,14 +173,15 @@ class DurableStart:
                 ", ".join(differing),
             )
             if active:
-                yield from self._make_way(watch)
+                yield from self._make_way(record, watch)
             return (yield from self._fresh())
         if active or snapshot.state in _STANDS:
             self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
-            record = replace(record, generation=self.generation, phase=Phase.ON_WORKER)
-            self.store.set(record.as_json())
+            if record.lost:
+                record = replace(record, lost=False)
+                self.store.set(record.as_json())
             return Started(snapshot, record, watch, url, fresh=False)
-        if snapshot.state is RunState.ABSENT and not launch.not_found_is_final:
+        if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
                 f"{noun} {run_id} of an earlier try is not known, which proves nothing here; a second "
                 f"{noun} was not started: {snapshot.raw_state}",
@@ -172,35 +198,41 @@ class DurableStart:
         return (yield from self._fresh())
 
     def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
-        """Return the run as it is; one response that lacks it is not believed."""
+        """Return the run as it is; absent if the platform does not list it."""
         api = self.launch.api
+        try:
+            return (yield from watch.look(api))
+        except ApiError:
+            self.log.warning(
+                "The %s %s of an earlier try cannot be asked about and may go on: %s",
+                api.noun,
+                watch.run_id,
+                watch.url(api),
+            )
+            raise
+
+    def _look_well(self, watch: RunWatch) -> Exchange[RunSnapshot]:
+        """Return the run as it is; one response that lacks it is not believed."""
         progress = WaitProgress(self.clock.monotonic())
         while True:
-            try:
-                snapshot = yield from watch.look(api)
-            except ApiError:
-                self.log.warning(
-                    "The %s %s of an earlier try cannot be asked about and may go on: %s",
-                    self.launch.api.noun,
-                    watch.run_id,
-                    watch.url(api),
-                )
-                raise
+            snapshot = yield from self._look(watch)
             lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
             if lost or snapshot.state is not RunState.ABSENT:
                 return snapshot
-            yield Pause(ABSENT_SECONDS / ABSENT_POLLS)
+            yield from self._pause(
+                ABSENT_SECONDS / ABSENT_POLLS, f"{self.launch.api.noun} {watch.run_id} is not listed"
+            )
 
-    def _make_way(self, watch: RunWatch) -> Exchange[None]:
+    def _make_way(self, record: Record, watch: RunWatch) -> Exchange[None]:
         noun = self.launch.api.noun
         if not watch.cancel_on_kill:
             raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {watch.run_id} with other arguments, it is still active and "
-                f"is not stopped from here; a second {noun} was not started",
+                f"an earlier try started {noun} {watch.run_id} with other arguments, it may still be active "
+                f"and is not stopped from here; a second {noun} was not started",
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             )
-        yield from self._stopped(watch)
+        yield from self._stopped(record, watch)
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
@@ -219,7 +251,7 @@ class DurableStart:
         if not record.run_id:
             # Not only to name it: listed later, it would pass for the run that is started now.
             try:
-                found = yield from self._resolved(record, lost)
+                found = yield from self._search(record, lost, is_cleared=True)
             except AmbiguousSubmitError as error:
                 self.log.warning(
                     "A %s started before the Clear may still be running: %s", launch.api.noun, error
@@ -229,7 +261,7 @@ class DurableStart:
                 return
             record = found
         watch = watch_of(launch, record)
-        snapshot = yield from self._look(watch)
+        snapshot = yield from self._look_well(watch)
         ended = snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED
         if ended or snapshot.state is RunState.ABSENT:
             return
@@ -241,9 +273,11 @@ class DurableStart:
                 watch.url(launch.api),
             )
             return
-        yield from self._stopped(watch)
+        yield from self._stopped(record, watch)
 
-    def _stopped(self, watch: RunWatch) -> Exchange[None]:
+    def _stopped(self, record: Record, watch: RunWatch) -> Exchange[None]:
+        # If this fails, a newer try has taken over, and may be waiting for the run.
+        self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
         self.log.warning("Stopping the %s %s: %s", noun, run_id, watch.url(api))
         try:
@@ -255,7 +289,7 @@ class DurableStart:
             snapshot = yield from watch.look(api)
             if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
                 return
-            yield Pause(_LOOK_AGAIN)
+            yield from self._pause(_LOOK_AGAIN, f"{noun} {run_id} is still winding down")
         self.log.warning("The %s %s is still winding down", noun, run_id)
 
     # --- a submission ----------------------------------------------------------------------------------
@@ -267,14 +301,15 @@ class DurableStart:
         """
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
-            id_scope = launch.id_scope
+            baseline = yield from launch.record_baseline()
+            yield from self._pause(0.0, "nothing was submitted")
             record = Record(
-                generation=self.generation,
+                generation=self.present(),
                 phase=Phase.ON_WORKER,
                 token=self.new_token(),
-                baseline=(yield from launch.record_baseline()),
+                baseline=baseline,
                 fingerprint=fingerprint(self.launch.identity()),
-                id_scope=id_scope,
+                id_scope=launch.id_scope,
             )
             # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
             self.store.set(record.as_json())
@@ -287,10 +322,9 @@ class DurableStart:
                         raise error.again_as(SlotsTakenError) from error
                     raise
                 self.log.warning("%s; looking whether the %s was started", error, launch.api.noun)
-                if error.retry_after:
-                    yield Pause(error.retry_after)
                 lost += 1
-                found = yield from self._resolved(record, lost)
+                record = replace(record, timed_out=error.timed_out)
+                found = yield from self._search(record, lost, error.retry_after or 0.0)
                 if found is not None:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)
@@ -313,7 +347,14 @@ class DurableStart:
         try:
             self.store.set(record.as_json())
         except Exception:
-            if watch.cancel_on_kill:
+            if self._is_superseded():
+                self.log.warning(
+                    "A newer try has taken over and looks for the %s %s, which is left to it: %s",
+                    noun,
+                    run_id,
+                    url,
+                )
+            elif watch.cancel_on_kill:
                 self.log.warning("The %s %s cannot be remembered; stopping it", noun, run_id)
                 yield from watch.cancel(api)
             else:
@@ -321,65 +362,9 @@ class DurableStart:
             raise
         return Started(snapshot, record, watch, url, fresh=True)
 
-    # --- a lost response -------------------------------------------------------------------------------
-
-    def _resolved(self, record: Record, lost: int) -> Exchange[Record | None]:
-        """Return the record with the id of the run whose submission got no response, if there is one.
-
-        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
-        "none" count only after the listing delay. That counts from now, not from the intent: the request may
-        have been under way until a moment ago.
-
-        :param lost: how many submissions of this task got no response so far.
-        """
-        launch = self.launch.earlier(record.baseline)
-        if not launch.lists_runs and not (launch.resubmits and lost == 1):
-            self._refuse_to_resubmit(launch)
-        delay = max(launch.listing_delay, launch.api.settings.request_timeout)
-        began = self.clock.monotonic()
-        while True:
-            waited = self.clock.monotonic() - began
-            candidates: list[RunSnapshot] = []
-            if launch.lists_runs:
-                candidates = yield from launch.find_candidates(record.baseline, record.token)
-            settled = waited >= delay
-            if len(candidates) > 1:
-                self._refuse_to_guess(launch, candidates)
-            if candidates and (settled or launch.exact):
-                return self._adopted(record, candidates[0].run_id)
-            if settled:
-                return None
-            yield Pause(min(_LOOK_AGAIN, delay - waited))
-
-    def _adopted(self, record: Record, run_id: str) -> Record:
-        launch = self.launch
-        adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
-        found = replace(record, run_id=run_id, adopted=adopted)
-        self.store.set(found.as_json())
-        self.log.warning(
-            "Adopted %s %s (%s) for the submission that got no answer: %s",
-            launch.api.noun,
-            run_id,
-            "its token is ours" if launch.exact else "the only new one; a guess",
-            watch_of(launch, found).url(launch.api),
-        )
-        return found
-
-    def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
-        platform, noun = launch.api.platform, launch.api.noun
-        raise AmbiguousSubmitError(
-            f"the submission got no answer and {platform} lists no {noun}s: the {noun} may be running. Look "
-            f"at {platform}, then clear the task to start it again; or give on_ambiguous_submit='resubmit', "
-            f"where a second {noun} does no harm, to have it started again once",
-            url=launch.watch("").url(launch.api),
-        )
-
-    def _refuse_to_guess(self, launch: Launch, candidates: list[RunSnapshot]) -> NoReturn:
-        ids = [candidate.run_id for candidate in candidates]
-        raise AmbiguousSubmitError(
-            f"a submission got no answer and {len(ids)} {launch.api.noun}s began since then "
-            f"({', '.join(ids)}); nothing shows which one is ours. Look at them, then clear the task. "
-            f"A pool of one slot for this kind of task keeps submissions apart",
-            run_id=ids[0],
-            url=launch.watch(ids[0]).url(launch.api),
-        )
+    def _is_superseded(self) -> bool:
+        try:
+            return self.store.is_superseded()
+        except Exception:
+            # Merely away: then the run is not left where nobody remembers it.
+            return False

@@ -77,13 +77,13 @@ class WaitProgress:
     """One waiter's view of one run.
 
     :param began: when the wait began, on the clock that is used in all calls.
+    :param seen: whether the platform has shown the run, or has for an earlier try.
     """
 
     began: float
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
-    #: Whether the platform has told of the run.
     seen: bool = False
     refusals: int = 0
     failures: int = 0

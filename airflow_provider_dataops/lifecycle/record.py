@@ -15,6 +15,10 @@ from airflow_provider_dataops.core.json import JsonDataclass, JsonObject
 VERSION = 1
 
 
+#: What the records of earlier releases lack.
+_LATER_FIELDS: JsonObject = {"timed_out": False, "search_until": 0.0, "candidates": [], "lost": False}
+
+
 class Store(Protocol):
     """Where the record is kept. A superseded try of the task cannot write: that is the fence."""
 
@@ -30,9 +34,15 @@ class Store(Protocol):
     def delete(self) -> None:
         """Forget the value."""
 
+    def is_superseded(self) -> bool:
+        """Return whether a newer try of the task has taken over; only sure after :meth:`set`.
+
+        :raises Exception: if the store cannot be asked.
+        """
+
 
 class Phase(StrEnum):
-    """Where the task was when the record was written."""
+    """Where the task is: the record is written again each time it goes to the triggerer or comes back."""
 
     #: Airflow leaves ``max_tries`` alone when a task is cleared that runs on a worker.
     ON_WORKER = "on_worker"
@@ -54,6 +64,11 @@ class Adopted(StrEnum):
 class Generation:
     """What grows when a person clears the task.
 
+    A live try stores the present numbers before it submits, and about once a minute while it waits on a
+    worker. So it takes no Clear of another task for its own; after its own Clear that write fails. Only a
+    Clear of another task between the death of a try on a worker and its retry is mistaken for a Clear of this
+    one: nothing that Airflow shows to the retry tells them apart.
+
     :param max_tries: the task instance's, raised by a Clear of a task that is not on a worker.
     :param clear_number: the DAG run's, raised by a Clear of any of its tasks.
     """
@@ -71,6 +86,11 @@ class Record(JsonDataclass):
     :param fingerprint: a digest of each thing that decides the remote work.
     :param id_scope: host and tenant in which the run's id means something.
     :param run_id: empty until the platform reports it.
+    :param timed_out: the submission timed out, so the run may appear late.
+    :param search_until: when a list without the run begins to count, seconds since the epoch; 0 before the
+        search.
+    :param candidates: the ids of the runs that any look of the search has shown.
+    :param lost: a wait has found that the platform does not know the run any more.
     :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param crash_try: the try of the task in which its trigger crashed last.
     :param crashes: how often it crashed in that try.
@@ -84,6 +104,10 @@ class Record(JsonDataclass):
     id_scope: str
     run_id: str = ""
     adopted: Adopted = Adopted.NO
+    timed_out: bool = False
+    search_until: float = 0.0
+    candidates: tuple[str, ...] = ()
+    lost: bool = False
     deadline: float = 0.0
     crash_try: int = 0
     crashes: int = 0
@@ -96,8 +120,8 @@ class Record(JsonDataclass):
         :raises ValueError: for what this version cannot read; guessing could start a second run.
         """
         try:
-            return None if payload is None else cls.from_json(payload)
-        except ValueError as error:
+            return None if payload is None else cls.from_json({**_LATER_FIELDS, **payload})
+        except (TypeError, ValueError) as error:
             raise ValueError(f"the stored record of the run cannot be read: {error}") from error
 
     def check(self) -> None:

@@ -9,16 +9,22 @@ from uuid import uuid4
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_dataops.adapters.links import push_links
-from airflow_provider_dataops.adapters.task_state import generation, remembered, store_for
+from airflow_provider_dataops.adapters.task_state import (
+    generation,
+    present_generation,
+    remembered,
+    store_for,
+)
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.core.retry import ONCE
+from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
-from airflow_provider_dataops.lifecycle.durable import DurableStart, watch_of
+from airflow_provider_dataops.lifecycle.durable import DurableStart
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import WaitProgress
 from airflow_provider_dataops.lifecycle.record import Phase
+from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
 from airflow_provider_dataops.operators.kill import KillHandling
 from airflow_provider_dataops.operators.slots import wait_for_slot
@@ -30,9 +36,13 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.lifecycle.durable import Started
-    from airflow_provider_dataops.lifecycle.record import Record
+    from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
 
+#: Seconds between two renewals of the task's generation in the record.
+RENEWAL = 60.0
+#: How long a last look, or a stop, is tried when the wait is over.
+AT_THE_END = RetryPolicy(budget=20.0)
 #: A trigger that crashed is started again so often in one try.
 TRIGGER_CRASHES = 3
 
@@ -55,7 +65,9 @@ class RunAttempt(KillHandling):
         self.url = ""
         self.is_new = False
         self.is_waiting = False
+        self.is_renewing = False
         self.is_settled = False
+        self.next_renewal = 0.0
 
     def connect(self) -> None:
         """Read the connection."""
@@ -71,8 +83,38 @@ class RunAttempt(KillHandling):
             return False
         # In this order: a kill looks at the watch wherever there is a record.
         self.watch = watch_of(self.launch, record)
-        self.record = record
+        self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
+        try:
+            self.store.set(self.record.as_json())
+        except Exception as error:
+            # Only a Clear from now on would be mistaken for a retry.
+            self.log.warning(
+                "The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error
+            )
         return True
+
+    def present(self) -> Generation:
+        """Return the task's generation now."""
+        self.generation = present_generation(self.context, self.generation)
+        return self.generation
+
+    def keep_present(self) -> None:
+        """Store the task's generation about once a minute while the task waits here."""
+        record, now = self.record, SYSTEM_CLOCK.monotonic()
+        if record is None or not self.is_waiting or now < self.next_renewal:
+            return
+        self.next_renewal = now + RENEWAL
+        self.is_renewing = True
+        try:
+            renewed = replace(record, generation=self.present())
+            if renewed != record:
+                self.store.set(renewed.as_json())
+                self.record = renewed
+        except Exception as error:
+            # Of a task that was cleared itself: Airflow is about to end this process.
+            self.log.info("The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error)
+        finally:
+            self.is_renewing = False
 
     # --- the start -------------------------------------------------------------------------------------
 
@@ -96,12 +138,14 @@ class RunAttempt(KillHandling):
             store=self.store,
             clock=SYSTEM_CLOCK,
             generation=self.generation,
+            present=self.present,
+            deadline=deadline,
             new_token=lambda: uuid4().hex,
             log=self.log,
         )
         while True:
             try:
-                started = self.hook.run(start.run())
+                started = self.hook.run(start.run(), RetryPolicy(deadline=deadline))
                 break
             except SlotsTakenError as error:
                 wait_for_slot(self.operator, error, deadline, slot_waits)
@@ -118,11 +162,12 @@ class RunAttempt(KillHandling):
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
             return snapshot.as_result(self.url)
-        not_before = 0.0
+        not_before, known = 0.0, not started.fresh
         if self.operator.deferrable and started.fresh and not snapshot.state.is_final:
             # Look once before deferring: a run that has ended already needs no trigger.
             try:
                 snapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
+                known = snapshot.state is not RunState.ABSENT
             except ApiError as error:
                 if error.locks_out:
                     # The triggerer must not send these credentials again.
@@ -132,18 +177,18 @@ class RunAttempt(KillHandling):
         if snapshot.state.is_final:
             return self.conclude(RunEvent.finished(snapshot))
         if self.operator.deferrable:
-            self.defer(started.record, deadline, not_before)
-        return self.conclude(self._wait(deadline))
+            self.defer(started.record, deadline, not_before, known=known)
+        return self.conclude(self._wait(deadline, known=known))
 
     # --- the wait on the worker ------------------------------------------------------------------------
 
-    def _wait(self, deadline: float) -> RunEvent:
+    def _wait(self, deadline: float, *, known: bool) -> RunEvent:
         """Return how the wait ended. Refused credentials are read again once, in case they were changed."""
         wait = Wait(
             run_id=self.watch.run_id,
             deadline=deadline,
             poll_interval=self.operator.poll_interval,
-            progress=WaitProgress(SYSTEM_CLOCK.monotonic()),
+            progress=WaitProgress(SYSTEM_CLOCK.monotonic(), seen=known),
             clock=SYSTEM_CLOCK,
             log=self.log,
         )
@@ -163,8 +208,11 @@ class RunAttempt(KillHandling):
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 
-    def defer(self, record: Record, deadline: float, not_before: float = 0.0) -> NoReturn:
-        """Hand the wait to the triggerer."""
+    def defer(self, record: Record, deadline: float, not_before: float = 0.0, *, known: bool) -> NoReturn:
+        """Hand the wait to the triggerer.
+
+        :param known: whether the platform has shown the run, or has for an earlier try.
+        """
         operator = self.operator
         if operator.killed:
             self.abandon()
@@ -178,6 +226,7 @@ class RunAttempt(KillHandling):
                 deadline=deadline,
                 poll_interval=operator.poll_interval,
                 not_before=not_before,
+                known=known,
             ),
             method_name=operator.execute_complete.__name__,
             timeout=airflow_timeout(deadline, operator.poll_interval),
@@ -190,13 +239,14 @@ class RunAttempt(KillHandling):
         except ValueError as error:
             raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
         self.watch = self.launch.watch(ended.run_id)
-        if ended.ending is not Ending.FINISHED:
-            try:
-                self.recall()
-            except ValueError as error:
-                # Whether the run is only a guess cannot be read either: it is named and left alone.
-                self.log.warning("%s", error)
-                self.watch.cancel_on_kill = False
+        try:
+            self.recall()
+        except Exception as error:
+            # Whether the run is only a guess cannot be read either: it is named and left alone.
+            self.log.warning(
+                "The record of %s %s cannot be read: %s", self.operator.noun, ended.run_id, error
+            )
+            self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:
             raise RunError(f"the trigger sent an event about {ended.run_id}; waited for: {self.watch.run_id}")
         self._show(self.watch.url(self.hook.api))
@@ -223,7 +273,7 @@ class RunAttempt(KillHandling):
         ended = self._last_look(crashed)
         if ended.ending is Ending.FINISHED:
             return self.conclude(ended)
-        return self.defer(record, record.deadline)
+        return self.defer(record, record.deadline, known=True)
 
     # --- the end ---------------------------------------------------------------------------------------
 
@@ -236,6 +286,8 @@ class RunAttempt(KillHandling):
         if event.ending is Ending.TIMEOUT or cancels:
             cancels = True
             event = self._last_look(event)
+        if event.ending is Ending.LOST:
+            self._remember_loss()
         error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url)
         if event.snapshot is not None:
             if error is None:
@@ -243,29 +295,43 @@ class RunAttempt(KillHandling):
                 return event.snapshot.as_result(self.url)
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
-        elif not self.is_settled and not (cancels and self.watch.cancel_on_kill and self._cancel()):
-            self.say_it_goes_on()
+        elif not self.is_settled:
+            if cancels and self.watch.cancel_on_kill:
+                self._cancel()
+            else:
+                self.say_it_goes_on()
         raise error or RunError("an event without a run", run_id=event.run_id)
+
+    def _remember_loss(self) -> None:
+        """Let the next try start another run, unless the platform knows this one again by then."""
+        if self.record is None:
+            return
+        try:
+            self.store.set(replace(self.record, lost=True).as_json())
+        except Exception as error:
+            self.log.warning("That %s is lost was not stored: %r", self.watch.run_id, error)
 
     def _last_look(self, event: RunEvent) -> RunEvent:
         """Look again when the wait is over: the run may have ended while no triggerer lived."""
         try:
-            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api))
+            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), AT_THE_END)
         except ApiError as error:
             self.log.warning("%s", error)
             return event
         return RunEvent.finished(snapshot) if snapshot.state.is_final else event
 
-    def _cancel(self) -> bool:
+    def _cancel(self) -> None:
+        if not self.may_stop():
+            return
         try:
-            self.hook.run(self.watch.cancel(self.hook.api))
+            self.hook.run(self.watch.cancel(self.hook.api), AT_THE_END)
         except ApiError as error:
             self.log.error("%s", error)
-            return False
-        self.log.warning(
-            "Told %s %s %s to stop", self.operator.platform, self.operator.noun, self.watch.run_id
-        )
-        return True
+            self.say_it_goes_on()
+        else:
+            self.log.warning(
+                "Told %s %s %s to stop", self.operator.platform, self.operator.noun, self.watch.run_id
+            )
 
     def _show(self, url: str) -> None:
         """Push the link now: Airflow would do so at the end of the task."""

@@ -146,8 +146,10 @@ class RunOperator(DataOpsOperator):
         """Wait, and end as soon as the task is killed."""
         until = SYSTEM_CLOCK.monotonic() + duration
         while True:
-            if self.killed and self.attempt is not None:
-                self.attempt.abandon()
+            if self.attempt is not None:
+                self.attempt.keep_present()
+                if self.killed:
+                    self.attempt.abandon()
             remaining = until - SYSTEM_CLOCK.monotonic()
             if remaining <= 0:
                 return

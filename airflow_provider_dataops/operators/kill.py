@@ -9,6 +9,8 @@ from airflow_provider_dataops.errors import ApiError, RunCancelledError
 from airflow_provider_dataops.transport.sync import SyncDriver
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_dataops.adapters.task_state import MemoryStore, TaskStateStore
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
@@ -24,24 +26,27 @@ class KillHandling:
     """The part of an attempt that ends it before its time.
 
     :ivar is_waiting: whether the task is in our own wait, where no call of Airflow's can be under way.
+    :ivar is_renewing: whether that wait is asking Airflow something all the same.
     :ivar is_settled: whether the run was stopped, or the log says that it goes on.
     """
 
     operator: RunOperator
+    context: Context
     log: Log
     hook: DataOpsHook[Any]
     record: Record | None
     watch: RunWatch
     store: TaskStateStore | MemoryStore
     is_waiting: bool
+    is_renewing: bool
     is_settled: bool
 
     def stop_on_kill(self) -> None:
         """Stop the run from ``on_kill``.
 
         There are 5 s, and a call of Airflow's could wait for ever for the lock that the interrupted code
-        holds. So this uses what is in memory. Only from our own wait the store is asked whether a newer try
-        has taken over: that one owns the run.
+        holds. So this uses what is in memory. Only from our own wait Airflow is asked whether a newer try has
+        taken over.
         """
         noun = self.operator.noun
         run_id = self.record.run_id if self.record else ""
@@ -52,26 +57,66 @@ class KillHandling:
             # Said once; the wait ends at its next slice.
             self.is_settled = True
             self.say_it_goes_on()
-        elif self.is_waiting and self.store.is_superseded():
-            # The newer try decides; the wait here ends without a stop.
-            self.is_settled = True
-            self.log.warning("A newer try has taken over %s %s; it is left alone here", noun, run_id)
-        else:
+        elif self.is_renewing and self.has_retry:
+            # Often it is Airflow that is away: then this process ends in that call, and the retry goes on.
+            self.log.warning(
+                "Killed while Airflow is asked something; %s %s is stopped when it answers: %s",
+                noun,
+                run_id,
+                self.watch.url(self.hook.api),
+            )
+        elif not self.is_waiting or self.may_stop():
             self._stop_quickly()
 
     def abandon(self) -> NoReturn:
         """End a killed task. If the kill came before the run's id was known, stop the run here."""
         run_id = self.record.run_id if self.record else ""
         if run_id and not self.is_settled:
-            if self.watch.cancel_on_kill:
-                self._stop_quickly()
-            else:
+            if not self.watch.cancel_on_kill:
                 self.say_it_goes_on()
+            elif self.may_stop():
+                self._stop_quickly()
         running = (
             f" while {self.operator.platform} {self.operator.noun} {run_id} was running" if run_id else ""
         )
         url = self.watch.url(self.hook.api) if run_id else ""
         raise RunCancelledError(f"the task was killed{running}", run_id=run_id, url=url)
+
+    @property
+    def has_retry(self) -> bool:
+        """Whether Airflow starts another try if this one fails."""
+        ti = self.context["ti"]
+        return bool(ti.try_number <= ti.max_tries)
+
+    def may_stop(self) -> bool:
+        """Return whether the run is this try's to stop; if not, say why, and leave it.
+
+        A newer try owns the run: a retry goes on with it, and after a Clear the newer try stops it. Without a
+        retry left only a Clear can make one, so nothing is asked then: Airflow may be away, and nobody else
+        would stop the run.
+        """
+        if not self.has_retry:
+            return True
+        run = f"{self.operator.noun} {self.watch.run_id}"
+        url = self.watch.url(self.hook.api)
+        # Before the question: if the API server is away, Airflow can take longer than this process may live.
+        self.log.info("Asking whether a newer try has taken over before %s is stopped: %s", run, url)
+        try:
+            superseded = self.store.is_superseded()
+        except Exception as error:
+            self.log.warning(
+                "%s is not stopped and goes on, a retry takes it up again: Airflow does not say whether a "
+                "newer try has taken over (%r): %s",
+                run,
+                error,
+                url,
+            )
+        else:
+            if not superseded:
+                return True
+            self.log.warning("A newer try has taken over; %s is left to it: %s", run, url)
+        self.is_settled = True
+        return False
 
     def say_it_goes_on(self) -> None:
         """Name the run that is left running."""

@@ -96,7 +96,7 @@ class _Flow:
                     raise
                 elapsed, chance = self.clock.monotonic() - began, self.clock.random()
                 wait = self.policy.pause(error, attempt=attempt, elapsed=elapsed, chance=chance)
-                if wait is None:
+                if wait is None or self.clock.wall() + wait > self.policy.deadline:
                     raise
                 log.warning("%s; trying again in %.1f s", error, wait)
             yield Pause(wait)
@@ -191,7 +191,11 @@ class _Flow:
         text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
         text += f": {words}" if words and words != reason else ""
         refusal = error_class(
-            text, status=reply.status, body=words, retry_after=retry_after(reply, self.clock.wall())
+            text,
+            status=reply.status,
+            body=words,
+            retry_after=retry_after(reply, self.clock.wall()),
+            date=reply.date,
         )
         if self.api.locks_out and isinstance(refusal, AuthenticationError | PermissionDeniedError):
             refusal.locks_out = refusal.permanent = True

@@ -238,7 +238,11 @@ def _transport_error(error: Exception) -> TransportError:
     if isinstance(reason, ValueError) and not isinstance(reason, ssl.SSLError):
         # The text may repeat a header that was to be sent.
         text = "the request or the answer is not valid HTTP"
-    return TransportError(f"{type(reason).__name__}: {text}", not_sent=not_sent)
+    return TransportError(
+        f"{type(reason).__name__}: {text}",
+        not_sent=not_sent,
+        timed_out=isinstance(reason, urllib3.exceptions.ReadTimeoutError),
+    )
 
 
 def _inner(error: BaseException) -> BaseException | None:

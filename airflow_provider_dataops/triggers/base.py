@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_dataops.adapters.secrets import aregister_secret
-from airflow_provider_dataops.core.arguments import require_text, require_time
+from airflow_provider_dataops.core.arguments import require_boolean, require_text, require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.watch import AutoDataclass, ConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.registry import hook_class
@@ -120,16 +120,19 @@ class RunTrigger(RunWatch, DataOpsTrigger):
 
     :param poll_interval: the longest time between two looks, in seconds.
     :param not_before: the server asked not to be asked again sooner, seconds since the epoch.
+    :param known: the platform has shown the run, or has for an earlier try: its absence is an outage.
     """
 
     poll_interval: float
     not_before: float = 0.0
+    known: bool = False
 
     def check(self) -> None:
         """Validate the arguments."""
         super().check()
         require_text(run_id=self.run_id)
         require_time(poll_interval=self.poll_interval)
+        require_boolean("known", self.known)
         if self.not_before != 0:
             require_time(not_before=self.not_before)
 
@@ -140,9 +143,10 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         return event
 
     async def on_kill(self) -> None:
-        """Stop the run when a user ends the task: mark failed, mark success, Clear.
+        """Stop the run when a user ends the task: mark failed, mark success.
 
-        Airflow calls it from 3.3 on, and neither at a time-out nor when the triggerer stops.
+        Airflow calls it from 3.3 on, and neither at a time-out nor when the triggerer stops. It also calls it
+        at a Clear, and when the trigger moves to another triggerer: then the run is left to the next waiter.
         """
         waits, _ = await _loaded(self.conn_type)
         await waits.stop_run(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.adapters.supervisor import task_state
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import ApiError, DataOpsError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
-#: A stop is sent for this long at the most, in seconds; Airflow gives ``on_kill`` 30.
+#: A stop may take this long, with all that it asks before, in seconds.
 STOP_BUDGET = 20.0
 
 
@@ -26,10 +27,18 @@ STOP_BUDGET = 20.0
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
     """Return how the wait for a run ended. Refused credentials are read again once."""
-    progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+    progress = WaitProgress(SYSTEM_CLOCK.monotonic(), seen=trigger.known)
     try:
         while True:
-            async with shared(await trigger.api()) as connection:
+            limit = asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall()))
+            try:
+                async with limit:
+                    api = await trigger.api()
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                return progress.timed_out(trigger.run_id, SYSTEM_CLOCK.monotonic())
+            async with shared(api) as connection:
                 event = await _run_ended(trigger, connection, progress)
             if event is not None:
                 return event
@@ -80,22 +89,79 @@ async def _run_ended(
 
 
 async def stop_run(trigger: RunTrigger) -> None:
-    """Stop the run of a trigger whose task was ended, or name it in the log if it is to go on."""
-    noun, run_id = "run", trigger.run_id
+    """Stop the run of a trigger that Airflow cancelled, if its task has ended; else leave it, and say so.
+
+    Airflow 3.3.2 repeats its cancel every second, and closes the task's log after the first. So the stop is a
+    task of its own, which nobody cancels before its time is over.
+    """
+    stop = asyncio.create_task(_stop_run(trigger))
+    _stops.add(stop)
+    stop.add_done_callback(_stops.discard)
+    await asyncio.shield(stop)
+
+
+#: The event loop keeps no task alive by itself.
+_stops: set[asyncio.Task[None]] = set()
+#: A task in one of these states waits for nothing any more.
+_ENDED = frozenset({"failed", "success", "skipped"})
+
+
+async def _stop_run(trigger: RunTrigger) -> None:
+    run, url = f"run {trigger.run_id}", f"connection {trigger.conn_id}"
     try:
-        async with shared(await trigger.api()) as connection:
-            noun = connection.api.noun
+        async with asyncio.timeout(STOP_BUDGET), shared(await trigger.api()) as connection:
+            noun, url = connection.api.noun, trigger.url(connection.api)
+            run = f"{noun} {trigger.run_id}"
             if trigger.cancel_on_kill is not True:
-                url = trigger.url(connection.api)
                 trigger.log.warning(
-                    "The task was ended while %s %s was running; the %s goes on: %s", noun, run_id, noun, url
+                    "Airflow cancelled this trigger while %s was running; the %s goes on: %s", run, noun, url
                 )
                 return
-            await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
-    except DataOpsError as error:
-        trigger.log.error("%s %s could not be stopped and may go on: %s", noun, run_id, error)
-    else:
-        trigger.log.warning("The task was ended; %s %s was told to stop", noun, run_id)
+            # First of all, and with the link: this may be the last line that the task's log takes.
+            trigger.log.warning(
+                "Airflow cancelled this trigger. If the task has ended, %s is stopped now. "
+                "If this log ends here, the triggerer's log has the outcome: %s",
+                run,
+                url,
+            )
+            if await _task_ended(trigger, run, url):
+                await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
+                trigger.log.warning("The task was ended; %s was told to stop: %s", run, url)
+    except TimeoutError:
+        trigger.log.error("%s could not be stopped in %.0f s and may go on: %s", run, STOP_BUDGET, url)
+    except asyncio.CancelledError:
+        trigger.log.error("%s may go on: the triggerer ends before the stop is sent: %s", run, url)
+        raise
+    except Exception as error:
+        trigger.log.error("%s could not be stopped and may go on: %s: %s", run, url, error)
+
+
+async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
+    """Return whether nobody waits for the run any more; say in the log why it is left otherwise.
+
+    Airflow cancels a trigger with the same words when it moves to another triggerer. After a Clear the newer
+    try stops the run itself.
+    """
+    try:
+        state = await task_state(trigger.task_instance)
+    except Exception as error:
+        trigger.log.error(
+            "%s is not stopped and goes on: Airflow does not report the state of the task (%r): %s",
+            run,
+            error,
+            url,
+        )
+        return False
+    if state is None or state in _ENDED:
+        return True
+    trigger.log.warning(
+        "%s is not stopped: the task is %s, and whoever waits for the %s next takes care of it: %s",
+        run,
+        state,
+        run.partition(" ")[0],
+        url,
+    )
+    return False
 
 
 # --- a condition ---------------------------------------------------------------------------------------

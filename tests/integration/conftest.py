@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.lifecycle import progress
-from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.triggers import base, waits
 from dataops_sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
     _dataops_sandbox_server,
     dataops_sandbox,
@@ -42,6 +42,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "backoff", lambda failures, **_: 0.01 * failures)
     monkeypatch.setattr(base, "YOUNGEST_EVENT", 0.0)
     monkeypatch.setattr(SystemClock, "random", lambda _: 0.0)
+
+
+@pytest.fixture
+def task_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Airflow report that a trigger's task has ended."""
+
+    async def state(_: object) -> str:
+        return "failed"
+
+    monkeypatch.setattr(waits, "task_state", state)
 
 
 @pytest.fixture

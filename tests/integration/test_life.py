@@ -41,11 +41,14 @@ class Life:
     def start(self, max_tries: int = 1) -> Started:
         """Do what an operator does on a worker."""
         hook = self.bench.hook()
+        generation = Generation(max_tries=max_tries, clear_number=0)
         start = DurableStart(
             launch=self.bench.launch(hook),
             store=self.store,
             clock=self.bench.worker_time,
-            generation=Generation(max_tries=max_tries, clear_number=0),
+            generation=generation,
+            present=lambda: generation,
+            deadline=float("inf"),
             new_token=lambda: uuid4().hex,
             log=logging.getLogger("task"),
         )
@@ -166,6 +169,7 @@ def test_a_run_that_is_listed_late_is_waited_for(bench: Bench) -> None:
     assert run(main()).ending is Ending.FINISHED
 
 
+@pytest.mark.usefixtures("task_ended")
 class TestTheEndOfATaskInTheTriggerer:
     def test_stops_a_tamr_job(self, tamr: Bench) -> None:
         job_id = tamr.start()

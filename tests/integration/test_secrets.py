@@ -105,7 +105,7 @@ class TestNoSecretIsTold:
         bench.sandbox.clear_faults()
         everything.check()
 
-    @pytest.mark.usefixtures("quick")
+    @pytest.mark.usefixtures("quick", "task_ended")
     def test_by_a_trigger(self, bench: Bench, everything: Everything, scene: str) -> None:
         run_id = bench.start()
         arm(bench, scene, bench.asking)

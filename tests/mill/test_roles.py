@@ -19,6 +19,8 @@ from tests.loops import run
 from tests.unit.operators.stage import Attempt, deferral
 
 if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
     from tests.mill.bench.mill import MillBench
 
 
@@ -79,7 +81,10 @@ class TestOperator:
         with pytest.raises(RunFailedError, match=r"Mill batch b-\d+ ended failed: the stone broke"):
             operator().execute_complete(attempt.context(), event)
 
-    def test_cancels_the_batch_of_a_task_that_is_ended_while_deferred(self, mill: MillBench) -> None:
+    def test_cancels_the_batch_of_a_task_that_is_ended_while_deferred(
+        self, mill: MillBench, mocker: MockerFixture
+    ) -> None:
+        mocker.patch("airflow_provider_dataops.triggers.waits.task_state", return_value="failed")
         trigger = deferral(operator(deferrable=True), Attempt()).trigger
         run(trigger.on_kill())
         [batch] = mill.store.runs()

@@ -23,7 +23,7 @@ from airflow_provider_dataops.core.settings import (
     read_settings,
 )
 from airflow_provider_dataops.core.tokens import TokenKeeper
-from airflow_provider_dataops.errors import ApiError, AuthenticationError, InvalidArgumentError
+from airflow_provider_dataops.errors import ApiError, AuthenticationError, InvalidArgumentError, UnroutedError
 from airflow_provider_dataops.platforms.tailer.arguments import (
     CONFIGURATION_STATUSES,
     canonical_type,
@@ -43,6 +43,7 @@ from airflow_provider_dataops.platforms.tailer.model import (
     Configuration,
     Run,
     google_error,
+    is_json,
     read_any,
     read_launched,
     read_ok,
@@ -136,9 +137,11 @@ class TailerApi(Api):
         return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error; where people sign in, a wrong password is a 400."""
+        """Return the class of error: a wrong password is a 400, and the API's own 404 is JSON."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
+        if reply.status == 404 and not is_json(reply):
+            return UnroutedError
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:

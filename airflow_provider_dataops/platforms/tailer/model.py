@@ -214,7 +214,17 @@ def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError)
         status=reply.status,
         body=reply.text(),
         not_sent=not failed,
+        date=reply.date,
     )
+
+
+def is_json(reply: Reply) -> bool:
+    """Return whether a response is the API's own: a JSON object, no web page and no text of a proxy."""
+    try:
+        reply.json_object()
+    except MalformedReplyError:
+        return False
+    return True
 
 
 def google_error(reply: Reply) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
-    from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
+    from airflow_provider_dataops.platforms.tailer.model import Configuration
 
 #: The clock that stamps runs and the one of the answers' Date need not agree, in seconds.
 CLOCK_MARGIN = 60.0
@@ -58,21 +58,23 @@ class TailerJobLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the last runs of the configuration."""
-        runs, listed_at = yield from self._listed()
+        """Return the last runs of the configuration.
+
+        :raises NotFoundError: if there is no list, and nothing to tell a later run by either.
+        """
+        try:
+            runs, listed_at = yield from self.api.listed(self.configuration)
+        except NotFoundError as error:
+            # In its own words the API knows no run of this configuration, as of the date of this answer.
+            if error.date is None:
+                raise
+            runs, listed_at = [], error.date
         return {
             "configuration": asdict(self.configuration),
             "job_id": self.job_id,
             "known": [run.run_id for run in runs],
             "listed_at": listed_at,
         }
-
-    def _listed(self) -> Exchange[tuple[list[Run], float | None]]:
-        try:
-            return (yield from self.api.listed(self.configuration))
-        except NotFoundError:
-            # What is said of a configuration that has never run is not documented.
-            return [], None
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
         """Return the launch that recorded a baseline: a run is asked about by its own configuration."""
@@ -88,7 +90,10 @@ class TailerJobLaunch(Launch):
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the configuration's runs that are not in the baseline and did not start before it."""
-        runs, _ = yield from self._listed()
+        try:
+            runs, _ = yield from self.api.listed(self.configuration)
+        except NotFoundError:
+            return []
         since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             run.snapshot()

@@ -36,3 +36,10 @@ for dag_id, arguments in QUANTEMPLATE.items():
         QuantemplateExecutePipelineOperator(
             task_id="wait", pipeline_id=RESOURCE, poll_interval=2, **arguments
         )
+
+with DAG("tamr_neighbours", schedule=None):
+    for task_id in ("wait", "other"):
+        source_id = f"{{{{ dag_run.conf['{task_id}'] }}}}"
+        TamrLoadSourceOperator(
+            task_id=task_id, source_id=source_id, poll_interval=2, deferrable=False, **RETRY
+        )

@@ -34,18 +34,21 @@ class Kind:
 
     :param by_place: a run is seen from the place alone where it was started, as in a pipeline's own list.
     :param lists: runs can be listed.
+    :param absence_proves: a run that is not listed will never be.
     """
 
     exact: bool = False
     can_stop: bool = False
     by_place: bool = False
     lists: bool = True
+    absence_proves: bool = True
 
 
 QUANTEMPLATE = Kind(by_place=True)
 TAMR = Kind(can_stop=True)
 TRAC = Kind(exact=True)
-TOUCAN = Kind(lists=False)
+TOUCAN = Kind(lists=False, absence_proves=False)
+TAILER = Kind(absence_proves=False)
 
 
 @dataclass
@@ -76,12 +79,20 @@ class World:
     life: int | None = None
     effects: int = 0
     owner: int = 0
+    #: How often tasks of the DAG run were cleared until now.
+    clear_number: int = 0
     identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
     id_scope: str = "https://one"
     #: Called instead of an ordinary answer to a submission.
     on_submit: Callable[[RemoteRun], None] | None = None
     #: What a look ends with, where it fails.
     look_error: ApiError | None = None
+    #: When the time allowed for the run is over.
+    deadline: float = float("inf")
+    #: Called before each list of candidates.
+    on_search: Callable[[], None] = lambda: None
+    #: What the store answers every call with, where it is away.
+    store_error: Exception | None = None
     #: Told the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -116,6 +127,13 @@ class World:
                 if state is RunState.ABSENT:
                     run.listed_at = float("inf")
 
+    def wait_for_a_listing(self) -> None:
+        """Do what a wait does for a run that is not listed: bear that for half an hour, then call it lost."""
+        self.now += 1_800.0
+        assert self.stored is not None
+        listed = {run.run_id for run in self.runs if run.listed_at <= self.now}
+        self.stored["lost"] = self.stored["run_id"] not in listed
+
     def stranger(self, delay: float = 0.0) -> RemoteRun:
         """Let somebody else start a run."""
         run = RemoteRun(f"r{len(self.runs) + 1}", "", listed_at=self.now + delay)
@@ -146,9 +164,16 @@ class _Store:
 
     def set(self, value: Mapping[str, Any]) -> None:
         self.world.effect()
+        if self.world.store_error is not None:
+            raise self.world.store_error
         self._fence()
         self.world.stored = dict(value)
         self.world.effect()
+
+    def is_superseded(self) -> bool:
+        if self.world.store_error is not None:
+            raise self.world.store_error
+        return self.get() is None
 
     def delete(self) -> None:
         self._fence()
@@ -161,6 +186,7 @@ class _Launch:
     world: World
     place: str
     listing_delay: float = 30.0
+    timeout_delay: float = 300.0
     waits_for_slot: bool = True
     cancel_on_kill: bool = False
     resubmits: bool = False
@@ -180,7 +206,7 @@ class _Launch:
 
     @property
     def not_found_is_final(self) -> bool:
-        return self.world.kind.lists
+        return self.world.kind.absence_proves
 
     @property
     def id_scope(self) -> str:
@@ -219,6 +245,7 @@ class _Launch:
     def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
         assert self.world.kind.lists, "nobody asks a platform that lists no runs"
         yield _request("candidates")
+        self.world.on_search()
         if self.exact:
             return [_snapshot(run) for run in self._listed() if run.owner == token]
         return [_snapshot(run) for run in self._listed() if run.run_id not in baseline["known"]]
@@ -293,6 +320,8 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,
+        present=lambda: replace(generation, clear_number=max(generation.clear_number, world.clear_number)),
+        deadline=world.deadline,
         new_token=token,
         log=log,
     )

@@ -9,7 +9,15 @@ import pytest
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import AmbiguousSubmitError
 from airflow_provider_dataops.lifecycle.record import Generation
-from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAMR, TRAC, Killed, Kind, World
+from tests.unit.lifecycle.simulation import (
+    QUANTEMPLATE,
+    TAMR,
+    TRAC,
+    Killed,
+    Kind,
+    SupersededError,
+    World,
+)
 
 NOW = Generation(max_tries=1, clear_number=0)
 
@@ -24,6 +32,17 @@ class TestOtherArguments:
         again = world.start(NOW)
         assert world.active() == [again.snapshot.run_id] == ["r2"]
         assert any("what changed" in line for line in world.log_lines)
+
+    @pytest.mark.parametrize("cleared", [True, False])
+    def test_a_superseded_try_stops_nothing(self, cleared: bool) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        # The newer try begins while this one looks at the old run.
+        world.on_effect = lambda _: world.take_over()
+        with pytest.raises(SupersededError):
+            world.start(replace(NOW, max_tries=2) if cleared else NOW)
+        assert world.active() == ["r1"]
 
     def test_otherwise_nothing_is_started_beside_it(self) -> None:
         # The old run is not in the list of the new place; its link leads to the old one.

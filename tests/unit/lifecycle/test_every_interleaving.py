@@ -5,7 +5,8 @@ The deaths are counted in a first full drive, so that a new step of the algorith
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from tests.unit.lifecycle.simulation import (
     TRAC,
     Killed,
     Kind,
+    SupersededError,
     World,
     lost_reply,
     never_arrived,
@@ -51,17 +53,20 @@ class Next:
     """What happened before the second try.
 
     :param waits: the first try had started its run and waited in the triggerer.
+    :param during: another task was cleared after the first try had begun and before it submitted.
     """
 
     generation: Generation
     cleared: bool
     waits: bool = False
+    during: bool = False
 
 
 NEXT = {
     "retry": Next(FIRST, cleared=False),
     "retry of a waiting task": Next(FIRST, cleared=False, waits=True),
     "another task cleared while this one waits": Next(Generation(2, 1), cleared=False, waits=True),
+    "another task cleared while this one starts": Next(Generation(2, 1), cleared=False, during=True),
     "clear of a waiting task": Next(Generation(3, 1), cleared=True, waits=True),
     "clear between two tries": Next(Generation(3, 1), cleared=True),
     "clear of a running task": Next(Generation(2, 1), cleared=True),
@@ -93,10 +98,13 @@ ARRIVALS = {
 }
 
 
-def first_try(kind: Kind, arrival: Arrival, life: int | None) -> World:
+def first_try(kind: Kind, arrival: Arrival, life: int | None, *, during: bool = False) -> World:
     """Return the world after the first try died, or ended its start."""
     world = World(kind, listing_delay=arrival.listing_delay)
     arrival.meet(world)
+    if during:
+        # The first effect is the baseline, read before anything is stored or sent.
+        world.on_effect = lambda _: setattr(world, "clear_number", 1)
     try:
         world.start(FIRST, life=life)
     except Killed:
@@ -144,7 +152,7 @@ class TestTable:
                 continue
 
             def build(life: int | None = life) -> World:
-                world = first_try(kind, arrival, life)
+                world = first_try(kind, arrival, life, during=upcoming.during)
                 if upcoming.waits and world.stored is not None:
                     world.stored["phase"] = str(Phase.DEFERRED)
                 if FATES[fate] is not None:
@@ -175,6 +183,10 @@ class Judge:
         submissions = world.tokens
         try:
             started = world.start(self.upcoming.generation)
+            if started.snapshot.state is RunState.ABSENT:
+                assert world.tokens == submissions, f"{self.where}: nothing is started before a wait"
+                world.wait_for_a_listing()
+                started = world.start(self.upcoming.generation)
         except AmbiguousSubmitError:
             # Only where an intent without an id, or an id that says nothing there, is all that is known; and
             # nothing is sent on top of it.
@@ -252,3 +264,29 @@ def test_a_clear_of_a_successful_task_runs_again(kind_name: str) -> None:
     again = world.start(Generation(max_tries=4, clear_number=1))
     assert again.fresh
     assert again.snapshot.run_id != first.snapshot.run_id
+
+
+@pytest.mark.parametrize("arrival_name", ARRIVALS)
+@pytest.mark.parametrize("kind_name", KINDS)
+def test_a_clear_of_a_live_try_runs_again_whenever_it_comes(kind_name: str, arrival_name: str) -> None:
+    """A live try that stores the present generation does not take its own Clear for a neighbour's.
+
+    Airflow gives the cleared task instance a new id, so nothing that the live try stores later is kept.
+    """
+    kind, arrival = KINDS[kind_name], ARRIVALS[arrival_name]
+    for moment in range(1, len(lives(kind_name, arrival_name))):
+        world = World(kind, listing_delay=arrival.listing_delay)
+        arrival.meet(world)
+
+        def clear(effect: int, moment: int = moment, world: World = world) -> None:
+            if effect == moment:
+                world.clear_number = 1
+                world.take_over()
+
+        world.on_effect = clear
+        with suppress(SupersededError, AmbiguousSubmitError):
+            world.start(FIRST)
+        world.on_effect = world.on_submit = None
+        before, where = replace(world, runs=list(world.runs)), f"cleared at {moment}"
+        started = world.start(Generation(2, 1))
+        Judge(world, before, kind, NEXT["clear of a running task"], where).runs_again(started)

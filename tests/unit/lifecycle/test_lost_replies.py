@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,10 @@ from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     BadRequestError,
+    MalformedReplyError,
     RateLimitedError,
+    RunTimeoutError,
+    ServerError,
     SlotsTakenError,
     TransportError,
     UnroutedError,
@@ -18,15 +22,23 @@ from airflow_provider_dataops.errors import (
 from airflow_provider_dataops.lifecycle.record import Generation
 from tests.unit.lifecycle.simulation import (
     QUANTEMPLATE,
+    TAILER,
     TAMR,
     TOUCAN,
     TRAC,
+    Killed,
+    Kind,
     RemoteRun,
     SupersededError,
     World,
     lost_reply,
     never_arrived,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.errors import ApiError
 
 NOW = Generation(max_tries=1, clear_number=0)
 
@@ -149,42 +161,91 @@ def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(ki
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.take_over()
+        world.store_error = OSError("503")
 
     world.on_submit = answer
-    with pytest.raises(SupersededError):
+    with pytest.raises(OSError, match="503"):
         world.start(NOW)
     assert any("r1" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
     assert (world.active() == []) is world.kind.can_stop
 
 
-def test_one_answer_that_lacks_the_run_is_not_believed() -> None:
-    world = World(TAMR)
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
+def test_a_superseded_try_leaves_its_run_to_the_newer_one_which_looks_for_it(kind: object) -> None:
+    world = World(kind)  # type: ignore[arg-type]
+
+    def answer(run: RemoteRun) -> None:
+        # Worker and task were frozen in the submit; they wake after the newer try has begun.
+        world.runs.append(run)
+        world.take_over()
+
+    world.on_submit = answer
+    with pytest.raises(SupersededError):
+        world.start(NOW)
+    assert world.active() == ["r1"]
+    assert any("newer try" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+    world.on_submit = None
+    assert world.start(NOW).snapshot.run_id == "r1"
+    assert world.active() == ["r1"]
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC, TAILER, TOUCAN])
+def test_a_run_that_is_not_listed_at_a_retry_is_waited_for(kind: Kind) -> None:
+    """For how long, the wait decides, in the triggerer or on the worker: nothing is started here."""
+    world = World(kind)
     first = world.start(NOW)
-    world.runs[0].listed_at = world.now + 30
+    world.runs[0].listed_at = world.now + 9_999
+    began = world.now
     again = world.start(NOW)
     assert again.snapshot.run_id == first.snapshot.run_id
-    assert len(world.ours()) == 1
+    assert again.snapshot.state is RunState.ABSENT
+    assert not again.fresh
+    assert world.now - began < 1.0
+    assert world.tokens == 1
 
 
-def test_a_run_that_stays_away_is_started_anew() -> None:
+def test_a_run_that_a_wait_has_found_lost_is_started_anew() -> None:
     world = World(QUANTEMPLATE)
     world.start(NOW)
     world.runs[0].listed_at = world.now + 9_999
+    world.wait_for_a_listing()
     again = world.start(NOW)
     assert again.fresh
     assert again.snapshot.run_id == "r2"
+
+
+def test_unless_the_platform_knows_it_again_by_then() -> None:
+    world = World(QUANTEMPLATE)
+    world.start(NOW)
+    world.runs[0].listed_at = world.now + 2_000
+    world.wait_for_a_listing()
+    world.now += 2_000
+    assert world.start(NOW).record.lost is False
+    assert world.stored is not None
+    assert world.stored["lost"] is False
+    assert world.tokens == 1
 
 
 def test_a_run_that_stays_away_is_not_replaced_where_that_proves_nothing() -> None:
     world = World(TOUCAN)
     world.start(NOW)
     world.end_all(RunState.ABSENT)
+    world.wait_for_a_listing()
     with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try is not known") as caught:
         world.start(NOW)
     assert (caught.value.run_id, caught.value.url) == ("r1", "https://ui/nightly/r1")
     assert world.tokens == 1
     assert world.start(replace(NOW, clear_number=1)).snapshot.run_id == "r2"
+
+
+def test_nor_is_anything_else_started_beside_one_that_is_not_listed() -> None:
+    world = World(QUANTEMPLATE)
+    world.start(NOW)
+    world.runs[0].listed_at = world.now + 9_999
+    world.identity = {"what": "tonight"}
+    with pytest.raises(AmbiguousSubmitError, match="it may still be active"):
+        world.start(NOW)
+    assert world.tokens == 1
 
 
 def test_an_answer_that_is_not_the_platforms_own_starts_nothing() -> None:
@@ -195,6 +256,185 @@ def test_an_answer_that_is_not_the_platforms_own_starts_nothing() -> None:
         world.start(NOW)
     assert world.tokens == 1
     assert any("job r1 of an earlier try cannot be asked about" in line for line in world.log_lines)
+
+
+LISTING = {"Quantemplate": QUANTEMPLATE, "Tamr": TAMR, "TRAC": TRAC, "Tailer": TAILER}
+GATEWAY_TIMEOUT = ServerError("HTTP 504", status=504)
+READ_TIMEOUT = TransportError("ReadTimeoutError", timed_out=True)
+BUSY = ServerError("HTTP 503", status=503, retry_after=900.0)
+
+
+def answers(world: World, error: ApiError, listed_after: float | None) -> Callable[[RemoteRun], None]:
+    """Answer a submission by an error; the run is listed some seconds later, or never there."""
+
+    def answer(run: RemoteRun) -> None:
+        world.on_submit = None
+        if listed_after is not None:
+            run.listed_at = world.now + listed_after
+            world.runs.append(run)
+        raise error
+
+    return answer
+
+
+class TestTheSearch:
+    """What its looks show, and what they do not."""
+
+    @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
+    @pytest.mark.parametrize("shown", [0.0, 12.0, 29.0])
+    def test_a_run_that_one_look_has_shown_stays_a_candidate(self, kind: Kind, shown: float) -> None:
+        world = World(kind)
+        world.on_submit = answers(world, TransportError("reset"), shown)
+        began = world.now
+
+        def hide_it_from_the_next_look() -> None:
+            if world.runs and world.now - began > shown + 6.0:
+                world.runs[0].listed_at = float("inf")
+
+        world.on_search = hide_it_from_the_next_look
+        world.on_effect = lambda _: hide_it_from_the_next_look()
+        started = world.start(NOW)
+        assert started.record.run_id == "r1"
+        assert world.tokens == 1
+
+    def test_nor_does_the_next_try_forget_it(self) -> None:
+        world = World(TAMR)
+        world.on_submit = answers(world, TransportError("reset"), 0.0)
+        world.deadline = world.now + 15.0
+        with pytest.raises(RunTimeoutError):
+            world.start(NOW)
+        world.runs[0].listed_at = float("inf")
+        world.deadline = float("inf")
+        assert world.start(NOW).record.run_id == "r1"
+        assert world.tokens == 1
+
+    @pytest.mark.parametrize("kind", LISTING.values(), ids=LISTING)
+    @pytest.mark.parametrize(
+        "error",
+        [
+            UnroutedError("HTTP 404 default backend", status=404),
+            MalformedReplyError("a web page", status=200),
+            ServerError("HTTP 503", status=503),
+        ],
+        ids=["web page", "unreadable", "outage"],
+    )
+    def test_a_failed_look_is_no_list_without_the_run(self, kind: Kind, error: ApiError) -> None:
+        world = World(kind)
+        world.on_submit = answers(world, TransportError("reset"), 0.0)
+        back = world.now + 400.0
+
+        def fail() -> None:
+            if world.now < back:
+                raise error
+
+        world.on_search = fail
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
+        assert world.now > back
+        assert any(f"{error}; looking again" in line for line in world.log_lines)
+
+    def test_looks_that_fail_for_long_end_the_try_and_keep_the_intent(self) -> None:
+        world = World(TAMR)
+        world.on_submit = answers(world, TransportError("reset"), 0.0)
+
+        def fail() -> None:
+            raise ServerError("HTTP 503", status=503)
+
+        world.on_search = fail
+        with pytest.raises(ServerError, match="503"):
+            world.start(NOW)
+        world.on_search = lambda: None
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
+
+
+class TestASubmissionThatTimedOut:
+    """The platform may still be at work on it."""
+
+    @pytest.mark.parametrize("error", [GATEWAY_TIMEOUT, READ_TIMEOUT], ids=["504", "read timeout"])
+    @pytest.mark.parametrize("kind", LISTING.values(), ids=LISTING)
+    def test_is_found_long_after_the_listing_delay(self, kind: Kind, error: ApiError) -> None:
+        world = World(kind)
+        world.on_submit = answers(world, error, 290.0)
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
+
+    @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
+    def test_is_sent_again_after_five_minutes_without_it(self, kind: Kind) -> None:
+        world = World(kind)
+        world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
+        began = world.now
+        world.start(NOW)
+        assert world.now - began >= 300.0
+        assert world.tokens == 2
+
+    def test_is_not_sent_again_where_absence_proves_nothing(self) -> None:
+        world = World(TAILER)
+        world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
+        with pytest.raises(AmbiguousSubmitError, match="it may begin later"):
+            world.start(NOW)
+        with pytest.raises(AmbiguousSubmitError, match="it may begin later"):
+            world.start(NOW)
+        assert world.tokens == 1
+
+    def test_is_looked_for_as_long_by_the_next_try(self) -> None:
+        world = World(TAMR)
+        world.on_submit = answers(world, GATEWAY_TIMEOUT, 250.0)
+        with pytest.raises(Killed):
+            world.start(NOW, life=9)
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
+
+
+class TestTheDeadline:
+    """It bounds all that is done before the wait."""
+
+    @pytest.mark.parametrize("kind", LISTING.values(), ids=LISTING)
+    @pytest.mark.parametrize("listed_after", [2_000.0, None])
+    def test_ends_a_search_and_the_next_try_goes_on_with_it(
+        self, kind: Kind, listed_after: float | None
+    ) -> None:
+        world = World(kind)
+        world.on_submit = answers(world, BUSY, listed_after)
+        world.deadline = world.now + 60.0
+        with pytest.raises(RunTimeoutError, match="the next try goes on looking for it"):
+            world.start(NOW)
+        assert world.now <= 1_000.0 + 60.0
+        # Nobody but the search has anything to do.
+        world.deadline = world.now + 20.0
+        with pytest.raises(RunTimeoutError):
+            world.start(NOW)
+        assert world.tokens == 1
+
+    def test_the_next_try_does_not_begin_the_search_anew(self) -> None:
+        world = World(TAMR)
+        world.on_submit = answers(world, TransportError("reset"), None)
+        world.deadline = world.now + 20.0
+        with pytest.raises(RunTimeoutError):
+            world.start(NOW)
+        # Of the listing delay of 30 s.
+        world.deadline = world.now + 20.0
+        assert world.start(NOW).fresh
+        assert world.tokens == 2
+
+    def test_a_clock_that_was_set_back_makes_the_search_no_longer(self) -> None:
+        world = World(TAMR)
+        world.on_submit = answers(world, TransportError("reset"), None)
+        world.deadline = world.now + 20.0
+        with pytest.raises(RunTimeoutError):
+            world.start(NOW)
+        assert world.stored is not None
+        world.stored["search_until"] += 1e6
+        world.deadline = world.now + 60.0
+        assert world.start(NOW).fresh
+
+    def test_nothing_is_submitted_after_it(self) -> None:
+        world = World(TAMR)
+        world.deadline = world.now
+        with pytest.raises(RunTimeoutError, match="nothing was submitted"):
+            world.start(NOW)
+        assert world.tokens == 0
+        assert world.runs == []
 
 
 def test_a_guessed_run_is_never_stopped_by_us() -> None:

@@ -325,6 +325,9 @@ class TestRecord:
         )
         assert Record.read(json.loads(json.dumps(record.as_json()))) == record
         assert Record.read(None) is None
+        later = ("timed_out", "search_until", "candidates", "lost")
+        earlier = {name: value for name, value in record.as_json().items() if name not in later}
+        assert Record.read(earlier) == record, "a release before these fields wrote it"
 
     @pytest.mark.parametrize(
         "told", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]

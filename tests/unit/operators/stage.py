@@ -13,7 +13,13 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.core.http import Body, Pause, RegisterSecret, Reply, Request
-from airflow_provider_dataops.errors import ApiError, RateLimitedError, TransportError, error_for_status
+from airflow_provider_dataops.errors import (
+    ApiError,
+    RateLimitedError,
+    RunLostError,
+    TransportError,
+    error_for_status,
+)
 from tests.unit.fakes import reply
 from tests.unit.platforms.apis import tamr
 
@@ -244,3 +250,10 @@ def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
         "message": "",
         "permanent": False,
     }
+
+
+def lose(task: RunOperator, attempt: Attempt, run_id: str) -> None:
+    """Resume a task whose trigger has found, after half an hour, that the platform does not list its run."""
+    lost = {"ending": "lost", "run_id": run_id, "snapshot": None, "message": "404", "permanent": False}
+    with pytest.raises(RunLostError, match=run_id):
+        task.execute_complete(attempt.context(), lost)

@@ -22,6 +22,7 @@ from airflow_provider_dataops.errors import (
     RunCancelledError,
     RunError,
     RunFailedError,
+    RunLostError,
     RunTimeoutError,
     ServerError,
 )
@@ -130,12 +131,37 @@ class TestFailures:
 
     def test_time_over_stops_the_job(self, tenant: Tenant) -> None:
         with pytest.raises(RunTimeoutError):
-            operator(deferrable=False, timeout=0.001).act(Attempt().context())
+            operator(deferrable=False, timeout=5).act(Attempt().context())
         assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_the_time_bounds_the_search_for_a_lost_response_too(self, tenant: Tenant, clock: Time) -> None:
+        attempt = Attempt()
+        tenant.refusals = [ServerError("HTTP 503", status=503, retry_after=900.0)]
+        with pytest.raises(RunTimeoutError, match="the next try goes on looking for it"):
+            operator(timeout=60).act(attempt.context())
+        assert clock.slept <= 60.0
+        clock.slept += 600.0
+        assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
+        assert tenant.submissions() == 2
 
     def test_unless_the_user_wants_it_to_go_on(self, tenant: Tenant) -> None:
         with pytest.raises(RunTimeoutError):
-            operator(deferrable=False, timeout=0.001, cancel_on_kill=False).act(Attempt().context())
+            operator(deferrable=False, timeout=5, cancel_on_kill=False).act(Attempt().context())
+        assert tenant.stops() == []
+
+    def test_time_over_leaves_the_job_to_a_newer_try(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        tenant.on_request = lambda line: setattr(attempt.store, "superseded", line == "GET /j-1")
+        with pytest.raises(RunTimeoutError):
+            operator(deferrable=False, timeout=5).act(attempt.context())
+        assert tenant.stops() == []
+
+    def test_a_trigger_that_timed_out_leaves_it_too(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.on_request = lambda line: setattr(attempt.store, "superseded", line == "GET /j-1")
+        with pytest.raises(RunTimeoutError):
+            operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
         assert tenant.stops() == []
 
     def test_a_run_that_ended_while_nobody_looked_is_no_timeout(self, tenant: Tenant) -> None:
@@ -244,6 +270,45 @@ class TestTries:
         tenant.end(reason="X")
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
 
+    def test_a_retry_whose_run_is_not_listed_waits_where_the_task_waits(
+        self, tenant: Tenant, clock: Time
+    ) -> None:
+        attempt = Attempt()
+        first = deferral(operator(deferrable=True), attempt)
+        assert first.trigger.known is True, "the worker has seen it"
+        job = tenant.jobs.pop("j-1")
+        slept = clock.slept
+        again = deferral(operator(deferrable=True), attempt)
+        assert (again.trigger.run_id, again.trigger.known) == ("j-1", True)
+        assert clock.slept - slept < 1.0, "half an hour in the triggerer, none of it on a worker"
+
+        # A task that waits on a worker does so there.
+        def list_it_again() -> None:
+            if clock.slept - slept > 1_700.0:
+                tenant.jobs["j-1"] = job
+                tenant.end()
+
+        clock.on_sleep.append(list_it_again)
+        assert operator(deferrable=False).act(attempt.context())["run_id"] == "j-1"
+        assert tenant.submissions() == 1
+
+    def test_a_retry_on_a_worker_calls_the_run_lost_after_half_an_hour_and_the_next_starts_another(
+        self, tenant: Tenant, clock: Time
+    ) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True), attempt)
+        tenant.jobs.clear()
+        slept = clock.slept
+        with pytest.raises(RunLostError, match="j-1"):
+            operator(deferrable=False).act(attempt.context())
+        assert clock.slept - slept >= 1_790.0
+        tenant.jobs["j-0"] = {"jobId": "j-0", "configuration": {}, "status": {}}
+        assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
+
+    def test_a_run_that_was_never_seen_is_not_known(self, tenant: Tenant) -> None:
+        tenant.on_request = lambda line: tenant.jobs.clear() if line == "GET /j-1" else None
+        assert deferral(operator(deferrable=True), Attempt()).trigger.known is False
+
     def test_a_clear_stops_the_old_and_starts_another(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
@@ -341,6 +406,23 @@ class TestKill:
         self.killed_in_the_wait(clock, operator(deferrable=False), Attempt(store=store))
         assert tenant.stops() == []
 
+    def test_before_the_id_is_known_leaves_the_run_to_a_newer_try_too(
+        self, tenant: Tenant, quick: Any
+    ) -> None:
+        store = StateStore()
+        task = operator(deferrable=False)
+        tenant.on_request = lambda line: task.on_kill() if line == "POST /" else None
+        remember = store.set
+
+        def be_superseded_after_the_id(key: str, value: Any) -> None:
+            remember(key, value)
+            store.superseded = bool(value["run_id"])
+
+        store.set = be_superseded_after_the_id  # type: ignore[method-assign]
+        with pytest.raises(RunCancelledError, match="j-1"):
+            task.act(Attempt(store=store).context())
+        assert tenant.stops() == []
+
     def test_before_the_id_is_known_is_made_good(self, tenant: Tenant, quick: Any) -> None:
         task = operator(deferrable=False)
         tenant.on_request = lambda line: task.on_kill() if line == "POST /" else None
@@ -371,6 +453,30 @@ class TestKill:
         tenant.on_request = kill
         with pytest.raises(RunCancelledError):
             task.act(Attempt(store=store).context())
+
+    @pytest.mark.parametrize(("try_number", "stops"), [(1, 0), (2, 0), (3, 1)])
+    def test_while_airflow_is_away_stops_only_what_no_retry_takes_up(
+        self,
+        tenant: Tenant,
+        quick: Any,
+        clock: Time,
+        capsys: pytest.CaptureFixture[str],
+        try_number: int,
+        stops: int,
+    ) -> None:
+        store = StateStore()
+
+        def away(key: str, default: Any = None) -> Any:
+            said = capsys.readouterr().out
+            assert "j-1 is stopped: https://" in said, "whoever is killed in this call has left a line"
+            raise OSError("503")
+
+        clock.on_sleep.append(lambda: setattr(store, "get", away))
+        self.killed_in_the_wait(
+            clock, operator(deferrable=False), Attempt(store=store, try_number=try_number)
+        )
+        assert len(tenant.stops()) == stops
+        assert ("j-1 is not stopped and goes on" in capsys.readouterr().out) is not bool(stops)
 
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
         self, tenant: Tenant, quick: Any, clock: Time

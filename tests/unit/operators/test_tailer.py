@@ -25,7 +25,7 @@ from airflow_provider_dataops.operators.tailer import (
     TailerSetConfigurationStatusOperator,
     TailerSetRunStatusOperator,
 )
-from tests.unit.operators.stage import Attempt, Hook, Time, deferral
+from tests.unit.operators.stage import Attempt, Hook, Time, deferral, lose
 from tests.unit.operators.tailer_account import Account
 from tests.unit.platforms.apis import tailer
 
@@ -109,6 +109,10 @@ class TestLife:
         attempt = Attempt()
         deferral(operator(), attempt)
         attempt.try_number = 2
+        # Nothing proves that it will not begin: the trigger waits for it.
+        assert deferral(operator(), attempt).trigger.run_id == "r-1"
+        lose(operator(), attempt, "r-1")
+        attempt.try_number = 3
         with pytest.raises(PermanentError, match="run r-1 of an earlier try is not known") as caught:
             operator().execute(attempt.context())
         assert isinstance(caught.value.__cause__, AmbiguousSubmitError)

@@ -34,7 +34,7 @@ from airflow_provider_dataops.operators.toucan import (
 )
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from tests.unit.fakes import reply
-from tests.unit.operators.stage import Attempt, Hook, StateStore, Time, deferral
+from tests.unit.operators.stage import Attempt, Hook, StateStore, Time, deferral, lose
 from tests.unit.platforms.apis import toucan
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ class TestTheWait:
         backend.states = None
         attempt = Attempt()
         deferral(operator(), attempt)
+        lose(operator(), attempt, "op-1")
         attempt.try_number = 2
         with pytest.raises(
             PermanentError, match=r"op-1 of an earlier try is not known.*wait_for_completion"

@@ -415,13 +415,6 @@ class TestLife:
             "limit": 100,
         }
 
-    def test_a_configuration_that_nobody_knows_a_run_of_has_none(self) -> None:
-        launch = self.launch()
-        baseline = play(launch.record_baseline(), NotFoundError("404", status=404)).value
-        assert baseline["known"] == []
-        found = play(launch.find_candidates(baseline, "t"), results(item("r"))).value
-        assert [snapshot.run_id for snapshot in found] == ["r"]
-
     def test_a_baseline_leads_back_to_its_own_configuration(self) -> None:
         baseline = play(self.launch(job_id="j{{FD_DATE}}").record_baseline(), results()).value
         found = self.launch(configuration=STORAGE).earlier(json.loads(json.dumps(baseline)))

@@ -166,6 +166,18 @@ class TestRepeats:
         assert isinstance(done.error, NotFoundError)
         assert done.error.attempt == 2
 
+    def test_the_deadline_ends_it(self) -> None:
+        policy = RetryPolicy(budget=1e6, base=10, cap=10, deadline=FakeClock().wall() + 60)
+        done = run(GET, *[reply(503)] * 13, policy=policy)
+        assert isinstance(done.error, ServerError)
+        assert sum(done.pauses) <= 60
+
+    def test_no_pause_leads_beyond_the_deadline(self) -> None:
+        asked = reply(503, headers={"Retry-After": "900"})
+        policy = RetryPolicy(budget=1e6, deadline=FakeClock().wall() + 60)
+        done = run(GET, asked, policy=policy)
+        assert (type(done.error), done.pauses) == (ServerError, [])
+
     def test_the_budget_ends_it(self) -> None:
         done = run(GET, *[reply(503)] * 13, policy=RetryPolicy(budget=60, base=10, cap=10))
         assert isinstance(done.error, ServerError)

@@ -290,6 +290,16 @@ def test_whether_the_server_can_have_acted(
     assert caught.value.may_have_been_processed is not not_sent
 
 
+def test_a_server_that_nobody_waits_for_may_still_be_at_work(worker: Worker) -> None:
+    slow = requests.ReadTimeout(low.ReadTimeoutError(HTTPConnectionPool("h"), "/x", "Read timed out."))
+    with pytest.raises(TransportError) as caught:
+        worker.create(slow)
+    assert caught.value.timed_out
+    with pytest.raises(TransportError) as caught:
+        worker.create(RESET)
+    assert not caught.value.timed_out
+
+
 def test_a_header_that_cannot_be_sent_is_not_repeated(worker: Worker) -> None:
     request: Request[Any] = Request(
         operation="get", method="GET", url="https://h/", secret_headers={"X-Gateway": "apk_s3cret\nX: y"}

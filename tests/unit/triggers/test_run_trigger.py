@@ -152,6 +152,29 @@ def test_the_deadline_ends_the_wait_at_its_instant(bench: Bench) -> None:
     ) or event.message.startswith("waited 123")
 
 
+@pytest.mark.parametrize("deadline", [100.0, 2_000.0])
+def test_the_deadline_bounds_the_reading_of_the_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, deadline: float
+) -> None:
+    async def hang(_: object) -> None:
+        await asyncio.sleep(1e6)
+
+    monkeypatch.setattr(base.DataOpsTrigger, "api", hang)
+    at, event = bench.run_ended(trigger(deadline=EPOCH + deadline))
+    assert (at, event.ending) == (pytest.approx(deadline), Ending.TIMEOUT)
+
+
+def test_a_connection_that_could_not_be_read_in_time_is_no_deadline(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def give_up(_: object) -> None:
+        raise TimeoutError("the supervisor")
+
+    monkeypatch.setattr(base.DataOpsTrigger, "api", give_up)
+    with pytest.raises(TimeoutError, match="the supervisor"):
+        bench.run_ended(trigger())
+
+
 def test_the_deadline_holds_in_an_outage_too(bench: Bench) -> None:
     bench.platform.failing = outage(until=1e9)
     at, event = bench.run_ended(trigger(deadline=EPOCH + 100.0))
@@ -177,6 +200,18 @@ def test_an_outage_of_hours_ends_the_wait_and_says_why(bench: Bench) -> None:
     assert 30 * 60.0 < at < 33 * 60.0
     assert event.ending is Ending.UNREACHABLE
     assert event.message == "Fake: list runs failed: HTTP 503: maintenance"
+
+
+@pytest.mark.parametrize(("known", "patience"), [(True, 30 * 60.0), (False, 60.0)])
+def test_the_absence_of_a_run_that_an_earlier_try_knew_is_an_outage(
+    bench: Bench, known: bool, patience: float
+) -> None:
+    waiting = trigger()
+    waiting.known = known
+    bench.platform.states["r-1"] = RunState.ABSENT
+    at, event = bench.run_ended(waiting)
+    assert event.ending is Ending.LOST
+    assert patience <= at <= patience + 70.0
 
 
 def test_what_will_never_pass_ends_the_wait_at_once(bench: Bench) -> None:

@@ -1,0 +1,166 @@
+"""Finding the run whose submission got no response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError
+from airflow_provider_dataops.lifecycle.deadlines import pause
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
+from airflow_provider_dataops.lifecycle.record import Adopted, Record, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.launch import Launch
+    from airflow_provider_dataops.core.log import Log
+    from airflow_provider_dataops.core.watch import RunWatch
+
+_LOOK_AGAIN = 5.0
+
+
+def watch_of(launch: Launch, record: Record) -> RunWatch:
+    """Return how to wait for the run of a record. A run that is only a guess is never cancelled."""
+    watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
+    if record.adopted is Adopted.GUESSED:
+        watch.cancel_on_kill = False
+    return watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """The search for the run of a submission, by what existed before it.
+
+    Each step of it is stored, so that the next try goes on with it: when a list without the run begins to
+    count, and which runs were seen. A run that one look has shown stays a candidate.
+
+    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
+    :param renewed: returns the record with the task's generation now; it stores it, too.
+    """
+
+    launch: Launch
+    store: Store
+    clock: Clock
+    log: Log
+    deadline: float
+    renewed: Callable[[Record], Record]
+
+    def run(self, record: Record, lost: int, quiet: float = 0.0) -> Exchange[Record | None]:
+        """Return the record with the id of the run whose submission got no response, if there is one.
+
+        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
+        "none" count only after the listing delay. That counts from the start of the search, not from the
+        intent: the request may have been under way until then.
+
+        :param lost: how many submissions of this task got no response so far.
+        :param quiet: seconds for which the server asked to be left alone.
+        :raises RunTimeoutError: at the deadline.
+        """
+        launch = self.launch.earlier(record.baseline)
+        if not launch.lists_runs and not (launch.resubmits and lost == 1):
+            self._refuse_to_resubmit(launch)
+        delay = self._delay(launch, record)
+        if record.search_until:
+            # Another machine's clock, or a clock that was set meanwhile, makes it no longer.
+            delay = min(delay, max(0.0, record.search_until - self.clock.wall()))
+        else:
+            record = self._kept(replace(record, search_until=self.clock.wall() + delay))
+        settled_at = self.clock.monotonic() + delay
+        self.log.info("Looking for the %s of the submission for %.0f s at least", launch.api.noun, delay)
+        yield from self._pause(quiet, launch)
+        progress = WaitProgress(self.clock.monotonic())
+        while True:
+            settled = self.clock.monotonic() >= settled_at
+            record = self.renewed(record)
+            try:
+                record = yield from self._seen(launch, record)
+            except ApiError as error:
+                # A failed look shows nothing, neither a run nor that there is none.
+                if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
+                    raise
+                self.log.warning("%s; looking again", error)
+                yield from self._pause(failure_pause(progress.failures, error, self.clock.random()), launch)
+                continue
+            progress.answered()
+            if len(record.candidates) > 1:
+                self._refuse_to_guess(launch, record.candidates)
+            if record.candidates and (settled or launch.exact):
+                return self._adopted(record)
+            if settled:
+                if record.timed_out and not launch.not_found_is_final:
+                    self._refuse_after_timeout(launch, self._delay(launch, record))
+                return None
+            remaining = settled_at - self.clock.monotonic()
+            yield from self._pause(min(_LOOK_AGAIN, max(remaining, 0.0)), launch)
+
+    @staticmethod
+    def _delay(launch: Launch, record: Record) -> float:
+        """Return the seconds after which a run that was really started is sure to be listed."""
+        delay = max(launch.listing_delay, launch.api.settings.request_timeout)
+        if record.timed_out and launch.lists_runs:
+            return max(delay, 2 * launch.listing_delay, launch.timeout_delay)
+        return delay
+
+    def _seen(self, launch: Launch, record: Record) -> Exchange[Record]:
+        """Return the record with the candidates that are listed now, beside those that were."""
+        if not launch.lists_runs:
+            return record
+        listed = yield from launch.find_candidates(record.baseline, record.token)
+        new = [run.run_id for run in listed if run.run_id not in record.candidates]
+        return self._kept(replace(record, candidates=(*record.candidates, *new))) if new else record
+
+    def _kept(self, record: Record) -> Record:
+        self.store.set(record.as_json())
+        return record
+
+    def _pause(self, seconds: float, launch: Launch) -> Exchange[None]:
+        noun = launch.api.noun
+        return pause(
+            seconds,
+            self.clock,
+            self.deadline,
+            f"whether the submission started a {noun} is not known yet; the next try goes on looking for it",
+        )
+
+    def _adopted(self, record: Record) -> Record:
+        launch, run_id = self.launch, record.candidates[0]
+        adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
+        found = self._kept(replace(record, run_id=run_id, adopted=adopted))
+        self.log.warning(
+            "Adopted %s %s (%s) for the submission that got no answer: %s",
+            launch.api.noun,
+            run_id,
+            "its token is ours" if launch.exact else "the only new one; a guess",
+            watch_of(launch, found).url(launch.api),
+        )
+        return found
+
+    def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
+        platform, noun = launch.api.platform, launch.api.noun
+        raise AmbiguousSubmitError(
+            f"the submission got no answer and {platform} lists no {noun}s: the {noun} may be running. Look "
+            f"at {platform}, then clear the task to start it again; or give on_ambiguous_submit='resubmit', "
+            f"where a second {noun} does no harm, to have it started again once",
+            url=launch.watch("").url(launch.api),
+        )
+
+    def _refuse_after_timeout(self, launch: Launch, waited: float) -> NoReturn:
+        noun = launch.api.noun
+        raise AmbiguousSubmitError(
+            f"the submission timed out and no {noun} of it was listed within {waited:.0f} s, which proves "
+            f"nothing here: it may begin later. A second {noun} was not started. Look at "
+            f"{launch.api.platform}, then clear the task to start it again",
+            url=launch.watch("").url(launch.api),
+        )
+
+    def _refuse_to_guess(self, launch: Launch, ids: Sequence[str]) -> NoReturn:
+        raise AmbiguousSubmitError(
+            f"a submission got no answer and {len(ids)} {launch.api.noun}s began since then "
+            f"({', '.join(ids)}); nothing shows which one is ours. Look at them, then clear the task. "
+            f"A pool of one slot for this kind of task keeps submissions apart",
+            run_id=ids[0],
+            url=launch.watch(ids[0]).url(launch.api),
+        )

@@ -1,0 +1,125 @@
+"""Who takes a run over, in a real Airflow: another triggerer, a retry, a Clear; and who only seems to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from tests.system.scenes import Waiting
+
+if TYPE_CHECKING:
+    from dataops_sandbox.platform import RunRecord
+    from devtools.airflow_stack import AirflowStack
+    from tests.system.scenes import Stage
+
+HOLD = {"hold": True}
+# A live try stores the DAG run's clear_number once a minute.
+RENEWED_WITHIN = 80.0
+
+
+def test_a_trigger_that_moves_to_another_triggerer_leaves_its_job_running(
+    stack: AirflowStack, stage: Stage
+) -> None:
+    task = stage.begin("tamr_deferred", HOLD)
+    job = task.started()
+    stack.wait_until(lambda: f"Run {job.run_id}: " in task.log(), timeout=60)
+    # What a triggerer finds that was frozen for longer than the others wait for it.
+    _move_all_triggers(stack)
+    left = f"job {job.run_id} is not stopped: the task is deferred"
+    stack.wait_until(lambda: left in task.log() + stack.logs("triggerer"), timeout=30)
+    assert task.airflow.task(*task.where)["state"] == "deferred"
+    assert not task.runs()[0].finished
+    _end_the_other_triggerer(stack)
+    task.finish()
+    assert task.ended() == "success"
+    assert (task.submissions(), task.stops(job.run_id)) == (1, 0)
+
+
+def test_a_stop_that_is_refused_at_first_is_sent_again_although_airflow_repeats_its_cancel(
+    stack: AirflowStack, stage: Stage
+) -> None:
+    task = stage.begin("tamr_deferred", HOLD)
+    job = task.started()
+    stack.wait_until(lambda: f"Run {job.run_id}: " in task.log(), timeout=60)
+    busy = {"operation": "stop_job", "times": 1, "status": 503, "headers": {"Retry-After": "4"}}
+    task.sandbox.add_fault("status", platform="tamr", **busy)
+    task.airflow.mark_task(*task.where, "failed")
+    task.sandbox.wait_for(lambda _: task.runs()[0].finished, 30)
+    assert task.stops(job.run_id) == 2
+    assert f"job {job.run_id} is stopped now" in task.log()
+    told = f"job {job.run_id} was told to stop"
+    stack.wait_until(lambda: told in task.log() + stack.logs("triggerer"), timeout=10)
+
+
+def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(stack: AirflowStack, stage: Stage) -> None:
+    sandbox, airflow, dag_id = stage.sandbox, stage.airflow, "tamr_neighbours"
+    for source in ("n-wait", "n-other"):
+        sandbox.tamr.add_source(source)
+        sandbox.tamr.script(source, **HOLD)
+    airflow.wait_for_dags([dag_id])
+    run_id = airflow.run(dag_id, conf={"wait": "n-wait", "other": "n-other"})
+    task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
+    job = task.started()
+    [first] = _runs_of(stage, "n-other", 1)
+    stack.wait_until(lambda: _clear_number(task) == 0, timeout=20)
+
+    airflow.clear(dag_id, run_id, ["other"])
+    # It was running on a worker with a retry left: a Clear all the same.
+    _, second = _runs_of(stage, "n-other", 2)
+    assert first.run_id != second.run_id
+    assert task.stops(first.run_id) >= 1
+    stack.wait_until(lambda: _clear_number(task) == 1, timeout=RENEWED_WITHIN)
+
+    instance = task.until("running")
+    (runner,) = [worker for worker in stack.workers_of(instance["id"]) if worker.role == "runner"]
+    os.kill(runner.pid, signal.SIGKILL)
+    stack.wait_until(lambda: airflow.task(*task.where)["try_number"] == 2, timeout=40)
+    stack.wait_until(lambda: f"job {job.run_id} of an earlier try" in task.log(2), timeout=30)
+    for run in (job, second):
+        sandbox.tamr.finish(run.run_id)
+    assert task.ended() == "success"
+    assert airflow.xcom(*task.where)["run_id"] == job.run_id
+    assert (len(task.runs()), task.stops(job.run_id)) == (1, 0)
+
+
+def _runs_of(stage: Stage, source: str, number: int) -> list[RunRecord]:
+    """Wait until so many jobs of a source were started."""
+
+    def started(_: object) -> list[RunRecord]:
+        runs = [run for run in stage.sandbox.runs() if run.resource == source]
+        return runs if len(runs) == number else []
+
+    return stage.sandbox.wait_for(started, 60)
+
+
+def _clear_number(task: Waiting) -> int | None:
+    """Return what the stored record holds of the DAG run's Clears."""
+    record: dict[str, Any] = task.airflow.state_store(*task.where).get("dataops_run") or {}
+    return record["generation"]["clear_number"] if record.get("run_id") else None
+
+
+#: A triggerer that exists in the database alone.
+_OTHER = {"id": 1_000_000}
+
+
+def _move_all_triggers(stack: AirflowStack) -> None:
+    """Let another triggerer, which looks alive for a minute, own all triggers."""
+    _write(
+        stack,
+        "INSERT INTO job (id, job_type, state, hostname, latest_heartbeat) "
+        "VALUES (:id, 'TriggererJob', 'running', 'other', datetime('now', '+60 seconds'))",
+        "UPDATE trigger SET triggerer_id = :id",
+    )
+
+
+def _end_the_other_triggerer(stack: AirflowStack) -> None:
+    _write(stack, "UPDATE job SET end_date = datetime('now'), state = 'success' WHERE id = :id")
+
+
+def _write(stack: AirflowStack, *statements: str) -> None:
+    with closing(sqlite3.connect(stack.home / "airflow.db", timeout=60.0)) as database, database:
+        for statement in statements:
+            database.execute(statement, _OTHER)

@@ -1,0 +1,226 @@
+"""What becomes of the run when Airflow cancels its trigger: at the end of the task, at a Clear, at a move."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.adapters import supervisor
+from airflow_provider_dataops.errors import ServerError
+from airflow_provider_dataops.triggers import base, waits
+from tests.loops import run_virtual
+from tests.unit.triggers.fakes import FakeApi, FakeWatch, api
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator
+
+    from tests.loops import LoopClock
+
+
+class Tenant:
+    """Takes a request to stop, after some time, and cannot be reached before an instant."""
+
+    def __init__(self) -> None:
+        self.takes = 0.0
+        self.down_until = 0.0
+        self.stopped: list[str] = []
+        self.api: FakeApi = api()
+
+    async def run(self, exchange: Any, policy: Any) -> None:
+        run_id = next(exchange)
+        loop = asyncio.get_running_loop()
+        for attempt in range(1, 100):
+            await asyncio.sleep(self.takes)
+            if loop.time() >= self.down_until:
+                self.stopped.append(run_id)
+                return
+            error = ServerError("HTTP 503", status=503)
+            pause = policy.pause(error, attempt=attempt, elapsed=loop.time(), chance=0.5)
+            if pause is None:
+                raise error
+            await asyncio.sleep(pause)
+
+
+class StoppableTrigger(FakeWatch, base.RunTrigger):
+    conn_type = "tamr"
+
+    def cancel(self, api: Any) -> Generator[str]:
+        yield self.run_id
+
+    def url(self, api: Any) -> str:
+        return f"https://ui/{self.run_id}"
+
+
+class Stage:
+    """One trigger whose task Airflow may report, and which Airflow cancels."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+        self.tenant = Tenant()
+        self.state: str | Exception | None = "failed"
+        self.asking_takes = 0.05
+        self.caplog = caplog
+
+        async def read(_: object) -> FakeApi:
+            return self.tenant.api
+
+        @asynccontextmanager
+        async def shared(_: object) -> AsyncIterator[Any]:
+            yield SimpleNamespace(api=self.tenant.api, driver=self.tenant)
+
+        async def state(_: object) -> str | None:
+            await asyncio.sleep(self.asking_takes)
+            if isinstance(self.state, Exception):
+                raise self.state
+            return self.state
+
+        monkeypatch.setattr(base.DataOpsTrigger, "api", read)
+        monkeypatch.setattr(base.RunTrigger, "log", logging.getLogger("the task's"))
+        monkeypatch.setattr(waits, "shared", shared)
+        monkeypatch.setattr(waits, "task_state", state)
+
+    def kill(self, *, cancels: bool = True, repeated: bool = True) -> None:
+        """Do what Airflow 3.3.2 does: call ``on_kill``, and cancel that once a second until it has ended."""
+        trigger = StoppableTrigger(
+            conn_id="c", run_id="j-1", deadline=1e12, poll_interval=30.0, cancel_on_kill=cancels
+        )
+
+        async def main() -> None:
+            killing = asyncio.ensure_future(trigger.on_kill())
+            while repeated and not killing.done():
+                await asyncio.wait([killing], timeout=1.0)
+                killing.cancel()
+            await asyncio.wait([killing])
+            # The triggerer lives on.
+            await asyncio.sleep(60.0)
+
+        run_virtual(main())
+
+    @property
+    def lines(self) -> list[str]:
+        return [r.getMessage() for r in self.caplog.records if r.name == "the task's"]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, loop_clock: LoopClock) -> Stage:
+    return Stage(monkeypatch, caplog)
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", None])
+def test_the_run_of_a_task_that_has_ended_is_stopped(stage: Stage, state: str | None) -> None:
+    stage.state = state
+    stage.kill()
+    assert stage.tenant.stopped == ["j-1"]
+    assert stage.lines[-1] == "The task was ended; run j-1 was told to stop: https://ui/j-1"
+
+
+@pytest.mark.parametrize(
+    "state", ["deferred", "scheduled", "queued", "running", "restarting", "up_for_retry", "of tomorrow"]
+)
+def test_in_every_other_state_the_run_is_left_to_the_next_waiter(stage: Stage, state: str) -> None:
+    """Deferred: the trigger moved, or a newer try waits. The others: the task starts again."""
+    stage.state = state
+    stage.kill()
+    assert stage.tenant.stopped == []
+    assert f"run j-1 is not stopped: the task is {state}" in stage.lines[-1]
+    assert stage.lines[-1].endswith("https://ui/j-1")
+
+
+def test_a_state_that_cannot_be_learned_stops_nothing(stage: Stage) -> None:
+    stage.state = RuntimeError("API server error 503")
+    stage.kill()
+    assert stage.tenant.stopped == []
+    assert "run j-1 is not stopped and goes on" in stage.lines[-1]
+    assert "503" in stage.lines[-1]
+    assert stage.lines[-1].endswith("https://ui/j-1")
+
+
+def test_a_repeated_cancel_does_not_end_the_stop(stage: Stage) -> None:
+    stage.tenant.down_until = 8.0
+    stage.kill()
+    assert stage.tenant.stopped == ["j-1"]
+    assert "told to stop" in stage.lines[-1]
+
+
+def test_the_first_second_says_which_run_it_is_about_and_where_the_outcome_will_be(stage: Stage) -> None:
+    # The first such question in a triggerer's life.
+    stage.asking_takes = 7.0
+    stage.kill()
+    assert stage.lines[0] == (
+        "Airflow cancelled this trigger. If the task has ended, run j-1 is stopped now. "
+        "If this log ends here, the triggerer's log has the outcome: https://ui/j-1"
+    )
+    assert stage.tenant.stopped == ["j-1"]
+
+
+@pytest.mark.parametrize("how", ["hangs", "is down"])
+def test_a_stop_that_is_not_taken_in_time_is_an_error_with_the_link(stage: Stage, how: str) -> None:
+    if how == "hangs":
+        stage.tenant.takes = 1e6
+    else:
+        stage.tenant.down_until = 1e6
+    stage.kill()
+    assert stage.tenant.stopped == []
+    assert "run j-1 could not be stopped" in stage.lines[-1]
+    assert "may go on: https://ui/j-1" in stage.lines[-1]
+
+
+def test_a_triggerer_that_ends_meanwhile_says_that_the_run_may_go_on(stage: Stage) -> None:
+    stage.tenant.takes = 1e6
+
+    async def main() -> None:
+        trigger = StoppableTrigger(
+            conn_id="c", run_id="j-1", deadline=1e12, poll_interval=30.0, cancel_on_kill=True
+        )
+        killing = asyncio.ensure_future(trigger.on_kill())
+        await asyncio.sleep(1.0)
+        killing.cancel()
+
+    run_virtual(main())
+    assert stage.lines[-1] == "run j-1 may go on: the triggerer ends before the stop is sent: https://ui/j-1"
+
+
+@pytest.mark.parametrize("state", ["failed", "deferred"])
+def test_a_run_that_is_to_go_on_is_named_and_the_task_is_not_said_to_have_ended(
+    stage: Stage, state: str
+) -> None:
+    stage.state = state
+    stage.kill(cancels=False)
+    assert stage.tenant.stopped == []
+    assert stage.lines == [
+        "Airflow cancelled this trigger while run j-1 was running; the run goes on: https://ui/j-1"
+    ]
+
+
+class TestTheStateOfTheTask:
+    """As the supervisor of the triggerer reports it."""
+
+    def ask(self, monkeypatch: pytest.MonkeyPatch, states: dict[str, Any], map_index: int = -1) -> str | None:
+        from airflow.sdk.execution_time import task_runner
+
+        asked: list[Any] = []
+
+        class Comms:
+            async def asend(self, message: Any) -> Any:
+                asked.append(message)
+                return SimpleNamespace(task_states=states)
+
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
+        ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index)
+        state = asyncio.run(supervisor.task_state(ti))
+        [message] = asked
+        assert (message.dag_id, message.run_ids, message.task_ids) == ("d", ["r"], ["t"])
+        assert message.map_index == map_index
+        return state
+
+    def test_is_the_one_of_its_task_instance(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.ask(monkeypatch, {"r": {"t": "deferred"}}) == "deferred"
+        assert self.ask(monkeypatch, {"r": {"t_3": "failed"}}, map_index=3) == "failed"
+
+    def test_is_none_where_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.ask(monkeypatch, {"r": {"t": None}}) is None
+        assert self.ask(monkeypatch, {}) is None
