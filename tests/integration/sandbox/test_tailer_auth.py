@@ -19,6 +19,7 @@ from tests.integration.sandbox.tailer_client import TABLE, TailerClient, sign
 if TYPE_CHECKING:
     from dataops_sandbox import ManualClock, Sandbox
 
+# When the tests were collected; they may run half an hour later.
 NOW = int(time.time())
 ASK = {"action": "get_last_status", **TABLE}
 
@@ -62,11 +63,11 @@ class TestServiceAccount:
             {"aud": "{url}/tailer"},
             {"aud": "{url}/"},
             {"aud": ["{url}"]},
-            {"exp": NOW + 3700},
+            {"exp": NOW + 90_000},
             {"iat": NOW, "exp": NOW},
             {"iat": str(NOW)},
             {"exp": NOW + 60.5},
-            {"iat": NOW + 900, "exp": NOW + 1000},
+            {"iat": NOW + 40_000, "exp": NOW + 41_000},
             {"alg": "none"},
             {"alg": "HS256"},
         ],
@@ -112,8 +113,8 @@ class TestServiceAccount:
     def test_revoked_token_is_refused_once_as_one_signed_anew_may_be_the_same(
         self, sandbox: Sandbox, tailer: TailerClient
     ) -> None:
-        seen = sign(tailer.key, sandbox.url, iat=NOW - 10, exp=NOW + 600)
-        unseen, fresh = (sign(tailer.key, sandbox.url, iat=NOW - n, exp=NOW + 600) for n in (20, 5))
+        seen = sign(tailer.key, sandbox.url, iat=NOW - 10, exp=NOW + 3_000)
+        unseen, fresh = (sign(tailer.key, sandbox.url, iat=NOW - n, exp=NOW + 3_000) for n in (20, 5))
         assert asked(tailer, seen) == 200
         sandbox.tailer.revoke()
 
