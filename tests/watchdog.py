@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-#: Seconds of processor time for which one callback may hold the loop. A busy host adds to what a machine counts:
-#: 23 ms were seen for closing a session that takes less than one.
+#: Seconds of processor time for which one callback may hold the loop. A busy host adds to what a machine
+#: counts: 23 ms were seen for closing a session, which takes less than one.
 CPU_LIMIT = 0.035
 #: The same for one call into C, which cannot be told from a machine that its host stops for some 30 ms.
 CALL_LIMIT = 0.100
