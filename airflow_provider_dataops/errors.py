@@ -47,7 +47,7 @@ class ApiError(DataOpsError):
     :param attempt: which attempt at the request this was, from 1.
     :param retry_after: seconds for which the server asked to be left alone.
     :param not_sent: True where it is proven that the server cannot have acted on the request.
-    :param timed_out: True where the request was sent and nobody waited for the end of its work.
+    :param timed_out: True where the server did not answer in time: it may still be working on the request.
     :param date: the server's own time of its response, in seconds since the epoch.
     """
 

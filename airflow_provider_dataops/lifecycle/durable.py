@@ -141,7 +141,7 @@ class DurableStart:
             clock=self.clock,
             log=self.log,
             deadline=self.deadline,
-            # A record of before the Clear must stay one, in case that this try dies.
+            # If this try dies, the next one must still see that the record is older than the Clear.
             renewed=(lambda record: record) if is_cleared else self._renewed,
         )
         return search.run(record, lost, quiet)
@@ -366,5 +366,5 @@ class DurableStart:
         try:
             return self.store.is_superseded()
         except Exception:
-            # Merely away: then the run is not left where nobody remembers it.
+            # Only Airflow is away. No newer try is known, so the run is stopped rather than forgotten.
             return False

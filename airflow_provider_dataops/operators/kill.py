@@ -91,9 +91,9 @@ class KillHandling:
     def may_stop(self) -> bool:
         """Return whether the run is this try's to stop; if not, say why, and leave it.
 
-        A newer try owns the run: a retry goes on with it, and after a Clear the newer try stops it. Without a
-        retry left only a Clear can make one, so nothing is asked then: Airflow may be away, and nobody else
-        would stop the run.
+        A newer try owns the run: a retry goes on with it, and after a Clear the newer try stops it. If no
+        retry is left, only a Clear can start another try. Airflow is not asked then: it may be away, and
+        nobody else would stop the run.
         """
         if not self.has_retry:
             return True

@@ -79,7 +79,7 @@ class SharedConnection:
 
 _Key = tuple[int, type["Api"], str]
 _connections: dict[_Key, SharedConnection] = {}
-#: A lock is kept as long as somebody opens the connection, or waits for whoever does.
+#: A lock exists as long as a trigger holds it or waits for it.
 _opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -133,7 +133,7 @@ _closings: set[asyncio.Task[None]] = set()
 
 
 def _close(key: _Key, connection: SharedConnection) -> None:
-    # At once: whoever comes next opens another one.
+    # Removed before it is closed: the next trigger opens a new connection.
     _connections.pop(key, None)
     task = asyncio.ensure_future(connection.life.aclose())
     _closings.add(task)

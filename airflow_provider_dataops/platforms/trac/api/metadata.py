@@ -290,7 +290,7 @@ class MetadataCalls(Gateway):
 
 
 def _not_repeated(search: Exchange[T]) -> Exchange[T]:
-    """Turn a cut of a search into an error that nobody repeats."""
+    """Return what a search finds; if the platform cuts it off, raise an error that is not retried."""
     try:
         return (yield from search)
     except (ServerError, TransportError) as error:
