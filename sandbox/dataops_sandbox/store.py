@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import Field
@@ -88,8 +88,6 @@ class Run(ABC, Generic[ScriptT]):
     script: ScriptT
     duration: float
     finished_at: float | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    """What only the sandbox can tell."""
 
     @abstractmethod
     def advance(self, now: float) -> None:
@@ -109,7 +107,7 @@ class Run(ABC, Generic[ScriptT]):
 
     def detail(self) -> dict[str, Any]:
         """Give what only the sandbox can tell."""
-        return self.details
+        return {}
 
 
 RunT = TypeVar("RunT", bound=Run[Any])

@@ -48,6 +48,8 @@ class Operation(Run[OperationScript]):
     """The domains and functions of a partial run; empty: everything."""
     release: bool = False
     """The ``release`` flag of a populate."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else the request said, e.g. its ``origin``."""
     final_status: str = field(default="", init=False)
 
     @property
