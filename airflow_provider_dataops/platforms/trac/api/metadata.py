@@ -22,6 +22,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.http import Reply
     from airflow_provider_dataops.core.json import JsonObject
 
 T = TypeVar("T")
@@ -116,18 +117,20 @@ class MetadataCalls(Gateway):
         :param prior_versions: search all versions of each object, not the latest alone.
         :param prior_tags: search all versions of each tag.
         """
-        message = search_parameters(
-            object_type,
-            search,
-            as_of=search_as_of,
-            prior_versions=prior_versions,
-            prior_tags=prior_tags,
-            now=self._clock(),
-        )
+        options = {"as_of": search_as_of, "prior_versions": prior_versions, "prior_tags": prior_tags}
+        return self._searched(SearchResult.read, object_type, search, tenant, **options)
+
+    def _searched(
+        self,
+        parse: Callable[[Reply], T],
+        object_type: str,
+        search: object,
+        tenant: str | None,
+        **options: Any,
+    ) -> Exchange[T]:
+        message = search_parameters(object_type, search, now=self._clock(), **options)
         operation = f"search {message['objectType']}"
-        return self._send(
-            operation, SearchResult.from_json, "meta", tenant, "search", message, repeatable=True
-        )
+        return self._post(operation, parse, "meta", tenant, "search", message, repeatable=True)
 
     # --- writing ---------------------------------------------------------------------------------------
 
