@@ -22,9 +22,10 @@ from airflow_provider_dataops.core.http import (
     Reply,
     Request,
     Step,
+    too_large,
 )
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
-from airflow_provider_dataops.errors import ApiError, MalformedReplyError, TransportError
+from airflow_provider_dataops.errors import ApiError, TransportError
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, tls_context
 
@@ -167,8 +168,6 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > MAX_REPLY_BYTES:
-            raise MalformedReplyError(
-                f"the answer is larger than {MAX_REPLY_BYTES} bytes", status=response.status
-            )
+            raise too_large(response.status, response.headers)
         chunks.append(chunk)
     return b"".join(chunks)

@@ -27,13 +27,10 @@ from airflow_provider_dataops.core.http import (
     Reply,
     Request,
     Step,
+    too_large,
 )
 from airflow_provider_dataops.core.retry import RetryPolicy
-from airflow_provider_dataops.errors import (
-    ApiError,
-    MalformedReplyError,
-    TransportError,
-)
+from airflow_provider_dataops.errors import ApiError, TransportError
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, trusted
 from airflow_provider_dataops.transport.upload import CHUNK, Upload, streamed
@@ -186,9 +183,7 @@ class SyncDriver:
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
-                raise MalformedReplyError(
-                    f"the answer is larger than {MAX_REPLY_BYTES} bytes", status=response.status_code
-                )
+                raise too_large(response.status_code, response.headers)
             if self.clock.monotonic() > deadline:
                 raise TransportError("the answer trickles in too slowly")
             chunks.append(chunk)
