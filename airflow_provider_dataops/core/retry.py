@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from airflow_provider_dataops.core.http import Reply, http_date
 from airflow_provider_dataops.errors import (
     ApiError,
+    AuthenticationError,
     MalformedReplyError,
     RateLimitedError,
     ServerError,
@@ -60,6 +61,16 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
 def is_passing(error: ApiError) -> bool:
     """Tell whether a failure may be gone the next time."""
     return isinstance(error, ServerError | RateLimitedError | TransportError | MalformedReplyError)
+
+
+def is_about_request(error: ApiError) -> bool:
+    """Tell whether a failure is about this one request: others to the same platform may succeed.
+
+    That is an answer that cannot be read, and a 4xx that is neither about the credentials nor an outage.
+    """
+    if error.locks_out or is_passing(error) or isinstance(error, AuthenticationError):
+        return isinstance(error, MalformedReplyError)
+    return error.status is not None and 400 <= error.status < 500
 
 
 def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
