@@ -20,6 +20,7 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
     PermissionDeniedError,
     RateLimitedError,
+    ReplyTooLargeError,
     ServerError,
     TransportError,
 )
@@ -80,8 +81,13 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
     "truncated": ("truncated", {}, TransportError, ""),
     "malformed JSON": ("malformed_json", {}, MalformedReplyError, "the answer is not JSON (application/json"),
     "HTML with 200": ("html", {}, MalformedReplyError, "the answer is not JSON (text/html"),
-    "endless": ("huge", {}, MalformedReplyError, "the answer is larger than 1000000 bytes"),
-    "huge": ("huge", {"size": 3_000_000}, MalformedReplyError, "the answer is larger than 1000000 bytes"),
+    "endless": ("huge", {}, ReplyTooLargeError, "the answer is larger than 1000000 bytes"),
+    "huge": (
+        "huge",
+        {"size": 3_000_000},
+        ReplyTooLargeError,
+        "the answer is larger than 1000000 bytes; its size is 3000000",
+    ),
 }
 
 #: Faults after which asking again is of no use.
