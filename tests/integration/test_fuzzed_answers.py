@@ -103,7 +103,7 @@ def answers(draw: st.DrawFn) -> bytes:
 
 def download(url: str) -> Exchange[Any]:
     """Receive a file."""
-    return get(url, sink=Download(BytesIO()), parse=read_nothing)
+    return get(url, sink=Download("memory", BytesIO), parse=read_nothing)
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.__name__)

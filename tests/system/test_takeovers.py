@@ -64,14 +64,16 @@ def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(stack: Airflow
     task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
     job = task.started()
     [first] = _runs_of(stage, "n-other", 1)
-    stack.wait_until(lambda: _clear_number(task) == 0, timeout=20)
+    # Both know the ids of their jobs; a job whose id was never stored is found as a guess, and not stopped.
+    for task_id in ("wait", "other"):
+        stack.wait_until(lambda task_id=task_id: _clear_number(task, task_id) == 0, timeout=60)
 
     airflow.clear(dag_id, run_id, ["other"])
     # It was running on a worker with a retry left: a Clear all the same.
     _, second = _runs_of(stage, "n-other", 2)
     assert first.run_id != second.run_id
     assert task.stops(first.run_id) >= 1
-    stack.wait_until(lambda: _clear_number(task) == 1, timeout=RENEWED_WITHIN)
+    stack.wait_until(lambda: _clear_number(task, "wait") == 1, timeout=RENEWED_WITHIN)
 
     instance = task.until("running")
     (runner,) = [worker for worker in stack.workers_of(instance["id"]) if worker.role == "runner"]
@@ -95,9 +97,10 @@ def _runs_of(stage: Stage, source: str, number: int) -> list[RunRecord]:
     return stage.sandbox.wait_for(started, 60)
 
 
-def _clear_number(task: Waiting) -> int | None:
-    """Return what the stored record holds of the DAG run's Clears."""
-    record: dict[str, Any] = task.airflow.state_store(*task.where).get("dataops_run") or {}
+def _clear_number(task: Waiting, task_id: str) -> int | None:
+    """Return what the record of a task whose run is known holds of the DAG run's Clears."""
+    rows = task.airflow.state_store(task.dag_id, task.run_id, task_id)
+    record: dict[str, Any] = rows.get("dataops_run") or {}
     return record["generation"]["clear_number"] if record.get("run_id") else None
 
 
