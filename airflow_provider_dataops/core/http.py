@@ -34,13 +34,11 @@ T_co = TypeVar("T_co", covariant=True)
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 
-def too_large(status: int, headers: Mapping[str, str]) -> ReplyTooLargeError:
-    """Return the error of a body that is larger than :data:`MAX_REPLY_BYTES`."""
+def too_large(status: int, headers: Mapping[str, str], limit: int) -> ReplyTooLargeError:
+    """Return the error of a body that is larger than what is read, in bytes."""
     announced = headers.get("Content-Length", "")
-    size = f"{announced} bytes" if announced.isascii() and announced.isdigit() else "of unknown size"
-    return ReplyTooLargeError(
-        f"the answer ({size}) is larger than {MAX_REPLY_BYTES} bytes, the most that is read", status=status
-    )
+    size = f"; its size is {announced}" if announced.isascii() and announced.isdigit() else ""
+    return ReplyTooLargeError(f"the answer is larger than {limit} bytes{size}", status=status)
 
 
 class FileSource(Protocol):

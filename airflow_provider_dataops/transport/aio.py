@@ -168,6 +168,6 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > MAX_REPLY_BYTES:
-            raise too_large(response.status, response.headers)
+            raise too_large(response.status, response.headers, MAX_REPLY_BYTES)
         chunks.append(chunk)
     return b"".join(chunks)

@@ -183,7 +183,7 @@ class SyncDriver:
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
-                raise too_large(response.status_code, response.headers)
+                raise too_large(response.status_code, response.headers, MAX_REPLY_BYTES)
             if self.clock.monotonic() > deadline:
                 raise TransportError("the answer trickles in too slowly")
             chunks.append(chunk)

@@ -21,8 +21,8 @@ from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     InvalidArgumentError,
-    MalformedReplyError,
     NotFoundError,
+    ReplyTooLargeError,
     TransportError,
 )
 from airflow_provider_dataops.platforms.tamr import configurations as jobs
@@ -193,8 +193,9 @@ class TestAnswers:
         self, worker: Worker, monkeypatch: pytest.MonkeyPatch, status: int
     ) -> None:
         monkeypatch.setattr(sync, "MAX_REPLY_BYTES", len(JOB.body) - 1)
-        with pytest.raises(MalformedReplyError, match="larger than") as caught:
-            worker.create(reply(status, JOB.body))
+        with pytest.raises(ReplyTooLargeError, match="larger than") as caught:
+            worker.create(reply(status, JOB.body, {"Content-Length": str(len(JOB.body))}))
+        assert caught.value.message.endswith(f"bytes; its size is {len(JOB.body)}")
         assert caught.value.may_have_been_processed
         assert worker.wire.all_closed
 
