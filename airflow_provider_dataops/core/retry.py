@@ -13,6 +13,7 @@ from airflow_provider_dataops.errors import (
     RateLimitedError,
     ServerError,
     TransportError,
+    UnroutedError,
 )
 
 #: A server may ask to be left alone for this long at the most, in seconds.
@@ -66,10 +67,13 @@ def is_passing(error: ApiError) -> bool:
 def is_about_request(error: ApiError) -> bool:
     """Tell whether a failure is about this one request: others to the same platform may succeed.
 
-    That is an answer that cannot be read, and a 4xx that is neither about the credentials nor an outage.
+    That is an answer that cannot be read, and a 4xx of the platform's own, but about the credentials.
     """
-    if error.locks_out or is_passing(error) or isinstance(error, AuthenticationError):
-        return isinstance(error, MalformedReplyError)
+    if isinstance(error, MalformedReplyError):
+        return True
+    is_about_all = isinstance(error, AuthenticationError | UnroutedError) or error.locks_out
+    if is_about_all or is_passing(error):
+        return False
     return error.status is not None and 400 <= error.status < 500
 
 

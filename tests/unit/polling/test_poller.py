@@ -288,7 +288,6 @@ def list_fails(error: ApiError) -> FakePlatform:
         BadRequestError("HTTP 400", status=400),
         PermissionDeniedError("HTTP 403", status=403),
         NotFoundError("HTTP 404", status=404),
-        UnroutedError("HTTP 404", status=404),
     ],
     ids=str,
 )
@@ -314,7 +313,8 @@ class TestAListThatCannotBeUsed:
         RateLimitedError("HTTP 429", status=429),
         AuthenticationError("HTTP 401", status=401),
         TransportError("no answer in time"),
-        UnroutedError("HTTP 302", status=302),
+        UnroutedError("HTTP 404", status=404),
+        ApiError("HTTP 302", status=302),
     ],
     ids=str,
 )
