@@ -59,9 +59,10 @@ class Timeline:
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass at once.
 
-        :raises ValueError: if that is no number from 0 on, or more than ten years
+        :raises ValueError: if that is no number from 0 on, or more than ten years in all
         """
-        self.skipped += checked(Step, {"seconds": seconds}).seconds
+        checked(Step, {"seconds": seconds})
+        self.skipped = checked(Step, {"seconds": self.skipped + seconds}).seconds
 
     def wall(self, instant: float) -> datetime:
         """Give the calendar time of an instant, cut to milliseconds as the platforms print it."""

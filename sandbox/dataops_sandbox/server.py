@@ -146,7 +146,7 @@ class Sandbox(Registry):
         self._gate.release()
 
     def reset(self) -> None:
-        """Go back to the start: known ids, no runs, no scripts, no faults, an empty journal.
+        """Go back to the start: the real time, known ids, no runs, no scripts, no faults, an empty journal.
 
         Requests that hang or are slow lose their connection. Run ids go on, so that no run of before is met
         again.
@@ -154,6 +154,7 @@ class Sandbox(Registry):
         with self._changed:
             self._faults.clear()
             self._gate.drop()
+            self._world.timeline.skipped = 0.0
             for platform in self.platforms.values():
                 platform.reset()
             self.journal.clear()
@@ -165,7 +166,7 @@ class Sandbox(Registry):
 
         Clients notice when they ask the next time: their own clocks go on as before.
 
-        :raises ValueError: if that is no number from 0 on, or more than ten years
+        :raises ValueError: if that is no number from 0 on, or more than ten years in all
         """
         with self._changed:
             self._world.timeline.advance(seconds)
@@ -174,8 +175,8 @@ class Sandbox(Registry):
     def wait_for(self, predicate: Callable[[Journal], ResultT], timeout: float = 5.0) -> ResultT:
         """Wait until ``predicate`` gives something true, and give that.
 
-        It is asked again after each change and while time passes. From a coroutine call it by
-        ``asyncio.to_thread``.
+        It is asked again after each change and while time passes. It must not send requests: the sandbox
+        answers none while it looks. From a coroutine call ``wait_for`` by ``asyncio.to_thread``.
 
         :raises TimeoutError: after ``timeout`` real seconds, with the last requests
         """

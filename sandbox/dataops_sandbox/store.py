@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pydantic import Field
+
 from dataops_sandbox.platform import Platform, RunRecord, changing
 from dataops_sandbox.rules import Rules, Seconds, checked
 
@@ -31,6 +33,10 @@ class Script(Rules):
         if seconds is not None:
             return seconds
         return 0.0 if self.duration == 0 else usual / 20
+
+
+class _Uses(Rules):
+    times: int | None = Field(None, ge=1)
 
 
 ScriptT = TypeVar("ScriptT", bound=Script)
@@ -133,6 +139,7 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
         :param behaviour: fields of the platform's subclass of :class:`Script`
         :raises ValueError: if it has no such field, or a field cannot have such a value
         """
+        checked(_Uses, {"times": times})
         self._scripts.arm(checked(self.script_class, behaviour), resource, times)
 
     def scripted(self, resource: str) -> ScriptT:

@@ -54,7 +54,7 @@ def _name_in_json(part: Part) -> str:
 
 
 def _file(part: Part) -> Part:
-    if part.filename is None:
+    if not part.filename:
         raise ValueError("must be a file, with a filename of its own")
     return part
 

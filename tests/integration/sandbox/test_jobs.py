@@ -146,6 +146,11 @@ class TestLife:
             sandbox.tamr.finish(job_id, error)
         assert entered(tamr.get(job_id)) == ["PENDING"]
 
+    @pytest.mark.parametrize("times", [0, -1, 1.5, "2", True])
+    def test_a_script_is_for_so_many_jobs(self, sandbox: Sandbox, times: Any) -> None:
+        with pytest.raises(ValueError, match="times"):
+            sandbox.tamr.script(times=times, hold=True)
+
     @pytest.mark.parametrize(
         "behaviour",
         [{"no_error": "nil"}, {"error": {}}, {"error": {"code": "x"}}, {"duration": -1}, {"stopping": "1"}],

@@ -258,6 +258,19 @@ class TestTime:
         sandbox.wait_for(finished)
         assert looks[0] is False
 
+    def test_is_gone_after_a_reset(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+        before = parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"])
+        sandbox.advance(86_400)
+        sandbox.reset()
+        after = parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"])
+        assert (after - before).total_seconds() < PATIENCE
+
+    def test_is_bounded_in_all(self, sandbox: Sandbox) -> None:
+        year = 365 * 86_400
+        sandbox.advance(6 * year)
+        with pytest.raises(ValueError, match="seconds"):
+            sandbox.advance(6 * year)
+
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1"])
     def test_goes_forward_only(self, sandbox: Sandbox, seconds: Any) -> None:
         with pytest.raises(ValueError, match="seconds"):

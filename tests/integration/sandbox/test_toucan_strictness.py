@@ -245,6 +245,10 @@ class TestUpload:
             pytest.param({"data": {"data": '["a.csv"]'}, "files": {"file": FILE}}, id="data an array"),
             pytest.param({"data": {"data": '{"filename": ""}'}, "files": {"file": FILE}}, id="empty name"),
             pytest.param(
+                {"data": {"data": '{"filename": "a.csv"}'}, "files": {"file": ("", b"a\n")}},
+                id="empty name of the part",
+            ),
+            pytest.param(
                 {"data": {"data": '{"filename": 7}'}, "files": {"file": FILE}}, id="number for name"
             ),
             pytest.param(
