@@ -21,7 +21,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.polling.lanes import PARALLEL, PATIENCE
+from airflow_provider_dataops.polling.lanes import PARALLEL
 from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, connection, outage
@@ -386,4 +386,4 @@ def test_many_hung_requests_of_one_group_delay_another_group_by_seconds(locks_ou
         healthy.stop()
         return asyncio.get_running_loop().time() - began
 
-    assert run_virtual(main()) < 2.0 + PATIENCE + 1.0
+    assert run_virtual(main()) < 5.0
