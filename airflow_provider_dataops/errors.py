@@ -161,6 +161,10 @@ class MalformedReplyError(ApiError):
     """The answer has a good status and cannot be read: not JSON, not the documented shape, too large."""
 
 
+class ReplyTooLargeError(MalformedReplyError):
+    """The answer has a good status and is larger than what is read into memory."""
+
+
 class RunError(DataOpsError):
     """Something about one remote run.
 

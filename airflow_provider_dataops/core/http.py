@@ -15,14 +15,16 @@ in ``transport`` run exchanges, on ``requests`` and on ``aiohttp``; tests run th
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import IO, Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+from msgspec import Raw, ValidationError
+
+from airflow_provider_dataops.core import decode
 from airflow_provider_dataops.core.arguments import is_encodable
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 
@@ -145,14 +147,9 @@ class Reply:
         :raises MalformedReplyError: if it is not JSON.
         """
         try:
-            text = self.body.decode("utf-8-sig")
-            payload = json.loads(text)
-            return _without_surrogates(payload) if "\\ud" in text.lower() else payload
+            return decode.loads(self.body)
         except (ValueError, RecursionError) as error:
-            kind = self.headers.get("content-type", "no content type")
-            raise MalformedReplyError(
-                f"the answer is not JSON ({kind}): {error}", status=self.status, body=self.text()
-            ) from None
+            raise self._not_json(error) from None
 
     def json_object(self) -> dict[str, Any]:
         """Return the decoded body.
@@ -163,6 +160,42 @@ class Reply:
         if not isinstance(payload, dict):
             raise self.malformed("the answer is no JSON object")
         return payload
+
+    def entries(self) -> Iterator[Raw]:
+        """Return the entries of a body that is a JSON array, not decoded.
+
+        :raises MalformedReplyError: if it is none; that may show after the first entries.
+        """
+        return self.entries_of(decode.prepared(self.body))
+
+    def entries_of(self, text: bytes | bytearray | Raw) -> Iterator[Raw]:
+        """Return the entries of a JSON array in the body, not decoded.
+
+        :raises MalformedReplyError: if it is none; that may show after the first entries.
+        """
+        try:
+            yield from decode.array(text)
+        except ValidationError:
+            raise self.malformed("the answer holds no JSON array where a list should be") from None
+        except (ValueError, RecursionError) as error:
+            raise self._not_json(error) from None
+
+    def members(self, *names: str, others: bool = True) -> dict[str, Raw]:
+        """Return those of the named members that a body has which is a JSON object, not decoded.
+
+        :param others: whether it may have other members.
+        :raises MalformedReplyError: if it is no JSON object, or has others that it must not have.
+        """
+        try:
+            return decode.members(decode.prepared(self.body), *names, others=others)
+        except ValidationError as error:
+            raise self.malformed(f"the answer has not the documented shape: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise self._not_json(error) from None
+
+    def _not_json(self, error: Exception) -> MalformedReplyError:
+        kind = self.headers.get("content-type", "no content type")
+        return self.malformed(f"the answer is not JSON ({kind}): {error}")
 
     def malformed(self, message: str) -> MalformedReplyError:
         """Return the error of a response whose shape is not the documented one."""
@@ -176,23 +209,6 @@ class Reply:
     def date(self) -> float | None:
         """The server's own time (header ``Date``) in seconds since the epoch, where it tells."""
         return http_date(self.headers.get("date", ""))
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _without_surrogates(payload: Any) -> Any:
-    r"""Replace what a ``\ud800`` without its other half makes of a text.
-
-    Such a text cannot be encoded: one in an event would end Airflow's triggerer with all that waits in it.
-    """
-    if isinstance(payload, str):
-        return _SURROGATE.sub("\ufffd", payload)
-    if isinstance(payload, list):
-        return [_without_surrogates(item) for item in payload]
-    if isinstance(payload, dict):
-        return {_without_surrogates(key): _without_surrogates(value) for key, value in payload.items()}
-    return payload
 
 
 def _head_text(raw: bytes) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from airflow_provider_dataops.core.http import Reply, http_date
 from airflow_provider_dataops.errors import (
     ApiError,
+    AuthenticationError,
     MalformedReplyError,
     RateLimitedError,
     ServerError,
     TransportError,
+    UnroutedError,
 )
 
 #: A server may ask to be left alone for this long at the most, in seconds.
@@ -60,6 +62,19 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
 def is_passing(error: ApiError) -> bool:
     """Tell whether a failure may be gone the next time."""
     return isinstance(error, ServerError | RateLimitedError | TransportError | MalformedReplyError)
+
+
+def is_about_request(error: ApiError) -> bool:
+    """Tell whether a failure is about this one request: others to the same platform may succeed.
+
+    That is an answer that cannot be read, and a 4xx of the platform's own, but about the credentials.
+    """
+    if isinstance(error, MalformedReplyError):
+        return True
+    is_about_all = isinstance(error, AuthenticationError | UnroutedError) or error.locks_out
+    if is_about_all or is_passing(error):
+        return False
+    return error.status is not None and 400 <= error.status < 500
 
 
 def may_repeat(error: ApiError, *, repeatable: bool) -> bool:

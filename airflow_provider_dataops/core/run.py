@@ -48,6 +48,16 @@ class RunState(StrEnum):
     CANCELLED = "cancelled", True
 
 
+def require_id(run_id: str) -> str:
+    """Return the id of a run, which is never altered.
+
+    :raises MalformedReplyError: if Airflow cannot store it, or it has lost a character that no text can hold.
+    """
+    if storable(run_id, max_text=MAX_ID) != run_id or "\ufffd" in run_id:
+        raise MalformedReplyError(f"the id of a run cannot be stored: {run_id[:100]!r}")
+    return run_id
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSnapshot(JsonDataclass):
     """One run as the platform described it.
@@ -74,8 +84,7 @@ class RunSnapshot(JsonDataclass):
 
         :raises MalformedReplyError: if the id is none that Airflow can store; it is never altered.
         """
-        if storable(self.run_id, max_text=MAX_ID) != self.run_id:
-            raise MalformedReplyError(f"the id of a run cannot be stored: {self.run_id[:100]!r}")
+        require_id(self.run_id)
         details = storable(self.details, max_text=MAX_TEXT, depth=DETAILS_DEPTH)
         object.__setattr__(self, "details", details)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from airflow_provider_dataops.core.arguments import require_boolean
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,8 @@ class RunWatch(Watch):
 
     #: Whether :meth:`sweep` answers for many runs in one request.
     sweeps: ClassVar[bool] = False
+    #: Whether :meth:`look` can stand in for a list that cannot be read: it does not read the list itself.
+    looks_singly: ClassVar[bool] = True
 
     def check(self) -> None:
         """Validate the fields."""
@@ -93,8 +95,11 @@ class RunWatch(Watch):
         """Return the run as it is now."""
         raise NotImplementedError
 
-    def sweep(self, api: Any, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return as many of these runs as one listing contains, by key; the others are asked about singly."""
+    def sweep(self, api: Any, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
+        """Return as many of these runs as one listing contains, by key; the others are asked about singly.
+
+        An error stands for a run whose entry cannot be read where the platform cannot be asked singly.
+        """
         raise NotImplementedError
 
     def cancel(self, api: Any) -> Exchange[None]:

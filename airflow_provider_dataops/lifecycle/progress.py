@@ -13,6 +13,7 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     NotFoundError,
     PermissionDeniedError,
+    ReplyTooLargeError,
     UnroutedError,
 )
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
@@ -88,6 +89,8 @@ class WaitProgress:
     refusals: int = 0
     failures: int = 0
     last_state: str = ""
+    #: The last answer, where it was too large to be read.
+    too_large: ReplyTooLargeError | None = None
     #: The last refusal, where the credentials it was for are not to be sent again.
     refusal: ApiError | None = None
 
@@ -115,7 +118,13 @@ class WaitProgress:
         message = f"waited {now - self.began:.0f} s"
         if self.last_state:
             message += f", last seen {self.last_state}"
+        message += self.last_words
         return RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message)
+
+    @property
+    def last_words(self) -> str:
+        """What the message of a timeout repeats: an answer that could not be read because of its size."""
+        return "" if self.too_large is None else f"; {self.too_large}"
 
     def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
         """Take an answer of the platform."""
@@ -133,7 +142,7 @@ class WaitProgress:
 
     def answered(self) -> None:
         """Take note that the platform answered."""
-        self.failing_since, self.failures, self.refusals = None, 0, 0
+        self.failing_since, self.failures, self.refusals, self.too_large = None, 0, 0, None
 
     def is_news(self, snapshot: RunSnapshot) -> bool:
         """Tell whether the run's state is another than at the last answer."""
@@ -143,9 +152,18 @@ class WaitProgress:
         self.last_state = state
         return True
 
+    def is_known(self, error: ApiError) -> bool:
+        """Tell whether a failure was logged at the last answer, and each further one would say the same."""
+        return self.too_large is not None and isinstance(error, ReplyTooLargeError)
+
     def failed(self, error: ApiError, now: float) -> Verdict:
         """Take a failure to ask: that is not a failed run."""
         self.failures += 1
+        if isinstance(error, ReplyTooLargeError):
+            # The platform answers, and a list may become shorter: this is borne until the deadline.
+            self.too_large, self.failing_since = error, None
+            return Verdict.WAIT
+        self.too_large = None
         if isinstance(error, PermissionDeniedError) and error.locks_out:
             return Verdict.GIVE_UP
         if isinstance(error, AuthenticationError | PermissionDeniedError):

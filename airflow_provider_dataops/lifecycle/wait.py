@@ -40,8 +40,9 @@ class Wait:
             try:
                 snapshot = yield from look()
             except ApiError as error:
+                if not self.progress.is_known(error):
+                    self.log.warning("%s", error)
                 verdict = self.progress.failed(error, now)
-                self.log.warning("%s", error)
                 if verdict is Verdict.RECONNECT:
                     return None
                 if verdict is Verdict.GIVE_UP:

@@ -6,17 +6,18 @@ import asyncio
 import contextvars
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.errors import ApiError, AuthenticationError
+from airflow_provider_dataops.polling.lanes import Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Requests of one connection that are under way at the same time: fewer than the refusals that lock an
-#: account on any of the platforms.
-PARALLEL = 4
 #: A session is kept this long after the last trigger left it, in seconds.
 LINGER = 30.0
 
@@ -42,22 +40,33 @@ class SharedConnection:
     users: int = 0
     closing: asyncio.TimerHandle | None = None
     life: AsyncGenerator[None] = field(init=False)
-    _lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL), init=False)
+    _lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the lanes."""
+        self._lanes = Lanes(is_trusted=not self.api.locks_out)
 
     @property
     def api(self) -> Api:
         """The platform."""
         return self.driver.api
 
-    async def ask(self, exchange: Exchange[T]) -> T:
+    async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
         """Run an exchange once it may be sent.
 
+        :param group: whose turn it takes: the requests of one group do not keep those of another waiting.
         :raises ApiError: if it failed; the caller decides when to ask again.
         """
-        async with self._lanes:
-            return await self._ask(exchange)
+        async with self._lanes.lane(group) as lane:
+            await self._admitted(exchange)
+            lane.give_up_later()
+            return await self._run(exchange)
 
-    async def _ask(self, exchange: Exchange[T]) -> T:
+    async def _admitted(self, exchange: Exchange[Any]) -> None:
+        """Wait until a request may be sent.
+
+        :raises ApiError: the refusal of the credentials, if they are not to be sent again.
+        """
         clock = self.driver.clock
         while (wait := self.gate.wait(clock.monotonic())) > 0:
             self.reopened.clear()
@@ -67,11 +76,16 @@ class SharedConnection:
         if (refusal := self.gate.refusal(clock.monotonic())) is not None:
             exchange.close()
             raise refusal
+
+    async def _run(self, exchange: Exchange[T]) -> T:
         try:
             value = await self.driver.run(exchange)
         except ApiError as error:
-            self.gate.failed(error, clock.monotonic())
+            if isinstance(error, AuthenticationError):
+                self._lanes.is_trusted = not self.api.locks_out
+            self.gate.failed(error, self.driver.clock.monotonic())
             raise
+        self._lanes.is_trusted = True
         self.gate.succeeded()
         self.reopened.set()
         return value

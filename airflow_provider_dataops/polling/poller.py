@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core.retry import is_about_request
 from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 #: Runs that come due within this time are asked about together, in seconds.
 TOGETHER = 0.25
 
+#: A list that was refused, or could not be read, is asked for again after this time, in seconds.
+LIST_AGAIN = 60.0
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +35,7 @@ class Subscription:
     :param key: what the group's sweep knows the run by.
     :param began: when the wait began; the interval grows from there.
     :param due: when the run is to be asked about next.
+    :param failures: how many looks at this run failed in a row.
     """
 
     watch: RunWatch
@@ -38,6 +43,7 @@ class Subscription:
     poll_interval: float
     began: float
     due: float
+    failures: int = 0
     answers: asyncio.Queue[RunSnapshot | DataOpsError | None] = field(default_factory=asyncio.Queue)
 
 
@@ -52,6 +58,9 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._listed: set[str] = set()
+        #: When to ask for the list again; 0 while it can be used.
+        self._list_at = 0.0
+        self._looks: dict[str, asyncio.Task[None]] = {}
 
     def subscribe(self, watch: RunWatch, poll_interval: float) -> Subscription:
         """Have a run asked about from now on."""
@@ -86,6 +95,8 @@ class Poller:
             self._task.remove_done_callback(self._wake_all)
             self._task.cancel()
             self._task = None
+        for look in self._looks.values():
+            look.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
         """Tell all waiters that the poller died: what it died of, or that each may subscribe again."""
@@ -102,7 +113,8 @@ class Poller:
         while True:
             self._changed.clear()
             now = clock.monotonic()
-            first = min((s.due for s in self._subscriptions), default=None)
+            # One that is being looked at is due again once it was answered.
+            first = min((s.due for s in self._subscriptions if s.key not in self._looks), default=None)
             if first is None:
                 await self._changed.wait()
                 continue
@@ -124,59 +136,81 @@ class Poller:
 
     async def _ask(self) -> float:
         """Ask about the runs that are due, and return a pause that a failure makes necessary."""
-        clock = self._connection.driver.clock
         asked = set(self._subscriptions)
-        now = clock.monotonic()
+        now = self._connection.driver.clock.monotonic()
         watches = {s.key: s.watch for s in asked}
         due = {s.key for s in asked if s.due <= now + TOGETHER}
-        answers: dict[str, RunSnapshot | ApiError] = {}
-        failure: ApiError | None = None
-        try:
-            # Any one of the group sweeps for all of them.
-            one = next(iter(watches.values()))
-            if one.sweeps:
-                sweep = one.sweep(self._connection.api, frozenset(watches))
-                answers.update(await self._connection.ask(sweep))
+        # Any one of the group sweeps for all of them.
+        one = next(iter(watches.values()))
+        answered: set[str] = set()
+        if one.sweeps and now >= self._list_at:
+            sweep = one.sweep(self._connection.api, frozenset(watches))
+            try:
+                answers = await self._connection.ask(sweep, self.group)
+            except ApiError as error:
+                # Without credentials the list was not asked for: each look would try to log in again.
+                is_about_list = is_about_request(error) and not self._connection.api.needs_login()
+                if not (one.looks_singly and is_about_list):
+                    return self._all_failed(asked, error)
+                if not self._list_at:
+                    log.warning("%s; the runs of %s are asked about one by one", error, self.group)
+                self._list_at = now + LIST_AGAIN
+            else:
+                self._failures, self._list_at = 0, 0.0
+                self._hand_out(asked, answers)
+                answered = set(answers)
                 # What has left the list has most likely ended.
-                due |= self._listed - answers.keys()
-                self._listed = set(answers)
-            due &= watches.keys()
-            if missing := sorted(due - answers.keys()):
-                answers.update(await self._looked({key: watches[key] for key in missing}))
-        except ApiError as error:
-            failure = error
-            answers = dict.fromkeys(watches, error)
-        failures = [a for a in answers.values() if isinstance(a, ApiError)]
-        failure = failure or next(iter(failures), None)
+                due |= self._listed - answered
+                self._listed = answered
+        for key in sorted((due & watches.keys()) - answered - self._looks.keys()):
+            self._looks[key] = asyncio.get_running_loop().create_task(
+                self._look(key, watches[key], asked), name=f"poller {self.group}: {key}"
+            )
+        return 0.0
+
+    def _hand_out(
+        self, asked: set[Subscription], answers: Mapping[str, RunSnapshot | DataOpsError | None]
+    ) -> None:
+        """Give each answer to those who waited for it when it was asked for, and who still do."""
+        clock = self._connection.driver.clock
         now = clock.monotonic()
         for subscription in asked & self._subscriptions:
-            answer = answers.get(subscription.key)
-            if answer is not None:
-                age = now - subscription.began
-                subscription.due = now + interval(age, subscription.poll_interval, clock.random())
-                subscription.answers.put_nowait(answer)
-        if failure is None:
-            self._failures = 0
-            return 0.0
+            if subscription.key not in answers:
+                continue
+            answer = answers[subscription.key]
+            if isinstance(answer, ApiError):
+                subscription.failures += 1
+                delay = failure_pause(subscription.failures, answer, clock.random())
+            else:
+                subscription.failures = 0
+                delay = interval(now - subscription.began, subscription.poll_interval, clock.random())
+            subscription.due = now + delay
+            subscription.answers.put_nowait(answer)
+
+    def _all_failed(self, asked: set[Subscription], error: ApiError) -> float:
+        """Give a failure to all who wait, and return the pause that it makes necessary."""
+        clock = self._connection.driver.clock
         self._failures += 1
-        pause = failure_pause(self._failures, failure, clock.random())
-        if len(failures) < len(answers):
-            return 0.0
-        for subscription in self._subscriptions:
-            subscription.due = min(subscription.due, now + pause)
+        pause = failure_pause(self._failures, error, clock.random())
+        now = clock.monotonic()
+        for subscription in asked & self._subscriptions:
+            subscription.due = now + pause
+            subscription.answers.put_nowait(error)
         return pause
 
-    async def _looked(self, watches: Mapping[str, RunWatch]) -> dict[str, RunSnapshot | ApiError]:
-        """Look at runs one by one; one run's failure is not another's."""
-
-        async def look(watch: RunWatch) -> RunSnapshot | ApiError:
-            try:
-                return await self._connection.ask(watch.look(self._connection.api))
-            except ApiError as error:
-                return error
-
-        answers = await asyncio.gather(*map(look, watches.values()))
-        return dict(zip(watches, answers, strict=True))
+    async def _look(self, key: str, watch: RunWatch, asked: set[Subscription]) -> None:
+        """Look at one run. Nobody waits for another run's answer, and its failure is its own."""
+        answer: RunSnapshot | DataOpsError | None = None
+        try:
+            answer = await self._connection.ask(watch.look(self._connection.api), self.group)
+        except DataOpsError as error:
+            answer = error
+        except Exception:
+            log.exception("Asking about %s of %s failed", key, self.group)
+        finally:
+            del self._looks[key]
+        self._hand_out(asked, {key: answer})
+        self._changed.set()
 
 
 def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:

@@ -198,7 +198,7 @@ def _words(error: Exception) -> str:
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer into memory, which must not be too large. The request's time limit holds here, too."""
-    body = BodyBuffer(response.status, response.headers.get("Content-Encoding", ""))
+    body = BodyBuffer(response.status, response.headers)
     try:
         async for chunk in response.content.iter_any():
             # Unpacking a small chunk may take long.

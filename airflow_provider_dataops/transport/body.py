@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.http import MAX_REPLY_BYTES
-from airflow_provider_dataops.errors import MalformedReplyError, TransportError
+from airflow_provider_dataops.errors import MalformedReplyError, ReplyTooLargeError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: Bytes that are read or unpacked at once.
 CHUNK = 256 * 1024
@@ -72,18 +73,21 @@ class BodyBuffer:
     """Collects the body of one response in memory.
 
     A success must be read whole or not at all. An error is its status: its body may be cut.
+
+    :param headers: their names in any case.
     """
 
-    def __init__(self, status: int, encoding: str) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         self._status = status
-        self.unpacker = Unpacker(encoding)
+        self._announced = headers.get("Content-Length", "")
+        self.unpacker = Unpacker(headers.get("Content-Encoding", ""))
         self._pieces: list[bytes] = []
         self._size = 0
 
     def add(self, chunk: bytes) -> bool:
         """Take the next bytes. Return whether more are wanted.
 
-        :raises MalformedReplyError: if the body of a success becomes too large.
+        :raises ReplyTooLargeError: if the body of a success becomes too large.
         """
         for piece in self.unpacker.pieces(chunk):
             self._pieces.append(piece)
@@ -91,8 +95,9 @@ class BodyBuffer:
             if self._status >= 300 and self._size >= MAX_ERROR_BYTES:
                 return False
             if self._size > MAX_REPLY_BYTES:
-                raise MalformedReplyError(
-                    f"the answer is larger than {MAX_REPLY_BYTES} bytes", status=self._status
+                size = f"; its size is {self._announced}" if re.fullmatch("[0-9]+", self._announced) else ""
+                raise ReplyTooLargeError(
+                    f"the answer is larger than {MAX_REPLY_BYTES} bytes{size}", status=self._status
                 )
         return True
 

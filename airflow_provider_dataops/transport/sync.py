@@ -212,7 +212,7 @@ class SyncDriver:
         """Read an answer into memory, which must be neither too large nor too slow."""
         seconds = max(self.api.settings.request_timeout, network.TOTAL_TIMEOUT)
         deadline = self.clock.monotonic() + min(seconds, self._limit)
-        body = BodyBuffer(response.status_code, response.headers.get("Content-Encoding", ""))
+        body = BodyBuffer(response.status_code, response.headers)
         try:
             # Not iter_content: it would wait for a full chunk, and see a trickling answer's end alone.
             while chunk := response.raw.read1(CHUNK, decode_content=False):

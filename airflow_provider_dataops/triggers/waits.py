@@ -72,7 +72,8 @@ async def _run_ended(
                 poller.leave(subscription)
                 subscription = poller.subscribe(trigger, trigger.poll_interval)
             elif isinstance(answer, ApiError):
-                trigger.log.warning("%s", answer)
+                if not progress.is_known(answer):
+                    trigger.log.warning("%s", answer)
                 match progress.failed(answer, now):
                     case Verdict.RECONNECT:
                         return None
@@ -177,7 +178,8 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
                     async with shared(await trigger.api()) as connection:
                         event = await _condition_met(trigger, connection, progress)
             except TimeoutError:
-                return ConditionEvent(ending=Ending.TIMEOUT, message="the condition never held")
+                message = f"the condition never held{progress.last_words}"
+                return ConditionEvent(ending=Ending.TIMEOUT, message=message)
             if event is not None:
                 return event
     except DataOpsError as error:
@@ -189,9 +191,10 @@ async def _condition_met(
 ) -> ConditionEvent | None:
     while True:
         try:
-            value = await connection.ask(trigger.question(connection.api))
+            value = await connection.ask(trigger.question(connection.api), group=id(trigger))
         except ApiError as error:
-            trigger.log.warning("%s", error)
+            if not progress.is_known(error):
+                trigger.log.warning("%s", error)
             verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
             if verdict is Verdict.GIVE_UP:
                 return ConditionEvent(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,9 @@ class TestNoSecretIsTold:
     def test_by_a_trigger(self, bench: Bench, everything: Everything, scene: str) -> None:
         run_id = bench.start()
         arm(bench, scene, bench.asking)
-        trigger = bench.trigger(run_id)
+        # An answer that is too large is borne until the deadline.
+        changes = {"deadline": time.time() + 1.0} if scene in {"endless", "huge"} else {}
+        trigger = bench.trigger(run_id, **changes)
         everything.add(trigger, trigger.serialize())
 
         async def main() -> None:

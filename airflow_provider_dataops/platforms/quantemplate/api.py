@@ -7,7 +7,7 @@ read one execution and none to cancel one; a run is found in the pipeline's list
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.api import ACCEPT_JSON, Api
 from airflow_provider_dataops.core.arguments import require_text
@@ -27,6 +27,7 @@ from airflow_provider_dataops.platforms.quantemplate.model import (
     Execution,
     read_download,
     read_executions,
+    read_run_numbers,
     read_started,
     read_token,
 )
@@ -37,8 +38,14 @@ from airflow_provider_dataops.platforms.quantemplate.runs import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_dataops.core.http import FileSource, Reply, Request, Sink
+    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import Listed
     from airflow_provider_dataops.core.tokens import Token
+
+T = TypeVar("T")
 
 BASE_URL = "https://fabric.prod.quantemplate.com/external/v1"
 AUTH_URL = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
@@ -208,31 +215,49 @@ class QuantemplateApi(Api):
         headers = _trace(trace_id) | ACCEPT_JSON
         return self.post(f"execute pipeline {pipeline_id}", url, None, read_started, headers=headers)
 
-    def list_executions(
-        self, organisation_id: str | None, pipeline_id: str, *, wanted: frozenset[str] | None = None
-    ) -> Exchange[list[Execution]]:
-        """Return executions of a pipeline; their order is not documented.
+    def list_executions(self, organisation_id: str | None, pipeline_id: str) -> Exchange[list[Execution]]:
+        """Return all executions of a pipeline; their order is not documented."""
+        return self._list(organisation_id, pipeline_id, lambda reply: read_executions(reply).whole())
 
-        :param wanted: the ids of those to return; all by default.
-        """
+    def listed(self, organisation_id: str, pipeline_id: str, **which: Any) -> Exchange[Listed[Execution]]:
+        """Return executions of a pipeline; ``wanted`` or ``after`` says which."""
+        return self._list(organisation_id, pipeline_id, partial(read_executions, **which))
+
+    def run_numbers(self, organisation_id: str, pipeline_id: str) -> Exchange[Listed[int]]:
+        """Return the run numbers of a pipeline's executions."""
+        return self._list(organisation_id, pipeline_id, read_run_numbers)
+
+    def _list(
+        self, organisation_id: str | None, pipeline_id: str, parse: Callable[[Reply], T]
+    ) -> Exchange[T]:
         url = self._url(organisation_id, "pipelines", pipeline_id, "executions")
-        return self.get(f"list executions of {pipeline_id}", url, partial(read_executions, wanted=wanted))
+        return self.get(f"list executions of {pipeline_id}", url, parse)
 
     def get_execution(
         self, organisation_id: str | None, pipeline_id: str, execution_id: str
     ) -> Exchange[Execution | None]:
         """Return one execution, ``None`` if it is not listed."""
-        wanted = frozenset({execution_id})
-        found = yield from self.list_executions(organisation_id, pipeline_id, wanted=wanted)
-        return next(iter(found), None)
+        parse = partial(read_executions, wanted=frozenset({execution_id}))
+        listed = yield from self._list(organisation_id, pipeline_id, parse)
+        return listed.first(lambda execution: execution.id == execution_id)
 
     def next_execution(
         self, organisation_id: str, pipeline_id: str, after_run_number: int
     ) -> Exchange[Execution | None]:
-        """Return the first execution with a higher run number, whoever started it, if there is one."""
-        listed = yield from self.list_executions(organisation_id, pipeline_id)
-        later = (e for e in listed if e.run_number > after_run_number)
-        return min(later, key=lambda e: e.run_number, default=None)
+        """Return the first execution with a higher run number, whoever started it, if there is one.
+
+        :raises MalformedReplyError: if that one cannot be read.
+        """
+        listed = yield from self.listed(organisation_id, pipeline_id, after=after_run_number)
+        first = min(listed.found, key=lambda e: e.run_number, default=None)
+
+        def is_later(entry: JsonObject) -> bool:
+            number = entry.get("runNumber")
+            # One without a number may be of any time.
+            return not isinstance(number, int) or (first is not None and number > first.run_number)
+
+        listed.check_unreadable(is_later)
+        return first
 
     def test(self) -> Exchange[str]:
         """Fetch a token. Whether datasets and pipelines are shared with this user cannot be asked."""

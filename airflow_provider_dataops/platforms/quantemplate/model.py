@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core.json import storable
+from airflow_provider_dataops.core.listing import Listed, read_entries
+from airflow_provider_dataops.core.run import RunSnapshot, RunState, require_id
 from airflow_provider_dataops.core.tokens import Token
 from airflow_provider_dataops.errors import MalformedReplyError
 
@@ -25,6 +28,18 @@ _STATES = {
     "cancelled": RunState.CANCELLED,
     "canceled": RunState.CANCELLED,
 }
+#: The members of a listed execution that are read.
+_MEMBERS = (
+    "id",
+    "runNumber",
+    "status",
+    "createdAt",
+    "createdBy",
+    "version",
+    "startedAt",
+    "finishedAt",
+    "outputs",
+)
 _NOT_SUCCESSFUL = frozenset({RunState.FAILED, RunState.CANCELLED})
 
 
@@ -99,15 +114,28 @@ def read_started(reply: Reply) -> Execution:
     return _execution(reply.json(), reply)
 
 
-def read_executions(reply: Reply, *, wanted: frozenset[str] | None = None) -> list[Execution]:
-    """Return the executions of a list: all, or the wanted ones by id."""
-    payload = reply.json()
-    if not isinstance(payload, list):
-        raise reply.malformed("the list of executions is no JSON array")
+def read_executions(
+    reply: Reply, *, wanted: frozenset[str] | None = None, after: int | None = None
+) -> Listed[Execution]:
+    """Return the executions of a list.
+
+    :param wanted: the ids of those to return.
+    :param after: return those with a higher run number.
+    """
+    key, is_wanted = "", None
     if wanted is not None:
-        # A list may hold thousands of old runs: only the wanted ones become objects.
-        payload = [entry for entry in payload if isinstance(entry, dict) and entry.get("id") in wanted]
-    return [_execution(entry, reply) for entry in payload]
+        key, is_wanted = "id", lambda value: _id(value) in wanted
+    elif after is not None:
+        key, is_wanted = "runNumber", lambda value: _number(value) > after
+    parse = partial(_execution, reply=reply)
+    return read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
+
+
+def read_run_numbers(reply: Reply) -> Listed[int]:
+    """Return the run numbers of a list's executions."""
+    return read_entries(
+        reply, reply.entries(), ("id", "runNumber"), lambda entry: _number(entry.get("runNumber"))
+    )
 
 
 def read_download(reply: Reply) -> None:
@@ -123,13 +151,13 @@ def read_download(reply: Reply) -> None:
 
 def _execution(payload: object, reply: Reply) -> Execution:
     entry = payload if isinstance(payload, dict) else {}
-    run_id, number, status = entry.get("id"), entry.get("runNumber"), entry.get("status")
-    outputs = entry.get("outputs") or []
+    status, outputs = entry.get("status"), entry.get("outputs") or []
+    try:
+        run_id, number = _id(entry.get("id")), _number(entry.get("runNumber"))
+    except ValueError as error:
+        raise reply.malformed(f"an execution without id, runNumber and status: {error}") from None
     if (
-        not isinstance(run_id, str)
-        or not run_id
-        or not isinstance(number, int)
-        or not isinstance(status, str)
+        not isinstance(status, str)
         or not isinstance(outputs, list)
         or not all(isinstance(o, dict) and "id" in o for o in outputs)
     ):
@@ -149,6 +177,19 @@ def _execution(payload: object, reply: Reply) -> Execution:
         finished_at=finished_at,
         outputs=tuple(Output(str(o["id"]), str(o.get("name", ""))) for o in outputs),
     )
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"no id: {value!r:.100}")
+    return require_id(value)
+
+
+def _number(value: object) -> int:
+    """Return a run number; one beyond 64 bits could not be compared once it is stored."""
+    if not isinstance(value, int) or isinstance(value, bool) or storable(value) != value:
+        raise ValueError(f"no run number: {value!r:.100}")
+    return value
 
 
 def _text(value: object) -> str | None:

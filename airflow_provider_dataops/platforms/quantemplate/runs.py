@@ -12,6 +12,7 @@ from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
+from airflow_provider_dataops.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
+
+
+#: So many ids of unreadable entries are remembered; with more of them a lost execution is not searched for.
+UNREADABLE_IDS = 100
 
 
 class QuantemplateExecutionLaunch(Launch):
@@ -44,10 +49,13 @@ class QuantemplateExecutionLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the pipeline's highest run number."""
-        listed = yield from self.api.list_executions(self.organisation_id, self.pipeline_id)
-        highest = max((e.run_number for e in listed), default=0)
-        return {"pipeline": [self.organisation_id, self.pipeline_id], "highest": highest}
+        """Return the pipeline's highest run number, and the ids of entries that show none."""
+        listed = yield from self.api.run_numbers(self.organisation_id, self.pipeline_id)
+        return {
+            "pipeline": [self.organisation_id, self.pipeline_id],
+            "highest": max(listed.found, default=0),
+            "unreadable": listed.known_texts("id")[:UNREADABLE_IDS],
+        }
 
     def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
         """Return the launch that recorded a baseline: only its own pipeline lists an execution."""
@@ -62,11 +70,17 @@ class QuantemplateExecutionLaunch(Launch):
         return started.snapshot(self.pipeline_id, self.organisation_id)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the executions above the baseline: run numbers grow, so no clock is needed."""
+        """Return the executions above the baseline: run numbers grow, so no clock is needed.
+
+        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        """
         organisation_id, pipeline_id = baseline["pipeline"]
-        listed = yield from self.api.list_executions(organisation_id, pipeline_id)
-        later = (e for e in listed if e.run_number > baseline["highest"])
-        return [e.snapshot(pipeline_id, organisation_id) for e in sorted(later, key=lambda e: e.run_number)]
+        listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
+        # The record of an earlier release has no ids.
+        known = baseline.get("unreadable", ())
+        listed.check_unreadable(lambda entry: entry.get("id") in known)
+        later = sorted((e for e in listed.found if e.id not in known), key=lambda e: e.run_number)
+        return [e.snapshot(pipeline_id, organisation_id) for e in later]
 
     def watch(self, run_id: str, token: str = "") -> QuantemplateExecutionWatch:
         """Return how to wait for the execution."""
@@ -94,22 +108,40 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
     """One execution. The pipeline's list answers for all that are waited for."""
 
     sweeps = True
+    looks_singly = False
 
     @property
     def group(self) -> str:
         """The pipeline."""
         return f"{self.organisation_id}/{self.pipeline_id}"
 
-    def sweep(self, api: QuantemplateApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return all these executions from one list; those that are not listed are absent."""
-        found = yield from api.list_executions(self.organisation_id, self.pipeline_id, wanted=keys)
-        absent = {key: RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="not listed") for key in keys}
-        return absent | {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in found}
+    def sweep(
+        self, api: QuantemplateApi, keys: frozenset[str]
+    ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
+        """Return all these executions from one list; those that are not listed are absent.
+
+        Whether one is listed cannot be told if its entry cannot be read, or the id of any entry.
+        """
+        listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
+        found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
+        ids = listed.known_texts("id")
+        answers: dict[str, RunSnapshot | ApiError] = {}
+        for key in keys:
+            if key in found:
+                answers[key] = found[key]
+            elif listed.error is not None and (key in ids or len(ids) < len(listed.unreadable)):
+                answers[key] = listed.error
+            else:
+                answers[key] = RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="not listed")
+        return answers
 
     def look(self, api: QuantemplateApi) -> Exchange[RunSnapshot]:
         """Return the execution as it is now."""
-        found = yield from self.sweep(api, frozenset({self.run_id}))
-        return found[self.run_id]
+        answers = yield from self.sweep(api, frozenset({self.run_id}))
+        answer = answers[self.run_id]
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
 
     def url(self, api: QuantemplateApi) -> str:
         """Return the link to the execution."""

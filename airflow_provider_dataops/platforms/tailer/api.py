@@ -44,6 +44,7 @@ from airflow_provider_dataops.platforms.tailer.model import (
     Run,
     google_error,
     is_json,
+    read_all_runs,
     read_any,
     read_launched,
     read_ok,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
+    from airflow_provider_dataops.core.listing import Listed
     from airflow_provider_dataops.core.tokens import Token
 
 T = TypeVar("T")
@@ -268,16 +270,16 @@ class TailerApi(Api):
             job_id=job_id,
             run_id=run_id,
         )
-        return next((run for run in runs if run.run_id == run_id and configuration.owns(run)), None)
+        return runs.first(lambda run: run.run_id == run_id and configuration.owns(run))
 
     def get_last_status(self, configuration: Configuration, **filters: Any) -> Exchange[list[Run]]:
         """Return the last runs of a configuration, newest first, by the filters of :meth:`listed`."""
         runs, _ = yield from self.listed(configuration, **filters)
-        return runs
+        return runs.whole()
 
     def listed(
         self, configuration: Configuration, *, job_id: str | None = None, **filters: Any
-    ) -> Exchange[tuple[list[Run], float | None]]:
+    ) -> Exchange[tuple[Listed[Run], float | None]]:
         """Return the last runs of a configuration, and the time at the server.
 
         :param filters: ``started_on``, ``status`` and ``limit``.
@@ -298,7 +300,7 @@ class TailerApi(Api):
         *,
         account: str | None = None,
         environment: str | None = None,
-        parse: Callable[[Reply], Any] = read_runs,
+        parse: Callable[[Reply], Any] = read_all_runs,
         **filters: Any,
     ) -> Exchange[Any]:
         """Return runs of all configurations of a type in an account, by the filters of :meth:`listed`.

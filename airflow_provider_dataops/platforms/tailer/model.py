@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core import decode
+from airflow_provider_dataops.core.listing import Listed, read_entries
+from airflow_provider_dataops.core.run import RunSnapshot, RunState, require_id
 from airflow_provider_dataops.errors import ApiError, MalformedReplyError, NotFoundError, ServerError
 from airflow_provider_dataops.platforms.tailer.arguments import canonical_type
 
@@ -36,6 +39,8 @@ _OPTIONAL = (
     "last_update_date",
     "duration",
 )
+#: The members of a listed run that are read.
+_MEMBERS = ("run_id", "status", *_OPTIONAL)
 
 
 class Scope(TypedDict, total=False):
@@ -145,15 +150,19 @@ class Run:
 # --- responses -----------------------------------------------------------------------------------------
 
 
-def read_runs(reply: Reply) -> list[Run]:
+def read_runs(reply: Reply) -> Listed[Run]:
     """Return the runs of a response."""
-    payload = reply.json_object()
-    results = payload.get("results")
-    if not isinstance(results, list):
+    results = reply.members("results").get("results")
+    if results is None or not decode.begins_with(results, b"["):
         # How an unknown run or configuration is answered is not documented.
-        refuse_ko(payload, reply, NotFoundError)
+        refuse_ko(reply.json_object(), reply, NotFoundError)
         raise reply.malformed(f"the answer holds no list of results: {reply.text()[:300]}")
-    return [_run(item, reply) for item in results]
+    return read_entries(reply, reply.entries_of(results), _MEMBERS, partial(_run, reply=reply))
+
+
+def read_all_runs(reply: Reply) -> list[Run]:
+    """Return the runs of a response, all of which must be readable."""
+    return read_runs(reply).whole()
 
 
 def _run(payload: object, reply: Reply) -> Run:
@@ -161,6 +170,7 @@ def _run(payload: object, reply: Reply) -> Run:
     run_id, status = item.get("run_id"), item.get("status")
     if not isinstance(run_id, str) or not run_id or not isinstance(status, str):
         raise reply.malformed("a run without run_id and status")
+    require_id(run_id)
     status = status.strip().upper()
     texts = {name: item[name] for name in _OPTIONAL if isinstance(item.get(name), str) and item[name]}
     if "configuration_type" in texts:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.errors import NotFoundError
@@ -68,11 +69,11 @@ class TailerJobLaunch(Launch):
             # In its own words the API knows no run of this configuration, as of the date of this answer.
             if error.date is None:
                 raise
-            runs, listed_at = [], error.date
+            runs, listed_at = Listed(), error.date
         return {
             "configuration": asdict(self.configuration),
             "job_id": self.job_id,
-            "known": [run.run_id for run in runs],
+            "known": [run.run_id for run in runs.found] + runs.known_texts("run_id"),
             "listed_at": listed_at,
         }
 
@@ -89,15 +90,19 @@ class TailerJobLaunch(Launch):
         return self.configuration.launched(run_id, self.job_id)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the configuration's runs that are not in the baseline and did not start before it."""
+        """Return the configuration's runs that are not in the baseline and did not start before it.
+
+        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        """
         try:
             runs, _ = yield from self.api.listed(self.configuration)
         except NotFoundError:
             return []
+        runs.check_unreadable(lambda entry: entry.get("run_id") in baseline["known"])
         since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             run.snapshot()
-            for run in runs
+            for run in runs.found
             if self.configuration.owns(run)
             and run.run_id not in baseline["known"]
             and (instant(run.start_execution_date) or since) >= since
@@ -206,7 +211,8 @@ class TailerRunWatch(TailerWatch, RunWatch):
             run = yield from api.check_run_status(configuration, run_id, job_id)
             runs = [run] if run else []
         else:
-            runs = yield from api.get_last_status(configuration)
+            listed, _ = yield from api.listed(configuration)
+            runs = listed.found
         return {
             run.run_id: configuration.identified(run, self.job_id).snapshot(**self.outcomes)
             for run in runs
@@ -241,9 +247,9 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         """Ask for the newest such run."""
         configuration = self.configuration(api)
         filters = {"started_on": self.started_on, "status": self.status}
-        runs = yield from api.get_last_status(configuration, **filters)
+        runs, _ = yield from api.listed(configuration, **filters)
         # Not only the newest: a response may hold runs of other configurations.
-        found = (run for run in runs if run.status == self.status and configuration.owns(run))
+        found = (run for run in runs.found if run.status == self.status and configuration.owns(run))
         return next((run.snapshot().as_json() for run in found), None)
 
     def found(self, run_id: str) -> TailerRunWatch:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from airflow_provider_dataops.core.api import Api
 from airflow_provider_dataops.core.http import Exchange, json_body, read_nothing, segment
+from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.run import RunState, instant
 from airflow_provider_dataops.core.settings import (
     ConnectionFields,
@@ -132,28 +133,27 @@ class TamrApi(Api):
             snake_case.
         :param max_pages: read no more pages than this.
         """
-        parameters = {
-            "sourceId": source_id,
-            "dataProductId": data_product_id,
-            "workflowId": workflow_id,
-            "destinationId": destination_id,
-            "filter": filter,
-        }
-        jobs, _ = yield from self.listed(parameters, max_pages)
-        return jobs
+        parameters = _parameters(
+            source_id=source_id,
+            data_product_id=data_product_id,
+            workflow_id=workflow_id,
+            destination_id=destination_id,
+        )
+        jobs, _ = yield from self.listed({**parameters, "filter": filter}, max_pages)
+        return jobs.whole()
 
     def listed(
         self,
         parameters: Mapping[str, str | None],
         max_pages: int | None,
         wanted: frozenset[str] | None = None,
-    ) -> Exchange[tuple[list[Job], float | None]]:
+    ) -> Exchange[tuple[Listed[Job], float | None]]:
         """Return jobs, and the time at the server when the first page was made.
 
         :param wanted: the ids of the jobs to return; the others do not become objects.
         """
         parse = partial(read_page, wanted=wanted)
-        jobs: list[Job] = []
+        jobs: Listed[Job] = Listed()
         listed_at: float | None = None
         query = {"pageSize": str(PAGE_SIZE), **{k: v for k, v in parameters.items() if v}}
         seen_tokens: set[str] = set()
@@ -161,7 +161,7 @@ class TamrApi(Api):
         while True:
             url = self._url(f"jobs?{urlencode(query, quote_via=quote)}")
             found, page_token, date = yield from self.get("list jobs", url, parse)
-            jobs += found
+            jobs.extend(found)
             page += 1
             listed_at = date if page == 1 else listed_at
             if not page_token or page_token in seen_tokens or (max_pages and page >= max_pages):
@@ -196,13 +196,17 @@ class TamrApi(Api):
         """Return the jobs on a resource that have not ended.
 
         :param resource: the list's parameter that names it, ``sourceId`` for instance.
+        :raises MalformedReplyError: if there is none but one that cannot be read.
         """
         jobs = yield from self.open_or_newest(resource)
-        return [job for job in jobs if not job.state.is_final]
+        still_open = [job for job in jobs.found if not job.state.is_final]
+        if not still_open:
+            jobs.whole()
+        return still_open
 
     def open_or_newest(
         self, parameters: Mapping[str, str | None], *, wanted: frozenset[str] | None = None
-    ) -> Exchange[list[Job]]:
+    ) -> Exchange[Listed[Job]]:
         """Return the jobs that have not ended; where the tenant refuses the filter, the newest jobs instead.
 
         :param wanted: the ids of the jobs to return.
@@ -223,8 +227,8 @@ class TamrApi(Api):
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
         """Return the newest job on a resource that was created at or after a time and succeeded."""
         own = own_configuration(resource)
-        jobs = yield from self.list_jobs(**resource, max_pages=SWEEP_PAGES)
-        for job in jobs:
+        jobs, _ = yield from self.listed(_parameters(**resource), SWEEP_PAGES)
+        for job in jobs.found:
             created = instant(job.created_at)
             succeeded = job.state is RunState.SUCCEEDED and includes(job.configuration, own)
             if succeeded and created is not None and created >= since:
@@ -239,3 +243,19 @@ class TamrApi(Api):
     def job_url(self, job_id: str) -> str:
         """Return the link to a job; without a template the tenant's root, since no page is documented."""
         return self.link("{base_url}/", job_id=job_id, run_id=job_id)
+
+
+def _parameters(
+    *,
+    source_id: str | None = None,
+    data_product_id: str | None = None,
+    workflow_id: str | None = None,
+    destination_id: str | None = None,
+) -> dict[str, str | None]:
+    """Return the list's parameters that keep the jobs on a resource."""
+    return {
+        "sourceId": source_id,
+        "dataProductId": data_product_id,
+        "workflowId": workflow_id,
+        "destinationId": destination_id,
+    }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
+from airflow_provider_dataops.core import decode
+from airflow_provider_dataops.core.listing import Listed, read_entries
+from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant, require_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_dataops.core.http import (
-        Reply,
-    )
+    from airflow_provider_dataops.core.http import Reply
 
 #: The reason of a job that was stopped.
 STOPPED = "STOPPED_BY_USER"
+_PAGE = ("jobs", "nextPageToken")
+#: The members of a listed job that are read.
+_MEMBERS = ("jobId", "configuration", "status", "statusHistory")
 _STATES = {"PENDING": RunState.PENDING, "RUNNING": RunState.RUNNING, "STOPPING": RunState.RUNNING}
 
 
@@ -84,24 +88,29 @@ def read_job(reply: Reply) -> Job:
     return _job(reply.json(), reply)
 
 
-def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[list[Job], str, float | None]:
+def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Listed[Job], str, float | None]:
     """Return the jobs of a page, the token of the next page, and the server's time.
 
     :param wanted: the ids of the jobs to return; all if ``None``.
     """
-    payload, date = reply.json_object(), reply.date
-    jobs = payload.get("jobs") or []
-    if not isinstance(jobs, list):
-        raise reply.malformed("no page of jobs")
-    if wanted is not None:
-        jobs = [job for job in jobs if isinstance(job, dict) and str(job.get("jobId")) in wanted]
-    return [_job(job, reply) for job in jobs], str(payload.get("nextPageToken") or ""), date
+    page = {name: raw for name, raw in reply.members(*_PAGE).items() if not decode.begins_with(raw, b"n")}
+    if "jobs" not in page:
+        # The platform leaves out an empty list. An error with a good status has no jobs, either.
+        reply.members(*_PAGE, others=False)
+    token = decode.value(page["nextPageToken"]) if "nextPageToken" in page else ""
+    if not isinstance(token, str):
+        raise reply.malformed("a nextPageToken that is no text")
+    entries = reply.entries_of(page["jobs"]) if "jobs" in page else ()
+    is_wanted = None if wanted is None else lambda job_id: str(job_id) in wanted
+    jobs = read_entries(reply, entries, _MEMBERS, partial(_job, reply=reply), key="jobId", wanted=is_wanted)
+    return jobs, token, reply.date
 
 
 def _job(payload: object, reply: Reply) -> Job:
     status = payload.get("status") if isinstance(payload, dict) else None
     if not isinstance(payload, dict) or not isinstance(status, dict) or not payload.get("jobId"):
         raise reply.malformed("a job without jobId and status")
+    job_id = require_id(str(payload["jobId"]))
     word = str(status.get("state") or "STATE_UNSPECIFIED").upper()
     error = status.get("error") or {}
     if not isinstance(error, dict):
@@ -113,7 +122,7 @@ def _job(payload: object, reply: Reply) -> Job:
     else:
         state = _STATES.get(word, RunState.UNKNOWN)
     return Job(
-        job_id=str(payload["jobId"]),
+        job_id=job_id,
         configuration=_without_unset(payload.get("configuration")),
         status=word,
         state=state,

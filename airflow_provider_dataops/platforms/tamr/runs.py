@@ -9,7 +9,7 @@ from airflow_provider_dataops.core.arguments import require_one_text, require_ti
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, instant
 from airflow_provider_dataops.core.watch import ConditionWatch, RunConditionWatch, RunWatch
-from airflow_provider_dataops.errors import BadRequestError, NotFoundError
+from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tamr.configurations import includes
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class TamrJobLaunch(Launch):
         return {
             "resource": resource,
             "configuration": self.configuration,
-            "known": [job.job_id for job in jobs],
+            "known": [job.job_id for job in jobs.found] + jobs.known_texts("jobId"),
             "listed_at": listed_at,
         }
 
@@ -64,12 +64,16 @@ class TamrJobLaunch(Launch):
         return job.snapshot()
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs that do the same and are not in the baseline."""
+        """Return the jobs that do the same and are not in the baseline.
+
+        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        """
         jobs, _ = yield from self.api.listed(baseline["resource"], LISTED_PAGES)
+        jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])
         since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             job.snapshot()
-            for job in jobs
+            for job in jobs.found
             if job.job_id not in baseline["known"]
             and includes(job.configuration, baseline["configuration"])
             and (instant(job.created_at) or since) >= since
@@ -94,11 +98,8 @@ class TamrJobWatch(RunWatch):
 
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return the jobs that have not ended, and those that have where the list still holds them."""
-        try:
-            jobs = yield from api.open_or_newest({}, wanted=keys)
-        except BadRequestError:
-            return {}
-        return {job.job_id: job.snapshot() for job in jobs}
+        jobs = yield from api.open_or_newest({}, wanted=keys)
+        return {job.job_id: job.snapshot() for job in jobs.found}
 
     def look(self, api: TamrApi) -> Exchange[RunSnapshot]:
         """Return the job as it is now."""

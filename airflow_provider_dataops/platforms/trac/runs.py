@@ -65,9 +65,12 @@ class TracJobLaunch(Launch):
         return self.api.start_job(self.job, token, self.job_attrs, self.tenant)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs with a token."""
+        """Return the jobs with a token.
+
+        :raises MalformedReplyError: if one of them cannot be read.
+        """
         found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
-        return [snapshot for _, snapshot in found]
+        return [snapshot for _, snapshot in found.whole()]
 
     def watch(self, run_id: str, token: str = "") -> TracJobWatch:
         """Return how to wait for the job."""
@@ -118,7 +121,8 @@ class TracJobWatch(RunWatch):
         active: dict[str, RunSnapshot] = {}
         for start in range(0, len(tokens), SEARCH_LIMIT):
             batch = tokens[start : start + SEARCH_LIMIT]
-            for token, snapshot in (yield from api.jobs_with_token("IN", batch, self.tenant)):
+            found = yield from api.jobs_with_token("IN", batch, self.tenant)
+            for token, snapshot in found.found:
                 key = by_token.get(token, "")
                 if key.partition(" ")[0] == snapshot.run_id and not snapshot.state.is_final:
                     active[key] = snapshot

@@ -17,6 +17,7 @@ from airflow_provider_dataops.errors import (
     BadRequestError,
     NotFoundError,
     RateLimitedError,
+    ReplyTooLargeError,
     RunFailedError,
     ServerError,
     TransportError,
@@ -183,6 +184,38 @@ class TestWaitOnAWorker:
         odd = snapshot(RunState.UNKNOWN, "Queued")
         self.wait(odd, odd, snapshot(RunState.SUCCEEDED))
         assert sum("'Queued'" in line for line in caplog.messages) == 1
+
+    def test_a_list_that_is_too_large_is_borne_until_the_deadline(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock = FakeClock()
+        began = clock.now
+
+        def look() -> Any:
+            yield Pause(0.0)
+            raise ReplyTooLargeError(
+                "the answer (70000000 bytes) is larger than 67108864 bytes",
+                operation="list executions of p-1",
+                status=200,
+            )
+
+        event = play(self.waiting(clock, began + 7_200.0).until_end(look), clock=clock).value
+        assert event.ending is Ending.TIMEOUT
+        assert clock.now == pytest.approx(began + 7_200.0)
+        (line,) = caplog.messages
+        for words in ("list executions of p-1", "70000000", "67108864"):
+            assert words in line
+            assert words in event.message
+
+    def test_an_outage_after_it_counts_from_its_own_beginning(self) -> None:
+        progress = WaitProgress(0.0)
+        too_large = ReplyTooLargeError("too large", status=200)
+        assert progress.failed(OUTAGE, 0.0) is Verdict.WAIT
+        assert progress.failed(too_large, 1_000.0) is Verdict.WAIT
+        assert progress.failed(OUTAGE, 2_000.0) is Verdict.WAIT
+        assert "too large" not in progress.timed_out("r-1", 2_000.0).message
+        # What comes again after something else is logged again.
+        assert not progress.is_known(too_large)
 
     def test_refused_credentials_ask_for_the_connection(self) -> None:
         assert self.wait(AuthenticationError("401", status=401)).value is None

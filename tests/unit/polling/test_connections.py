@@ -137,7 +137,7 @@ def test_who_waits_for_the_server_to_come_back_goes_on_as_soon_as_it_does() -> N
         async def ask(run_id: str) -> None:
             while True:
                 try:
-                    await one.ask(watch.look(run_id))
+                    await one.ask(watch.look(run_id), "group")
                 except Exception:
                     await asyncio.sleep(5.0)
                 else:

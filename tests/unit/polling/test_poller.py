@@ -8,8 +8,20 @@ from typing import Any
 import pytest
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import ApiError, NotFoundError, ServerError
-from airflow_provider_dataops.polling.connections import PARALLEL
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    MalformedReplyError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ReplyTooLargeError,
+    ServerError,
+    TransportError,
+    UnroutedError,
+)
+from airflow_provider_dataops.polling.lanes import PARALLEL
 from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, connection, outage
@@ -258,3 +270,120 @@ def test_a_failure_that_is_no_passing_one_is_told_as_it_is() -> None:
     [answer] = polled(platform, ["r"], 2.5)["r"]
     assert isinstance(answer, ApiError)
     assert answer.status == 404
+
+
+class OnlyListed(FakeWatch):
+    looks_singly = False
+
+
+def list_fails(error: ApiError) -> FakePlatform:
+    return FakePlatform(failing=lambda asked: error if asked.sweep else None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MalformedReplyError("the answer is not JSON", status=200),
+        ReplyTooLargeError("too large", status=200),
+        BadRequestError("HTTP 400", status=400),
+        PermissionDeniedError("HTTP 403", status=403),
+        NotFoundError("HTTP 404", status=404),
+    ],
+    ids=str,
+)
+class TestAListThatCannotBeUsed:
+    def test_is_replaced_by_single_looks(self, error: ApiError) -> None:
+        platform = list_fails(error)
+        answers = polled(platform, ["a", "b"], 100.0)
+        assert {type(a) for told in answers.values() for a in told} == {RunSnapshot}
+        assert all(len(told) > 10 for told in answers.values())
+        # The list is tried again once a minute, not before each look.
+        assert len([asked for asked in platform.asked if asked.sweep]) == 2
+
+    def test_is_a_failure_for_all_where_the_platform_has_nothing_else(self, error: ApiError) -> None:
+        answers = polled(list_fails(error), ["a", "b"], 100.0, watch=OnlyListed())
+        assert {type(a) for told in answers.values() for a in told} == {type(error)}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerError("HTTP 503", status=503),
+        ServerError("HTTP 408", status=408),
+        RateLimitedError("HTTP 429", status=429),
+        AuthenticationError("HTTP 401", status=401),
+        TransportError("no answer in time"),
+        UnroutedError("HTTP 404", status=404),
+        ApiError("HTTP 302", status=302),
+    ],
+    ids=str,
+)
+def test_an_outage_of_the_list_is_not_multiplied_into_single_looks(error: ApiError) -> None:
+    platform = list_fails(error)
+    answers = polled(platform, ["a", "b"], 30.0)
+    assert all(asked.sweep for asked in platform.asked)
+    assert {type(a) for told in answers.values() for a in told} == {type(error)}
+
+
+def test_a_list_that_can_be_used_again_is() -> None:
+    platform = FakePlatform(
+        failing=lambda asked: BadRequestError("no", status=400) if asked.sweep and asked.at < 50.0 else None
+    )
+    polled(platform, ["a", "b"], 150.0)
+    assert {asked.sweep for asked in platform.asked if asked.at > 70.0} == {True}
+
+
+def test_an_error_in_a_list_is_a_failed_look_for_that_run_alone() -> None:
+    class OneUnreadable(OnlyListed):
+        def sweep(self, api: Any, keys: frozenset[str]) -> Any:
+            found = yield True, keys
+            return {**found, "bad": MalformedReplyError("an entry of the list cannot be read", status=200)}
+
+    answers = polled(FakePlatform(), ["bad", "good"], 10.5, watch=OneUnreadable())
+    assert {type(a) for a in answers["bad"]} == {MalformedReplyError}
+    assert {type(a) for a in answers["good"]} == {RunSnapshot}
+
+
+class HangingPlatform(FakePlatform):
+    """Answers at once, but never about some runs before the request times out."""
+
+    def __init__(self, hung: set[str]) -> None:
+        super().__init__()
+        self.hung = hung
+
+    async def answer(self, sweep: bool, run_ids: frozenset[str]) -> dict[str, RunSnapshot]:
+        answer = await super().answer(sweep, run_ids)
+        if run_ids & self.hung:
+            await asyncio.sleep(30.0)
+            raise TransportError("no answer in time")
+        return answer
+
+
+def test_a_hung_request_delays_nobody_else() -> None:
+    runs = [f"r-{n}" for n in range(20)]
+    platform = HangingPlatform({"r-0"})
+    answers = polled(platform, runs, 60.0, watch=FakeWatch(sweeps=False), interval=5.0)
+    hung = answers.pop("r-0")
+    assert [type(a) for a in hung] == [TransportError]
+    # As often as without it: 10 times in the first 20 s, then every 5 s at the most.
+    assert min(len(told) for told in answers.values()) >= 18
+
+
+@pytest.mark.parametrize("locks_out", [False, True])
+def test_many_hung_requests_of_one_group_delay_another_group_by_seconds(locks_out: bool) -> None:
+    platform = HangingPlatform({f"a-{n}" for n in range(40)})
+
+    async def main() -> float:
+        shared = connection(platform, locks_out=locks_out)
+        hung, healthy = (poller_for(shared, FakeWatch(group=name, sweeps=False)) for name in ("a", "b"))
+        for n in range(40):
+            hung.subscribe(FakeWatch(run_id=f"a-{n}", group="a", sweeps=False), 30.0)
+        await asyncio.sleep(3.0)
+        began = asyncio.get_running_loop().time()
+        waiter = healthy.subscribe(FakeWatch(run_id="b-1", group="b", sweeps=False), 30.0)
+        assert isinstance(await waiter.answers.get(), RunSnapshot)
+        hung.stop()
+        healthy.stop()
+        return asyncio.get_running_loop().time() - began
+
+    assert run_virtual(main()) < 5.0

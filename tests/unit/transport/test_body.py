@@ -17,6 +17,6 @@ def test_no_more_of_an_error_is_kept_than_is_quoted(
     monkeypatch: pytest.MonkeyPatch, content: bytes, encoding: str
 ) -> None:
     monkeypatch.setattr(body, "MAX_ERROR_BYTES", 100_000)
-    buffer = BodyBuffer(500, encoding)
+    buffer = BodyBuffer(500, {"Content-Encoding": encoding})
     assert not buffer.add(content)
     assert len(buffer.content()) <= 1_000_000

@@ -23,8 +23,8 @@ from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     FileAccessError,
-    MalformedReplyError,
     NotFoundError,
+    ReplyTooLargeError,
     TransportError,
 )
 from airflow_provider_dataops.platforms.tamr import configurations as jobs
@@ -201,8 +201,9 @@ class TestDownloads:
 class TestAnswers:
     def test_one_that_is_too_large_is_refused(self, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(body, "MAX_REPLY_BYTES", len(JOB.body) - 1)
-        with pytest.raises(MalformedReplyError, match="larger than") as caught:
-            worker.create(reply(200, JOB.body))
+        with pytest.raises(ReplyTooLargeError, match="larger than") as caught:
+            worker.create(reply(200, JOB.body, {"Content-Length": str(len(JOB.body))}))
+        assert caught.value.message.endswith(f"bytes; its size is {len(JOB.body)}")
         assert caught.value.may_have_been_processed
         assert worker.wire.all_closed
 

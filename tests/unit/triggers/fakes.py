@@ -115,9 +115,14 @@ class FakeWatch(RunWatch):
         return (yield False, frozenset({self.run_id}))[self.run_id]
 
 
-def connection(platform: FakePlatform) -> SharedConnection:
+class LockingApi(FakeApi):
+    locks_out = True
+
+
+def connection(platform: FakePlatform, *, locks_out: bool = False) -> SharedConnection:
     """Return a connection to a platform in memory; make it on the loop that uses it."""
-    return SharedConnection(FakeDriver(platform))  # type: ignore[arg-type]
+    driver = FakeDriver(platform, LockingApi(api().settings) if locks_out else api())
+    return SharedConnection(driver)  # type: ignore[arg-type]
 
 
 class FakeRunTrigger(FakeWatch, RunTrigger):

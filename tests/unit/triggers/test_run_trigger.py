@@ -15,6 +15,7 @@ from airflow_provider_dataops.errors import (
     BadRequestError,
     ConnectionSettingsError,
     PermissionDeniedError,
+    ReplyTooLargeError,
     ServerError,
 )
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
@@ -190,6 +191,18 @@ def test_an_outage_of_minutes_is_borne(bench: Bench) -> None:
     # A platform that is down for long is asked about once a minute and no more.
     late = [t for t in bench.platform.times if 120.0 < t < 20 * 60.0]
     assert len(late) <= 18
+
+
+def test_a_list_that_is_too_large_is_borne_until_the_deadline_which_names_it(
+    bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.platform.failing = lambda _: ReplyTooLargeError("larger than 67108864 bytes", status=200)
+    at, event = bench.run_ended(trigger(deadline=EPOCH + 7_200.0))
+    assert (at, event.ending) == (pytest.approx(7_200.0), Ending.TIMEOUT)
+    assert "larger than 67108864 bytes" in event.message
+    # Once in the task's log, which is written to the standard output here, and once in the triggerer's.
+    assert capsys.readouterr().out.count("larger than 67108864 bytes") == 1
+    assert sum("larger than 67108864 bytes" in line for line in caplog.messages) == 1
 
 
 def test_an_outage_of_hours_ends_the_wait_and_says_why(bench: Bench) -> None:

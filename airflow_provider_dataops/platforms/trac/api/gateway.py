@@ -167,13 +167,28 @@ class Gateway(Api):
         :param options: ``repeatable=True`` lets the request be repeated.
         :raises InvalidArgumentError: if the message is too large for the gateway, which would never answer.
         """
+        return self._post(
+            operation, lambda reply: read(reply.json()), service, tenant, method, message, **options
+        )
+
+    def _post(
+        self,
+        operation: str,
+        parse: Callable[[Reply], T],
+        service: str,
+        tenant: str | None,
+        method: str,
+        message: JsonObject,
+        **options: Any,
+    ) -> Exchange[T]:
+        """Call a method of a service whose answer is not decoded as a whole."""
         url, body = self._url(service, self.tenant(tenant), method), json_body(message)
         if len(body.content) > MAX_BODY:
             raise InvalidArgumentError(
                 f"{operation}: the request is {len(body.content)} bytes long, the gateway takes about "
                 f"{MAX_BODY}; send less at once"
             )
-        return self.post(operation, url, body, lambda reply: read(reply.json()), **options)
+        return self.post(operation, url, body, parse, **options)
 
 
 def _prefix(fields: ConnectionFields, service: str) -> str:

@@ -14,6 +14,7 @@ from airflow_provider_dataops.platforms.trac.model.objects import (
     PlatformInfo,
     Resource,
     Tenant,
+    listed,
 )
 
 if TYPE_CHECKING:
@@ -120,5 +121,5 @@ def _up_to_0_8(exchange: Exchange[T]) -> Exchange[T]:
 
 
 def _listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    """Return what reads a list in an answer; an empty one is left out of it."""
-    return lambda payload: [read(item) for item in payload.get(name) or []]
+    """Return what reads the list of an answer."""
+    return lambda payload: [read(item) for item in listed(payload, name)]

@@ -19,6 +19,7 @@ from airflow_provider_dataops.platforms.trac.model.jobs import (
     result_outputs,
     snapshot,
 )
+from airflow_provider_dataops.platforms.trac.model.objects import Tag, read_found
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
-    from airflow_provider_dataops.platforms.trac.model.objects import Tag
-
+    from airflow_provider_dataops.core.listing import Listed
 
 #: Where the outputs of each type of job are looked for.
 _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN_FLOW": ("DATA", "FILE")}
@@ -169,13 +169,17 @@ class JobCalls(MetadataCalls):
 
     def jobs_with_token(
         self, operator: str, token: str | list[str], tenant: str
-    ) -> Exchange[list[tuple[str, RunSnapshot]]]:
+    ) -> Exchange[Listed[tuple[str, RunSnapshot]]]:
         """Return the jobs that we submitted with a token, or with one of several, each with its token.
 
         :param operator: ``EQ`` for one token, ``IN`` for several.
         """
-        found = yield from self.search("JOB", [TOKEN, operator, token], tenant=tenant)
-        return [(str(tag.attrs.get(TOKEN)), snapshot(tag)) for tag in found]
+
+        def parse(payload: JsonObject) -> tuple[str, RunSnapshot]:
+            tag = Tag.from_json(payload)
+            return str(tag.attrs.get(TOKEN)), snapshot(tag)
+
+        return self._searched(lambda reply: read_found(reply, parse), "JOB", [TOKEN, operator, token], tenant)
 
     def job_snapshot(self, job_id: str, tenant: str) -> Exchange[RunSnapshot]:
         """Return a job as the metadata shows it; of one that has ended with its outputs and its log."""

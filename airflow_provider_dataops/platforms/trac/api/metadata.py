@@ -28,6 +28,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.http import Reply
     from airflow_provider_dataops.core.json import JsonObject
 
 T = TypeVar("T")
@@ -124,18 +125,20 @@ class MetadataCalls(Gateway):
         :raises BadRequestError: if a search with ``any`` or ``not`` was cut off: it goes on in the platform's
             database, and a few of them stop the platform. It is not repeated.
         """
-        message = search_parameters(
-            object_type,
-            search,
-            as_of=search_as_of,
-            prior_versions=prior_versions,
-            prior_tags=prior_tags,
-            now=self._clock(),
-        )
+        options = {"as_of": search_as_of, "prior_versions": prior_versions, "prior_tags": prior_tags}
+        return self._searched(SearchResult.read, object_type, search, tenant, **options)
+
+    def _searched(
+        self,
+        parse: Callable[[Reply], T],
+        object_type: str,
+        search: object,
+        tenant: str | None,
+        **options: Any,
+    ) -> Exchange[T]:
+        message = search_parameters(object_type, search, now=self._clock(), **options)
         operation, flat = f"search {message['objectType']}", is_flat(message)
-        search_once = self._send(
-            operation, SearchResult.from_json, "meta", tenant, "search", message, repeatable=flat
-        )
+        search_once = self._post(operation, parse, "meta", tenant, "search", message, repeatable=flat)
         return search_once if flat else _not_repeated(search_once)
 
     # --- writing ---------------------------------------------------------------------------------------

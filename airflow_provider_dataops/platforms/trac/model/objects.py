@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_dataops.core.listing import Listed, read_entries
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
 from airflow_provider_dataops.platforms.trac.model.matching import difference
 from airflow_provider_dataops.platforms.trac.model.primitives import as_plain_json, instant_text
@@ -13,9 +14,13 @@ from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.values import from_wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from airflow_provider_dataops.core.http import Reply
     from airflow_provider_dataops.core.json import JsonObject
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +182,35 @@ class SearchResult:
         return len(self.tags)
 
     @classmethod
-    def from_json(cls, payload: Any) -> SearchResult:
-        """Read what a search found; nothing found is left out of the answer."""
-        return cls(tuple(Tag.from_json(tag) for tag in payload.get("searchResult") or []))
+    def read(cls, reply: Reply) -> SearchResult:
+        """Read what a search found.
+
+        :raises MalformedReplyError: if any of it cannot be read.
+        """
+        return cls(tuple(read_found(reply, Tag.from_json).whole()))
+
+
+def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
+    """Return what a search found, as far as it can be read.
+
+    :param parse: makes the value of a tag in the platform's JSON.
+    """
+    found = reply.members("searchResult").get("searchResult")
+    if found is None:
+        # A search that finds nothing leaves its only member out.
+        reply.members(others=False)
+    entries = () if found is None else reply.entries_of(found)
+    return read_entries(reply, entries, ("header", "attrs"), parse)
+
+
+def listed(payload: Any, name: str) -> list[Any]:
+    """Return the list of an answer that holds nothing else. The platform leaves an empty one out.
+
+    :raises ValueError: if the answer holds something else instead.
+    """
+    if name not in payload and payload:
+        raise ValueError(f"an answer without {name}")
+    return list(payload.get(name) or [])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +240,8 @@ class BatchResult:
         def headers(name: str) -> tuple[TagHeader, ...]:
             return tuple(TagHeader.from_json(header) for header in payload.get(name) or [])
 
+        if not any(payload.get(name) for name in ("createObjects", "updateObjects", "updateTags")):
+            raise ValueError("an answer to a batch without a header")
         return cls(
             created=headers("createObjects"), updated=headers("updateObjects"), tagged=headers("updateTags")
         )

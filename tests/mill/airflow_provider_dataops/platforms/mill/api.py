@@ -23,6 +23,8 @@ from airflow_provider_dataops.platforms.mill.runs import BatchLaunch, BatchWatch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_dataops.core.listing import Listed
+
 
 class MillApi(Api):
     """Mill, reached with an API key."""
@@ -73,12 +75,19 @@ class MillApi(Api):
         require_text(batch_id=batch_id)
         return self.get(f"get batch {batch_id}", self._url(batch_id), read_batch)
 
-    def list_batches(
-        self, recipe: str | None = None, *, wanted: frozenset[str] | None = None
-    ) -> Exchange[list[Batch]]:
+    def list_batches(self, recipe: str | None = None) -> Exchange[list[Batch]]:
         """Return the newest 100 batches, newest first.
 
         :param recipe: list the batches of this recipe only.
+        """
+        batches = yield from self.listed(recipe)
+        return batches.whole()
+
+    def listed(
+        self, recipe: str | None = None, *, wanted: frozenset[str] | None = None
+    ) -> Exchange[Listed[Batch]]:
+        """Return the newest batches as far as they can be read.
+
         :param wanted: the ids of the batches to return; the others do not become objects.
         """
         query = f"?{urlencode({'recipe': recipe})}" if recipe else ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core.listing import Listed, read_entries
+from airflow_provider_dataops.core.run import RunSnapshot, RunState, require_id
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Reply
@@ -17,6 +19,9 @@ _STATES = {
     "failed": RunState.FAILED,
     "cancelled": RunState.CANCELLED,
 }
+
+#: The members of a listed batch that are read.
+_MEMBERS = ("id", "recipe", "state", "error", "created_at", "started_at", "ended_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +59,14 @@ def read_batch(reply: Reply) -> Batch:
     return _batch(reply.json(), reply)
 
 
-def read_batches(reply: Reply, *, wanted: frozenset[str] | None = None) -> list[Batch]:
+def read_batches(reply: Reply, *, wanted: frozenset[str] | None = None) -> Listed[Batch]:
     """Return the batches of a list: all, or the wanted ones by id."""
-    batches = reply.json_object().get("batches")
-    if not isinstance(batches, list):
+    batches = reply.members("batches").get("batches")
+    if batches is None:
         raise reply.malformed("no list of batches")
-    if wanted is not None:
-        batches = [batch for batch in batches if isinstance(batch, dict) and batch.get("id") in wanted]
-    return [_batch(batch, reply) for batch in batches]
+    is_wanted = None if wanted is None else lambda batch_id: batch_id in wanted
+    parse = partial(_batch, reply=reply)
+    return read_entries(reply, reply.entries_of(batches), _MEMBERS, parse, key="id", wanted=is_wanted)
 
 
 def _batch(payload: object, reply: Reply) -> Batch:
@@ -69,7 +74,7 @@ def _batch(payload: object, reply: Reply) -> Batch:
     if not all(isinstance(batch.get(name), str) and batch[name] for name in ("id", "recipe", "state")):
         raise reply.malformed("a batch without id, recipe and state")
     return Batch(
-        id=batch["id"],
+        id=require_id(batch["id"]),
         recipe=batch["recipe"],
         status=batch["state"],
         state=_STATES.get(batch["state"], RunState.UNKNOWN),

@@ -33,8 +33,9 @@ class BatchLaunch(Launch):
 
     def record_baseline(self) -> Exchange[JsonObject]:
         """Return the recipe's newest batch."""
-        batches = yield from self.api.list_batches(self.recipe)
-        return {"recipe": self.recipe, "newest": batches[0].id if batches else ""}
+        batches = yield from self.api.listed(self.recipe)
+        ids = [batch.id for batch in batches.found] + batches.known_texts("id")
+        return {"recipe": self.recipe, "newest": max(ids, default="")}
 
     def earlier(self, baseline: JsonObject) -> BatchLaunch:
         """Return the launch that recorded a baseline."""
@@ -46,9 +47,14 @@ class BatchLaunch(Launch):
         return batch.snapshot()
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the recipe's batches since the baseline: ids sort in the order of creation."""
-        batches = yield from self.api.list_batches(baseline["recipe"])
-        return [batch.snapshot() for batch in batches if batch.id > baseline["newest"]]
+        """Return the recipe's batches since the baseline: ids sort in the order of creation.
+
+        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        """
+        newest = baseline["newest"]
+        batches = yield from self.api.listed(baseline["recipe"])
+        batches.check_unreadable(lambda entry: isinstance(entry.get("id"), str) and entry["id"] <= newest)
+        return [batch.snapshot() for batch in batches.found if batch.id > newest]
 
     def watch(self, run_id: str, token: str = "") -> BatchWatch:
         """Return how to wait for the batch."""
@@ -67,8 +73,8 @@ class BatchWatch(RunWatch):
 
     def sweep(self, api: MillApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return those of the batches that are among the newest."""
-        batches = yield from api.list_batches(wanted=keys)
-        return {batch.id: batch.snapshot() for batch in batches}
+        batches = yield from api.listed(wanted=keys)
+        return {batch.id: batch.snapshot() for batch in batches.found}
 
     def look(self, api: MillApi) -> Exchange[RunSnapshot]:
         """Return the batch as it is now."""

@@ -1,0 +1,123 @@
+"""The entries of a list, read one by one: one that cannot be read concerns only the run it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from airflow_provider_dataops.core import decode
+from airflow_provider_dataops.errors import MalformedReplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from msgspec import Raw
+
+    from airflow_provider_dataops.core.http import Reply
+    from airflow_provider_dataops.core.json import JsonObject
+
+T = TypeVar("T")
+
+#: A list with more unreadable entries is not the documented one.
+MAX_UNREADABLE = 1_000
+
+
+@dataclass
+class Listed(Generic[T]):
+    """What a list holds of what was asked for.
+
+    :param found: the entries that can be read.
+    :param unreadable: of each entry that cannot be read, those of its members that can.
+    :param error: why the first of these cannot be read.
+    """
+
+    found: list[T] = field(default_factory=list)
+    unreadable: list[JsonObject] = field(default_factory=list)
+    error: MalformedReplyError | None = None
+
+    def extend(self, more: Listed[T]) -> None:
+        """Append the next page of the list."""
+        self.found += more.found
+        self.unreadable += more.unreadable
+        self.error = self.error or more.error
+
+    def whole(self) -> list[T]:
+        """Return all entries.
+
+        :raises MalformedReplyError: if one of them cannot be read.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.found
+
+    def first(self, matches: Callable[[T], bool]) -> T | None:
+        """Return the first entry that matches, ``None`` if there is none.
+
+        :raises MalformedReplyError: if there is none but one that cannot be read.
+        """
+        for entry in self.found:
+            if matches(entry):
+                return entry
+        self.whole()
+        return None
+
+    def known_texts(self, member: str) -> list[str]:
+        """Return a member of the unreadable entries, of those where it is a text."""
+        return [entry[member] for entry in self.unreadable if isinstance(entry.get(member), str)]
+
+    def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
+        """Make sure that no unreadable entry may be what somebody looks for.
+
+        :param is_excused: returns whether an entry is something else, by what can be read of it.
+        :raises MalformedReplyError: if one may be it.
+        """
+        if self.error is not None and not all(map(is_excused, self.unreadable)):
+            raise self.error
+
+
+def read_entries(
+    reply: Reply,
+    entries: Iterable[Raw],
+    names: tuple[str, ...],
+    parse: Callable[[JsonObject], T],
+    *,
+    key: str = "",
+    wanted: Callable[[Any], bool] | None = None,
+) -> Listed[T]:
+    """Return the entries of a list.
+
+    :param names: the members of an entry that are decoded.
+    :param parse: makes the value of an entry of its members.
+    :param key: the member that decides whether an entry is asked for.
+    :param wanted: returns that; all are asked for by default.
+    :raises MalformedReplyError: if it is no list, or not the documented one.
+    """
+    listed: Listed[T] = Listed()
+    for entry in entries:
+        try:
+            if wanted is None or wanted(_decoded(entry, (key,)).get(key)):
+                listed.found.append(parse(_decoded(entry, names)))
+        except (*decode.UNREADABLE, MalformedReplyError) as error:
+            if len(listed.unreadable) == MAX_UNREADABLE:
+                raise reply.malformed(
+                    f"more than {MAX_UNREADABLE} entries of the list cannot be read: {error}"
+                ) from None
+            listed.unreadable.append(_readable(entry, names))
+            if listed.error is None:
+                listed.error = reply.malformed(f"an entry of the list cannot be read: {error}")
+    return listed
+
+
+def _decoded(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: decode.value(raw) for name, raw in decode.members(entry, *names).items()}
+
+
+def _readable(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return those of an entry's members that can be read."""
+    found: dict[str, Any] = {}
+    for name in names:
+        try:
+            found |= _decoded(entry, (name,))
+        except decode.UNREADABLE:
+            continue
+    return found

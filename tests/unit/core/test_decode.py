@@ -1,0 +1,176 @@
+"""JSON from servers: the whole of it, and lists entry by entry."""
+
+from __future__ import annotations
+
+import json
+import random
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.core import decode
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+
+def entries(text: bytes) -> list[Any]:
+    return [json.loads(bytes(entry)) for entry in decode.array(text)]
+
+
+def some_value(chance: random.Random, depth: int) -> Any:
+    kind = chance.random()
+    if depth == 0 or kind < 0.3:
+        return chance.choice([1, -2.5, None, True, "", "é", '}, {"a"', "[,]", '\\"},', "\\", {}, []])
+    size = range(chance.randint(0, 4))
+    if kind < 0.6:
+        return [some_value(chance, depth - 1) for _ in size]
+    return {chance.choice(["a", "b", "},{", '"']): some_value(chance, depth - 1) for _ in size}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_list_in_slices_is_the_same_list(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Compared with Python's own decoder, with and without a byte that is missing."""
+    monkeypatch.setattr(decode, "SLICE", 40)
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    for _ in range(200):
+        value = [some_value(chance, 3) for _ in range(chance.randint(0, 30))]
+        between = chance.choice([(",", ":"), (", ", ": "), (" ,\n ", " : ")])
+        text = json.dumps(value, separators=between, ensure_ascii=chance.random() < 0.5).encode()
+        assert entries(text) == value
+        cut = chance.randrange(len(text))
+        broken = text[:cut] + text[cut + 1 :]
+        try:
+            expected = json.loads(broken)
+        except ValueError:
+            expected = None
+        if isinstance(expected, list):
+            assert entries(broken) == expected
+        else:
+            with pytest.raises(ValueError, match=r"JSON|truncated|array|comma|decode"):
+                entries(broken)
+
+
+def large_list(size: int) -> bytes:
+    one = {
+        "id": "e-{:08}",
+        "runNumber": 12345,
+        "status": "Succeeded",
+        "createdAt": "2026-11-20T10:05:00.000Z",
+        "outputs": [{"id": "o-1", "name": "Premiums }, {2}.csv"}, {"id": "o-2", "name": "Claims.csv"}],
+    }
+    text = json.dumps(one)
+    count = size // len(text)
+    return f"[{','.join(text.replace('{:08}', f'{n:08}') for n in range(count))}]".encode()
+
+
+class Recording:
+    """A decoder that notes how much it is given at once."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+        self.most = 0
+
+    def decode(self, text: Any) -> list[Raw]:
+        self.most = max(self.most, len(text))
+        found: list[Raw] = self._decoder.decode(text)
+        return found
+
+
+def test_a_large_list_is_taken_apart_in_small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call holds the interpreter's lock, and with it the event loop."""
+    recording = Recording(decode._ARRAY)
+    monkeypatch.setattr(decode, "_ARRAY", recording)
+    text = large_list(4 * 1024 * 1024)
+    assert sum(1 for _ in decode.array(text)) == text.count(b'"runNumber"')
+    assert recording.most < 2 * decode.SLICE
+
+
+def test_a_list_of_tiny_entries_takes_no_more_memory_than_its_text() -> None:
+    text = b"[" + b"0," * 4_000_000 + b"0]"
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in decode.array(text)) == 4_000_001
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"null", b"[1", b"[1] 2", b"[1,]", b"<html>", b"[NaN]"])
+def test_what_is_no_array_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"JSON|truncated|Expected"):
+        entries(text)
+
+
+def test_too_deep_an_array_is_refused() -> None:
+    with pytest.raises(RecursionError):
+        entries(b"[" * 100_000 + b"]" * 100_000)
+
+
+def values(text: bytes, *names: str) -> dict[str, Any]:
+    found = decode.members(text, *names)
+    return {name: decode.value(raw) for name, raw in found.items()}
+
+
+class TestMembers:
+    def test_are_those_that_were_asked_for(self) -> None:
+        assert values(b'{"a": 1, "b": [2], "c": null}', "a", "c", "d") == {"a": 1, "c": None}
+
+    def test_of_duplicates_the_last_one_counts_as_for_python(self) -> None:
+        text = b'{"a": 1, "\\u0061": {"b": 1, "b": 2}}'
+        assert values(text, "a") == json.loads(text) == {"a": {"b": 2}}
+
+    def test_may_be_all_that_there_are(self) -> None:
+        assert values(b"{}", "a") == {}
+        with pytest.raises(ValueError, match="unknown field `b`"):
+            decode.members(b'{"a": 1, "b": 2}', "a", others=False)
+
+    def test_other_members_are_not_decoded_however_large_they_are(self) -> None:
+        junk = b"[[]," * 300 + b"[]" + b"]" * 300
+        text = b'{"a": 1, "junk": [' + b",".join([junk] * 2_000) + b"]}"
+        tracemalloc.start()
+        try:
+            assert values(text, "a") == {"a": 1}
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < len(text)
+
+    def test_a_huge_one_is_not_decoded(self) -> None:
+        with pytest.raises(ValueError, match="a member of"):
+            values(b'{"a": "' + b"x" * decode.MAX_MEMBER + b'"}', "a")
+
+
+class TestPrepared:
+    @pytest.mark.parametrize(
+        ("text", "prepared"),
+        [
+            (b'{"a": 1}', b'{"a": 1}'),
+            (b"\xef\xbb\xbf[1]", b"[1]"),
+            (rb'["\ud800", "\uDC00x", "\ud83d\ude80"]', rb'["\ufffd", "\ufffdx", "\ud83d\ude80"]'),
+            (rb'["\\ud800", "\\\ud800"]', rb'["\\ud800", "\\\ufffd"]'),
+            (rb'["\ud800\ud83d\ude80"]', rb'["\ufffd\ud83d\ude80"]'),
+            (b"[NaN,-Infinity , Infinity]", b"[1e999,1e999 , 1e999]"),
+            (rb'["NaN", "a, NaN, \"NaN,", {"NaN": 1}]', rb'["NaN", "a, NaN, \"NaN,", {"NaN": 1}]'),
+        ],
+    )
+    def test_is_what_a_strict_decoder_takes(self, text: bytes, prepared: bytes) -> None:
+        assert bytes(decode.prepared(text)) == prepared
+        assert list(decode.array(decode.prepared(b"[" + prepared + b"]")))
+
+    def test_a_number_that_is_none_makes_its_entry_unreadable_and_no_other(self) -> None:
+        first, second = decode.array(decode.prepared(b'[{"a": NaN}, {"a": 1, "b": NaN}]'))
+        with pytest.raises(ValueError, match="out of range"):
+            values(first, "a")  # type: ignore[arg-type]
+        assert values(second, "a") == {"a": 1}  # type: ignore[arg-type]
+
+
+def test_deep_json_with_half_a_surrogate_pair_is_no_recursion_of_ours() -> None:
+    depth = 400
+    text = b"[" * depth + rb'"\ud800"' + b"]" * depth
+    value = decode.loads(text)
+    for _ in range(depth):
+        (value,) = value
+    assert value == "\ufffd"

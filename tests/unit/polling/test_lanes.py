@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from airflow_provider_dataops.errors import AuthenticationError
+from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, PARALLEL, Lanes
+from tests.loops import run_virtual
+from tests.unit.triggers.fakes import FakePlatform, FakeWatch, connection
+
+
+def test_groups_take_turns() -> None:
+    order: list[str] = []
+
+    async def main() -> None:
+        lanes = Lanes(is_trusted=True)
+
+        async def request(group: str) -> None:
+            async with lanes.lane(group):
+                order.append(group)
+                await asyncio.sleep(1.0)
+
+        many = [asyncio.ensure_future(request("many")) for _ in range(3 * PARALLEL)]
+        await asyncio.sleep(0)
+        few = [asyncio.ensure_future(request("few")) for _ in range(2)]
+        await asyncio.gather(*many, *few)
+
+    run_virtual(main())
+    # The lanes were taken when the others came; from then on each second one is theirs.
+    assert order[PARALLEL : PARALLEL + 4].count("few") == 2
+
+
+def test_a_lane_that_was_given_up_is_free_once() -> None:
+    async def main() -> None:
+        lanes, under_way = Lanes(is_trusted=True), 0
+
+        async def request(gives_up: bool) -> int:
+            nonlocal under_way
+            async with lanes.lane("group") as lane:
+                under_way += 1
+                if gives_up:
+                    lane.give_up()
+                    lane.give_up()
+                await asyncio.sleep(1.0)
+                most = under_way
+                under_way -= 1
+                return most
+
+        assert max(await asyncio.gather(*(request(False) for _ in range(10)))) == PARALLEL
+        assert max(await asyncio.gather(*(request(True) for _ in range(40)))) == GROUP_LIMIT
+        # All lanes are back, and no more than there were.
+        assert max(await asyncio.gather(*(request(False) for _ in range(10)))) == PARALLEL
+
+    run_virtual(main())
+
+
+def test_who_is_cancelled_keeps_no_lane() -> None:
+    async def main() -> None:
+        lanes = Lanes(is_trusted=True)
+
+        async def request() -> None:
+            async with lanes.lane("group"):
+                await asyncio.sleep(1.0)
+
+        requests = [asyncio.ensure_future(request()) for _ in range(3 * PARALLEL)]
+        await asyncio.sleep(0.5)
+        for cancelled in requests:
+            cancelled.cancel()
+        # One that waits is given its lane in the same moment in which it is cancelled.
+        await asyncio.gather(*requests, return_exceptions=True)
+        async with asyncio.timeout(1.5):
+            await asyncio.gather(*(request() for _ in range(PARALLEL)))
+
+    run_virtual(main())
+
+
+def test_before_credentials_were_accepted_no_more_are_sent_than_lock_an_account() -> None:
+    """A server may take long to refuse them. Meanwhile each further request may be one refusal too many."""
+
+    def refuse(_: Any) -> Exception:
+        return AuthenticationError("HTTP 401", status=401)
+
+    platform = FakePlatform(failing=refuse, takes=20.0)
+
+    async def main() -> None:
+        shared = connection(platform, locks_out=True)
+        asked = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
+        waiting = [asyncio.ensure_future(one) for one in asked]
+        await asyncio.sleep(19.0)
+        assert len(platform.asked) == PARALLEL
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    run_virtual(main())
