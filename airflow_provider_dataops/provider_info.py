@@ -19,6 +19,22 @@ FORMS: dict[str, dict[str, Any]] = {
     "tailer": TAILER,
 }
 
+_OPTIONS: dict[str, Any] = {
+    "deferral_guard": {
+        "description": (
+            "The shortest time in seconds between the start of a trigger and its event. Airflow fails a task "
+            "that resumes before its scheduler has read the report on the attempt that deferred. The time "
+            "grows with the load of worker and triggerer, up to 120 seconds. It is never less than a second "
+            "above ``[workers] min_heartbeat_interval``. Raise it if the scheduler's log shows ``finished "
+            "with state success, but the task instance's state attribute is queued``."
+        ),
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": "20.0",
+        "default": "6.0",
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, as ``provider_info.schema.json`` of Airflow has it."""
@@ -34,6 +50,7 @@ def get_provider_info() -> dict[str, Any]:
         **{role: _modules(role) for role in ("operators", "sensors", "hooks", "triggers")},
         "extra-links": [_path("links", conn_type, form["link"]) for conn_type, form in FORMS.items()],
         "connection-types": [_connection_type(conn_type, form) for conn_type, form in FORMS.items()],
+        "config": {"dataops": {"description": "Settings of all five platforms.", "options": _OPTIONS}},
     }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -14,6 +14,7 @@ from airflow_provider_dataops.core.arguments import require_boolean, require_tex
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.watch import AutoDataclass, ConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.registry import hook_class
+from airflow_provider_dataops.triggers import guard
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.lifecycle.events import ConditionEvent, RunEvent
-
-#: No trigger fires before this age, in seconds. Airflow 3.3.2 fails a task that is resumed before the
-#: executor has reported the end of the attempt that deferred it; the supervisor of that attempt can outlive
-#: it by one heartbeat interval.
-YOUNGEST_EVENT = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0
 
 _RESERVED = frozenset(
     {
@@ -52,15 +48,19 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     run is started, and again in ``run()``.
 
     Fields are texts, numbers, booleans, ``None``, lists and dicts; never a secret.
+
+    :param worker_load: the load of the worker when the task deferred, see :func:`.guard.load`.
     """
+
+    worker_load: float = field(default_factory=guard.load)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a class that Airflow could not build again."""
         super().__init_subclass__(**kwargs)
         if "<locals>" in cls.__qualname__:
             raise TypeError(f"{cls.__qualname__}: a trigger must be importable by its name")
-        for name, field in cls.__dataclass_fields__.items():
-            if name in _RESERVED or not field.init:
+        for name, argument in cls.__dataclass_fields__.items():
+            if name in _RESERVED or not argument.init:
                 raise TypeError(f"{cls.__qualname__}.{name}: BaseTrigger keeps this name for itself")
 
     def __post_init__(self) -> None:
@@ -93,6 +93,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         super().check()
         require_text(conn_id=self.conn_id)
         require_time(deadline=self.deadline)
+        guard.require_load(self.worker_load)
 
     async def api(self) -> Api:
         """Read the connection."""
@@ -111,7 +112,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         self.check()
         began = SYSTEM_CLOCK.monotonic()
         event = await self.ended()
-        await asyncio.sleep(max(0.0, YOUNGEST_EVENT - (SYSTEM_CLOCK.monotonic() - began)))
+        await guard.hold_back(began, self.worker_load)
         yield TriggerEvent(event.as_json())
 
 
@@ -185,7 +186,10 @@ class PauseTrigger(DataclassTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait."""
         require_time(until=self.until)
-        await asyncio.sleep(max(YOUNGEST_EVENT, self.until - SYSTEM_CLOCK.wall()))
+        guard.require_load(self.worker_load)
+        began = SYSTEM_CLOCK.monotonic()
+        await asyncio.sleep(max(0.0, self.until - SYSTEM_CLOCK.wall()))
+        await guard.hold_back(began, self.worker_load)
         yield TriggerEvent(self.payload)
 
 

@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.lifecycle import progress
-from airflow_provider_dataops.triggers import base, waits
+from airflow_provider_dataops.triggers import guard, waits
 from dataops_sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
     _dataops_sandbox_server,
     dataops_sandbox,
@@ -40,7 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FIRST_INTERVAL", 0.05)
     monkeypatch.setattr(progress, "FAILURE_FLOOR", 0.05)
     monkeypatch.setattr(progress, "backoff", lambda failures, **_: 0.01 * failures)
-    monkeypatch.setattr(base, "YOUNGEST_EVENT", 0.0)
+    monkeypatch.setattr(guard, "guard", lambda _: 0.0)
     monkeypatch.setattr(SystemClock, "random", lambda _: 0.0)
 
 

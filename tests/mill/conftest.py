@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.lifecycle import progress
-from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.triggers import guard
 from tests.integration.bench.base import Connections
 from tests.mill.bench.mill import MillBench
 
@@ -28,7 +28,7 @@ def _grafted(dataops_sandbox: Sandbox) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FIRST_INTERVAL", 0.05)
-    monkeypatch.setattr(base, "YOUNGEST_EVENT", 0.0)
+    monkeypatch.setattr(guard, "guard", lambda _: 0.0)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dataops.triggers import base, waits
+from airflow_provider_dataops.triggers import base, guard, waits
 from tests.loops import LoopClock
 
 
@@ -10,6 +10,7 @@ from tests.loops import LoopClock
 def loop_clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
     """Have the triggers go by the loop's time, which may be virtual."""
     clock = LoopClock()
-    for module in (base, waits):
+    for module in (base, guard, waits):
         monkeypatch.setattr(module, "SYSTEM_CLOCK", clock)
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     return clock

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
@@ -20,7 +19,8 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.triggers import base, waits
-from airflow_provider_dataops.triggers.base import YOUNGEST_EVENT, ConditionTrigger, PauseTrigger
+from airflow_provider_dataops.triggers.base import ConditionTrigger, PauseTrigger
+from airflow_provider_dataops.triggers.guard import SHORTEST
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.fakes import FakePlatform, connection, outage, trigger
 
@@ -101,33 +101,30 @@ class TestNoEventWhileTheLastAttemptMayBeUnreported:
         bench.platform.states["r-1"] = RunState.SUCCEEDED
         at, event = bench.run_ended(trigger())
         assert bench.platform.times[0] < 2.0
-        assert at == pytest.approx(YOUNGEST_EVENT)
+        assert at == pytest.approx(SHORTEST)
         assert event.ending is Ending.FINISHED
 
     def test_of_a_deadline_that_has_passed(self, bench: Bench) -> None:
         at, event = bench.run_ended(trigger(deadline=1.0))
-        assert (at, event.ending) == (pytest.approx(YOUNGEST_EVENT), Ending.TIMEOUT)
+        assert (at, event.ending) == (pytest.approx(SHORTEST), Ending.TIMEOUT)
 
     def test_of_a_connection_that_cannot_be_used(self, bench: Bench) -> None:
         bench.settings_error = ConnectionSettingsError("connection 'c': host is empty")
         at, event = bench.run_ended(trigger())
-        assert (at, event.ending) == (pytest.approx(YOUNGEST_EVENT), Ending.UNREACHABLE)
+        assert (at, event.ending) == (pytest.approx(SHORTEST), Ending.UNREACHABLE)
         assert "host is empty" in event.message
 
     def test_of_a_condition_that_holds(self, bench: Bench) -> None:
         at, payload = bench.ended(condition())
-        assert at == pytest.approx(YOUNGEST_EVENT)
+        assert at == pytest.approx(SHORTEST)
         assert payload == {"ending": "finished", "value": {"found": "it"}, "message": "", "permanent": False}
 
     def test_of_a_pause_that_is_over(self, bench: Bench) -> None:
         payload = {"deadline": 1.0, "slot_waits": 1}
         assert bench.ended(PauseTrigger(until=1.0, payload=payload)) == (
-            pytest.approx(YOUNGEST_EVENT),
+            pytest.approx(SHORTEST),
             payload,
         )
-
-    def test_and_a_supervisor_may_outlive_its_attempt_by_a_heartbeat_interval(self) -> None:
-        assert conf.getfloat("workers", "min_heartbeat_interval") < YOUNGEST_EVENT
 
 
 def test_a_pause_lasts_until_its_instant(bench: Bench) -> None:
@@ -230,7 +227,7 @@ def test_the_absence_of_a_run_that_an_earlier_try_knew_is_an_outage(
 def test_what_will_never_pass_ends_the_wait_at_once(bench: Bench) -> None:
     bench.platform.failing = lambda _: BadRequestError("HTTP 400: no such field", status=400)
     at, event = bench.run_ended(trigger())
-    assert (at, event.ending) == (pytest.approx(YOUNGEST_EVENT), Ending.UNREACHABLE)
+    assert (at, event.ending) == (pytest.approx(SHORTEST), Ending.UNREACHABLE)
     assert "no such field" in event.message
 
 
@@ -385,7 +382,7 @@ class TestConditions:
         at, payload = bench.ended(condition())
         assert payload["ending"] == "unreachable"
         assert "bad filter" in payload["message"]
-        assert at == pytest.approx(YOUNGEST_EVENT)
+        assert at == pytest.approx(SHORTEST)
 
     def test_read_refused_credentials_again_once(self, bench: Bench) -> None:
         bench.platform.failing = lambda _: AuthenticationError("HTTP 401: no", status=401)

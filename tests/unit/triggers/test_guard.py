@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_dataops.provider_info import get_provider_info
+from airflow_provider_dataops.triggers import guard
+from airflow_provider_dataops.triggers.base import PauseTrigger
+from tests.loops import EPOCH, run_virtual
+
+if TYPE_CHECKING:
+    from tests.loops import LoopClock
+
+pytestmark = pytest.mark.usefixtures("loop_clock")
+
+
+def set_load(monkeypatch: pytest.MonkeyPatch, per_processor: float) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (4 * per_processor, 0.0, 0.0))
+
+
+def fired(trigger: PauseTrigger, loop_clock: LoopClock) -> float:
+    """Return after how many seconds a trigger sends its event."""
+
+    async def main() -> float:
+        began = loop_clock.monotonic()
+        async for _ in trigger.run():
+            return loop_clock.monotonic() - began
+        raise AssertionError("no event")
+
+    return run_virtual(main())
+
+
+def test_the_default_setting_is_what_airflow_lists() -> None:
+    option = get_provider_info()["config"]["dataops"]["options"]["deferral_guard"]
+    assert float(option["default"]) == guard.SHORTEST
+    assert conf.getfloat("dataops", "deferral_guard") == guard.SHORTEST
+
+
+def test_it_is_longer_than_a_supervisor_can_outlive_its_attempt() -> None:
+    assert conf.getfloat("workers", "min_heartbeat_interval") < guard.SHORTEST
+
+
+@pytest.mark.parametrize(
+    ("busiest", "seconds"), [(0.0, 6.0), (1.0, 6.0), (2.5, 9.0), (10.0, 24.0), (99.0, 120.0)]
+)
+def test_it_grows_with_the_load_up_to_two_minutes(busiest: float, seconds: float) -> None:
+    assert guard.guard(busiest) == seconds
+
+
+def test_a_longer_setting_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SHORTEST", 150.0)
+    assert guard.guard(0.0) == guard.guard(99.0) == 150.0
+
+
+def test_the_load_of_the_worker_counts_although_the_triggerer_is_idle(
+    monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
+) -> None:
+    set_load(monkeypatch, 10.0)
+    trigger = PauseTrigger(until=EPOCH, payload={})
+    set_load(monkeypatch, 0.0)
+    assert fired(trigger, loop_clock) == pytest.approx(24.0)
+
+
+def test_the_load_of_the_triggerer_counts_although_the_worker_was_idle(
+    monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
+) -> None:
+    trigger = PauseTrigger(until=EPOCH, payload={})
+    set_load(monkeypatch, 10.0)
+    assert fired(trigger, loop_clock) == pytest.approx(24.0)
+
+
+def test_a_load_that_grows_meanwhile_counts(monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock) -> None:
+    trigger = PauseTrigger(until=EPOCH, payload={})
+    loads = iter((0.0, 40.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (next(loads), 0.0, 0.0))
+    assert fired(trigger, loop_clock) == pytest.approx(24.0)
+
+
+def test_a_system_that_reports_no_load_keeps_the_shortest_time(
+    monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
+) -> None:
+    def unknown() -> tuple[float, float, float]:
+        raise OSError
+
+    monkeypatch.setattr(os, "getloadavg", unknown)
+    assert fired(PauseTrigger(until=EPOCH, payload={}), loop_clock) == pytest.approx(6.0)
+
+
+def test_a_trigger_that_was_stored_before_the_load_was_is_built_all_the_same() -> None:
+    assert PauseTrigger(**{"until": 1.0, "payload": {}}).worker_load == 0.0
