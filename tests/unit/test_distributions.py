@@ -19,7 +19,17 @@ PROVIDER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))
 
 #: Where the name of a distribution is not that of its module.
-MODULES = {"pyjwt": "jwt"}
+MODULES = {
+    "apache-airflow": "airflow",
+    "apache-airflow-providers-common-compat": "airflow",
+    "pyjwt": "jwt",
+}
+
+#: Folders of this repository, and its packages.
+OURS = {"airflow_provider_dataops", "dataops_sandbox", "devtools", "example_dags", "tests"}
+
+#: What the models import that a real TRAC runs; no test here does.
+MODELS = {"pandas", "tracdap"}
 
 #: What is there anyway: the package itself, pydantic's own core, and pytest for who loads its plugin.
 UNDECLARED = {"dataops_sandbox", "pydantic_core", "pytest"}
@@ -35,6 +45,12 @@ def imported(package: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom):
                 names.add(node.module or "")
     return {name.partition(".")[0] for name in names}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    """Return the top-level modules that requirements bring."""
+    names = {re.split(r"[^\w-]", needed)[0] for needed in requirements}
+    return {MODULES.get(name, name).replace("-", "_") for name in names}
 
 
 def entry_points(project: dict[str, Any]) -> dict[str, Any]:
@@ -65,10 +81,29 @@ def test_neither_imports_the_other() -> None:
 
 
 def test_the_sandbox_declares_what_it_imports() -> None:
-    declared = {re.split(r"[^\w-]", needed)[0] for needed in SANDBOX["project"]["dependencies"]}
     found = imported(ROOT / "sandbox" / "dataops_sandbox") - sys.stdlib_module_names
 
-    assert {MODULES.get(name, name) for name in declared} == found - UNDECLARED
+    assert declared(SANDBOX["project"]["dependencies"]) == found - UNDECLARED
+
+
+def test_the_provider_declares_what_it_imports() -> None:
+    found = (
+        imported(ROOT / "airflow_provider_dataops") - sys.stdlib_module_names - {"airflow_provider_dataops"}
+    )
+
+    assert declared(PROVIDER["project"]["dependencies"]) == found
+
+
+def test_tests_and_tools_import_what_is_declared() -> None:
+    folders = ("tests", "devtools", "benchmarks", "example_dags")
+    found = set[str]().union(*(imported(ROOT / folder) for folder in folders)) - sys.stdlib_module_names
+    known = declared(
+        PROVIDER["project"]["dependencies"]
+        + PROVIDER["project"]["optional-dependencies"]["dev"]
+        + SANDBOX["project"]["dependencies"]
+    )
+
+    assert found - known - OURS - MODELS == set()
 
 
 def test_only_the_sandbox_brings_a_pytest_plugin() -> None:
