@@ -93,7 +93,7 @@ def require_time(**arguments: object) -> None:
     """
     for name, value in arguments.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type,operator]
+        if not number or not 0 < value < math.inf:  # type: ignore[operator]
             raise InvalidArgumentError(f"{name} must be a number above 0; given: {value!r}")
 
 
