@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_dataops.core.json import MAX_TEXT, storable
@@ -76,6 +76,7 @@ class TestNastyValues:
         assert event.snapshot.as_result("https://host/r1") == result
 
 
+@settings(deadline=None)  # a busy host is no failure
 @given(message=TEXTS, details=st.dictionaries(TEXTS, ANY_JSON))
 def test_any_json_passes_and_comes_back(message: str, details: dict[str, Any]) -> None:
     run = RunSnapshot(run_id="r1", state=RunState.FAILED, message=message, details=details)
@@ -84,6 +85,7 @@ def test_any_json_passes_and_comes_back(message: str, details: dict[str, Any]) -
     assert RunEvent.from_json(event).as_json() == event
 
 
+@settings(deadline=None)
 @given(ANY_JSON)
 def test_what_can_be_stored_is_left_alone(value: object) -> None:
     once = storable(value)

@@ -123,6 +123,12 @@ def test_links_are_filled_with_encoded_values() -> None:
     assert api.link("unused", job_id="a/b", run_id="&") == "https://x/o/a%2Fb?r=%26"
 
 
+def test_a_links_value_that_is_no_unicode_breaks_no_task() -> None:
+    assert (
+        tamr(extra={"link_template": "https://x/{run_id}"}).link("unused", run_id="\ud83d") == "https://x/%3F"
+    )
+
+
 def test_a_host_with_an_empty_label_is_told() -> None:
     with pytest.raises(ConnectionSettingsError, match="valid host name"):
         tamr(host="my-tenant..tamr.cloud")

@@ -87,6 +87,8 @@ class World:
     on_submit: Callable[[RemoteRun], None] | None = None
     #: What a look ends with, where it fails.
     look_error: ApiError | None = None
+    #: What the list before a submission ends with, where it fails.
+    baseline_error: ApiError | None = None
     #: When the time allowed for the run is over.
     deadline: float = float("inf")
     #: Called before each list of candidates.
@@ -225,6 +227,8 @@ class _Launch:
 
     def record_baseline(self) -> Exchange[Mapping[str, Any]]:
         yield _request("baseline")
+        if self.world.baseline_error is not None:
+            raise self.world.baseline_error
         return {"place": self.place, "known": [run.run_id for run in self._listed()]}
 
     def earlier(self, baseline: Mapping[str, Any]) -> _Launch:

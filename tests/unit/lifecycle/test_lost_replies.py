@@ -155,6 +155,22 @@ def test_a_superseded_try_sends_nothing() -> None:
     assert world.runs == []
 
 
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TAILER])
+@pytest.mark.parametrize(
+    "error", [UnroutedError("404", status=404), ServerError("503", status=503), MalformedReplyError("<html>")]
+)
+def test_without_a_list_from_before_nothing_is_submitted(kind: Kind, error: ApiError) -> None:
+    """Else a run of last week would pass for the one whose answer is lost."""
+    world = World(kind, baseline_error=error)
+    world.stranger()
+    with pytest.raises(type(error)) as caught:
+        world.start(NOW)
+    assert not caught.value.permanent
+    assert (world.ours(), world.tokens, world.stored) == ([], 0, None)
+    world.baseline_error = None
+    assert world.start(NOW).fresh
+
+
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
 def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]

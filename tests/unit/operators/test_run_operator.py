@@ -35,7 +35,7 @@ from airflow_provider_dataops.operators.tamr import (
 )
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
-from tests.unit.operators.stage import SLOTS_TAKEN, Attempt, StateStore, Tenant, Time, deferral, event
+from tests.unit.operators.stage import SLOTS_TAKEN, Attempt, Hook, StateStore, Tenant, Time, deferral, event
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
@@ -144,10 +144,39 @@ class TestFailures:
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
         assert tenant.submissions() == 2
 
+    def test_the_time_bounds_each_request_of_the_start_too(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A server that asks for quiet must not hold the worker longer than the task may take."""
+        policies: list[Any] = []
+
+        class WatchedHook(Hook):
+            def run(self, exchange: Any, policy: object = None) -> Any:
+                policies.append(policy)
+                return super().run(exchange, policy)
+
+        monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: WatchedHook(tenant, self.pause))
+        deferred = deferral(operator(deferrable=True, timeout=60), Attempt())
+        assert policies[0].deadline == deferred.trigger.deadline
+
     def test_unless_the_user_wants_it_to_go_on(self, tenant: Tenant) -> None:
         with pytest.raises(RunTimeoutError):
             operator(deferrable=False, timeout=5, cancel_on_kill=False).act(Attempt().context())
         assert tenant.stops() == []
+
+    def test_a_stop_that_fails_when_the_time_is_over_names_the_job(
+        self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def refuse(line: str) -> None:
+            if line.endswith(":stop"):
+                raise ServerError("HTTP 503: busy", status=503)
+
+        tenant.on_request = refuse
+        with pytest.raises(RunTimeoutError):
+            operator(deferrable=False, timeout=5).act(Attempt().context())
+        said = capsys.readouterr().out
+        assert "HTTP 503: busy" in said
+        assert "job j-1 is not stopped from here and may go on: https://" in said
 
     def test_time_over_leaves_the_job_to_a_newer_try(self, tenant: Tenant) -> None:
         attempt = Attempt()
@@ -479,10 +508,11 @@ class TestKill:
         assert ("j-1 is not stopped and goes on" in capsys.readouterr().out) is not bool(stops)
 
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
-        self, tenant: Tenant, quick: Any, clock: Time
+        self, tenant: Tenant, quick: Any, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:
         quick.return_value.run.side_effect = ServerError("503", status=503)
         self.killed_in_the_wait(clock, operator(deferrable=False), Attempt())
+        assert "job j-1 could not be stopped and may go on: 503" in capsys.readouterr().out
 
 
 class TestArguments:

@@ -9,7 +9,13 @@ import pytest
 
 from airflow_provider_dataops.core.listing import MAX_UNREADABLE
 from airflow_provider_dataops.core.run import RunState
-from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    MalformedReplyError,
+    NotFoundError,
+    ServerError,
+    UnroutedError,
+)
 from airflow_provider_dataops.platforms.quantemplate.runs import (
     QuantemplateExecutionWatch,
     QuantemplateNextExecutionWatch,
@@ -129,6 +135,12 @@ class TestLostRun:
         baseline = self.baseline(platform)
         done = self.searched(platform, baseline, platform.entry(run_id))
         assert isinstance(done.error, MalformedReplyError)
+
+    @pytest.mark.parametrize(
+        "error", [UnroutedError("404", status=404), NotFoundError("404", status=404), ServerError("503")]
+    )
+    def test_a_list_that_failed_is_no_baseline(self, platform: Platform, error: ApiError) -> None:
+        assert play(platform.launch().record_baseline(), error).error is error
 
     def test_a_list_that_is_unreadable_throughout_is_no_list(self, platform: Platform) -> None:
         entries = [5] * (MAX_UNREADABLE + 1)

@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import TaskDeferred
 
-from airflow_provider_dataops.errors import NotFoundError, RunFailedError
+from airflow_provider_dataops.errors import BadRequestError, NotFoundError, RunFailedError, ServerError
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.platforms.trac import Value, ValueType
 from airflow_provider_dataops.sensors.trac import (
@@ -130,6 +130,25 @@ class TestSearch:
         told = self.sensor().execute(CONTEXT)
         event = {**FOUND, "value": {"found": told}}
         assert self.sensor().execute_complete(CONTEXT, event) == told != []
+
+    def test_that_was_cut_off_ends_the_sensor(self, gateway: Gateway) -> None:
+        """It goes on in the platform's database, and a few of them stop the platform."""
+
+        def cut(call: str) -> None:
+            raise ServerError("HTTP 504", status=504)
+
+        gateway.on_request = cut
+        search = {"any": [["region", "=", "UK"], ["withdrawn", "EXISTS"]]}
+        with pytest.raises(BadRequestError, match="goes on in the platform's database"):
+            self.sensor(search=search).poke(CONTEXT)
+        with pytest.raises(PermanentError, match="goes on in the platform's database"):
+            self.sensor(search=search, deferrable=True).execute(CONTEXT)
+        assert gateway.sent == ["search", "search"]
+
+    def test_returns_what_can_be_stored(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        gateway.set(DATA_ID, dataset_class="claims")
+        monkeypatch.setattr(TracSearchSensor, "result", lambda *_: ["a\x00b", 2**64])
+        assert value(self.sensor().poke(CONTEXT)) == ["a\ufffdb", str(2**64)]
 
 
 class TestObject:

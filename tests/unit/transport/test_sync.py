@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import socket
 import ssl
@@ -279,6 +280,9 @@ PLAIN = HTTPConnection("h", 443)
             False,
         ),
         (low.DecodeError("not gzip"), "DecodeError: ", False),
+        # What the libraries let through from below.
+        (http.client.LineTooLong("header line"), "LineTooLong: .*header line", False),
+        (UnicodeError("label too long"), "UnicodeError: the request or the answer is not valid HTTP", False),
         (requests.ConnectionError(), "ConnectionError: no more is known", False),
     ],
 )

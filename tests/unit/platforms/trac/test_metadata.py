@@ -335,6 +335,14 @@ LISTED = {
 }
 
 
+def _list_resources() -> Any:
+    return trac().list_resources("NOPE")
+
+
+def _resource_info() -> Any:
+    return trac().resource_info("NOPE", "models")
+
+
 class TestGenerations:
     def test_resources_up_to_0_8(self) -> None:
         done = play(trac().list_resources("model_repository"), reply(body={"resources": [LISTED]}))
@@ -355,6 +363,11 @@ class TestGenerations:
         assert isinstance(error, BadRequestError)
         assert error.permanent
         assert "list_config_entries" in str(error)
+
+    @pytest.mark.parametrize("call", [_list_resources, _resource_info])
+    def test_an_unknown_type_of_resource_is_not_taken_for_a_call_that_has_gone(self, call: Any) -> None:
+        refusal = BadRequestError("Invalid value [resourceType]: [NOPE]", status=400)
+        assert play(call(), refusal).error is refusal
 
     def test_an_unknown_resource_is_not_taken_for_another_generation(self) -> None:
         gone = NotFoundError("HTTP 404 Unknown resource", status=404)

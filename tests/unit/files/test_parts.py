@@ -1,0 +1,78 @@
+"""A store that takes parts gets a file as it comes: no copy is made here, and no half of it appears there."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import TransportError
+from airflow_provider_dataops.files import destinations
+from airflow_provider_dataops.files.destinations import PART_BYTES, destination
+
+
+class Store:
+    """Notes what is done with each upload."""
+
+    def __init__(self) -> None:
+        self.uploads: list[list[Any]] = []
+
+    def invalidate_cache(self, path: str) -> None:
+        """Remember nothing anyway."""
+
+    def info(self, path: str) -> Any:
+        raise FileNotFoundError(path)
+
+    def open(self, path: str, mode: str, **options: Any) -> Any:
+        done: list[Any] = []
+        self.uploads.append(done)
+        assert (path, mode, options) == ("bucket/x", "wb", {"autocommit": False, "block_size": PART_BYTES})
+        return SimpleNamespace(
+            write=done.append,
+            close=lambda: done.append("close"),
+            commit=lambda: done.append("commit"),
+            discard=lambda: done.append("discard"),
+        )
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    there = Store()
+    path = SimpleNamespace(protocol="s3", path="bucket/x", fs=there)
+    monkeypatch.setattr(destinations, "locate", lambda _: path)
+    monkeypatch.setattr(
+        destinations.tempfile, "TemporaryDirectory", lambda: pytest.fail("a copy is made here")
+    )
+    return there
+
+
+def test_a_file_goes_there_as_it_comes(store: Store) -> None:
+    with destination("s3://bucket/x") as file:
+        file.begin({})
+        file.write(b"one")
+        file.write(b"two")
+        assert store.uploads[-1] == [b"one", b"two"]
+        file.finish()
+    assert store.uploads[-1] == [b"one", b"two", "close", "commit"]
+
+
+def test_each_attempt_begins_an_upload_and_aborts_the_one_before(store: Store) -> None:
+    with destination("s3://bucket/x") as file:
+        for content in (b"half", b"whole"):
+            file.begin({})
+            file.write(content)
+    assert store.uploads == [["discard"], [b"half", "discard"], [b"whole", "close", "commit"]]
+
+
+@pytest.mark.parametrize("error", [TransportError("reset"), KeyboardInterrupt()])
+def test_a_download_that_fails_aborts_its_upload(store: Store, error: BaseException) -> None:
+    def download() -> None:
+        with destination("s3://bucket/x") as file:
+            file.begin({})
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        download()
+    assert store.uploads[-1] == [b"half", "discard"]
