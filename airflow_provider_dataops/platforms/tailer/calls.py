@@ -166,13 +166,14 @@ class TailerCalls(Api):
         :param filters: ``started_on``, ``status`` and ``limit``.
         """
         require_text_if_set(job_id=job_id)
+        body = list_filters(**filters)
         return self._act(
             "get_last_status",
             f"get last status of {configuration.configuration_id}",
             asdict(configuration),
-            lambda reply: (read_runs(reply), reply.date),
+            lambda reply: (read_runs(reply, body["limit"]), reply.date),
             job_id=job_id,
-            **list_filters(**filters),
+            **body,
         )
 
     def get_by_status(
