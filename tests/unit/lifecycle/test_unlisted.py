@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from airflow_provider_dataops.core.http import Pause
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import AmbiguousSubmitError, IncompleteListError, TransportError
-from airflow_provider_dataops.lifecycle.events import Ending
 from airflow_provider_dataops.lifecycle.progress import OUTAGE_BUDGET, Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import Generation
-from airflow_provider_dataops.lifecycle.wait import Wait
-from tests.unit.fakes import FakeClock, play
 from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAILER, TAMR, Kind, World, lost_reply, never_arrived
 
 NOW = Generation(max_tries=1, clear_number=0)
@@ -24,23 +18,9 @@ ABSENT = RunSnapshot(run_id="r-1", state=RunState.ABSENT, raw_state="no record")
 
 class TestTheWait:
     def test_goes_on_until_the_deadline(self) -> None:
-        clock = FakeClock()
-        wait = Wait(
-            run_id="r-1",
-            deadline=clock.now + 10 * OUTAGE_BUDGET,
-            poll_interval=30.0,
-            progress=WaitProgress(clock.now),
-            clock=clock,
-            log=logging.getLogger("task"),
-        )
-
-        def look():  # type: ignore[no-untyped-def]
-            yield Pause(0.0)
-            return UNLISTED
-
-        done = play(wait.until_end(look), clock=clock)
-        assert (done.value.ending, sum(done.pauses)) == (Ending.TIMEOUT, pytest.approx(10 * OUTAGE_BUDGET))
-        assert "last seen not listed" in done.value.message
+        progress = WaitProgress(0.0)
+        times = [OUTAGE_BUDGET / 10 * n for n in range(100)]
+        assert {progress.saw(UNLISTED, time) for time in times} == {Verdict.WAIT}
 
     def test_counts_no_time_in_which_the_run_cannot_be_listed(self) -> None:
         progress = WaitProgress(0.0)
