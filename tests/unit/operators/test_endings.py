@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dataops.errors import RunCancelledError, ServerError
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
-from tests.unit.operators.stage import Attempt, StateStore, deferral
+from tests.unit.operators.stage import Attempt, StateStore, deferral, event
 
 if TYPE_CHECKING:
     from tests.unit.operators.stage import Pipeline, Tenant, Time
@@ -40,6 +40,19 @@ class TestSigtermAndThenARetry:
         self.kill(clock, load(deferrable=False), attempt)
         assert deferral(load(), attempt).trigger.run_id == "j-2"
         assert tenant.stops() == ["POST /j-1:stop"]
+
+    def test_waits_for_the_end_of_a_run_that_still_stops(
+        self, tenant: Tenant, quick: Any, clock: Time
+    ) -> None:
+        attempt = Attempt()
+        self.kill(clock, load(deferrable=False), attempt)
+        tenant.jobs["j-1"]["status"] = {"state": "STOPPING"}
+        assert deferral(load(), attempt).trigger.run_id == "j-1"
+        tenant.end(reason="STOPPED_BY_USER")
+        with pytest.raises(RunCancelledError):
+            load().execute_complete(attempt.context(), event(tenant))
+        attempt.try_number = 3
+        assert deferral(load(), attempt).trigger.run_id == "j-2"
 
     def test_takes_up_the_run_where_it_cannot_be_stopped(self, pipeline: Pipeline, clock: Time) -> None:
         attempt = Attempt()
