@@ -48,7 +48,11 @@ class TestTailer:
             waiting = [asyncio.ensure_future(tailer.ended(trigger)) for trigger in triggers]
             # So often is each of those asked about that are not listed: they would be given up by then.
             often = 20 * 2 * (progress.ABSENT_POLLS + 1)
-            await asyncio.to_thread(tailer.sandbox.wait_for, lambda _: len(tailer.asked()) > often, 20)
+
+            def is_settled(_: object) -> bool:
+                return len(tailer.asked()) > often or any(wait.done() for wait in waiting)
+
+            await asyncio.to_thread(tailer.sandbox.wait_for, is_settled, 20)
             for run_id in run_ids:
                 tailer.finish(run_id)
             return await asyncio.gather(*waiting)
