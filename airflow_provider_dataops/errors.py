@@ -165,6 +165,10 @@ class ReplyTooLargeError(MalformedReplyError):
     """The answer has a good status and is larger than what is read into memory."""
 
 
+class IncompleteListError(MalformedReplyError):
+    """The platform's list leaves out entries, and what is looked for may be one of them."""
+
+
 class RunError(DataOpsError):
     """Something about one remote run.
 

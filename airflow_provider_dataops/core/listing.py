@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_dataops.core import decode
-from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.errors import IncompleteListError, MalformedReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Reply
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.run import RunSnapshot
 
 T = TypeVar("T")
 
 #: A list with more unreadable entries is not the documented one.
 MAX_UNREADABLE = 1_000
+#: The clock that stamps runs and the one of the answers' ``Date`` need not agree, in seconds.
+CLOCK_MARGIN = 60.0
 
 
 @dataclass
@@ -29,14 +32,16 @@ class Listed(Generic[T]):
     :param found: the entries that can be read.
     :param unreadable: of each entry that cannot be read, those of its members that can.
     :param error: why the first of these cannot be read.
+    :param cut: whether the platform may have further entries, which this list leaves out.
     """
 
     found: list[T] = field(default_factory=list)
     unreadable: list[JsonObject] = field(default_factory=list)
     error: MalformedReplyError | None = None
+    cut: bool = False
 
     def extend(self, more: Listed[T]) -> None:
-        """Append the next page of the list."""
+        """Append another list, such as the next page; whether this one is cut stays as it is."""
         self.found += more.found
         self.unreadable += more.unreadable
         self.error = self.error or more.error
@@ -73,6 +78,34 @@ class Listed(Generic[T]):
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
             raise self.error
+
+
+def since(baseline: JsonObject) -> float:
+    """Return the time before which a run is older than a baseline, seconds since the epoch.
+
+    :param baseline: what a list showed before a submission; ``listed_at`` is the time at the server.
+    """
+    return (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
+
+
+def checked_candidates(
+    candidates: list[RunSnapshot], listed: Listed[Any], baseline: JsonObject, platform: str
+) -> list[RunSnapshot]:
+    """Return the runs that may be the lost one, if no run that was left out may change that.
+
+    Two or more decide nothing anyway, so they are always returned.
+
+    :param listed: the list that shows them.
+    :param baseline: what the list showed before the submission, and whether it was ``cut``.
+    :raises IncompleteListError: if the lost run may be left out, or a run that is older passes for it.
+    """
+    is_dated = baseline.get("listed_at") and all(run.started_at for run in candidates)
+    if len(candidates) > 1 or not (listed.cut or (candidates and baseline.get("cut") and not is_dated)):
+        return candidates
+    raise IncompleteListError(
+        "the list leaves out runs, so it does not show whether the submission started one",
+        platform=platform,
+    )
 
 
 def read_entries(

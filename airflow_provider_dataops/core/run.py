@@ -38,6 +38,8 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
     #: The platform does not list the run: not yet, or no longer.
     ABSENT = "absent"
+    #: The platform's list leaves out runs, and this may be one of them: nothing is known of it.
+    UNLISTED = "unlisted"
     #: Taken by the platform, which reports no id: nothing more will be known of it.
     UNTRACKED = "untracked", True
     #: Ended with success.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError
+from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError, IncompleteListError
 from airflow_provider_dataops.lifecycle.deadlines import pause
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
 from airflow_provider_dataops.lifecycle.record import Adopted, Record, Store
@@ -78,6 +78,8 @@ class Search:
             try:
                 record = yield from self._seen(launch, record)
             except ApiError as error:
+                if settled and isinstance(error, IncompleteListError):
+                    self._refuse_to_guess_unseen(launch, error)
                 # A failed look shows nothing, neither a run nor that there is none.
                 if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
                     raise
@@ -164,3 +166,11 @@ class Search:
             run_id=ids[0],
             url=launch.watch(ids[0]).url(launch.api),
         )
+
+    def _refuse_to_guess_unseen(self, launch: Launch, error: ApiError) -> NoReturn:
+        noun = launch.api.noun
+        raise AmbiguousSubmitError(
+            f"a submission got no answer, and nothing shows whether it started a {noun}: {error}. A second "
+            f"{noun} was not started. Look at {launch.api.platform}, then clear the task to start it again",
+            url=launch.watch("").url(launch.api),
+        ) from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,26 @@ ROWS = [
 
 def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
+
+
+def missing_tests(names: list[str]) -> list[str]:
+    """Return those of the names, ``path::test`` or ``path::class::test``, that are no test."""
+    return [name for name in names if not _is_test(*name.split("::"))]
+
+
+def _is_test(path: str, *names: str) -> bool:
+    if not (ROOT / path).is_file():
+        return False
+    places: list[ast.AST] = [_tree(path)]
+    for name in names:
+        inside = [node for place in places for node in ast.walk(place)]
+        places = [node for node in inside if getattr(node, "name", None) == name]
+    return bool(names and places)
+
+
+@cache
+def _tree(path: str) -> ast.AST:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
 def exported(kind: str) -> dict[str, type]:
@@ -53,11 +76,7 @@ class TestTheTableOfOperations:
 
     def test_names_tests_that_exist(self, row: list[str]) -> None:
         assert quoted(row[3]), "each operation is proved by something"
-        for name in quoted(row[3]):
-            path, _, test = name.partition("::")
-            text = (ROOT / path).read_text(encoding="utf-8")
-            last = test.split("::")[-1]
-            assert re.search(rf"^ *(def|class) {last}\b", text, re.MULTILINE), name
+        assert missing_tests(quoted(row[3])) == []
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,3 +122,68 @@ def test_the_pages_for_contributors_name_what_exists(page: str) -> None:
     assert [path for path in sorted(paths) if not any((place / path).exists() for place in PLACES)] == []
     words = {word for path in CODE for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
     assert {word for name in names - paths for word in re.findall(r"\w+", name)} <= words
+
+
+RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+ENDINGS = re.findall(r"^\| (\d+\.\d+) \|", RELIABILITY, re.MULTILINE)
+
+
+class TestThePageOfEndings:
+    def proofs(self) -> dict[str, str]:
+        """Return what the page says below its tables, by the number of the row."""
+        proofs: dict[str, str] = {}
+        for first, last, text in re.findall(
+            r"^- (\d+\.\d+)(?: to (\d+\.\d+))?: (.*(?:\n  .*)*)", RELIABILITY, re.MULTILINE
+        ):
+            rows = ENDINGS[ENDINGS.index(first) : ENDINGS.index(last or first) + 1]
+            # The last section repeats the rows that nothing proves.
+            proofs = dict.fromkeys(rows, text) | proofs
+        return proofs
+
+    def test_names_tests_that_exist(self) -> None:
+        names = [name for name in quoted(RELIABILITY) if name.startswith("tests/")]
+        assert len(names) > 100
+        assert missing_tests(names) == []
+
+    def test_has_a_proof_for_each_row_or_says_that_there_is_none(self) -> None:
+        proofs = self.proofs()
+        assert list(dict.fromkeys(ENDINGS)) == ENDINGS
+        assert [row for row in ENDINGS if row not in proofs] == []
+        unproved = [row for row, text in proofs.items() if "tests/" not in text]
+        assert {proofs[row] for row in unproved} == {"not proven"}
+        listed = RELIABILITY.partition("## Not proven")[2]
+        assert [row for row in unproved if row not in listed] == []
+
+    def test_leads_to_its_sections(self) -> None:
+        headings = re.findall(r"^## (.+)", RELIABILITY, re.MULTILINE)
+        anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert set(re.findall(r"\]\(#([^)]+)\)", RELIABILITY)) <= anchors
+
+
+LIMITS = re.findall(r"^\| .+ \| ([\d.]+) ?(\S*) \| `([\w.]+)` \|", RELIABILITY, re.MULTILINE)
+UNITS = {"": 1, "s": 1, "min": 60, "h": 3600, "%": 0.01, "KiB": 2**10, "MiB": 2**20}
+
+
+def constant(name: str) -> float:
+    """Return a constant of the package by its dotted name."""
+    parts = [airflow_provider_dataops.__name__, *name.split(".")]
+    there = max(n for n in range(len(parts)) if _is_module(parts[:n]))
+    value: Any = importlib.import_module(".".join(parts[:there]))
+    for part in parts[there:]:
+        value = getattr(value, part)
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def _is_module(parts: list[str]) -> bool:
+    path = ROOT.joinpath(*parts)
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(("number", "unit", "name"), LIMITS, ids=[limit[2] for limit in LIMITS])
+def test_a_limit_on_the_page_of_endings_is_the_one_in_the_code(number: str, unit: str, name: str) -> None:
+    assert constant(name) == pytest.approx(float(number) * UNITS[unit])
+
+
+def test_all_limits_are_compared() -> None:
+    table = RELIABILITY.partition("| limit | value | constant |")[2].partition("\n\n")[0]
+    assert len(LIMITS) == table.count("\n") - 1 > 40

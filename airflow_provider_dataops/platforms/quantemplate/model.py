@@ -128,7 +128,11 @@ def read_executions(
     elif after is not None:
         key, is_wanted = "runNumber", lambda value: _number(value) > after
     parse = partial(_execution, reply=reply)
-    return read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
+    listed = read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
+    if wanted is not None and len(listed.found) < len(wanted):
+        # No limit is documented. Run numbers begin with 1, so a list that does not leaves out the oldest.
+        listed.cut = min(read_run_numbers(reply).found, default=1) > 1
+    return listed
 
 
 def read_run_numbers(reply: Reply) -> Listed[int]:

@@ -120,7 +120,8 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return all these executions from one list; those that are not listed are absent.
 
-        Whether one is listed cannot be told if its entry cannot be read, or the id of any entry.
+        Whether one is listed cannot be told if its entry cannot be read, or the id of any entry. Nothing is
+        known of one that is not listed if the list does not begin with the pipeline's first execution.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
@@ -131,6 +132,12 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
                 answers[key] = found[key]
             elif listed.error is not None and (key in ids or len(ids) < len(listed.unreadable)):
                 answers[key] = listed.error
+            elif listed.cut:
+                answers[key] = RunSnapshot(
+                    run_id=key,
+                    state=RunState.UNLISTED,
+                    raw_state="not listed, and the list leaves out the oldest executions",
+                )
             else:
                 answers[key] = RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="not listed")
         return answers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import UTC, date, datetime
+from typing import Any
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.errors import InvalidArgumentError
@@ -137,7 +138,7 @@ def day(name: str, value: object) -> str | None:
 
 def list_filters(
     *, started_on: date | str | None = None, status: str | None = None, limit: int = LIST_LIMIT
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what narrows a listing of runs down, by the API's names.
 
     :param started_on: only runs that started on this day. The API calls it ``execution_date``, which means

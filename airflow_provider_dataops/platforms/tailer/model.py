@@ -28,6 +28,8 @@ _ENDED = {
     "CHECKED": "the run failed, and a person marked it as dealt with; success_statuses may name CHECKED",
     "DEACTIVATED": "the configuration is disabled and nothing ran; enable it first",
 }
+#: All statuses that are known, those of a run that goes on first.
+STATUSES = (*_ACTIVE, "SUCCESS", *_ENDED)
 #: What a response may leave out.
 _OPTIONAL = (
     "account",
@@ -150,14 +152,19 @@ class Run:
 # --- responses -----------------------------------------------------------------------------------------
 
 
-def read_runs(reply: Reply) -> Listed[Run]:
-    """Return the runs of a response."""
+def read_runs(reply: Reply, limit: int | None = None) -> Listed[Run]:
+    """Return the runs of a response.
+
+    :param limit: how many were asked for; with as many the list is cut.
+    """
     results = reply.members("results").get("results")
     if results is None or not decode.begins_with(results, b"["):
         # How an unknown run or configuration is answered is not documented.
         refuse_ko(reply.json_object(), reply, NotFoundError)
         raise reply.malformed(f"the answer holds no list of results: {reply.text()[:300]}")
-    return read_entries(reply, reply.entries_of(results), _MEMBERS, partial(_run, reply=reply))
+    runs = read_entries(reply, reply.entries_of(results), _MEMBERS, partial(_run, reply=reply))
+    runs.cut = limit is not None and len(runs.found) + len(runs.unreadable) >= limit
+    return runs
 
 
 def read_all_runs(reply: Reply) -> list[Run]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.listing import Listed
@@ -12,6 +13,7 @@ from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tailer.arguments import require_outcomes, require_text_if_set
+from airflow_provider_dataops.platforms.tailer.lists import find_run, runs_since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,10 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
-    from airflow_provider_dataops.platforms.tailer.model import Configuration
-
-#: The clock that stamps runs and the one of the answers' Date need not agree, in seconds.
-CLOCK_MARGIN = 60.0
+    from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
 
 class TailerJobLaunch(Launch):
@@ -75,6 +74,7 @@ class TailerJobLaunch(Launch):
             "job_id": self.job_id,
             "known": [run.run_id for run in runs.found] + runs.known_texts("run_id"),
             "listed_at": listed_at,
+            "cut": runs.cut,
         }
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
@@ -92,21 +92,22 @@ class TailerJobLaunch(Launch):
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the configuration's runs that are not in the baseline and did not start before it.
 
-        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        :raises MalformedReplyError: if an entry that may be one of them cannot be read, or may be left out.
         """
+        since = listing.since(baseline)
         try:
-            runs, _ = yield from self.api.listed(self.configuration)
+            runs = yield from runs_since(self.api, self.configuration, since, baseline["known"])
         except NotFoundError:
             return []
         runs.check_unreadable(lambda entry: entry.get("run_id") in baseline["known"])
-        since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
-        return [
-            run.snapshot()
+        new = {
+            run.run_id: run.snapshot()
             for run in runs.found
             if self.configuration.owns(run)
             and run.run_id not in baseline["known"]
             and (instant(run.start_execution_date) or since) >= since
-        ]
+        }
+        return listing.checked_candidates([*new.values()], runs, baseline, self.api.platform)
 
     def watch(self, run_id: str, token: str = "") -> TailerRunWatch:
         """Return how to wait for the run."""
@@ -161,7 +162,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
     :param success_statuses: which statuses count as success.
     :param failure_statuses: which count as failures beside the known ones.
-    :param job_id: the job's id; if it is not given and does not follow from the type, the list has to do.
+    :param job_id: the job's id; if it is not given and does not follow from the type, lists show the run.
     """
 
     success_statuses: list[str]
@@ -187,37 +188,37 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return the run that is asked about alone, or those of several that are among the last runs."""
-        if len(keys) > 1:
-            return (yield from self._recorded(api, keys))
-        (run_id,) = keys
-        found, raw_state = {}, "no record"
-        try:
-            found = yield from self._recorded(api, keys)
-        except NotFoundError as error:
-            raw_state = f"no record: {error.body}".strip()
-        absent = RunSnapshot(run_id=run_id, state=RunState.ABSENT, raw_state=raw_state)
-        return {run_id: absent, **found}
+        if len(keys) == 1:
+            (run_id,) = keys
+            return {run_id: (yield from self._asked(api, run_id))}
+        configuration = self.configuration(api)
+        listed, _ = yield from api.listed(configuration)
+        own = [run for run in listed.found if run.run_id in keys and configuration.owns(run)]
+        return {run.run_id: self._snapshot(configuration, run) for run in own}
 
     def look(self, api: TailerApi) -> Exchange[RunSnapshot]:
         """Return the run as it is now."""
-        found = yield from self.sweep(api, frozenset({self.run_id}))
-        return found[self.run_id]
+        return self._asked(api, self.run_id)
 
-    def _recorded(self, api: TailerApi, keys: frozenset[str]) -> Exchange[dict[str, RunSnapshot]]:
+    def _asked(self, api: TailerApi, run_id: str) -> Exchange[RunSnapshot]:
         configuration = self.configuration(api)
         job_id = self.job_id or configuration.job_id
-        if len(keys) == 1 and job_id:
-            (run_id,) = keys
-            run = yield from api.check_run_status(configuration, run_id, job_id)
-            runs = [run] if run else []
-        else:
-            listed, _ = yield from api.listed(configuration)
-            runs = listed.found
-        return {
-            run.run_id: configuration.identified(run, self.job_id).snapshot(**self.outcomes)
-            for run in runs
-            if run.run_id in keys and configuration.owns(run)
-        }
+        state, words = RunState.ABSENT, "no record"
+        try:
+            if job_id:
+                run = yield from api.check_run_status(configuration, run_id, job_id)
+            else:
+                run, is_whole = yield from find_run(api, configuration, run_id)
+                if not is_whole:
+                    state, words = RunState.UNLISTED, "not among the last runs, which alone are listed"
+        except NotFoundError as error:
+            run, words = None, f"no record: {error.body}".strip()
+        if run is None:
+            return RunSnapshot(run_id=run_id, state=state, raw_state=words)
+        return self._snapshot(configuration, run)
+
+    def _snapshot(self, configuration: Configuration, run: Run) -> RunSnapshot:
+        return configuration.identified(run, self.job_id).snapshot(**self.outcomes)
 
     def url(self, api: TailerApi) -> str:
         """Return the link to the run."""

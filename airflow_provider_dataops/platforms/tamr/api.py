@@ -23,7 +23,7 @@ from airflow_provider_dataops.core.settings import (
     credential,
     read_settings,
 )
-from airflow_provider_dataops.errors import ApiError, BadRequestError
+from airflow_provider_dataops.errors import ApiError, BadRequestError, IncompleteListError
 from airflow_provider_dataops.platforms.tamr.configurations import describe, includes, own_configuration
 from airflow_provider_dataops.platforms.tamr.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.tamr.model import Job, read_job, read_page
@@ -35,7 +35,7 @@ from airflow_provider_dataops.platforms.tamr.runs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ DOMAIN = "tamr.cloud"
 PAGE_SIZE = 30
 #: A tenant has few open jobs (5 running by default, and those that wait): a sweep reads no more pages.
 SWEEP_PAGES = 3
+#: Where no job may be left out, pages are read until that is certain, but no more than this.
+MOST_PAGES = 100
 OPEN_JOBS = "status.state != DONE"
 
 
@@ -145,13 +147,17 @@ class TamrApi(Api):
     def listed(
         self,
         parameters: Mapping[str, str | None],
-        max_pages: int | None,
+        max_pages: int | None = None,
         wanted: frozenset[str] | None = None,
+        until: Callable[[Job], bool] | None = None,
     ) -> Exchange[tuple[Listed[Job], float | None]]:
         """Return jobs, and the time at the server when the first page was made.
 
         :param wanted: the ids of the jobs to return; the others do not become objects.
+        :param until: read pages up to the first one with such a job, instead of ``max_pages``.
         """
+        if until is not None:
+            max_pages = MOST_PAGES
         parse = partial(read_page, wanted=wanted)
         jobs: Listed[Job] = Listed()
         listed_at: float | None = None
@@ -164,7 +170,9 @@ class TamrApi(Api):
             jobs.extend(found)
             page += 1
             listed_at = date if page == 1 else listed_at
-            if not page_token or page_token in seen_tokens or (max_pages and page >= max_pages):
+            is_enough = until is not None and any(map(until, found.found))
+            if not page_token or is_enough or page_token in seen_tokens or (max_pages and page >= max_pages):
+                jobs.cut = bool(page_token)
                 return jobs, listed_at
             seen_tokens.add(page_token)
             query["pageToken"] = page_token
@@ -196,44 +204,57 @@ class TamrApi(Api):
         """Return the jobs on a resource that have not ended.
 
         :param resource: the list's parameter that names it, ``sourceId`` for instance.
-        :raises MalformedReplyError: if there is none but one that cannot be read.
+        :raises MalformedReplyError: if there is none but one that cannot be read, or that may be left out.
         """
-        jobs = yield from self.open_or_newest(resource)
-        still_open = [job for job in jobs.found if not job.state.is_final]
+        jobs = yield from self.open_or_newest(resource, until=_is_open)
+        still_open = [job for job in jobs.found if _is_open(job)]
         if not still_open:
             jobs.whole()
+            if jobs.cut:
+                raise IncompleteListError(
+                    f"none of the newest {len(jobs.found)} jobs is open, and the list has older ones",
+                    platform=self.platform,
+                )
         return still_open
 
     def open_or_newest(
-        self, parameters: Mapping[str, str | None], *, wanted: frozenset[str] | None = None
+        self,
+        parameters: Mapping[str, str | None],
+        *,
+        wanted: frozenset[str] | None = None,
+        until: Callable[[Job], bool] | None = None,
     ) -> Exchange[Listed[Job]]:
         """Return the jobs that have not ended; where the tenant refuses the filter, the newest jobs instead.
 
         :param wanted: the ids of the jobs to return.
+        :param until: read pages up to the first one with such a job, not only the first ones.
         """
         expression = self._open_jobs_filter
         try:
             filtered = {**parameters, "filter": expression}
-            jobs, _ = yield from self.listed(filtered, SWEEP_PAGES if expression else 1, wanted)
+            jobs, _ = yield from self.listed(filtered, SWEEP_PAGES if expression else 1, wanted, until)
         except BadRequestError:
             if expression is None:
                 raise
             if not parameters:
                 # Nothing else in the request can have been refused.
                 self._open_jobs_filter = None
-            jobs, _ = yield from self.listed(parameters, 1, wanted)
+            jobs, _ = yield from self.listed(parameters, 1, wanted, until)
         return jobs
 
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
         """Return the newest job on a resource that was created at or after a time and succeeded."""
         own = own_configuration(resource)
-        jobs, _ = yield from self.listed(_parameters(**resource), SWEEP_PAGES)
-        for job in jobs.found:
+
+        def is_wanted(job: Job) -> bool:
             created = instant(job.created_at)
             succeeded = job.state is RunState.SUCCEEDED and includes(job.configuration, own)
-            if succeeded and created is not None and created >= since:
-                return job
-        return None
+            return succeeded and created is not None and created >= since
+
+        jobs, _ = yield from self.listed(
+            _parameters(**resource), until=lambda job: is_wanted(job) or job.started_before(since)
+        )
+        return next(filter(is_wanted, jobs.found), None)
 
     def test(self) -> Exchange[str]:
         """List one job, which every user with a key may."""
@@ -243,6 +264,10 @@ class TamrApi(Api):
     def job_url(self, job_id: str) -> str:
         """Return the link to a job; without a template the tenant's root, since no page is documented."""
         return self.link("{base_url}/", job_id=job_id, run_id=job_id)
+
+
+def _is_open(job: Job) -> bool:
+    return not job.state.is_final
 
 
 def _parameters(

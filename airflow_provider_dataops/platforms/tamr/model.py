@@ -63,6 +63,19 @@ class Job:
         """When the job's first known state began, ISO 8601; its end does not count as one."""
         return self.entered("PENDING", "RUNNING", "STOPPING")
 
+    @property
+    def started_at(self) -> str | None:
+        """When it began to run, ISO 8601; of a job that never did, the time of its first known state."""
+        return self.entered("RUNNING") or self.created_at or self.entered("DONE")
+
+    def started_before(self, time: float) -> bool:
+        """Return whether it began to run before a time, as those behind it in the list then did.
+
+        :param time: seconds since the epoch.
+        """
+        started = instant(self.started_at)
+        return started is not None and started < time
+
     def snapshot(self) -> RunSnapshot:
         """Return the job in the vocabulary that all platforms share."""
         words = ": ".join(part for part in (self.reason, self.message) if part)
@@ -70,7 +83,7 @@ class Job:
             run_id=self.job_id,
             state=self.state,
             raw_state=self.status,
-            started_at=self.entered("RUNNING") or self.created_at or self.entered("DONE"),
+            started_at=self.started_at,
             finished_at=self.entered("DONE"),
             message=words,
             details={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_one_text, require_time
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, instant
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
+    from airflow_provider_dataops.platforms.tamr.model import Job
 
-#: A baseline and a search for a lost job read no more pages than this.
-LISTED_PAGES = 3
-#: The clock that stamps jobs and the one of the answers' Date need not agree, in seconds.
-CLOCK_MARGIN = 60.0
+#: A baseline reads no more pages than this.
+BASELINE_PAGES = 3
 
 
 class TamrJobLaunch(Launch):
@@ -46,12 +46,13 @@ class TamrJobLaunch(Launch):
     def record_baseline(self) -> Exchange[JsonObject]:
         """Return the newest jobs on the same resource."""
         resource = _resource(self.configuration)
-        jobs, listed_at = yield from self.api.listed(resource, LISTED_PAGES)
+        jobs, listed_at = yield from self.api.listed(resource, BASELINE_PAGES)
         return {
             "resource": resource,
             "configuration": self.configuration,
             "known": [job.job_id for job in jobs.found] + jobs.known_texts("jobId"),
             "listed_at": listed_at,
+            "cut": jobs.cut,
         }
 
     def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
@@ -66,18 +67,27 @@ class TamrJobLaunch(Launch):
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs that do the same and are not in the baseline.
 
-        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        :raises MalformedReplyError: if an entry that may be one of them cannot be read, or may be left out.
         """
-        jobs, _ = yield from self.api.listed(baseline["resource"], LISTED_PAGES)
+        since, resource = listing.since(baseline), baseline["resource"]
+
+        def is_older(job: Job) -> bool:
+            return job.started_before(since)
+
+        jobs, _ = yield from self.api.listed(resource, until=is_older)
+        if jobs.cut:
+            # The list is ordered by start. Where in it a job stands that waits for a slot is not documented.
+            jobs.extend((yield from self.api.open_or_newest(resource)))
+            jobs.cut = not any(map(is_older, jobs.found))
         jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])
-        since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
-        return [
-            job.snapshot()
+        new = {
+            job.job_id: job.snapshot()
             for job in jobs.found
             if job.job_id not in baseline["known"]
             and includes(job.configuration, baseline["configuration"])
             and (instant(job.created_at) or since) >= since
-        ]
+        }
+        return listing.checked_candidates([*new.values()], jobs, baseline, self.api.platform)
 
     def watch(self, run_id: str, token: str = "") -> TamrJobWatch:
         """Return how to wait for the job."""

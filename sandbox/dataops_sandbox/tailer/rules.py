@@ -20,6 +20,9 @@ ALIAS = "gbq-to-gbq"
 _DEFAULT_LIMIT = 3
 """Items of an answer to a request without a limit: as many as the guide's samples have."""
 
+MOST_LISTED = 100
+"""Items of an answer at the most, whatever the limit: the guide shows no larger one, and names no maximum."""
+
 
 def _canonical(configuration_type: str) -> str:
     return TABLE_TO_TABLE if configuration_type == ALIAS else configuration_type

@@ -14,6 +14,7 @@ from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDenied
 from dataops_sandbox.tailer.keys import EMAIL, key_json
 from dataops_sandbox.tailer.rules import (
     ALIAS,
+    MOST_LISTED,
     TABLE_TO_TABLE,
     CheckRunStatus,
     GetByStatus,
@@ -176,7 +177,7 @@ class Tailer(TailerStore):
         runs = self._found(wanted, "limit")
         kind: str = wanted.configuration_type
         if isinstance(wanted, GetByStatus):
-            runs = runs[: wanted.limit]
+            runs = runs[: min(wanted.limit, MOST_LISTED)]
             # Lists alone have the older name of the type.
             kind = ALIAS if kind == TABLE_TO_TABLE else kind
         now = self.world.timeline.now()

@@ -245,6 +245,12 @@ class TestLists:
         assert ask(job_id=JOB, limit=9) == runs
         assert ask(job_id="gbq-to-gbq|other") == []
 
+    def test_are_a_hundred_at_most(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+        sandbox.tailer.configure(start_gap=0)
+        started = [sandbox.tailer.start(TABLE["configuration_id"]) for _ in range(120)]
+        for action, subject in (("get_last_status", TABLE), ("get_by_status", SCOPE)):
+            assert self.ids(tailer.ask(action, **subject, limit=1000)) == started[:19:-1]
+
     def test_by_status_cover_all_configurations_of_a_type(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:

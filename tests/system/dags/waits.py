@@ -21,10 +21,19 @@ TAMR: dict[str, dict[str, Any]] = {
     "tamr_on_worker": {"deferrable": False},
     "tamr_on_worker_retry": {"deferrable": False, **RETRY},
     "tamr_on_worker_timeout": {"deferrable": False, "timeout": 6},
+    "tamr_on_worker_execution_timeout": {"deferrable": False, "execution_timeout": timedelta(seconds=6)},
+    # Its connection comes and goes.
+    "tamr_connection": {
+        "deferrable": True,
+        "tamr_conn_id": "tamr_of_a_day",
+        "retries": 1,
+        "retry_delay": timedelta(seconds=10),
+    },
 }
 QUANTEMPLATE: dict[str, dict[str, Any]] = {
     "quantemplate_deferred": {"deferrable": True},
     "quantemplate_on_worker": {"deferrable": False},
+    "quantemplate_on_worker_retry": {"deferrable": False, **RETRY},
 }
 
 for dag_id, arguments in TAMR.items():

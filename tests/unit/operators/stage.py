@@ -128,10 +128,12 @@ class Time:
 
     def __init__(self) -> None:
         self.slept = 0.0
+        #: By how much somebody has set the clock on the wall.
+        self.jumped = 0.0
         self.on_sleep: list[Callable[[], None]] = []
 
     def time(self) -> float:
-        return time.time() + self.slept
+        return time.time() + self.slept + self.jumped
 
     wall = time
 

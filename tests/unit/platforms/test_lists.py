@@ -208,7 +208,7 @@ class TestSweep:
         answers = self.swept(execution("e-1"), execution(5))
         assert answers["e-1"].state is RunState.RUNNING
         assert isinstance(answers["e-2"], MalformedReplyError)
-        assert self.swept(execution("e-1"))["e-2"].state is RunState.ABSENT
+        assert self.swept(execution("e-1", runNumber=1))["e-2"].state is RunState.ABSENT
 
     def test_on_quantemplate_a_look_fails_for_an_unreadable_entry(self) -> None:
         watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")

@@ -201,7 +201,11 @@ class TestRuns:
 
     def test_one_list_tells_of_all_who_wait(self) -> None:
         watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
-        body = [execution(id="e-1", status="Succeeded"), execution(id="e-2"), {"id": "e-4", "odd": True}]
+        body = [
+            execution(id="e-1", runNumber=1, status="Succeeded"),
+            execution(id="e-2"),
+            {"id": "e-4", "odd": True},
+        ]
         done = play(watch.sweep(quantemplate(), frozenset({"e-1", "e-2", "e-3"})), reply(body=body))
         assert {k: v.state for k, v in done.value.items()} == {
             "e-1": RunState.SUCCEEDED,

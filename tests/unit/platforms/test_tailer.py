@@ -475,7 +475,11 @@ class TestWatch:
         done = play(watch(STORAGE, "a").look(tailer()), results(listed))
         assert asked(done)[0]["action"] == "get_last_status"
         assert done.value.details["job_id"] == "table-to-storage|x"
-        assert play(watch(STORAGE, "b").look(tailer()), results(listed)).value.state is RunState.ABSENT
+        missed = play(watch(STORAGE, "b").look(tailer()), results(listed), results())
+        assert missed.value.state is RunState.ABSENT
+        # The job's id that the list shows finds a run that the list does not show.
+        assert asked(missed)[1]["action"] == "check_run_status"
+        assert asked(missed)[1]["job_id"] == "table-to-storage|x"
 
     def test_a_given_job_id_is_used_as_it_is(self) -> None:
         job_id = "storage-to-storage|000099|x|DEV|stores-{{FD_DATE}}-{{FD_TIME}}.csv"

@@ -1,0 +1,132 @@
+"""How runs are found that the list of a configuration's last runs leaves out.
+
+The API lists a number of runs and has no pages. It can list those of one day, or of one status.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.core.listing import Listed
+from airflow_provider_dataops.core.run import instant
+from airflow_provider_dataops.errors import NotFoundError
+from airflow_provider_dataops.platforms.tailer.model import STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
+    from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
+
+
+def find_run(
+    api: TailerCalls, configuration: Configuration, run_id: str
+) -> Exchange[tuple[Run | None, bool]]:
+    """Return a run whose job's id is not known, and whether ``None`` proves that there is no such run.
+
+    Each listed run shows the id of its job, and by this id the API finds every run of the job. But a
+    configuration may have several jobs. So if the list of the last runs is full, those of the run's day are
+    listed, and then those of each status.
+
+    :raises MalformedReplyError: if an entry that may be the run cannot be read.
+    :raises NotFoundError: if the API says that there is no run of the configuration.
+    """
+    is_whole = True
+    tried: set[str] = set()
+    lists: list[dict[str, str]] = [{}]
+    while lists:
+        filters = lists.pop(0)
+        runs = yield from _listed(api, configuration, filters)
+        own = [run for run in runs.found if configuration.owns(run)]
+        for run in own:
+            if run.run_id == run_id:
+                return run, True
+        runs.check_unreadable(lambda entry: entry.get("run_id") not in (None, run_id))
+        job_ids = {run.job_id for run in own if run.job_id}
+        for job_id in sorted(job_ids - tried):
+            found = yield from _checked(api, configuration, run_id, job_id)
+            if found is not None:
+                return found, True
+        tried |= job_ids
+        if runs.cut:
+            is_whole = False
+            lists += _narrower(filters, run_id)
+    return None, is_whole
+
+
+def runs_since(
+    api: TailerCalls, configuration: Configuration, since: float, known: Collection[str]
+) -> Exchange[Listed[Run]]:
+    """Return the last runs of a configuration, at least all that started at or after a time.
+
+    The list is ``cut`` if such runs may be left out.
+
+    :param since: seconds since the epoch.
+    :param known: ids of runs that started before those that are looked for.
+    :raises NotFoundError: if the API says that there is no run of the configuration.
+    """
+    runs, listed_at = yield from api.listed(configuration)
+    runs.cut = runs.cut and not _reaches_back(runs, since, known)
+    if not runs.cut or since <= 0 or listed_at is None:
+        return runs
+    runs.cut = False
+    days = _days(datetime.fromtimestamp(since, UTC).date(), datetime.fromtimestamp(listed_at, UTC).date())
+    # A run that waits for its start is listed under no day.
+    for filters in [{"status": "WAITING"}, *({"started_on": day} for day in days)]:
+        narrowed = yield from _listed(api, configuration, filters)
+        runs.extend(narrowed)
+        runs.cut |= narrowed.cut and not _reaches_back(narrowed, since, known)
+    return runs
+
+
+def _listed(api: TailerCalls, configuration: Configuration, filters: dict[str, Any]) -> Exchange[Listed[Run]]:
+    """Return runs by filters. How the API answers if none fits them is not documented."""
+    try:
+        runs, _ = yield from api.listed(configuration, **filters)
+    except NotFoundError:
+        if not filters:
+            raise
+        return Listed()
+    return runs
+
+
+def _checked(
+    api: TailerCalls, configuration: Configuration, run_id: str, job_id: str
+) -> Exchange[Run | None]:
+    try:
+        return (yield from api.check_run_status(configuration, run_id, job_id))
+    except NotFoundError:
+        return None
+
+
+def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
+    """Return the filters of the lists that show more than a full one did."""
+    if "status" in filters:
+        return []
+    if not filters and (day := _day_of(run_id)):
+        # It starts after its launch, which may be after midnight.
+        return [{"started_on": text} for text in _days(day, day + timedelta(days=1))]
+    return [{**filters, "status": status} for status in STATUSES]
+
+
+def _day_of(run_id: str) -> date | None:
+    """Return the day of a launch, with which the ids of runs begin: ``20201230-112837-…``."""
+    try:
+        return datetime.strptime(run_id[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def _days(first: date, last: date) -> list[str]:
+    return [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
+
+
+def _reaches_back(runs: Listed[Run], since: float, known: Collection[str]) -> bool:
+    """Return whether a list is in the order that the guide's samples show, and ends with an older run."""
+    times = [instant(run.start_execution_date) for run in runs.found]
+    dated = [time for time in times if time is not None]
+    if not times or len(dated) < len(times) or dated != sorted(dated, reverse=True):
+        return False
+    return dated[-1] < since or runs.found[-1].run_id in known

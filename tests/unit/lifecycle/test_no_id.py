@@ -1,0 +1,47 @@
+"""A submission that the platform took and whose answer holds no id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.lifecycle.record import Generation
+from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAILER, TAMR, TRAC, Kind, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.lifecycle.simulation import RemoteRun
+
+NOW = Generation(max_tries=1, clear_number=0)
+
+
+def nameless(world: World, *, starts: bool) -> Callable[[RemoteRun], None]:
+    def answer(run: RemoteRun) -> None:
+        world.on_submit = None
+        if starts:
+            world.runs.append(run)
+        raise MalformedReplyError("the answer holds no id", status=200)
+
+    return answer
+
+
+@pytest.mark.parametrize("kind", [TAMR, QUANTEMPLATE, TRAC, TAILER])
+def test_the_run_is_looked_for(kind: Kind) -> None:
+    world = World(kind)
+    world.on_submit = nameless(world, starts=True)
+    assert world.start(NOW).snapshot.run_id == "r1"
+    assert world.tokens == 1
+
+
+@pytest.mark.parametrize("kind", [TAMR, QUANTEMPLATE, TRAC, TAILER])
+def test_without_a_run_the_task_fails_and_a_retry_submits(kind: Kind) -> None:
+    world = World(kind)
+    world.on_submit = nameless(world, starts=False)
+    with pytest.raises(MalformedReplyError):
+        world.start(NOW)
+    assert world.tokens == 1
+    assert world.start(NOW).fresh
+    assert [run.run_id for run in world.ours()] == ["r1"]

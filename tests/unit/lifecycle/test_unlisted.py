@@ -1,0 +1,119 @@
+"""A run that a platform's list leaves out is not lost: not in the wait, in the search, or at a retry."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import AmbiguousSubmitError, IncompleteListError, TransportError
+from airflow_provider_dataops.lifecycle.progress import OUTAGE_BUDGET, Verdict, WaitProgress
+from airflow_provider_dataops.lifecycle.record import Generation
+from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAILER, TAMR, Kind, World, lost_reply, never_arrived
+
+NOW = Generation(max_tries=1, clear_number=0)
+CLEARED = Generation(max_tries=2, clear_number=1)
+UNLISTED = RunSnapshot(run_id="r-1", state=RunState.UNLISTED, raw_state="not listed")
+ABSENT = RunSnapshot(run_id="r-1", state=RunState.ABSENT, raw_state="no record")
+
+
+class TestTheWait:
+    def test_goes_on_until_the_deadline(self) -> None:
+        progress = WaitProgress(0.0)
+        times = [OUTAGE_BUDGET / 10 * n for n in range(100)]
+        assert {progress.saw(UNLISTED, time) for time in times} == {Verdict.WAIT}
+
+    def test_counts_no_time_in_which_the_run_cannot_be_listed(self) -> None:
+        progress = WaitProgress(0.0)
+        for time in range(0, 50, 10):
+            assert progress.saw(ABSENT, float(time)) is Verdict.WAIT
+        assert progress.saw(UNLISTED, 50.0) is Verdict.WAIT
+        assert progress.saw(ABSENT, 61.0) is Verdict.WAIT
+
+
+class TestARetry:
+    @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAILER])
+    def test_takes_the_run_up_again(self, kind: Kind) -> None:
+        world = World(kind)
+        world.start(NOW)
+        world.runs[0].state = RunState.UNLISTED
+        for lost in (False, True):
+            assert world.stored is not None
+            world.stored["lost"] = lost
+            again = world.start(NOW)
+            assert (again.fresh, again.snapshot.run_id) == (False, "r1")
+        assert len(world.runs) == 1
+
+    def test_with_other_arguments_starts_no_second_one(self) -> None:
+        world = World(TAILER)
+        world.start(NOW)
+        world.runs[0].state = RunState.UNLISTED
+        world.identity = {"what": "weekly"}
+        with pytest.raises(AmbiguousSubmitError, match="may still be active"):
+            world.start(NOW)
+
+    def test_after_a_clear_names_it(self) -> None:
+        world = World(TAILER)
+        world.start(NOW)
+        world.runs[0].state = RunState.UNLISTED
+        assert world.start(CLEARED).fresh
+        assert any("r1, started before the Clear, goes on" in line for line in world.log_lines)
+
+
+class TestTheSearch:
+    def cut(self, world: World) -> None:
+        """Let the list leave out the run."""
+
+        def leave_out() -> None:
+            raise IncompleteListError("the list leaves out jobs", platform="Simulation")
+
+        world.on_search = leave_out
+
+    @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TAILER])
+    def test_takes_a_full_list_for_no_proof(self, kind: Kind) -> None:
+        world = World(kind)
+        world.on_submit = never_arrived(world)
+        self.cut(world)
+        began = world.now
+        with pytest.raises(AmbiguousSubmitError, match=r"leaves out jobs\. A second job was not started"):
+            world.start(NOW)
+        assert world.tokens == 1
+        # It may be listed until the end of the listing delay.
+        assert 30.0 <= world.now - began < 300.0
+
+    def test_finds_a_run_that_is_listed_later(self) -> None:
+        world = World(TAMR)
+        world.on_submit = lost_reply(world)
+        self.cut(world)
+        began = world.now
+        cut = world.on_search
+
+        def cut_at_first() -> None:
+            if world.now < began + 20.0:
+                cut()
+
+        world.on_search = cut_at_first
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
+
+    def test_is_gone_on_with_by_the_next_try(self) -> None:
+        world = World(TAMR)
+        world.on_submit = lost_reply(world)
+        self.cut(world)
+        with pytest.raises(AmbiguousSubmitError):
+            world.start(NOW)
+        world.on_search = lambda: None
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
+
+
+def test_other_failures_of_the_search_are_repeated_as_ever() -> None:
+    world = World(TAMR)
+    world.on_submit = lost_reply(world)
+    back = world.now + 200.0
+
+    def fail() -> None:
+        if world.now < back:
+            raise TransportError("reset")
+
+    world.on_search = fail
+    assert world.start(NOW).snapshot.run_id == "r1"

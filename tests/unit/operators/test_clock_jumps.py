@@ -1,0 +1,57 @@
+"""A deadline is an instant, so a clock that jumps moves it; what is counted in seconds is not moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.errors import OutageError, RunLostError, RunTimeoutError, ServerError
+from airflow_provider_dataops.lifecycle.progress import OUTAGE_BUDGET
+from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
+from tests.unit.operators.stage import Attempt
+
+if TYPE_CHECKING:
+    from tests.unit.operators.stage import Tenant, Time
+
+HOUR = 3_600.0
+
+
+def wait(clock: Time, *, timeout: float, at: float, jump: float) -> None:
+    """Let a task wait on a worker whose clock jumps some seconds later."""
+
+    def set_the_clock() -> None:
+        if clock.slept >= at:
+            clock.jumped = jump
+
+    clock.on_sleep.append(set_the_clock)
+    task = TamrLoadSourceOperator(task_id="t", source_id="s", deferrable=False, timeout=timeout)
+    task.act(Attempt().context())
+
+
+@pytest.mark.parametrize(
+    ("jump", "ends_after"), [(0.0, 2 * HOUR), (HOUR, HOUR), (-HOUR, 3 * HOUR), (5 * HOUR, 600.0)]
+)
+def test_a_deadline_comes_earlier_or_later(
+    tenant: Tenant, clock: Time, jump: float, ends_after: float
+) -> None:
+    with pytest.raises(RunTimeoutError):
+        wait(clock, timeout=2 * HOUR, at=600.0, jump=jump)
+    assert clock.slept == pytest.approx(ends_after, abs=40.0)
+    assert tenant.stops() == ["POST /j-1:stop"]
+
+
+@pytest.mark.parametrize("jump", [0.0, HOUR, -HOUR])
+def test_an_outage_is_borne_as_long_as_ever(tenant: Tenant, clock: Time, jump: float) -> None:
+    tenant.refusals_to_look = [ServerError("HTTP 503", status=503)] * 999
+    with pytest.raises(OutageError):
+        wait(clock, timeout=5 * HOUR, at=600.0, jump=jump)
+    assert clock.slept == pytest.approx(OUTAGE_BUDGET, abs=65.0)
+
+
+@pytest.mark.parametrize("jump", [0.0, HOUR, -HOUR])
+def test_so_is_a_run_that_is_not_listed_any_more(tenant: Tenant, clock: Time, jump: float) -> None:
+    clock.on_sleep.append(tenant.jobs.clear)
+    with pytest.raises(RunLostError):
+        wait(clock, timeout=5 * HOUR, at=600.0, jump=jump)
+    assert clock.slept == pytest.approx(OUTAGE_BUDGET, abs=65.0)
