@@ -24,6 +24,7 @@ from airflow_provider_dataops.core.retry import RetryPolicy, is_passing, may_rep
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
+    DataOpsError,
     MalformedReplyError,
     PermissionDeniedError,
     UnroutedError,
@@ -55,7 +56,7 @@ def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock)
         while True:
             try:
                 value = yield from flow.repeated(step) if isinstance(step, Request) else _hand_on(step)
-            except ApiError as error:
+            except DataOpsError as error:
                 step = exchange.throw(error)
             else:
                 step = exchange.send(value)
