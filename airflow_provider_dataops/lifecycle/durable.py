@@ -16,6 +16,8 @@ from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     ApiError,
+    ConnectionSettingsError,
+    InvalidArgumentError,
     MalformedReplyError,
     NotFoundError,
     RateLimitedError,
@@ -30,6 +32,8 @@ from airflow_provider_dataops.lifecycle.record import (
     Store,
     changed,
     fingerprint,
+    is_superseded,
+    removed,
 )
 from airflow_provider_dataops.lifecycle.search import Search, watch_of
 
@@ -315,9 +319,12 @@ class DurableStart:
             self.store.set(record.as_json())
             try:
                 snapshot = yield from launch.submit(record.token)
+            except (InvalidArgumentError, ConnectionSettingsError):
+                yield from self._remove_intent()
+                raise
             except ApiError as error:
                 if not error.may_have_been_processed:
-                    self.store.delete()
+                    yield from self._remove_intent()
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise error.again_as(SlotsTakenError) from error
                     raise
@@ -329,13 +336,16 @@ class DurableStart:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)
                     return Started(snapshot, found, watch, watch.url(launch.api), fresh=True)
-                self.store.delete()
+                yield from self._remove_intent()
                 if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
                 self.log.warning("No %s was found; submitting again", launch.api.noun)
             else:
                 return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")
+
+    def _remove_intent(self) -> Exchange[None]:
+        return removed(self.store, self.launch.api.noun, self.clock, self.deadline, self.log)
 
     def _remember(self, record: Record, snapshot: RunSnapshot) -> Exchange[Started]:
         """Store the id of the run that was started; one that cannot be remembered is not left unseen."""
@@ -347,7 +357,7 @@ class DurableStart:
         try:
             self.store.set(record.as_json())
         except Exception:
-            if self._is_superseded():
+            if is_superseded(self.store):
                 self.log.warning(
                     "A newer try has taken over and looks for the %s %s, which is left to it: %s",
                     noun,
@@ -361,10 +371,3 @@ class DurableStart:
                 self.log.warning("The %s %s cannot be remembered and goes on: %s", noun, run_id, url)
             raise
         return Started(snapshot, record, watch, url, fresh=True)
-
-    def _is_superseded(self) -> bool:
-        try:
-            return self.store.is_superseded()
-        except Exception:
-            # Only Airflow is away. No newer try is known, so the run is stopped rather than forgotten.
-            return False

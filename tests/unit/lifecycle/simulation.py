@@ -93,6 +93,10 @@ class World:
     on_search: Callable[[], None] = lambda: None
     #: What the store answers every call with, where it is away.
     store_error: Exception | None = None
+    #: What the store answers so many calls of ``delete`` with.
+    delete_errors: list[Exception] = field(default_factory=list)
+    #: Whether a removal that fails has removed the record all the same.
+    deletes_in_spite: bool = False
     #: Told the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -177,6 +181,10 @@ class _Store:
 
     def delete(self) -> None:
         self._fence()
+        if self.world.delete_errors:
+            if self.world.deletes_in_spite:
+                self.world.stored = None
+            raise self.world.delete_errors.pop(0)
         self.world.stored = None
         self.world.effect()
 
