@@ -162,10 +162,16 @@ class Record(JsonDataclass):
 
         :raises ValueError: for what this version cannot read; guessing could start a second run.
         """
+        if payload is None:
+            return None
         try:
-            return None if payload is None else cls.from_json({**_LATER_FIELDS, **payload})
+            complete = {**_LATER_FIELDS, **payload}
+            record = cls.from_json(complete)
+            if record.as_json() != complete:
+                raise ValueError("it lacks a field, or has one that this release does not know")
         except (TypeError, ValueError) as error:
             raise ValueError(f"the stored record of the run cannot be read: {error}") from error
+        return record
 
     def check(self) -> None:
         """Refuse a record of another version."""
