@@ -42,6 +42,8 @@ class Api:
     locks_out: ClassVar[bool] = False
     #: The token that is fetched and renewed; ``None`` if the credentials are the connection's own.
     token: TokenKeeper | None = None
+    #: The last refusal of a login, where refusals may lock the account.
+    login_refusal: ApiError | None = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
