@@ -36,6 +36,7 @@ from airflow_provider_dataops.lifecycle.record import (
     removed,
 )
 from airflow_provider_dataops.lifecycle.search import Search, watch_of
+from airflow_provider_dataops.lifecycle.wait import look_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,15 +204,12 @@ class DurableStart:
 
     def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
         """Return the run as it is; absent if the platform does not list it."""
-        api = self.launch.api
+        api, run = self.launch.api, f"{self.launch.api.noun} {watch.run_id}"
         try:
-            return (yield from watch.look(api))
+            return (yield from look_once(lambda: watch.look(api), run, self.clock, self.deadline, self.log))
         except ApiError:
             self.log.warning(
-                "The %s %s of an earlier try cannot be asked about and may go on: %s",
-                api.noun,
-                watch.run_id,
-                watch.url(api),
+                "The %s of an earlier try cannot be asked about and may go on: %s", run, watch.url(api)
             )
             raise
 
@@ -223,6 +221,13 @@ class DurableStart:
             lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
             if lost or snapshot.state is not RunState.ABSENT:
                 return snapshot
+            if progress.absences == 1:
+                self.log.info(
+                    "The %s %s, started before the Clear, is not listed; looking again for %.0f s",
+                    self.launch.api.noun,
+                    watch.run_id,
+                    ABSENT_SECONDS,
+                )
             yield from self._pause(
                 ABSENT_SECONDS / ABSENT_POLLS, f"{self.launch.api.noun} {watch.run_id} is not listed"
             )
@@ -283,7 +288,13 @@ class DurableStart:
         # If this fails, a newer try has taken over, and may be waiting for the run.
         self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
-        self.log.warning("Stopping the %s %s: %s", noun, run_id, watch.url(api))
+        self.log.warning(
+            "Stopping the %s %s, and waiting up to %.0f s for its end: %s",
+            noun,
+            run_id,
+            STOP_SECONDS,
+            watch.url(api),
+        )
         try:
             yield from watch.cancel(api)
         except NotFoundError:

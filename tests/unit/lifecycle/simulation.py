@@ -87,6 +87,8 @@ class World:
     on_submit: Callable[[RemoteRun], None] | None = None
     #: What a look ends with, where it fails.
     look_error: ApiError | None = None
+    #: What so many looks end with, before that.
+    look_errors: list[ApiError] = field(default_factory=list)
     #: When the time allowed for the run is over.
     deadline: float = float("inf")
     #: Called before each list of candidates.
@@ -95,6 +97,8 @@ class World:
     store_error: Exception | None = None
     #: What the store answers so many calls of ``delete`` with.
     delete_errors: list[Exception] = field(default_factory=list)
+    #: Whether a submission that got no response may be sent again where nothing can be listed.
+    resubmits: bool = False
     #: Whether a removal that fails has removed the record all the same.
     deletes_in_spite: bool = False
     #: Told the number of each effect of a try.
@@ -271,6 +275,8 @@ class _Watch:
     def look(self, api: Any) -> Exchange[RunSnapshot]:
         yield _request("look")
         world = self.launch.world
+        if world.look_errors:
+            raise world.look_errors.pop(0)
         if world.look_error is not None:
             raise world.look_error
         for run in self.launch._listed():
@@ -324,7 +330,12 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         return f"token{world.tokens}"
 
     start = DurableStart(
-        launch=_Launch(world, world.identity["what"], cancel_on_kill=cancels and world.kind.can_stop),
+        launch=_Launch(
+            world,
+            world.identity["what"],
+            cancel_on_kill=cancels and world.kind.can_stop,
+            resubmits=world.resubmits,
+        ),
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,

@@ -110,10 +110,9 @@ class TestTracker:
 class TestWaitOnAWorker:
     def waiting(self, clock: FakeClock, deadline: float = 9_999.0) -> Wait:
         return Wait(
-            run_id="r-1",
             deadline=deadline,
             poll_interval=30.0,
-            progress=WaitProgress(clock.now),
+            progress=WaitProgress(clock.now, "r-1"),
             clock=clock,
             log=logging.getLogger("task"),
         )
@@ -214,9 +213,47 @@ class TestWaitOnAWorker:
         assert progress.failed(OUTAGE, 0.0) is Verdict.WAIT
         assert progress.failed(too_large, 1_000.0) is Verdict.WAIT
         assert progress.failed(OUTAGE, 2_000.0) is Verdict.WAIT
-        assert "too large" not in progress.timed_out("r-1", 2_000.0).message
+        assert "too large" not in progress.at_deadline(2_000.0)
         # What comes again after something else is logged again.
-        assert not progress.is_known(too_large)
+        progress.failed(too_large, 2_001.0)
+        assert not progress.is_known
+
+    def test_a_failure_says_that_the_run_goes_on_and_when_the_next_look_is(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
+        running, done = snapshot(RunState.RUNNING), snapshot(RunState.SUCCEEDED)
+        with caplog.at_level("INFO"):
+            result = self.wait(running, error, error, running, done)
+        assert caplog.messages == [
+            "Run r-1: running",
+            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next look is due in 2 s",
+            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next look is due in 3 s",
+            "Tamr answers again, after 5 s (failed looks: 2)",
+            "Run r-1: succeeded",
+        ]
+        assert result.pauses[1:3] == [2.0, 3.0]
+
+    def test_a_failure_just_before_the_deadline_names_the_last_look(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock = FakeClock()
+        self.wait(OUTAGE, snapshot(RunState.SUCCEEDED), deadline=clock.now + 0.4, clock=clock)
+        assert "the next look is due in 0 s" in caplog.messages[0]
+
+    def test_the_timeout_names_the_deadline_the_state_and_the_last_failure(self) -> None:
+        clock = FakeClock()
+        running = snapshot(RunState.RUNNING)
+        error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
+        event = self.wait(running, error, error, deadline=clock.now + 3.0, clock=clock).value
+        assert event.message == (
+            "the deadline 1970-01-01 00:16:43 UTC has passed; last seen running; the last look failed: "
+            "Tamr: get job r-1 failed: HTTP 503"
+        )
+        failure = event.failure(platform="Tamr", noun="job", url="", limit="timeout=3 s")
+        assert str(failure).startswith(
+            "Tamr job r-1 had not ended in the time allowed (timeout=3 s): the deadline 1970"
+        )
 
     def test_refused_credentials_ask_for_the_connection(self) -> None:
         assert self.wait(AuthenticationError("401", status=401)).value is None
@@ -372,7 +409,7 @@ class TestEvents:
                 assert agree(back, told)
 
     def test_only_success_is_no_failure(self) -> None:
-        names = {"platform": "Tamr", "noun": "job", "url": "https://x"}
+        names = {"platform": "Tamr", "noun": "job", "url": "https://x", "limit": "timeout=60 s"}
         assert self.GOOD.failure(**names) is None
         for state in (RunState.FAILED, RunState.CANCELLED):
             event = RunEvent(ending=Ending.FINISHED, run_id="r-1", snapshot=snapshot(state))
