@@ -51,7 +51,7 @@ class ApiError(DataOpsError):
     :param date: the server's own time of its response, in seconds since the epoch.
     """
 
-    #: True for refused credentials that must not be tried again: each attempt may lock the account.
+    #: True for refused credentials if refusals may lock the account: only a wait sends them again, and once.
     locks_out: bool = False
 
     def __init__(

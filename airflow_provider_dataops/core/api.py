@@ -38,10 +38,12 @@ class Api:
     platform: ClassVar[str]
     #: The platform's noun for a run: ``job``, ``execution``.
     noun: ClassVar[str] = "run"
-    #: Whether refused credentials must not be sent again, since a few refusals lock the account.
+    #: Whether a few refusals lock the account. Then only a wait sends refused credentials again, and once.
     locks_out: ClassVar[bool] = False
     #: The token that is fetched and renewed; ``None`` if the credentials are the connection's own.
     token: TokenKeeper | None = None
+    #: The last refusal of a login, where refusals may lock the account.
+    login_refusal: ApiError | None = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Self
 
 import msgspec
@@ -66,7 +67,12 @@ def _digits(number: int) -> str:
 
 
 class JsonDataclass:
-    """A dataclass that is stored as JSON, and read back only if it is exactly what was stored."""
+    """A dataclass that is stored as JSON, and read back only if each field is exactly what was stored.
+
+    Another release of this provider may have stored it: during an upgrade the triggerer and the workers
+    differ. So a field that is missing takes its default, and one that is not known is ignored. Whoever adds
+    a field gives it a default, and adds none that an earlier release must not ignore.
+    """
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -84,9 +90,21 @@ class JsonDataclass:
         except msgspec.ValidationError as error:
             raise ValueError(f"not a {cls.__name__}: {error}: {str(payload)[:200]}") from error
         value.check()
-        if value.as_json() != payload:
+        if not value._is_written_as(payload):
             raise ValueError(f"not a {cls.__name__} as this provider writes it: {str(payload)[:200]}")
         return value
+
+    def _is_written_as(self, payload: Any) -> bool:
+        """Return whether a payload contains its fields as :meth:`as_json` writes them."""
+        written = self.as_json()
+        for name in {field.name for field in fields(self)} & payload.keys():  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if isinstance(value, JsonDataclass):
+                if not value._is_written_as(payload[name]):
+                    return False
+            elif written[name] != payload[name]:
+                return False
+        return True
 
     def check(self) -> None:
         """Refuse fields that contradict each other.

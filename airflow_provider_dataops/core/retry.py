@@ -18,6 +18,9 @@ from airflow_provider_dataops.errors import (
 
 #: A server may ask to be left alone for this long at the most, in seconds.
 RETRY_AFTER_CAP = 15 * 60.0
+#: Refused credentials that may lock the account are sent once more after this many seconds: a lock counts
+#: the refusals of a minute.
+REFUSAL_PAUSE = 90.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,16 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
     """Return an exponential pause with full jitter (from 0 to the ceiling), in seconds."""
     ceiling = min(cap, base * 2.0 ** min(attempt - 1, 32))
     return chance * ceiling
+
+
+def refusal_pause(chance: float) -> float:
+    """Return the seconds until a worker sends refused credentials once more.
+
+    Workers know nothing of one another, so their requests are spread over a minute.
+
+    :param chance: a number from 0 up to 1.
+    """
+    return REFUSAL_PAUSE + 60.0 * chance
 
 
 def is_passing(error: ApiError) -> bool:

@@ -31,7 +31,7 @@ PARALLEL_UPLOADS = 4
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    Refused credentials are never sent again, since that locks the account. ``small_app`` is the connection's
+    Refused credentials are not sent again, since that locks the account. ``small_app`` is the connection's
     wherever it is left out. Each call that starts work makes another run: after an error without an answer,
     look before repeating.
 

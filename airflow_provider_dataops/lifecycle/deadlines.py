@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
@@ -18,8 +18,24 @@ def deadline_of(timeout: float, execution_timeout: timedelta | None) -> float:
 
     :param execution_timeout: the task's, which Airflow does not apply while the task is deferred.
     """
-    limits = [timeout] if execution_timeout is None else [timeout, execution_timeout.total_seconds()]
-    return SYSTEM_CLOCK.wall() + min(limits)
+    return SYSTEM_CLOCK.wall() + _limit(timeout, execution_timeout)[0]
+
+
+def deadline_in_words(deadline: float) -> str:
+    """Return a deadline as a message names it; seconds since the epoch."""
+    return f"the deadline {datetime.fromtimestamp(deadline, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def limit_in_words(timeout: float, execution_timeout: timedelta | None) -> str:
+    """Return the argument that decides when a wait is over, and its value."""
+    seconds, name = _limit(timeout, execution_timeout)
+    return f"{name}={seconds:.0f} s"
+
+
+def _limit(timeout: float, execution_timeout: timedelta | None) -> tuple[float, str]:
+    if execution_timeout is None or timeout <= execution_timeout.total_seconds():
+        return timeout, "timeout"
+    return execution_timeout.total_seconds(), "execution_timeout"
 
 
 def airflow_timeout(until: float, interval: float) -> timedelta:

@@ -16,6 +16,8 @@ from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     ApiError,
+    ConnectionSettingsError,
+    InvalidArgumentError,
     MalformedReplyError,
     NotFoundError,
     RateLimitedError,
@@ -30,8 +32,11 @@ from airflow_provider_dataops.lifecycle.record import (
     Store,
     changed,
     fingerprint,
+    is_superseded,
+    removed,
 )
 from airflow_provider_dataops.lifecycle.search import Search, watch_of
+from airflow_provider_dataops.lifecycle.wait import look_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,15 +204,12 @@ class DurableStart:
 
     def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
         """Return the run as it is; absent if the platform does not list it."""
-        api = self.launch.api
+        api, run = self.launch.api, f"{self.launch.api.noun} {watch.run_id}"
         try:
-            return (yield from watch.look(api))
+            return (yield from look_once(lambda: watch.look(api), run, self.clock, self.deadline, self.log))
         except ApiError:
             self.log.warning(
-                "The %s %s of an earlier try cannot be asked about and may go on: %s",
-                api.noun,
-                watch.run_id,
-                watch.url(api),
+                "The %s of an earlier try cannot be asked about and may go on: %s", run, watch.url(api)
             )
             raise
 
@@ -219,6 +221,13 @@ class DurableStart:
             lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
             if lost or snapshot.state is not RunState.ABSENT:
                 return snapshot
+            if progress.absences == 1:
+                self.log.info(
+                    "The %s %s, started before the Clear, is not listed; looking again for %.0f s",
+                    self.launch.api.noun,
+                    watch.run_id,
+                    ABSENT_SECONDS,
+                )
             yield from self._pause(
                 ABSENT_SECONDS / ABSENT_POLLS, f"{self.launch.api.noun} {watch.run_id} is not listed"
             )
@@ -279,7 +288,13 @@ class DurableStart:
         # If this fails, a newer try has taken over, and may be waiting for the run.
         self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
-        self.log.warning("Stopping the %s %s: %s", noun, run_id, watch.url(api))
+        self.log.warning(
+            "Stopping the %s %s, and waiting up to %.0f s for its end: %s",
+            noun,
+            run_id,
+            STOP_SECONDS,
+            watch.url(api),
+        )
         try:
             yield from watch.cancel(api)
         except NotFoundError:
@@ -315,9 +330,12 @@ class DurableStart:
             self.store.set(record.as_json())
             try:
                 snapshot = yield from launch.submit(record.token)
+            except (InvalidArgumentError, ConnectionSettingsError):
+                yield from self._remove_intent()
+                raise
             except ApiError as error:
                 if not error.may_have_been_processed:
-                    self.store.delete()
+                    yield from self._remove_intent()
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise error.again_as(SlotsTakenError) from error
                     raise
@@ -329,13 +347,16 @@ class DurableStart:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)
                     return Started(snapshot, found, watch, watch.url(launch.api), fresh=True)
-                self.store.delete()
+                yield from self._remove_intent()
                 if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
                 self.log.warning("No %s was found; submitting again", launch.api.noun)
             else:
                 return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")
+
+    def _remove_intent(self) -> Exchange[None]:
+        return removed(self.store, self.launch.api.noun, self.clock, self.deadline, self.log)
 
     def _remember(self, record: Record, snapshot: RunSnapshot) -> Exchange[Started]:
         """Store the id of the run that was started; one that cannot be remembered is not left unseen."""
@@ -347,7 +368,7 @@ class DurableStart:
         try:
             self.store.set(record.as_json())
         except Exception:
-            if self._is_superseded():
+            if is_superseded(self.store):
                 self.log.warning(
                     "A newer try has taken over and looks for the %s %s, which is left to it: %s",
                     noun,
@@ -361,10 +382,3 @@ class DurableStart:
                 self.log.warning("The %s %s cannot be remembered and goes on: %s", noun, run_id, url)
             raise
         return Started(snapshot, record, watch, url, fresh=True)
-
-    def _is_superseded(self) -> bool:
-        try:
-            return self.store.is_superseded()
-        except Exception:
-            # Only Airflow is away. No newer try is known, so the run is stopped rather than forgotten.
-            return False

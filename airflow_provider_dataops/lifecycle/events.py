@@ -72,13 +72,18 @@ class RunEvent(JsonDataclass):
         if not self.run_id or (snapshot is not None and snapshot.run_id != self.run_id):
             raise ValueError(f"an event about run {self.run_id!r} with run {snapshot and snapshot.run_id}")
 
-    def failure(self, *, platform: str, noun: str, url: str) -> DataOpsError | None:
-        """Return the error that the end of a wait stands for, ``None`` for success."""
+    def failure(self, *, platform: str, noun: str, url: str, limit: str) -> DataOpsError | None:
+        """Return the error that the end of a wait stands for, ``None`` for success.
+
+        :param limit: the time that was allowed, in words.
+        """
         named = f"{platform} {noun} {self.run_id}"
         where: dict[str, str] = {"run_id": self.run_id, "url": url}
         match self.ending:
             case Ending.TIMEOUT:
-                return RunTimeoutError(f"{named} had not ended in the time allowed: {self.message}", **where)
+                return RunTimeoutError(
+                    f"{named} had not ended in the time allowed ({limit}): {self.message}", **where
+                )
             case Ending.LOST:
                 return RunLostError(f"{named} is no longer known to the platform: {self.message}", **where)
             case Ending.UNREACHABLE:

@@ -16,6 +16,7 @@ from airflow_provider_dataops.errors import (
     ReplyTooLargeError,
     UnroutedError,
 )
+from airflow_provider_dataops.lifecycle.deadlines import deadline_in_words
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 
 if TYPE_CHECKING:
@@ -75,27 +76,34 @@ def failure_pause(failures: int, error: ApiError, chance: float) -> float:
 
 @dataclass
 class WaitProgress:
-    """One waiter's view of one run.
+    """One waiter's view of what it waits for.
 
     :param began: when the wait began, on the clock that is used in all calls.
+    :param run_id: the run; empty for a condition.
     :param seen: whether the platform has shown the run, or has for an earlier try.
     """
 
     began: float
+    run_id: str = ""
+    seen: bool = False
+    #: Since when the platform is away: no answer came, or one that is not its own.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
-    seen: bool = False
     refusals: int = 0
-    failures: int = 0
     last_state: str = ""
-    #: The last answer, where it was too large to be read.
-    too_large: ReplyTooLargeError | None = None
-    #: The last refusal, where the credentials it was for are not to be sent again.
-    refusal: ApiError | None = None
+    #: How many looks failed since the last good one, since when, and why the last of them did.
+    failures: int = 0
+    failed_since: float | None = None
+    failure: ApiError | None = None
+    #: Whether the last failure was logged before, and another line would say the same.
+    is_known: bool = False
+
+    # --- a good look -----------------------------------------------------------------------------------
 
     def ending(self, snapshot: RunSnapshot, now: float, log: Log) -> RunEvent | None:
         """Return the event that this response ends the wait with, if it does. Log what changed."""
+        self.answered(now, log)
         if self.is_news(snapshot):
             if snapshot.state is RunState.UNKNOWN:
                 log.warning(
@@ -113,22 +121,9 @@ class WaitProgress:
             case _:
                 return None
 
-    def timed_out(self, run_id: str, now: float) -> RunEvent:
-        """Return the event of a wait whose time is over."""
-        message = f"waited {now - self.began:.0f} s"
-        if self.last_state:
-            message += f", last seen {self.last_state}"
-        message += self.last_words
-        return RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message)
-
-    @property
-    def last_words(self) -> str:
-        """What the message of a timeout repeats: an answer that could not be read because of its size."""
-        return "" if self.too_large is None else f"; {self.too_large}"
-
     def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
         """Take an answer of the platform."""
-        self.answered()
+        self._forget_failures()
         if snapshot.state is RunState.ABSENT:
             self.absences += 1
             if self.absent_since is None:
@@ -140,9 +135,20 @@ class WaitProgress:
         self.absent_since, self.absences, self.seen = None, 0, True
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
-    def answered(self) -> None:
-        """Take note that the platform answered."""
-        self.failing_since, self.failures, self.refusals, self.too_large = None, 0, 0, None
+    def answered(self, now: float, log: Log) -> None:
+        """Take note that the platform answered. Log it if the looks before failed."""
+        if self.failure is not None and self.failed_since is not None:
+            log.info(
+                "%s answers again, after %.0f s (failed looks: %d)",
+                self.failure.platform or "The platform",
+                now - self.failed_since,
+                self.failures,
+            )
+        self._forget_failures()
+
+    def _forget_failures(self) -> None:
+        self.failing_since, self.failed_since, self.failure, self.is_known = None, None, None, False
+        self.failures, self.refusals = 0, 0
 
     def is_news(self, snapshot: RunSnapshot) -> bool:
         """Tell whether the run's state is another than at the last answer."""
@@ -152,23 +158,24 @@ class WaitProgress:
         self.last_state = state
         return True
 
-    def is_known(self, error: ApiError) -> bool:
-        """Tell whether a failure was logged at the last answer, and each further one would say the same."""
-        return self.too_large is not None and isinstance(error, ReplyTooLargeError)
+    # --- a failed look ---------------------------------------------------------------------------------
 
     def failed(self, error: ApiError, now: float) -> Verdict:
         """Take a failure to ask: that is not a failed run."""
+        too_large = isinstance(error, ReplyTooLargeError)
+        self.is_known = too_large and isinstance(self.failure, ReplyTooLargeError)
         self.failures += 1
-        if isinstance(error, ReplyTooLargeError):
+        self.failure = error
+        if self.failed_since is None:
+            self.failed_since = now
+        if too_large:
             # The platform answers, and a list may become shorter: this is borne until the deadline.
-            self.too_large, self.failing_since = error, None
+            self.failing_since = None
             return Verdict.WAIT
-        self.too_large = None
         if isinstance(error, PermissionDeniedError) and error.locks_out:
             return Verdict.GIVE_UP
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self.refusals += 1
-            self.refusal = error if error.locks_out else None
             return Verdict.RECONNECT if self.refusals <= REFUSALS else Verdict.GIVE_UP
         # Whoever waits has been answered before: a 404 comes from a proxy while the platform is away.
         if not (is_passing(error) or isinstance(error, NotFoundError | UnroutedError)):
@@ -176,3 +183,41 @@ class WaitProgress:
         if self.failing_since is None:
             self.failing_since = now
         return Verdict.WAIT if now - self.failing_since < OUTAGE_BUDGET else Verdict.GIVE_UP
+
+    def log_failure(self, verdict: Verdict, next_look: float, log: Log) -> None:
+        """Log the last failure, what it means for the wait, and when the next look is due.
+
+        :param next_look: in so many seconds.
+        """
+        goes_on = f"run {self.run_id} is not affected" if self.run_id else "the wait goes on"
+        if verdict is Verdict.GIVE_UP:
+            log.warning("%s", self.failure)
+        elif verdict is Verdict.RECONNECT:
+            log.warning("%s; %s, the connection is read again", self.failure, goes_on)
+        elif not self.is_known:
+            log.warning("%s; %s, the next look is due in %.0f s", self.failure, goes_on, max(0.0, next_look))
+
+    # --- the deadline ----------------------------------------------------------------------------------
+
+    def timed_out(self, deadline: float) -> RunEvent:
+        """Return the event of a wait for a run whose time is over."""
+        return RunEvent(ending=Ending.TIMEOUT, run_id=self.run_id, message=self.at_deadline(deadline))
+
+    def at_deadline(self, deadline: float) -> str:
+        """Return what is known when the time is over. A trigger may have begun long after the wait did.
+
+        :param deadline: seconds since the epoch.
+        """
+        return f"{deadline_in_words(deadline)} has passed{self._last_words}"
+
+    def refused(self, deadline: float) -> str:
+        """Return what is known if the deadline comes before refused credentials may be sent once more."""
+        when = deadline_in_words(deadline)
+        return (
+            f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"
+        )
+
+    @property
+    def _last_words(self) -> str:
+        words = f"; last seen {self.last_state}" if self.last_state else ""
+        return words if self.failure is None else f"{words}; the last look failed: {self.failure}"

@@ -7,13 +7,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_dataops.core.http import Exchange, Pause
 from airflow_provider_dataops.core.json import JsonDataclass, JsonObject
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.log import Log
 
 #: Raised when the record changes in a way that older code would misread.
 VERSION = 1
 
+
+#: How often the removal of a record is tried, and the seconds between. Airflow's own client repeats, too.
+REMOVALS, REMOVAL_PAUSE = 3, 5.0
 
 #: What the records of earlier releases lack.
 _LATER_FIELDS: JsonObject = {"timed_out": False, "search_until": 0.0, "candidates": [], "lost": False}
@@ -39,6 +47,41 @@ class Store(Protocol):
 
         :raises Exception: if the store cannot be asked.
         """
+
+
+def is_superseded(store: Store) -> bool:
+    """Return whether a newer try of the task is known to have taken over; only sure after ``store.set``."""
+    try:
+        return store.is_superseded()
+    except Exception:
+        # Only Airflow is away.
+        return False
+
+
+def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) -> Exchange[None]:
+    """Remove the record of a submission that started nothing; else the next try would look for its run.
+
+    A store that fails must not hide why nothing was started: its failure is logged, not raised.
+
+    :param deadline: when the time for another attempt is over, seconds since the epoch.
+    """
+    for remaining in reversed(range(REMOVALS)):
+        try:
+            store.delete()
+            return
+        except Exception as error:
+            failure = error
+        if is_superseded(store):
+            # The store has no record any more, or it is a newer try's.
+            return
+        if remaining and clock.wall() + REMOVAL_PAUSE <= deadline:
+            yield Pause(REMOVAL_PAUSE)
+    log.error(
+        "No %s was started, but Airflow did not remove the record of its submission: %r. So the next try "
+        "takes it for a submission that got no response. If that try fails for this reason, clear the task",
+        noun,
+        failure,
+    )
 
 
 class Phase(StrEnum):
@@ -119,10 +162,16 @@ class Record(JsonDataclass):
 
         :raises ValueError: for what this version cannot read; guessing could start a second run.
         """
+        if payload is None:
+            return None
         try:
-            return None if payload is None else cls.from_json({**_LATER_FIELDS, **payload})
+            complete = {**_LATER_FIELDS, **payload}
+            record = cls.from_json(complete)
+            if record.as_json() != complete:
+                raise ValueError("it lacks a field, or has one that this release does not know")
         except (TypeError, ValueError) as error:
             raise ValueError(f"the stored record of the run cannot be read: {error}") from error
+        return record
 
     def check(self) -> None:
         """Refuse a record of another version."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
 
 _LOOK_AGAIN = 5.0
+#: A search that goes on says so after so many seconds.
+_SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
@@ -68,12 +70,14 @@ class Search:
             delay = min(delay, max(0.0, record.search_until - self.clock.wall()))
         else:
             record = self._kept(replace(record, search_until=self.clock.wall() + delay))
-        settled_at = self.clock.monotonic() + delay
-        self.log.info("Looking for the %s of the submission for %.0f s at least", launch.api.noun, delay)
+        now = self.clock.monotonic()
+        settled_at, say_at = now + delay, now + _SAY_AGAIN
+        self._announce(launch, max(delay, quiet), quiet)
         yield from self._pause(quiet, launch)
         progress = WaitProgress(self.clock.monotonic())
         while True:
-            settled = self.clock.monotonic() >= settled_at
+            now = self.clock.monotonic()
+            settled = now >= settled_at
             record = self.renewed(record)
             try:
                 record = yield from self._seen(launch, record)
@@ -83,10 +87,11 @@ class Search:
                 # A failed look shows nothing, neither a run nor that there is none.
                 if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
                     raise
-                self.log.warning("%s; looking again", error)
-                yield from self._pause(failure_pause(progress.failures, error, self.clock.random()), launch)
+                again = failure_pause(progress.failures, error, self.clock.random())
+                self.log.warning("%s; looking again for the %s in %.0f s", error, launch.api.noun, again)
+                yield from self._pause(again, launch)
                 continue
-            progress.answered()
+            progress.answered(now, self.log)
             if len(record.candidates) > 1:
                 self._refuse_to_guess(launch, record.candidates)
             if record.candidates and (settled or launch.exact):
@@ -95,8 +100,33 @@ class Search:
                 if record.timed_out and not launch.not_found_is_final:
                     self._refuse_after_timeout(launch, self._delay(launch, record))
                 return None
-            remaining = settled_at - self.clock.monotonic()
-            yield from self._pause(min(_LOOK_AGAIN, max(remaining, 0.0)), launch)
+            remaining = max(0.0, settled_at - self.clock.monotonic())
+            if now >= say_at and launch.lists_runs:
+                say_at = now + _SAY_AGAIN
+                seen = f"{record.candidates[0]} may be it" if record.candidates else "none was seen so far"
+                self.log.info("Still looking for the %s for %.0f s: %s", launch.api.noun, remaining, seen)
+            yield from self._pause(min(_LOOK_AGAIN, remaining), launch)
+
+    def _announce(self, launch: Launch, seconds: float, quiet: float) -> None:
+        """Log what is looked for, and for how long."""
+        api = launch.api
+        if not launch.lists_runs:
+            self.log.info(
+                "A submission to %s got no response, and %s lists no %ss; nothing is submitted for %.0f s",
+                self.launch.id_scope,
+                api.platform,
+                api.noun,
+                seconds,
+            )
+            return
+        asked = f"; {api.platform} asked to be left alone for the first {quiet:.0f} s" if quiet else ""
+        self.log.info(
+            "Looking for the %s of a submission to %s that got no response, for %.0f s at least%s",
+            api.noun,
+            self.launch.id_scope,
+            seconds,
+            asked,
+        )
 
     @staticmethod
     def _delay(launch: Launch, record: Record) -> float:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.http import Exchange, Pause
-from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.core.retry import refusal_pause
+from airflow_provider_dataops.errors import ApiError, AuthenticationError
+from airflow_provider_dataops.lifecycle.deadlines import pause
 from airflow_provider_dataops.lifecycle.events import RunEvent
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause, interval
 
@@ -18,6 +20,28 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.run import RunSnapshot
 
 
+def look_once(
+    look: Callable[[], Exchange[RunSnapshot]], run: str, clock: Clock, deadline: float, log: Log
+) -> Exchange[RunSnapshot]:
+    """Return a run as it is. Refused credentials that may lock the account are sent once more, after a pause.
+
+    :param run: the run in words.
+    :param deadline: seconds since the epoch.
+    :raises RunTimeoutError: if the pause would end after the deadline.
+    """
+    try:
+        return (yield from look())
+    except AuthenticationError as error:
+        if not error.locks_out:
+            raise
+        seconds = refusal_pause(clock.random())
+        log.warning(
+            "%s; %s is not affected, the credentials are sent once more in %.0f s", error, run, seconds
+        )
+    yield from pause(seconds, clock, deadline, f"the credentials were refused, and {run} was not looked at")
+    return (yield from look())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wait:
     """What is waited for, and how long.
@@ -26,7 +50,6 @@ class Wait:
     :param poll_interval: the longest interval between two looks, in seconds.
     """
 
-    run_id: str
     deadline: float
     poll_interval: float
     progress: WaitProgress
@@ -35,25 +58,25 @@ class Wait:
 
     def until_end(self, look: Callable[[], Exchange[RunSnapshot]]) -> Exchange[RunEvent | None]:
         """Ask until the wait ends; ``None`` asks to read the connection again and go on with it."""
+        progress = self.progress
         while True:
             now = self.clock.monotonic()
             try:
                 snapshot = yield from look()
             except ApiError as error:
-                if not self.progress.is_known(error):
-                    self.log.warning("%s", error)
-                verdict = self.progress.failed(error, now)
+                verdict = progress.failed(error, now)
+                delay = failure_pause(progress.failures, error, self.clock.random())
+                progress.log_failure(verdict, min(delay, self.deadline - self.clock.wall()), self.log)
                 if verdict is Verdict.RECONNECT:
                     return None
                 if verdict is Verdict.GIVE_UP:
-                    return RunEvent.unreachable(self.run_id, error)
-                delay = failure_pause(self.progress.failures, error, self.clock.random())
+                    return RunEvent.unreachable(progress.run_id, error)
             else:
-                event = self.progress.ending(snapshot, now, self.log)
+                event = progress.ending(snapshot, now, self.log)
                 if event is not None:
                     return event
-                delay = interval(now - self.progress.began, self.poll_interval, self.clock.random())
+                delay = interval(now - progress.began, self.poll_interval, self.clock.random())
             remaining = self.deadline - self.clock.wall()
             if remaining <= 0:
-                return self.progress.timed_out(self.run_id, self.clock.monotonic())
+                return progress.timed_out(self.deadline)
             yield Pause(min(delay, remaining))

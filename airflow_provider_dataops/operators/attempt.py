@@ -16,13 +16,18 @@ from airflow_provider_dataops.adapters.task_state import (
     store_for,
 )
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
-from airflow_provider_dataops.core.run import RunState
+from airflow_provider_dataops.core.retry import ONCE, RetryPolicy, refusal_pause
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
-from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
+from airflow_provider_dataops.lifecycle.deadlines import (
+    airflow_timeout,
+    deadline_in_words,
+    deadline_of,
+    limit_in_words,
+)
 from airflow_provider_dataops.lifecycle.durable import DurableStart
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
-from airflow_provider_dataops.lifecycle.progress import WaitProgress
+from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import Phase
 from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.core.launch import Launch
-    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.lifecycle.durable import Started
     from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
@@ -162,33 +166,50 @@ class RunAttempt(KillHandling):
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
             return snapshot.as_result(self.url)
-        not_before, known = 0.0, not started.fresh
-        if self.operator.deferrable and started.fresh and not snapshot.state.is_final:
-            # Look once before deferring: a run that has ended already needs no trigger.
-            try:
-                snapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
-                known = snapshot.state is not RunState.ABSENT
-            except ApiError as error:
-                if error.locks_out:
-                    # The triggerer must not send these credentials again.
-                    return self.conclude(RunEvent.unreachable(snapshot.run_id, error))
-                self.log.warning("%s; going on to wait", error)
-                not_before = SYSTEM_CLOCK.wall() + (error.retry_after or 0.0)
         if snapshot.state.is_final:
             return self.conclude(RunEvent.finished(snapshot))
-        if self.operator.deferrable:
-            self.defer(started.record, deadline, not_before, known=known)
-        return self.conclude(self._wait(deadline, known=known))
+        known, not_before = not started.fresh, 0.0
+        if not self.operator.deferrable:
+            return self.conclude(self._wait(deadline, known=known))
+        if started.fresh:
+            # Look once before deferring: a run that has ended already needs no trigger.
+            looked = self._first_look(deadline)
+            if isinstance(looked, RunEvent):
+                return self.conclude(looked)
+            if isinstance(looked, ApiError):
+                not_before = SYSTEM_CLOCK.wall() + (looked.retry_after or 0.0)
+            else:
+                known = looked.state is not RunState.ABSENT
+        return self.defer(started.record, deadline, not_before, known=known)
+
+    def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:
+        """Return the end of the wait, the run that goes on, or a failure that the triggerer bears."""
+        progress = WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id)
+        while True:
+            try:
+                snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
+            except ApiError as error:
+                verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
+                if not error.locks_out:
+                    self.log.warning("%s; the triggerer looks again", error)
+                    return error
+                # The triggerer must not send these credentials at once.
+                progress.log_failure(verdict, 0.0, self.log)
+                if verdict is Verdict.GIVE_UP:
+                    return RunEvent.unreachable(progress.run_id, error)
+                if (event := self._reconnect(progress, deadline)) is not None:
+                    return event
+            else:
+                return RunEvent.finished(snapshot) if snapshot.state.is_final else snapshot
 
     # --- the wait on the worker ------------------------------------------------------------------------
 
     def _wait(self, deadline: float, *, known: bool) -> RunEvent:
         """Return how the wait ended. Refused credentials are read again once, in case they were changed."""
         wait = Wait(
-            run_id=self.watch.run_id,
             deadline=deadline,
             poll_interval=self.operator.poll_interval,
-            progress=WaitProgress(SYSTEM_CLOCK.monotonic(), seen=known),
+            progress=WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id, seen=known),
             clock=SYSTEM_CLOCK,
             log=self.log,
         )
@@ -198,13 +219,32 @@ class RunAttempt(KillHandling):
                 event = self.hook.run(wait.until_end(lambda: self.watch.look(self.hook.api)), ONCE)
             finally:
                 self.is_waiting = False
+            event = event or self._reconnect(wait.progress, deadline)
             if event is not None:
                 return event
-            self.log.warning("The credentials were refused; reading the connection again")
-            refused, refusal = self.hook.api.settings.account_key, wait.progress.refusal
-            self.connect()
-            if refusal is not None and self.hook.api.settings.account_key == refused:
-                return RunEvent.unreachable(self.watch.run_id, refusal)
+
+    def _reconnect(self, progress: WaitProgress, deadline: float) -> RunEvent | None:
+        """Read the connection again after a refusal. Return the end of the wait if nobody may ask again.
+
+        Credentials whose refusals may lock the account are sent once more after a pause, unless they changed.
+        """
+        refused = self.hook.api.settings.account_key
+        self.connect()
+        locks_out = progress.failure is not None and progress.failure.locks_out
+        if not locks_out or self.hook.api.settings.account_key != refused:
+            return None
+        pause = refusal_pause(SYSTEM_CLOCK.random())
+        if SYSTEM_CLOCK.wall() + pause > deadline:
+            message = progress.refused(deadline)
+            return RunEvent(ending=Ending.UNREACHABLE, run_id=progress.run_id, message=message)
+        self.log.warning("The connection is unchanged; its credentials are sent once more in %.0f s", pause)
+        self.is_waiting = True
+        try:
+            self.operator.pause(pause)
+        finally:
+            self.is_waiting = False
+        self.connect()
+        return None
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 
@@ -260,7 +300,8 @@ class RunAttempt(KillHandling):
         run_id = record.run_id
         self._show(self.watch.url(self.hook.api))
         if reason == "Trigger timeout" or record.deadline < SYSTEM_CLOCK.wall():
-            message = f"Airflow gave the trigger up: {reason}"
+            deadline = deadline_in_words(record.deadline)
+            message = f"{deadline} has passed; Airflow gave the trigger up: {reason}"
             return self.conclude(RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message))
         record = self.record = record.with_crash(self.context["ti"].try_number)
         message = f"its trigger crashed {record.crashes} times in this try: {reason}"
@@ -288,7 +329,8 @@ class RunAttempt(KillHandling):
             event = self._last_look(event)
         if event.ending is Ending.LOST:
             self._remember_loss()
-        error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url)
+        limit = limit_in_words(operator.timeout, operator.execution_timeout)
+        error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url, limit=limit)
         if event.snapshot is not None:
             if error is None:
                 self.log.info("%s %s %s succeeded", operator.platform, operator.noun, event.run_id)
@@ -318,7 +360,9 @@ class RunAttempt(KillHandling):
         except ApiError as error:
             self.log.warning("%s", error)
             return event
-        return RunEvent.finished(snapshot) if snapshot.state.is_final else event
+        if snapshot.state.is_final:
+            return RunEvent.finished(snapshot)
+        return replace(event, message=f"{event.message}; now it is {snapshot.raw_state or snapshot.state}")
 
     def _cancel(self) -> None:
         if not self.may_stop():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.http import Request
 from airflow_provider_dataops.errors import ApiError, AuthenticationError
 from airflow_provider_dataops.polling.lanes import Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
@@ -58,37 +59,53 @@ class SharedConnection:
         :raises ApiError: if it failed; the caller decides when to ask again.
         """
         async with self._lanes.lane(group) as lane:
-            await self._admitted(exchange)
+            sent_at = await self._admitted(exchange)
             lane.give_up_later()
-            return await self._run(exchange)
+            return await self._run(exchange, sent_at)
 
-    async def _admitted(self, exchange: Exchange[Any]) -> None:
-        """Wait until a request may be sent.
+    async def _admitted(self, exchange: Exchange[Any]) -> float:
+        """Wait until a request may be sent, and return when that was.
 
         :raises ApiError: the refusal of the credentials, if they are not to be sent again.
         """
-        clock = self.driver.clock
-        while (wait := self.gate.wait(clock.monotonic())) > 0:
+        while True:
+            now = self.driver.clock.monotonic()
+            if (refusal := self.gate.refusal(now)) is not None:
+                raise _as_answer_to(exchange, refusal)
+            if (wait := self.gate.wait(now)) <= 0:
+                return now
             self.reopened.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self.reopened.wait()
-        if (refusal := self.gate.refusal(clock.monotonic())) is not None:
-            exchange.close()
-            raise refusal
 
-    async def _run(self, exchange: Exchange[T]) -> T:
+    async def _run(self, exchange: Exchange[T], sent_at: float) -> T:
         try:
             value = await self.driver.run(exchange)
         except ApiError as error:
             if isinstance(error, AuthenticationError):
                 self._lanes.is_trusted = not self.api.locks_out
-            self.gate.failed(error, self.driver.clock.monotonic())
+            now = self.driver.clock.monotonic()
+            self.gate.failed(error, sent_at, now)
+            if self.gate.refusal(now) is not None:
+                # Nobody has to wait for what is known.
+                self.reopened.set()
             raise
         self._lanes.is_trusted = True
-        self.gate.succeeded()
+        self.gate.succeeded(sent_at)
         self.reopened.set()
         return value
+
+
+def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
+    """Return the refusal of another request as the reason why the one of an exchange is not sent."""
+    with closing(exchange):
+        step = next(exchange, None)
+    if isinstance(step, Request):
+        refusal.operation, refusal.method, refusal.path = step.operation, step.method, step.path
+    return refusal.again_as(
+        type(refusal), f"not sent, since the credentials were refused before: {refusal.message}"
+    )
 
 
 _Key = tuple[int, type["Api"], str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
@@ -9,10 +10,11 @@ from airflow.sdk import PokeReturnValue
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.json import storable
+from airflow_provider_dataops.core.retry import refusal_pause
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
 from airflow_provider_dataops.errors import ApiError, NotFoundError, OutageError, RunError, RunTimeoutError
-from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of
+from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of, limit_in_words
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.registry import trigger_class
@@ -45,7 +47,10 @@ class SensorWait:
     def __init__(self, sensor: DataOpsSensor, watch: Any) -> None:
         self.sensor = sensor
         self.watch = watch
-        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+        self.progress = WaitProgress(
+            SYSTEM_CLOCK.monotonic(), watch.run_id if isinstance(watch, RunWatch) else ""
+        )
+        self.deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
         self.answered = False
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
@@ -64,32 +69,51 @@ class SensorWait:
         try:
             answer = self.ask(hook)
         except ApiError as error:
-            # Refused credentials that may lock the account are not sent again; and where the platform has not
-            # answered before, its own 404 is about a name that the user gave.
+            # Where the platform has not answered before, its own 404 is about a name that the user gave.
             typo = isinstance(error, NotFoundError) and not self.answered
             verdict = self.progress.failed(error, SYSTEM_CLOCK.monotonic())
-            if error.locks_out or typo or verdict is Verdict.GIVE_UP:
+            if typo or verdict is Verdict.GIVE_UP:
                 raise
-            self.sensor.log.warning("%s; asking again later", error)
+            if error.locks_out:
+                return self._ask_again(hook, error)
+            next_look = 0.0 if self.sensor.deferrable else float(self.sensor.poke_interval)
+            self.progress.log_failure(Verdict.WAIT, next_look, self.sensor.log)
             return False
-        self.progress.answered()
+        self.progress.answered(SYSTEM_CLOCK.monotonic(), self.sensor.log)
         self.answered = True
         return answer or False
+
+    def _ask_again(self, hook: DataOpsHook[Any], refusal: ApiError) -> bool | PokeReturnValue:
+        """Send credentials once more whose refusals may lock the account: after a pause, unless they changed.
+
+        The pause is made here, since the mode ``reschedule`` remembers nothing from one look to the next.
+        """
+        self.progress.log_failure(Verdict.RECONNECT, 0.0, self.sensor.log)
+        again = self.sensor.make_hook()
+        if again.api.settings.account_key == hook.api.settings.account_key:
+            pause = refusal_pause(SYSTEM_CLOCK.random())
+            if SYSTEM_CLOCK.wall() + pause > self.deadline:
+                raise refusal
+            self.sensor.log.warning(
+                "The connection is unchanged; its credentials are sent once more in %.0f s", pause
+            )
+            time.sleep(pause)
+            again = self.sensor.make_hook()
+        return self.poke(again)
 
     def defer(self) -> NoReturn:
         """Hand the wait to the triggerer."""
         sensor = self.sensor
         interval = float(sensor.poke_interval)
-        deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
         sensor.defer(
             trigger=trigger_class(sensor.conn_type, self.watch)(
                 **self.watch.arguments(),
                 conn_id=sensor.conn_id,
-                deadline=deadline,
+                deadline=self.deadline,
                 **{self.interval: interval},
             ),
             method_name=sensor.execute_complete.__name__,
-            timeout=airflow_timeout(deadline, interval),
+            timeout=airflow_timeout(self.deadline, interval),
         )
 
     def resume(self, event: object, hook: DataOpsHook[Any]) -> Any:
@@ -98,16 +122,23 @@ class SensorWait:
             return self.read(event, hook.api)
         except RunTimeoutError as error:
             # It may hold by now: the deadline may have passed while no triggerer lived.
+            self.deadline = SYSTEM_CLOCK.wall()
             answer = self.poke(hook)
             if not isinstance(answer, PokeReturnValue):
-                raise AirflowSensorTimeout(str(error)) from error
+                now = f"; now it is {self.progress.last_state}" if self.progress.last_state else ""
+                raise AirflowSensorTimeout(f"{error}{now}") from error
             return answer.xcom_value
         except ValueError as error:
             raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
 
+    @property
+    def limit(self) -> str:
+        """The time that the sensor allows, in words."""
+        return limit_in_words(float(self.sensor.timeout), self.sensor.execution_timeout)
+
     def run_result(self, event: RunEvent, url: str) -> dict[str, Any]:
         """Return a run that ended with success, or raise what its end stands for."""
-        error = event.failure(platform=self.sensor.platform, noun=self.sensor.noun, url=url)
+        error = event.failure(platform=self.sensor.platform, noun=self.sensor.noun, url=url, limit=self.limit)
         if error is not None or event.snapshot is None:
             raise error or ValueError("an event without a run")
         return event.snapshot.as_result(url)
@@ -151,7 +182,9 @@ class ConditionMet(SensorWait):
         ended = ConditionEvent.from_json(event)
         platform = self.sensor.platform
         if ended.ending is Ending.TIMEOUT:
-            raise RunTimeoutError(f"{platform}: {ended.message}")
+            raise RunTimeoutError(
+                f"{platform}: the condition did not hold in the time allowed ({self.limit}): {ended.message}"
+            )
         if ended.value is None:
             outage = OutageError(f"{platform} can no longer be asked: {ended.message}")
             outage.permanent = ended.permanent

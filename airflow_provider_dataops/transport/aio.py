@@ -24,7 +24,7 @@ from airflow_provider_dataops.core.http import (
     Step,
 )
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
-from airflow_provider_dataops.errors import ApiError, TransportError
+from airflow_provider_dataops.errors import ApiError, DataOpsError, TransportError
 from airflow_provider_dataops.transport import network
 from airflow_provider_dataops.transport.body import BodyBuffer
 from airflow_provider_dataops.transport.flow import whole
@@ -127,7 +127,7 @@ class AsyncDriver:
             while True:
                 try:
                     value = await self._do(step)
-                except ApiError as error:
+                except DataOpsError as error:
                     step = exchange.throw(error)
                 else:
                     step = exchange.send(value)

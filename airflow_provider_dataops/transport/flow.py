@@ -7,6 +7,7 @@ every request in it is authorised, followed through redirects, parsed, and repea
 from __future__ import annotations
 
 import logging
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
@@ -24,6 +25,7 @@ from airflow_provider_dataops.core.retry import RetryPolicy, is_passing, may_rep
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
+    DataOpsError,
     MalformedReplyError,
     PermissionDeniedError,
     UnroutedError,
@@ -55,7 +57,7 @@ def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock)
         while True:
             try:
                 value = yield from flow.repeated(step) if isinstance(step, Request) else _hand_on(step)
-            except ApiError as error:
+            except DataOpsError as error:
                 step = exchange.throw(error)
             else:
                 step = exchange.send(value)
@@ -108,7 +110,7 @@ class _Flow:
         if not request.authenticated:
             return (yield from self._followed(request))
         if api.token is not None and api.needs_login():
-            yield EnsureCredentials(self._logged_in)
+            yield self._ensure_credentials()
         authorised = self._with_credentials(request)
         try:
             value: T = yield from self._followed(authorised)
@@ -118,7 +120,7 @@ class _Flow:
             if refused and not api.forget_login():
                 raise
             if api.needs_login():
-                yield EnsureCredentials(self._logged_in)
+                yield self._ensure_credentials()
             value = yield from self._followed(self._with_credentials(request))
         return value
 
@@ -127,13 +129,24 @@ class _Flow:
         headers = {**request.secret_headers, **self.api.settings.auth_headers, **self.api.credentials()}
         return replace(request, secret_headers=headers)
 
-    def _logged_in(self) -> Exchange[None]:
-        """Fetch credentials. A failure proves that the request they are for was not sent."""
-        try:
-            yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
-        except ApiError as error:
-            error.not_sent = True
-            raise
+    def _ensure_credentials(self) -> EnsureCredentials:
+        """Return the step that fetches credentials. Its failure proves that the request was not sent."""
+        known = self.api.login_refusal
+
+        def log_in() -> Exchange[None]:
+            refusal = self.api.login_refusal
+            if refusal is not None and refusal is not known:
+                # Another exchange sent them while this one waited for its turn.
+                raise copy(refusal)
+            try:
+                yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
+            except ApiError as error:
+                error.not_sent = True
+                if error.locks_out:
+                    self.api.login_refusal = error
+                raise
+
+        return EnsureCredentials(log_in)
 
     def _followed(self, request: Request[T]) -> Exchange[T]:
         """Send a request and follow redirects, without credentials once they lead to another host."""

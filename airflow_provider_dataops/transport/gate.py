@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.retry import RETRY_AFTER_CAP, is_passing
+from airflow_provider_dataops.core.retry import REFUSAL_PAUSE, RETRY_AFTER_CAP, is_passing
 from airflow_provider_dataops.errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 OPENS_AFTER = 60.0
 #: While it is open, one request is sent in this many seconds.
 PROBE_INTERVAL = 60.0
-#: Refused credentials that may lock the account are not sent again for this long, in seconds.
+#: Credentials that may lock the account, and were refused twice, are not sent for this long, in seconds.
 LOCKOUT = 15 * 60.0
 
 
@@ -47,6 +48,37 @@ class CircuitBreaker:
 
 
 @dataclass
+class Refusals:
+    """Refusals of credentials that may lock the account.
+
+    After the first one nobody sends the credentials for a while. Then one request does, for all who wait. If
+    it is refused, too, that is final. Requests that were under way at the first refusal say nothing new.
+
+    :param last: the last refusal; ``None`` while the credentials are accepted.
+    :param opens_at: when the next request may send them.
+    :param repeated_at: when they were first sent once more.
+    :param is_final: whether that was refused, too.
+    """
+
+    last: ApiError | None = None
+    opens_at: float = 0.0
+    repeated_at: float = math.inf
+    is_final: bool = False
+
+    def count(self, error: ApiError, sent_at: float, now: float) -> None:
+        """Count the refusal of a request."""
+        self.last = error
+        self.is_final = self.is_final or sent_at >= self.repeated_at
+        self.opens_at = now + (LOCKOUT if self.is_final else REFUSAL_PAUSE)
+
+    def admit(self, now: float) -> None:
+        """Let one request pass. Until it is answered, the next one has to wait for a minute."""
+        if self.last is not None:
+            self.repeated_at = min(self.repeated_at, now)
+            self.opens_at = now + PROBE_INTERVAL
+
+
+@dataclass
 class RequestGate:
     """What all who ask with one connection share: the server's ``Retry-After``, refusals, a circuit breaker.
 
@@ -58,34 +90,49 @@ class RequestGate:
 
     left_alone_until: float = 0.0
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
-    _refusal: ApiError | None = field(default=None, init=False)
-    _refused_until: float = field(default=0.0, init=False)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def refusal(self, now: float) -> ApiError | None:
         """Return the refusal that stands in for another request with credentials that are not to be sent."""
-        return copy(self._refusal) if self._refusal is not None and now < self._refused_until else None
+        refusals = self.refusals
+        return copy(refusals.last) if refusals.is_final and now < refusals.opens_at else None
+
+    def opens_in(self, now: float) -> float:
+        """Return the seconds until a request may be sent, 0 or less for now."""
+        return max(self.left_alone_until, self.breaker.probe_at, self.refusals.opens_at) - now
 
     def wait(self, now: float) -> float:
         """Return the seconds until a request may be sent; the caller who gets 0 sends one now."""
-        opens_in = max(self.left_alone_until, self.breaker.probe_at) - now
+        opens_in = self.opens_in(now)
         if opens_in > 0:
             return opens_in
+        if self.refusals.is_final:
+            self.refusals = Refusals()
         self.breaker.admit(now)
+        self.refusals.admit(now)
         return 0.0
 
     def leave_alone(self, seconds: float, now: float) -> None:
         """Send nothing for a time that the server asked for."""
         self.left_alone_until = max(self.left_alone_until, now + min(seconds, RETRY_AFTER_CAP))
 
-    def succeeded(self) -> None:
-        """Take a good response. What the server asked for in another one still counts."""
-        self.breaker.close()
+    def succeeded(self, sent_at: float) -> None:
+        """Take a good response. What the server asked for in another one still counts.
 
-    def failed(self, error: ApiError, now: float) -> None:
-        """Take a failure; one that is no outage closes the breaker, since the platform answers."""
+        :param sent_at: when the request was admitted.
+        """
+        self.breaker.close()
+        if sent_at >= self.refusals.repeated_at:
+            self.refusals = Refusals()
+
+    def failed(self, error: ApiError, sent_at: float, now: float) -> None:
+        """Take a failure; one that is no outage closes the breaker, since the platform answers.
+
+        :param sent_at: when the request was admitted.
+        """
         # A right that is lacking is lacking here; what others ask about may be theirs.
         if error.locks_out and isinstance(error, AuthenticationError):
-            self._refusal, self._refused_until = error, now + LOCKOUT
+            self.refusals.count(error, sent_at, now)
         if error.retry_after is not None:
             self.leave_alone(error.retry_after, now)
         if is_passing(error):

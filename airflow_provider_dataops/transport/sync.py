@@ -29,7 +29,7 @@ from airflow_provider_dataops.core.http import (
     Step,
 )
 from airflow_provider_dataops.core.retry import RetryPolicy
-from airflow_provider_dataops.errors import ApiError, TransportError
+from airflow_provider_dataops.errors import ApiError, DataOpsError, TransportError
 from airflow_provider_dataops.transport import network
 from airflow_provider_dataops.transport.adapter import BoundedAdapter, NotConnectedError
 from airflow_provider_dataops.transport.body import CHUNK, BodyBuffer, Unpacker
@@ -110,7 +110,7 @@ class SyncDriver:
             while True:
                 try:
                     value = self._do(step)
-                except ApiError as error:
+                except DataOpsError as error:
                     step = exchange.throw(error)
                 else:
                     step = exchange.send(value)

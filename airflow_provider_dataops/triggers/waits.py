@@ -15,11 +15,15 @@ from airflow_provider_dataops.polling.connections import shared
 from airflow_provider_dataops.polling.poller import poller_for, release
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.connections import SharedConnection
-    from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
+    from airflow_provider_dataops.triggers.base import ConditionTrigger, DataOpsTrigger, RunTrigger
 
-#: A stop may take this long, with all that it asks before, in seconds.
+#: A stop may take this long once it is known that the task has ended, in seconds.
 STOP_BUDGET = 20.0
+#: Airflow may take this long to report the state of a task, in seconds: its first answer in a triggerer's
+#: life took 22 s on a machine with a load of 20.
+STATE_BUDGET = 60.0
 
 
 # --- a run ---------------------------------------------------------------------------------------------
@@ -27,22 +31,16 @@ STOP_BUDGET = 20.0
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
     """Return how the wait for a run ended. Refused credentials are read again once."""
-    progress = WaitProgress(SYSTEM_CLOCK.monotonic(), seen=trigger.known)
+    progress = WaitProgress(SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known)
     try:
         while True:
-            limit = asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall()))
-            try:
-                async with limit:
-                    api = await trigger.api()
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                return progress.timed_out(trigger.run_id, SYSTEM_CLOCK.monotonic())
-            async with shared(api) as connection:
+            async with shared(await _api(trigger)) as connection:
+                _say_if_refused(trigger, connection)
                 event = await _run_ended(trigger, connection, progress)
             if event is not None:
                 return event
-            trigger.log.warning("The credentials were refused; reading the connection again")
+    except _DeadlineError:
+        return progress.timed_out(trigger.deadline)
     except DataOpsError as error:
         return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=str(error))
 
@@ -60,10 +58,14 @@ async def _run_ended(
         while True:
             try:
                 # Not wait_for: in Python 3.11 it can swallow a cancellation.
-                async with asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())):
+                async with asyncio.timeout(_remaining(trigger)):
                     answer = await subscription.answers.get()
             except TimeoutError:
-                return progress.timed_out(trigger.run_id, SYSTEM_CLOCK.monotonic())
+                if connection.gate.refusals.last is None:
+                    return progress.timed_out(trigger.deadline)
+                # The worker would look once more, and send the refused credentials.
+                message = progress.refused(trigger.deadline)
+                return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
             now = SYSTEM_CLOCK.monotonic()
             if answer is None:
                 deaths += 1
@@ -71,14 +73,16 @@ async def _run_ended(
                     raise DataOpsError("polling failed twice; the triggerer's log says why")
                 poller.leave(subscription)
                 subscription = poller.subscribe(trigger, trigger.poll_interval)
-            elif isinstance(answer, ApiError):
-                if not progress.is_known(answer):
-                    trigger.log.warning("%s", answer)
-                match progress.failed(answer, now):
-                    case Verdict.RECONNECT:
-                        return None
-                    case Verdict.GIVE_UP:
-                        return RunEvent.unreachable(trigger.run_id, answer)
+                continue
+            deaths = 0
+            if isinstance(answer, ApiError):
+                verdict = progress.failed(answer, now)
+                next_look = max(subscription.due - now, connection.gate.opens_in(now))
+                progress.log_failure(verdict, next_look, trigger.log)
+                if verdict is Verdict.RECONNECT:
+                    return None
+                if verdict is Verdict.GIVE_UP:
+                    return RunEvent.unreachable(trigger.run_id, answer)
             elif isinstance(answer, DataOpsError):
                 # Such as a file with a key that is not on this machine.
                 raise answer
@@ -109,8 +113,9 @@ _ENDED = frozenset({"failed", "success", "skipped"})
 
 async def _stop_run(trigger: RunTrigger) -> None:
     run, url = f"run {trigger.run_id}", f"connection {trigger.conn_id}"
+    loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(STOP_BUDGET), shared(await trigger.api()) as connection:
+        async with asyncio.timeout(STOP_BUDGET) as limit, shared(await trigger.api()) as connection:
             noun, url = connection.api.noun, trigger.url(connection.api)
             run = f"{noun} {trigger.run_id}"
             if trigger.cancel_on_kill is not True:
@@ -125,7 +130,9 @@ async def _stop_run(trigger: RunTrigger) -> None:
                 run,
                 url,
             )
+            limit.reschedule(None)
             if await _task_ended(trigger, run, url):
+                limit.reschedule(loop.time() + STOP_BUDGET)
                 await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
                 trigger.log.warning("The task was ended; %s was told to stop: %s", run, url)
     except TimeoutError:
@@ -144,7 +151,8 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
     try stops the run itself.
     """
     try:
-        state = await task_state(trigger.task_instance)
+        async with asyncio.timeout(STATE_BUDGET):
+            state = await task_state(trigger.task_instance)
     except Exception as error:
         trigger.log.error(
             "%s is not stopped and goes on: Airflow does not report the state of the task (%r): %s",
@@ -173,15 +181,13 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:
-            try:
-                async with asyncio.timeout(max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())):
-                    async with shared(await trigger.api()) as connection:
-                        event = await _condition_met(trigger, connection, progress)
-            except TimeoutError:
-                message = f"the condition never held{progress.last_words}"
-                return ConditionEvent(ending=Ending.TIMEOUT, message=message)
+            async with shared(await _api(trigger)) as connection:
+                _say_if_refused(trigger, connection)
+                event = await _condition_met(trigger, connection, progress)
             if event is not None:
                 return event
+    except _DeadlineError:
+        return ConditionEvent(ending=Ending.TIMEOUT, message=progress.at_deadline(trigger.deadline))
     except DataOpsError as error:
         return ConditionEvent(ending=Ending.UNREACHABLE, message=str(error))
 
@@ -189,22 +195,73 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
 async def _condition_met(
     trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
 ) -> ConditionEvent | None:
+    limit = asyncio.timeout(_remaining(trigger))
+    try:
+        async with limit:
+            return await _asked(trigger, connection, progress)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        if connection.gate.refusals.last is None:
+            raise _DeadlineError from None
+        return ConditionEvent(ending=Ending.UNREACHABLE, message=progress.refused(trigger.deadline))
+
+
+async def _asked(
+    trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
+) -> ConditionEvent | None:
     while True:
         try:
             value = await connection.ask(trigger.question(connection.api), group=id(trigger))
         except ApiError as error:
-            if not progress.is_known(error):
-                trigger.log.warning("%s", error)
-            verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
+            now = SYSTEM_CLOCK.monotonic()
+            verdict = progress.failed(error, now)
+            pause = failure_pause(progress.failures, error, SYSTEM_CLOCK.random())
+            progress.log_failure(verdict, max(pause, connection.gate.opens_in(now)), trigger.log)
             if verdict is Verdict.GIVE_UP:
                 return ConditionEvent(
                     ending=Ending.UNREACHABLE, message=str(error), permanent=error.locks_out
                 )
-            await asyncio.sleep(failure_pause(progress.failures, error, SYSTEM_CLOCK.random()))
+            await asyncio.sleep(pause)
             if verdict is Verdict.RECONNECT:
                 return None
         else:
-            progress.answered()
+            progress.answered(SYSTEM_CLOCK.monotonic(), trigger.log)
             if value is not None:
                 return ConditionEvent(ending=Ending.FINISHED, value=value)
             await asyncio.sleep(trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random()))
+
+
+# --- both ----------------------------------------------------------------------------------------------
+
+
+class _DeadlineError(Exception):
+    """The time allowed for the wait is over."""
+
+
+def _remaining(trigger: DataOpsTrigger) -> float:
+    return max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())
+
+
+async def _api(trigger: DataOpsTrigger) -> Api:
+    """Read the connection before the deadline."""
+    limit = asyncio.timeout(_remaining(trigger))
+    try:
+        async with limit:
+            return await trigger.api()
+    except TimeoutError:
+        if limit.expired():
+            raise _DeadlineError from None
+        raise
+
+
+def _say_if_refused(trigger: DataOpsTrigger, connection: SharedConnection) -> None:
+    """Log when credentials are tried again that were refused to this wait, or to another one."""
+    now = SYSTEM_CLOCK.monotonic()
+    if connection.gate.refusals.last is not None and connection.gate.refusal(now) is None:
+        trigger.log.warning(
+            "The credentials of connection %s were refused. One request sends them again in %.0f s, for all "
+            "that wait with them",
+            trigger.conn_id,
+            max(0.0, connection.gate.opens_in(now)),
+        )

@@ -79,7 +79,7 @@ def test_a_run_is_started_waited_for_and_its_result_taken(life: Life, bench: Ben
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.finish(run_id)))
     assert event.ending is Ending.FINISHED
     assert event.snapshot.as_result("https://link")["state"] == "succeeded"
-    assert event.failure(platform=bench.platform, noun="run", url="") is None
+    assert event.failure(platform=bench.platform, noun="run", url="", limit="") is None
     assert [r.run_id for r in life.runs] == [run_id]
     # The next try takes the result and starts nothing.
     again = life.start()
@@ -90,7 +90,7 @@ def test_a_run_is_started_waited_for_and_its_result_taken(life: Life, bench: Ben
 def test_a_failed_run_names_itself_and_the_next_try_starts_another(life: Life, bench: Bench) -> None:
     run_id = life.start().snapshot.run_id
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.finish(run_id, **bench.failing)))
-    error = event.failure(platform=bench.platform, noun="run", url="https://link")
+    error = event.failure(platform=bench.platform, noun="run", url="https://link", limit="")
     assert isinstance(error, RunFailedError)
     assert str(error).startswith(f"{bench.platform} run {run_id} ended ")
     assert life.start().fresh

@@ -15,7 +15,7 @@ from airflow_provider_dataops.core.http import (
     Reply,
     Request,
 )
-from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.errors import ApiError, ConnectionSettingsError, DataOpsError
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
@@ -98,7 +98,7 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
             while True:
                 try:
                     value = do(step)
-                except ApiError as error:
+                except DataOpsError as error:
                     step = exchange.throw(error)
                 else:
                     step = exchange.send(value)
@@ -113,3 +113,16 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
         told.error = error
     assert not left, f"{len(left)} answers were not asked for"
     return told
+
+
+def surviving_exchange() -> Exchange[str]:
+    """Return what an exchange makes of a step that fails without a request."""
+
+    def read() -> None:
+        raise ConnectionSettingsError("no key")
+
+    try:
+        yield BlockingCall(read)
+    except ConnectionSettingsError as error:
+        return f"survived: {error}"
+    return "no error"

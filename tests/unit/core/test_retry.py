@@ -60,26 +60,26 @@ class TestGate:
         gate = RequestGate()
         for second in range(60):
             assert gate.wait(float(second)) == 0.0
-            gate.failed(ServerError("x", status=503), float(second))
+            gate.failed(ServerError("x", status=503), float(second), float(second))
 
     def test_a_long_one_gets_one_request_a_minute(self) -> None:
         gate = RequestGate()
-        gate.failed(ServerError("x", status=503), 0.0)
+        gate.failed(ServerError("x", status=503), 0.0, 0.0)
         sent = [t for t in range(60, 600) if gate.wait(float(t)) == 0.0]
         assert sent == [60 + 60 * n for n in range(9)]
 
     def test_a_good_answer_closes_it(self) -> None:
         gate = RequestGate()
-        gate.failed(ServerError("x", status=503), 0.0)
+        gate.failed(ServerError("x", status=503), 0.0, 0.0)
         assert gate.wait(61.0) == 0.0
         assert gate.wait(62.0) > 0.0
-        gate.succeeded()
+        gate.succeeded(0.0)
         assert gate.wait(62.0) == 0.0
 
     def test_what_the_server_asked_for_outlives_a_good_answer(self) -> None:
         gate = RequestGate()
-        gate.failed(ServerError("x", status=429, retry_after=7.0), 100.0)
-        gate.succeeded()
+        gate.failed(ServerError("x", status=429, retry_after=7.0), 100.0, 100.0)
+        gate.succeeded(0.0)
         assert gate.wait(101.0) == 6.0
         assert gate.wait(107.0) == 0.0
 
@@ -97,5 +97,5 @@ class TestGate:
     def test_a_refusal_is_no_outage(self) -> None:
         gate = RequestGate()
         for second in range(200):
-            gate.failed(AuthenticationError("x", status=401), float(second))
+            gate.failed(AuthenticationError("x", status=401), float(second), float(second))
             assert gate.wait(float(second)) == 0.0

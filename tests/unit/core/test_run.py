@@ -29,7 +29,6 @@ def test_a_snapshot_survives_an_event() -> None:
         {"message": {}},
         {"started_at": 5},
         {"details": "x"},
-        {"one_more": 1},
     ],
 )
 def test_anything_else_is_no_snapshot(change: dict[str, Any]) -> None:
@@ -37,7 +36,7 @@ def test_anything_else_is_no_snapshot(change: dict[str, Any]) -> None:
         RunSnapshot.from_json({**SNAPSHOT.as_json(), **change})
 
 
-@pytest.mark.parametrize("told", [None, [], "text", {}, {"run_id": "j-1", "state": "failed"}])
+@pytest.mark.parametrize("told", [None, [], "text", {}, {"run_id": "j-1"}, {"state": "failed"}])
 def test_neither_is_a_part_of_one(told: object) -> None:
     with pytest.raises(ValueError, match="not a RunSnapshot"):
         RunSnapshot.from_json(told)

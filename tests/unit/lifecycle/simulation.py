@@ -89,12 +89,20 @@ class World:
     look_error: ApiError | None = None
     #: What the list before a submission ends with, where it fails.
     baseline_error: ApiError | None = None
+    #: What so many looks end with, before that.
+    look_errors: list[ApiError] = field(default_factory=list)
     #: When the time allowed for the run is over.
     deadline: float = float("inf")
     #: Called before each list of candidates.
     on_search: Callable[[], None] = lambda: None
     #: What the store answers every call with, where it is away.
     store_error: Exception | None = None
+    #: What the store answers so many calls of ``delete`` with.
+    delete_errors: list[Exception] = field(default_factory=list)
+    #: Whether a submission that got no response may be sent again where nothing can be listed.
+    resubmits: bool = False
+    #: Whether a removal that fails has removed the record all the same.
+    deletes_in_spite: bool = False
     #: Told the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -179,6 +187,10 @@ class _Store:
 
     def delete(self) -> None:
         self._fence()
+        if self.world.delete_errors:
+            if self.world.deletes_in_spite:
+                self.world.stored = None
+            raise self.world.delete_errors.pop(0)
         self.world.stored = None
         self.world.effect()
 
@@ -267,6 +279,8 @@ class _Watch:
     def look(self, api: Any) -> Exchange[RunSnapshot]:
         yield _request("look")
         world = self.launch.world
+        if world.look_errors:
+            raise world.look_errors.pop(0)
         if world.look_error is not None:
             raise world.look_error
         for run in self.launch._listed():
@@ -320,7 +334,12 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         return f"token{world.tokens}"
 
     start = DurableStart(
-        launch=_Launch(world, world.identity["what"], cancel_on_kill=cancels and world.kind.can_stop),
+        launch=_Launch(
+            world,
+            world.identity["what"],
+            cancel_on_kill=cancels and world.kind.can_stop,
+            resubmits=world.resubmits,
+        ),
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,

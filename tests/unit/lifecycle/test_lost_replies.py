@@ -11,6 +11,9 @@ from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     BadRequestError,
+    ConflictError,
+    ConnectionSettingsError,
+    InvalidArgumentError,
     MalformedReplyError,
     RateLimitedError,
     RunTimeoutError,
@@ -115,8 +118,13 @@ def test_a_token_finds_ours_among_strangers() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [BadRequestError("no", status=400), TransportError("refused", not_sent=True)],
-    ids=["refused by the platform", "never connected"],
+    [
+        BadRequestError("no", status=400),
+        TransportError("refused", not_sent=True),
+        InvalidArgumentError("no such kind"),
+        ConnectionSettingsError("the key file is gone"),
+    ],
+    ids=["refused by the platform", "never connected", "unusable arguments", "unusable connection"],
 )
 def test_what_was_proven_not_to_arrive_leaves_no_intent(error: Exception) -> None:
     world = World(TAMR)
@@ -131,6 +139,52 @@ def test_what_was_proven_not_to_arrive_leaves_no_intent(error: Exception) -> Non
     world.on_submit = None
     assert world.start(NOW).fresh
     assert len(world.ours()) == 1
+
+
+class TestAStoreThatDoesNotRemoveTheIntent:
+    """Nothing was started, and the next try should know it."""
+
+    REFUSED = ConflictError("HTTP 409", status=409)
+
+    def refused(self, world: World) -> None:
+        world.on_submit = answers(world, self.REFUSED, None)
+        with pytest.raises(ConflictError, match="HTTP 409"):
+            world.start(NOW)
+
+    def test_is_asked_again(self) -> None:
+        world = World(TOUCAN, delete_errors=[OSError("503"), OSError("503")])
+        self.refused(world)
+        assert world.stored is None
+        assert world.start(NOW).fresh
+
+    def test_at_last_says_so_and_does_not_hide_the_refusal(self) -> None:
+        world = World(TOUCAN, delete_errors=[OSError("503")] * 99)
+        self.refused(world)
+        (line,) = world.log_lines
+        for words in ("No job was started", "503", "clear the task"):
+            assert words in line
+        # The next try cannot know it.
+        with pytest.raises(AmbiguousSubmitError):
+            world.start(NOW)
+
+    def test_may_have_removed_it_all_the_same(self) -> None:
+        world = World(TOUCAN, deletes_in_spite=True, delete_errors=[OSError("the reply was lost")])
+        began = world.now
+        self.refused(world)
+        assert world.now - began < 1.0, "nobody asks again"
+        assert world.log_lines == []
+
+    def test_is_not_asked_beyond_the_deadline(self) -> None:
+        world = World(TOUCAN, delete_errors=[OSError("503")] * 99)
+        world.deadline = world.now + 7.0
+        self.refused(world)
+        assert world.now <= world.deadline
+
+    def test_keeps_nobody_from_submitting_again(self) -> None:
+        world = World(TAMR, delete_errors=[OSError("503")] * 3)
+        world.on_submit = never_arrived(world)
+        assert world.start(NOW).fresh
+        assert world.tokens == 2
 
 
 def test_taken_slots_leave_no_intent_and_are_told_apart() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+from dataclasses import MISSING, fields
 from typing import Any
 
 import pytest
@@ -109,10 +110,9 @@ class TestTracker:
 class TestWaitOnAWorker:
     def waiting(self, clock: FakeClock, deadline: float = 9_999.0) -> Wait:
         return Wait(
-            run_id="r-1",
             deadline=deadline,
             poll_interval=30.0,
-            progress=WaitProgress(clock.now),
+            progress=WaitProgress(clock.now, "r-1"),
             clock=clock,
             log=logging.getLogger("task"),
         )
@@ -213,9 +213,47 @@ class TestWaitOnAWorker:
         assert progress.failed(OUTAGE, 0.0) is Verdict.WAIT
         assert progress.failed(too_large, 1_000.0) is Verdict.WAIT
         assert progress.failed(OUTAGE, 2_000.0) is Verdict.WAIT
-        assert "too large" not in progress.timed_out("r-1", 2_000.0).message
+        assert "too large" not in progress.at_deadline(2_000.0)
         # What comes again after something else is logged again.
-        assert not progress.is_known(too_large)
+        progress.failed(too_large, 2_001.0)
+        assert not progress.is_known
+
+    def test_a_failure_says_that_the_run_goes_on_and_when_the_next_look_is(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
+        running, done = snapshot(RunState.RUNNING), snapshot(RunState.SUCCEEDED)
+        with caplog.at_level("INFO"):
+            result = self.wait(running, error, error, running, done)
+        assert caplog.messages == [
+            "Run r-1: running",
+            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next look is due in 2 s",
+            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next look is due in 3 s",
+            "Tamr answers again, after 5 s (failed looks: 2)",
+            "Run r-1: succeeded",
+        ]
+        assert result.pauses[1:3] == [2.0, 3.0]
+
+    def test_a_failure_just_before_the_deadline_names_the_last_look(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock = FakeClock()
+        self.wait(OUTAGE, snapshot(RunState.SUCCEEDED), deadline=clock.now + 0.4, clock=clock)
+        assert "the next look is due in 0 s" in caplog.messages[0]
+
+    def test_the_timeout_names_the_deadline_the_state_and_the_last_failure(self) -> None:
+        clock = FakeClock()
+        running = snapshot(RunState.RUNNING)
+        error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
+        event = self.wait(running, error, error, deadline=clock.now + 3.0, clock=clock).value
+        assert event.message == (
+            "the deadline 1970-01-01 00:16:43 UTC has passed; last seen running; the last look failed: "
+            "Tamr: get job r-1 failed: HTTP 503"
+        )
+        failure = event.failure(platform="Tamr", noun="job", url="", limit="timeout=3 s")
+        assert str(failure).startswith(
+            "Tamr job r-1 had not ended in the time allowed (timeout=3 s): the deadline 1970"
+        )
 
     def test_refused_credentials_ask_for_the_connection(self) -> None:
         assert self.wait(AuthenticationError("401", status=401)).value is None
@@ -254,6 +292,13 @@ def mangled(told: Any, chance: random.Random) -> Any:
             return {**told, name: mangled(told[name], chance)}
 
 
+def agree(back: Any, told: Any) -> bool:
+    """Return whether all that both have is equal; another release has other fields."""
+    if not (isinstance(back, dict) and isinstance(told, dict)):
+        return bool(back == told)
+    return all(agree(back[name], told[name]) for name in back.keys() & told.keys())
+
+
 class TestEvents:
     GOOD = RunEvent(ending=Ending.FINISHED, run_id="r-1", snapshot=snapshot(RunState.SUCCEEDED))
 
@@ -275,7 +320,7 @@ class TestEvents:
             {"snapshot": {}},
             {"snapshot": "succeeded"},
             {"message": None},
-            {"more": 1},
+            {"permanent": 0},
             {"ending": "timeout"},
             {"snapshot": {**snapshot(RunState.RUNNING).as_json()}},
             {"snapshot": {**snapshot(RunState.SUCCEEDED).as_json(), "state": "SUCCESS"}},
@@ -285,6 +330,36 @@ class TestEvents:
     def test_anything_else_is_refused(self, change: dict[str, Any]) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - the kind is what counts
             RunEvent.from_json({**self.GOOD.as_json(), **change})
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            GOOD,
+            RunEvent(ending=Ending.LOST, run_id="r-1", message="404"),
+            ConditionEvent(ending=Ending.FINISHED, value={"run": {"id": 1}}),
+            ConditionEvent(ending=Ending.TIMEOUT, message="late"),
+        ],
+        ids=["end", "lost", "condition", "timeout"],
+    )
+    def test_of_another_release_are_read(self, event: RunEvent | ConditionEvent) -> None:
+        """During an upgrade the triggerer and the workers differ."""
+        told = event.as_json()
+        assert type(event).from_json({**told, "added_later": {"a": 1}}) == event
+        # Whatever was added to the first release has a default.
+        names = [field.name for field in fields(event) if field.default is not MISSING]
+        for name in names:
+            earlier = {key: value for key, value in told.items() if key != name}
+            if told[name] == {field.name: field.default for field in fields(event)}[name]:
+                assert type(event).from_json(earlier) == event
+
+    def test_with_a_run_of_another_release_are_read(self) -> None:
+        told = self.GOOD.as_json()
+        told["snapshot"]["added_later"] = 1
+        del told["snapshot"]["message"], told["snapshot"]["details"]
+        assert RunEvent.from_json(told) == self.GOOD
+        # The platform's own fields are whatever they are.
+        told["snapshot"]["details"] = {"added_later": "by the platform"}
+        assert RunEvent.from_json(told).snapshot.details == told["snapshot"]["details"]  # type: ignore[union-attr]
 
     @pytest.mark.parametrize("told", [None, "finished", [], {}, {"ending": "finished"}, 1])
     def test_so_is_what_is_no_event_at_all(self, told: object) -> None:
@@ -331,10 +406,10 @@ class TestEvents:
                     back = event.from_json(told).as_json()
                 except ValueError:
                     continue
-                assert back == told
+                assert agree(back, told)
 
     def test_only_success_is_no_failure(self) -> None:
-        names = {"platform": "Tamr", "noun": "job", "url": "https://x"}
+        names = {"platform": "Tamr", "noun": "job", "url": "https://x", "limit": "timeout=60 s"}
         assert self.GOOD.failure(**names) is None
         for state in (RunState.FAILED, RunState.CANCELLED):
             event = RunEvent(ending=Ending.FINISHED, run_id="r-1", snapshot=snapshot(state))
@@ -361,6 +436,9 @@ class TestRecord:
         later = ("timed_out", "search_until", "candidates", "lost")
         earlier = {name: value for name, value in record.as_json().items() if name not in later}
         assert Record.read(earlier) == record, "a release before these fields wrote it"
+        # What a later release added may be what keeps a second run from being started.
+        with pytest.raises(ValueError, match="a field, or has one that this release does not know"):
+            Record.read({**record.as_json(), "added_later": True})
 
     @pytest.mark.parametrize(
         "told", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]

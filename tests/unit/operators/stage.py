@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_provider_dataops.core.http import Body, Pause, RegisterSecret, Reply, Request
 from airflow_provider_dataops.errors import (
     ApiError,
+    DataOpsError,
     RateLimitedError,
     RunLostError,
     TransportError,
@@ -176,7 +177,7 @@ class Hook:
                 else:
                     try:
                         value = step.parse(self.platform.answer(step))
-                    except ApiError as error:
+                    except DataOpsError as error:
                         step = exchange.throw(error)
                         continue
                 step = exchange.send(value)

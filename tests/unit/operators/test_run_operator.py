@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_provider_dataops.errors import (
-    AuthenticationError,
     BadRequestError,
     InvalidArgumentError,
     OutageError,
@@ -134,6 +134,37 @@ class TestFailures:
             operator(deferrable=False, timeout=5).act(Attempt().context())
         assert tenant.stops() == ["POST /j-1:stop"]
 
+    @pytest.mark.parametrize(
+        ("limits", "named"),
+        [
+            ({"timeout": 5}, "timeout=5 s"),
+            ({"timeout": 5, "execution_timeout": timedelta(seconds=9)}, "timeout=5 s"),
+            ({"timeout": 9, "execution_timeout": timedelta(seconds=5)}, "execution_timeout=5 s"),
+        ],
+    )
+    def test_time_over_names_the_limit_the_deadline_and_the_last_state(
+        self, tenant: Tenant, limits: dict[str, Any], named: str
+    ) -> None:
+        words = re.escape(f"job j-1 had not ended in the time allowed ({named}): the deadline ")
+        with pytest.raises(
+            RunTimeoutError, match=words + ".* UTC has passed; last seen RUNNING; now it is RUNNING "
+        ):
+            operator(deferrable=False, **limits).act(Attempt().context())
+
+    def test_so_it_does_where_the_trigger_saw_nothing(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True, timeout=60), attempt)
+        late = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
+        with pytest.raises(RunTimeoutError, match=r"\(timeout=60 s\): late; now it is RUNNING"):
+            operator(timeout=60).execute_complete(attempt.context(), late)
+
+    def test_so_it_does_where_airflow_gave_the_trigger_up(self, tenant: Tenant) -> None:
+        attempt = Attempt()
+        deferral(operator(deferrable=True, timeout=60), attempt)
+        words = r"\(timeout=60 s\): the deadline .* UTC has passed; Airflow .*timeout; now it is RUNNING"
+        with pytest.raises(RunTimeoutError, match=words):
+            operator(timeout=60).resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
+
     def test_the_time_bounds_the_search_for_a_lost_response_too(self, tenant: Tenant, clock: Time) -> None:
         attempt = Attempt()
         tenant.refusals = [ServerError("HTTP 503", status=503, retry_after=900.0)]
@@ -199,14 +230,6 @@ class TestFailures:
         tenant.end()
         told = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
         assert operator().execute_complete(attempt.context(), told)["state"] == "succeeded"
-
-    def test_refused_credentials_that_may_lock_the_account_are_not_sent_again(self, tenant: Tenant) -> None:
-        refusal = AuthenticationError("HTTP 401", status=401)
-        refusal.locks_out = refusal.permanent = True
-        tenant.refusals_to_look = [refusal]
-        with pytest.raises(PermanentError, match="can no longer be asked about, it may still be running"):
-            operator(deferrable=False).execute(Attempt().context())
-        assert tenant.sent.count("GET /j-1") == 1
 
     def test_how_a_run_ended_may_be_a_reason_to_skip(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch

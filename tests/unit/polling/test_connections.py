@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dataops.errors import ConnectionSettingsError
+from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
+from airflow_provider_dataops.errors import AuthenticationError, ConnectionSettingsError
 from airflow_provider_dataops.polling import connections
 from airflow_provider_dataops.polling.connections import LINGER, shared
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from tests.loops import LoopClock, run_virtual
+from tests.unit.platforms.apis import toucan
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, api, connection, outage
 
 if TYPE_CHECKING:
@@ -148,6 +150,31 @@ def test_who_waits_for_the_server_to_come_back_goes_on_as_soon_as_it_does() -> N
         open_for = [t for t in platform.times if 70.0 < t < 150.0]
         assert len(open_for) <= 2
         assert max(answered) - min(answered) < 6.0
+
+    run_virtual(main())
+
+
+def test_a_refusal_that_stands_in_for_a_request_names_that_request() -> None:
+    refusal = AuthenticationError(
+        "HTTP 401: no", platform="Toucan", operation="get operation op-1", method="GET", path="/a/op-1"
+    )
+    refusal.locks_out = refusal.permanent = True
+    api = toucan()
+
+    async def main() -> None:
+        one = connection(FakePlatform())
+        for _ in range(2):
+            one.gate.wait(LoopClock().monotonic())
+            one.gate.failed(refusal, LoopClock().monotonic(), LoopClock().monotonic())
+            await asyncio.sleep(REFUSAL_PAUSE + 1.0)
+        with pytest.raises(AuthenticationError) as caught:
+            await one.ask(api.get_operation("app", "op-2"), "group")
+        assert caught.value.locks_out
+        assert caught.value.permanent
+        assert str(caught.value) == (
+            "Toucan: get operation op-2 failed: not sent, since the credentials were refused before: "
+            "HTTP 401: no (GET /app/operations/state/op-2)"
+        )
 
     run_virtual(main())
 

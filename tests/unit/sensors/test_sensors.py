@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
+from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -38,6 +39,7 @@ from airflow_provider_dataops.sensors.tamr import (
 )
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger, TamrResourceIdleTrigger
 from tests.unit.operators.stage import PAST, Hook, Tenant
+from tests.unit.platforms.apis import tamr
 
 CONTEXT: Any = {}
 
@@ -94,9 +96,15 @@ class TestJob:
         with pytest.raises(RunLostError):
             sensor.poke(CONTEXT)
 
-    def test_what_passes_is_no_answer(self, tenant: Tenant) -> None:
-        tenant.on_request = fail_with(ServerError("503", status=503))
-        assert job_sensor().poke(CONTEXT) is False
+    def test_what_passes_is_no_answer(self, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
+        sensor = job_sensor(poke_interval=45)
+        tenant.on_request = fail_with(ServerError("503", status=503, platform="Tamr", operation="look"))
+        assert sensor.poke(CONTEXT) is False
+        said = capsys.readouterr().out
+        assert "Tamr: look failed: 503; run j-1 is not affected, the next look is due in 45 s" in said
+        tenant.on_request = lambda _: None
+        assert sensor.poke(CONTEXT) is False
+        assert "Tamr answers again, after " in capsys.readouterr().out
 
     @pytest.mark.parametrize("error", [AuthenticationError, PermissionDeniedError])
     def test_a_refusal_is_borne_once_as_in_the_triggerer(self, tenant: Tenant, error: type[ApiError]) -> None:
@@ -113,13 +121,6 @@ class TestJob:
             assert sensor.poke(CONTEXT) is False
             tenant.on_request = lambda step: None
             assert sensor.poke(CONTEXT) is False
-
-    def test_a_refusal_that_may_lock_the_account_is_told_at_once(self, tenant: Tenant) -> None:
-        refusal = AuthenticationError("401", status=401)
-        refusal.locks_out = True
-        tenant.on_request = fail_with(refusal)
-        with pytest.raises(AuthenticationError):
-            job_sensor().poke(CONTEXT)
 
     def test_a_page_of_a_proxy_is_borne(self, tenant: Tenant) -> None:
         tenant.on_request = fail_with(UnroutedError("404: <html>", status=404))
@@ -167,6 +168,81 @@ class TestJob:
             "permanent": False,
         }
         assert job_sensor().execute_complete(CONTEXT, event) == job_sensor().execute(CONTEXT)
+
+
+def locking_refusal() -> ApiError:
+    refusal = AuthenticationError("401", status=401)
+    refusal.locks_out = refusal.permanent = True
+    return refusal
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the pauses that a sensor makes; they take no time."""
+    taken: list[float] = []
+    monkeypatch.setattr("airflow_provider_dataops.sensors.waits.time.sleep", taken.append)
+    return taken
+
+
+class TestRefusedCredentialsThatMayLockTheAccount:
+    """They are sent once more, after a pause, in whichever mode."""
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_accepted_then_they_change_nothing(
+        self, tenant: Tenant, naps: list[float], deferrable: bool, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        tenant.on_request = lambda _: fail_with(locking_refusal())("") if not naps else None
+        sensor = job_sensor(deferrable=deferrable)
+        if deferrable:
+            with pytest.raises(TaskDeferred):
+                sensor.execute(CONTEXT)
+        else:
+            assert sensor.poke(CONTEXT) is False
+        (nap,) = naps
+        assert REFUSAL_PAUSE <= nap <= REFUSAL_PAUSE + 60.0
+        assert len(tenant.sent) == 2
+        assert "401; run j-1 is not affected, the connection is read again" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("mode", ["poke", "reschedule"])
+    def test_refused_again_they_fail_the_sensor(self, tenant: Tenant, naps: list[float], mode: str) -> None:
+        tenant.on_request = fail_with(locking_refusal())
+        with pytest.raises(AuthenticationError):
+            job_sensor(mode=mode).poke(CONTEXT)
+        assert (len(naps), len(tenant.sent)) == (1, 2)
+
+    def test_they_are_not_sent_again_beyond_the_time_of_the_sensor(
+        self, tenant: Tenant, naps: list[float]
+    ) -> None:
+        tenant.on_request = fail_with(locking_refusal())
+        with pytest.raises(AuthenticationError):
+            job_sensor(timeout=60).poke(CONTEXT)
+        assert (len(naps), len(tenant.sent)) == (0, 1)
+
+    def test_nor_by_the_last_look_after_the_deadline(self, tenant: Tenant, naps: list[float]) -> None:
+        tenant.on_request = fail_with(locking_refusal())
+        with pytest.raises(PermanentError, match="401"):
+            job_sensor().execute_complete(CONTEXT, TIMEOUT)
+        assert (len(naps), len(tenant.sent)) == (0, 1)
+
+    def test_changed_ones_are_sent_at_once(
+        self, tenant: Tenant, naps: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = iter(["old", "new"])
+        monkeypatch.setattr(
+            TamrJobSensor, "make_hook", lambda _: Hook(tenant, lambda _: None, tamr(password=next(keys)))
+        )
+        refusals = [locking_refusal()]
+        tenant.on_request = lambda _: fail_with(refusals.pop())("") if refusals else None
+        assert job_sensor().poke(CONTEXT) is False
+        assert naps == []
+
+    def test_a_missing_right_is_asked_for_once(self, tenant: Tenant, naps: list[float]) -> None:
+        refusal = PermissionDeniedError("403", status=403)
+        refusal.locks_out = True
+        tenant.on_request = fail_with(refusal)
+        with pytest.raises(PermissionDeniedError):
+            job_sensor().poke(CONTEXT)
+        assert len(tenant.sent) == 1
 
 
 class TestModes:
@@ -218,9 +294,17 @@ AWAY = {"ending": "unreachable", "run_id": "j-1", "snapshot": None, "message": "
 
 
 class TestEndings:
-    def test_out_of_time_is_airflows_own(self, tenant: Tenant) -> None:
-        with pytest.raises(AirflowSensorTimeout):
-            job_sensor().execute_complete(CONTEXT, TIMEOUT)
+    def test_out_of_time_is_airflows_own_and_says_what_is_known(self, tenant: Tenant) -> None:
+        words = r"j-1 had not ended in the time allowed \(timeout=60 s\): late .*; now it is RUNNING"
+        with pytest.raises(AirflowSensorTimeout, match=words):
+            job_sensor(timeout=60).execute_complete(CONTEXT, TIMEOUT)
+
+    def test_so_it_is_for_a_condition(self, tenant: Tenant) -> None:
+        event = {"ending": "timeout", "value": None, "message": "late", "permanent": False}
+        words = r"Tamr: the condition did not hold in the time allowed \(execution_timeout=9 s\): late"
+        task = {"source_id": "s", "timeout": 60, "execution_timeout": timedelta(seconds=9)}
+        with pytest.raises(AirflowSensorTimeout, match=words):
+            TamrResourceIdleSensor(task_id="t", **task).execute_complete(CONTEXT, event)
 
     def test_unless_it_holds_by_now(self, tenant: Tenant) -> None:
         tenant.end()
@@ -266,9 +350,9 @@ class TestEndings:
                 CONTEXT, {"ending": "unreachable", "value": value, "message": "", "permanent": False}
             )
 
-    def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant) -> None:
-        refusal = AuthenticationError("401", status=401)
-        refusal.locks_out = True
+    def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant, naps: list[float]) -> None:
+        refusal = locking_refusal()
+        refusal.permanent = False
         tenant.on_request = fail_with(refusal)
         with pytest.raises(AuthenticationError):
             job_sensor(soft_fail=True).execute(CONTEXT)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dataops.core.http import BlockingCall, EnsureCredentials
 from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.transport.aio import AsyncDriver
+from tests.unit.fakes import surviving_exchange
 from tests.unit.platforms.apis import quantemplate
 
 if TYPE_CHECKING:
@@ -51,3 +52,11 @@ def test_of_many_who_need_credentials_one_fetches_them() -> None:
 
     asyncio.run(main())
     assert len(fetched) == 1
+
+
+def test_a_step_that_fails_is_told_to_its_exchange_whatever_the_error_is_about() -> None:
+    async def main() -> None:
+        driver = AsyncDriver(quantemplate(), register_secret=register_secret)
+        assert await driver.play(surviving_exchange()) == "survived: no key"
+
+    asyncio.run(main())

@@ -9,11 +9,14 @@ import pytest
 
 from airflow_provider_dataops.core.http import BlockingCall, Exchange, Reply, Request, call
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
+from airflow_provider_dataops.core.settings import Settings
+from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    ConnectionSettingsError,
     MalformedReplyError,
     NotFoundError,
     PermissionDeniedError,
@@ -23,6 +26,7 @@ from airflow_provider_dataops.errors import (
     UnroutedError,
 )
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
+from airflow_provider_dataops.platforms.tamr.api import TamrApi
 from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import Answer, FakeClock, Play, play, reply
 from tests.unit.platforms.apis import quantemplate, tailer, tamr, toucan, trac
@@ -47,6 +51,31 @@ def test_what_was_computed_comes_back_to_the_exchange_that_asked() -> None:
 
     clock = FakeClock()
     assert play(whole(signing(), api=tamr(), policy=ONCE, clock=clock)).value == "signed"
+
+
+def test_a_connection_that_turns_out_unusable_is_told_to_the_exchange_that_asked() -> None:
+    """An exchange that has stored that it submits must learn that nothing was sent."""
+
+    class Unusable(TamrApi):
+        def needs_login(self) -> bool:
+            return True
+
+        def login(self) -> Exchange[None]:
+            def read() -> None:
+                raise ConnectionSettingsError("the key file is gone")
+
+            yield BlockingCall(read)
+
+    def submitting() -> Exchange[str]:
+        try:
+            return (yield POST)
+        except ConnectionSettingsError as error:
+            return f"not sent: {error}"
+
+    api = Unusable(Settings(conn_id="c", base_url="https://h.invalid"), api_key="apk")
+    api.token = TokenKeeper()
+    done = play(whole(submitting(), api=api, policy=ONCE, clock=FakeClock()))
+    assert done.value == "not sent: the key file is gone"
 
 
 class TestErrors:

@@ -32,7 +32,7 @@ from airflow_provider_dataops.platforms.tamr import configurations as jobs
 from airflow_provider_dataops.transport import body, sync
 from airflow_provider_dataops.transport.adapter import NotConnectedError
 from airflow_provider_dataops.transport.sync import SyncDriver
-from tests.unit.fakes import FakeClock, reply
+from tests.unit.fakes import FakeClock, reply, surviving_exchange
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
 from tests.unit.wire import Wire
 
@@ -392,6 +392,10 @@ def test_an_exchange_is_ended_when_its_driver_is_killed(worker: Worker) -> None:
     with pytest.raises(SystemExit):
         driver.run(exchange())
     assert ended
+
+
+def test_a_step_that_fails_is_told_to_its_exchange_whatever_the_error_is_about(worker: Worker) -> None:
+    assert worker.driver(tamr()).play(surviving_exchange()) == "survived: no key"
 
 
 def test_threads_that_share_a_driver_log_in_one_after_the_other() -> None:

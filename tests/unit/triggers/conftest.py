@@ -1,3 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.triggers.bench import Bench
 from tests.watchdog import _event_loop_is_left_free  # noqa: F401 - watches every test here
+
+if TYPE_CHECKING:
+    from tests.loops import LoopClock
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock) -> Bench:
+    """Put a platform in memory behind the triggers."""
+    return Bench(monkeypatch)

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,86 +11,16 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     BadRequestError,
     ConnectionSettingsError,
-    PermissionDeniedError,
     ReplyTooLargeError,
     ServerError,
 )
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
-from airflow_provider_dataops.triggers import base, waits
-from airflow_provider_dataops.triggers.base import ConditionTrigger, PauseTrigger
+from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.triggers.base import PauseTrigger
 from airflow_provider_dataops.triggers.guard import SHORTEST
 from tests.loops import EPOCH, LoopClock, run_virtual
-from tests.unit.triggers.fakes import FakePlatform, connection, outage, trigger
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from airflow_provider_dataops.polling.connections import SharedConnection
-
-
-class Bench:
-    """Runs triggers against a platform in memory."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.platform = FakePlatform()
-        self.connections_read = 0
-        self.settings_error: Exception | None = None
-        self.connection: SharedConnection | None = None
-
-        async def api(_: object) -> None:
-            self.connections_read += 1
-            if self.settings_error is not None:
-                raise self.settings_error
-
-        @asynccontextmanager
-        async def shared(_: object) -> AsyncIterator[SharedConnection]:
-            if self.connection is None:
-                self.connection = connection(self.platform)
-            yield self.connection
-
-        monkeypatch.setattr(base.DataOpsTrigger, "api", api)
-        monkeypatch.setattr(waits, "shared", shared)
-
-    def ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
-        """Run a trigger to its only event, and return when it came and what it told."""
-
-        async def main() -> tuple[float, Any]:
-            acting = asyncio.ensure_future(meanwhile()) if meanwhile else None
-            events = [(asyncio.get_running_loop().time(), event.payload) async for event in waiting.run()]
-            if acting:
-                await acting
-            [only] = events
-            return only
-
-        at, payload = run_virtual(main())
-        assert json.loads(json.dumps(payload)) == payload
-        return at, payload
-
-    def run_ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, RunEvent]:
-        at, payload = self.ended(waiting, meanwhile)
-        return at, RunEvent.from_json(payload)
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock) -> Bench:
-    return Bench(monkeypatch)
-
-
-class Condition(ConditionTrigger):
-    """Holds from a number of questions on."""
-
-    after: int = 1
-    conn_type = "tamr"
-
-    def question(self, api: Any) -> Any:
-        told = yield True, frozenset({"r"})
-        assert told
-        self.after -= 1
-        return {"found": "it"} if self.after <= 0 else None
-
-
-def condition(after: int = 1, deadline: float = 1e12, poke_interval: float = 60.0) -> Condition:
-    return Condition(conn_id="c", deadline=deadline, poke_interval=poke_interval, after=after)
+from tests.unit.triggers.bench import Bench, condition
+from tests.unit.triggers.fakes import Asked, outage, trigger
 
 
 class TestNoEventWhileTheLastAttemptMayBeUnreported:
@@ -145,9 +73,8 @@ def test_the_end_of_a_run_is_told_soon_after_it(bench: Bench) -> None:
 def test_the_deadline_ends_the_wait_at_its_instant(bench: Bench) -> None:
     at, event = bench.run_ended(trigger(deadline=EPOCH + 1_234.5))
     assert at == pytest.approx(1_234.5)
-    assert event == RunEvent(
-        ending=Ending.TIMEOUT, run_id="r-1", message="waited 1234 s, last seen running"
-    ) or event.message.startswith("waited 123")
+    message = "the deadline 2023-11-14 22:33:54 UTC has passed; last seen running"
+    assert event == RunEvent(ending=Ending.TIMEOUT, run_id="r-1", message=message)
 
 
 @pytest.mark.parametrize("deadline", [100.0, 2_000.0])
@@ -247,37 +174,6 @@ def test_credentials_that_are_refused_again_end_the_wait(bench: Bench) -> None:
     assert bench.connections_read == 2
 
 
-def test_credentials_that_may_lock_the_account_are_sent_once_whoever_waits(bench: Bench) -> None:
-    def refuse(_: object) -> Exception:
-        error = AuthenticationError("HTTP 401", status=401)
-        error.locks_out = error.permanent = True
-        return error
-
-    bench.platform.failing, bench.platform.takes = refuse, 0.05
-
-    async def other() -> None:
-        for waiting in (condition(), condition()):
-            assert [event.payload["permanent"] async for event in waiting.run()] == [True]
-
-    _, event = bench.run_ended(trigger(), other)
-    assert (event.ending, event.permanent) == (Ending.UNREACHABLE, True)
-    # The connection was read again in case that it was mended, but what was refused is not sent again.
-    assert bench.connections_read > 1
-    assert len(bench.platform.asked) <= 2, "one of them may have been on its way"
-
-
-def test_a_missing_right_is_asked_for_once_where_refusals_lock_the_account(bench: Bench) -> None:
-    def refuse(_: object) -> Exception:
-        error = PermissionDeniedError("HTTP 403", status=403)
-        error.locks_out = error.permanent = True
-        return error
-
-    bench.platform.failing = refuse
-    _, event = bench.run_ended(trigger())
-    assert (event.ending, event.permanent) == (Ending.UNREACHABLE, True)
-    assert len(bench.platform.asked) == 1
-
-
 def test_the_server_is_left_alone_until_the_instant_that_the_worker_was_told(bench: Bench) -> None:
     waiting = trigger()
     waiting.not_before = EPOCH + 100.0
@@ -300,6 +196,22 @@ def test_a_dead_poller_is_started_again_once_by_all_who_wait(bench: Bench) -> No
     endings = [RunEvent.from_json(payload).ending for [payload] in run_virtual(main())]
     assert endings == [Ending.FINISHED] * 20
     assert len(bench.platform.asked) == 2
+
+
+def test_a_poller_that_dies_twice_with_answers_in_between_does_not_end_the_wait(bench: Bench) -> None:
+    deaths = [100.0, 2 * 86_400.0]
+
+    def die(asked: Asked) -> Exception | None:
+        return RuntimeError(f"a bug at {deaths.pop(0)}") if deaths and asked.at > deaths[0] else None
+
+    async def end() -> None:
+        await asyncio.sleep(3 * 86_400.0)
+        bench.platform.states["r-1"] = RunState.SUCCEEDED
+
+    bench.platform.failing = die
+    _, event = bench.run_ended(trigger(poll_interval=3_600.0), end)
+    assert event.ending is Ending.FINISHED
+    assert deaths == []
 
 
 def test_a_poller_that_dies_twice_ends_the_wait_and_says_where_to_look(bench: Bench) -> None:
@@ -366,7 +278,7 @@ class TestConditions:
         assert payload == {
             "ending": "timeout",
             "value": None,
-            "message": "the condition never held",
+            "message": "the deadline 2023-11-14 22:14:50 UTC has passed",
             "permanent": False,
         }
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from airflow_provider_dataops.core.json import present
-from airflow_provider_dataops.core.run import RunSnapshot
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import NotFoundError, ServerError, TransportError
 from airflow_provider_dataops.platforms.trac.api.metadata import MetadataCalls
 from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, RunArguments, RunRequest, plan
@@ -95,12 +95,16 @@ class JobCalls(MetadataCalls):
     def start_job(
         self, job: JobPlan | RunRequest, token: str, job_attrs: JsonObject | None, tenant: str
     ) -> Exchange[RunSnapshot]:
-        """Submit a job with a token among its attributes, and return how it stands."""
+        """Submit a job with a token among its attributes, and return how it stands.
+
+        A job that has ended already counts as running: the first request of the wait reads its tag, with its
+        outputs. Here a failure to read the tag would count as a refusal of the submission.
+        """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
         status = yield from self.submit_job(prepared, job_attrs=attrs, tenant=tenant)
         started = status.snapshot(str(prepared.definition["jobType"]))
-        return (yield from self.job_snapshot(started.run_id, tenant)) if started.state.is_final else started
+        return replace(started, state=RunState.RUNNING) if started.state.is_final else started
 
     # --- what is to be run -----------------------------------------------------------------------------
 

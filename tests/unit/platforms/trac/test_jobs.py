@@ -101,14 +101,11 @@ class TestSubmit:
             "model": None,
         }
 
-    def test_a_job_that_is_refused_at_once_is_told_as_any_other_that_ended(self) -> None:
-        done = play(
-            launch().submit("t0"),
-            status("FAILED", statusMessage="no"),
-            reply(body=job("FAILED", kind="IMPORT_MODEL", trac_job_error_message="no")),
-            GONE,
-        )
-        assert (done.value.state, done.value.message) == (RunState.FAILED, "no")
+    def test_nothing_is_read_after_the_response_even_if_the_job_has_ended(self) -> None:
+        # A failure to read would count as a refusal of the submission, and a retry would start a second job.
+        done = play(launch().submit("t0"), status("FAILED", statusMessage="no"))
+        assert (len(done.requests), done.value.run_id) == (1, JOB_ID)
+        assert (done.value.state, done.value.raw_state) == (RunState.RUNNING, "FAILED")
 
     def test_an_answer_without_an_id_is_no_job(self) -> None:
         done = play(launch().submit("t0"), reply(body={"statusCode": "QUEUED"}))

@@ -1,0 +1,147 @@
+"""What the log says while a start takes long, and what a look at a retry bears."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
+from airflow_provider_dataops.errors import (
+    AuthenticationError,
+    RunTimeoutError,
+    ServerError,
+    TransportError,
+)
+from airflow_provider_dataops.lifecycle.record import Generation
+from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAMR, TOUCAN, Killed, World, never_arrived
+
+NOW = Generation(max_tries=1, clear_number=0)
+
+
+def lines(world: World, pattern: str) -> list[str]:
+    return [line for line in world.log_lines if re.search(pattern, line)]
+
+
+def test_a_retry_that_looks_for_a_run_says_what_for_and_how_long() -> None:
+    world = World(QUANTEMPLATE)
+    with pytest.raises(Killed):
+        world.start(NOW, life=4)
+    world.log_lines.clear()
+    world.start(NOW)
+    assert world.log_lines[0] == (
+        "Looking for the job of a submission to https://one that got no response, for 30 s at least"
+    )
+
+
+def test_a_long_search_says_every_half_minute_that_it_goes_on_and_what_it_has_seen() -> None:
+    world = World(TAMR)
+
+    def time_out(_: object) -> None:
+        world.on_submit = None
+        raise ServerError("HTTP 504", status=504)
+
+    world.on_submit = time_out
+    world.start(NOW)
+    still = lines(world, "^Still looking")
+    assert len(still) == 9, "in 300 s"
+    assert re.fullmatch(r"Still looking for the job for 2[67]\d s: none was seen so far", still[0])
+
+
+def test_a_search_that_has_seen_a_run_names_it() -> None:
+    world = World(TAMR, listing_delay=10.0)
+
+    def time_out(run: object) -> None:
+        world.on_submit = None
+        world.runs.append(run)  # type: ignore[arg-type]
+        raise ServerError("HTTP 504", status=504)
+
+    world.on_submit = time_out
+    world.start(NOW)
+    assert lines(world, r"^Still looking for the job for 2[67]\d s: r1 may be it$")
+
+
+def test_a_search_that_is_kept_waiting_says_why() -> None:
+    world = World(TAMR)
+
+    def busy(_: object) -> None:
+        world.on_submit = None
+        raise ServerError("HTTP 503", status=503, retry_after=600.0)
+
+    world.on_submit = busy
+    world.start(NOW)
+    (line,) = lines(world, "^Looking for")
+    assert line.endswith("for 600 s at least; Simulation asked to be left alone for the first 600 s")
+
+
+def test_where_nothing_is_listed_the_log_does_not_speak_of_a_search() -> None:
+    world = World(TOUCAN, resubmits=True)
+    world.on_submit = never_arrived(world)
+    world.start(NOW)
+    assert lines(world, "Looking for") == []
+    assert lines(world, "got no response, and Simulation lists no jobs; nothing is submitted for 30 s$")
+
+
+def test_looks_of_a_search_that_fail_say_when_the_next_is_and_when_the_platform_is_back() -> None:
+    world = World(TAMR)
+    world.on_submit = never_arrived(world)
+    back = world.now + 200.0
+
+    def fail() -> None:
+        if world.now < back:
+            raise TransportError("reset", platform="Simulation", operation="list jobs")
+
+    world.on_search = fail
+    world.start(NOW)
+    assert lines(world, r"^Simulation: list jobs failed: reset; looking again for the job in \d+ s$")
+    assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed looks: \d+\)$")
+
+
+def test_a_run_that_is_not_listed_after_a_clear_is_looked_for_with_a_line() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    world.runs[0].listed_at = float("inf")
+    world.start(replace(NOW, max_tries=2))
+    assert lines(world, "^The job r1, started before the Clear, is not listed; looking again for 60 s$")
+
+
+def test_a_stop_says_how_long_it_waits() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    world.start(replace(NOW, max_tries=2))
+    assert lines(world, "^Stopping the job r1, and waiting up to 120 s for its end: https://ui/nightly/r1$")
+
+
+class TestRefusedCredentialsThatMayLockTheAccount:
+    """A retry looks at the run of the try before: that is a wait, too."""
+
+    def world(self, *, refusals: int) -> World:
+        world = World(TOUCAN)
+        world.start(NOW)
+        error = AuthenticationError("HTTP 401", status=401)
+        error.locks_out = error.permanent = True
+        world.look_errors = [error] * refusals
+        return world
+
+    def test_accepted_then_they_change_nothing(self) -> None:
+        world = self.world(refusals=1)
+        began = world.now
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert REFUSAL_PAUSE <= world.now - began <= REFUSAL_PAUSE + 61.0
+        assert lines(world, "^HTTP 401; job r1 is not affected, the credentials are sent once more in 120 s$")
+        assert world.tokens == 1
+
+    def test_refused_again_they_fail_the_try(self) -> None:
+        world = self.world(refusals=2)
+        with pytest.raises(AuthenticationError):
+            world.start(NOW)
+        assert world.look_errors == []
+        assert world.tokens == 1
+
+    def test_are_not_sent_again_after_the_deadline(self) -> None:
+        world = self.world(refusals=2)
+        world.deadline = world.now + 60.0
+        with pytest.raises(RunTimeoutError, match="the credentials were refused, and job r1"):
+            world.start(NOW)
+        assert len(world.look_errors) == 1

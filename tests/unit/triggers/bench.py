@@ -1,0 +1,81 @@
+"""Triggers on a bench: a platform in memory, connections that are counted, time that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_dataops.lifecycle.events import RunEvent
+from airflow_provider_dataops.triggers import base, waits
+from airflow_provider_dataops.triggers.base import ConditionTrigger
+from tests.loops import run_virtual
+from tests.unit.triggers.fakes import FakePlatform, connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import pytest
+
+    from airflow_provider_dataops.polling.connections import SharedConnection
+
+
+class Bench:
+    """Runs triggers against a platform in memory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.platform = FakePlatform()
+        self.connections_read = 0
+        self.settings_error: Exception | None = None
+        self.connection: SharedConnection | None = None
+
+        async def api(_: object) -> None:
+            self.connections_read += 1
+            if self.settings_error is not None:
+                raise self.settings_error
+
+        @asynccontextmanager
+        async def shared(_: object) -> AsyncIterator[SharedConnection]:
+            if self.connection is None:
+                self.connection = connection(self.platform)
+            yield self.connection
+
+        monkeypatch.setattr(base.DataOpsTrigger, "api", api)
+        monkeypatch.setattr(waits, "shared", shared)
+
+    def ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
+        """Run a trigger to its only event, and return when it came and what it told."""
+
+        async def main() -> tuple[float, Any]:
+            acting = asyncio.ensure_future(meanwhile()) if meanwhile else None
+            events = [(asyncio.get_running_loop().time(), event.payload) async for event in waiting.run()]
+            if acting:
+                await acting
+            [only] = events
+            return only
+
+        at, payload = run_virtual(main())
+        assert json.loads(json.dumps(payload)) == payload
+        return at, payload
+
+    def run_ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, RunEvent]:
+        at, payload = self.ended(waiting, meanwhile)
+        return at, RunEvent.from_json(payload)
+
+
+class Condition(ConditionTrigger):
+    """Holds from a number of questions on."""
+
+    after: int = 1
+    conn_type = "tamr"
+
+    def question(self, api: Any) -> Any:
+        told = yield True, frozenset({"r"})
+        assert told
+        self.after -= 1
+        return {"found": "it"} if self.after <= 0 else None
+
+
+def condition(after: int = 1, deadline: float = 1e12, poke_interval: float = 60.0) -> Condition:
+    return Condition(conn_id="c", deadline=deadline, poke_interval=poke_interval, after=after)
