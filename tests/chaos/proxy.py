@@ -126,7 +126,8 @@ class Proxy:
                 came.method,
                 f"{self.target}{came.raw_path}",
                 headers=headers | {"Accept-Encoding": "identity"},
-                data=request.body,
+                data=request.body or None,
+                skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
                 allow_redirects=False,
             ) as answer:
                 content = await answer.read()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: After the last act, the tasks have this long to end, in seconds: the longest searches are within it.
 CALM_WITHIN = 900.0
+#: The first task runs after so many seconds at most.
+BEGUN_WITHIN = 120.0
 _TICK = 0.25
 _ASK_EVERY = 5.0
 
@@ -39,6 +41,11 @@ class Storm:
         airflow.wait_for_dags(self.dags)
         for dag_id in self.dags:
             airflow.run(dag_id, run_id=dag_id)
+        # The acts are for tasks that run.
+        self.stage.stack.wait_until(
+            lambda: any(worker.role == "runner" for worker in self.stage.stack.workers()),
+            timeout=BEGUN_WITHIN,
+        )
         began, calm_from = time.monotonic(), self.acts[-1].at
         asked_at, states = began, dict.fromkeys(self.dags, "running")
         try:
