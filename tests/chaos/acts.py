@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devtools.airflow_stack import AirflowStack
     from devtools.postgres import Postgres
     from tests.chaos.plan import Act
-    from tests.chaos.proxy import Proxy, Request
+    from tests.chaos.proxy import Hold, Proxy, Request
 
 #: How long an act waits for a victim, in seconds.
 VICTIM_WITHIN = 5.0
@@ -64,6 +64,7 @@ class Stage:
     missed: Counter[str] = field(default_factory=Counter)
     terminated: set[str] = field(default_factory=set)
     _frozen: list[tuple[float, list[int]]] = field(default_factory=list)
+    _traps: list[Hold] = field(default_factory=list)
 
     def play(self, act: Act) -> None:
         """Do one act."""
@@ -99,9 +100,7 @@ class Stage:
 
     def kill_triggerer(self, act: Act) -> str | None:
         service = self._triggerer(act)
-        if service is not None:
-            self.stack.kill(service)
-        return service
+        return service and self._restart(service)
 
     def freeze_triggerer(self, act: Act) -> str | None:
         service = self._triggerer(act)
@@ -196,17 +195,19 @@ class Stage:
     def kill_at_submission(self, act: Act) -> str | None:
         """The next submission is held, with or without the platform acting on it, and its sender killed."""
         hold = self.platforms.hold(self._is_submission, is_passed_on=act.random.random() < 0.5)
-        if not hold.reached.wait(VICTIM_WITHIN):
-            self.platforms.give_up(hold)
-        if hold.request is None:
-            return None
-        pid = self._sender(hold.request.port)
-        if pid is None:
-            # It was killed in the meantime, or its worker was.
-            self.platforms.give_up(hold)
-            return None
-        self._send([pid], signal.SIGKILL)
-        return f"{hold.request.path}, {'passed on' if hold.is_passed_on else 'not passed on'}"
+        self._traps.append(hold)
+        return "the platform acts on it" if hold.is_passed_on else "the platform does not get it"
+
+    def spring_traps(self) -> None:
+        """Kill whoever waits in a submission that is held."""
+        for hold in [hold for hold in self._traps if hold.reached.is_set()]:
+            self._traps.remove(hold)
+            pid = self._sender(hold.request.port) if hold.request else None
+            if pid is None:
+                # It was killed in the meantime, or its worker was.
+                self.platforms.give_up(hold)
+            else:
+                self._send([pid], signal.SIGKILL)
 
     def _is_submission(self, request: Request) -> bool:
         return any(target.is_submission(self.sandbox, request) for target in TARGETS.values())

@@ -16,8 +16,8 @@ SETTINGS = {
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
 }
-#: Where the scheduler is killed: its tasks are found after 20 s. On a busy machine a scheduler may itself take
-#: longer than that for one round; it then resets its own tasks, which is one more disturbance.
+#: Where the scheduler is killed: its tasks are found after 20 s. On a busy machine one round of the scheduler
+#: may take longer than that; it then resets its own tasks, which is one more disturbance.
 LOSES_SCHEDULERS = {
     "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
     "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",

@@ -51,6 +51,7 @@ class Storm:
         try:
             while not set(states.values()) <= {"success", "failed"}:
                 self.stage.thaw()
+                self.stage.spring_traps()
                 self._keep_alive()
                 now = time.monotonic()
                 if self.acts and self.acts[0].at <= now - began:

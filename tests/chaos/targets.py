@@ -88,6 +88,8 @@ def connections(sandbox: Sandbox, url: str, request_timeout: float) -> dict[str,
     :param request_timeout: in seconds.
     """
     fields = {f"{name}_default": sandbox.connection(name) for name in sandbox.platforms}
+    # A service account signs for the URL that it asks, and the sandbox knows nothing of a proxy's.
+    fields["tailer_default"] = sandbox.connection("tailer", "bearer")
     for connection in fields.values():
         connection["extra"]["request_timeout"] = request_timeout
     found: dict[str, dict[str, Any]] = json.loads(json.dumps(fields).replace(sandbox.url, url))

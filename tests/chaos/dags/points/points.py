@@ -32,7 +32,8 @@ for platform, (operator, arguments) in OPERATORS.items():
                 task_id="work",
                 deferrable=mode == "deferrable",
                 poll_interval=2,
-                retries=3,
+                # More than one try can end on a busy machine.
+                retries=20,
                 retry_delay=timedelta(seconds=1),
                 **arguments,
             )
