@@ -69,7 +69,9 @@ class Proxy:
     def __enter__(self) -> Self:
         """Serve."""
         ready: Future[None] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="proxy")
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(ready)), name="proxy", daemon=True
+        )
         self._thread.start()
         ready.result()
         return self
