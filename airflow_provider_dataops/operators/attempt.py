@@ -290,6 +290,7 @@ class RunAttempt(KillHandling):
             self._remember_loss()
         error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url)
         if event.snapshot is not None:
+            self.is_settled = True
             if error is None:
                 self.log.info("%s %s %s succeeded", operator.platform, operator.noun, event.run_id)
                 return event.snapshot.as_result(self.url)
