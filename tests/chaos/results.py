@@ -11,6 +11,7 @@ _DIFFERS = re.compile(
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|\b(?:job_|op-|e-|o-)\d+\b"
     r"|\d{4}-\d\d-\d\d[T ][0-9:.]+(?:Z|[+-]\d\d:?\d\d)?"
+    r"|\b\d+:\d\d:\d\d(?:\.\d+)?"  # how long a run took
 )
 
 
