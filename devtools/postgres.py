@@ -24,7 +24,14 @@ _START_SECONDS = 60.0
 _USER = "postgres"
 #: Nothing here outlives a power cut, so nothing waits for the disk. A commit still reaches the kernel before
 #: it is reported (`synchronous_commit` stays on), so that it outlives a crash of the server.
-_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+#: The workers of the LocalExecutor inherit the scheduler's connection. If it is killed in a transaction, they
+#: keep the connection for as long as they live, and with it the lock on the DAG run: hence a limit.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "idle_in_transaction_session_timeout": "20s",
+}
 
 
 class PostgresError(RuntimeError):
