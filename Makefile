@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 AIRFLOW := apache-airflow==3.3.2
+NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make $@ needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system postgres format constraints clean
+.PHONY: help venv demo up down test lint unit integration replay system postgres chaos format constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -56,8 +57,12 @@ system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
 	$(BIN)/python -m pytest tests/system
 
 postgres: $(READY)  ## The nastiest events through a real triggerer on PostgreSQL; needs Debian's package postgresql
-	@ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make postgres needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
+	@$(NEEDS_POSTGRES)
 	$(BIN)/python -m pytest tests/postgres
+
+chaos: $(READY)  ## Kill tasks, workers, triggerers and services in real Airflows, and count the remote runs; SEED=... repeats the acts
+	@$(NEEDS_POSTGRES)
+	$(BIN)/python -m pytest tests/chaos
 
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .

@@ -115,7 +115,7 @@ class AirflowStack:
     `connections` (id to conn_type, host, ... as in the REST API) are handed over in the environment, where
     tasks, triggers and hooks find them and the UI does not; `client.create_connection` makes those that the
     UI shows. `env` comes last and overrides every setting. `home` may be an earlier stack's: its database is
-    kept.
+    kept. Triggerers beyond the first are the services `triggerer-2` and so on.
     """
 
     def __init__(
@@ -127,11 +127,13 @@ class AirflowStack:
         *,
         port: int = 0,
         parallelism: int = 8,
+        triggerers: int = 1,
         start_timeout: float = 180.0,
     ) -> None:
         self.home = home.resolve()
         self.dags = [dags.resolve()] if isinstance(dags, Path) else [folder.resolve() for folder in dags]
         self.parallelism = parallelism
+        self.services = (*SERVICES, *(f"triggerer-{number}" for number in range(2, triggerers + 1)))
         self.start_timeout = start_timeout
         self.started_in: float | None = None
         # Bound but not listening, it keeps the port from being given away before the api-server binds it.
@@ -164,8 +166,8 @@ class AirflowStack:
             self._guard = subprocess.Popen(
                 [sys.executable, "-c", _GUARD], stdin=subprocess.PIPE, start_new_session=True
             )
-            for service in SERVICES:
-                self._spawn(service)
+            for service in self.services:
+                self.spawn(service)
             self._wait_for_service(self._all_healthy, what="all services to be healthy")
         except BaseException:
             self.stop()
@@ -230,17 +232,40 @@ class AirflowStack:
         if self.alive(service) or children:
             self.kill(service, sig, children=children)
         since = datetime.now(tz=UTC)
-        self._spawn(service)
+        self.spawn(service)
 
         def ready() -> bool:
             if service == "api-server":
                 return self._all_healthy()
             return any(
                 job["state"] == "running" and datetime.fromisoformat(job["start_date"]) >= since
-                for job in self.client.jobs(_JOB_TYPES[service])
+                for job in self.client.jobs(_JOB_TYPES[_command(service)])
             )
 
         self._wait_for_service(ready, what=f"the new {service} to work")
+
+    def spawn(self, service: str) -> None:
+        """Start a service that does not run, without waiting until it works."""
+        command = _command(service)
+        # The first one holds the port of the log server; the others' logs are read from their files.
+        options = [] if service == command else ["--skip-serve-logs"]
+        with self.log_file(service).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", command, *options],
+                env=self.env,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes[service] = process
+        self._sessions.add(process.pid)
+        guard = self._guard
+        if guard is None or guard.stdin is None:
+            raise StackError("The stack has not been started, or was stopped")
+        guard.stdin.write(f"{process.pid}\n".encode())
+        guard.stdin.flush()
 
     def log_file(self, service: str) -> Path:
         """Return the file with all that a service has printed, over all its restarts."""
@@ -400,25 +425,6 @@ class AirflowStack:
             return
         shutil.copyfile(template, database)
 
-    def _spawn(self, service: str) -> None:
-        with self.log_file(service).open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", service],
-                env=self.env,
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._processes[service] = process
-        self._sessions.add(process.pid)
-        guard = self._guard
-        if guard is None or guard.stdin is None:
-            raise StackError("The stack has not been started, or was stopped")
-        guard.stdin.write(f"{process.pid}\n".encode())
-        guard.stdin.flush()
-
     def _all_healthy(self) -> bool:
         try:
             health = self.client.health()
@@ -452,6 +458,11 @@ class AirflowStack:
             if not left:
                 return
             time.sleep(0.02)
+
+
+def _command(service: str) -> str:
+    """Return the `airflow` command of a service: triggerers beyond the first have a number."""
+    return service.rstrip("-0123456789")
 
 
 def _reserve(port: int) -> socket.socket:

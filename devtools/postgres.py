@@ -1,7 +1,7 @@
 """A PostgreSQL server of its own on loopback, for as long as a block lasts.
 
-    with postgres() as url:
-        ...
+    with Postgres() as server:
+        ... server.url ... server.restart()
 
 It needs Debian's package `postgresql`, and leaves nothing behind. Run as root, it becomes the user
 `postgres`, since PostgreSQL refuses to run as root.
@@ -19,15 +19,19 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _START_SECONDS = 60.0
 _USER = "postgres"
-#: Nothing here outlives a power cut, so nothing waits for the disk.
-_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+#: Nothing here outlives a power cut, so nothing waits for the disk. A commit still reaches the kernel before
+#: it is reported (`synchronous_commit` stays on), so that it outlives a crash of the server.
+#: The workers of the LocalExecutor inherit the scheduler's connection. If it is killed in a transaction, they
+#: keep the connection for as long as they live, and with it the lock on the DAG run: hence a limit.
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "idle_in_transaction_session_timeout": "20s",
+}
 
 
 class PostgresError(RuntimeError):
@@ -49,52 +53,85 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    """Serve an empty database, and give its SQLAlchemy URL.
+class Postgres:
+    """Serves an empty database; a context manager.
 
     :raises PostgresError: if PostgreSQL is not installed, or does not start.
     """
-    initdb, server, ready = _program("initdb"), _program("postgres"), _program("pg_isready")
-    user = _USER if os.geteuid() == 0 else None
-    # Directly below the folder for temporary files: the user postgres cannot enter those of root.
-    with tempfile.TemporaryDirectory(prefix="dataops-postgres-", ignore_cleanup_errors=True) as name:
-        home = Path(name)
-        if user is not None:
-            shutil.chown(home, user)
-        data, log = home / "data", home / "log"
+
+    def __init__(self) -> None:
+        self._ready = _program("pg_isready")
+        self._user = _USER if os.geteuid() == 0 else None
+        # Directly below the folder for temporary files: the user postgres cannot enter those of root.
+        self._folder = tempfile.TemporaryDirectory(prefix="dataops-postgres-", ignore_cleanup_errors=True)
+        self._home = Path(self._folder.name)
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg2://airflow@127.0.0.1:{self._port}/postgres"
+
+    def __enter__(self) -> Postgres:
+        """Make the database, and serve it."""
+        try:
+            self._make()
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Stop serving, and remove the database."""
+        # A fast shutdown: connections that are still open are cut.
+        self._stop(signal.SIGINT)
+        self._folder.cleanup()
+
+    def restart(self) -> None:
+        """Crash and start again: connections are cut, and what was not committed is lost."""
+        self._stop(signal.SIGQUIT)
+        self._start()
+
+    def _make(self) -> None:
+        if self._user is not None:
+            shutil.chown(self._home, self._user)
         made = subprocess.run(
-            [initdb, "-D", data, "-A", "trust", "-U", "airflow", "--no-sync"],
-            user=user,
-            cwd=home,
+            [_program("initdb"), "-D", self._home / "data", "-A", "trust", "-U", "airflow", "--no-sync"],
+            user=self._user,
+            cwd=self._home,
             capture_output=True,
             text=True,
             check=False,
         )
         if made.returncode:
-            raise PostgresError(f"initdb, as {user or getpass.getuser()}: {made.stderr}")
-        port = _free_port()
-        options = {**_SETTINGS, "listen_addresses": "127.0.0.1", "unix_socket_directories": name}
+            raise PostgresError(f"initdb, as {self._user or getpass.getuser()}: {made.stderr}")
+
+    def _start(self) -> None:
+        options = {
+            **_SETTINGS,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(self._home),
+        }
         settings = [text for key, value in options.items() for text in ("-c", f"{key}={value}")]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [server, "-D", data, "-p", str(port), *settings],
-                user=user,
-                cwd=home,
+        log = self._home / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [_program("postgres"), "-D", self._home / "data", "-p", str(self._port), *settings],
+                user=self._user,
+                cwd=self._home,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        try:
-            _wait_until_ready([ready, "-q", "-h", "127.0.0.1", "-p", str(port)], process, log)
-            yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
-        finally:
-            # A fast shutdown: connections that are still open are cut.
-            process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            process.kill()
-            process.wait()
+        question = [self._ready, "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        _wait_until_ready(question, self._process, log)
+
+    def _stop(self, sig: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(sig)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        self._process.kill()
+        self._process.wait()
 
 
 def _wait_until_ready(question: list[str], process: subprocess.Popen[bytes], log: Path) -> None:

@@ -332,6 +332,7 @@ class RunAttempt(KillHandling):
         limit = limit_in_words(operator.timeout, operator.execution_timeout)
         error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url, limit=limit)
         if event.snapshot is not None:
+            self.is_settled = True
             if error is None:
                 self.log.info("%s %s %s succeeded", operator.platform, operator.noun, event.run_id)
                 return event.snapshot.as_result(self.url)

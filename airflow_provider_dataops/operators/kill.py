@@ -27,7 +27,7 @@ class KillHandling:
 
     :ivar is_waiting: whether the task is in our own wait, where no call of Airflow's can be under way.
     :ivar is_renewing: whether that wait is asking Airflow something all the same.
-    :ivar is_settled: whether the run was stopped, or the log says that it goes on.
+    :ivar is_settled: whether the run has ended, was stopped, or is named in the log as going on.
     """
 
     operator: RunOperator
@@ -53,6 +53,9 @@ class KillHandling:
         if not run_id:
             end = "stopped" if self.operator.cancel_on_kill else "named here and goes on"
             self.log.warning("Killed before a %s was known; one that starts now is %s", noun, end)
+        elif self.is_settled:
+            # Airflow may end a process that has its result and is about to report it.
+            return
         elif not self.watch.cancel_on_kill:
             # Said once; the wait ends at its next slice.
             self.is_settled = True

@@ -9,7 +9,7 @@ import pytest
 
 from dataops_sandbox import Sandbox
 from devtools.airflow_stack import AirflowStack
-from devtools.postgres import postgres
+from devtools.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def stack(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Run Airflow with connections to the sandbox and the DAGs of these tests."""
     connections = {f"{name}_default": sandbox.connection(name) for name in sandbox.platforms}
     home, dags = tmp_path_factory.mktemp("airflow"), Path(__file__).parent / "dags"
-    with postgres() as url:
-        env = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+    with Postgres() as server:
+        env = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": server.url}
         with AirflowStack(home, dags, connections, env, parallelism=16) as running:
             yield running

@@ -530,6 +530,17 @@ class TestKill:
         assert len(tenant.stops()) == stops
         assert ("j-1 is not stopped and goes on" in capsys.readouterr().out) is not bool(stops)
 
+    @pytest.mark.parametrize("deferrable", [True, False])
+    def test_after_the_run_has_ended_sends_nothing(
+        self, tenant: Tenant, quick: Any, deferrable: bool
+    ) -> None:
+        """A worker whose task was started anew elsewhere is ended while it reports its result."""
+        tenant.status = {"state": "DONE"}
+        task = operator(deferrable=deferrable)
+        task.act(Attempt().context())
+        task.on_kill()
+        assert tenant.stops() == []
+
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
         self, tenant: Tenant, quick: Any, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:

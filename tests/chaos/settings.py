@@ -1,0 +1,33 @@
+"""Settings of Airflow and of the connections under which processes are killed.
+
+They are settings that any deployment may choose; nothing is patched. Airflow's defaults let a task without a
+heartbeat run for 300 s and a scheduler or triggerer for 30 s: here a death is noticed sooner, so that more of
+them fit into the time.
+"""
+
+from __future__ import annotations
+
+SETTINGS = {
+    # A task sends a heartbeat every 2 s; one that has sent none for 20 s counts as dead.
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+    # What a dead triggerer was running is taken over after 12 s.
+    "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
+}
+#: Where the scheduler is killed: its tasks are found after 20 s. On a busy machine one round of the scheduler
+#: may take longer than that; it then resets its own tasks, which is one more disturbance.
+LOSES_SCHEDULERS = {
+    "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+}
+
+#: Seconds of silence after which a request is given up. A search for a lost run takes no less.
+REQUEST_TIMEOUT = 10.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the settings as environment variables of Airflow."""
+    return {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **more}.items()}

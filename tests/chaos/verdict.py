@@ -1,0 +1,167 @@
+"""What must hold after the storm, and what is counted apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.dags.storm.storm import SHARED, SHARES, name
+from tests.chaos.targets import TARGETS
+
+if TYPE_CHECKING:
+    from dataops_sandbox import Sandbox
+    from dataops_sandbox.platform import RunRecord
+    from tests.chaos.acts import Stage
+
+SHARED_PIPELINE = "pipeline_shared"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One mapped task at the end.
+
+    :param logs: of all its tries, and of their triggers.
+    :param result: what it returned.
+    :param ids: under which its tries ran, oldest first.
+    """
+
+    task_id: str
+    index: int
+    state: str
+    tries: int
+    result: dict[str, Any] | None
+    logs: str
+    ids: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return f"{self.task_id}[{self.index}]"
+
+    @property
+    def platform(self) -> str:
+        return self.task_id.partition("_")[0]
+
+
+@dataclass
+class Verdict:
+    """What was found.
+
+    :ivar broken: each broken invariant, in words.
+    :ivar successors: how many Tamr jobs have a successor, by the cause of their stop.
+    """
+
+    broken: list[str] = field(default_factory=list)
+    successors: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    ambiguous: int = 0
+    guessed: int = 0
+
+
+def tasks_of(stage: Stage, dag_id: str) -> list[Task]:
+    """Read how the tasks of a DAG run have ended; its id is the DAG's."""
+    airflow, found = stage.stack.client, []
+    for instance in airflow.task_instances(dag_id, dag_id):
+        task_id, index = instance["task_id"], instance["map_index"]
+        folder = stage.stack.home / "logs" / f"dag_id={dag_id}" / f"run_id={dag_id}" / f"task_id={task_id}"
+        files = sorted((folder / f"map_index={index}").glob("*.log*"))
+        tries = airflow.tries(dag_id, dag_id, task_id, map_index=index)
+        found.append(
+            Task(
+                task_id=task_id,
+                index=index,
+                state=str(instance["state"]),
+                tries=instance["try_number"],
+                result=airflow.xcom(dag_id, dag_id, task_id, map_index=index),
+                logs="\n".join(path.read_text(errors="replace") for path in files),
+                ids=tuple(str(one.get("id")) for one in tries),
+            )
+        )
+    return found
+
+
+def judge(stage: Stage, storm: list[Task], shared: list[Task]) -> Verdict:
+    """Compare tasks and runs."""
+    verdict = Verdict()
+    say = verdict.broken.append
+    sandbox = stage.sandbox
+    if len(storm) != sum(SHARES.values()) or len(shared) != SHARED:
+        say(f"{len(storm)} and {len(shared)} tasks instead of {sum(SHARES.values())} and {SHARED}")
+    for task in storm:
+        _judge_own(task, stage, verdict)
+    _judge_shared(shared, sandbox, verdict)
+    runs = sandbox.runs()
+    verdict.runs = len(runs)
+    if active := [run.run_id for run in runs if not run.finished]:
+        say(f"runs that are still active: {active}")
+    strangers = {run.resource for run in runs} - {_resource(task) for task in storm} - {SHARED_PIPELINE}
+    if strangers:
+        say(f"runs of nobody's resources: {sorted(strangers)}")
+    if refusals := sandbox.journal.refusals():
+        say(f"{len(refusals)} requests broke a platform's rules, the first: {refusals[0]}")
+    return verdict
+
+
+def _resource(task: Task) -> str:
+    first = 0 if task.task_id.endswith("_deferrable") else SHARES[task.platform, True]
+    return TARGETS[task.platform].naming.format(name(first + task.index))
+
+
+def _judge_own(task: Task, stage: Stage, verdict: Verdict) -> None:
+    """A task on a resource of its own has one run, or the last one after jobs that were stopped."""
+    if task.state != "success":
+        verdict.broken.append(f"{task.label} is {task.state}: {_last_error(task)}")
+        return
+    runs = TARGETS[task.platform].runs(stage.sandbox, _resource(task))
+    own = (task.result or {}).get("run_id")
+    if not runs or own != runs[-1].run_id:
+        verdict.broken.append(f"{task.label} returned {own}; its runs are {[run.run_id for run in runs]}")
+    for run in runs[:-1]:
+        cause = _cause(task, run, stage)
+        if cause:
+            verdict.successors[cause] += 1
+        else:
+            verdict.broken.append(f"{task.label} started {run.run_id} ({run.state}), and then another one")
+
+
+def _cause(task: Task, run: RunRecord, stage: Stage) -> str:
+    """Return why a run was stopped, from the logs; empty if nothing that may have a successor."""
+    stopped = run.detail.get("error") or {}
+    if run.platform != "tamr" or stopped.get("reason") != "STOPPED_BY_USER":
+        return ""
+    if f"Told Tamr job {run.run_id} to stop" not in task.logs:
+        return ""
+    tries = set(task.ids)
+    if tries & stage.terminated:
+        return "SIGTERM sent by an act"
+    services = stage.stack.logs("scheduler")
+    failed = [line for line in services.splitlines() if "Too many failed heartbeats" in line]
+    if any(one in line for line in failed for one in tries):
+        return "SIGTERM sent by Airflow after failed heartbeats"
+    return ""
+
+
+def _judge_shared(tasks: list[Task], sandbox: Sandbox, verdict: Verdict) -> None:
+    """Tasks on one pipeline: each has a run of its own, or says that it guesses, or fails as ambiguous."""
+    holders: dict[str, list[Task]] = {}
+    for task in tasks:
+        if task.state == "success":
+            holders.setdefault(str((task.result or {}).get("run_id")), []).append(task)
+        elif "AmbiguousSubmitError" in task.logs:
+            verdict.ambiguous += 1
+        else:
+            verdict.broken.append(f"{task.label} is {task.state}: {_last_error(task)}")
+    known = {run.run_id for run in TARGETS["quantemplate"].runs(sandbox, SHARED_PIPELINE)}
+    for run_id, sharing in holders.items():
+        guesses = [task for task in sharing if f"Adopted execution {run_id}" in task.logs]
+        verdict.guessed += len(guesses)
+        if run_id not in known:
+            verdict.broken.append(f"{sharing[0].label} returned {run_id}, which nobody started")
+        if len(sharing) - len(guesses) > 1:
+            labels = [task.label for task in sharing]
+            verdict.broken.append(f"{labels} returned {run_id}, and at most one says that it guesses")
+
+
+def _last_error(task: Task) -> str:
+    lines = [line for line in task.logs.splitlines() if "Error" in line]
+    return lines[-1][:500] if lines else "no error is logged"
