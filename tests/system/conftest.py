@@ -51,7 +51,7 @@ def stack(
         for platform in sandbox_server.platforms
     }
     home = tmp_path_factory.mktemp("airflow")
-    folders = [ROOT / "example_dags", ROOT / "tests/system/dags"]
+    folders = [ROOT / "example_dags", ROOT / "tests/system/dags", ROOT / "tests/chaos/dags/points"]
     with AirflowStack(home, folders, connections, {"DATAOPS_DOWNLOADS": str(downloads)}) as running:
         evidence.keep(running)
         yield running

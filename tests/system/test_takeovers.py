@@ -29,7 +29,7 @@ def test_a_trigger_that_moves_to_another_triggerer_leaves_its_job_running(
     # What a triggerer finds that was frozen for longer than the others wait for it.
     _move_all_triggers(stack)
     left = f"job {job.run_id} is not stopped: the task is deferred"
-    stack.wait_until(lambda: left in task.log() + stack.logs("triggerer"), timeout=30)
+    stack.wait_until(lambda: left in task.log() + stack.logs("triggerer"), timeout=90)
     assert task.airflow.task(*task.where)["state"] == "deferred"
     assert not task.runs()[0].finished
     _end_the_other_triggerer(stack)
@@ -47,7 +47,7 @@ def test_a_stop_that_is_refused_at_first_is_sent_again_although_airflow_repeats_
     busy = {"operation": "stop_job", "times": 1, "status": 503, "headers": {"Retry-After": "4"}}
     task.sandbox.add_fault("status", platform="tamr", **busy)
     task.airflow.mark_task(*task.where, "failed")
-    task.sandbox.wait_for(lambda _: task.runs()[0].finished, 30)
+    task.sandbox.wait_for(lambda _: task.runs()[0].finished, 90)
     assert task.stops(job.run_id) == 2
     assert f"job {job.run_id} is stopped now" in task.log()
     told = f"job {job.run_id} was told to stop"
