@@ -16,8 +16,8 @@ SETTINGS = {
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
 }
-#: Where the scheduler is killed: whose tasks have lost it is looked at every 10 s. That it is lost is Airflow's
-#: default of 30 s: a round of a scheduler that lives takes 20 s on a busy machine.
+#: Where the scheduler is killed: tasks whose scheduler is lost are looked for every 10 s. It counts as lost
+#: after 30 s, Airflow's default: on a busy machine one round of a scheduler that lives takes 20 s.
 LOSES_SCHEDULERS = {"SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10"}
 
 #: Seconds of silence after which a request is given up. A search for a lost run takes no less.

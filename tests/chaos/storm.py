@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CALM_WITHIN = 900.0
 #: The first task runs after so many seconds at most.
 BEGUN_WITHIN = 120.0
-#: An act that finds nobody is put off, for so long in all: a scheduler that was killed is missed for a minute.
+#: An act that finds nobody is put off, for so long in all: a killed scheduler is missed for up to a minute.
 VICTIM_WITHIN = 90.0
 PUT_OFF = 2.0
 _TICK = 0.25
@@ -70,6 +70,7 @@ class Storm:
                     time.sleep(_TICK)
         finally:
             self.stage.thaw(everything=True)
+            self.missed += len(self.acts)
         return states
 
     def _act(self, now: float) -> None:
