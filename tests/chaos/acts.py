@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tests.chaos.plan import Act
     from tests.chaos.proxy import Hold, Proxy, Request
 
-#: How long an act waits for a victim, in seconds.
-VICTIM_WITHIN = 5.0
 #: Seconds for which processes are frozen. A task's supervisor goes on sending heartbeats for it.
 TASK_FROZEN = (3.0, 12.0)
 #: Longer than a task may be without a heartbeat, with the time until Airflow looks: another try begins.
@@ -51,7 +49,6 @@ class Stage:
     """All that can be acted on.
 
     :ivar done: how often each act found a victim.
-    :ivar missed: how often it found none.
     :ivar terminated: the task instances that an act has sent a SIGTERM.
     """
 
@@ -61,16 +58,19 @@ class Stage:
     platforms: Proxy
     note: Callable[[str], None]
     done: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
     terminated: set[str] = field(default_factory=set)
     _frozen: list[tuple[float, list[int]]] = field(default_factory=list)
     _traps: list[Hold] = field(default_factory=list)
+    _ended: set[str] = field(default_factory=set)
 
-    def play(self, act: Act) -> None:
-        """Do one act."""
+    def play(self, act: Act) -> bool:
+        """Do one act; return false if there is nobody to do it to."""
         victim = ACTS[act.kind](self, act)
-        (self.missed if victim is None else self.done)[act.kind] += 1
-        self.note(f"{act.number:3} {act.kind}: {victim or 'nobody there'}")
+        if victim is None:
+            return False
+        self.done[act.kind] += 1
+        self.note(f"{act.number:3} {act.kind}: {victim}")
+        return True
 
     # --- processes -------------------------------------------------------------------------------------
 
@@ -143,25 +143,23 @@ class Stage:
         self, act: Act, roles: tuple[str, ...], sig: signal.Signals, frozen: float = 0.0
     ) -> str | None:
         """Choose a task that runs, send its processes a signal, and return the task instance's id."""
-        deadline = time.monotonic() + VICTIM_WITHIN
-        while True:
-            # Only a worker whose task runs: one that dies between two tasks takes a lock of the executor's
-            # queue along, and no worker gets a task any more.
-            running: dict[str, dict[str, int]] = {}
-            for worker in self.stack.workers():
-                if worker.task_instance_id is not None:
-                    running.setdefault(worker.task_instance_id, {})[worker.role] = worker.pid
-            whole = sorted(name for name, pids in running.items() if {"supervisor", "runner"} <= pids.keys())
-            if whole:
-                break
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(0.1)
-        victim = act.random.choice(whole)
+        # Only a worker whose task runs: one that dies between two tasks takes a lock of the executor's queue
+        # along, and no worker gets a task any more.
+        running: dict[str, dict[str, int]] = {}
+        for worker in self.stack.workers():
+            if worker.task_instance_id is not None:
+                running.setdefault(worker.task_instance_id, {})[worker.role] = worker.pid
+        whole = {name for name, pids in running.items() if {"supervisor", "runner"} <= pids.keys()}
+        if not whole - self._ended:
+            return None
+        victim = act.random.choice(sorted(whole - self._ended))
         pids = [running[victim][role] for role in roles]
         self._send(pids, sig)
         if sig is signal.SIGSTOP:
             self._thaw_later(pids, frozen)
+        else:
+            # A killed process stays on the list until its parent has noticed.
+            self._ended.add(victim)
         return victim
 
     @staticmethod

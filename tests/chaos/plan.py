@@ -31,10 +31,12 @@ class Act:
     """One act.
 
     :param at: when it is due, in seconds from the start.
+    :param due: the same, or later if it was put off.
     :param random: decides everything else about it.
     """
 
     at: float
+    due: float
     kind: str
     number: int
     random: Random
@@ -47,6 +49,6 @@ def drawn(seed: str) -> list[Act]:
     random.shuffle(kinds)
     times = sorted(random.uniform(0, SECONDS) for _ in kinds)
     return [
-        Act(at, kind, number, Random(f"{seed}-{number}"))  # noqa: S311
+        Act(at, at, kind, number, Random(f"{seed}-{number}"))  # noqa: S311
         for number, (at, kind) in enumerate(zip(times, kinds, strict=True))
     ]

@@ -83,8 +83,7 @@ def test_under_random_kills_each_task_has_one_run_and_each_run_one_task(
 
 def _acts(stage: Stage, storm: Storm) -> str:
     tried = [f"{count} {kind}" for kind, count in sorted(stage.done.items())]
-    missed = sum(stage.missed.values())
     return (
-        f"acts: {stage.done.total()} ({', '.join(tried)}); {missed} found nobody; "
+        f"acts: {stage.done.total()} ({', '.join(tried)}); {storm.missed} found nobody; "
         f"{storm.restarts} services ended by themselves and were started again"
     )
