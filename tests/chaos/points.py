@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def dag_id(self) -> str:
-        return f"{self.platform}_{self.mode}"
+        return f"started_on_{self.platform}_{self.mode}"
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ class Working:
 
     @property
     def where(self) -> tuple[str, str, str]:
-        return f"{self.target.platform}_on_worker", self.run_id, TASK
+        return f"started_on_{self.target.platform}_on_worker", self.run_id, TASK
 
     def runs(self, number: int) -> list[RunRecord]:
         """Wait until the task has started so many runs."""
@@ -56,7 +56,7 @@ def cleared(stack: AirflowStack, sandbox: Sandbox) -> dict[str, Working]:
     airflow, tasks = stack.client, {}
     for platform, target in TARGETS.items():
         resource = target.add(sandbox, "clear", hold=True)
-        dag_id = f"{platform}_on_worker"
+        dag_id = f"started_on_{platform}_on_worker"
         airflow.wait_for_dags([dag_id])
         run_id = airflow.run(dag_id, conf={"resource": resource})
         tasks[platform] = Working(airflow, sandbox, target, resource, run_id)

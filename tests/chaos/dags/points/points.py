@@ -27,7 +27,7 @@ OPERATORS: dict[str, tuple[type[Any], dict[str, Any]]] = {
 
 for platform, (operator, arguments) in OPERATORS.items():
     for mode in ("deferrable", "on_worker"):
-        with DAG(f"{platform}_{mode}", schedule=None):
+        with DAG(f"started_on_{platform}_{mode}", schedule=None):
             operator(
                 task_id="work",
                 deferrable=mode == "deferrable",
