@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUCKET = "bucket"
-KEY, SECRET = "test-key", "test-secret"
+SECRET = "test-secret"
+#: What the identity of each key may do.
+ACTIONS = {"reader-and-writer": ["Admin", "Read", "Write", "List", "Tagging"], "writer": ["Write"]}
 #: What the server consists of.
 SERVICES = ("master", "volume", "filer", "s3", "admin")
 #: Seconds within which the server must be ready.
@@ -41,7 +43,7 @@ class ObjectStore:
     netloc: str
 
     @cache  # noqa: B019 - a client takes half a second to be made; there is one server in a test run
-    def connect(self, *, netloc: str = "", secret: str = SECRET) -> str:
+    def connect(self, *, netloc: str = "", key: str = "reader-and-writer", secret: str = SECRET) -> str:
         """Return the id of a connection, for a URL such as ``s3://<id>@bucket/key``.
 
         Its file system is of the class that Airflow's Amazon provider uses.
@@ -50,7 +52,7 @@ class ObjectStore:
         """
         conn_id = f"store-{uuid.uuid4()}"
         store = S3FileSystem(
-            key=KEY,
+            key=key,
             secret=secret,
             endpoint_url=f"http://{netloc or self.netloc}",
             client_kwargs={"region_name": "us-east-1"},
@@ -111,13 +113,12 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 @contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
     """Run a server that keeps its data in a folder."""
-    identity = {
-        "name": "test",
-        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
+    identities = [
+        {"name": key, "credentials": [{"accessKey": key, "secretKey": SECRET}], "actions": actions}
+        for key, actions in ACTIONS.items()
+    ]
     settings = folder / "s3.json"
-    settings.write_text(json.dumps({"identities": [identity]}))
+    settings.write_text(json.dumps({"identities": identities}))
     options: dict[str, object] = {
         "dir": folder,
         "ip": "127.0.0.1",

@@ -349,9 +349,17 @@ class TestStoreThatCannotBeAsked:
                 with pytest.raises(FileAccessError, match="there is no bucket 'nowhere'"):
                     find(url)
 
-    def test_is_no_destination_either(self, broken: str) -> None:
-        with pytest.raises(FileAccessError, match="403 Forbidden"), destination(broken):
+    def test_is_no_destination_either(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> None:
+        mocker.patch.object(MemoryFileSystem, "info", side_effect=OSError(16, "Slow down"))
+        with pytest.raises(FileAccessError, match="Slow down"), destination(f"{bucket}/x.csv"):
             pass
+
+    def test_by_those_who_may_only_write_is_a_destination(
+        self, broken: str, bucket: ObjectStoragePath
+    ) -> None:
+        with destination(broken) as file:
+            receive(file, CSV)
+        assert bucket.fs.cat_file(f"{bucket.path}/x.csv") == CSV
 
     def test_with_an_unknown_connection_says_so(self) -> None:
         with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: "):
