@@ -254,6 +254,8 @@ class Request(Generic[T_co]):
         that nothing was done is always allowed.
     :param authenticated: False for the requests that fetch credentials themselves.
     :param read_timeout: seconds of silence to bear; ``None`` takes the connection's.
+    :param moved: the driver calls it while it sends or receives a file, with the bytes of the file that have
+        been moved in this attempt.
     """
 
     operation: str
@@ -267,6 +269,7 @@ class Request(Generic[T_co]):
     repeatable: bool = False
     authenticated: bool = True
     read_timeout: float | None = None
+    moved: Callable[[int], None] = lambda _: None
 
     def __repr__(self) -> str:
         """Return what anyone may see: a query may hold a key, or the signature of a link."""

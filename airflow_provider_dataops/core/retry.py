@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.http import Reply, http_date
 from airflow_provider_dataops.errors import (
@@ -16,6 +17,9 @@ from airflow_provider_dataops.errors import (
     UnroutedError,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.clock import Clock
+
 #: A server may ask to be left alone for this long at the most, in seconds.
 RETRY_AFTER_CAP = 15 * 60.0
 #: Refused credentials that may lock the account are sent once more after this many seconds: a lock counts
@@ -27,7 +31,8 @@ REFUSAL_PAUSE = 90.0
 class RetryPolicy:
     """How failures of one request are borne.
 
-    :param budget: seconds after the first attempt beyond which no further one begins.
+    :param budget: seconds without progress, all attempts and pauses together, beyond which no further
+        attempt begins; see :class:`Standstill`.
     :param base: the first pause is drawn from 0 to this many seconds, each further one from twice as much.
     :param cap: the most that is drawn from, in seconds.
     :param deadline: no further attempt begins after this instant, seconds since the epoch.
@@ -42,7 +47,7 @@ class RetryPolicy:
         """Return the seconds to wait before the next attempt, ``None`` if there is none.
 
         :param attempt: how many attempts were made.
-        :param elapsed: seconds since the first one began.
+        :param elapsed: seconds without progress since the first one began.
         :param chance: a number from 0 up to 1.
         """
         wait = backoff(attempt, base=self.base, cap=self.cap, chance=chance)
@@ -50,6 +55,37 @@ class RetryPolicy:
             # The server's word is obeyed in full; jitter comes on top, so that not all come back at once.
             wait = error.retry_after + chance * self.base
         return wait if elapsed + wait <= self.budget else None
+
+
+class Standstill:
+    """The seconds for which a request made no progress, over all its attempts and the pauses between them.
+
+    Only a transfer of a file makes progress: while it moves the file further than every attempt before it.
+    So the minutes until a transfer breaks do not use up the budget. A repeat starts at the file's first byte.
+    If it breaks before it comes further, all its time counts. The pauses always count: the repeats also end
+    if a server takes a little more each time.
+
+    :param clock: measures the seconds.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._before = 0.0
+        self._since = clock.monotonic()
+        self._furthest = 0
+
+    def next_attempt(self) -> None:
+        """Note that an attempt begins now."""
+        self._before, self._since = self.seconds(), self._clock.monotonic()
+
+    def reached(self, position: int) -> None:
+        """Note that a transfer has moved the file up to this byte."""
+        if position > self._furthest:
+            self._furthest, self._since = position, self._clock.monotonic()
+
+    def seconds(self) -> float:
+        """Return how long there was no progress until now."""
+        return self._before + self._clock.monotonic() - self._since
 
 
 #: One attempt and no more: where a poll fails, the waiting itself is the retry.

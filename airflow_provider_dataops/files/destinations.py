@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
+from airflow_provider_dataops.errors import (
+    FileAccessError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    TransportError,
+)
 from airflow_provider_dataops.files.sources import access, locate, look
 
 if TYPE_CHECKING:
@@ -84,8 +89,7 @@ def destination(where: str, argument: str = "destination") -> Iterator[Download]
     if where.endswith("/"):
         raise InvalidArgumentError(f"{argument} must be the path or URL of a file; given: {where!r}")
     path = locate(where)
-    found = look(path)
-    if found is not None and found.kind == "directory":
+    if _is_folder(path):
         raise InvalidArgumentError(f"{argument} {where!r} is a folder; give the file's name, too")
     if isinstance(path, Path):
         receive = _local(path.resolve())
@@ -93,6 +97,17 @@ def destination(where: str, argument: str = "destination") -> Iterator[Download]
         receive = _in_parts(path) if path.protocol in _TAKES_PARTS else _put_whole(path)
     with receive as download:
         yield download
+
+
+def _is_folder(path: Path | ObjectStoragePath) -> bool:
+    try:
+        found = look(path)
+    except FileAccessError as error:
+        # In a store, whoever may write need not be allowed to look.
+        if isinstance(path, Path) or not isinstance(error.__cause__, PermissionError):
+            raise
+        return False
+    return found is not None and found.kind == "directory"
 
 
 # --- a local path --------------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import glob
+import logging
+import re
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import ObjectStoragePath
@@ -17,6 +20,14 @@ from airflow_provider_dataops.errors import DataOpsError, FileAccessError, Inval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+log = logging.getLogger(__name__)
+
+#: The size of the blocks in which a file in a store is read, in bytes.
+BLOCK_BYTES = 8 * 1024 * 1024
+#: What makes a path a pattern.
+_WILD = re.compile(r"[*?\[]")
 
 
 class Found(NamedTuple):
@@ -44,8 +55,10 @@ class StoredFile:
 
     def open(self) -> IO[bytes]:
         """Open the file at byte 0."""
+        # A store's client keeps a few blocks in memory; by default one has 50 MiB in S3.
+        buffering = -1 if isinstance(self.path, Path) else BLOCK_BYTES
         with access(self.path):
-            file: IO[bytes] = self.path.open("rb")
+            file: IO[bytes] = self.path.open("rb", buffering=buffering)
         return file
 
     def has_changed(self) -> bool:
@@ -93,12 +106,18 @@ def look(path: Path | ObjectStoragePath) -> Found | None:
 
 
 def locate(where: str) -> Path | ObjectStoragePath:
-    """Return the path that a text stands for: a URL for an object store, anything else for a local file."""
-    if where.startswith("file://"):
-        # A file has neither query nor fragment: both signs may stand in a name, and one in a pattern.
-        whole = where.replace("?", "%3F").replace("#", "%23")
-        return Path(unquote(urlsplit(whole).path))
-    return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
+    """Return the path that a text stands for: a URL for an object store, anything else for a local file.
+
+    :raises InvalidArgumentError: if it is the URL of no known store, or a ``~`` has no home folder.
+    """
+    try:
+        if where.startswith("file://"):
+            # A file has neither query nor fragment: both signs may stand in a name, and one in a pattern.
+            whole = where.replace("?", "%3F").replace("#", "%23")
+            return Path(unquote(urlsplit(whole).path))
+        return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
+    except (ValueError, RuntimeError) as error:
+        raise InvalidArgumentError(f"{where!r} leads nowhere: {error}") from error
 
 
 def source(where: str, argument: str = "source") -> StoredFile:
@@ -106,13 +125,13 @@ def source(where: str, argument: str = "source") -> StoredFile:
 
     :raises InvalidArgumentError: if there is none, or it is empty: no platform can tell an empty upload
         from a failed one.
-    :raises FileAccessError: if the disk or the store cannot tell.
+    :raises FileAccessError: if the disk or the store cannot tell, or the store has no such bucket.
     """
     require_text(**{argument: where})
     path = locate(where)
     found = look(path)
     if found is None or found.kind != "file":
-        raise InvalidArgumentError(f"{argument} {where!r} is not a file")
+        raise _nothing(path, f"{argument} {where!r} is not a file")
     if found.size == 0:
         raise InvalidArgumentError(f"{argument} {where!r} is empty")
     return StoredFile(path, path.name, found.size, found.version)
@@ -124,33 +143,80 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
     As in a shell a folder's hidden files do not count, nor do its subfolders; ``**`` reaches into those.
 
     :raises InvalidArgumentError: if there is none, or one of them is empty.
-    :raises FileAccessError: if the disk or the store cannot tell.
+    :raises FileAccessError: if the disk or the store cannot tell, or the store has no such bucket.
     """
     require_text(**{argument: where})
     path = locate(where)
     there = look(path)
-    found: list[Path | ObjectStoragePath]
+    if there is not None and there.kind == "file":
+        return [source(where, argument)]
+    if there is None and not _WILD.search(where):
+        raise _nothing(path, f"{argument} {where!r} is neither a file nor a folder nor a pattern")
     with access(path):
-        if there is not None and there.kind == "file":
-            found = [path]
-        elif there is not None:
-            found = [p for p in path.iterdir() if not p.name.startswith(".")]
-        elif any(c in where for c in "*?["):
-            found = _matches(path)
+        if isinstance(path, Path):
+            found = _on_disk(path, is_folder=there is not None)
         else:
-            raise InvalidArgumentError(f"{argument} {where!r} is neither a file nor a folder nor a pattern")
-        files = sorted((p for p in found if p.is_file()), key=str)
-    if not files:
-        raise InvalidArgumentError(f"{argument} {where!r} leads to no file")
-    return [source(str(p), argument) for p in files]
+            found = _in_store(path, is_folder=there is not None)
+    if not found:
+        raise _nothing(path, f"{argument} {where!r} leads to no file")
+    return [source(str(p), argument) for p in sorted(found, key=str)]
 
 
-def _matches(pattern: Path | ObjectStoragePath) -> list[Path | ObjectStoragePath]:
-    if isinstance(pattern, Path):
-        return [Path(p) for p in glob.glob(str(pattern), recursive=True)]
-    # The store's own matching; ObjectStoragePath has none for a whole URL.
-    root = str(pattern).removesuffix(pattern.path)
-    return [
-        ObjectStoragePath(root + p.removeprefix("/"), conn_id=pattern.conn_id)
-        for p in pattern.fs.glob(pattern.path)
-    ]
+def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
+    """Return the error of a path that leads to no file; another one if even its bucket is missing."""
+    if not isinstance(path, Path):
+        bucket = path.path.strip("/").partition("/")[0]
+        try:
+            path.fs.info(bucket)
+        except FileNotFoundError as error:
+            return FileAccessError(f"{path}: there is no bucket {bucket!r}: {error}")
+        except Exception as error:
+            # Whoever may read files may not be allowed to look at their bucket.
+            log.debug("%s: the bucket cannot be looked at: %s", path, error)
+    return InvalidArgumentError(message)
+
+
+def _on_disk(path: Path, *, is_folder: bool) -> list[Path | ObjectStoragePath]:
+    if is_folder:
+        found = [p for p in path.iterdir() if not p.name.startswith(".")]
+    else:
+        found = [Path(p) for p in glob.glob(str(path), recursive=True)]
+    return [p for p in found if p.is_file()]
+
+
+def _in_store(path: ObjectStoragePath, *, is_folder: bool) -> list[Path | ObjectStoragePath]:
+    if is_folder:
+        names = _matches(path.fs, path.path, ["*"])
+        names = [name for name in names if not name.rpartition("/")[2].startswith(".")]
+    else:
+        folder = _WILD.split(path.path, maxsplit=1)[0].rpartition("/")[0]
+        names = _matches(path.fs, folder, path.path.removeprefix(f"{folder}/").split("/"))
+    # S3's console marks a folder by an empty file. The bucket stands in the names, too.
+    urls = [f"{path.protocol}://{name.removeprefix('/')}" for name in names if not name.endswith("/")]
+    return [ObjectStoragePath(url, conn_id=path.conn_id) for url in urls]
+
+
+def _matches(fs: Any, folder: str, pattern: list[str]) -> list[str]:
+    """Return the files of a store below a folder that a pattern matches, level by level.
+
+    Not by ``fs.glob`` alone: as long as it goes level by level, it takes a folder that cannot be listed for
+    an empty one. Nor by ``path.is_file``: that takes every failure for "no file".
+    """
+    level, *rest = pattern
+    if "**" in level:
+        below = fs.glob("/".join([folder, *pattern]), detail=True)
+        return [name for name, entry in below.items() if entry["type"] == "file"]
+    try:
+        entries = fs.ls(folder, detail=True)
+    except FileNotFoundError:
+        return []
+    found = []
+    for entry in entries:
+        name = entry["name"]
+        if not fnmatchcase(name.rpartition("/")[2], level):
+            continue
+        if rest and entry["type"] == "directory":
+            found += _matches(fs, name, rest)
+        elif not rest and entry["type"] == "file":
+            found.append(name)
+    return found

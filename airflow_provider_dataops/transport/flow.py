@@ -21,7 +21,7 @@ from airflow_provider_dataops.core.http import (
     origin,
     same_origin,
 )
-from airflow_provider_dataops.core.retry import RetryPolicy, is_passing, may_repeat, retry_after
+from airflow_provider_dataops.core.retry import RetryPolicy, Standstill, is_passing, may_repeat, retry_after
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -87,7 +87,8 @@ class _Flow:
 
     def repeated(self, request: Request[T]) -> Exchange[T]:
         """Send a request until it succeeds, or fails in a way that is not to be repeated."""
-        began = self.clock.monotonic()
+        standstill = Standstill(self.clock)
+        request = replace(request, moved=standstill.reached)
         attempt = 1
         while True:
             try:
@@ -96,12 +97,13 @@ class _Flow:
                 self._describe(error, request, attempt)
                 if not may_repeat(error, repeatable=request.repeatable):
                     raise
-                elapsed, chance = self.clock.monotonic() - began, self.clock.random()
+                elapsed, chance = standstill.seconds(), self.clock.random()
                 wait = self.policy.pause(error, attempt=attempt, elapsed=elapsed, chance=chance)
                 if wait is None or self.clock.wall() + wait > self.policy.deadline:
                     raise
                 log.warning("%s; trying again in %.1f s", error, wait)
             yield Pause(wait)
+            standstill.next_attempt()
             attempt += 1
 
     def _authorised(self, request: Request[T]) -> Exchange[T]:

@@ -148,7 +148,7 @@ class SyncDriver:
         if isinstance(request.body, Body):
             content, content_type = request.body.content, request.body.content_type
         elif request.body is not None:
-            upload, content, content_type = streamed(request.body)
+            upload, content, content_type = streamed(request.body, request.moved)
         if content_type:
             headers["Content-Type"] = content_type
         if request.sink is not None:
@@ -197,9 +197,12 @@ class SyncDriver:
         if request.sink is not None and response.status_code in (200, 204):
             request.sink.begin({name.lower(): value for name, value in headers.items()})
             unpacker = Unpacker(headers.get("Content-Encoding", ""))
+            received = 0
             while chunk := response.raw.read1(CHUNK, decode_content=False):
                 for piece in unpacker.pieces(chunk):
                     request.sink.write(piece)
+                    received += len(piece)
+                    request.moved(received)
             unpacker.finish()
             request.sink.finish()
         elif not 300 <= response.status_code < 400:

@@ -10,12 +10,12 @@ from airflow_provider_dataops.errors import DataOpsError, FileAccessError
 from airflow_provider_dataops.transport.body import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
-def streamed(body: FileBody | MultipartBody) -> tuple[Upload, Any, str | None]:
+def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tuple[Upload, Any, str | None]:
     """Return the opened file, what ``requests`` is to send of it, and its media type."""
-    upload = Upload(body.source)
+    upload = Upload(body.source, moved)
     if isinstance(body, FileBody):
         return upload, upload, body.content_type
     # Only uploads of forms need it: it is no part of what every worker loads.
@@ -26,11 +26,15 @@ def streamed(body: FileBody | MultipartBody) -> tuple[Upload, Any, str | None]:
 
 
 class Upload:
-    """A file on its way: read from byte 0, with a length that ``requests`` finds, no more and no less."""
+    """A file on its way: read from byte 0, with a length that ``requests`` finds, no more and no less.
 
-    def __init__(self, source: FileSource) -> None:
+    :param moved: is called with the bytes that have been read so far.
+    """
+
+    def __init__(self, source: FileSource, moved: Callable[[int], None]) -> None:
         self.failure: DataOpsError | None = None
         self._source = source
+        self._moved = moved
         self._left = source.size
         self._file = source.open()
 
@@ -61,6 +65,7 @@ class Upload:
         # Checked before the last bytes leave: without these the server takes nothing.
         if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
             raise FileAccessError(f"{self._source.name} was changed while it was sent")
+        self._moved(self._source.size - self._left)
         return chunk
 
     def close(self) -> None:

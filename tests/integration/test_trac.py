@@ -104,6 +104,23 @@ class TestGenerations:
         assert found.resource_key == "acme_models"
         assert trac.hook().resource_info("MODEL_REPOSITORY", "acme_models") == found
 
+    @pytest.mark.parametrize("generation", ["0.8", "0.10"])
+    def test_unknown_types_are_named(self, trac: TracBench, generation: str) -> None:
+        trac.store.configure(generation=generation)
+        hook = trac.hook()
+        with pytest.raises(BadRequestError, match="TRAC knows no object type NOPE"):
+            hook.get_latest_object("NOPE", "01a1fb70-c0a1-7bb2-ae6a-f79c5720de08")
+        words = "TRAC 0.8.0 knows no resource type NOPE" if generation == "0.8" else "list_config_entries"
+        with pytest.raises(BadRequestError, match=words):
+            hook.list_resources("NOPE")
+        for call in (
+            lambda: hook.search("NOPE"),
+            lambda: hook.list_config_entries(resource_type="NOPE"),
+            lambda: hook.create_object("SCHEMA", {"schema": {"schemaType": "NOPE"}}),
+        ):
+            with pytest.raises(BadRequestError, match=r"HTTP 400 .*Invalid enum value: NOPE"):
+                call()
+
     def test_later_they_are_configuration_entries(self, trac: TracBench) -> None:
         with pytest.raises(BadRequestError, match="list_config_entries"):
             trac.hook().list_resources("MODEL_REPOSITORY")

@@ -8,5 +8,7 @@ MAX_BODY = 1_000_000
 MAX_CONTENT = (MAX_BODY - 20_000) // 4 * 3
 #: A longer text in an attribute ends in a 500, in characters.
 MAX_TEXT = 4_096
+#: A decimal in an attribute with more digits before the point ends in a 500; more places are cut in silence.
+MAX_DIGITS, MAX_PLACES = 21, 10
 #: A search never returns more objects, and does not report that it left any out.
 SEARCH_LIMIT = 100

@@ -38,7 +38,14 @@ Change = tuple[dict[str, Any], str]
 CHANGED: dict[str, dict[str, Change]] = {
     "meta": {
         "attr long 5000": (_REFUSED, _BEFORE_IT_IS_SENT),
+        "attr dec 60 digits": (_REFUSED, _BEFORE_IT_IS_SENT),
+        "attr dec tiny": (_REFUSED, _BEFORE_IT_IS_SENT),
+        "attr dec scale 12": (_REFUSED, _BEFORE_IT_IS_SENT),
         "attr name aaaaaaaaaaaa(257)": (_REFUSED, _BEFORE_IT_IS_SENT),
+        "get unknown type": (
+            {"msg": ""},
+            "the hook says that the type is unknown, not that a call is missing",
+        ),
         "search nested 4": (
             _BAD_REQUEST,
             "the hook does not repeat a search with any or not that fails: the query may still be running",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_dataops.core.retry import RETRY_AFTER_CAP, RetryPolicy, backoff, retry_after
+from airflow_provider_dataops.core.retry import RETRY_AFTER_CAP, RetryPolicy, Standstill, backoff, retry_after
 from airflow_provider_dataops.errors import AuthenticationError, ServerError
 from airflow_provider_dataops.transport.gate import RequestGate
-from tests.unit.fakes import reply
+from tests.unit.fakes import FakeClock, reply
 
 NOW = 1_795_168_800.0  # 2026-11-20T10:00:00Z
 
@@ -53,6 +53,45 @@ def test_no_attempt_begins_after_the_budget() -> None:
 def test_all_who_were_sent_away_do_not_come_back_at_once() -> None:
     error = ServerError("x", retry_after=6.0)
     assert RetryPolicy(base=4.0).pause(error, attempt=5, elapsed=0.0, chance=0.5) == 8.0
+
+
+class TestStandstill:
+    def test_without_a_file_all_time_counts(self) -> None:
+        clock = FakeClock()
+        standstill = Standstill(clock)
+        for _ in range(3):
+            clock.now += 10
+            standstill.next_attempt()
+        assert standstill.seconds() == 30
+
+    def test_begins_with_the_last_byte_that_was_moved(self) -> None:
+        clock = FakeClock()
+        standstill = Standstill(clock)
+        for position in (1, 2):
+            clock.now += 600
+            standstill.reached(position)
+        clock.now += 5
+        assert standstill.seconds() == 5
+
+    def test_of_several_attempts_is_their_sum(self) -> None:
+        clock = FakeClock()
+        standstill = Standstill(clock)
+        for position in (1, 2, 3):
+            clock.now += 600
+            standstill.reached(position)
+            clock.now += 5
+            standstill.next_attempt()
+        assert standstill.seconds() == 15
+
+    @pytest.mark.parametrize("position", [1, 2])
+    def test_includes_an_attempt_that_comes_no_further_than_the_one_before(self, position: int) -> None:
+        clock = FakeClock()
+        standstill = Standstill(clock)
+        standstill.reached(2)
+        standstill.next_attempt()
+        clock.now += 600
+        standstill.reached(position)
+        assert standstill.seconds() == 600
 
 
 class TestGate:

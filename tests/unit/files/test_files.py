@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
+from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_dataops.errors import (
@@ -33,8 +34,11 @@ CSV = "Name;Prämie\n".encode()
 @pytest.fixture
 def bucket() -> ObjectStoragePath:
     """Return a folder of an object store that holds nothing yet."""
-    attach("memory", fs=MemoryFileSystem())
-    return ObjectStoragePath(f"memory://{uuid.uuid4()}/folder")
+    store = MemoryFileSystem()
+    attach("memory", fs=store)
+    name = str(uuid.uuid4())
+    store.mkdir(f"/{name}")
+    return ObjectStoragePath(f"memory://{name}/folder")
 
 
 @pytest.fixture(params=["disk", "file URL", "object store"])
@@ -279,6 +283,23 @@ class TestReplacedFile:
         )
 
 
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("s4://bucket/x.csv", "Unsupported filesystem: 's4'"),
+        ("s3://[bucket/x.csv", "Invalid IPv6 URL"),
+        ("file://[/x.csv", "Invalid IPv6 URL"),
+        ("~no-such-user/x.csv", "home directory"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(where: str, words: str) -> None:
+    for find in (source, sources):
+        with pytest.raises(InvalidArgumentError, match=words):
+            find(where)
+    with pytest.raises(InvalidArgumentError, match=words), destination(where):
+        pass
+
+
 class TestStoreThatCannotBeAsked:
     @pytest.fixture
     def broken(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> str:
@@ -291,9 +312,54 @@ class TestStoreThatCannotBeAsked:
             find(broken)
         assert not caught.value.permanent
 
-    def test_is_no_destination_either(self, broken: str) -> None:
-        with pytest.raises(FileAccessError, match="403 Forbidden"), destination(broken):
+    @pytest.mark.parametrize("pattern", ["", "/*.csv", "/*/?.csv"])
+    def test_to_list_its_files_is_no_empty_one(
+        self, bucket: ObjectStoragePath, mocker: MockerFixture, pattern: str
+    ) -> None:
+        with destination(f"{bucket}/more/c.csv") as file:
+            receive(file, CSV)
+        mocker.patch.object(MemoryFileSystem, "ls", side_effect=OSError(16, "Slow down"))
+        with pytest.raises(FileAccessError, match="Slow down"):
+            sources(f"{bucket}{pattern}")
+
+    @pytest.mark.parametrize("pattern", ["", "/*.csv", "/**/*.csv"])
+    def test_for_one_of_its_files_leaves_none_out(
+        self, bucket: ObjectStoragePath, mocker: MockerFixture, pattern: str
+    ) -> None:
+        for name in ("a.csv", "b.csv"):
+            with destination(f"{bucket}/{name}") as file:
+                receive(file, CSV)
+        info = MemoryFileSystem.info
+
+        def fail(store: MemoryFileSystem, path: str, **options: object) -> object:
+            if path.endswith("b.csv"):
+                raise PermissionError("403 Forbidden")
+            return info(store, path, **options)
+
+        mocker.patch.object(MemoryFileSystem, "info", fail)
+        # As most stores do it: for them every failure means "no file".
+        mocker.patch.object(MemoryFileSystem, "isfile", AbstractFileSystem.isfile)
+        with pytest.raises(FileAccessError, match="403 Forbidden"):
+            sources(f"{bucket}{pattern}")
+
+    def test_for_a_bucket_says_so(self) -> None:
+        attach("memory", fs=MemoryFileSystem())
+        for url in ("memory://nowhere/x.csv", "memory://nowhere/*.csv", "memory://nowhere/x/"):
+            for find in (source, sources):
+                with pytest.raises(FileAccessError, match="there is no bucket 'nowhere'"):
+                    find(url)
+
+    def test_is_no_destination_either(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> None:
+        mocker.patch.object(MemoryFileSystem, "info", side_effect=OSError(16, "Slow down"))
+        with pytest.raises(FileAccessError, match="Slow down"), destination(f"{bucket}/x.csv"):
             pass
+
+    def test_by_those_who_may_only_write_is_a_destination(
+        self, broken: str, bucket: ObjectStoragePath
+    ) -> None:
+        with destination(broken) as file:
+            receive(file, CSV)
+        assert bucket.fs.cat_file(f"{bucket.path}/x.csv") == CSV
 
     def test_with_an_unknown_connection_says_so(self) -> None:
         with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: "):

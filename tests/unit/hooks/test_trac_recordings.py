@@ -265,6 +265,10 @@ REFUSALS: dict[str, tuple[type[ApiError], str]] = {
 }
 
 
+#: What the hook asks for after these exchanges.
+FOLLOWED = {"check-job evicted": ("job tag import", -1), "removed list-resources": ("platform-info", 0)}
+
+
 def told(exchange: dict[str, Any]) -> Reply:
     answer = exchange["response"]
     return Reply(answer["status"], answer["headers"], answer["body"].encode(), answer["reason"])
@@ -291,8 +295,8 @@ def test_every_recorded_exchange_is_accounted_for() -> None:
 def test_the_hook_sends_what_was_recorded(worker: Worker, recorded: dict[str, Any]) -> None:
     name, asked = recorded["name"], recorded["request"]
     worker.wire.expect(told(recorded))
-    if name == "check-job evicted":
-        worker.wire.expect(told(exchange("job tag import", -1)))
+    if name in FOLLOWED:
+        worker.wire.expect(told(exchange(*FOLLOWED[name])))
     call, hook = CALLS[name], worker.trac()
     if name in REFUSALS:
         kind, words = REFUSALS[name]
@@ -313,7 +317,7 @@ def test_the_hook_sends_what_was_recorded(worker: Worker, recorded: dict[str, An
     if body is not None and name not in ("submit run ok", "submit run fail"):
         # Even the order is the same, but for a value's type, which stands first here.
         assert json.dumps(body) == json.dumps(asked["body"])
-    assert len(worker.wire.sent) == (2 if name == "check-job evicted" else 1)
+    assert len(worker.wire.sent) == (2 if name in FOLLOWED else 1)
 
 
 def test_all_kinds_of_attributes_come_back_as_python(worker: Worker) -> None:

@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import threading
-from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -28,64 +27,20 @@ from airflow_provider_dataops.errors import (
     ReplyTooLargeError,
     TransportError,
 )
-from airflow_provider_dataops.platforms.tamr import configurations as jobs
 from airflow_provider_dataops.transport import body, sync
 from airflow_provider_dataops.transport.adapter import NotConnectedError
 from airflow_provider_dataops.transport.sync import SyncDriver
-from tests.unit.fakes import FakeClock, reply, surviving_exchange
+from tests.unit.fakes import reply, surviving_exchange
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
-from tests.unit.wire import Wire
+from tests.unit.transport.worker import TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_dataops.core.api import Api
+    from tests.unit.transport.worker import Worker
 
-TOKEN = reply(body={"access_token": "t0ken"})
 JOB = reply(body={"jobId": "j-1", "status": {"state": "PENDING"}})
 RESET = requests.ConnectionError(low.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
-
-
-@dataclass
-class Worker:
-    """Drivers on a wire, on a clock that moves when they sleep."""
-
-    wire: Wire
-    clock: FakeClock = field(default_factory=FakeClock)
-    slept: list[float] = field(default_factory=list)
-    concealed: list[str] = field(default_factory=list)
-
-    def driver(self, api: Api, **options: Any) -> SyncDriver:
-        def sleep(seconds: float) -> None:
-            self.slept.append(seconds)
-            self.clock.now += seconds
-
-        return SyncDriver(
-            api, register_secret=self.concealed.append, sleep=sleep, clock=self.clock, **options
-        )
-
-    def upload(self, file: MemorySource, *answers: Reply | Exception) -> None:
-        self.wire.expect(TOKEN, *answers)
-        api = quantemplate()
-        self.driver(api).run(api.upload_dataset("c-1", "d-1", file))
-
-    def download(self, sink: MemorySink, *answers: Reply | Exception) -> None:
-        self.wire.expect(TOKEN, *answers)
-        api = quantemplate()
-        self.driver(api).run(api.download_dataset("c-1", "d-1", sink))
-
-    def create(self, *answers: Reply | Exception, **options: Any) -> Any:
-        self.wire.expect(*answers)
-        api = tamr(**options)
-        return self.driver(api).run(api.create_job(jobs.load("s")), ONCE)
-
-
-@pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    return Worker(Wire.installed(monkeypatch))
 
 
 class TestUploads:

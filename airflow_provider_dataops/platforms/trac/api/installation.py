@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.arguments import require_text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RESOURCES = "trac_resources"
+_UP_TO_0_8 = re.compile(r"0\.[0-8](?![0-9])")
 
 
 class InstallationCalls(Gateway):
@@ -59,8 +61,8 @@ class InstallationCalls(Gateway):
         """
         kind = checked_type(resource_type, "resource_type")
         read = _listed("resources", Resource.from_json)
-        return _up_to_0_8(
-            self._read(f"list resources of type {kind}", read, "meta", tenant, "list-resources", kind)
+        return self._up_to_0_8(
+            self._read(f"list resources of type {kind}", read, "meta", tenant, "list-resources", kind), kind
         )
 
     def resource_info(
@@ -73,7 +75,7 @@ class InstallationCalls(Gateway):
         require_text(resource_key=resource_key)
         kind = checked_type(resource_type, "resource_type")
         operation, path = f"get resource {resource_key}", ("resource-info", kind, resource_key)
-        return _up_to_0_8(self._read(operation, Resource.from_json, "meta", tenant, *path))
+        return self._up_to_0_8(self._read(operation, Resource.from_json, "meta", tenant, *path), kind)
 
     def list_config_entries(
         self,
@@ -105,19 +107,22 @@ class InstallationCalls(Gateway):
             repeatable=True,
         )
 
-
-def _up_to_0_8(exchange: Exchange[T]) -> Exchange[T]:
-    """Say what to do where a platform no longer has a call."""
-    try:
-        return (yield from exchange)
-    except BadRequestError as error:
-        if error.status != 404:
-            raise
-        raise error.again_as(
-            BadRequestError,
-            "TRAC has had no such call since 0.9; list_config_entries lists resources there, but not "
-            "those of the tenant's configuration file",
-        ) from error
+    def _up_to_0_8(self, exchange: Exchange[T], resource_type: str) -> Exchange[T]:
+        """Say why a platform finds no such call: it is too new, or it does not know the type in the path."""
+        try:
+            return (yield from exchange)
+        except BadRequestError as error:
+            if error.status != 404:
+                raise
+            version = (yield from self.platform_info()).version
+            if _UP_TO_0_8.match(version):
+                message = f"TRAC {version} knows no resource type {resource_type}"
+            else:
+                message = (
+                    "TRAC has had no such call since 0.9; list_config_entries lists resources there, but not "
+                    "those of the tenant's configuration file"
+                )
+            raise error.again_as(BadRequestError, message) from error
 
 
 def _listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], list[T]]:

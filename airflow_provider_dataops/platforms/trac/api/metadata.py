@@ -99,7 +99,7 @@ class MetadataCalls(Gateway):
             )
         version, tag = (str(n or "latest") for n in (target.object_version, target.tag_version))
         path = (target.object_type, target.object_id, "versions", version, "tags", tag)
-        return self._read(f"get {target}", Tag.from_json, "meta", tenant, *path)
+        return _of_known_type(self._read(f"get {target}", Tag.from_json, "meta", tenant, *path), target)
 
     def search(
         self,
@@ -290,6 +290,17 @@ class MetadataCalls(Gateway):
         return (
             yield from self._send(operation, BatchResult.from_json, "meta", tenant, "write-batch", message)
         )
+
+
+def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
+    """Say that a type is unknown. It stands in the path, so the gateway says that there is no such call."""
+    try:
+        return (yield from exchange)
+    except BadRequestError as error:
+        if error.status != 404:
+            raise
+        message = f"TRAC knows no object type {target.object_type}"
+        raise error.again_as(BadRequestError, message) from error
 
 
 def _not_repeated(search: Exchange[T]) -> Exchange[T]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_dataops.core.arguments import require_whole
 from airflow_provider_dataops.core.json import JsonObject, present
 from airflow_provider_dataops.errors import InvalidArgumentError
-from airflow_provider_dataops.platforms.trac.limits import MAX_TEXT
+from airflow_provider_dataops.platforms.trac.limits import MAX_DIGITS, MAX_PLACES, MAX_TEXT
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
 from airflow_provider_dataops.platforms.trac.model.names import (
     require_attribute_name,
@@ -104,13 +105,25 @@ def _plain(value: object, where: str) -> Any:
     single = kind.item if kind.basic == "ARRAY" else kind
     if single is None or single.basic not in PRIMITIVES:
         raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: {kind}")
-    for text in plain if isinstance(plain, list) else [plain]:
-        if isinstance(text, str) and len(text) > MAX_TEXT:
+    for item in plain if isinstance(plain, list) else [plain]:
+        if isinstance(item, str) and len(item) > MAX_TEXT:
             raise InvalidArgumentError(
                 f"{where}: a text must have at most {MAX_TEXT} characters, more ends in an error of TRAC's; "
-                f"given: {len(text)}"
+                f"given: {len(item)}"
+            )
+        if isinstance(item, Decimal) and not _is_kept(item):
+            raise InvalidArgumentError(
+                f"{where}: a decimal must have at most {MAX_DIGITS} digits before the point and {MAX_PLACES} "
+                f"after it, TRAC keeps no more; given: {str(item)[:80]}"
             )
     return plain
+
+
+def _is_kept(number: Decimal) -> bool:
+    """Return whether TRAC keeps a decimal as it is."""
+    _, digits, exponent = number.as_tuple()
+    cut = -int(exponent) - MAX_PLACES
+    return (not number or number.adjusted() < MAX_DIGITS) and not (cut > 0 and any(digits[-cut:]))
 
 
 def plain_attributes(attrs: JsonObject | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms.trac import SEARCH_LIMIT
 from airflow_provider_dataops.platforms.trac.api.metadata import TAG_ATTEMPTS
+from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
@@ -145,6 +147,18 @@ class TestUpdateTag:
         ({"attrs": {"a" * 257: 1}}, "a name in attrs must have at most 256 characters; given: 257"),
         ({"attrs": {"a": "x" * 4097}}, r"attrs\['a'\].* at most 4096 characters.*; given: 4097"),
         ({"attrs": {"a": ["x", "y" * 4097]}}, "at most 4096 characters"),
+        (
+            {"attrs": {"a": Decimal("1" * 22)}},
+            r"attrs\['a'\].* at most 21 digits before the point and 10 after",
+        ),
+        ({"attrs": {"a": [Decimal(1), -Decimal("1E+21")]}}, "at most 21 digits before the point"),
+        ({"attrs": {"a": Decimal("0.12345678901")}}, "10 after it, TRAC keeps no more; given: 0.12345678901"),
+        ({"attrs": {"a": Decimal("1E-40")}}, "10 after it"),
+        ({"attrs": {"a": Decimal("1E-999999999")}}, "10 after it"),
+        (
+            {"tag_updates": [{"attrName": "a", "value": {"decimalValue": {"decimal": "1E+40"}}}]},
+            "at most 21 digits before the point",
+        ),
         ({"tag_updates": [{"attrName": "b" * 257, "value": 1}]}, "at most 256 characters"),
         ({"attrs": ["a"]}, "attrs must be a dict"),
         ({"tag_updates": {"a": 1}}, "tag_updates must be a list"),
@@ -335,12 +349,12 @@ LISTED = {
 }
 
 
-def _list_resources() -> Any:
-    return trac().list_resources("NOPE")
-
-
-def _resource_info() -> Any:
-    return trac().resource_info("NOPE", "models")
+@pytest.mark.parametrize(
+    "number", ["123456789012345678901.1234567891", "-0.0000000001", "1.10000000000000", "0E-40", "1E+20"]
+)
+def test_a_decimal_that_trac_keeps_is_sent(number: str) -> None:
+    [update] = read_updates({"a": Decimal(number)}) or []
+    assert Decimal(update["value"]["decimalValue"]["decimal"]) == Decimal(number)
 
 
 class TestGenerations:
@@ -357,17 +371,43 @@ class TestGenerations:
         assert one.requests[0].path == "/trac-meta/api/v1/ACME_CORP/resource-info/MODEL_REPOSITORY/a%2Fb"
         assert one.value == found
 
-    def test_from_0_9_it_is_told_what_to_call_instead(self) -> None:
+    @pytest.mark.parametrize(
+        "version", ["0.9.0", "0.10.1-SNAPSHOT (Unpackaged)", "0.80", "1.0", "DEVELOPMENT"]
+    )
+    def test_from_0_9_it_is_told_what_to_call_instead(self, version: str) -> None:
         gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
-        error = play(trac().resource_info("MODEL_REPOSITORY", "models"), gone).error
+        info = reply(body={"tracVersion": version})
+        error = play(trac().resource_info("MODEL_REPOSITORY", "models"), gone, info).error
         assert isinstance(error, BadRequestError)
         assert error.permanent
         assert "list_config_entries" in str(error)
 
-    @pytest.mark.parametrize("call", [_list_resources, _resource_info])
-    def test_an_unknown_type_of_resource_is_not_taken_for_a_call_that_has_gone(self, call: Any) -> None:
-        refusal = BadRequestError("Invalid value [resourceType]: [NOPE]", status=400)
-        assert play(call(), refusal).error is refusal
+    @pytest.mark.parametrize("version", ["0.6.5", "0.8.0", "0.8"])
+    def test_up_to_0_8_an_unknown_resource_type_is_told(self, version: str) -> None:
+        gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
+        info = reply(body={"tracVersion": version})
+        for exchange in (trac().list_resources("nope"), trac().resource_info("nope", "models")):
+            error = play(exchange, gone, info).error
+            assert isinstance(error, BadRequestError)
+            assert error.permanent
+            assert f"TRAC {version} knows no resource type NOPE" in str(error)
+
+    @pytest.mark.parametrize("call", ["list_resources", "list_config_entries"])
+    def test_a_refused_resource_type_is_told_in_the_platforms_words(self, call: str) -> None:
+        words = "Invalid REST API request: Bad enum value [NOPE] for field [resourceType]"
+        refused = BadRequestError(f"HTTP 400 Bad Request: {words}", status=400)
+        assert play(getattr(trac(), call)(resource_type="NOPE"), refused).error is refused
+
+    def test_an_unknown_object_type_is_told(self) -> None:
+        gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
+        error = play(trac().get_object("nope", DATA_ID), gone).error
+        assert isinstance(error, BadRequestError)
+        assert error.permanent
+        assert "TRAC knows no object type NOPE" in str(error)
+
+    def test_an_object_that_is_missing_is_of_a_known_type(self) -> None:
+        gone = NotFoundError("HTTP 404 Metadata not found", status=404)
+        assert play(trac().get_object("DATA", DATA_ID), gone).error is gone
 
     def test_an_unknown_resource_is_not_taken_for_another_generation(self) -> None:
         gone = NotFoundError("HTTP 404 Unknown resource", status=404)

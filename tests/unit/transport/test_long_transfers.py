@@ -1,0 +1,93 @@
+"""Transfers that take longer than the two minutes for which a failing request is repeated."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from urllib3 import exceptions as low
+
+from airflow_provider_dataops.errors import TransportError
+from tests.unit.fakes import FakeClock, reply
+from tests.unit.platforms.apis import MemorySink, MemorySource, toucan
+
+if TYPE_CHECKING:
+    from tests.unit.transport.worker import Worker
+
+RESET = requests.ConnectionError(low.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
+
+
+class SlowSource(MemorySource):
+    """A file of which each piece takes ten minutes to be sent."""
+
+    def __init__(self, content: bytes, clock: FakeClock) -> None:
+        super().__init__(content)
+        self.clock = clock
+
+    def open(self) -> BytesIO:
+        clock = self.clock
+
+        class Slow(BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                chunk = super().read(size)
+                clock.now += 600 if chunk else 0
+                return chunk
+
+        self.opened.append(Slow(self.content))
+        return self.opened[-1]
+
+
+class SlowSink(MemorySink):
+    """A file of which each piece takes ten minutes to come."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def write(self, chunk: bytes) -> None:
+        self.clock.now += 600
+        super().write(chunk)
+
+
+def test_an_upload_that_broke_is_repeated(worker: Worker) -> None:
+    worker.upload(SlowSource(b"a,b\n" * 50_000, worker.clock), RESET, reply())
+    assert [len(sent.body) for sent in worker.wire.sent[1:]] == [200_000] * 2
+
+
+def test_an_upload_of_a_form_that_broke_is_repeated(worker: Worker) -> None:
+    worker.wire.expect(RESET, reply(body={"id": "o-1"}))
+    api = toucan()
+    source = SlowSource(b"a,b\n" * 50_000, worker.clock)
+    worker.driver(api).run(api.upload_data_source("demo", "sales.csv", source))
+    assert [len(sent.body) > 200_000 for sent in worker.wire.sent] == [True] * 2
+
+
+def test_an_upload_that_came_no_further_is_not(worker: Worker) -> None:
+    with pytest.raises(TransportError, match="attempt 2"):
+        worker.upload(SlowSource(b"a,b\n" * 50_000, worker.clock), RESET, RESET)
+
+
+def test_a_download_that_broke_is_repeated_while_it_comes_further(worker: Worker) -> None:
+    sink = SlowSink(worker.clock)
+    announced = {"Content-Length": "8"}
+    worker.download(sink, *(reply(body=b"a,b\nc,d\n"[:size], headers=announced) for size in (2, 4, 8)))
+    assert sink.content == b"a,b\nc,d\n"
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_download_that_came_no_further_is_not(worker: Worker, size: int) -> None:
+    announced = {"Content-Length": "8"}
+    first = reply(body=b"a,b\n", headers=announced)
+    with pytest.raises(TransportError, match="attempt 2"):
+        worker.download(SlowSink(worker.clock), first, reply(body=b"a,b\n"[:size], headers=announced))
+
+
+def test_a_download_that_comes_one_byte_further_each_time_ends(worker: Worker) -> None:
+    content = bytes(1_000)
+    broken = [reply(body=content[:size], headers={"Content-Length": "1000"}) for size in range(1, 1_000)]
+    with pytest.raises(TransportError, match="attempt"):
+        worker.download(SlowSink(worker.clock), *broken)
+    assert sum(worker.slept) <= 120
+    assert len(worker.slept) < 15
