@@ -1,8 +1,8 @@
 """How many short deferrals Airflow's scheduler fails on a busy machine.
 
-Airflow 3.3.2 fails a task that it queues again before it has read the report on the attempt that deferred. The
-guard of the triggers (``[dataops] deferral_guard``) is there so that this does not happen. This starts a real
-Airflow beside processes that keep the processors busy, lets many tasks defer for a few seconds, and counts the
+Airflow 3.3.2 fails a task that it queues again before it has read the report on the attempt that deferred.
+The guard of the triggers (``[dataops] deferral_guard``) prevents this. This benchmark starts a real Airflow
+beside processes that keep the processors busy. It lets many tasks defer for a few seconds, and counts the
 failures in the scheduler's log.
 
     python -m benchmarks.deferral_race [--tasks 200] [--load 20] [--guard 6]
