@@ -75,6 +75,7 @@ class DurableStart:
     :param present: returns the task's generation now.
     :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param new_token: makes a token for one submission.
+    :param has_retry: whether Airflow starts another try if this one fails.
     :param log: the task's log.
     """
 
@@ -85,6 +86,7 @@ class DurableStart:
     present: Callable[[], Generation]
     deadline: float
     new_token: Callable[[], str]
+    has_retry: bool
     log: Log
 
     def run(self) -> Exchange[Started]:
@@ -354,6 +356,11 @@ class DurableStart:
                     run_id,
                     url,
                 )
+            elif self.has_retry:
+                # The intent is stored. An outage of the API server must not cost a run.
+                self.log.warning(
+                    "The %s %s cannot be remembered; it is left to the retry: %s", noun, run_id, url
+                )
             elif watch.cancel_on_kill:
                 self.log.warning("The %s %s cannot be remembered; stopping it", noun, run_id)
                 yield from watch.cancel(api)
@@ -366,5 +373,5 @@ class DurableStart:
         try:
             return self.store.is_superseded()
         except Exception:
-            # Only Airflow is away. No newer try is known, so the run is stopped rather than forgotten.
+            # Only Airflow is away, and no newer try is known.
             return False
