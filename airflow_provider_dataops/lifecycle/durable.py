@@ -80,6 +80,7 @@ class DurableStart:
     :param present: returns the task's generation now.
     :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param new_token: makes a token for one submission.
+    :param has_retry: whether Airflow starts another try if this one fails.
     :param log: the task's log.
     """
 
@@ -90,6 +91,7 @@ class DurableStart:
     present: Callable[[], Generation]
     deadline: float
     new_token: Callable[[], str]
+    has_retry: bool
     log: Log
 
     def run(self) -> Exchange[Started]:
@@ -374,6 +376,11 @@ class DurableStart:
                     noun,
                     run_id,
                     url,
+                )
+            elif self.has_retry:
+                # The intent is stored. An outage of the API server must not cost a run.
+                self.log.warning(
+                    "The %s %s cannot be remembered; it is left to the retry: %s", noun, run_id, url
                 )
             elif watch.cancel_on_kill:
                 self.log.warning("The %s %s cannot be remembered; stopping it", noun, run_id)

@@ -145,6 +145,7 @@ class RunAttempt(KillHandling):
             present=self.present,
             deadline=deadline,
             new_token=lambda: uuid4().hex,
+            has_retry=self.has_retry,
             log=self.log,
         )
         while True:

@@ -50,6 +50,7 @@ class Life:
             present=lambda: generation,
             deadline=float("inf"),
             new_token=lambda: uuid4().hex,
+            has_retry=True,
             log=logging.getLogger("task"),
         )
         started: Started = hook.run(start.run())

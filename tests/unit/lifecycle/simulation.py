@@ -103,6 +103,8 @@ class World:
     resubmits: bool = False
     #: Whether a removal that fails has removed the record all the same.
     deletes_in_spite: bool = False
+    #: Whether Airflow starts another try if this one fails.
+    has_retry: bool = True
     #: Told the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
@@ -346,6 +348,7 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         present=lambda: replace(generation, clear_number=max(generation.clear_number, world.clear_number)),
         deadline=world.deadline,
         new_token=token,
+        has_retry=world.has_retry,
         log=log,
     )
     exchange = start.run()

@@ -225,9 +225,8 @@ def test_without_a_list_from_before_nothing_is_submitted(kind: Kind, error: ApiE
     assert world.start(NOW).fresh
 
 
-@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
-def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(kind: object) -> None:
-    world = World(kind)  # type: ignore[arg-type]
+def _forget(world: World) -> None:
+    """Start a run whose id cannot be stored: Airflow is away from the submission on."""
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
@@ -237,7 +236,24 @@ def test_a_run_that_cannot_be_remembered_is_named_and_stopped_where_it_can_be(ki
     with pytest.raises(OSError, match="503"):
         world.start(NOW)
     assert any("r1" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
+def test_a_run_that_nobody_will_remember_is_named_and_stopped_where_it_can_be(kind: object) -> None:
+    world = World(kind)  # type: ignore[arg-type]
+    world.has_retry = False
+    _forget(world)
     assert (world.active() == []) is world.kind.can_stop
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
+def test_a_run_that_cannot_be_remembered_is_left_to_the_retry_which_finds_it(kind: object) -> None:
+    world = World(kind)  # type: ignore[arg-type]
+    _forget(world)
+    assert world.active() == ["r1"]
+    world.store_error = None
+    assert world.start(NOW).snapshot.run_id == "r1"
+    assert len(world.runs) == 1
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
