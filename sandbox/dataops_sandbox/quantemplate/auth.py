@@ -35,7 +35,7 @@ class TokenRefusedError(TokenDeniedError, RefusedError):
 
 
 def read_token_form(call: Call) -> TokenForm:
-    """Give the fields of a token request: a form with exactly the three that the guide sends.
+    """Return the fields of a token request: a form with exactly the three that the guide sends.
 
     Keycloak takes further fields, and credentials in a header; whether this one does is not documented.
 

@@ -109,17 +109,17 @@ class Execution(Run[ExecutionScript]):
         self.finished_at, self.outcome = at, status
 
     def status(self, now: float) -> str:
-        """Give the status as the API spells it."""
+        """Return the status as the API spells it."""
         if self.finished_at is not None:
             return self.outcome
         return self.script.waiting_status if self.started_at is None else self.script.running_status
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it started."""
+        """Return the instant at which it started."""
         return self.started_at
 
     def detail(self) -> dict[str, Any]:
-        """Give what it read and makes, and why it failed."""
+        """Return what it read and makes, and why it failed."""
         return {
             "run_number": self.run_number,
             "input_version": self.input_version,
@@ -142,7 +142,7 @@ class Execution(Run[ExecutionScript]):
         return self.listings > self.script.hidden_lists
 
     def as_json(self, timeline: Timeline) -> dict[str, Any]:
-        """Give the Execution object of the reference: optional members are absent while unknown."""
+        """Return the Execution object of the reference: optional members are absent while unknown."""
         times = {"createdAt": self.created_at, "startedAt": self.started_at, "finishedAt": self.finished_at}
         members = {
             "id": self.run_id,

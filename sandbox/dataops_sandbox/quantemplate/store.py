@@ -10,7 +10,7 @@ from dataops_sandbox.content import KEPT_IN_MEMORY, Content, ContentWriter
 from dataops_sandbox.pipeline import compute
 from dataops_sandbox.platform import Settings, changing
 from dataops_sandbox.quantemplate.runs import Ending, Execution, ExecutionScript, Names, Output
-from dataops_sandbox.rules import Rules, checked
+from dataops_sandbox.rules import Rules, validate_options
 from dataops_sandbox.store import RunStore
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         if input_id not in self.datasets:
             raise ValueError(f"no dataset {input_id!r}")
         fields = {"pipeline_id": pipeline_id, "input_id": input_id, **more}
-        self.pipelines[pipeline_id] = checked(Pipeline, fields)
+        self.pipelines[pipeline_id] = validate_options(Pipeline, fields)
 
     @changing
     def upload(self, dataset_id: str, data: str | bytes | Content) -> int:
@@ -158,7 +158,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         return submit(compute, source, len(outputs), self.world.directory, self.world.closed.is_set)
 
     def executions(self, pipeline_id: str) -> list[Execution]:
-        """Give the executions of a pipeline, brought up to now, oldest first."""
+        """Return the executions of a pipeline, brought up to now, oldest first."""
         return [run for run in self.all() if run.resource == pipeline_id]
 
     def finish(self, run_id: str, status: str = "Succeeded", *, outputs: Sequence[str] | None = None) -> None:
@@ -168,7 +168,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         :param outputs: names of those outputs that are there at the end; ``None``: as scripted
         :raises ValueError: if it has ended, or makes no such output
         """
-        ending = checked(Ending, {"status": status, "outputs": outputs})
+        ending = validate_options(Ending, {"status": status, "outputs": outputs})
         # Its outputs may still be in the making; others go on meanwhile.
         self.run(run_id).work.exception()
         super().finish(run_id, ending.status, ending.outputs)

@@ -25,7 +25,7 @@ from dataops_sandbox.quantemplate.store import (
     Pipeline,
     QuantemplateStore,
 )
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class Quantemplate(QuantemplateStore):
         return self.root + _TOKEN
 
     def connection(self) -> dict[str, Any]:
-        """Give host and credentials as the connection type ``quantemplate`` has them."""
+        """Return host and credentials as the connection type ``quantemplate`` has them."""
         return {
             "conn_type": self.name,
             "host": self.base_url,
@@ -110,7 +110,7 @@ class Quantemplate(QuantemplateStore):
         return payload
 
     def _open(self, call: Call, noun: str, known: Mapping[str, SharedT]) -> SharedT:
-        """Give the dataset or pipeline that a call is about, if this API user may use it."""
+        """Return the dataset or pipeline that a call is about, if this API user may use it."""
         self.tokens.check(call.headers, self.world.timeline.now())
         if call.params["organisation"] != ORGANISATION:
             raise DeniedError(403, f"organisation {call.params['organisation']} is not open to this API user")
@@ -143,7 +143,7 @@ class Quantemplate(QuantemplateStore):
 
     def _upload_dataset(self, call: Call) -> Answer:
         dataset = self._open(call, "dataset", self.datasets)
-        _check_length_is_told(call)
+        _check_content_length(call)
         if call.media_type.startswith(_NOT_BARE_BYTES):
             raise RefusedError(415, f"the body must be the bare bytes of the file, not {call.media_type}")
         if call.body.size == 0:
@@ -160,7 +160,7 @@ class Quantemplate(QuantemplateStore):
     def _download_dataset(self, call: Call) -> Answer:
         dataset = self._open(call, "dataset", self.datasets)
         call.no_body()
-        version = obeyed(DatasetQuery, call.query).version
+        version = validate_request(DatasetQuery, call.query).version
         if not dataset.versions:
             return Answer(204)
         if version is None:
@@ -171,7 +171,7 @@ class Quantemplate(QuantemplateStore):
 
     def _execute_pipeline(self, call: Call) -> Answer:
         pipeline = self._open(call, "pipeline", self.pipelines)
-        _check_length_is_told(call)
+        _check_content_length(call)
         call.no_body()
         run_id = self.start(pipeline.pipeline_id, created_by=API_USER)
         return Answer.of_json(self.run(run_id).as_json(self.world.timeline))
@@ -196,13 +196,13 @@ class Quantemplate(QuantemplateStore):
         raise NotFoundError(*wanted)
 
 
-def _check_length_is_told(call: Call) -> None:
+def _check_content_length(call: Call) -> None:
     if "Transfer-Encoding" in call.headers:
         raise RefusedError(411, "send a Content-Length: chunked bodies are not known to be accepted")
 
 
 def _gunzipped_head(content: Content) -> bytes:
-    """Give the first bytes of a gzipped file, as many as a byte-order mark has."""
+    """Return the first bytes of a gzipped file, as many as a byte-order mark has."""
     try:
         with content.open() as packed, gzip.open(packed) as stream:
             return stream.read(len(_BOM))

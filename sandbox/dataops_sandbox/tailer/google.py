@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import jwt
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 from dataops_sandbox.tailer.keys import ALGORITHM, private_key
 from dataops_sandbox.tailer.rules import Refresh, SignIn
 
@@ -28,7 +28,7 @@ class GoogleDeniedError(DeniedError):
     """Google's no: its error object, with a code in capitals as the message."""
 
     def answer(self) -> Answer:
-        """Give the error object."""
+        """Return the error object."""
         error = {"code": self.status, "message": self.reason}
         return Answer.of_json({"error": error}, self.status, self.headers)
 
@@ -37,8 +37,8 @@ class GoogleRefusedError(GoogleDeniedError, RefusedError):
     """Google's no to a request that is not as it should be."""
 
 
-def in_googles_words(denied: DeniedError) -> GoogleDeniedError:
-    """Give the same no as one of Google's."""
+def as_google_error(denied: DeniedError) -> GoogleDeniedError:
+    """Return the same no as one of Google's."""
     kind = GoogleRefusedError if isinstance(denied, RefusedError) else GoogleDeniedError
     return kind(denied.status, denied.reason, headers=denied.headers)
 
@@ -61,7 +61,7 @@ class Google:
 
     def _sign_in(self, call: Call) -> Answer:
         self._check_key(call)
-        given, settings = obeyed(SignIn, call.json_object()), self._tailer.settings
+        given, settings = validate_request(SignIn, call.json_object()), self._tailer.settings
         if given.email != settings.email:
             raise DeniedError(400, "EMAIL_NOT_FOUND")
         if given.password != settings.password:
@@ -86,7 +86,7 @@ class Google:
         pairs = parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True)
         if len(dict(pairs)) < len(pairs):
             raise RefusedError(400, "a field of the form is given twice")
-        form = obeyed(Refresh, dict(pairs))
+        form = validate_request(Refresh, dict(pairs))
         if form.grant_type != "refresh_token":
             raise RefusedError(400, "INVALID_GRANT_TYPE")
         if form.refresh_token not in {*self._tailer.refresh_tokens, self._tailer.settings.refresh_token}:
@@ -107,7 +107,7 @@ class Google:
         return str(int(self._tailer.settings.token_lifetime))
 
     def _issue(self) -> tuple[str, str]:
-        """Give an ID token and a new refresh token."""
+        """Return an ID token and a new refresh token."""
         tailer, timeline = self._tailer, self._tailer.world.timeline
         now, lifetime = timeline.now(), tailer.settings.token_lifetime
         issued = timeline.wall(now).timestamp()

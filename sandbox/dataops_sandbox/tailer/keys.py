@@ -29,7 +29,7 @@ _MOST_SEEN = 10_000
 
 @cache
 def private_key() -> rsa.RSAPrivateKey:
-    """Give the key of the service account.
+    """Return the key of the service account.
 
     It is one for all sandboxes of a process, made when it is first needed: it takes a tenth of a second.
     """
@@ -38,7 +38,7 @@ def private_key() -> rsa.RSAPrivateKey:
 
 @cache
 def key_json() -> str:
-    """Give the key file of the service account, in the form in which Google hands such out."""
+    """Return the key file of the service account, in the form in which Google hands such out."""
     pem = private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return json.dumps(
         {

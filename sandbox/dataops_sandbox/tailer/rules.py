@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dataops_sandbox.messages import RefusedError
-from dataops_sandbox.rules import Rules, RulesT, obeyed
+from dataops_sandbox.rules import Rules, RulesT, validate_request
 
 if TYPE_CHECKING:
     from dataops_sandbox.messages import Call
@@ -140,8 +140,8 @@ class SetConfigurationStatus(Identity):
         return self
 
 
-def requested(call: Call, **actions: type[RulesT]) -> RulesT:
-    """Give the checked body of a request.
+def read_action(call: Call, **actions: type[RulesT]) -> RulesT:
+    """Return the checked body of a request.
 
     :param actions: those of its path, and what each of them takes
     :raises RefusedError: for another action, or a field that is missing, unknown, or not what it should be
@@ -150,7 +150,7 @@ def requested(call: Call, **actions: type[RulesT]) -> RulesT:
     action = body.pop("action", None)
     if not isinstance(action, str) or action not in actions:
         raise RefusedError(400, f"action must be one of {sorted(actions)}, not {action!r}")
-    return obeyed(actions[action], body)
+    return validate_request(actions[action], body)
 
 
 class SignIn(Rules):

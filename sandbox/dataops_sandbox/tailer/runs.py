@@ -96,11 +96,11 @@ class TailerRun(Run[RunScript]):
         self.start_gap = min(self.start_gap, at - self.created_at)
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which its record was made."""
+        """Return the instant at which its record was made."""
         return self.started_at if now >= self.started_at else None
 
     def status(self, now: float) -> str:
-        """Give the status as the API shows it."""
+        """Return the status as the API shows it."""
         if self.label is not None:
             return self.label
         if self.finished_at is not None:
@@ -108,17 +108,17 @@ class TailerRun(Run[RunScript]):
         return "WAITING" if now < self.running_at else self.script.running_status
 
     def detail(self) -> dict[str, Any]:
-        """Give where it ran, its job and its logical date."""
+        """Return where it ran, its job and its logical date."""
         identity = self.identity.model_dump(exclude={"configuration_id"})
         return {**identity, "job_id": self.job_id, "execution_date": self.execution_date}
 
     def fits(self, wanted: Mapping[str, Any], now: float) -> bool:
-        """Tell whether its record has these values; ``execution_date`` is the date of its start there."""
+        """Return whether its record has these values; ``execution_date`` is the date of its start there."""
         item = self.as_json(now)
         return wanted.items() <= {**item, "execution_date": item["start_execution_date"][:10]}.items()
 
     def as_json(self, now: float) -> dict[str, Any]:
-        """Give an item of ``results``; a finished run alone has a duration."""
+        """Return an item of ``results``; a finished run alone has a duration."""
         storage_fed = self.identity.configuration_type == "storage-to-storage"
         start = self.timeline.wall(self.started_at)
         item = {

@@ -6,7 +6,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.rules import Seconds, validate_options
 from dataops_sandbox.store import RunStore
 from dataops_sandbox.tailer.keys import SelfSigned
 from dataops_sandbox.tailer.rules import TABLE_TO_TABLE
@@ -90,12 +90,12 @@ class TailerStore(RunStore[TailerRun, RunScript]):
         """
         named = {"configuration_id": configuration_id, "configuration_type": configuration_type}
         fields = {"account": ACCOUNT, "environment": "DEV", **named, **more}
-        configuration = checked(Configuration, fields)
+        configuration = validate_options(Configuration, fields)
         self.deployed[configuration.identity] = configuration
 
     @changing
     def configuration(self, configuration_id: str, environment: str = "DEV") -> Configuration:
-        """Give a configuration.
+        """Return a configuration.
 
         :raises KeyError: if there is none of that id in that environment
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation
-from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDeniedError, in_googles_words
+from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDeniedError, as_google_error
 from dataops_sandbox.tailer.keys import EMAIL, key_json
 from dataops_sandbox.tailer.rules import (
     ALIAS,
@@ -22,7 +22,7 @@ from dataops_sandbox.tailer.rules import (
     ResetWorkflowStatus,
     SetConfigurationStatus,
     SetRunStatus,
-    requested,
+    read_action,
 )
 from dataops_sandbox.tailer.store import ACCOUNT, TailerStore
 from dataops_sandbox.tokens import bearer
@@ -83,7 +83,7 @@ class Tailer(TailerStore):
     def connection(
         self, auth_type: str = "service_account", *, refresh_token: bool = False
     ) -> dict[str, Any]:
-        """Give host and credentials as the connection type ``tailer`` has them.
+        """Return host and credentials as the connection type ``tailer`` has them.
 
         :param auth_type: ``service_account``, ``firebase`` or ``bearer``
         :param refresh_token: whether ``firebase`` starts from a refresh token instead of email and password
@@ -113,7 +113,7 @@ class Tailer(TailerStore):
             return super().answer(method, path, query, headers, body)
         except DeniedError as denied:
             if path in (SIGN_IN, REFRESH):
-                raise in_googles_words(denied) from denied
+                raise as_google_error(denied) from denied
             raise
 
     def denial(self, denied: DeniedError) -> Answer:
@@ -133,7 +133,7 @@ class Tailer(TailerStore):
     # Who may what
 
     def _authorise(self, call: Call) -> str:
-        """Give the user whose token it is."""
+        """Return the user whose token it is."""
         now, token = self.world.timeline.now(), bearer(call.headers)
         if token in self.tokens:
             self.tokens.check(call.headers, now)
@@ -144,7 +144,7 @@ class Tailer(TailerStore):
         return EMAIL
 
     def _known(self, wanted: Identity, *, archived: bool = False) -> Configuration:
-        """Give the configuration that is meant.
+        """Return the configuration that is meant.
 
         :param archived: whether an archived one will do, too; it is hidden otherwise
         """
@@ -156,7 +156,7 @@ class Tailer(TailerStore):
     # The actions
 
     def _launch(self, call: Call) -> Answer:
-        user, job = self._authorise(call), requested(call, launch_job=LaunchJob)
+        user, job = self._authorise(call), read_action(call, launch_job=LaunchJob)
         configuration = self._known(job)
         if job.job_id not in (None, configuration.job_id):
             raise KoError(f"configuration {job.configuration_id} has no job {job.job_id}")
@@ -164,7 +164,7 @@ class Tailer(TailerStore):
 
     def _run_status(self, call: Call) -> Answer:
         self._authorise(call)
-        wanted: Scope = requested(
+        wanted: Scope = read_action(
             call,
             check_run_status=CheckRunStatus,
             get_last_status=GetLastStatus,
@@ -183,7 +183,7 @@ class Tailer(TailerStore):
         return Answer.of_json({"results": [{**run.as_json(now), "configuration_type": kind} for run in runs]})
 
     def _found(self, wanted: Scope, besides: str) -> list[TailerRun]:
-        """Give the runs with a record that have the values of a request, newest first.
+        """Return the runs with a record that have the values of a request, newest first.
 
         :param besides: the field of the request that is none of a run
         """
@@ -208,14 +208,14 @@ class Tailer(TailerStore):
 
     def _workflow_status(self, call: Call) -> Answer:
         self._authorise(call)
-        workflow = self._known(requested(call, reset_workflow_status=ResetWorkflowStatus))
+        workflow = self._known(read_action(call, reset_workflow_status=ResetWorkflowStatus))
         workflow.triggered_jobs.clear()
         workflow.resets += 1
         return Answer.of_json({"code": 200, "data": {}, **_OK})
 
     def _configuration_status(self, call: Call) -> Answer:
         self._authorise(call)
-        wanted = requested(call, set_configuration_status=SetConfigurationStatus)
+        wanted = read_action(call, set_configuration_status=SetConfigurationStatus)
         configuration = self._known(wanted, archived=True)
         if configuration.archived and not wanted.archived:
             raise KoError(

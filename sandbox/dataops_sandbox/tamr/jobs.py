@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.rules import Seconds, validate_options
 from dataops_sandbox.store import Run, Script
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Job(Run[JobScript]):
         return self.history[-1][0]
 
     def status(self, now: float = 0.0) -> str:
-        """Give the state as the API shows it."""
+        """Return the state as the API shows it."""
         return str(self._shown(self.state))
 
     def _shown(self, state: str) -> str | int:
@@ -102,7 +102,7 @@ class Job(Run[JobScript]):
         :param error: its ``reason`` and ``message`` if it is to have failed
         :raises ValueError: if the error is none that a script can have
         """
-        error = checked(JobScript, {"error": error}).error
+        error = validate_options(JobScript, {"error": error}).error
         if self.state == "PENDING":
             self.history.append(("RUNNING", at))
         self._enter_done(at, error)
@@ -113,21 +113,21 @@ class Job(Run[JobScript]):
         self.history.append(("DONE", at))
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it entered RUNNING."""
+        """Return the instant at which it entered RUNNING."""
         return dict(self.history).get("RUNNING")
 
     def detail(self) -> dict[str, Any]:
-        """Give its configuration and its error."""
+        """Return its configuration and its error."""
         return {"configuration": self.configuration.as_json(), "error": self.error and dict(self.error)}
 
     def entered(self, state: str) -> datetime | None:
-        """Give the time at which the job entered a state."""
+        """Return the time at which the job entered a state."""
         return next((self.timeline.wall(at) for name, at in self.history if name == state), None)
 
     # What a client sees
 
     def as_json(self) -> dict[str, Any]:
-        """Give the Job object of the vendor's protobuf, mapped to JSON."""
+        """Return the Job object of the vendor's protobuf, mapped to JSON."""
         return {
             "jobId": self.run_id,
             "configuration": self.configuration.as_json(empty_ids=self.script.echo_empty_ids),

@@ -65,7 +65,7 @@ class Configuration(Rules):
         return self.as_json()[self.kind]
 
     def as_json(self, *, empty_ids: bool = False) -> dict[str, dict[str, str]]:
-        """Give it as the API shows it.
+        """Return it as the API shows it.
 
         :param empty_ids: show unset ids, too: in JSON mapped from protobuf they are empty strings
         """

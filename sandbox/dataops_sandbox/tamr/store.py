@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.rules import checked
+from dataops_sandbox.rules import validate_options
 from dataops_sandbox.store import RunStore
 from dataops_sandbox.tamr.jobs import Job, JobScript, State
 from dataops_sandbox.tamr.rules import Configuration
@@ -89,7 +89,7 @@ class TamrStore(RunStore[Job, JobScript]):
         :param configuration: as in the API, e.g. ``{"load": {"sourceId": "src_orders"}}``
         :return: the job's id
         """
-        return self.launch(checked(Configuration, configuration), created_by).run_id
+        return self.launch(validate_options(Configuration, configuration), created_by).run_id
 
     def launch(self, configuration: Configuration, created_by: str) -> Job:
         """Start a job; scripts go by what is loaded, updated or published to."""

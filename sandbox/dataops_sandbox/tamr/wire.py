@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.alias_generators import to_camel
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 from dataops_sandbox.tamr.filter import FilterError, parse
 from dataops_sandbox.tamr.rules import JobQuery, NewJob, Stop
 from dataops_sandbox.tamr.store import API_USER, TamrStore
@@ -47,7 +47,7 @@ class Tamr(TamrStore):
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and key as the connection type ``tamr`` has them."""
+        """Return host and key as the connection type ``tamr`` has them."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.settings.api_key, "extra": {}}
 
     def denial(self, denied: DeniedError) -> Answer:
@@ -82,7 +82,7 @@ class Tamr(TamrStore):
 
     def _create_job(self, call: Call) -> Answer:
         self._authorise(call)
-        configuration = obeyed(NewJob, call.json_object()).configuration
+        configuration = validate_request(NewJob, call.json_object()).configuration
         self._check_ids(configuration.ids)
         taken = sum(job.state in self.settings.slot_states for job in self.all())
         if taken >= self.settings.slots:
@@ -105,14 +105,14 @@ class Tamr(TamrStore):
 
     def _stop_job(self, call: Call) -> Answer:
         self._authorise(call)
-        obeyed(Stop, call.json_object())
+        validate_request(Stop, call.json_object())
         self._known(call.params["job"]).stop(self.world.timeline.now())
         return Answer.of_json({})
 
     def _list_jobs(self, call: Call) -> Answer:
         self._authorise(call)
         call.no_body()
-        query = obeyed(JobQuery, call.query)
+        query = validate_request(JobQuery, call.query)
         jobs = self._selected(query)
         if query.page_token:
             before = query.page_token.partition(".")[0]
@@ -129,7 +129,7 @@ class Tamr(TamrStore):
         )
 
     def _selected(self, query: JobQuery) -> list[Job]:
-        """Give the jobs that fit a query, newest first."""
+        """Return the jobs that fit a query, newest first."""
         ids, test = query.ids, self._filter(query.filter)
         return [
             job

@@ -29,13 +29,13 @@ class FailedLogins:
         self._last.setdefault(user, deque(maxlen=MOST_FAILURES + 1)).append(now)
 
     def locked(self, user: str, now: float) -> bool:
-        """Tell whether there were more than enough of them in the last minute."""
+        """Return whether there were more than enough of them in the last minute."""
         last = self._last.get(user)
         return last is not None and len(last) > MOST_FAILURES and last[0] > now - MINUTE
 
 
 def read_basic(header: str) -> tuple[str, str]:
-    """Give user and password of an ``Authorization: Basic`` header.
+    """Return user and password of an ``Authorization: Basic`` header.
 
     :raises RefusedError: if it is malformed
     """

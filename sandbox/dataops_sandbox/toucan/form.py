@@ -29,7 +29,7 @@ class Part:
     content: Content
 
     def text(self) -> str:
-        """Give the value of a text field.
+        """Return the value of a text field.
 
         :raises RefusedError: if it is a file, too long, or no UTF-8
         """
@@ -42,7 +42,7 @@ class Part:
 
 
 def read_form(call: Call, directory: Path) -> dict[str, Part]:
-    """Give the parts of a form by name.
+    """Return the parts of a form by name.
 
     :param directory: where long parts are kept
     :raises RefusedError: if the body is no multipart form, or has a part twice
@@ -76,7 +76,7 @@ def _boundary(call: Call) -> bytes:
 
 
 def _find_all(content: Content, marks: bytes) -> list[int]:
-    """Give where ``marks`` stands; a line end is imagined before the first byte, as the standard has it."""
+    """Return where ``marks`` stands; a line end is imagined before the first byte, as the standard has it."""
     found: list[int] = []
     window, base = _LINE, -len(_LINE)
     for chunk in content.chunks():

@@ -48,7 +48,7 @@ class Work(Rules):
     output_domains: list[Name] = Field([])
 
     def operation_fields(self) -> dict[str, Any]:
-        """Give the members that were sent, as fields of :class:`.runs.Operation`."""
+        """Return the members that were sent, as fields of :class:`.runs.Operation`."""
         sent = self.model_dump(by_alias=True, exclude_unset=True)
         selector = {name: sent.pop(name) for name in Selector.model_fields if name in sent}
         return {"operations": sent.pop("operations", ()), "selector": selector, "details": sent}

@@ -81,23 +81,23 @@ class Operation(Run[OperationScript]):
         self.pending = min(self.pending, at - self.created_at)
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it left pending."""
+        """Return the instant at which it left pending."""
         start = self.created_at + self.pending
         return start if now >= start else None
 
     def status(self, now: float) -> str:
-        """Give the status as the API spells it."""
+        """Return the status as the API spells it."""
         if self.finished_at is not None:
             return self.final_status
         return "pending" if self.began(now) is None else self.script.running_status
 
     def as_json(self, now: float) -> dict[str, Any]:
-        """Give the answer of the state route."""
+        """Return the answer of the state route."""
         members = {} if self.finished_at is None else self.script.final_members
         return {**members, "status": self.status(now)}
 
     def detail(self) -> dict[str, Any]:
-        """Give what it was asked to do, and whether it has released the app."""
+        """Return what it was asked to do, and whether it has released the app."""
         return {
             "kind": self.kind,
             "operations": list(self.operations),

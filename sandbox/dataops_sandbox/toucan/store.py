@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.rules import Seconds, validate_options
 from dataops_sandbox.store import RunStore
 from dataops_sandbox.toucan.auth import FailedLogins
 from dataops_sandbox.toucan.rules import CHAIN, OperationList
@@ -115,7 +115,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
         :return: the operation's id
         """
-        work = checked(OperationList, {"operations": operations})
+        work = validate_options(OperationList, {"operations": operations})
         if small_app_id not in self.small_apps:
             raise KeyError(small_app_id)
         what = work.operation_fields()
@@ -157,14 +157,14 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def ended(self, small_app_id: str) -> list[Operation]:
-        """Give the operations of a small app that have ended, in the order of their ends."""
+        """Return the operations of a small app that have ended, in the order of their ends."""
         operations = [one for one in self.all() if one.small_app == small_app_id]
         ended = [one for one in operations if one.finished_at is not None]
         return sorted(ended, key=lambda one: one.finished_at or 0)
 
     @changing
     def releases(self, small_app_id: str) -> list[str]:
-        """Give the ids of the operations that have published a small app, in the order of their ends."""
+        """Return the ids of the operations that have published a small app, in the order of their ends."""
         return [one.run_id for one in self.ended(small_app_id) if one.released]
 
     @changing

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_v
 
 from dataops_sandbox.content import Content, ContentWriter
 from dataops_sandbox.messages import RefusedError, read_object
-from dataops_sandbox.rules import Rules, obeyed
+from dataops_sandbox.rules import Rules, validate_request
 from dataops_sandbox.toucan.form import Part
 from dataops_sandbox.toucan.rules import Name
 
@@ -39,7 +39,7 @@ class Upload:
     chunks: int
 
     def as_json(self) -> dict[str, Any]:
-        """Give all but the bytes."""
+        """Return all but the bytes."""
         told = dict(vars(self))
         content = told.pop("content")
         return {**told, "size": content.size, "sha256": content.sha256}
@@ -50,7 +50,7 @@ class _DataSource(Rules):
 
 
 def _name_in_json(part: Part) -> str:
-    return obeyed(_DataSource, read_object(part.text().encode(), "part 'data'")).filename
+    return validate_request(_DataSource, read_object(part.text().encode(), "part 'data'")).filename
 
 
 def _file(part: Part) -> Part:
@@ -121,8 +121,8 @@ def read_upload(parts: Mapping[str, Part], *, chunk_fields: bool) -> Form:
     :raises RefusedError: if the form is none of the known ones, or its figures contradict each other
     """
     if not chunk_fields or not any(name.startswith("dz") for name in parts):
-        return obeyed(Form, parts)
-    return obeyed(Flat if "filename" in parts else Dropzone, parts)
+        return validate_request(Form, parts)
+    return validate_request(Flat if "filename" in parts else Dropzone, parts)
 
 
 @dataclass
@@ -144,7 +144,7 @@ class Assembly:
             raise RefusedError(400, f"chunk {chunk.index} came before, with another offset or other bytes")
 
     def whole(self, directory: Path) -> Content | None:
-        """Give the file if all of it is there.
+        """Return the file if all of it is there.
 
         :raises RefusedError: if the chunks leave gaps or overlap
         """

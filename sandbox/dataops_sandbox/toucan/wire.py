@@ -16,7 +16,7 @@ import jwt
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, RefusedError
 from dataops_sandbox.messages import Operation as Route
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 from dataops_sandbox.toucan.auth import WrongLoginError, read_basic
 from dataops_sandbox.toucan.form import read_form
 from dataops_sandbox.toucan.rules import Login, OperationList, Preprocess, Query, Selector, Work
@@ -76,7 +76,7 @@ class Toucan(ToucanStore):
         return self.root
 
     def connection(self, auth_type: str = "basic") -> dict[str, Any]:
-        """Give host and credentials as the connection type ``toucan`` has them.
+        """Return host and credentials as the connection type ``toucan`` has them.
 
         :param auth_type: ``basic``, ``login`` or ``bearer``
         """
@@ -109,7 +109,7 @@ class Toucan(ToucanStore):
             )
 
     def _is_wrong(self, user: str, password: str) -> bool:
-        """Tell whether credentials are wrong, and count it if so."""
+        """Return whether credentials are wrong, and count it if so."""
         wrong = (user, password) != (self.settings.username, self.settings.password)
         if wrong:
             self.failed_logins.note(user, self.world.timeline.now())
@@ -143,7 +143,7 @@ class Toucan(ToucanStore):
 
     def _read(self, call: Call) -> SmallApp:
         app = self._small_app(call)
-        obeyed(Query, call.query)
+        validate_request(Query, call.query)
         call.no_body()
         return app
 
@@ -155,7 +155,7 @@ class Toucan(ToucanStore):
         return Answer.of_json({"name": "toucan sandbox", "version": "1"})
 
     def _login(self, call: Call) -> Answer:
-        login = obeyed(Login, call.json_object())
+        login = validate_request(Login, call.json_object())
         if self._is_wrong(login.username, login.password):
             raise WrongLoginError
         now, lifetime, token = self.world.timeline.now(), self.settings.token_lifetime, None
@@ -188,7 +188,7 @@ class Toucan(ToucanStore):
         app = self._small_app(call)
         if not app.may_upload:
             raise DeniedError(403, f"not a contributor of {app.small_app_id}")
-        query = obeyed(Query, call.query)
+        query = validate_request(Query, call.query)
         form = read_upload(read_form(call, self.world.directory), chunk_fields=self.settings.chunk_fields)
         content: Content | None = form.file.content
         chunks = 1
@@ -215,20 +215,20 @@ class Toucan(ToucanStore):
         return self._accepted(operation)
 
     def _assemble(self, app: SmallApp, chunk: Dropzone) -> Content | None:
-        """Give the whole file once its last chunk has come."""
+        """Return the whole file once its last chunk has come."""
         # Kept when it is whole, too: the chunk may be sent again by one whom the answer did not reach.
         assembly = self.assemblies.setdefault((app.small_app_id, chunk.upload_id), Assembly())
         assembly.add(chunk)
         return assembly.whole(self.world.directory)
 
     def _work(self, kind: Kind, rules: type[Work], call: Call) -> Answer:
-        app, query = self._operated(call), obeyed(Query, call.query)
-        what = obeyed(rules, call.json_object()).operation_fields()
+        app, query = self._operated(call), validate_request(Query, call.query)
+        what = validate_request(rules, call.json_object()).operation_fields()
         release = query.release is not None
         return self._accepted(self.submit(kind, app.small_app_id, query.stage, release=release, **what))
 
     def _release(self, call: Call) -> Answer:
-        app, query = self._operated(call), obeyed(Query, call.query)
+        app, query = self._operated(call), validate_request(Query, call.query)
         call.no_body()
         return self._accepted(self.submit("release", app.small_app_id, query.stage))
 

@@ -62,15 +62,15 @@ class DataStore:
         return found
 
     def content(self, found: Found) -> bytes:
-        """Give the bytes of a FILE or DATA object."""
+        """Return the bytes of a FILE or DATA object."""
         return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
-        """Give the schema of a dataset, its own or that of a SCHEMA object."""
+        """Return the schema of a dataset, its own or that of a SCHEMA object."""
         return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:
-        """Give what a model gets of an object."""
+        """Return what a model gets of an object."""
         schema = self.schema(tenant, found.inner) if found.record.object_type == "DATA" else None
         return Product(self.content(found), schema)
 
@@ -83,6 +83,6 @@ def file_definition(name: str, mime_type: str, content: bytes) -> dict[str, Any]
 
 
 def data_attrs(schema: Mapping[str, Any], rows: int) -> values.Attrs:
-    """Give what the platform tells of a dataset of so many rows."""
+    """Return what the platform tells of a dataset of so many rows."""
     count = values.of("INTEGER", str(rows))
     return {**values.schema_attrs(schema), "trac_data_row_count": count}

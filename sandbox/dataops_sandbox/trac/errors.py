@@ -120,7 +120,7 @@ def _bytes_field(number: int, value: bytes) -> bytes:
 
 
 def encode_details(code: int, message: str, items: Sequence[Item]) -> str:
-    """Give the value of ``trac-error-details-bin``: base64, without padding, of a ``TracErrorDetails``."""
+    """Return the value of ``trac-error-details-bin``: base64, without padding, of a ``TracErrorDetails``."""
     encoded = _varint(1 << 3) + _varint(code) + _bytes_field(2, message.encode())
     for item in items:
         fields = _bytes_field(1, item.detail.encode())

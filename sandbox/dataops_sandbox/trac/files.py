@@ -50,7 +50,7 @@ class TracFiles(TracGateway):
             written = self.data.write(tenant, found, definition, content, updates, self._now(), attrs=attrs)
         return ok(written.header())
 
-    def _content(self, check: Check, object_type: str) -> bytes:
+    def _check_content(self, check: Check, object_type: str) -> bytes:
         """Finish the check of a write, and give the bytes."""
         if check.method.startswith("create"):
             check.omit(check.body, "priorVersion")
@@ -58,7 +58,7 @@ class TracFiles(TracGateway):
             check.selector(check.body["priorVersion"], "priorVersion", object_type)
         check.tag_updates(check.body, "tagUpdates")
         check.require(check.body, "content")
-        self._checked(check)
+        self._finish_check(check)
         return base64.b64decode(check.body["content"])
 
     def _write_file(self, check: Check) -> Answer:
@@ -67,7 +67,7 @@ class TracFiles(TracGateway):
             _check_name(check, name)
         if check.require(check.body, "mimeType"):
             _check_media_type(check, media_type)
-        content = self._content(check, "FILE")
+        content = self._check_content(check, "FILE")
         expected = int(check.body.get("size", len(content)))
         if expected != len(content):
             raise ServiceError(
@@ -88,7 +88,7 @@ class TracFiles(TracGateway):
         else:
             check.add("A value is required for [schemaSpecifier]", "schemaSpecifier")
         _check_format(check, check.body)
-        content = self._content(check, "DATA")
+        content = self._check_content(check, "DATA")
         schema = self.data.schema(check.params["tenant"], told)
         table = tables.decode(content, schema, tables.codec(check.body["format"]))
         content = tables.encode(table, schema, tables.CSV)
@@ -114,7 +114,7 @@ class TracFiles(TracGateway):
     def _table(
         self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Give the schema of a dataset, and rows of it in the format of that name."""
+        """Return the schema of a dataset, and rows of it in the format of that name."""
         schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
@@ -126,15 +126,15 @@ class TracFiles(TracGateway):
     def _selected(self, check: Check, object_type: str) -> Found:
         if check.require(check.body, "selector"):
             check.selector(check.body["selector"], "selector", object_type)
-        return self.metadata.find(self._checked(check), check.body["selector"])
+        return self.metadata.find(self._finish_check(check), check.body["selector"])
 
     def _download_file(self, check: Check) -> Answer:
-        found = self.metadata.find(self._checked(check), {**check.body, "objectType": "FILE"})
+        found = self.metadata.find(self._finish_check(check), {**check.body, "objectType": "FILE"})
         return Answer(200, self.data.content(found), found.inner["mimeType"])
 
     def _download_data(self, check: Check) -> Answer:
         _check_format(check, check.query)
-        found = self.metadata.find(self._checked(check), {**check.body, "objectType": "DATA"})
+        found = self.metadata.find(self._finish_check(check), {**check.body, "objectType": "DATA"})
         name = check.query["format"]
         return Answer(200, self._table(check, found, name)[1], tables.codec(name))
 

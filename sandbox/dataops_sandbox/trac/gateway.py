@@ -61,7 +61,7 @@ class TracGateway(TracStore):
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and tenant as the connection type ``trac`` has them, and the credentials if any."""
+        """Return host and tenant as the connection type ``trac`` has them, and the credentials if any."""
         extra = {"tenant": TENANT}
         fields: dict[str, Any] = {"conn_type": self.name, "host": self.base_url, "extra": extra}
         if self.settings.auth == "basic":
@@ -112,7 +112,7 @@ class TracGateway(TracStore):
             raise GatewayError(413, f"{body.size} bytes are more than the gateway lets pass")
         if method == "GET" and body.size:
             raise GatewayError(400, "a GET has no body")
-        call = Call(_checked(params), parse_query(query, operation.query), headers, body)
+        call = Call(_check_params(params), parse_query(query, operation.query), headers, body)
         return self.handle(operation, call)
 
     @changing
@@ -151,10 +151,10 @@ class TracGateway(TracStore):
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)
 
-    def _handled(
+    def _make_handler(
         self, handler: Callable[[Check], Answer], name: str, message: str = ""
     ) -> Callable[[Call], Answer]:
-        """Give what answers a call: a handler with the request read, from the body or from the path.
+        """Return what answers a call: a handler with the request read, from the body or from the path.
 
         :param message: the message that a body is, without what the path has told
         """
@@ -179,7 +179,7 @@ class TracGateway(TracStore):
             raise not_found(f"Unknown tenant [{tenant}]")
         return tenant
 
-    def _checked(self, check: Check) -> str:
+    def _finish_check(self, check: Check) -> str:
         """Finish the check of a request in itself, and give the tenant."""
         check.tenant()
         check.done()
@@ -192,8 +192,8 @@ def ok(payload: Mapping[str, Any]) -> Answer:
     return Answer(200, json.dumps(told).encode(), JSON, _GRPC_OK)
 
 
-def _checked(params: Mapping[str, str]) -> dict[str, str]:
-    """Give the fields of a path; one that cannot be its field's value makes it no path of the API."""
+def _check_params(params: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a path; one that cannot be its field's value makes it no path of the API."""
     checked = dict(params)
     for name, enum in (("objectType", "ObjectType"), ("resourceType", "ResourceType")):
         if name in checked:

@@ -71,14 +71,14 @@ class Job(Run[JobScript]):
         return self.found.tag is not self.found.version.tags[-1]
 
     def next_step(self) -> tuple[str, float] | None:
-        """Give the status that comes next, and when; ``None`` once the end alone is left."""
+        """Return the status that comes next, and when; ``None`` once the end alone is left."""
         if self.steps == len(STEPS):
             return None
         status, part = STEPS[self.steps]
         return status, self.created_at + part * self.duration
 
     def in_cache(self, now: float) -> bool:
-        """Tell whether check-job knows it."""
+        """Return whether check-job knows it."""
         return not self.forgotten and (self.finished_at is None or now < self.finished_at + CACHED_SECONDS)
 
     def advance(self, now: float) -> None:
@@ -95,16 +95,16 @@ class Job(Run[JobScript]):
         self.orchestrator.end(self, at, status, message)
 
     def status(self, now: float) -> str:
-        """Give the status as check-job tells it."""
+        """Return the status as check-job tells it."""
         return self.code
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it began to run."""
+        """Return the instant at which it began to run."""
         _, part = STEPS[_UNTIL_RUNNING]
         return self.created_at + part * self.duration if self.steps > _UNTIL_RUNNING else None
 
     def detail(self) -> dict[str, Any]:
-        """Give what it is, its own attributes, and how it ended."""
+        """Return what it is, its own attributes, and how it ended."""
         return {
             "tenant": self.tenant,
             "job_type": self.job["jobType"],

@@ -78,7 +78,7 @@ class Found:
         return self.version is self.record.versions[-1]
 
     def header(self) -> dict[str, Any]:
-        """Give the tag header as of now; what is false is left out."""
+        """Return the tag header as of now; what is false is left out."""
         header = {
             **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
@@ -91,12 +91,12 @@ class Found:
         return header
 
     def selector(self) -> dict[str, Any]:
-        """Give the selector of this very tag."""
+        """Return the selector of this very tag."""
         record = self.record
         return selector_of(record.object_type, record.object_id, self.version.number, self.tag.number)
 
     def as_json(self, *, definition: bool = True) -> dict[str, Any]:
-        """Give the tag, with or without the object's definition."""
+        """Return the tag, with or without the object's definition."""
         told: dict[str, Any] = {"header": self.header(), "attrs": self.tag.attrs}
         if definition:
             told["definition"] = self.version.definition
@@ -145,7 +145,7 @@ class Metadata:
             self._undo.clear()
 
     def objects(self, tenant: str, object_type: str) -> Iterator[ObjectRecord]:
-        """Give the objects of a type, oldest first."""
+        """Return the objects of a type, oldest first."""
         records = self._objects.get(tenant, {}).values()
         return (record for record in records if record.object_type == object_type)
 
@@ -255,7 +255,7 @@ class Metadata:
     # Reading
 
     def find(self, tenant: str, selector: Mapping[str, Any], prior: str = "") -> Found:
-        """Give what a valid selector selects.
+        """Return what a valid selector selects.
 
         :param prior: ``object`` or ``tag`` if a new version or tag is to follow it
         :raises ServiceError: if there is nothing, or something of another type

@@ -59,7 +59,7 @@ class KnownModel:
             raise ValueError(f"raises_if must name a BOOLEAN parameter, not {self.raises_if!r}")
 
     def definition(self, importing: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the definition of the MODEL object that importing it makes."""
+        """Return the definition of the MODEL object that importing it makes."""
         told = {name: value for name, value in importing.items() if name not in ("modelAttrs", "priorModel")}
         sockets = {
             "parameters": {
@@ -149,7 +149,7 @@ def _tables(source: Product, count: int, directory: Path) -> list[Product]:
     assert source.schema is not None  # noqa: S101 - tells the type checker
     columns = {one["fieldName"]: one["fieldType"] for one in source.schema["table"]["fields"]}
     schema = table_schema(
-        dict(zip(pipeline.made_of(list(columns)), [*columns.values(), "INTEGER"], strict=True))
+        dict(zip(pipeline.output_header(list(columns)), [*columns.values(), "INTEGER"], strict=True))
     )
     return [Product(b"".join(content.chunks()), schema) for content in made]
 

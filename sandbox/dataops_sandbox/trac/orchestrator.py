@@ -61,7 +61,7 @@ class Orchestrator:
         )
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
-        """Give what scripts for a job go by: the model's entry point, or the flow's id."""
+        """Return what scripts for a job go by: the model's entry point, or the flow's id."""
         details = job[DETAILS[job["jobType"]]]
         if job["jobType"] == "IMPORT_MODEL":
             return str(details["entryPoint"])

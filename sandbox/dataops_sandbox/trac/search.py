@@ -59,7 +59,7 @@ def _validate_term(check: Check, term: Mapping[str, Any]) -> None:
 
 
 def _wanted(term: Mapping[str, Any]) -> list[Any]:
-    """Give what a term looks for, ready to compare.
+    """Return what a term looks for, ready to compare.
 
     :raises BadValueError: if it does not fit the term
     """
@@ -75,7 +75,7 @@ def _wanted(term: Mapping[str, Any]) -> list[Any]:
 
 
 def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[Found]:
-    """Give the tags that match, one of an object, the newest first, never more than a hundred.
+    """Return the tags that match, one of an object, the newest first, never more than a hundred.
 
     :raises ServiceError: for a nested expression that the platform cannot make a query of
     """

@@ -47,7 +47,7 @@ class Resource:
     """What the admin service tells of it; ``None``: it lives in the tenant's configuration file alone."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give the resource as the metadata service of older releases tells it."""
+        """Return the resource as the metadata service of older releases tells it."""
         told = {"resourceType": self.resource_type, "resourceKey": self.key, "protocol": self.protocol}
         return {**told, **({"properties": self.properties} if self.properties else {})}
 

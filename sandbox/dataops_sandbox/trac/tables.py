@@ -74,7 +74,7 @@ def _decimal(text: str) -> str:
 
 
 def _moment(text: str, parts: tuple[str, ...]) -> str:
-    """Give a date or a time if each of its parts is one, and nothing is left."""
+    """Return a date or a time if each of its parts is one, and nothing is left."""
     position = 0
     for part in parts:
         found = re.compile(part, re.ASCII).match(text, position)
@@ -164,7 +164,7 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
 
 
 def codec(name: str) -> str:
-    """Give the format that a name stands for.
+    """Return the format that a name stands for.
 
     :raises ServiceError: if the sandbox cannot read and write it
     """
@@ -218,7 +218,7 @@ def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
 
 
 def _is_plain(kind: str, cell: str) -> bool:
-    """Tell whether a cell is written without quotes, as numbers and truth values are."""
+    """Return whether a cell is written without quotes, as numbers and truth values are."""
     return kind in ("BOOLEAN", "INTEGER", "FLOAT") and cell not in _FLOATS
 
 

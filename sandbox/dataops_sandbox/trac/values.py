@@ -42,7 +42,7 @@ def _bad(kind: str, text: str) -> BadValueError:
 
 
 def stamp(moment: datetime) -> str:
-    """Give a moment as the platform prints it: UTC with three decimals."""
+    """Return a moment as the platform prints it: UTC with three decimals."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return f"{text}Z"
 
@@ -61,7 +61,7 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Give the basic type of a value, told or inferred; ``None`` for one that is null.
+    """Return the basic type of a value, told or inferred; ``None`` for one that is null.
 
     :raises BadValueError: for an array or a map that does not tell its type
     """
@@ -93,7 +93,7 @@ def text(plain: str) -> dict[str, Any]:
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Give a value as it is stored: with its type, items too, in the platform's own notation.
+    """Return a value as it is stored: with its type, items too, in the platform's own notation.
 
     :raises BadValueError: if it is no primitive and no array of primitives, or breaks its own type
     """
@@ -118,7 +118,7 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored(value: dict[str, Any]) -> dict[str, Any]:
-    """Give a normalised value as the database gives it back.
+    """Return a normalised value as the database gives it back.
 
     :raises ServiceError: if it is too long for its column
     """
@@ -162,20 +162,20 @@ def _plain_decimal(digits: str) -> str:
 
 
 def items(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the items of a stored array, or a stored primitive as the only one."""
+    """Return the items of a stored array, or a stored primitive as the only one."""
     if "arrayValue" in value:
         return list(value["arrayValue"].get("items", ()))
     return [value]
 
 
 def item_type(value: dict[str, Any]) -> str:
-    """Give the primitive type of a stored value, or of the items of an array."""
+    """Return the primitive type of a stored value, or of the items of an array."""
     told = value["type"]
     return str(told.get("arrayType", told)["basicType"])
 
 
 def comparable(value: dict[str, Any]) -> Any:
-    """Give a stored primitive as something that compares as the platform compares it."""
+    """Return a stored primitive as something that compares as the platform compares it."""
     kind = value["type"]["basicType"]
     plain = value[MEMBERS[kind]]
     # A date and a time, as they are stored, compare as their texts do.
@@ -205,17 +205,17 @@ Attrs = dict[str, dict[str, Any]]
 
 
 def is_identifier(name: str) -> bool:
-    """Tell whether a name is one that the platform takes."""
+    """Return whether a name is one that the platform takes."""
     return _IDENTIFIER.fullmatch(name) is not None
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether a name is kept for the platform's own use."""
+    """Return whether a name is kept for the platform's own use."""
     return _RESERVED.match(name) is not None
 
 
 def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
-    """Give the attributes after updates that are right in themselves, as they are stored.
+    """Return the attributes after updates that are right in themselves, as they are stored.
 
     :raises ServiceError: if one does not fit the attributes that there are, or is too long for the database
     """
@@ -252,7 +252,7 @@ def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
 
 
 def written(at: datetime, *, created: bool, job: str = "") -> Attrs:
-    """Give what the platform notes of who wrote an object version, and when.
+    """Return what the platform notes of who wrote an object version, and when.
 
     :param created: whether it is the first version
     :param job: key of the job that made it, if one did
@@ -268,7 +268,7 @@ def written(at: datetime, *, created: bool, job: str = "") -> Attrs:
 
 
 def derived(definition: Mapping[str, Any]) -> Attrs:
-    """Give what the platform tells of a definition in attributes."""
+    """Return what the platform tells of a definition in attributes."""
     kind = definition["objectType"]
     inner = definition[kind.lower()]
     told = {
@@ -283,7 +283,7 @@ def derived(definition: Mapping[str, Any]) -> Attrs:
 
 
 def schema_attrs(schema: Mapping[str, Any]) -> Attrs:
-    """Give what the platform tells of a schema."""
+    """Return what the platform tells of a schema."""
     count = len(schema.get("table", {}).get("fields", ()))
     return {
         "trac_schema_type": text(schema.get("schemaType", "")),

@@ -68,7 +68,7 @@ class Trac(TracFiles):
     def _operations(self) -> Iterator[Operation]:
         for line in _CALLS.strip().splitlines():
             name, handler, method, path, *message = line.split()
-            call = self._handled(getattr(self, f"_{handler}"), name, *message)
+            call = self._make_handler(getattr(self, f"_{handler}"), name, *message)
             query = frozenset({"format"} if handler == "download_data" else ())
             yield Operation(name, method, f"/{path}", call, query)
 
@@ -98,12 +98,12 @@ class Trac(TracFiles):
         return ok({"tenants": tenants})
 
     def _list_resources(self, check: Check) -> Answer:
-        resources = self.tenants[self._checked(check)].resources.values()
+        resources = self.tenants[self._finish_check(check)].resources.values()
         kind = check.params["resourceType"]
         return ok({"resources": [one.as_json() for one in resources if one.resource_type == kind]})
 
     def _resource_info(self, check: Check) -> Answer:
-        resources = self.tenants[self._checked(check)].resources
+        resources = self.tenants[self._finish_check(check)].resources
         kind, key = check.params["resourceType"], check.params["resourceKey"]
         resource = resources.get(key)
         if resource is None or resource.resource_type != kind:
@@ -112,7 +112,7 @@ class Trac(TracFiles):
 
     def _list_config_entries(self, check: Check) -> Answer:
         check.require(check.body, "configClass")
-        resources = self.tenants[self._checked(check)].resources.values()
+        resources = self.tenants[self._finish_check(check)].resources.values()
         kind = check.body.get("resourceType")
         entries = [
             one.entry
@@ -154,17 +154,17 @@ class Trac(TracFiles):
         raise BareError(503, "read-batch does not work over REST")
 
     def _get(self, check: Check) -> Answer:
-        return ok(self.metadata.find(self._checked(check), check.body).as_json())
+        return ok(self.metadata.find(self._finish_check(check), check.body).as_json())
 
     def _search(self, check: Check) -> Answer:
         searches.validate(check, self._now())
-        found = searches.search(self.metadata, self._checked(check), check.body)
+        found = searches.search(self.metadata, self._finish_check(check), check.body)
         return ok({"searchResult": [one.as_json(definition=False) for one in found]})
 
     # Jobs
 
     def _validate_job(self, check: Check) -> Answer:
-        self.check_job_request(check, self._checked(check))
+        self.check_job_request(check, self._finish_check(check))
         return ok({"statusCode": "VALIDATED"})
 
     def _submit_job(self, check: Check) -> Answer:
@@ -175,7 +175,7 @@ class Trac(TracFiles):
     def _check_job(self, check: Check) -> Answer:
         selector = check.body
         check.selector(selector, "selector", "JOB")
-        self._checked(check)
+        self._finish_check(check)
         job = self.started.get(selector["objectId"])
         # A look-up in a cache whose keys have a version: whatever it does not find is an internal error.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):

@@ -194,7 +194,7 @@ def test_request_to_no_platform_is_a_breach_of_the_rules(sandbox: Sandbox, tamr:
 
     [entry] = sandbox.journal.refusals()
     assert (entry.platform, entry.operation) == (None, "unknown")
-    assert "no platform 'elsewhere'" in (entry.refused or "")
+    assert "unknown platform 'elsewhere'" in (entry.refused or "")
 
 
 class TestWaiting:

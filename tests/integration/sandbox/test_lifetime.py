@@ -137,7 +137,7 @@ class TestStart:
             Sandbox(port=70_000).start()
 
     def test_serves_once(self, sandbox: Sandbox) -> None:
-        with pytest.raises(RuntimeError, match="serves once"):
+        with pytest.raises(RuntimeError, match="was started before"):
             sandbox.start()
 
     def test_listens_on_this_machine_alone(self, sandbox: Sandbox) -> None:

@@ -159,7 +159,7 @@ class TestEveryCall:
         answer = requests.post(quantemplate.auth_url, data=TOKEN_FORM, timeout=PATIENCE).json()
         headers = {"Authorization": f"Bearer {answer['refresh_token']}"}
         response = send(quantemplate, call, headers=headers)
-        check_refused(sandbox, response, "never given out", 401)
+        check_refused(sandbox, response, "never issued", 401)
 
     @few
     @given(name=NAMES)

@@ -199,7 +199,7 @@ class TestActions:
     def test_says_nothing_twice(self, tailer: TailerClient, action: str) -> None:
         text = json.dumps(whole(action))[:-1] + ', "account": "000099"}'
         headers = {"Content-Type": "application/json"}
-        assert "given twice" in refused(tailer, action, None, data=text, headers=headers)
+        assert "appears twice" in refused(tailer, action, None, data=text, headers=headers)
 
 
 class TestControl:

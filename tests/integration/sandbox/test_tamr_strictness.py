@@ -149,7 +149,7 @@ class TestCreate:
             ({"configuration": {"load": {"sourceId": ""}}}, "load.sourceId"),
             ({"configuration": {"load": {"sourceId": None}}}, "valid string"),
             ({"configuration": {"load": {"sourceId": 7}}}, "valid string"),
-            ({"configuration": {"load": ["src_orders"]}}, "load: an object"),
+            ({"configuration": {"load": ["src_orders"]}}, "load: must be an object"),
             ({"configuration": {"load": {"source_id": "src_orders"}}}, "source_id is unknown"),
             (
                 {"configuration": {"load": {"sourceId": "src_orders", "dataProductId": ""}}},

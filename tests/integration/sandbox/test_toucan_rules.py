@@ -143,7 +143,7 @@ class TestBodies:
             (b"", "application/json", "not JSON"),
             (b'{"operations": [', "application/json", "not JSON"),
             (b'{"operations": "\xff"}', "application/json", "not JSON"),
-            (b'{"operations": [], "operations": []}', "application/json", "given twice"),
+            (b'{"operations": [], "operations": []}', "application/json", "appears twice"),
             (b"[]", "application/json", "JSON object"),
             (b"null", "application/json", "JSON object"),
         ],
@@ -269,7 +269,7 @@ class TestCredentials:
             ("Basic", "no colon"),
             ("Basic no/base64!", "no base64"),
             ("Bearer", "no bearer token"),
-            ("bearer sandbox-tokem", "never given out"),
+            ("bearer sandbox-tokem", "never issued"),
         ],
     )
     def test_that_no_client_should_send_are_refused(

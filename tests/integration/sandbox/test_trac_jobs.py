@@ -459,7 +459,7 @@ class TestControl:
     ) -> None:
         sandbox.add_fault("status", platform="trac", operation="submit_job", status=wanted, times=1)
         reply = trac.post(f"{ORCH}/submit-job", {"job": IMPORT})
-        assert (reply.status, reply.reason) == (wanted, "this failure was asked for")
+        assert (reply.status, reply.reason) == (wanted, "a fault of the sandbox caused this error")
         assert (reply.body, reply.headers["grpc-status"]) == (b"", code)
         assert trac.search("JOB") == []
 

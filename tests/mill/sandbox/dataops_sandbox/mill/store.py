@@ -56,17 +56,17 @@ class Batch(Run[BatchScript]):
             self.finished_at, self.outcome = at, "cancelled"
 
     def status(self, now: float) -> str:
-        """Give the state as the API shows it."""
+        """Return the state as the API shows it."""
         if self.finished_at is not None:
             return self.outcome
         return "milling" if now >= self.starts_at else "queued"
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which the milling began."""
+        """Return the instant at which the milling began."""
         return self.starts_at if self.starts_at <= min(now, self.finished_at or now) else None
 
     def as_json(self, timeline: Timeline) -> dict[str, Any]:
-        """Give the batch as the API shows it."""
+        """Return the batch as the API shows it."""
         began = self.began(timeline.now())
         return {
             "id": self.run_id,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
 from dataops_sandbox.mill.store import Batch, MillStore
-from dataops_sandbox.rules import Rules, obeyed
+from dataops_sandbox.rules import Rules, validate_request
 
 if TYPE_CHECKING:
     from dataops_sandbox.platform import World
@@ -39,7 +39,7 @@ class Mill(MillStore):
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and key as the connection type ``mill`` has them."""
+        """Return host and key as the connection type ``mill`` has them."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.settings.api_key, "extra": {}}
 
     def denial(self, denied: DeniedError) -> Answer:
@@ -59,7 +59,7 @@ class Mill(MillStore):
             raise DeniedError(401, "this API key is not valid")
 
     def _shown(self) -> list[Batch]:
-        """Give the batches that the API shows, newest first."""
+        """Return the batches that the API shows, newest first."""
         now = self.world.timeline.now()
         return [batch for batch in reversed(self.all()) if now >= batch.created_at + batch.script.hidden]
 
@@ -76,7 +76,7 @@ class Mill(MillStore):
 
     def _run_recipe(self, call: Call) -> Answer:
         self._authorise(call)
-        recipe = obeyed(NewBatch, call.json_object()).recipe
+        recipe = validate_request(NewBatch, call.json_object()).recipe
         if recipe not in self.recipes:
             raise DeniedError(404, f"there is no recipe {recipe!r}")
         return self._told(self.run(self.start(recipe, created_by="api")), 201)
