@@ -155,10 +155,10 @@ class TestCreate:
                 {"configuration": {"load": {"sourceId": "src_orders", "dataProductId": ""}}},
                 "dataProductId is unknown",
             ),
-            ({"configuration": {"update": {}}}, "one of them"),
+            ({"configuration": {"update": {}}}, "either dataProductId or workflowId"),
             (
                 {"configuration": {"update": {"dataProductId": "dp_customers", "workflowId": "flow_sor"}}},
-                "one of them",
+                "either dataProductId or workflowId",
             ),
             ({"configuration": {"publish": {"dataProductId": "dp_customers"}}}, "destinationId is missing"),
             ({"configuration": {"publish": {"destinationId": "dest_golden"}}}, "needs a dataProductId"),
@@ -168,7 +168,7 @@ class TestCreate:
                         "publish": {"destinationId": "dest_realtime", "dataProductId": "dp_customers"}
                     }
                 },
-                "takes no dataProductId",
+                "does not take a dataProductId",
             ),
         ],
     )

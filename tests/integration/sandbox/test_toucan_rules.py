@@ -267,7 +267,7 @@ class TestCredentials:
             ("Digest username=x", "no Basic or Bearer"),
             (basic(*AUTH, scheme="Basic,"), "no Basic or Bearer"),
             ("Basic", "no colon"),
-            ("Basic no/base64!", "no base64"),
+            ("Basic no/base64!", "not base64"),
             ("Bearer", "no bearer token"),
             ("bearer sandbox-tokem", "never issued"),
         ],
