@@ -119,7 +119,7 @@ class Tamr(TamrStore):
         if query.page_token:
             before = query.page_token.partition(".")[0]
             if query.page_token != _make_token(before, query):
-                raise RefusedError(400, "pageToken was not issued for this query")
+                raise RefusedError(400, "pageToken: this token was not issued for this query")
             jobs = [job for job in jobs if job.number < int(before)]
         size = query.page_size or _DEFAULT_PAGE
         page, rest = jobs[:size], jobs[size:]

@@ -1,8 +1,8 @@
-"""The sandbox's TRAC on the wire: the REST calls of its gateway.
+"""The HTTP interface of the sandbox's TRAC: the REST calls of its gateway.
 
-Paths, headers, bodies and errors are those of the open-source gateway and of the services behind it, as
-recorded; :data:`.trac_store.REPOSITORY` and the names next to it tell which model can be imported from the
-start. What differs between releases is the setting ``generation``.
+Paths, headers, bodies and errors are those of recorded exchanges with the open-source gateway and its
+services. The setting ``generation`` chooses between releases. :data:`.store.REPOSITORY` and the names next to
+it describe the model that can be imported at the start.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ download_file        download_file       GET  trac-data/api/v1/{tenant}/FILE/{ob
 download_latest_data download_data       GET  trac-data/api/v1/{tenant}/DATA/{objectId}/versions/latest/{name}
 download_data        download_data       GET  trac-data/api/v1/{tenant}/DATA/{objectId}/versions/{objectVersion}/{name}
 """  # noqa: E501 - a table
-"""Name, handler, HTTP method and path of each call, and the message that its body is."""
+"""Columns: name, handler, HTTP method and path of each call, and the protobuf message of its body."""
 
 
 class Trac(TracFiles):
-    """A TRAC platform on loopback."""
+    """The sandbox's TRAC platform."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -133,7 +133,7 @@ class Trac(TracFiles):
         if not check.body:
             check.add("Write batch request does not contain any operations")
         validation.write_batch(check)
-        # A list is called as the call of which it holds requests, in the plural.
+        # The name of a list is the plural of the method of its requests, e.g. createObjects.
         requests = [(name.removesuffix("s"), one) for name, many in check.body.items() for one in many]
         headers = iter(self._written(check, requests))
         return ok({name: [next(headers) for _ in many] for name, many in check.body.items()})
@@ -150,7 +150,7 @@ class Trac(TracFiles):
         return self._get(check)
 
     def _read_batch(self, _: Check) -> Answer:
-        # The gateway cannot bind the list of selectors to a body: it fails over whatever is sent.
+        # The real gateway cannot read a list of selectors from a body, so it fails for every request.
         raise BareError(503, "read-batch does not work over REST")
 
     def _get(self, check: Check) -> Answer:
@@ -177,7 +177,7 @@ class Trac(TracFiles):
         check.selector(selector, "selector", "JOB")
         self._finish_check(check)
         job = self.started.get(selector["objectId"])
-        # A look-up in a cache whose keys have a version: whatever it does not find is an internal error.
+        # The platform looks up id and version in a cache. A missing entry is an internal error there.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
         return ok({"jobId": job.header, "statusCode": job.code, "statusMessage": job.message})
