@@ -1,10 +1,10 @@
-"""A PostgreSQL server of its own on loopback, for as long as a block lasts.
+"""Starts a temporary PostgreSQL server on this machine and stops it at the end of a block.
 
     with postgres() as url:
         ...
 
-It needs Debian's package `postgresql`, and leaves nothing behind. Run as root, it becomes the user
-`postgres`, since PostgreSQL refuses to run as root.
+It needs Debian's package `postgresql`. At the end it deletes all its files. If it is started by root, the
+server runs as the user `postgres`, because PostgreSQL does not run as root.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60.0
 _USER = "postgres"
-#: Nothing here outlives a power cut, so nothing waits for the disk.
+#: The database is temporary, so the server need not wait until data is safe on the disk.
 _SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL is missing, or does not start."""
+    """PostgreSQL is not installed, or does not start."""
 
 
 def _program(name: str) -> str:
-    """Return the path of one of PostgreSQL's programs, of the newest version on this machine."""
+    """Return the path of a program of PostgreSQL, from the newest version on this machine."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     program = str(found[-1]) if found else shutil.which(name)
     if program is None:
-        raise PostgresError("PostgreSQL is missing; on Debian: apt-get install postgresql")
+        raise PostgresError("PostgreSQL is not installed; on Debian: apt-get install postgresql")
     return program
 
 
@@ -51,13 +51,13 @@ def _free_port() -> int:
 
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
-    """Serve an empty database, and give its SQLAlchemy URL.
+    """Serve an empty database, and yield its SQLAlchemy URL.
 
     :raises PostgresError: if PostgreSQL is not installed, or does not start.
     """
     initdb, server, ready = _program("initdb"), _program("postgres"), _program("pg_isready")
     user = _USER if os.geteuid() == 0 else None
-    # Directly below the folder for temporary files: the user postgres cannot enter those of root.
+    # Use a folder directly below the folder for temporary files: the user postgres cannot enter root's own.
     with tempfile.TemporaryDirectory(prefix="dataops-postgres-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         if user is not None:
@@ -72,7 +72,7 @@ def postgres() -> Iterator[str]:
             check=False,
         )
         if made.returncode:
-            raise PostgresError(f"initdb, as {user or getpass.getuser()}: {made.stderr}")
+            raise PostgresError(f"initdb failed as user {user or getpass.getuser()}: {made.stderr}")
         port = _free_port()
         options = {**_SETTINGS, "listen_addresses": "127.0.0.1", "unix_socket_directories": name}
         settings = [text for key, value in options.items() for text in ("-c", f"{key}={value}")]
@@ -89,7 +89,7 @@ def postgres() -> Iterator[str]:
             _wait_until_ready([ready, "-q", "-h", "127.0.0.1", "-p", str(port)], process, log)
             yield f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
         finally:
-            # A fast shutdown: connections that are still open are cut.
+            # SIGINT is PostgreSQL's fast shutdown: it closes open connections.
             process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
@@ -97,9 +97,9 @@ def postgres() -> Iterator[str]:
             process.wait()
 
 
-def _wait_until_ready(question: list[str], process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(is_ready: list[str], process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while subprocess.run(question, check=False).returncode:
+    while subprocess.run(is_ready, check=False).returncode:
         if process.poll() is not None or time.monotonic() > deadline:
-            raise PostgresError(f"PostgreSQL does not start:\n{log.read_text(errors='replace')}")
+            raise PostgresError(f"PostgreSQL did not start; its log:\n{log.read_text(errors='replace')}")
         time.sleep(0.1)
