@@ -208,7 +208,7 @@ class AirflowStack:
         return self._processes[service].pid
 
     def alive(self, service: str) -> bool:
-        """Tell whether the service's main process runs."""
+        """Return whether the service's main process runs."""
         return service in self._processes and self._processes[service].poll() is None
 
     def kill(self, service: str, sig: signal.Signals = signal.SIGKILL, *, children: bool = True) -> None:
