@@ -80,7 +80,7 @@ class TailerClient(Client):
         return dict(json.loads(extra["service_account_secret_json"]))
 
     def signed(self, **changes: Any) -> str:
-        """Return a token that the service account has signed for this sandbox; arguments change its claims."""
+        """Return a token that the service account has signed for this sandbox; arguments replace claims."""
         return sign(self.key, **{"audience": self.sandbox.url, **changes})
 
     def held(self) -> tuple[Any, ...]:
