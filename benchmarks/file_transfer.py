@@ -1,8 +1,9 @@
-"""Moves a large file with the hook, with ``requests`` alone and with curl, side by side in one run.
+"""Compares file transfers by the hook, by ``requests`` and by curl.
 
-Each client runs in a process of its own against the sandbox, in turn, three rounds. Printed are the median
-rate, its ratio to the hook's, the client's own CPU time, and how far its peak memory is above what it held
-before the transfer. All files lie in memory where there is room, else the disk would be measured.
+Each client runs in its own process against the sandbox, one after the other, for three rounds. The benchmark
+prints four figures: the median rate, its ratio to the hook's rate, the CPU time of the client, and the growth
+of its memory during the transfer. All files are in memory if there is space; otherwise the benchmark would
+measure the disk.
 
     python -m benchmarks.file_transfer [--mebibytes 1024]
 """
@@ -26,28 +27,28 @@ import psutil
 
 MIB = 1024 * 1024
 ROUNDS = 3
-#: The file, what the sandbox keeps of it, and what is downloaded, with one of each being replaced.
-ROOM = 6
+#: Copies of the file that can exist at once: file, sandbox's copy, download, and a replacement of each.
+COPIES = 6
 
 
-def held() -> float:
-    """Return the memory that this process holds now, in MiB."""
+def current_memory() -> float:
+    """Return the memory that this process uses now, in MiB."""
     return psutil.Process().memory_info().rss / MIB
 
 
-def peak(who: int = resource.RUSAGE_SELF) -> float:
-    """Return the most memory that a process has held so far, in MiB."""
+def peak_memory(who: int = resource.RUSAGE_SELF) -> float:
+    """Return the most memory that a process has used so far, in MiB."""
     return resource.getrusage(who).ru_maxrss / 1024
 
 
-def cpu(who: int = resource.RUSAGE_SELF) -> float:
-    """Return the CPU seconds used so far."""
+def cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:
+    """Return the CPU time that a process has used so far, in seconds."""
     used = resource.getrusage(who)
     return used.ru_utime + used.ru_stime
 
 
-def as_client(client: str, connection: dict[str, Any], path: str) -> None:
-    """Do one transfer in this process and print its seconds, CPU seconds and growth."""
+def run_client(client: str, connection: dict[str, Any], path: str) -> None:
+    """Do one transfer in this process; print its seconds, CPU seconds and growth of memory in MiB."""
     extra = connection["extra"] if isinstance(connection["extra"], dict) else json.loads(connection["extra"])
     organisation = extra["organisation_id"]
     if client.startswith("hook"):
@@ -56,7 +57,7 @@ def as_client(client: str, connection: dict[str, Any], path: str) -> None:
 
         hook = QuantemplateHook()
         hook.run(hook.api.login())
-        before, used, began = held(), cpu(), time.perf_counter()
+        before, used, began = current_memory(), cpu_seconds(), time.perf_counter()
         if client == "hook upload":
             hook.upload_dataset(source=path, dataset_id="d-1")
         else:
@@ -72,9 +73,9 @@ def as_client(client: str, connection: dict[str, Any], path: str) -> None:
         token = requests.post(extra["auth_url"], data=form, timeout=30).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{connection['host']}/organisations/{organisation}/datasets/d-1"
-        before, used, began = held(), cpu(), time.perf_counter()
+        before, used, began = current_memory(), cpu_seconds(), time.perf_counter()
         if client == "requests upload, multipart":
-            # The platform refuses multipart: what is measured is how the client builds and sends it.
+            # The platform rejects multipart. The figure still shows what it costs to build and send the form.
             with Path(path).open("rb") as file:
                 requests.post(url, files={"file": file}, headers=headers, timeout=600)
         elif client == "requests download, content":
@@ -87,9 +88,10 @@ def as_client(client: str, connection: dict[str, Any], path: str) -> None:
                 ["curl", "-sS", "-f", *flags, "-H", f"Authorization: Bearer {token}", url], check=True
             )
             children = resource.RUSAGE_CHILDREN
-            print(json.dumps([time.perf_counter() - began, cpu(children), peak(children)]))
+            print(json.dumps([time.perf_counter() - began, cpu_seconds(children), peak_memory(children)]))
             return
-    print(json.dumps([time.perf_counter() - began, cpu() - used, max(0.0, peak() - before)]))
+    growth = max(0.0, peak_memory() - before)
+    print(json.dumps([time.perf_counter() - began, cpu_seconds() - used, growth]))
 
 
 CLIENTS = (
@@ -109,27 +111,27 @@ def main() -> None:
     parser.add_argument("--client")
     parser.add_argument("--connection")
     parser.add_argument("--path")
-    given = parser.parse_args()
-    if given.client:
-        as_client(given.client, json.loads(given.connection), given.path)
+    arguments = parser.parse_args()
+    if arguments.client:
+        run_client(arguments.client, json.loads(arguments.connection), arguments.path)
         return
 
     from dataops_sandbox import Sandbox
 
     clients = [c for c in CLIENTS if not c.startswith("curl") or shutil.which("curl")]
     if len(clients) < len(CLIENTS):
-        print("curl is not installed: its rows are left out")
+        print("curl is not installed: the table has no rows for it")
     memory = Path("/dev/shm")
-    if memory.is_dir() and shutil.disk_usage(memory).free > ROOM * given.mebibytes * MIB:
+    if memory.is_dir() and shutil.disk_usage(memory).free > COPIES * arguments.mebibytes * MIB:
         tempfile.tempdir = str(memory)
     print(f"files are in {tempfile.gettempdir()}")
-    seen: dict[str, list[list[float]]] = {client: [] for client in clients}
+    measured: dict[str, list[list[float]]] = {client: [] for client in clients}
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         path = Path(folder) / "data.csv"
         line = b"0123456789abcdef," * 60 + b"\n"
         with path.open("wb") as file:
             block = line * (MIB // len(line))
-            for _ in range(given.mebibytes):
+            for _ in range(arguments.mebibytes):
                 file.write(block)
         size = path.stat().st_size
         for _ in range(ROUNDS):
@@ -141,18 +143,20 @@ def main() -> None:
                     "--path",
                     str(path),
                 ]
-                told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                seen[client].append(json.loads(told.splitlines()[-1]))
+                output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                measured[client].append(json.loads(output.splitlines()[-1]))
                 sandbox.journal.clear()
-    print(f"{size / MIB:.0f} MiB, median of {ROUNDS} rounds; memory: the worst, for curl all that it holds")
-    rates = {c: size / MIB / statistics.median(told[0] for told in seen[c]) for c in clients}
+    print(
+        f"{size / MIB:.0f} MiB, median of {ROUNDS} rounds; MiB: most growth of memory (curl: all its memory)"
+    )
+    rates = {c: size / MIB / statistics.median(figures[0] for figures in measured[c]) for c in clients}
     for client in clients:
         hook = rates[f"hook {client.split()[1].rstrip(',')}"]
-        used = statistics.median(told[1] for told in seen[client]) * 1024 * MIB / size
-        grown = max(told[2] for told in seen[client])
+        used = statistics.median(figures[1] for figures in measured[client]) * 1024 * MIB / size
+        growth = max(figures[2] for figures in measured[client])
         print(
             f"{client:28} {rates[client] / hook:5.2f} x hook   {rates[client]:6.0f} MiB/s   "
-            f"{used:5.2f} s CPU a GiB   {grown:6.0f} MiB"
+            f"{used:5.2f} s CPU per GiB   {growth:6.0f} MiB"
         )
 
 

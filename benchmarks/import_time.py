@@ -1,6 +1,6 @@
-"""What a DAG file pays for importing the operators and sensors: milliseconds above ``airflow.sdk`` alone.
+"""Measures how long a DAG file takes to import all operators and sensors after ``airflow.sdk``.
 
-Each run is a fresh interpreter with warm bytecode; the median of the runs counts.
+Each run is a new interpreter, with bytecode that was compiled before. The figure is the median of the runs.
 
     python -m benchmarks.import_time
 """
@@ -24,20 +24,20 @@ print(time.perf_counter() - began)
 """
 
 
-def measured(modules: list[str]) -> float:
-    """Return the milliseconds that the imports took in one fresh interpreter."""
+def measure(modules: list[str]) -> float:
+    """Return how many milliseconds a new interpreter takes to import the modules."""
     script = SCRIPT.format(modules=modules)
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    return float(told.splitlines()[-1]) * 1000
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    return float(output.splitlines()[-1]) * 1000
 
 
 def main() -> None:
-    """Print the figures."""
+    """Measure all runs, and print median, minimum and maximum."""
     info = get_provider_info()
     modules = [m for kind in ("operators", "sensors") for e in info[kind] for m in e["python-modules"]]
-    measured(modules)  # writes the bytecode
-    times = sorted(measured(modules) for _ in range(RUNS))
-    print(f"{len(modules)} modules above airflow.sdk, {RUNS} runs:")
+    measure(modules)  # Compiles the bytecode.
+    times = sorted(measure(modules) for _ in range(RUNS))
+    print(f"{len(modules)} modules after airflow.sdk, {RUNS} runs:")
     print(f"median {statistics.median(times):.1f} ms, from {times[0]:.1f} to {times[-1]:.1f} ms")
 
 

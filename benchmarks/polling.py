@@ -1,8 +1,8 @@
-"""What waiting in the triggerer costs: the shared poller beside one GET a run on a bare shared session.
+"""Measures what it costs to wait in the triggerer: the shared poller, compared with one GET for each run.
 
-Each client runs in a process of its own against the sandbox and waits for the same runs, in turn. Both ask
-once a second on one event loop. "Bare" is the least that a trigger of its own for each run can do: GET, parse
-the JSON, read the state. A poll is one answer about one run.
+Each client runs in its own process against the sandbox, and waits for the same runs. Each polls once a second
+on one event loop. The "bare session" does only what every trigger must do: GET, parse the JSON, read the
+state. A poll is one answer about one run.
 
     python -m benchmarks.polling [--tamr 60] [--quantemplate 100] [--seconds 10]
 """
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 INTERVAL = 1.0
-#: The young runs' first answers, logins and imports are left out, in seconds.
+#: Seconds that are not measured: imports, logins, and the first polls, which are more frequent.
 WARM_UP = 3.0
 CLIENTS = ("shared poller", "bare session")
 PIPELINE, ORGANISATION = "p-1", "c-sandbox"
 
 
 class Polls:
-    """A count of the answers about one run each."""
+    """Counts the polls of one client."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
 async def wait_by_triggers(platform: str, ids: list[str], polls: Polls) -> None:
-    """Wait for the runs by this package's triggers."""
+    """Wait for the runs with this package's triggers."""
     from airflow_provider_dataops.lifecycle.progress import WaitProgress
     from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
     from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
@@ -73,7 +73,7 @@ async def wait_by_triggers(platform: str, ids: list[str], polls: Polls) -> None:
 
 
 async def wait_by_gets(platform: str, ids: list[str], polls: Polls, connection: dict[str, Any]) -> None:
-    """Wait for the runs by one GET each on one session."""
+    """Wait for the runs with one GET for each poll, on a shared session."""
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32)) as session:
@@ -86,19 +86,19 @@ async def wait_by_gets(platform: str, ids: list[str], polls: Polls, connection: 
                 "client_id": connection["login"],
                 "client_secret": connection["password"],
             }
-            async with session.post(connection["extra"]["auth_url"], data=form) as reply:
-                headers = {"Authorization": f"Bearer {(await reply.json())['access_token']}"}
+            async with session.post(connection["extra"]["auth_url"], data=form) as response:
+                headers = {"Authorization": f"Bearer {(await response.json())['access_token']}"}
 
-        async def ask(path: str) -> Any:
-            async with session.get(f"{host}/{path}", headers=headers) as reply:
-                reply.raise_for_status()
-                return await reply.json()
+        async def get(path: str) -> Any:
+            async with session.get(f"{host}/{path}", headers=headers) as response:
+                response.raise_for_status()
+                return await response.json()
 
         async def has_ended(run_id: str) -> bool:
             if platform == "tamr":
-                return bool((await ask(f"api/v1beta1/jobs/{run_id}"))["status"]["state"] == "DONE")
+                return bool((await get(f"api/v1beta1/jobs/{run_id}"))["status"]["state"] == "DONE")
             # Quantemplate has no call for one execution.
-            listed = await ask(f"organisations/{ORGANISATION}/pipelines/{PIPELINE}/executions")
+            listed = await get(f"organisations/{ORGANISATION}/pipelines/{PIPELINE}/executions")
             return any(e["id"] == run_id and e["status"] != "Started" for e in listed)
 
         async def wait(run_id: str) -> None:
@@ -109,59 +109,59 @@ async def wait_by_gets(platform: str, ids: list[str], polls: Polls, connection: 
         await asyncio.gather(*map(wait, ids))
 
 
-async def measured(
-    waiting: Callable[[Polls], Coroutine[Any, Any, None]], polls: Polls, seconds: float
+async def measure(
+    wait: Callable[[Polls], Coroutine[Any, Any, None]], polls: Polls, seconds: float
 ) -> dict[str, float]:
-    """Wait for a while and return the CPU seconds and polls of that time, after a warm-up."""
-    task = asyncio.create_task(waiting(polls))
+    """Run ``wait`` for some seconds after a warm-up, and return its CPU seconds and polls in that time."""
+    task = asyncio.create_task(wait(polls))
     await asyncio.sleep(WARM_UP)
-    # The parent empties its journal between these two lines.
+    # The parent process clears the journal between these two lines.
     print("warm", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     cpu, count = time.process_time(), polls.count
     await asyncio.sleep(seconds)
-    told = {"cpu": time.process_time() - cpu, "polls": polls.count - count}
+    figures = {"cpu": time.process_time() - cpu, "polls": polls.count - count}
     if task.done():
         await task
-        raise RuntimeError("the wait ended before its runs")
+        raise RuntimeError("the client stopped waiting before the runs had ended")
     task.cancel()
-    return told
+    return figures
 
 
-def as_client(client: str, platform: str, given: dict[str, Any], seconds: float) -> None:
-    """Wait in this process and print what it took."""
-    connection: dict[str, Any] = given["connection"]
-    ids: list[str] = given["ids"]
+def run_client(client: str, platform: str, task: dict[str, Any], seconds: float) -> None:
+    """Wait in this process, and print CPU seconds and polls as JSON."""
+    connection: dict[str, Any] = task["connection"]
+    ids: list[str] = task["ids"]
     os.environ["AIRFLOW_CONN_BENCH"] = json.dumps(connection)
 
-    def waiting(polls: Polls) -> Coroutine[Any, Any, None]:
+    def wait(polls: Polls) -> Coroutine[Any, Any, None]:
         if client == "bare session":
             return wait_by_gets(platform, ids, polls, connection)
         return wait_by_triggers(platform, ids, polls)
 
-    print(json.dumps(asyncio.run(measured(waiting, Polls(), seconds))), flush=True)
+    print(json.dumps(asyncio.run(measure(wait, Polls(), seconds))), flush=True)
 
 
-def run_client(
+def start_client(
     sandbox: Sandbox, client: str, platform: str, ids: list[str], seconds: float
 ) -> dict[str, Any]:
-    """Start a client, let it wait, and return what it took and how often it asked."""
+    """Run a client in a new process, and return its CPU seconds, polls and requests."""
     command = [sys.executable, "-m", "benchmarks.polling", "--seconds", str(seconds)]
     command += ["--client", client, "--platform", platform]
-    given = {"connection": sandbox.connection(platform), "ids": ids}
+    task = {"connection": sandbox.connection(platform), "ids": ids}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdin is None or process.stdout is None:
-            raise RuntimeError("no pipes")
-        print(json.dumps(given), file=process.stdin, flush=True)
+            raise RuntimeError("the client process has no pipes")
+        print(json.dumps(task), file=process.stdin, flush=True)
         while (line := process.stdout.readline()) and line.strip() != "warm":
             pass
         sandbox.journal.clear()
         print(file=process.stdin, flush=True)
-        # Airflow logs to the same stream.
-        told = [line for line in process.stdout.read().splitlines() if line.startswith("{")]
+        # Airflow writes log lines to the same stream.
+        output = [line for line in process.stdout.read().splitlines() if line.startswith("{")]
     if process.returncode:
-        raise RuntimeError(f"{client} ended with {process.returncode}")
-    return {**json.loads(told[-1]), "requests": sandbox.journal.count(platform)}
+        raise RuntimeError(f"the client {client!r} ended with exit status {process.returncode}")
+    return {**json.loads(output[-1]), "requests": sandbox.journal.count(platform)}
 
 
 def main() -> None:
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--platform", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.client:
-        as_client(arguments.client, arguments.platform, json.loads(sys.stdin.readline()), arguments.seconds)
+        run_client(arguments.client, arguments.platform, json.loads(sys.stdin.readline()), arguments.seconds)
         return
 
     with Sandbox() as sandbox:
@@ -187,19 +187,19 @@ def main() -> None:
             "quantemplate": [quantemplate.start(PIPELINE) for _ in range(arguments.quantemplate)],
         }
         for platform, ids in runs.items():
-            print(f"{platform}, {len(ids)} runs, {arguments.seconds:.0f} s, asked once a second")
-            seen = {c: run_client(sandbox, c, platform, ids, arguments.seconds) for c in CLIENTS}
-            cost = {c: told["cpu"] / told["polls"] * 1000 for c, told in seen.items()}
-            for client, told in seen.items():
+            print(f"{platform}, {len(ids)} runs, {arguments.seconds:.0f} s, polled once a second")
+            measured = {c: start_client(sandbox, c, platform, ids, arguments.seconds) for c in CLIENTS}
+            cost = {c: figures["cpu"] / figures["polls"] * 1000 for c, figures in measured.items()}
+            for client, figures in measured.items():
                 print(
-                    f"  {client:15} {told['polls']:6.0f} polls   {told['requests']:6} requests   "
-                    f"{cost[client]:7.3f} ms CPU a poll"
+                    f"  {client:15} {figures['polls']:6.0f} polls   {figures['requests']:6} requests   "
+                    f"{cost[client]:7.3f} ms CPU per poll"
                 )
-            ours, bare = (seen[c] for c in CLIENTS)
-            fewer = (bare["requests"] / bare["polls"]) / (ours["requests"] / ours["polls"])
+            ours, bare = (measured[c] for c in CLIENTS)
+            ratio = (bare["requests"] / bare["polls"]) / (ours["requests"] / ours["polls"])
             print(
-                f"  bare / shared: {cost[CLIENTS[1]] / cost[CLIENTS[0]]:.1f} x the CPU a poll, "
-                f"{fewer:.1f} x the requests a poll"
+                f"  bare / shared: {cost[CLIENTS[1]] / cost[CLIENTS[0]]:.1f} x the CPU per poll, "
+                f"{ratio:.1f} x the requests per poll"
             )
 
 

@@ -1,3 +1,3 @@
-"""What developers and `make` use: a real Airflow as a set of processes, and the demo. Not distributed."""
+"""Tools for developers and for `make`: a real Airflow as local processes, and the demo. Not distributed."""
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class AirflowApiError(RuntimeError):
-    """Airflow answered with something else than success."""
+    """Airflow has responded with an error status."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
@@ -30,12 +30,12 @@ class AirflowApiError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskTimes:
-    """Where a task instance spent its time, all tries together, in seconds.
+    """How long a task instance was on a worker and deferred, in seconds, over all its tries.
 
-    Airflow's event log has one line for each time that a task starts on a worker, is deferred, and ends. So
-    `on_worker` is exact, and `deferred` is the time from giving the worker slot back until the task is on a
-    worker again (or has ended without one): it includes the one to three seconds in which Airflow hands the
-    trigger's event back.
+    The times come from Airflow's event log. It has an entry for each start on a worker, each deferral, and
+    the end of a task. So `on_worker` is exact. `deferred` lasts from the deferral until the task is on a
+    worker again, or has ended. It includes the one to three seconds that Airflow needs to resume the task
+    after the trigger's event.
     """
 
     task_id: str
@@ -48,17 +48,19 @@ class TaskTimes:
 
     @property
     def name(self) -> str:
-        """The task id, with the index of a mapped task."""
+        """The task id; for a mapped task, with its index."""
         return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
 
 
 class AirflowClient:
-    """Talks to one api-server as an administrator; what it refuses is an `AirflowApiError`."""
+    """A client of one api-server, logged in as an administrator; error responses raise `AirflowApiError`.
+
+    :param timeout: seconds; longer than the database may wait for its lock
+    """
 
     def __init__(self, base_url: str, *, timeout: float = 120.0) -> None:
-        # Longer than the database may wait for its lock.
         self.base_url = base_url.rstrip("/")
-        # Proxies of the environment are not for this machine's own services.
+        # Ignore proxies in the environment: the api-server runs on this machine.
         self._http = httpx.Client(base_url=self.base_url, timeout=timeout, trust_env=False)
         self._token: str | None = None
 
@@ -78,13 +80,16 @@ class AirflowClient:
         headers: Mapping[str, str] | None = None,
         root: str = "/api/v2",
     ) -> httpx.Response:
-        """Send one request below `root`, logging in as needed; raise unless it succeeded."""
-        for fresh in (False, True):
-            if self._token is None or fresh:
-                reply = self._http.get("/auth/token")
-                if reply.is_error:
-                    raise AirflowApiError(reply)
-                self._token = str(reply.json()["access_token"])
+        """Send a request to a path below `root`, and return the response. Log in first if necessary.
+
+        :raises AirflowApiError: the response has an error status
+        """
+        for renew in (False, True):
+            if self._token is None or renew:
+                login = self._http.get("/auth/token")
+                if login.is_error:
+                    raise AirflowApiError(login)
+                self._token = str(login.json()["access_token"])
             response = self._http.request(
                 method,
                 f"{root}{path}",
@@ -99,20 +104,23 @@ class AirflowClient:
         return response
 
     def get(self, path: str, **params: Any) -> Json:
-        """GET a JSON object."""
+        """Send a GET request, and return the JSON object of the response."""
         return dict(self.request("GET", path, params=params).json())
 
     def post(self, path: str, body: object) -> Json:
-        """POST JSON, and return the JSON object of the answer."""
+        """Send a POST request, and return the JSON object of the response; `{}` if the response is empty."""
         response = self.request("POST", path, body=body)
         return dict(response.json()) if response.content else {}
 
     def patch(self, path: str, body: object) -> Json:
-        """PATCH with JSON, and return the JSON object of the answer."""
+        """Send a PATCH request, and return the JSON object of the response."""
         return dict(self.request("PATCH", path, body=body).json())
 
     def list_all(self, path: str, key: str, **params: Any) -> list[Json]:
-        """GET all pages of a collection."""
+        """Return all entries of a collection, from all its pages.
+
+        :param key: member of the response that has the entries
+        """
         items: list[Json] = []
         while True:
             page = self.get(path, limit=100, offset=len(items), **params)
@@ -134,11 +142,11 @@ class AirflowClient:
         return list(found["jobs"])
 
     def pool(self, name: str = "default_pool") -> Json:
-        """Return a pool with its slots: open, running, queued, scheduled, deferred, occupied."""
+        """Return a pool with the numbers of its open, running, queued, scheduled and deferred slots."""
         return self.get(f"/pools/{name}")
 
     def import_errors(self) -> list[Json]:
-        """Return what the DAG processor could not import."""
+        """Return the errors of DAG files that the DAG processor could not import."""
         return self.list_all("/importErrors", "import_errors")
 
     # Connections
@@ -151,18 +159,18 @@ class AirflowClient:
         self.post("/connections", body)
 
     def test_connection(self, conn_id: str, connection: Mapping[str, Any]) -> Json:
-        """Press the Test button of a stored connection: `status` and `message`."""
+        """Test a connection, as the UI's Test button does; return `status` and `message`."""
         body = {"connection_id": conn_id, **connection}
         if isinstance(body.get("extra"), Mapping):
             body["extra"] = json.dumps(body["extra"])
         return self.post("/connections/test", body)
 
     def connection(self, conn_id: str) -> Json:
-        """Return a stored connection as the UI gets it, with secrets redacted."""
+        """Return a stored connection as the UI shows it, with redacted secrets."""
         return self.get(f"/connections/{conn_id}")
 
     def connection_forms(self) -> dict[str, Json]:
-        """Return what the UI makes the form of each connection type from."""
+        """Return the description of the form of each connection type, which the UI renders."""
         forms = self.request("GET", "/connections/hook_meta", root="/ui").json()
         return {form["connection_type"]: form for form in forms}
 
@@ -173,41 +181,48 @@ class AirflowClient:
         return {dag["dag_id"] for dag in self.list_all("/dags", "dags")}
 
     def wait_for_dags(self, dag_ids: Collection[str], *, timeout: float = 60.0) -> None:
-        """Wait until the DAG processor has stored these DAGs; an import error ends the wait."""
+        """Wait until the DAG processor has stored these DAGs.
+
+        :raises RuntimeError: a DAG is missing, and a DAG file cannot be imported
+        :raises TimeoutError: after `timeout` seconds
+        """
 
         def stored() -> bool:
             missing = set(dag_ids) - self.dag_ids()
             if missing and (errors := self.import_errors()):
                 text = "\n".join(f"{e['filename']}:\n{e['stack_trace']}" for e in errors)
-                raise RuntimeError(f"{sorted(missing)} not there, and DAG files cannot be imported:\n{text}")
+                raise RuntimeError(f"DAGs {sorted(missing)} are missing. Import errors of DAG files:\n{text}")
             return not missing
 
         _wait(stored, timeout=timeout, what=f"DAGs {sorted(dag_ids)}")
 
     def unpause(self, dag_id: str) -> None:
-        """Let the scheduler take the DAG."""
+        """Unpause a DAG, so that the scheduler runs it."""
         self.patch(f"/dags/{dag_id}", {"is_paused": False})
 
     def trigger(
         self, dag_id: str, *, conf: Mapping[str, Any] | None = None, run_id: str | None = None
     ) -> str:
-        """Start a run, without a logical date, and return its id."""
+        """Trigger a DAG run without a logical date, and return its run id."""
         body: Json = {"logical_date": None, "conf": dict(conf or {})}
         if run_id is not None:
             body["dag_run_id"] = run_id
         return str(self.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def run(self, dag_id: str, *, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
-        """Unpause the DAG and start a run."""
+        """Unpause a DAG, trigger a run, and return its run id."""
         self.unpause(dag_id)
         return self.trigger(dag_id, conf=conf, run_id=run_id)
 
     def dag_run(self, dag_id: str, run_id: str) -> Json:
-        """Return a run; `state` is queued, running, success or failed."""
+        """Return a DAG run; its `state` is queued, running, success or failed."""
         return self.get(f"/dags/{dag_id}/dagRuns/{run_id}")
 
     def wait_for_run(self, dag_id: str, run_id: str, *, timeout: float = 180.0) -> str:
-        """Wait until a run has ended and return its state."""
+        """Wait until a DAG run has ended, and return its state.
+
+        :raises TimeoutError: after `timeout` seconds
+        """
 
         def ended() -> str | None:
             state = str(self.dag_run(dag_id, run_id)["state"])
@@ -216,17 +231,17 @@ class AirflowClient:
         return _wait(ended, timeout=timeout, what=f"{dag_id} {run_id} to end")
 
     def mark_run(self, dag_id: str, run_id: str, state: str) -> None:
-        """Mark a run `success` or `failed`, as a user does."""
+        """Mark a DAG run `success` or `failed`, as a user does in the UI."""
         self.patch(f"/dags/{dag_id}/dagRuns/{run_id}", {"state": state})
 
     # Task instances
 
     def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
-        """Return all task instances of a run, mapped ones one by one."""
+        """Return all task instances of a DAG run, including each mapped one."""
         return self.list_all(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
 
     def task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> Json:
-        """Return one task instance; `id` is what names its worker processes, `state` may be None."""
+        """Return one task instance. Its worker processes have its `id` in their name; `state` may be None."""
         return self.get(_task_path(dag_id, run_id, task_id, map_index))
 
     def wait_for_task(
@@ -240,7 +255,11 @@ class AirflowClient:
         timeout: float = 120.0,
         interval: float = 0.2,
     ) -> Json:
-        """Wait until a task is in one of the states; a task that has ended in another one raises at once."""
+        """Wait until a task is in one of the states, and return the task instance.
+
+        :raises RuntimeError: at once, if the task has ended in another state; with the end of its log
+        :raises TimeoutError: after `timeout` seconds
+        """
         wanted = {states} if isinstance(states, str) else set(states)
 
         def reached() -> Json | None:
@@ -257,13 +276,16 @@ class AirflowClient:
         return _wait(reached, timeout=timeout, interval=interval, what=f"{task_id} to be {sorted(wanted)}")
 
     def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str, *, map_index: int = -1) -> None:
-        """Mark a task instance `success`, `failed` or `skipped`, as a user does."""
+        """Mark a task instance `success`, `failed` or `skipped`, as a user does in the UI."""
         self.patch(_task_path(dag_id, run_id, task_id, map_index), {"new_state": state})
 
     def clear(
         self, dag_id: str, run_id: str, task_ids: Iterable[str | tuple[str, int]], *, downstream: bool = False
     ) -> None:
-        """Clear task instances whatever their state, as a user does; a pair is a mapped task and an index."""
+        """Clear task instances in any state, as a user does in the UI.
+
+        :param task_ids: task ids, or pairs of task id and index for mapped tasks
+        """
         self.post(
             f"/dags/{dag_id}/clearTaskInstances",
             {
@@ -276,7 +298,7 @@ class AirflowClient:
         )
 
     def tries(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> list[Json]:
-        """Return all tries of a task instance, the last one included."""
+        """Return all tries of a task instance, including the current one."""
         found = self.get(f"{_task_path(dag_id, run_id, task_id, map_index)}/tries")
         return list(found["task_instances"])
 
@@ -288,7 +310,7 @@ class AirflowClient:
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", *, map_index: int = -1
     ) -> Any:
-        """Return an XCom's value, or None where there is none."""
+        """Return the value of an XCom; None if there is no such XCom."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         try:
             return self.get(path, map_index=map_index)["value"]
@@ -298,16 +320,16 @@ class AirflowClient:
             raise
 
     def xcom_keys(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> list[str]:
-        """Return the keys of a task instance's XComs, links (`_link_...`) included."""
+        """Return the keys of a task instance's XComs, including those of links (`_link_...`)."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries"
         return [str(entry["key"]) for entry in self.list_all(path, "xcom_entries", map_index=map_index)]
 
     def rendered_fields(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> Json:
-        """Return the template fields as rendered."""
+        """Return the rendered template fields of a task instance."""
         return dict(self.task(dag_id, run_id, task_id, map_index=map_index)["rendered_fields"])
 
     def state_store(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> dict[str, Any]:
-        """Return what a task instance has in its task state store."""
+        """Return the keys and values in the task state store of a task instance."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store"
         entries = self.list_all(path, "task_state_store", map_index=map_index)
         return {entry["key"]: entry["value"] for entry in entries}
@@ -315,7 +337,7 @@ class AirflowClient:
     def log(
         self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1, try_number: int | None = None
     ) -> str:
-        """Return a try's log as text, one line per entry: worker's and trigger's lines, by time."""
+        """Return the log of a try as text, one line for each entry of the worker and of the trigger."""
         if try_number is None:
             try_number = int(self.task(dag_id, run_id, task_id, map_index=map_index)["try_number"])
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
@@ -325,14 +347,14 @@ class AirflowClient:
     def events(
         self, dag_id: str, run_id: str, task_id: str | None = None, *, names: Iterable[str] = _CLOCK_EVENTS
     ) -> list[Json]:
-        """Return the event log of a run (or one of its tasks), oldest first."""
+        """Return the event log of a DAG run, or of one of its tasks, oldest first."""
         params: Json = {"dag_id": dag_id, "run_id": run_id, "included_events": list(names)}
         if task_id is not None:
             params["task_id"] = task_id
         return self.list_all("/eventLogs", "event_logs", order_by="event_log_id", **params)
 
     def times(self, dag_id: str, run_id: str) -> list[TaskTimes]:
-        """Return for each task instance of a run where it spent its time, in the order of their start."""
+        """Return the times of each task instance of a DAG run, in the order in which they started."""
         events: dict[tuple[str, int], list[Json]] = {}
         for event in self.events(dag_id, run_id):
             index = -1 if event["map_index"] is None else event["map_index"]

@@ -1,31 +1,30 @@
-"""A real Airflow as separate processes on this machine: SQLite, LocalExecutor, no Docker, no account.
+"""Runs a real Airflow as separate processes on this machine: SQLite, LocalExecutor, no Docker, no account.
 
     with AirflowStack(home=tmp / "airflow", dags=[Path("example_dags")]) as stack:
         run_id = stack.client.run("some_dag")
         stack.client.wait_for_run("some_dag", run_id)
 
-Processes. Each service leads a session of its own, so that all it ever starts can be found and ended by the
-session's id: Airflow moves a task's process to a process group of its own, which a signal to the service's
-group would miss. A guard process holds the other end of a pipe; when this Python process goes away, in
-whatever way, the guard ends all sessions. Nothing outlives the process that holds the stack.
+**How processes are stopped.** Each service has its own session, and the stack kills all processes of that
+session. A signal to the service's process group is not enough, because Airflow moves a task's process to
+another group. A guard process reads from a pipe of this Python process. If this process ends in any way, the
+pipe closes, and the guard kills all sessions. So no process outlives the one that has started the stack.
 
-Worker processes, as seen on Airflow 3.3.2 (`AirflowStack.workers`). The LocalExecutor forks all its workers
-when the scheduler starts, `parallelism` of them, and each of them is one slot of the executor. They name
-themselves:
+**Worker processes** (`AirflowStack.workers`), as observed with Airflow 3.3.2. When the scheduler starts, its
+LocalExecutor forks `parallelism` workers. Each worker is one slot. The processes have these names:
 
     airflow worker -- LocalExecutor: <idle>           a free slot
-    airflow worker -- LocalExecutor: <task id>        a busy slot: this process is the task's supervisor now
-    airflow worker -- <task id>                       the supervisor's child, which runs `execute()`
+    airflow worker -- LocalExecutor: <task id>        a busy slot: the process supervises this task
+    airflow worker -- <task id>                       the child of the supervisor; it runs `execute()`
 
-where <task id> is the UUID that the REST API gives as the `id` of a task instance (for its first moments the
-child still has its supervisor's name). When a task is deferred, its child exits and its supervisor is idle
-again; its trigger then runs in the triggerer, in a child of the `triggerer` service that all triggers share.
-When the task is resumed, any idle worker takes it, with the same UUID.
+<task id> is the UUID that the REST API returns as the `id` of a task instance. At first, the child still has
+the name of its supervisor. When a task is deferred, its child exits and its supervisor becomes idle. Its
+trigger then runs in a child process of the `triggerer` service, together with all other triggers. When the
+task is resumed, any idle worker runs it, with the same UUID.
 
-Measured: the child is gone when the REST API says `deferred`. So is the supervisor mostly, but it may look
-at its child for the last time just before that exits, and then it notices only after `[workers]
-min_heartbeat_interval` (5 s). So let a test wait up to 6 s for `workers_of` to be empty and `free_slots` to
-be whole, and let its task stay deferred for longer than that.
+**How long to wait in a test.** When the REST API returns `deferred`, the child has exited. The supervisor is
+usually idle too. But if it last checked its child just before that exited, it notices the exit only after
+`[workers] min_heartbeat_interval` (5 s). So a test should wait up to 6 s until `workers_of` is empty and
+`free_slots` is complete, and its task should stay deferred for longer than that.
 """
 
 from __future__ import annotations
@@ -61,11 +60,11 @@ SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 _JOB_TYPES = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 _WORKER_TITLE = "airflow worker -- "
 _EXECUTOR_TITLE = "airflow worker -- LocalExecutor"
-# SIGTERM, then SIGKILL after so many seconds: for all at the end, and for one service that shall go in order.
+# Seconds from SIGTERM to SIGKILL: when the whole stack stops, and when a test stops one service.
 _STOP_GRACE = 5.0
 _KILL_GRACE = 30.0
 
-# Reads session ids from its standard input until the other end is gone, then ends these sessions.
+# Reads session ids from standard input until the pipe is closed, then kills all processes of these sessions.
 _GUARD = """
 import os, signal, sys, psutil
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -80,9 +79,9 @@ for _ in range(3):
             pass
 """
 
-# Airflow reads this file from the config folder of its home. Without it each commit waits for the disk, which
-# on a busy machine has stalled for longer than a request waits. A power cut may now cost the database; a
-# killed process costs nothing.
+# Airflow reads this file from the config folder of its home. Without it, each commit waits for the disk. On a
+# busy machine this took longer than the timeout of a request. With it, a power cut may damage the database,
+# but a killed process does not.
 _LOCAL_SETTINGS = """
 from sqlalchemy import Engine, event
 
@@ -97,12 +96,12 @@ def _write_without_waiting_for_the_disk(connection, _):
 
 
 class StackError(RuntimeError):
-    """A service did not start, or went away."""
+    """A service did not start, or has ended unexpectedly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A process of the LocalExecutor: a slot (`idle` or `supervisor`), or a task's own process (`runner`)."""
+    """A process of the LocalExecutor: a slot (`idle` or `supervisor`), or a task's process (`runner`)."""
 
     pid: int
     role: Literal["idle", "supervisor", "runner"]
@@ -110,12 +109,18 @@ class Worker:
 
 
 class AirflowStack:
-    """Starts, watches and ends api-server, scheduler, dag-processor and triggerer; a context manager.
+    """Starts, watches and stops api-server, scheduler, dag-processor and triggerer; a context manager.
 
-    `connections` (id to conn_type, host, ... as in the REST API) are handed over in the environment, where
-    tasks, triggers and hooks find them and the UI does not; `client.create_connection` makes those that the
-    UI shows. `env` comes last and overrides every setting. `home` may be an earlier stack's: its database is
-    kept. Triggerers beyond the first are the services `triggerer-2` and so on.
+    :param home: Airflow's home. If it is the home of an earlier stack, its database is used again.
+    :param dags: folders with DAG files.
+    :param connections: fields of each connection (`conn_type`, `host`, ... as in the REST API), by id. They
+        are environment variables, so tasks, triggers and hooks find them, but the UI does not show them. Use
+        `client.create_connection` for connections that the UI shows.
+    :param env: environment variables that override all settings of the stack.
+    :param port: port of the api-server; 0: a free port.
+    :param parallelism: number of worker slots.
+    :param triggerers: number of triggerers; the services beyond the first are `triggerer-2` and so on.
+    :param start_timeout: seconds that a service may take to start.
     """
 
     def __init__(
@@ -136,7 +141,7 @@ class AirflowStack:
         self.services = (*SERVICES, *(f"triggerer-{number}" for number in range(2, triggerers + 1)))
         self.start_timeout = start_timeout
         self.started_in: float | None = None
-        # Bound but not listening, it keeps the port from being given away before the api-server binds it.
+        # A socket that is bound but does not listen reserves the port until the api-server binds it.
         self._reservations = [_reserve(port)]
         self.port = int(self._reservations[0].getsockname()[1])
         self.base_url = f"http://127.0.0.1:{self.port}"
@@ -149,17 +154,20 @@ class AirflowStack:
     # Life
 
     def __enter__(self) -> AirflowStack:
-        """Start."""
+        """Start all services."""
         return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
+        """Stop all services."""
         self.stop()
 
     def start(self) -> AirflowStack:
-        """Prepare home and database, start all services at once, and return when all of them are healthy."""
+        """Prepare home and database, start all services, and return when all are healthy.
+
+        :raises StackError: a service has ended, or is not healthy after `start_timeout` seconds
+        """
         began = time.monotonic()
         try:
             self._prepare_home()
@@ -176,7 +184,7 @@ class AirflowStack:
         return self
 
     def stop(self) -> None:
-        """End every process that was started; once they are gone, so is the guard. May be called again."""
+        """Stop all processes of the stack, then the guard. A second call does nothing."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.terminate()
@@ -199,17 +207,18 @@ class AirflowStack:
     # Single services
 
     def pid(self, service: str) -> int:
-        """Return the process id of a service, which is its session's id too."""
+        """Return the process id of a service; it is also the id of the service's session."""
         return self._processes[service].pid
 
     def alive(self, service: str) -> bool:
-        """Tell whether the service's main process runs."""
+        """Return whether the service's main process runs."""
         return service in self._processes and self._processes[service].poll() is None
 
     def kill(self, service: str, sig: signal.Signals = signal.SIGKILL, *, children: bool = True) -> None:
-        """Send a signal to a service and wait until it is gone; by default its children get SIGKILL then.
+        """Send a signal to a service, wait until it has ended, then kill its children.
 
-        With `children=False` a killed scheduler leaves its workers behind, and they go on with their tasks.
+        :param children: whether to kill the children. If false, the workers of a killed scheduler keep
+            running their tasks.
         """
         process = self._processes[service]
         if process.poll() is None:
@@ -223,11 +232,11 @@ class AirflowStack:
             self._end_sessions({process.pid})
 
     def restart(self, service: str, *, sig: signal.Signals = signal.SIGTERM, children: bool = True) -> None:
-        """Kill a service if it is alive, start it again, and wait until it works.
+        """Stop a service if it runs, start it again, and wait until it works.
 
-        What a triggerer was running when it was killed (SIGKILL) is taken over only when its last heartbeat
-        is `[triggerer] triggerer_health_check_threshold` (30 s) old; one that ends on SIGTERM hands over at
-        once.
+        A triggerer that ends on SIGTERM releases its triggers at once. After a SIGKILL, the new triggerer
+        gets them only when the old one's last heartbeat is older than
+        `[triggerer] triggerer_health_check_threshold` (30 s).
         """
         if self.alive(service) or children:
             self.kill(service, sig, children=children)
@@ -268,15 +277,18 @@ class AirflowStack:
         guard.stdin.flush()
 
     def log_file(self, service: str) -> Path:
-        """Return the file with all that a service has printed, over all its restarts."""
+        """Return the path of a service's log, which all its restarts append to."""
         return self.home / "logs" / "services" / f"{service}.log"
 
     def logs(self, service: str) -> str:
-        """Return all that a service has printed."""
+        """Return the log of a service, over all its restarts."""
         return self.log_file(service).read_text(errors="replace")
 
     def cli(self, *arguments: str, timeout: float = 120.0) -> str:
-        """Run `airflow ARGUMENTS` in this Airflow's environment and return its standard output."""
+        """Run `airflow ARGUMENTS` in this Airflow's environment, and return its standard output.
+
+        :raises StackError: the command has failed
+        """
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *arguments],
             env=self.env,
@@ -288,14 +300,15 @@ class AirflowStack:
         )
         if done.returncode:
             raise StackError(
-                f"airflow {' '.join(arguments)} -> {done.returncode}:\n{done.stdout}{done.stderr}"
+                f"airflow {' '.join(arguments)} failed with exit status {done.returncode}:\n"
+                f"{done.stdout}{done.stderr}"
             )
         return done.stdout
 
     # Worker processes
 
     def workers(self) -> list[Worker]:
-        """Return the LocalExecutor's processes as they are now, left-overs of a killed scheduler included."""
+        """Return the current processes of the LocalExecutor, including those of a killed scheduler."""
         found: list[Worker] = []
         for pid in psutil.pids():
             with contextlib.suppress(OSError, psutil.Error):
@@ -318,36 +331,39 @@ class AirflowStack:
         return found
 
     def workers_of(self, task_instance_id: str) -> list[Worker]:
-        """Return the processes that a task instance (its `id` in the REST API) has on the worker now."""
+        """Return the current worker processes of a task instance, by its `id` in the REST API."""
         return [worker for worker in self.workers() if worker.task_instance_id == task_instance_id]
 
     def wait_until_off_workers(self, task_instance_id: str, *, timeout: float = 8.0) -> None:
-        """Wait until a task instance that has been deferred or has ended has no process on a worker."""
+        """Wait until a task instance, which was deferred or has ended, has no worker process any more."""
         self.wait_until(lambda: not self.workers_of(task_instance_id), timeout=timeout)
 
     def free_slots(self) -> int:
-        """Return how many tasks the executor could take at once: its idle workers."""
+        """Return how many workers are idle."""
         return sum(worker.role == "idle" for worker in self.workers())
 
     def wait_until(self, condition: Callable[[], object], *, timeout: float, interval: float = 0.1) -> None:
-        """Wait until a condition is true; raise `TimeoutError` when it takes too long."""
+        """Wait until a condition is true.
+
+        :raises TimeoutError: it is not true after `timeout` seconds
+        """
         deadline = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Waited {timeout:.1f} s in vain")
+                raise TimeoutError(f"The condition was not met within {timeout:.1f} s")
             time.sleep(interval)
 
     # Details
 
     @property
     def _sqlite(self) -> str:
-        # By default a process gives up after 5 s without the lock: one stall of the disk, and requests fail.
+        # By default, SQLite waits 5 s for a lock. If the disk stalls for longer, requests fail.
         return f"sqlite:///{self.home}/airflow.db?timeout=60"
 
     def _environment(
         self, connections: Mapping[str, Mapping[str, Any]], extra: Mapping[str, str]
     ) -> dict[str, str]:
-        # Settings of an Airflow that the developer uses otherwise must not leak in.
+        # Ignore the settings of another Airflow in the developer's environment.
         env = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         hosts = [name for name in (env.get("NO_PROXY") or env.get("no_proxy") or "").split(",") if name]
         env["NO_PROXY"] = env["no_proxy"] = ",".join([*hosts, "127.0.0.1", "localhost"])
@@ -357,7 +373,7 @@ class AirflowStack:
         env["AIRFLOW_HOME"] = str(self.home)
         bundles = [
             {
-                # Airflow keeps the name example_dags for its own.
+                # Airflow reserves the bundle name example_dags.
                 "name": f"{number}-{folder.name}",
                 "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
                 "kwargs": {"path": str(folder), "refresh_interval": 2},
@@ -400,7 +416,7 @@ class AirflowStack:
         (self.home / "logs" / "services").mkdir(parents=True, exist_ok=True)
         if not self.dags:
             (self.home / "dags").mkdir(exist_ok=True)
-        # Else every process writes its own copy of the defaults there, all at the same time.
+        # Without this file, all processes write the defaults to it at the same time.
         (self.home / "airflow.cfg").touch()
         database = self.home / "airflow.db"
         if self.env.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") == self._sqlite:
@@ -411,7 +427,7 @@ class AirflowStack:
         if self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] != self._sqlite:
             self.cli("db", "migrate")
             return
-        # A fresh database is the same every time: made once per environment, copied afterwards.
+        # A new database is always the same. So migrate once for each virtual environment, then copy the file.
         template = Path(sys.prefix) / "var" / f"airflow-{version('apache-airflow-core')}.sqlite"
         if not template.exists():
             self.cli("db", "migrate")
@@ -439,14 +455,16 @@ class AirflowStack:
             for service, process in self._processes.items():
                 if process.poll() is not None:
                     tail = "\n".join(self.logs(service).splitlines()[-40:])
-                    raise StackError(f"{service} ended with {process.returncode}; its last lines:\n{tail}")
+                    raise StackError(
+                        f"{service} ended with exit status {process.returncode}; its log ends:\n{tail}"
+                    )
             if time.monotonic() > deadline:
                 raise StackError(f"Waited {self.start_timeout:.0f} s for {what}; see {self.home / 'logs'}")
             time.sleep(0.1)
 
     @staticmethod
     def _end_sessions(sessions: Iterable[int]) -> None:
-        """Kill whatever is left of these sessions, and return when it is gone."""
+        """Kill all processes of these sessions, and return when they have ended."""
         wanted = set(sessions)
         while True:
             left = []
@@ -466,9 +484,10 @@ def _command(service: str) -> str:
 
 
 def _reserve(port: int) -> socket.socket:
-    """Return a socket bound to the port (0: a free one) that does not listen.
+    """Reserve a port (0: a free one), and return the socket that reserves it.
 
-    The api-server can bind it as well, since both set SO_REUSEADDR; nobody else is given it meanwhile.
+    The socket is bound but does not listen. The api-server can bind the same port, because both set
+    SO_REUSEADDR. The system gives the port to no other process.
     """
     reservation = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,12 +1,14 @@
-"""`make demo`, `make up`, `make down`: the example DAGs in a real Airflow, against the sandbox.
+"""`make demo`, `make up`, `make down`: run the example DAGs in a real Airflow, against the sandbox.
 
-`run` starts everything, runs the DAGs, reports, and ends everything. `up` leaves it open: a process in the
-background (`serve`) then holds Airflow and the sandbox until `down` ends it; what they know of each other is
-in `.demo/state.json`.
+`run` starts Airflow and the sandbox, runs the DAGs, prints a report, and stops both. `up` leaves them
+running: a process in the background (`serve`) keeps them until `down` stops it. The process writes its id and
+the URLs to `.demo/state.json`.
 
-Settings, all optional: `DATAOPS_DEMO_PORT` (Airflow's UI; default for `run` any free port, for `up` 8080 or
-else any free one), `DATAOPS_SANDBOX_PORT` (any free one), `DATAOPS_DEMO_RUN_SECONDS` (how long the platforms
-take for a run; 8).
+Optional environment variables:
+
+- `DATAOPS_DEMO_PORT`: port of Airflow's UI. Default: a free port; for `up` 8080, if it is free.
+- `DATAOPS_SANDBOX_PORT`: port of the sandbox. Default: a free port.
+- `DATAOPS_DEMO_RUN_SECONDS`: seconds that the sandbox's platforms take for a run. Default: 8.
 """
 
 from __future__ import annotations
@@ -55,19 +57,19 @@ _STARTING = "Starting Airflow (api-server, scheduler, dag-processor, triggerer) 
 
 @dataclass(frozen=True, kw_only=True)
 class Up:
-    """What runs in the background."""
+    """The process in the background, and the URLs of its services."""
 
     pid: int
     ui: str
     sandbox: str
 
 
-# The two halves: what holds the services, and what drives the DAGs
+# Services and DAGs
 
 
 @contextlib.contextmanager
 def services(home: Path, *, port: int) -> Iterator[tuple[AirflowStack, Sandbox]]:
-    """Run the sandbox and an Airflow that has connections to it."""
+    """Run the sandbox, and an Airflow with connections to it, until the block ends."""
     sandbox_port = int(os.environ.get("DATAOPS_SANDBOX_PORT", "0"))
     run_seconds = float(os.environ.get("DATAOPS_DEMO_RUN_SECONDS", "8"))
     with (
@@ -75,7 +77,7 @@ def services(home: Path, *, port: int) -> Iterator[tuple[AirflowStack, Sandbox]]
         AirflowStack(home, EXAMPLES, port=port) as stack,
     ):
         for platform in sandbox.platforms:
-            # The Test button of Airflow 3.3.2 refuses a connection without a port.
+            # The Test button of Airflow 3.3.2 rejects a connection without a port.
             port_of_host = urlsplit(sandbox.url).port
             stack.client.create_connection(
                 f"{platform}_default", {"port": port_of_host, **sandbox.connection(platform)}
@@ -84,18 +86,18 @@ def services(home: Path, *, port: int) -> Iterator[tuple[AirflowStack, Sandbox]]
 
 
 def drive(client: AirflowClient, dag_ids: tuple[str, ...] = DAGS) -> bool:
-    """Run the DAGs side by side, show each change of a task's state, and report whether all went well."""
+    """Run the DAGs in parallel, print each change of a task's state, and return whether all succeeded."""
     client.wait_for_dags(dag_ids)
     runs = {dag_id: client.run(dag_id) for dag_id in dag_ids}
     began = time.monotonic()
     width = max(len(dag_id) for dag_id in dag_ids)
     seen: dict[tuple[str, str], str] = {}
     open_runs = dict(runs)
-    print("\nseconds  what happened")
+    print("\nseconds  change of a task's state")
     while open_runs:
         passed = time.monotonic() - began
         if passed > _RUN_TIMEOUT:
-            print(f"After {passed:.0f} s these have not ended: {', '.join(open_runs)}")
+            print(f"These DAGs have not ended after {passed:.0f} s: {', '.join(open_runs)}")
             break
         for dag_id, run_id in list(open_runs.items()):
             ended = client.dag_run(dag_id, run_id)["state"] in ("success", "failed")
@@ -113,7 +115,10 @@ def drive(client: AirflowClient, dag_ids: tuple[str, ...] = DAGS) -> bool:
 
 
 def report(client: AirflowClient, runs: Mapping[str, str]) -> bool:
-    """Print a table of all tasks, the heads of downloaded files and the logs of failed tasks."""
+    """Print a table of all tasks, the beginnings of downloaded files, and the logs of failed tasks.
+
+    :return: whether all tasks succeeded
+    """
     times = {dag_id: client.times(dag_id, run_id) for dag_id, run_id in runs.items()}
     print_table(times)
     for dag_id, tasks in times.items():
@@ -122,7 +127,7 @@ def report(client: AirflowClient, runs: Mapping[str, str]) -> bool:
     good = True
     for dag_id, tasks in times.items():
         if client.dag_run(dag_id, runs[dag_id])["state"] != "success" or not tasks:
-            print(f"\n{dag_id} has not succeeded.")
+            print(f"\n{dag_id} did not succeed.")
             good = False
         for task in tasks:
             if task.state == "success":
@@ -138,7 +143,7 @@ def report(client: AirflowClient, runs: Mapping[str, str]) -> bool:
 
 
 def print_table(times: Mapping[str, list[TaskTimes]]) -> None:
-    """Print where each task spent its time."""
+    """Print how long each task was on a worker and deferred."""
     rows = [
         (
             dag_id,
@@ -158,9 +163,9 @@ def print_table(times: Mapping[str, list[TaskTimes]]) -> None:
         right = "  ".join(cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True))
         print(f"{left}  {right}")
     print(
-        "\nFrom Airflow's event log. Deferred: from giving the worker slot back until it has one again,"
-        "\nwith the second or two in which Airflow takes the task up again. Twice (2 x): Tamr runs five jobs"
-        "\nat once for a tenant, and a job that finds no slot waits for its turn, deferred too."
+        "\nThe times come from Airflow's event log. A deferred task has no worker slot. Its time includes the"
+        "\nsecond or two that Airflow needs to resume it. '2 x' means that the task was deferred twice: Tamr"
+        "\nruns only five jobs at once for a tenant, and the task waited for a free slot first."
     )
 
 
@@ -174,7 +179,7 @@ def _deferred(task: TaskTimes) -> str:
 def downloaded_files(
     client: AirflowClient, dag_id: str, run_id: str, tasks: list[TaskTimes]
 ) -> Iterator[Path]:
-    """Find the local files that download tasks name in their results."""
+    """Yield the local files in the results of download tasks."""
     for task in tasks:
         if "download" in task.name:
             value = client.xcom(dag_id, run_id, task.task_id, map_index=task.map_index)
@@ -208,12 +213,10 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def run() -> int:
-    """Start, run the DAGs, report, end."""
+    """Start the services, run the DAGs, print a report, and stop the services."""
     began = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="dataops-demo-"))
-    print(
-        "Starting Airflow 3 (api-server, scheduler, dag-processor, triggerer) and the sandbox ...", flush=True
-    )
+    print(_STARTING, flush=True)
     try:
         with services(home, port=int(os.environ.get("DATAOPS_DEMO_PORT", "0"))) as (stack, sandbox):
             print(_addresses(stack.base_url, sandbox.url), flush=True)
@@ -225,23 +228,24 @@ def run() -> int:
     if good:
         shutil.rmtree(home, ignore_errors=True)
     else:
-        print(f"\nAirflow's own logs are in {home / 'logs'}")
+        print(f"\nAirflow's logs are in {home / 'logs'}")
     print(f"\n{'All tasks succeeded' if good else 'FAILED'} after {time.monotonic() - began:.0f} s.")
-    print(f"Airflow's UI was at {ui}; nothing is left running. `make up` keeps it open.")
+    print(f"Airflow, with its UI at {ui}, and the sandbox were stopped. `make up` leaves them running.")
     return 0 if good else 1
 
 
 def up() -> int:
-    """Start in the background, run the DAGs, report, and leave it open."""
-    if there := _what_is_up():
-        print(f"It is already up; `make down` ends it.\n\n{_addresses(there.ui, there.sandbox)}")
+    """Start the services in the background, run the DAGs, print a report, and leave the services running."""
+    if background := _find_background():
+        print(
+            f"The demo is already running; `make down` stops it.\n\n"
+            f"{_addresses(background.ui, background.sandbox)}"
+        )
         return 0
     shutil.rmtree(STATE_FOLDER, ignore_errors=True)
     STATE_FOLDER.mkdir()
     log = STATE_FOLDER / "serve.log"
-    print(
-        "Starting Airflow 3 (api-server, scheduler, dag-processor, triggerer) and the sandbox ...", flush=True
-    )
+    print(_STARTING, flush=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "devtools.demo", "serve"],
@@ -257,18 +261,18 @@ def up() -> int:
                 print(log.read_text(errors="replace"))
                 return 1
             time.sleep(0.1)
-        there = Up(**json.loads(STATE_FILE.read_text()))
-        good = drive(AirflowClient(there.ui))
+        background = Up(**json.loads(STATE_FILE.read_text()))
+        good = drive(AirflowClient(background.ui))
     except BaseException:
         process.terminate()
         process.wait()
         raise
-    print(f"\n{_addresses(there.ui, there.sandbox)}\n`make down` ends them.")
+    print(f"\n{_addresses(background.ui, background.sandbox)}\n`make down` stops them.")
     return 0 if good else 1
 
 
 def serve() -> int:
-    """Hold the services until SIGTERM; `up` starts this."""
+    """Run the services until SIGTERM; `up` starts this command."""
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     home = STATE_FOLDER / "airflow"
@@ -290,19 +294,19 @@ def serve() -> int:
 
 
 def down() -> int:
-    """End what `up` started."""
-    there = _what_is_up()
-    if there is None:
-        print("Nothing is up.")
+    """Stop the services that `up` started."""
+    background = _find_background()
+    if background is None:
+        print("The demo is not running.")
     else:
-        process = psutil.Process(there.pid)
+        process = psutil.Process(background.pid)
         process.terminate()
         try:
             process.wait(30)
         except psutil.TimeoutExpired:
             process.kill()
             process.wait(10)
-        print("Ended.")
+        print("The demo was stopped.")
     shutil.rmtree(STATE_FOLDER, ignore_errors=True)
     return 0
 
@@ -311,13 +315,13 @@ def _addresses(ui: str, sandbox: str) -> str:
     return f"Airflow's UI   {ui}\nThe sandbox    {sandbox}"
 
 
-def _what_is_up() -> Up | None:
+def _find_background() -> Up | None:
     try:
-        there = Up(**json.loads(STATE_FILE.read_text()))
-        command = psutil.Process(there.pid).cmdline()
+        background = Up(**json.loads(STATE_FILE.read_text()))
+        command = psutil.Process(background.pid).cmdline()
     except (OSError, ValueError, TypeError, psutil.Error):
         return None
-    return there if command[-2:] == ["devtools.demo", "serve"] else None
+    return background if command[-2:] == ["devtools.demo", "serve"] else None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -326,12 +330,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m devtools.demo", description=__doc__)
     parser.add_argument("command", choices=commands)
     chosen = parser.parse_args(argv).command
-    # So that an orderly end follows on SIGTERM as on Ctrl-C.
+    # Handle SIGTERM like Ctrl-C, so that the services are stopped.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(commands[chosen]())
     except KeyboardInterrupt:
-        print("\nInterrupted; everything that was started has been ended.")
+        print("\nInterrupted. All processes that the demo started were stopped.")
         return 130
     except StackError as error:
         print(error)

@@ -1,6 +1,6 @@
-"""Upload a bordereau, run the pipeline on it, download what it made.
+"""Upload a bordereau to Quantemplate, run the pipeline, and download its output.
 
-The connection ``quantemplate_default`` holds the credentials and the organisation.
+The connection ``quantemplate_default`` contains the credentials and the organisation.
 """
 
 from __future__ import annotations

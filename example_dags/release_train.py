@@ -1,10 +1,14 @@
-"""One release across all five platforms, as a data team runs it in the night.
+"""Run one nightly release across all five platforms.
 
-The sales files go to Toucan Toco and are staged there, Tailer builds the tables, Tamr refreshes the
-customers; Quantemplate cleanses the day's positions, and TRAC runs the risk model on what came out. The
-Toucan app shows all of that to people, so it is released last, once everything else has passed.
+- Toucan Toco gets the sales files, and loads them into staging.
+- Tailer builds the tables.
+- Tamr refreshes the customers.
+- Quantemplate cleanses the positions of the day, and TRAC runs the risk model on them.
 
-The connections are the default ones: ``toucan_default``, ``tailer_default``, ``tamr_default``,
+The last task releases the Toucan app, because people see all these data there. It runs only if all other
+tasks have succeeded.
+
+The DAG uses the default connections: ``toucan_default``, ``tailer_default``, ``tamr_default``,
 ``quantemplate_default`` and ``trac_default``.
 """
 
@@ -39,10 +43,10 @@ DATA = Path(__file__).parent / "data"
 DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
 CLEANSED = DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/positions.csv"
 
-#: The day that this run is for; one that is started by hand has no logical date.
+#: The day of the run. Every run has ``run_after``, but a run that is triggered by hand has no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
-#: What Quantemplate's pipeline makes of the positions.
+#: The columns of the pipeline's output, with their TRAC types.
 FIELDS = {
     "POSITION_ID": "STRING",
     "BOOK": "STRING",

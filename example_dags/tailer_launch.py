@@ -1,7 +1,7 @@
-"""A day at Tailer: reset the workflow, prepare the tables for that day, export them.
+"""Reset a Tailer workflow, prepare the tables of the day, and export them.
 
-The connection ``tailer_default`` holds the credentials, the account and the environment. Airflow launches
-these configurations, so their own ``schedule_interval`` is ``"None"`` at Tailer.
+The connection ``tailer_default`` contains the credentials, the account and the environment. In Tailer, set
+the ``schedule_interval`` of these configurations to ``"None"``, because Airflow launches them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator, TailerResetWorkflowOperator
 
-#: The day that the jobs work for. A run that is started by hand has no logical date, this one every run has.
+#: The day of the run. Every run has ``run_after``, but a run that is triggered by hand has no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
 with DAG(
@@ -21,7 +21,7 @@ with DAG(
     tags=["tailer", "example"],
     doc_md=__doc__,
 ):
-    # Sent once and with no retries: a second reset would delete what the jobs have triggered meanwhile.
+    # No retries: a second reset would also delete the jobs that were triggered after the first one.
     reset = TailerResetWorkflowOperator(
         task_id="reset_workflow", configuration_id="000099-iowa-liquor-load-pda", retries=0
     )
@@ -33,7 +33,7 @@ with DAG(
         configuration_type="table-to-storage",
         configuration_id="000099_export_pda",
         logical_date=DAY,
-        # A disabled export, during maintenance for instance, is no failure of the day.
+        # If the export is disabled, e.g. for maintenance, skip this task. The DAG run does not fail.
         skip_deactivated=True,
     )
     reset >> prepare >> export

@@ -1,7 +1,7 @@
-"""Refresh a Tamr data product: its sources in parallel, the product, the search index, the export.
+"""Refresh a Tamr data product: load its sources in parallel, update it, update the search index, publish it.
 
-The connection ``tamr_default`` holds the tenant and the API key. A tenant runs five jobs at once unless it is
-told otherwise: give these tasks a pool of five slots if more than this DAG creates jobs.
+The connection ``tamr_default`` contains the tenant and the API key. By default, a tenant runs at most five
+jobs at once. If other DAGs create jobs too, put all these tasks into an Airflow pool with five slots.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_dataops.operators.tamr import (
 
 SOURCES = ["src_customers", "src_orders", "src_suppliers"]
 
-#: The workflow that updates the RealTime search index; None where the data product has none.
+#: The workflow that updates the RealTime search index; None if the data product has no such index.
 WORKFLOW: str | None = "flow_sor"
 
 with DAG(

@@ -1,10 +1,13 @@
-"""Upload a folder of files to a Toucan small app, refresh them in staging, and release after a check.
+"""Upload a folder of files to a Toucan small app, refresh staging, and release the app after a check.
 
-The connection ``toucan_default`` holds the API's URL, the credentials and the small app. Nothing reaches
-production before ``is_good_enough`` has passed: put tests of the staging data there, or a person's approval.
-Toucan's own notifications (``smallapp.after_operation_failure`` and the like) are sent by its backend to the
-user who started an operation; failures of the DAG, a lost connection or a missing file, are known to Airflow
-alone, whose callback tells them.
+The connection ``toucan_default`` contains the API's URL, the credentials and the small app.
+
+The app is released only after ``check_staging`` has succeeded. Add your tests of the staging data there, or
+wait for a person's approval.
+
+If an operation fails, Toucan's backend notifies the user who started it, by its own notifications
+(``smallapp.after_operation_failure`` and others). Toucan does not know other failures of the DAG, e.g. a
+missing file or a lost connection. The callback ``notify_team`` reports every failed task.
 """
 
 from __future__ import annotations
@@ -29,8 +32,8 @@ FILES = Path(__file__).parent / "data" / "toucan"
 DOMAINS = ["referential", "sales"]
 
 
-def tell_the_team(context: Context) -> None:
-    """Tell of a failed task; replace it by a notifier of yours."""
+def notify_team(context: Context) -> None:
+    """Log a failed task; replace this callback with your own notifier."""
     failed = context["ti"]
     logging.getLogger(__name__).error("%s failed: %s", failed.task_id, context.get("exception"))
 
@@ -39,7 +42,7 @@ with DAG(
     dag_id="toucan_refresh",
     schedule=None,
     catchup=False,
-    default_args={"on_failure_callback": tell_the_team},
+    default_args={"on_failure_callback": notify_team},
     tags=["toucan", "example"],
     doc_md=__doc__,
 ):
@@ -48,11 +51,11 @@ with DAG(
     populate = ToucanPopulateOperator(task_id="populate", input_domains=DOMAINS, deferrable=True)
 
     @task
-    def is_good_enough(uploaded: Any) -> None:
-        """Stop here what must not be seen."""
+    def check_staging(uploaded: Any) -> None:
+        """Fail if the data in staging must not be released."""
         missing = {"referential.csv", "sales.csv"} - {file["filename"] for file in uploaded}
         if missing:
-            raise ValueError(f"not uploaded: {sorted(missing)}")
+            raise ValueError(f"these files were not uploaded: {sorted(missing)}")
 
     release = ToucanRunOperationsOperator(task_id="release", operations=["release"], deferrable=True)
-    upload >> preprocess >> populate >> is_good_enough(upload.output) >> release
+    upload >> preprocess >> populate >> check_staging(upload.output) >> release

@@ -1,7 +1,7 @@
-"""Store a day's positions in TRAC, import a release of a model, run it on them, fetch and approve the report.
+"""Store a day's positions in TRAC, import a model, run it on the positions, download and approve the report.
 
-The connection ``trac_default`` holds the gateway's URL and the tenant. Repositories are resources of the
-tenant, which its administrators set up; here it is ``acme_models``.
+The connection ``trac_default`` contains the gateway's URL and the tenant. The model is in the repository
+``acme_models``. Repositories are resources of the tenant, and its administrators create them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SCHEMA = {
     },
 }
 
-#: What the run made, by the name of the model's output.
+#: Selector of the dataset that the run made for the model's output "report".
 REPORT = "{{ ti.xcom_pull(task_ids='run_model')['outputs']['report'] }}"
 
 with DAG(
@@ -81,5 +81,6 @@ with DAG(
     )
     approve = TracUpdateTagOperator(task_id="approve_report", selector=REPORT, attrs={"approved": True})
 
-    # What a task hands on makes it run first; the report is told by a template, which does not.
+    # A task that uses another task's ``.output`` runs after it. A template such as REPORT does not set this
+    # order, so set it here.
     run_model >> download >> approve

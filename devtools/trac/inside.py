@@ -1,11 +1,11 @@
-"""What runs inside a runtime's own environment: the Python that runs this file has `tracdap-runtime`.
+"""A script that runs in the virtual environment of a TRAC runtime, where `tracdap-runtime` is installed.
 
-    python inside.py run JOB_CONFIG ARGUMENT...    one job; the arguments are those of TRAC's own launcher
-    python inside.py check < MESSAGES              what is wrong with each of [[message's name, body], ...]
+    python inside.py run JOB_CONFIG ARGUMENT...    run one job; the arguments are those of TRAC's launcher
+    python inside.py check < MESSAGES              check each message of [[name, body], ...]
 
-A gateway takes JSON only where it is the declared protobuf message, to the letter, and what the runtime is
-given afterwards is that message written out again, not what the client sent. Here, the message classes that
-the runtime brings do the same. `run` exits with `REFUSED` where a gateway would answer 400.
+A gateway accepts only JSON that is exactly the declared protobuf message. It then writes the message as JSON
+again, and only this JSON reaches the runtime. This script does the same with the runtime's message classes.
+`run` exits with `REFUSED` where a gateway would respond with status code 400.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFUSED = 64
 
 
 class Messages:
-    """The messages of `tracdap.metadata`."""
+    """The protobuf messages of `tracdap.metadata`."""
 
     def __init__(self) -> None:
         self._json: Any = import_module("google.protobuf.json_format")
@@ -35,9 +35,9 @@ class Messages:
                 self._classes.update({name: getattr(module, name) for name in names})
 
     def canonical(self, name: str, body: Any) -> Any:
-        """Return the JSON that TRAC writes for a message.
+        """Return a message as the JSON that TRAC writes for it.
 
-        :raises ValueError: it is none: an unknown field, a wrong type, two members of a oneof.
+        :raises ValueError: the body has an unknown field, a wrong type, or two members of a oneof.
         """
         try:
             return self._json.MessageToDict(self._json.ParseDict(body, self._classes[name]()))
@@ -45,7 +45,7 @@ class Messages:
             raise ValueError(str(error)) from None
 
     def error(self, name: str, body: Any) -> str:
-        """Return what is wrong with a message, or nothing."""
+        """Return what is wrong with a message; an empty string if it is valid."""
         try:
             self.canonical(name, body)
         except ValueError as error:
@@ -54,7 +54,7 @@ class Messages:
 
 
 def run(job_config: str, *arguments: str) -> None:
-    """Put the job and all objects into TRAC's form, and run the job."""
+    """Rewrite the job and all objects in TRAC's JSON form, and run the job."""
     path = Path(job_config)
     config = json.loads(path.read_text())
     messages = Messages()
@@ -73,7 +73,7 @@ def run(job_config: str, *arguments: str) -> None:
 
 
 def check() -> None:
-    """Print one string for each message of the standard input; it is empty when nothing is wrong."""
+    """Print one string for each message of the standard input: what is wrong, or an empty string."""
     messages = Messages()
     json.dump([messages.error(name, body) for name, body in json.load(sys.stdin)], sys.stdout)
 

@@ -1,13 +1,13 @@
-"""TRAC's own job runtime, which really imports models and runs them, with no platform around it.
+"""Runs TRAC's own job runtime without a platform: it really imports models and runs them.
 
     python = install("0.9.3")
     runtime = TracRuntime(python, "0.9.3", home=tmp / "trac", models=Path("models"))
     job = runtime.run({"job": {"jobType": "IMPORT_MODEL", "importModel": {...}}})
     assert job.status == "SUCCEEDED"
 
-On a platform the orchestrator hands each job to this runtime, with the definitions of all objects that the
-job names, and writes to metadata what comes back. `TracRuntime` does this part of it and no more: it neither
-validates jobs as the platform does nor keeps tags.
+On a platform, the orchestrator passes each job to this runtime, with the definitions of all objects that the
+job uses. Then it writes the results to the metadata store. `TracRuntime` does only this part. It does not
+validate jobs as the platform does, and it stores no tags.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MODEL_REPOSITORY = "acme_models"
-"""Name by which jobs find the models."""
+"""Name of the model repository in jobs."""
 
 _HERE = Path(__file__).resolve().parent
 _INSIDE = _HERE / "inside.py"
@@ -37,16 +37,16 @@ _CACHE = _HERE.parent.parent / "build" / "trac"
 _STORAGE = "trac_results"
 _INSTALL_TIMEOUT = 600.0
 _JOB_TIMEOUT = 120.0
-# What pip says when an index cannot be reached, or does not have the release.
-_NOT_TO_BE_HAD = "No matching distribution found"
+# pip's message if it cannot reach the package index, or the index does not have the release.
+_PIP_NOT_FOUND = "No matching distribution found"
 
 
 class RuntimeUnavailableError(RuntimeError):
-    """The package index cannot be reached, or has no such runtime."""
+    """pip cannot reach the package index, or the index does not have this runtime."""
 
 
 class RequestRefusedError(ValueError):
-    """The job is not the message that TRAC declares; a gateway would have answered 400."""
+    """The job is not a message that TRAC declares; a gateway would respond with status code 400."""
 
 
 def versions() -> list[str]:
@@ -56,16 +56,16 @@ def versions() -> list[str]:
 
 
 def install(version: str, cache: Path = _CACHE) -> Path:
-    """Install a runtime in a virtual environment of its own, if it is not there yet, and return its Python.
+    """Return the Python of a runtime's virtual environment; install the runtime first if necessary.
 
     :param version: one of `versions()`.
-    :raises RuntimeUnavailableError: there is no way to it from here.
-    :raises subprocess.CalledProcessError: installing it failed for another reason.
+    :raises RuntimeUnavailableError: pip cannot find the runtime.
+    :raises subprocess.CalledProcessError: pip has failed for another reason.
     """
     requirements = _HERE / f"runtime-{version}.txt"
     home = cache / f"runtime-{version}"
     python = home / "bin" / "python"
-    # Written last, so that a broken installation is built anew, and one of other requirements, too.
+    # This file is written last. So an incomplete installation, or one of other requirements, is made again.
     ready = home / ".ready"
     if ready.exists() and ready.read_bytes() == requirements.read_bytes():
         return python
@@ -78,7 +78,7 @@ def install(version: str, cache: Path = _CACHE) -> Path:
         check=False,
         timeout=_INSTALL_TIMEOUT,
     )
-    if _NOT_TO_BE_HAD in done.stderr:
+    if _PIP_NOT_FOUND in done.stderr:
         raise RuntimeUnavailableError(f"tracdap-runtime {version}: {done.stderr.strip().splitlines()[-1]}")
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, "pip install", done.stdout, done.stderr)
@@ -88,26 +88,26 @@ def install(version: str, cache: Path = _CACHE) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedJob:
-    """What the runtime reports of a job."""
+    """The runtime's report about a finished job."""
 
     status: str
     """`SUCCEEDED` or `FAILED`."""
     message: str
-    """Why it failed; empty when it succeeded."""
+    """Why the job failed; empty if it succeeded."""
     model: dict[str, Any] | None
-    """Selector of the imported model."""
+    """Selector of the imported model; `None` if the job imported none."""
     outputs: dict[str, dict[str, Any]]
-    """Selectors of the outputs of a run, by name."""
+    """Selectors of the outputs, by name."""
     log: str
     """Everything that the runtime printed."""
 
 
 class TracRuntime:
-    """Runs jobs one after the other, and remembers the objects that they make and name.
+    """Runs jobs one after the other, and remembers the objects that they create.
 
-    :param python: what `install` returned.
-    :param home: an empty folder, or one to be made, for everything that is written.
-    :param models: folder with the models, which becomes the repository `MODEL_REPOSITORY`.
+    :param python: return value of `install`.
+    :param home: a folder for all files of this object; it must be empty or not exist.
+    :param models: folder with the models; it becomes the repository `MODEL_REPOSITORY`.
     """
 
     def __init__(self, python: Path, version: str, *, home: Path, models: Path) -> None:
@@ -118,7 +118,7 @@ class TracRuntime:
         self._headers: dict[str, Any] = {}
         self._storage = self._home / "storage"
         self._storage.mkdir(parents=True)
-        # A copy, since Python leaves its compiled files beside the models.
+        # Copy the models, because Python writes its compiled files next to them.
         repository = shutil.copytree(models, self._home / "models")
         self._system = self._home / "system.json"
         self._system.write_text(
@@ -144,10 +144,10 @@ class TracRuntime:
     def run(self, request: Mapping[str, Any]) -> FinishedJob:
         """Run a job to its end.
 
-        :param request: body of a call of submit-job. Its `jobAttrs` are the orchestrator's business and do
-            not reach the runtime. Selectors name objects that earlier jobs made or `define` was given.
-        :raises RequestRefusedError: the request is not the message that TRAC declares.
-        :raises RuntimeError: the runtime ended without a word about the job.
+        :param request: body of a submit-job call. Its `jobAttrs` do not reach the runtime: the orchestrator
+            handles them. Selectors must select objects of earlier jobs or of `define`.
+        :raises RequestRefusedError: the request is not a message that TRAC declares.
+        :raises RuntimeError: the runtime has ended without a result.
         """
         job = _new_header("JOB")
         result_file = f"result-{job['objectId']}.json"
@@ -186,15 +186,18 @@ class TracRuntime:
         log = done.stdout + done.stderr
         result = self._storage / result_file
         if not result.exists():
-            raise RuntimeError(f"The runtime {self.version} ended with {done.returncode}:\n{log[-3000:]}")
+            raise RuntimeError(
+                f"TRAC's runtime {self.version} ended without a result (exit status {done.returncode}); "
+                f"its log ends:\n{log[-3000:]}"
+            )
         return self._finished(json.loads(result.read_text()), log)
 
     def errors(self, messages: Sequence[tuple[str, Any]]) -> list[str]:
-        """Return what is wrong with each message, in the eyes of TRAC's own declaration of it.
+        """Check messages against TRAC's declarations, and return what is wrong with each.
 
         :param messages: names and JSON of messages of `tracdap.metadata`, such as `SearchParameters`,
             `TagSelector`, `TagUpdate`, `ObjectDefinition`, `JobDefinition`, `Tag` and `TagHeader`.
-        :return: one string each, in the same order; an empty one where nothing is wrong.
+        :return: one string for each message, in the same order; empty if the message is valid.
         """
         done = subprocess.run(
             [str(self._python), str(_INSIDE), "check"],
@@ -208,20 +211,20 @@ class TracRuntime:
         return found
 
     def define(self, object_type: str, definition: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep an object as if a client had created it, and return its selector."""
-        return self._keep(_new_header(object_type), definition)
+        """Add an object as if a client had created it, and return its selector."""
+        return self._add_object(_new_header(object_type), definition)
 
     def definition(self, selector: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the definition of an object, as the runtime wrote it: with null for what is absent."""
-        kept: dict[str, Any] = self._objects[_key(selector)]
-        return kept
+        """Return the definition of an object as the runtime wrote it; absent members are null there."""
+        definition: dict[str, Any] = self._objects[_key(selector)]
+        return definition
 
     def rows(self, selector: Mapping[str, Any]) -> list[dict[str, str]]:
-        """Return a dataset as it stands in TRAC's storage: every value is text."""
+        """Return the rows of a dataset from TRAC's storage; all values are text."""
         data = self.definition(selector)["data"]
         storage = self.definition(self._headers[_latest_key(data["storageId"])])["storage"]
         item = storage["dataItems"][data["parts"]["part-root"]["snap"]["deltas"][-1]["dataItem"]]
-        # One file, or before 0.10 a folder with a file for each chunk.
+        # The copy is one file; before 0.10 it is a folder with a file for each chunk.
         copy = self._storage / item["incarnations"][-1]["copies"][0]["storagePath"]
         rows: list[dict[str, str]] = []
         for part in sorted(copy.iterdir()) if copy.is_dir() else [copy]:
@@ -231,7 +234,7 @@ class TracRuntime:
 
     def _finished(self, report: dict[str, Any], log: str) -> FinishedJob:
         selectors = [
-            self._keep(header, report["objects"][_key(header)])
+            self._add_object(header, report["objects"][_key(header)])
             for header in report["objectIds"]
             if _key(header) in report["objects"]
         ]
@@ -244,7 +247,7 @@ class TracRuntime:
             log=log,
         )
 
-    def _keep(self, header: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, Any]:
+    def _add_object(self, header: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[str, Any]:
         self._objects[_key(header)] = definition
         self._headers[_latest_key(header)] = header
         return _selector(header)

@@ -1,7 +1,7 @@
-"""The platforms on loopback, for the demo and for users' own tests.
+"""A local server that imitates the platforms, for the demo and for users' own tests.
 
-``Sandbox`` is loaded on first use: pytest imports this package at the start of every session to find
-the fixture, also of those that never touch the sandbox, and these should not pay for ``aiohttp``.
+``Sandbox`` is imported on first use. pytest imports this package at the start of every session, to find
+the fixture. A session that does not use the sandbox should not wait for the import of ``aiohttp``.
 """
 
 from __future__ import annotations

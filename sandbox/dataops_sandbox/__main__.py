@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from dataops_sandbox.platform import Settings
-from dataops_sandbox.rules import checked
+from dataops_sandbox.rules import validate_options
 from dataops_sandbox.server import Sandbox
 
 
 def _seconds(text: str) -> float:
-    return checked(Settings, {"run_seconds": float(text)}).run_seconds
+    return validate_options(Settings, {"run_seconds": float(text)}).run_seconds
 
 
 def _is_loopback(host: str) -> bool:
@@ -32,31 +32,36 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         description="The platforms of airflow-provider-dataops on one port, for demos and tests.",
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)"
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, only this machine)"
     )
     parser.add_argument(
         "--allow-remote",
         action="store_true",
-        help="needed with a --host that other machines reach; whoever reaches it controls the sandbox",
+        help="allow a --host that other machines can reach; every client can then control the sandbox",
     )
-    parser.add_argument("--port", type=int, default=8099, help="port (default: %(default)s; 0: a free one)")
     parser.add_argument(
-        "--run-seconds", type=_seconds, default=2.0, help="how long a run takes (default: %(default)s)"
+        "--port", type=int, default=8099, help="port (default: %(default)s; 0: any free port)"
     )
-    parser.add_argument("--ready-file", type=Path, help="write the URL to this file once requests are taken")
+    parser.add_argument(
+        "--run-seconds",
+        type=_seconds,
+        default=2.0,
+        help="how many seconds a run takes (default: %(default)s)",
+    )
+    parser.add_argument("--ready-file", type=Path, help="write the URL to this file when the server is ready")
     arguments = parser.parse_args(argv)
     if not arguments.allow_remote and not _is_loopback(arguments.host):
-        parser.error(f"{arguments.host} is no loopback address; other machines need --allow-remote")
+        parser.error(f"{arguments.host} is not a loopback address: add --allow-remote to listen on it")
     return arguments
 
 
 def _announce(sandbox: Sandbox) -> None:
-    say = sys.stdout.write
-    say(f"sandbox   {sandbox.url}\ncontrol   {sandbox.url}/_sandbox/health\n")
+    write = sys.stdout.write
+    write(f"sandbox   {sandbox.url}\ncontrol   {sandbox.url}/_sandbox/health\n")
     for name, platform in sandbox.platforms.items():
-        say(f"{name:<14}{platform.base_url}\n")
+        write(f"{name:<14}{platform.base_url}\n")
     for name in sandbox.platforms:
-        say(f"AIRFLOW_CONN_{name.upper()}_DEFAULT='{json.dumps(sandbox.connection(name))}'\n")
+        write(f"AIRFLOW_CONN_{name.upper()}_DEFAULT='{json.dumps(sandbox.connection(name))}'\n")
     sys.stdout.flush()
 
 
@@ -65,13 +70,13 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     if arguments.ready_file:
-        # One left by a sandbox that was killed.
+        # A sandbox that was killed leaves its file behind.
         arguments.ready_file.unlink(missing_ok=True)
     sandbox = Sandbox(arguments.host, arguments.port, run_seconds=arguments.run_seconds)
     async with sandbox.serving():
         _announce(sandbox)
         if arguments.ready_file:
-            # Renamed into place, so that whoever waits for the file never reads half of it.
+            # Write to another name first: a process that waits for the file must not read half of it.
             partial = arguments.ready_file.with_suffix(".partial")
             partial.write_text(sandbox.url)
             partial.replace(arguments.ready_file)
@@ -85,7 +90,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
-    :return: exit status: 0 after a signal, 1 if address or port cannot be had
+    :return: exit status: 0 after a signal, 1 if the sandbox cannot serve
     """
     arguments = _arguments(argv)
     try:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
-from dataops_sandbox.rules import Rules, checked
+from dataops_sandbox.rules import Rules, validate_options
 
 Clock = Callable[[], float]
 
 
 class Step(Rules):
-    """How far time can be moved at once: forward, by up to ten years."""
+    """The seconds by which a test moves time: from 0 to ten years."""
 
     seconds: float = Field(ge=0, le=3650 * 86_400)
 
@@ -20,29 +20,32 @@ class Step(Rules):
 class ManualClock:
     """A clock that stands still until a test moves it.
 
-    Pass it as ``Sandbox(clock=ManualClock())``: runs, token lives and fault windows then pass by
-    :meth:`advance` alone. Delays that a client must really feel (``slow``) stay real.
+    Pass it as ``Sandbox(clock=ManualClock())``. Runs, token lifetimes and fault windows then move only when
+    :meth:`advance` is called. The delay of a ``slow`` fault stays in real seconds.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
 
     def __call__(self) -> float:
-        """Give the seconds since the clock was made."""
+        """Return the seconds by which the clock was moved so far."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass at once."""
-        self._now += checked(Step, {"seconds": seconds}).seconds
+        """Move the clock forward by ``seconds``.
+
+        :raises ValueError: if ``seconds`` is not a number from 0 to ten years
+        """
+        self._now += validate_options(Step, {"seconds": seconds}).seconds
 
 
 class Timeline:
-    """Instants of a clock, and the calendar time that each of them stands for.
+    """Converts instants of a clock to calendar times.
 
-    Both come from one source, so that a time in an answer (``createdAt``, ``Date``) never
-    contradicts the state in it, whoever drives the clock.
+    All times of the sandbox come from here. So a time in a response (``createdAt``, ``Date``) always
+    agrees with the state in that response.
 
-    :param clock: seconds from any fixed point, never going back
+    :param clock: returns seconds since any fixed point; the value must never decrease
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -50,25 +53,25 @@ class Timeline:
         self._started_at = clock()
         self._started = datetime.now(UTC)
         self.skipped = 0.0
-        """Seconds by which the timeline is ahead of its clock. A client's own clock knows nothing of them."""
+        """Seconds by which the timeline is ahead of its clock. The client's own clock does not skip them."""
 
     def now(self) -> float:
-        """Give the present instant."""
+        """Return the current instant, in seconds."""
         return self._clock() + self.skipped
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass at once.
+        """Move the timeline forward by ``seconds``.
 
-        :raises ValueError: if that is no number from 0 on, or more than ten years in all
+        :raises ValueError: if ``seconds`` is negative, or all moves together exceed ten years
         """
-        checked(Step, {"seconds": seconds})
-        self.skipped = checked(Step, {"seconds": self.skipped + seconds}).seconds
+        validate_options(Step, {"seconds": seconds})
+        self.skipped = validate_options(Step, {"seconds": self.skipped + seconds}).seconds
 
     def wall(self, instant: float) -> datetime:
-        """Give the calendar time of an instant, cut to milliseconds as the platforms print it."""
+        """Return the calendar time of an instant, cut to milliseconds because the platforms print those."""
         moment = self._started + timedelta(seconds=instant - self._started_at)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def stamp(self, instant: float) -> str:
-        """Give an instant as RFC 3339 in UTC with milliseconds, e.g. ``2026-01-31T07:05:09.120Z``."""
+        """Return an instant as RFC 3339 in UTC with milliseconds, e.g. ``2026-01-31T07:05:09.120Z``."""
         return self.wall(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")

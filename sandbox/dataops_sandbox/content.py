@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEPT_IN_MEMORY = 64 * 1024
-"""Bytes up to which a body stays in memory; anything longer goes to a file."""
+"""Largest body, in bytes, that stays in memory; a longer one goes to a file."""
 
 CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Content:
-    """Bytes of any size with their SHA-256: few of them in memory, many in a file.
+    """Bytes of any size with their SHA-256: a short content is in memory, a long one in a file.
 
-    The file goes with the last reference, so that an answer that is still being sent keeps a
-    dataset version alive through a reset.
+    The file is deleted with the last reference to this object. So a response that is still being sent
+    can finish even if a test resets the sandbox meanwhile.
     """
 
     size: int
     sha256: str
     data: bytes | None
-    """All of the bytes, or ``None`` if they are in a file."""
+    """All bytes, or ``None`` if they are in a file."""
     path: Path | None
 
     def __post_init__(self) -> None:
@@ -37,25 +37,25 @@ class Content:
             weakref.finalize(self, self.path.unlink, missing_ok=True)
 
     def open(self) -> BinaryIO:
-        """Open the bytes for reading, with a position of its own for each reader."""
+        """Return a new stream over the bytes; each stream has its own position."""
         return io.BytesIO(self.data or b"") if self.path is None else self.path.open("rb")
 
     def head(self, length: int) -> bytes:
-        """Give the first ``length`` bytes."""
+        """Return the first ``length`` bytes."""
         with self.open() as stream:
             return stream.read(length)
 
     def chunks(self) -> Iterator[bytes]:
-        """Read from beginning to end in pieces."""
+        """Yield all bytes in pieces of up to :data:`CHUNK` bytes."""
         with self.open() as stream:
             while chunk := stream.read(CHUNK):
                 yield chunk
 
 
 class ContentWriter:
-    """Takes bytes piece by piece and becomes a :class:`Content`.
+    """Collects bytes piece by piece and returns them as a :class:`Content`.
 
-    :param directory: where a file is made once the bytes are too many for memory
+    :param directory: folder for the file that holds a content of more than :data:`KEPT_IN_MEMORY` bytes
     """
 
     def __init__(self, directory: Path) -> None:
@@ -79,14 +79,14 @@ class ContentWriter:
         self._target.write(chunk)
 
     def finish(self) -> Content:
-        """Close the file, if there is one, and give what was written."""
+        """Close the file, if there is one, and return all bytes as a content."""
         data = None if self._path else self._memory.getvalue()
         self._target.close()
         path, self._path = self._path, None
         return Content(size=self._size, sha256=self._digest.hexdigest(), data=data, path=path)
 
     def discard(self) -> None:
-        """Drop what was written, if it is not a content by now; for a body that never came to its end."""
+        """Delete the bytes of a body that did not arrive completely; do nothing after :meth:`finish`."""
         self._target.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Control over HTTP, for tests and demos whose sandbox runs in another process."""
+"""Controls the sandbox over HTTP, for tests and demos that run it in another process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIX = "/_sandbox"
 
 
 class Control:
-    """What is below ``/_sandbox``: methods of :class:`.server.Sandbox` and of the platforms, and pages."""
+    """Serves ``/_sandbox``: methods of :class:`.server.Sandbox` and of the platforms, and HTML pages."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -39,12 +39,12 @@ class Control:
         }
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the routes."""
+        """Return the routes below ``/_sandbox``."""
         return [
             web.get(f"{PREFIX}/runs/{{platform}}/{{run_id}}", self._run_page),
             web.route("*", f"{PREFIX}/{{action}}", self._act),
-            # Kept out of the journal, which holds what came for the platforms.
-            web.route("*", f"{PREFIX}{{path:(/.*)?}}", self._nothing),
+            # Answer here: the journal must hold only requests to the platforms.
+            web.route("*", f"{PREFIX}{{path:(/.*)?}}", self._not_found),
         ]
 
     async def _act(self, request: web.Request) -> web.Response:
@@ -54,28 +54,28 @@ class Control:
             return pages.list_runs(self._sandbox.runs(), f"{PREFIX}/runs")
         action = self._actions.get((method, name))
         if action is None and method != "POST":
-            return await self._nothing(request)
+            return await self._not_found(request)
         try:
             arguments = dict(request.query) if method == "GET" else _read(await request.text())
             if action is None:
-                return _answer({"result": await _call(self._of_platform(name, arguments), arguments)})
+                return _answer({"result": await _call(self._platform_action(name, arguments), arguments)})
             return _answer(await _call(action, arguments) or {})
         except KeyError as error:
             return _answer({"error": f"no such id: {error}"}, 400)
         except (TypeError, ValueError) as error:
             return _answer({"error": str(error)}, 400)
 
-    def _of_platform(self, name: str, arguments: dict[str, Any]) -> Callable[..., object]:
+    def _platform_action(self, name: str, arguments: dict[str, Any]) -> Callable[..., object]:
         platform = self._sandbox.platforms.get(str(arguments.pop("platform", None)))
         if platform is None:
             raise ValueError(f"platform must be one of {sorted(self._sandbox.platforms)}")
         actions = {"configure": platform.configure, **platform.actions()}
         if name not in actions:
-            raise ValueError(f"{platform.name} has no such action; it has {sorted(actions)}")
+            raise ValueError(f"{platform.name} has no action {name!r}; known: {sorted(actions)}")
         return actions[name]
 
-    async def _nothing(self, request: web.Request) -> web.Response:
-        return _answer({"error": f"no control request {request.method} {request.path}"}, 404)
+    async def _not_found(self, request: web.Request) -> web.Response:
+        return _answer({"error": f"there is no control request {request.method} {request.path}"}, 404)
 
     def _health(self) -> object:
         urls = {name: platform.base_url for name, platform in self._sandbox.platforms.items()}
@@ -86,7 +86,7 @@ class Control:
     ) -> object:
         most = int(limit)
         if most < 0:
-            raise ValueError("limit cannot be negative")
+            raise ValueError("limit must not be negative")
         journal = self._sandbox.journal
         found = journal.entries(platform, operation, after=int(after))
         entries = [entry.as_json() for entry in found[:most]]
@@ -113,7 +113,7 @@ def _read(body: str) -> dict[str, Any]:
 
 
 async def _call(action: Callable[..., object], arguments: Mapping[str, Any]) -> object:
-    # Bound first, so that an argument too many is told from an error inside.
+    # Check the arguments first, so that a TypeError inside the action is not taken for a wrong argument.
     inspect.signature(action).bind(**arguments)
-    # In a thread, since some wait: finish() for outputs that are still computed.
+    # Use a thread because an action may block: finish() waits for outputs that are still being computed.
     return await asyncio.to_thread(action, **arguments)

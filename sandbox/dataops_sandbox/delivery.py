@@ -1,4 +1,4 @@
-"""How an answer reaches the client, or fails to."""
+"""Sends a response to the client, or breaks the connection as a fault demands."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def reset_connection(request: web.Request) -> web.StreamResponse:
-    """End the connection by a TCP RST, as a crashed server or a firewall does.
+    """Reset the connection with a TCP RST, as a crashed server or a firewall does.
 
-    :return: what aiohttp wants from a handler; it never leaves
+    :return: a response, because aiohttp requires one from a handler; it is never sent
     """
     transport = request.transport
     if transport is not None:
-        # Linger for no time: close() then discards what is unsent and resets instead of finishing.
+        # With a linger time of 0 the socket discards unsent bytes and sends RST instead of FIN.
         transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
@@ -34,14 +34,17 @@ def reset_connection(request: web.Request) -> web.StreamResponse:
 
 
 def drop_connection(request: web.Request) -> web.StreamResponse:
-    """Close the connection without an answer."""
+    """Close the connection without a response.
+
+    :return: a response, because aiohttp requires one from a handler; it is never sent
+    """
     if request.transport is not None:
         request.transport.close()
     return web.Response()
 
 
 async def send(request: web.Request, answer: Answer, date: str) -> web.StreamResponse:
-    """Send an answer; a long body goes piece by piece, with its length told beforehand."""
+    """Send a response; stream a long body in pieces, with a Content-Length."""
     if isinstance(answer.body, bytes):
         headers = _headers(answer, date)
         return web.Response(status=answer.status, reason=answer.reason, body=answer.body, headers=headers)
@@ -51,8 +54,11 @@ async def send(request: web.Request, answer: Answer, date: str) -> web.StreamRes
 async def send_truncated(
     request: web.Request, answer: Answer, date: str, sent: int | None
 ) -> web.StreamResponse:
-    """Promise the whole body, send the first ``sent`` bytes (``None``: half of it), and hang up."""
-    # Something must be missing, even from an answer without a body.
+    """Send the Content-Length of the whole body, but close the connection after ``sent`` bytes.
+
+    :param sent: bytes to send; ``None``: half of the body
+    """
+    # At least one byte must be missing, even if the body is empty.
     length = max(answer.size, 1)
     most = min(answer.size // 2 if sent is None else sent, length - 1)
     chunks = answer.body.chunks() if isinstance(answer.body, Content) else [answer.body]
@@ -62,7 +68,10 @@ async def send_truncated(
 
 
 async def send_huge(request: web.Request, answer: Answer, date: str, size: int | None) -> web.StreamResponse:
-    """Send blanks: ``size`` of them with a Content-Length, or (``None``) for as long as somebody reads."""
+    """Send a body of blanks.
+
+    :param size: how many blanks, sent with a Content-Length; ``None``: chunks until the client disconnects
+    """
     most = sys.maxsize if size is None else size
     return await _stream(request, answer, date, size, repeat(b" " * CHUNK), most)
 
@@ -75,9 +84,9 @@ def _headers(answer: Answer, date: str) -> dict[str, str]:
 async def _stream(
     request: web.Request, answer: Answer, date: str, length: int | None, chunks: Iterable[bytes], most: int
 ) -> web.StreamResponse:
-    """Send the head of an answer, and ``most`` bytes of its body.
+    """Send status line, headers and the first ``most`` bytes of a body.
 
-    :param length: the Content-Length; ``None``: the body comes in chunks
+    :param length: the Content-Length; ``None``: use chunked encoding
     """
     headers = _headers(answer, date)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)

@@ -21,35 +21,36 @@ if TYPE_CHECKING:
     from dataops_sandbox.journal import Journal
     from dataops_sandbox.platform import Platform, World
 
-_LOOK_EVERY = 0.02
-"""Seconds between two looks at whether a hanging request may go on."""
+_CHECK_EVERY = 0.02
+"""Seconds between two checks whether a hanging request was released."""
 
 
 class Gate:
-    """Holds hanging requests until somebody lets them go."""
+    """Holds requests that hang or are slow, until a test releases or drops them."""
 
     def __init__(self) -> None:
         self._opened: list[str] = []
 
     def release(self) -> None:
-        """Let those that hang now be answered after all."""
+        """Answer the requests that hang now."""
         self._opened.append("released")
 
     def drop(self) -> None:
-        """Close the connections of those that hang now."""
+        """Close the connections of the requests that hang now."""
         self._opened.append("dropped")
 
     def ticket(self) -> int:
-        """Tell how often it was opened so far; taken before the journal tells anybody of the request.
+        """Return how often the gate was opened so far.
 
-        Whoever sees the request in the journal may then release it, however far it has come.
+        Take the ticket before the request is in the journal. A test that sees the request there can then
+        release it, even if the request has not reached :meth:`wait` yet.
         """
         return len(self._opened)
 
     async def wait(self, request: web.Request, ticket: int, most: float) -> str:
-        """Hang until ``most`` seconds are over or it is released.
+        """Hold a request until it is released, dropped, or ``most`` seconds have passed.
 
-        :return: the outcome of a request that gets no answer: ``dropped`` or ``client_gone``; else empty
+        :return: ``dropped`` or ``client_gone`` if the request gets no response; otherwise an empty string
         """
         deadline = time.monotonic() + most
         while len(self._opened) == ticket:
@@ -58,31 +59,31 @@ class Gate:
             left = deadline - time.monotonic()
             if left <= 0:
                 return ""
-            await asyncio.sleep(min(left, _LOOK_EVERY))
+            await asyncio.sleep(min(left, _CHECK_EVERY))
         return "dropped" if "dropped" in self._opened[ticket:] else ""
 
 
 @dataclass
 class Exchange:
-    """What happens to one request, from its head to the last byte of the answer."""
+    """Handles one request, from its headers to the last byte of the response."""
 
     server: Dispatcher
     request: web.Request
     platform: Platform
     path: str
-    """Below the platform's prefix."""
+    """Path without the platform's prefix."""
     query: str
     seq: int
     fault: Fault
     ticket: int
-    """Of the gate, from the moment at which the request came."""
+    """The gate's ticket, taken when the request arrived."""
 
     async def run(self) -> web.StreamResponse:
-        """Read, let the platform act, answer; or go wrong in the way that the fault says."""
+        """Read the request, let the platform act, and respond; or fail as the fault demands."""
         try:
             return await self._run()
         except (ConnectionError, web.RequestPayloadError):
-            # In the middle of its own body or of ours; there is nobody left to tell.
+            # The client disconnected while one of the two bodies was being sent: nobody reads a response.
             self._note(outcome="client_gone")
             return web.Response()
 
@@ -105,7 +106,7 @@ class Exchange:
             return self._reset()
         answer = fault.instead(self.platform) or answer or self._process(body)
         answer = fault.spoil(answer, self.platform)
-        date = self._answered(answer.status)
+        date = self._note_answered(answer.status)
         if isinstance(fault, Truncated):
             return await delivery.send_truncated(self.request, answer, date, fault.size)
         if isinstance(fault, Huge):
@@ -113,7 +114,7 @@ class Exchange:
         return await delivery.send(self.request, answer, date)
 
     async def _read(self, most: int = sys.maxsize) -> Content:
-        """Read the body, or its first bytes, without ever holding more than a piece of it."""
+        """Return the first ``most`` bytes of the body, read in pieces to save memory."""
         writer = ContentWriter(self.server.world.directory)
         try:
             while most and (chunk := await self.request.content.read(min(most, CHUNK))):
@@ -139,13 +140,13 @@ class Exchange:
         self._note(outcome="reset")
         return delivery.reset_connection(self.request)
 
-    def _answered(self, status: int) -> str:
-        """Note the answer, and give its Date.
+    def _note_answered(self, status: int) -> str:
+        """Note the status in the journal, and return the ``Date`` header of the response.
 
-        That is before the first byte leaves: who has the answer finds it in the journal.
+        Call this before the first byte is sent. A client that has the response then finds it in the journal.
         """
         self._note(status=status, outcome="answered")
-        # From the same clock as the times inside the answers, so that the two never contradict.
+        # Use the clock that also gives the times in the body, so that header and body agree.
         timeline = self.server.world.timeline
         return format_datetime(timeline.wall(timeline.now()), usegmt=True)
 
@@ -155,7 +156,7 @@ class Exchange:
 
 @dataclass
 class Dispatcher:
-    """Finds the platform of each request."""
+    """Finds the platform of each request and lets an :class:`Exchange` handle it."""
 
     platforms: Mapping[str, Platform]
     world: World
@@ -164,8 +165,8 @@ class Dispatcher:
     gate: Gate
 
     async def dispatch(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request."""
-        # As it came: aiohttp's own path is decoded, and a client must not get away with encoding too much.
+        """Handle one request to a platform."""
+        # Use the raw path. aiohttp's own path is decoded and would hide that a client encodes too much.
         target, _, query = request.raw_path.partition("?")
         prefix, _, rest = target.removeprefix("/").partition("/")
         platform = self.platforms.get(prefix)
@@ -184,7 +185,7 @@ class Dispatcher:
             peer=f"{peer[0]}:{peer[1]}" if peer else "",
         )
         if platform is None:
-            reason = f"no platform {prefix!r}; there are {', '.join(self.platforms)}"
+            reason = f"unknown platform {prefix!r}; known: {', '.join(self.platforms)}"
             self.journal.note(seq, refused=reason, status=404, outcome="answered")
             return web.Response(status=404, text=reason)
         fault = self.faults.take(platform, name, target)

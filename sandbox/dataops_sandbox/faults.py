@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a platform: the kinds of fault, and which requests they strike."""
+"""The faults that a test can inject, and the rules that decide which requests a fault affects."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Fault(Rules):
-    """One fault that is armed, and how often it has struck. Each kind is a subclass with its options.
+    """An armed fault, with a count of the requests that it has hit. Each kind is a subclass with its options.
 
-    Without ``times`` and ``duration`` it strikes until it is cleared.
+    Without ``times`` and ``duration`` the fault stays active until it is cleared.
     """
 
     kind: str = ""
-    """One of :data:`KINDS`; empty: nothing goes wrong."""
+    """One of :data:`KINDS`; empty: no fault."""
     platform: str | None = None
-    """Only requests of this platform; ``None``: of any."""
+    """Hit only requests to this platform; ``None``: to any platform."""
     operation: str | None = None
-    """Only this operation; ``None``: any."""
+    """Hit only this operation; ``None``: any operation."""
     path: str | None = None
-    """Only requests whose path contains this text."""
+    """Hit only requests whose path contains this text."""
     times: int | None = Field(default=None, ge=1)
-    """Requests that it strikes."""
+    """How many requests the fault hits; ``None``: no limit."""
     duration: Seconds | None = None
-    """Seconds for which it lasts, counted as ``since`` says."""
+    """Seconds for which the fault is active; ``None``: no limit."""
     since: Literal["armed", "first_hit"] = "armed"
+    """When ``duration`` starts: when the fault is armed, or at its first hit."""
     skip: int = Field(default=0, ge=0)
-    """Matching requests that pass before the first hit."""
+    """How many matching requests the fault lets pass before its first hit."""
     processed: bool = True
-    """Whether the platform acts on the request although the answer is spoilt."""
+    """Whether the platform acts on the request although the client gets no proper response."""
 
     _hits: int = 0
     _passed: int = 0
@@ -53,25 +54,25 @@ class Fault(Rules):
 
     @property
     def hits(self) -> int:
-        """Requests that it has struck."""
+        """How many requests the fault has hit."""
         return self._hits
 
     @property
     def passed(self) -> int:
-        """Matching requests that it has let pass, up to ``skip``."""
+        """How many matching requests the fault has let pass; at most ``skip``."""
         return self._passed
 
     def as_json(self) -> dict[str, Any]:
-        """Give the fault for ``GET /_sandbox/faults``."""
+        """Return the fault for ``GET /_sandbox/faults``."""
         return {**self.model_dump(), "hits": self.hits, "passed": self.passed}
 
     def open_window(self, now: float) -> None:
-        """Let ``duration`` count from now, unless it counts already."""
+        """Start ``duration`` now, unless it has already started."""
         if self.duration is not None:
             self._ends_at = min(self._ends_at, now + self.duration)
 
     def strikes(self, now: float) -> bool:
-        """Count a matching request, and return whether the fault strikes it."""
+        """Count a matching request, and return whether the fault hits it."""
         if self.hits == self.times or now >= self._ends_at:
             return False
         if self.passed < self.skip:
@@ -81,19 +82,19 @@ class Fault(Rules):
         self._hits += 1
         return True
 
-    # What a kind does; resets, delays and endless answers are up to the exchange.
+    # The effects that change a response. The exchange itself resets, delays and truncates.
 
     def instead(self, platform: Platform) -> Answer | None:
-        """Give the answer that takes the place of the platform's; ``None``: the platform's own."""
+        """Return a response that replaces the platform's; ``None``: keep the platform's."""
         return None
 
     def spoil(self, answer: Answer, platform: Platform) -> Answer:
-        """Change the platform's answer."""
+        """Return a changed copy of the platform's response."""
         return answer
 
 
 class StatusFault(Fault):
-    """Another status; without a body of its own in the platform's error shape."""
+    """Responds with another status; without ``body``, in the platform's own error format."""
 
     processed: bool = False
     status: Status = 503
@@ -102,80 +103,80 @@ class StatusFault(Fault):
     content_type: str = "text/plain"
 
     def instead(self, platform: Platform) -> Answer:
-        """Give the answer of that status."""
+        """Return a response with the status of the fault."""
         if self.body is not None:
             return Answer(self.status, self.body.encode(), self.content_type, self.headers)
         if self.status < HTTPStatus.BAD_REQUEST:
             return Answer(self.status, headers=self.headers)
-        denial = platform.denial(DeniedError(self.status, "this failure was asked for"))
+        denial = platform.denial(DeniedError(self.status, "a fault of the sandbox caused this error"))
         return replace(denial, headers={**denial.headers, **self.headers})
 
 
 class ResetBefore(Fault):
-    """A TCP reset before the platform has the request."""
+    """Resets the TCP connection before the platform gets the request."""
 
     processed: bool = False
     size: Size = 0
-    """Bytes of the request's body that are read before the reset."""
+    """How many bytes of the request's body the sandbox reads before the reset."""
 
 
 class ResetAfter(Fault):
-    """A TCP reset in place of the answer."""
+    """Resets the TCP connection instead of sending the response."""
 
 
 class Slow(Fault):
-    """The answer comes after ``delay`` real seconds, however time is moved."""
+    """Sends the response after ``delay`` real seconds; moving the sandbox's time does not shorten them."""
 
     delay: Seconds = 1.0
 
 
 class Hang(Fault):
-    """The answer comes when it is released."""
+    """Holds the response until a test releases it."""
 
     processed: bool = False
     delay: ClassVar[float] = math.inf
 
 
 class Truncated(Fault):
-    """The connection ends in the middle of the answer's body."""
+    """Closes the connection in the middle of the response's body."""
 
     size: Size | None = None
-    """Bytes of the answer's body that are sent; ``None``: half of them."""
+    """How many bytes of the body are sent; ``None``: half of them."""
 
 
 class MalformedJson(Fault):
-    """A body that breaks off, although its length is right."""
+    """Sends JSON that is cut off, with a Content-Length that matches the cut text."""
 
     body: str = '{"id": "e-1", "jobId": '
 
     def instead(self, platform: Platform) -> Answer:
-        """Give the body as JSON."""
+        """Return a response with the cut text as its body."""
         return Answer(200, self.body.encode(), JSON)
 
 
 class Html(Fault):
-    """A page of something in between, e.g. a proxy that asks for a login."""
+    """Sends an HTML page, as a proxy does that asks for a login."""
 
     processed: bool = False
     status: Status = 200
     body: str = "<!doctype html><title>Sign in</title><p>Please sign in.</p>"
 
     def instead(self, platform: Platform) -> Answer:
-        """Give the page."""
+        """Return a response with the page."""
         return Answer(self.status, self.body.encode(), "text/html; charset=utf-8")
 
 
 class ExpiredToken(Fault):
-    """All tokens that are out expire before the platform reads the request."""
+    """Lets all issued tokens expire before the platform reads the request."""
 
 
 class UnknownState(Fault):
-    """Each run in the answer is in a state that no client knows."""
+    """Replaces the state of each run in the response by one that no client knows."""
 
     state: str = "REORGANISING"
 
     def spoil(self, answer: Answer, platform: Platform) -> Answer:
-        """Put the state into each run of a JSON answer."""
+        """Return a JSON response with the unknown state in each run; leave other responses unchanged."""
         if not isinstance(answer.body, bytes) or not answer.body or not answer.content_type.startswith(JSON):
             return answer
         payload = platform.disguise(json.loads(answer.body), self.state)
@@ -183,28 +184,28 @@ class UnknownState(Fault):
 
 
 class Redirect(Fault):
-    """A redirect that leads elsewhere."""
+    """Redirects the client to another URL."""
 
     processed: bool = False
     status: Status = 302
     location: str = "https://login.invalid/"
 
     def instead(self, platform: Platform) -> Answer:
-        """Give the redirect."""
+        """Return the redirect."""
         return Answer(self.status, headers={"Location": self.location})
 
 
 class Huge(Fault):
-    """A body of blanks."""
+    """Sends a body of blanks."""
 
     processed: bool = False
     status: Status = 200
     size: Size | None = None
-    """Bytes, with a Content-Length; ``None``: without end, in chunks."""
+    """Bytes of the body, sent with a Content-Length; ``None``: chunks without end."""
     content_type: str = JSON
 
     def instead(self, platform: Platform) -> Answer:
-        """Give the head of the answer."""
+        """Return status and headers; the exchange sends the blanks."""
         return Answer(self.status, content_type=self.content_type)
 
 
@@ -229,7 +230,7 @@ def _carries_token(platform: Platform, operation: str) -> bool:
 
 
 class FaultBook:
-    """The armed faults, in the order of arming: the first that applies to a request strikes it."""
+    """The armed faults, oldest first: the first one that matches a request hits it."""
 
     def __init__(self, changed: threading.Condition, timeline: Timeline) -> None:
         self._changed = changed
@@ -237,7 +238,7 @@ class FaultBook:
         self._faults: list[Fault] = []
 
     def arm(self, fault: Fault) -> Fault:
-        """Arm a fault."""
+        """Arm a fault, and return it."""
         with self._changed:
             if fault.since == "armed":
                 fault.open_window(self._timeline.now())
@@ -245,7 +246,7 @@ class FaultBook:
         return fault
 
     def take(self, platform: Platform, operation: str, path: str) -> Fault:
-        """Give the fault that strikes a request, and count it; one of no kind if there is none."""
+        """Return the fault that hits a request, and count the hit; if there is none, a fault of no kind."""
         with self._changed:
             now = self._timeline.now()
             return next(
@@ -267,6 +268,6 @@ class FaultBook:
             self._faults.clear()
 
     def all(self) -> list[Fault]:
-        """Give the faults that were armed since the last clearing, spent ones too."""
+        """Return the faults that were armed since the last clearing, including used-up ones."""
         with self._changed:
             return list(self._faults)

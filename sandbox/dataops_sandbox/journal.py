@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MOST_ENTRIES = 100_000
-"""Entries kept; beyond that the oldest go, so that a demo may run for days."""
+"""How many entries the journal keeps. It drops the oldest ones, because a demo may run for days."""
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
-"""Bytes of bodies kept; beyond that the oldest entries keep size and digest alone."""
+"""How many bytes of bodies the journal keeps. Older entries keep only the size and SHA-256 of the body."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One request that reached the sandbox. A value: later news about it makes a new one."""
+    """One request that reached the sandbox. Entries never change: the journal replaces them."""
 
     seq: int
-    """Number of the request, from 1, never used twice by one sandbox."""
+    """Number of the request, from 1; a sandbox never uses a number twice."""
     monotonic: float
-    """``time.monotonic()`` when the head of the request was read."""
+    """``time.monotonic()`` when the sandbox had read the request's headers."""
     wall: float
-    """``time.time()`` at that moment."""
+    """``time.time()`` when the sandbox had read the request's headers."""
     platform: str | None
     operation: str
     """Name of the operation, or ``unknown``."""
@@ -38,47 +38,47 @@ class Entry:
     """Path as received, still percent-encoded."""
     query: str
     headers: tuple[tuple[str, str], ...]
-    """Headers as received, in their order and spelling."""
+    """Headers as received, with their order and spelling."""
     peer: str
-    """Address and port of the client: equal for requests that shared a connection."""
+    """Address and port of the client: equal for requests on the same connection."""
     body: bytes | None = None
-    """The body if it was small; ``None`` if it was long, is long ago, or was not read to the end."""
+    """The body; ``None`` if it is too long to keep, too old, or was not received completely."""
     body_size: int | None = None
     body_sha256: str | None = None
     status: int | None = None
-    """Status answered; ``None`` while open, and if the connection ended without an answer."""
+    """Status code of the response; ``None`` while there is no response."""
     fault: str | None = None
-    """Kind of the fault that was applied."""
+    """Kind of the fault that hit the request."""
     refused: str | None = None
-    """Why the request broke the platform's rules; ``None`` if it did not."""
+    """Which rule of the platform the request broke; ``None`` if it broke no rule."""
     processed: bool = False
-    """Whether the platform acted on it, whatever the client was told."""
+    """Whether the platform acted on the request, even if the client got no response."""
     outcome: str = "open"
     """``open``, ``answered``, ``reset``, ``dropped`` (by the sandbox) or ``client_gone``."""
 
     def header(self, name: str) -> str | None:
-        """Give the first header of that name, in whatever case it was sent."""
+        """Return the first header of that name, in upper or lower case; ``None`` if there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:
-        """Give the body as JSON.
+        """Return the body as JSON.
 
-        :raises ValueError: if it is no JSON, or was not kept
+        :raises ValueError: if the body is not JSON, or the journal has not kept it
         """
         return json.loads(self.body or b"")
 
     def form(self) -> dict[str, str]:
-        """Give the fields of a body that is a URL-encoded form."""
+        """Return the fields of a body that is a URL-encoded form."""
         return dict(parse_qsl((self.body or b"").decode(), keep_blank_values=True))
 
     def mentions(self, run_id: str) -> bool:
-        """Return whether path, query or body contain an id."""
+        """Return whether path, query or body contain a run id."""
         text = f"{unquote(f'{self.path}?{self.query}')} {(self.body or b'').decode(errors='replace')}"
-        # As a word of its own: run 1 is not mentioned where run 10 is.
+        # Match whole words: a request for run 10 does not mention run 1.
         return re.search(rf"(?<![\w-]){re.escape(run_id)}(?![\w-])", text) is not None
 
     def as_json(self) -> dict[str, Any]:
-        """Give the entry for ``GET /_sandbox/journal``; a body that is not UTF-8 goes as base64."""
+        """Return the entry for ``GET /_sandbox/journal``, with base64 for a body that is not UTF-8."""
         fields = asdict(self)
         body = fields.pop("body")
         if body is not None:
@@ -92,23 +92,23 @@ class Entry:
 class Journal:
     """Every request that reached the sandbox, oldest first. Safe to read from any thread.
 
-    :param named: gives the name of a platform's operation, see :meth:`.registry.Registry.operation`
+    :param find_operation: checks the name of an operation, see :meth:`.registry.Registry.operation`
     """
 
     def __init__(
-        self, changed: threading.Condition, named: Callable[[str | None, str | None], str | None]
+        self, changed: threading.Condition, find_operation: Callable[[str | None, str | None], str | None]
     ) -> None:
         self._changed = changed
-        self._named = named
+        self._find_operation = find_operation
         self._entries: dict[int, Entry] = {}
         self._last = 0
         self._bodies: deque[int] = deque()
         self._body_bytes = 0
         self.dropped = 0
-        """Entries that went because there were too many."""
+        """How many entries the journal has dropped because there were too many."""
 
     def received(self, **fields: Any) -> int:
-        """Note that a request has come, and give its number."""
+        """Add an entry for a request that has arrived, and return its number."""
         with self._changed:
             self._last += 1
             self._entries[self._last] = Entry(
@@ -122,7 +122,7 @@ class Journal:
             return self._last
 
     def note(self, seq: int, **news: Any) -> None:
-        """Add to an entry what has become known; one that was cleared meanwhile stays gone."""
+        """Set fields of an entry; do nothing if the entry was cleared meanwhile."""
         with self._changed:
             if seq in self._entries:
                 self._entries[seq] = replace(self._entries[seq], **news)
@@ -140,7 +140,7 @@ class Journal:
                 self._entries[oldest.seq] = replace(oldest, body=None)
 
     def of(self, platform: str, operation: str) -> list[Entry]:
-        """Give the entries of an operation, oldest first, e.g. ``journal.of("tamr", "create job")``.
+        """Return the entries of an operation, oldest first, e.g. ``journal.of("tamr", "create job")``.
 
         :raises ValueError: if the platform has no such operation
         """
@@ -149,11 +149,11 @@ class Journal:
     def entries(
         self, platform: str | None = None, operation: str | None = None, *, after: int = 0
     ) -> list[Entry]:
-        """Give the entries of a platform and an operation (``None``: all), newer than number ``after``.
+        """Return the entries of a platform and an operation (``None``: all), newer than number ``after``.
 
         :raises ValueError: if there is no such platform or operation
         """
-        operation = self._named(platform, operation)
+        operation = self._find_operation(platform, operation)
         with self._changed:
             return [
                 entry
@@ -168,11 +168,11 @@ class Journal:
         return len(self.entries(platform, operation))
 
     def refusals(self) -> list[Entry]:
-        """Give the requests that broke a platform's rules."""
+        """Return the requests that broke a platform's rules."""
         return [entry for entry in self.entries() if entry.refused is not None]
 
     def clear(self) -> None:
-        """Forget all entries; numbers go on."""
+        """Remove all entries; the numbers continue."""
         with self._changed:
             self._entries.clear()
             self._bodies.clear()

@@ -19,15 +19,15 @@ JSON = "application/json"
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError(f"a member is given twice, in {[name for name, _ in pairs]}")
+        raise ValueError(f"a member appears twice in {[name for name, _ in pairs]}")
     return members
 
 
 def read_object(data: bytes, what: str) -> dict[str, Any]:
-    """Read a JSON object in which no member is given twice.
+    """Return a JSON object as a dict.
 
-    :param what: what it is, for the error
-    :raises RefusedError: if it is anything else
+    :param what: what the bytes are, for the error message
+    :raises RefusedError: if the bytes are not a JSON object, or a member appears twice
     """
     try:
         payload = json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates)
@@ -39,10 +39,10 @@ def read_object(data: bytes, what: str) -> dict[str, Any]:
 
 
 class DeniedError(Exception):
-    """The platform says no to a well-formed request: no such id, not shared, no slot free, expired.
+    """The platform rejects a valid request: an unknown id, no permission, no free slot, an expired token.
 
-    :param status: HTTP status of the answer
-    :param reason: told to the client in the platform's own error shape
+    :param status: HTTP status code of the response
+    :param reason: message for the client; :meth:`.Platform.denial` puts it into the platform's error format
     """
 
     def __init__(self, status: int, reason: str, *, headers: Mapping[str, str] | None = None) -> None:
@@ -53,32 +53,32 @@ class DeniedError(Exception):
 
 
 class RefusedError(DeniedError):
-    """The request breaks the platform's rules: a client that sends it has a bug.
+    """The platform rejects a request that breaks its rules: the client that sent it has a bug.
 
-    Answered like any :class:`DeniedError`, and kept as ``refused`` in the journal.
+    The response is the same as for :class:`DeniedError`. The journal keeps the reason as ``refused``.
     """
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the platform answers, before any fault is applied to it."""
+    """A platform's response, before a fault changes it."""
 
     status: int = 200
     body: bytes | Content = b""
     content_type: str = TEXT
-    """Empty: no such header, as on the empty answers of some platforms."""
+    """Empty: no ``Content-Type`` header, as in the empty responses of some platforms."""
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
-    """Reason phrase of the status line; ``None``: the usual one of the status."""
+    """Reason phrase of the status line; ``None``: the standard phrase of the status code."""
 
     @classmethod
     def of_json(cls, payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-        """Make a JSON answer."""
+        """Return a response with a JSON body."""
         return cls(status, json.dumps(payload).encode(), JSON, headers or {})
 
     @classmethod
     def of_text(cls, text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-        """Make a plain-text answer."""
+        """Return a response with a plain-text body."""
         return cls(status, text.encode(), TEXT, headers or {})
 
     @property
@@ -89,11 +89,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """One request as a platform sees it, its body read to the end.
+    """One request as a platform sees it, with its complete body.
 
-    :param params: the placeholders of the path, percent-decoded
-    :param query: the query parameters, all of them known to the operation
-    :param headers: case-insensitive
+    :param params: values of the path's placeholders, percent-decoded
+    :param query: the query parameters; the operation knows all of them
+    :param headers: the request headers; their names are case-insensitive
     """
 
     params: Mapping[str, str]
@@ -103,71 +103,72 @@ class Call:
 
     @property
     def media_type(self) -> str:
-        """The content type without its parameters, in lower case; empty if none was sent."""
+        """The content type in lower case, without its parameters; empty if the request has none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def small_body(self) -> bytes:
-        """Give the body of an operation that takes a form or a JSON object.
+        """Return the body of an operation that takes a form or a JSON object.
 
-        :raises RefusedError: if it is too long to be one
+        :raises RefusedError: if the body is too long for a form or a JSON object
         """
         if self.body.data is None:
-            raise RefusedError(400, f"a body of {self.body.size} bytes is not what this operation takes")
+            raise RefusedError(400, f"the body of {self.body.size} bytes is too long for this operation")
         return self.body.data
 
     def json_object(self) -> dict[str, Any]:
-        """Give the body as a JSON object.
+        """Return the body as a JSON object.
 
-        :raises RefusedError: if the content type, the encoding or the shape is another
+        :raises RefusedError: if the content type or the encoding is wrong, or the body is not a JSON object
         """
         if self.media_type != JSON:
             raise RefusedError(400, f"Content-Type must be {JSON}, not {self.media_type or 'absent'}")
         return read_object(self.small_body(), "the body")
 
     def no_body(self) -> None:
-        """Check that nothing was sent.
+        """Check that the request has no body.
 
-        :raises RefusedError: if there is a body
+        :raises RefusedError: if it has one
         """
         if self.body.size:
-            raise RefusedError(400, f"this operation takes no body, but {self.body.size} bytes came")
+            raise RefusedError(
+                400, f"this operation takes no body, but the request has {self.body.size} bytes"
+            )
 
 
 def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Give the parameters of a query string; a flag's value is empty.
+    """Return the parameters of a query string; the value of a flag is empty.
 
-    :param flags: parameters without a value, sent without an equals sign
-    :raises RefusedError: for a parameter that the operation does not have, one sent twice, or a flag that is
-        sent with an equals sign
+    :param flags: parameters that the client must send without a value and without an equals sign
+    :raises RefusedError: if a parameter is unknown, appears twice, or is a flag with an equals sign
     """
     parts = query.split("&")
     plain = [part for part in parts if part in flags]
     pairs = parse_qsl("&".join(part for part in parts if part not in flags), keep_blank_values=True)
     for name, _ in pairs:
         if name in flags:
-            raise RefusedError(400, f"{name!r} is a flag, sent plain, without an equals sign")
+            raise RefusedError(400, f"{name!r} is a flag: send it without an equals sign")
         if name not in allowed:
             raise RefusedError(400, f"unknown query parameter {name!r}; allowed: {sorted(allowed | flags)}")
     values: dict[str, str] = {}
     for name, value in [*((flag, "") for flag in plain), *pairs]:
         if name in values:
-            raise RefusedError(400, f"query parameter {name!r} is given twice")
+            raise RefusedError(400, f"query parameter {name!r} appears twice")
         values[name] = value
     return values
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of a platform: how it is recognised, and who answers it.
+    """One operation of a platform: the requests that belong to it, and the function that handles them.
 
-    The path is matched while it is still percent-encoded, so that a client that encodes what must stay
-    plain (the colon of ``:stop``), or leaves plain what must be encoded, does not pass.
+    The percent-encoded path is matched. So a client fails here that encodes a character which must stay plain
+    (the colon of ``:stop``), or that does not encode one which must be encoded.
 
-    :param name: as in the journal and in faults, e.g. ``list_executions``
-    :param template: path below the platform's prefix; each ``{name}`` is one segment or part of one
-    :param handler: answers a call; runs under the sandbox's lock and must not block
-    :param query: the query parameters that it takes
-    :param flags: those that it takes without a value, sent without an equals sign
+    :param name: name in the journal and in faults, e.g. ``list_executions``
+    :param template: path without the platform's prefix; each ``{name}`` is a segment or a part of a segment
+    :param handler: returns the response to a call; it runs under the sandbox's lock and must not block
+    :param query: the query parameters that the operation takes
+    :param flags: the query parameters that it takes without a value and without an equals sign
     """
 
     name: str
@@ -188,6 +189,6 @@ class Operation:
         )
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Give the decoded placeholders if ``path`` is this operation's, else ``None``."""
+        """Return the decoded values of the placeholders; ``None`` if ``path`` does not match."""
         found = self._pattern.fullmatch(path)
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None

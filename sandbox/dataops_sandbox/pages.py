@@ -1,4 +1,4 @@
-"""Pages for people who follow a link. They have no scripts, and everything in them is escaped."""
+"""HTML pages of runs, for people who follow a link. They contain no scripts, and all text is escaped."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def list_runs(runs: Iterable[RunRecord], url: str) -> web.Response:
-    """Show all runs.
+    """Return a page that lists all runs.
 
-    :param url: where the pages of the single runs are
+    :param url: URL below which each run has its page
     """
     lines = []
     for run in runs:
@@ -31,7 +31,7 @@ def list_runs(runs: Iterable[RunRecord], url: str) -> web.Response:
 
 
 def show_run(run: RunRecord, entries: Iterable[Entry]) -> web.Response:
-    """Show one run, and those requests among ``entries`` that mention it."""
+    """Return a page about one run, with the requests of ``entries`` that mention its id."""
     facts = {
         "platform": run.platform,
         "resource": run.resource,
@@ -47,11 +47,13 @@ def show_run(run: RunRecord, entries: Iterable[Entry]) -> web.Response:
         for entry in entries
         if entry.mentions(run.run_id)
     ]
-    return _page(run.run_id, f"{_table(facts.items())}<h2>Requests that name it</h2>{_table(requests)}")
+    return _page(
+        run.run_id, f"{_table(facts.items())}<h2>Requests that mention this run</h2>{_table(requests)}"
+    )
 
 
 def no_run(platform: str, run_id: str) -> web.Response:
-    """Say that there is no such run."""
+    """Return a 404 page for an unknown run."""
     return _page("No such run", f"<p>{escape(f'{platform} has no run {run_id}.')}", 404)
 
 

@@ -1,14 +1,15 @@
-"""What the sandbox's Quantemplate pipelines compute.
+"""The computation of the sandbox's Quantemplate pipelines.
 
-The work of a real pipeline is up to its author; the sandbox's is fixed, so that a test can tell from an
-output which bytes went in:
+The author of a real pipeline decides what it computes. The sandbox always computes the same, so that a test
+can see from an output which bytes went in:
 
-- the input is CSV in UTF-8 with a header row, plain or gzipped; a byte-order mark is dropped;
-- rows that hold nothing but blanks are dropped, each cell is trimmed;
-- the header is upper-cased and gets a further column ``ROW_NUMBER``, or the next free name, each data row its
-  number from 1;
-- lines end in a line feed;
-- a pipeline with several outputs deals the rows out to them in turn, like cards; each has the header.
+- The input is CSV in UTF-8 with a header row, plain or gzipped. A byte-order mark is dropped.
+- Rows of blank cells are dropped, and each cell is trimmed.
+- The header is upper-cased. It gets one more column, ``ROW_NUMBER`` or the next free name, which numbers the
+  data rows from 1.
+- Lines end with a line feed.
+- A pipeline with several outputs writes row 1 to the first output, row 2 to the second, and so on in turn.
+  Each output has the header.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_LINE = 1024 * 1024
-"""Characters; a file that is one endless line must not get into memory."""
+"""Most characters of a line. A file without line ends must not fill the memory."""
 _FLUSH_AT = 64 * 1024
 
 
 class BadInputError(Exception):
-    """The pipeline cannot read its input, so the run fails."""
+    """The pipeline cannot read its input; the run fails."""
 
 
 class _Output:
-    """A CSV file being written, in pieces of some size."""
+    """Writes the rows of one CSV file, in pieces."""
 
     def __init__(self, directory: Path) -> None:
         self._target = ContentWriter(directory)
@@ -59,7 +60,7 @@ class _Output:
         return self._target.finish()
 
     def discard(self) -> None:
-        """Drop what was written, unless it was finished."""
+        """Delete the rows; do nothing after :meth:`finish`."""
         self._target.discard()
 
 
@@ -73,7 +74,7 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
 def _rows(source: Content) -> Iterator[list[str]]:
     packed = source.head(len(GZIP_MAGIC)) == GZIP_MAGIC
     with source.open() as stream, gzip.open(stream) if packed else nullcontext(stream) as plain:
-        # newline="" leaves line ends inside quoted cells to the csv module.
+        # newline="" lets the csv module handle line ends inside quoted cells.
         text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
         for row in csv.reader(_lines(text), strict=True):
             cells = [cell.strip() for cell in row]
@@ -81,8 +82,8 @@ def _rows(source: Content) -> Iterator[list[str]]:
                 yield cells
 
 
-def made_of(header: Sequence[str]) -> list[str]:
-    """Give the header of what is made of an input with this one."""
+def output_header(header: Sequence[str]) -> list[str]:
+    """Return the header of an output, from the header of the input."""
     names = [name.upper() for name in header]
     count, free = 1, "ROW_NUMBER"
     while free in names:
@@ -96,11 +97,12 @@ def compute(
 ) -> list[Content]:
     """Run the pipeline.
 
-    :param source: the bytes of the input dataset, ``None`` if nothing was ever uploaded
+    :param source: the bytes of the input dataset; ``None`` if the dataset has no version
     :param outputs: how many outputs the pipeline has
-    :param directory: room for outputs that are too long for memory
-    :param closed: tells that nobody waits for the outputs any more
-    :raises BadInputError: if there is no row at all, or the bytes are no CSV in UTF-8
+    :param directory: folder for the files of long outputs
+    :param closed: returns whether the sandbox was closed, so that the computation can stop
+    :return: the outputs, in their order
+    :raises BadInputError: if the input has no row, is not CSV in UTF-8, or the sandbox was closed
     """
     if source is None:
         raise BadInputError("the input dataset is empty")
@@ -112,11 +114,11 @@ def compute(
                 raise BadInputError("the sandbox was closed")
             if number == 0:
                 for result in results:
-                    result.write(made_of(row))
+                    result.write(output_header(row))
             elif results:
                 results[(number - 1) % outputs].write([*row, number])
         if number < 0:
-            raise BadInputError("the input dataset holds only blank rows")
+            raise BadInputError("the input dataset contains only blank rows")
         return [result.finish() for result in results]
     except (csv.Error, UnicodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadInputError(f"the input is not CSV in UTF-8: {error}") from error

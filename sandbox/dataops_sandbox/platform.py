@@ -15,7 +15,7 @@ from dataops_sandbox.messages import (
     RefusedError,
     parse_query,
 )
-from dataops_sandbox.rules import Rules, Seconds, checked
+from dataops_sandbox.rules import Rules, Seconds, validate_options
 from dataops_sandbox.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -30,24 +30,24 @@ MethodT = TypeVar("MethodT", bound="Callable[..., Any]")
 
 @dataclass
 class World:
-    """What the platforms of one sandbox share."""
+    """The objects that all platforms of one sandbox share."""
 
     changed: threading.Condition
-    """Guards all state, and is notified of each change."""
+    """Lock of all state. Each change of state notifies the threads that wait for it."""
     timeline: Timeline
     directory: Path
-    """Room for bytes that are too many for memory."""
+    """Folder for bodies that are too long for memory."""
     run_seconds: float
-    """How long a run takes if no script says otherwise."""
+    """Seconds that a run takes unless a script sets its duration."""
     root: str = ""
-    """URL of the sandbox, known once it listens."""
+    """URL of the sandbox; empty until it listens."""
     closed: threading.Event = field(default_factory=threading.Event)
-    """Set when the sandbox stops serving: long computations end early."""
+    """Set when the sandbox stops serving, so that long computations stop early."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One run as the sandbox knows it, whatever the API has told so far. Times are Unix seconds."""
+    """One run as the sandbox knows it, even if the API does not show it yet. Times are Unix seconds."""
 
     platform: str
     run_id: str
@@ -60,22 +60,22 @@ class RunRecord:
     started_at: float | None
     finished_at: float | None
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """What only the sandbox can tell, e.g. which dataset version a pipeline read."""
+    """Facts that the platform's API does not show, e.g. which dataset version a pipeline read."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give the record for ``GET /_sandbox/runs``."""
+        """Return the record for ``GET /_sandbox/runs``."""
         return asdict(self)
 
 
 class Settings(Rules):
-    """What :meth:`Platform.configure` can change; a platform adds its own, with their defaults."""
+    """The settings that :meth:`Platform.configure` changes. Platforms add settings with defaults."""
 
     run_seconds: Seconds
-    """How long a run takes if no script says otherwise."""
+    """Seconds that a run takes unless a script sets its duration."""
 
 
 def changing(method: MethodT) -> MethodT:
-    """Let a platform's method run alone, and wake who waits for a change."""
+    """Wrap a method that changes state: it holds the sandbox's lock, then notifies the waiting threads."""
 
     @wraps(method)
     def alone(self: Platform, *args: Any, **kwargs: Any) -> Any:
@@ -89,26 +89,27 @@ def changing(method: MethodT) -> MethodT:
 
 
 class Platform(ABC):
-    """One platform of the sandbox. A new one is a subclass and a line in :mod:`.registry`.
+    """One platform of the sandbox. A new platform needs a subclass, and a line in :mod:`.registry`.
 
-    Handlers run in the server's thread, the public methods in any: what touches state is :func:`changing`.
+    Handlers run in the server's thread, and public methods in any thread. So decorate each method that reads
+    or changes state with :func:`changing`.
     """
 
     name: ClassVar[str]
-    """Its path prefix, connection type and name in journal and faults."""
+    """Path prefix, connection type, and name in the journal and in faults."""
     login_operations: ClassVar[frozenset[str]] = frozenset()
-    """The operations that fetch a token, on platforms that have tokens."""
+    """The operations that return a token; empty on platforms without tokens."""
     settings_class: ClassVar[type[Settings]] = Settings
     controls: ClassVar[tuple[str, ...]] = ()
-    """The methods that other processes may call, as ``POST /_sandbox/<name>``."""
+    """The methods that other processes may call with ``POST /_sandbox/<name>``."""
 
     operations: tuple[Operation, ...]
     settings: Settings
 
     def __init__(self, world: World) -> None:
         self.world = world
-        # Both outlive a reset: a poller of an earlier test must not meet a run of the next, and a token that
-        # a client has kept is one that has expired.
+        # A reset keeps both. Run ids continue, so that a poller of an earlier test does not find a run of the
+        # next test. Tokens stay known as expired, because a client may still have one.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()
@@ -121,59 +122,62 @@ class Platform(ABC):
     @property
     @abstractmethod
     def base_url(self) -> str:
-        """URL that a client is given as the platform's host."""
+        """URL that a client uses as the platform's host."""
 
     @changing
     def reset(self) -> None:
-        """Go back to how the sandbox starts: known ids, no runs, no scripts, settings as they come."""
+        """Restore the initial state: the initial resources, no runs, no scripts, default settings."""
         self.settings = self.settings_class(run_seconds=self.world.run_seconds)
         self.tokens.revoke()
         self.populate()
 
     @abstractmethod
     def populate(self) -> None:
-        """Put there what is known from the start."""
+        """Create the resources that the platform has at the start."""
 
     @abstractmethod
     def connection(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Give the fields of an Airflow connection that works against this platform.
+        """Return the fields of an Airflow connection that works against this platform.
 
-        A platform that takes several kinds of credentials has arguments that say which.
+        If the platform takes several kinds of credentials, the arguments choose one.
         """
 
     @abstractmethod
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no in the platform's own error shape."""
+        """Return the response to a rejected request, in the platform's own error format."""
 
     @abstractmethod
     def disguise(self, payload: Any, state: str) -> Any:
-        """Give the JSON of an answer with the state of each run in it replaced by ``state``."""
+        """Return the JSON of a response with the state of each run replaced by ``state``."""
 
     @abstractmethod
     def runs(self) -> list[RunRecord]:
-        """Give every run that was started, oldest first."""
+        """Return every run that was started, oldest first."""
 
     @changing
     def revoke(self) -> None:
-        """Make the access tokens that are out expire at once."""
+        """Make all issued access tokens expire at once.
+
+        :raises ValueError: if the platform has no tokens that can expire
+        """
         if not self.login_operations:
-            raise ValueError(f"{self.name} has no tokens that could expire")
+            raise ValueError(f"{self.name} has no tokens that can expire")
         self.tokens.revoke()
 
     @changing
     def configure(self, **settings: object) -> None:
-        """Change settings, as other processes do by ``POST /_sandbox/configure``.
+        """Change settings. Other processes use ``POST /_sandbox/configure``.
 
-        :raises ValueError: for a setting that the platform does not have, or a value that it cannot have
+        :raises ValueError: if the platform has no such setting, or a value is not valid
         """
-        self.settings = checked(self.settings_class, {**self.settings.model_dump(), **settings})
+        self.settings = validate_options(self.settings_class, {**self.settings.model_dump(), **settings})
 
     def actions(self) -> dict[str, Callable[..., object]]:
-        """Give the methods that other processes may call, by name."""
+        """Return the methods that other processes may call, by name."""
         return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Find the operation of a request, and the placeholders of its path."""
+        """Return the operation of a request with the values of its path; ``(None, {})`` if there is none."""
         for operation in self.operations:
             params = operation.match(path)
             if params is not None and operation.method == method:
@@ -181,25 +185,25 @@ class Platform(ABC):
         return None, {}
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Content) -> Answer:
-        """Answer a request.
+        """Return the response to a request.
 
-        :param path: below the platform's prefix, still percent-encoded
-        :raises DeniedError: if the answer is no; :meth:`denial` puts it into words
+        :param path: path without the platform's prefix, still percent-encoded
+        :raises DeniedError: if the platform rejects the request; :meth:`denial` makes the response
         """
         operation, params = self.find(method, path)
         if operation is None:
             methods = sorted(other.method for other in self.operations if other.match(path) is not None)
             if methods:
                 raise RefusedError(
-                    405, f"{method} is not for this path", headers={"Allow": ", ".join(methods)}
+                    405, f"method {method} is not allowed", headers={"Allow": ", ".join(methods)}
                 )
             raise RefusedError(404, f"{self.name} has no such path")
         if "Content-Encoding" in headers:
-            raise RefusedError(415, "no platform is known to decode a Content-Encoding")
+            raise RefusedError(415, "send no Content-Encoding: no platform documents that it decodes one")
         call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
         return self.handle(operation, call)
 
     @changing
     def handle(self, operation: Operation, call: Call) -> Answer:
-        """Let the operation's handler answer."""
+        """Return the response of the operation's handler."""
         return operation.handler(call)

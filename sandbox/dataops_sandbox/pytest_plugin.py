@@ -1,4 +1,4 @@
-"""The fixture ``dataops_sandbox``; needs neither Airflow nor a network."""
+"""The pytest fixture ``dataops_sandbox``. It needs no Airflow and no network."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _dataops_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def dataops_sandbox(_dataops_sandbox_server: Sandbox) -> Iterator[Sandbox]:
-    """Give the platforms on loopback, as they are at the start: no runs, no faults, an empty journal."""
+    """Return a running sandbox in its initial state: no runs, no faults, an empty journal."""
     _dataops_sandbox_server.reset()
     yield _dataops_sandbox_server
-    # Hanging requests are let go here, else they would hold up the end of the test's own threads.
+    # Drop requests that still hang. Otherwise the test's own threads wait for them and do not end.
     _dataops_sandbox_server.reset()

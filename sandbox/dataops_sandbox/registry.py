@@ -16,22 +16,22 @@ PlatformT = TypeVar("PlatformT", bound=Platform)
 
 
 class Mount(Generic[PlatformT]):
-    """Gives a sandbox's own instance of a platform, with the platform's own type."""
+    """Descriptor that returns the sandbox's instance of a platform, typed as that platform."""
 
     def __init__(self, platform: type[PlatformT]) -> None:
         self.platform = platform
 
     def __get__(self, sandbox: Registry, owner: type[Registry]) -> PlatformT:
         platform = sandbox.platforms[self.platform.name]
-        assert isinstance(platform, self.platform)  # noqa: S101 - tells the type checker
+        assert isinstance(platform, self.platform)  # noqa: S101 - for the type checker
         return platform
 
 
 class Registry:
-    """The platforms of the sandbox: one line each."""
+    """The platforms of the sandbox. Each platform has one line here."""
 
     platforms: dict[str, Platform]
-    """The platforms by name; each is an attribute too, e.g. ``sandbox.tamr``."""
+    """The platforms by name. Each one is also an attribute, e.g. ``sandbox.tamr``."""
 
     quantemplate = Mount(Quantemplate)
     tailer = Mount(Tailer)
@@ -40,22 +40,22 @@ class Registry:
     trac = Mount(Trac)
 
     def mount(self, world: World) -> None:
-        """Make an instance of each platform."""
+        """Create an instance of each platform."""
         mounts = [mount for mount in vars(Registry).values() if isinstance(mount, Mount)]
         self.platforms = {mount.platform.name: mount.platform(world) for mount in mounts}
 
     def operation(self, platform: str | None, operation: str | None) -> str | None:
-        """Give the name of an operation as journal and faults have it.
+        """Return the name of an operation as the journal and faults use it.
 
-        :param platform: the platform that has it; ``None``: any
-        :param operation: its name, with underscores or blanks, or ``unknown``; ``None``: any
+        :param platform: name of the operation's platform; ``None``: any platform
+        :param operation: name of the operation, with underscores or blanks, or ``unknown``; ``None``: any
         :raises ValueError: if there is no such platform, or it has no such operation
         """
         if platform is not None and platform not in self.platforms:
-            raise ValueError(f"no platform {platform!r}; there are {sorted(self.platforms)}")
+            raise ValueError(f"unknown platform {platform!r}; known: {sorted(self.platforms)}")
         chosen = [self.platforms[platform]] if platform else self.platforms.values()
         known = {"unknown", *(known.name for one in chosen for known in one.operations)}
         name = operation and operation.replace(" ", "_")
         if name is not None and name not in known:
-            raise ValueError(f"no operation {operation!r}; there are {sorted(known)}")
+            raise ValueError(f"unknown operation {operation!r}; known: {sorted(known)}")
         return name

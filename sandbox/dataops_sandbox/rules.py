@@ -1,4 +1,4 @@
-"""What the sandbox takes and refuses, in pydantic's models: nothing is converted, nothing unknown passes."""
+"""Strict pydantic models of requests and options: no value is converted, and unknown members are errors."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LONGEST = 100
-"""Letters up to which a wrong value is repeated in a refusal."""
+"""Longest wrong value, in characters, that an error message repeats."""
 
 Seconds = Annotated[float, Field(ge=0)]
-"""A length of time; infinity is one, too."""
+"""A length of time in seconds; infinity is allowed."""
 
 
 def _whole(text: str) -> int:
-    # int() alone takes blanks, signs, underscores and the digits of all scripts.
+    # int() alone would also accept blanks, signs, underscores and non-ASCII digits.
     if not text.isascii() or not text.isdigit():
-        raise ValueError(f"a whole number, not {text!r}")
+        raise ValueError(f"must be a whole number, not {text!r}")
     return int(text)
 
 
@@ -30,7 +30,7 @@ Digits = Annotated[int, BeforeValidator(_whole)]
 
 
 class Rules(BaseModel):
-    """A value that is what its fields say, and nothing else."""
+    """Base of the strict models: frozen, without type conversion, without unknown members."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -38,34 +38,34 @@ class Rules(BaseModel):
 RulesT = TypeVar("RulesT", bound=Rules)
 
 
-def checked(rules: type[RulesT], values: object) -> RulesT:
-    """Check what a test or a control request gives.
+def validate_options(rules: type[RulesT], values: object) -> RulesT:
+    """Return the options of a test or a control request as a model.
 
-    :raises ValueError: naming each wrong member and what it may be
+    :raises ValueError: if an option is wrong; the message names each wrong option and what it must be
     """
     try:
         return rules.model_validate(values)
     except ValidationError as error:
         known = ", ".join(field.alias or name for name, field in rules.model_fields.items())
-        raise ValueError(f"{_words(error)}; known: {known}") from error
+        raise ValueError(f"{_describe(error)}; known: {known}") from error
 
 
-def obeyed(rules: type[RulesT], values: object) -> RulesT:
-    """Check what a client sends.
+def validate_request(rules: type[RulesT], values: object) -> RulesT:
+    """Return the values that a client sent as a model.
 
-    :raises RefusedError: naming each wrong member and what it may be
+    :raises RefusedError: if a member is wrong; the message names each wrong member and what it must be
     """
     try:
         return rules.model_validate(values)
     except ValidationError as error:
-        raise RefusedError(400, _words(error)) from error
+        raise RefusedError(400, _describe(error)) from error
 
 
-def _words(error: ValidationError) -> str:
-    return "; ".join(_about(one) for one in error.errors(include_url=False))
+def _describe(error: ValidationError) -> str:
+    return "; ".join(_describe_one(one) for one in error.errors(include_url=False))
 
 
-def _about(one: ErrorDetails) -> str:
+def _describe_one(one: ErrorDetails) -> str:
     where = ".".join(str(part) for part in one["loc"]) or "the body"
     if one["type"] == "missing":
         return f"{where} is missing"
@@ -73,6 +73,6 @@ def _about(one: ErrorDetails) -> str:
         return f"{where} is unknown"
     if one["type"] == "value_error":
         return f"{where}: {one['ctx']['error']}" if one["loc"] else str(one["ctx"]["error"])
-    given = repr(one["input"])
-    asked = "an object" if one["type"] in ("model_type", "dict_type") else one["msg"]
-    return f"{where}: {asked}" + (f", not {given}" if len(given) <= _LONGEST else "")
+    value = repr(one["input"])
+    expected = "must be an object" if one["type"] in ("model_type", "dict_type") else one["msg"]
+    return f"{where}: {expected}" + (f", not {value}" if len(value) <= _LONGEST else "")

@@ -18,50 +18,50 @@ from dataops_sandbox.faults import KINDS, Fault, FaultBook
 from dataops_sandbox.journal import Journal
 from dataops_sandbox.platform import RunRecord, World
 from dataops_sandbox.registry import Registry
-from dataops_sandbox.rules import checked
+from dataops_sandbox.rules import validate_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 ResultT = TypeVar("ResultT")
 
-_LOOK_EVERY = 0.02
-"""Seconds between two looks of :meth:`Sandbox.wait_for` when nothing but time has passed."""
+_CHECK_EVERY = 0.02
+"""Seconds after which :meth:`Sandbox.wait_for` calls its predicate again if no state has changed."""
 
 _BACKLOG = 1024
 
 _TURNS = 5
-"""Turns of the loop in which it makes the connections, or closes the sockets, that it has begun with."""
+"""Turns that the event loop needs to finish connecting, or closing, sockets that it has started with."""
 
 
 async def _close(runner: web.AppRunner) -> None:
-    # Connections of the last moment are made first: asyncio leaks one whose server closes before.
-    await _turn()
+    # Let the loop finish new connections first: asyncio leaks a connection whose server closes earlier.
+    await _run_loop_turns()
     server = runner.server
     transports = [handler.transport for handler in server.connections] if server else []
     await runner.cleanup()
     for transport in transports:
-        # One whose client does not read would wait for it, beyond the end of the loop.
+        # Abort: a transport whose client does not read would wait for it even after the loop has ended.
         if transport is not None:
             transport.abort()
-    await _turn()
+    await _run_loop_turns()
 
 
-async def _turn() -> None:
+async def _run_loop_turns() -> None:
     for _ in range(_TURNS):
         await asyncio.sleep(0)
 
 
 class Sandbox(Registry):
-    """The platforms on one loopback port, each below a prefix of its name.
+    """A server with all platforms on one local port; each platform's name is its path prefix.
 
-    As a context manager it serves from a thread with an event loop of its own, so that synchronous tests and
-    tests with a loop use it alike. All methods are safe to call from any thread.
+    Use it as a context manager. It then serves from its own thread with its own event loop, so that
+    synchronous and asynchronous tests can both use it. Every method may be called from any thread.
 
     :param host: address to listen on
-    :param port: port to listen on; 0: any that is free
-    :param run_seconds: how long a run takes if no script says otherwise
-    :param clock: what runs, token lives and fault windows go by, e.g. a :class:`.clock.ManualClock`
+    :param port: port to listen on; 0: any free port
+    :param run_seconds: seconds that a run takes unless a script sets its duration
+    :param clock: clock of the runs, token lifetimes and fault windows, e.g. a :class:`.clock.ManualClock`
     """
 
     def __init__(
@@ -82,29 +82,29 @@ class Sandbox(Registry):
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] | None = None
         self.journal = Journal(self._changed, self.operation)
-        """Every request that came."""
+        """All requests that reached a platform, oldest first."""
         self.mount(self._world)
 
     @property
     def url(self) -> str:
-        """URL of the server, without a slash at the end."""
+        """URL of the server, without a trailing slash."""
         return self._world.root
 
     def connection(self, platform: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Give the fields of an Airflow connection that works against a platform.
+        """Return the fields of an Airflow connection that works against a platform.
 
-        They are keyword arguments of ``airflow.sdk.Connection`` and, as JSON, an ``AIRFLOW_CONN_...`` value.
-        Links of its runs lead to the sandbox's own pages.
+        Use the fields as keyword arguments of ``airflow.sdk.Connection``, or their JSON as the value of an
+        ``AIRFLOW_CONN_...`` variable. The connection's links lead to the sandbox's pages of runs.
 
-        :param args: which credentials, on platforms that take several, e.g. ``"login"`` for Toucan; these and
-            ``kwargs`` are those of the platform's own ``connection``
+        :param args: passed on, with ``kwargs``, to the platform's ``connection`` method. They choose the
+            kind of credentials, e.g. ``"login"`` for Toucan
         """
         fields = self.platforms[platform].connection(*args, **kwargs)
         pages = f"{self.url}{PREFIX}/runs/{platform}/{{run_id}}"
         return {**fields, "extra": {**fields["extra"], "link_template": pages}}
 
     def runs(self) -> list[RunRecord]:
-        """Give every run that was started on any platform."""
+        """Return every run that was started on any platform."""
         return [run for platform in self.platforms.values() for run in platform.runs()]
 
     # Faults
@@ -112,44 +112,44 @@ class Sandbox(Registry):
     def add_fault(
         self, kind: str, *, platform: str | None = None, operation: str | None = None, **more: Any
     ) -> Fault:
-        """Arm a fault; without ``times`` and ``duration`` it strikes until it is cleared.
+        """Arm a fault; without ``times`` and ``duration`` it stays active until it is cleared.
 
         :param kind: one of :data:`.faults.KINDS`
-        :param platform: strike only this platform
-        :param operation: strike only this operation, e.g. ``list jobs``, or ``unknown``
+        :param platform: hit only requests to this platform
+        :param operation: hit only this operation, e.g. ``list jobs``, or ``unknown``
         :param more: other fields of :class:`.faults.Fault` (``path``, ``times``, ``duration``, ``since``,
             ``skip``, ``processed``) and of the kind, e.g. ``status`` and ``headers``
-        :return: the fault, whose ``hits`` tell how often it has struck
-        :raises ValueError: if there is no such kind, platform or operation, or a field cannot have its value
+        :return: the fault; its ``hits`` counts the requests that it has hit
+        :raises ValueError: if there is no such kind, platform or operation, or a value is not valid
         """
         if kind not in KINDS:
-            raise ValueError(f"no fault {kind!r}; there are {sorted(KINDS)}")
-        aim = {"kind": kind, "platform": platform, "operation": operation}
-        fault = checked(KINDS[kind], {**more, **aim})
+            raise ValueError(f"unknown kind of fault {kind!r}; known: {sorted(KINDS)}")
+        target = {"kind": kind, "platform": platform, "operation": operation}
+        fault = validate_options(KINDS[kind], {**more, **target})
         name = self.operation(fault.platform, fault.operation)
         if kind == "expired_token" and platform and not self.platforms[platform].login_operations:
-            raise ValueError(f"{platform} has no tokens that could expire")
+            raise ValueError(f"{platform} has no tokens that can expire")
         return self._faults.arm(fault.model_copy(update={"operation": name}))
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults that were armed since the last clearing, spent ones too."""
+        """The faults that were armed since the last clearing, including used-up ones."""
         return self._faults.all()
 
     def clear_faults(self) -> None:
-        """Disarm all faults, and answer the requests that hang or are slow."""
+        """Disarm all faults, and answer the requests that a ``hang`` or ``slow`` fault holds."""
         self._faults.clear()
         self._gate.release()
 
     def release(self) -> None:
-        """Answer the requests that hang or are slow; the faults stay armed."""
+        """Answer the requests that a ``hang`` or ``slow`` fault holds; the faults stay armed."""
         self._gate.release()
 
     def reset(self) -> None:
-        """Go back to the start: the real time, known ids, no runs, no scripts, no faults, an empty journal.
+        """Restore the initial state: real time, initial resources, no runs, scripts or faults, empty journal.
 
-        Requests that hang or are slow lose their connection. Run ids go on, so that no run of before is met
-        again.
+        The sandbox closes the connections that a ``hang`` or ``slow`` fault holds. Run ids continue, so that
+        a new run never has the id of an earlier one.
         """
         with self._changed:
             self._faults.clear()
@@ -162,23 +162,23 @@ class Sandbox(Registry):
     # Time
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass at once: for runs, the lives of tokens and the windows of faults.
+        """Move the sandbox's time forward by ``seconds``, for runs, token lifetimes and fault windows.
 
-        Clients notice when they ask the next time: their own clocks go on as before.
+        The clocks of clients do not move: a client sees the change in the next response.
 
-        :raises ValueError: if that is no number from 0 on, or more than ten years in all
+        :raises ValueError: if ``seconds`` is negative, or all moves together exceed ten years
         """
         with self._changed:
             self._world.timeline.advance(seconds)
             self._changed.notify_all()
 
     def wait_for(self, predicate: Callable[[Journal], ResultT], timeout: float = 5.0) -> ResultT:
-        """Wait until ``predicate`` gives something true, and give that.
+        """Wait until ``predicate`` returns a true value, and return that value.
 
-        It is asked again after each change and while time passes. It must not send requests: the sandbox
-        answers none while it looks. From a coroutine call ``wait_for`` by ``asyncio.to_thread``.
+        The predicate is called after each change of state, and every 20 ms. It must not send requests to the
+        sandbox, which answers none while the predicate runs. In a coroutine, use ``asyncio.to_thread``.
 
-        :raises TimeoutError: after ``timeout`` real seconds, with the last requests
+        :raises TimeoutError: after ``timeout`` real seconds; the message lists the last requests
         """
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -187,20 +187,20 @@ class Sandbox(Registry):
                     last = [
                         f"{e.method} {e.path} -> {e.status or e.outcome}" for e in list(self.journal)[-5:]
                     ]
-                    raise TimeoutError(f"not within {timeout} s; the last requests were {last}")
-                self._changed.wait(_LOOK_EVERY)
+                    raise TimeoutError(f"the condition was not met within {timeout} s; last requests: {last}")
+                self._changed.wait(_CHECK_EVERY)
             return result
 
     # Serving
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
-        """Serve from the running event loop for as long as the block lasts."""
+        """Serve from the running event loop until the block ends."""
         app = web.Application()
         app.add_routes(Control(self).routes())
         dispatcher = Dispatcher(self.platforms, self._world, self.journal, self._faults, self._gate)
         app.router.add_route("*", "/{path:.*}", dispatcher.dispatch)
-        # Bodies are kept as they came: decompressing them would hide what the client sent.
+        # Do not decompress bodies: the journal and the platforms must see what the client sent.
         runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=0.2)
         await runner.setup()
         try:
@@ -216,12 +216,12 @@ class Sandbox(Registry):
             self._directory.cleanup()
 
     def start(self) -> Self:
-        """Serve from a thread; returns once connections are taken.
+        """Serve from a thread; return when the server accepts connections.
 
-        :raises RuntimeError: if it has served before
+        :raises RuntimeError: if this sandbox was started before
         """
         if self._thread is not None:
-            raise RuntimeError("a sandbox serves once; make a new one")
+            raise RuntimeError("this sandbox was started before; create a new Sandbox")
         ready: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(ready)), name="dataops-sandbox", daemon=True
@@ -239,13 +239,13 @@ class Sandbox(Registry):
                 ready.set_result(None)
                 await stopped.wait()
         except BaseException as error:
-            # Whatever it is: start() waits for it.
+            # Pass on every error, because start() waits for the future.
             if ready.done():
                 raise
             ready.set_exception(error)
 
     def close(self) -> None:
-        """Stop serving; connections that are still open are closed."""
+        """Stop serving, and close all connections."""
         if self._stop is not None and self._thread is not None and self._thread.is_alive():
             self._stop()
             self._thread.join()

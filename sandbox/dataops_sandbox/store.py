@@ -1,4 +1,4 @@
-"""Runs that follow a script: what the stores of the platforms have in common."""
+"""Runs that follow a script: the base classes of the platforms' stores."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import Field
 
 from dataops_sandbox.platform import Platform, RunRecord, changing
-from dataops_sandbox.rules import Rules, Seconds, checked
+from dataops_sandbox.rules import Rules, Seconds, validate_options
 
 
 class Script(Rules):
-    """How a run behaves; a platform adds what its runs can do besides."""
+    """How a run behaves. A platform's subclass adds its own options."""
 
     duration: Seconds | None = None
-    """Seconds from the start to the end; ``None``: the usual time."""
+    """Seconds from start to end; ``None``: the platform's ``run_seconds``."""
     hold: bool = False
-    """Never end by itself, only by ``finish``."""
+    """Whether the run ends only when a test calls ``finish``."""
 
     def lasts(self, usual: float) -> float:
-        """Give the seconds that a run takes, where the usual time is ``usual``."""
+        """Return the duration of a run in seconds; ``usual`` if the script sets none."""
         return usual if self.duration is None else self.duration
 
     def phase(self, seconds: float | None, usual: float) -> float:
-        """Give the seconds of a short phase: as scripted, else a twentieth of the usual time.
+        """Return the duration of a short phase, such as waiting for a slot.
 
-        A run that takes no time has no such phase.
+        :param seconds: the scripted duration; ``None``: a twentieth of ``usual``, or 0 if ``duration`` is 0
         """
         if seconds is not None:
             return seconds
@@ -43,11 +43,12 @@ ScriptT = TypeVar("ScriptT", bound=Script)
 
 
 class ScriptBook(Generic[ScriptT]):
-    """Which behaviour the next run of a resource gets.
+    """Chooses the script for each new run.
 
-    A script for the resource goes before one for any; one for the next few runs goes before a lasting
-    one. Of several for the next runs the oldest is used up first; of several lasting ones the newest
-    holds.
+    - A script for the resource wins over a script for any resource.
+    - A script with a limited number of runs wins over one without a limit.
+    - Of several limited scripts, the oldest is used up first.
+    - Of several scripts without a limit, the newest replaces the others.
     """
 
     def __init__(self) -> None:
@@ -55,10 +56,10 @@ class ScriptBook(Generic[ScriptT]):
         self._lasting: dict[str | None, ScriptT] = {}
 
     def arm(self, script: ScriptT, resource: str | None, times: int | None) -> None:
-        """Keep a script.
+        """Add a script.
 
-        :param resource: the pipeline, source, ... that it is for; ``None``: any
-        :param times: runs that get it; ``None``: all
+        :param resource: the pipeline, source, ... of the runs; ``None``: any
+        :param times: how many runs get the script; ``None``: all
         """
         if times is None:
             self._lasting[resource] = script
@@ -66,7 +67,7 @@ class ScriptBook(Generic[ScriptT]):
             self._next.setdefault(resource, deque()).extend([script] * times)
 
     def take(self, resource: str) -> ScriptT | None:
-        """Give the script for a new run of ``resource``, if there is one, and use it up if it is limited."""
+        """Return the script for a new run of ``resource``, or ``None``; count the use of a limited script."""
         for key in (resource, None):
             if self._next.get(key):
                 return self._next[key].popleft()
@@ -77,36 +78,36 @@ class ScriptBook(Generic[ScriptT]):
 
 @dataclass(kw_only=True)
 class Run(ABC, Generic[ScriptT]):
-    """One run. Its state is looked up, not driven: :meth:`advance` brings it up to now."""
+    """One run. No timer changes its state: call :meth:`advance` before you read it."""
 
     run_id: str
     resource: str
-    """What scripts go by: the pipeline, source, ... that it works on."""
+    """The pipeline, source, ... that the run works on. Scripts are chosen by it."""
     created_by: str
     created_at: float
-    """Instant of the sandbox's timeline, as all times of a run."""
+    """Instant of the sandbox's timeline, in seconds, like all times of a run."""
     script: ScriptT
     duration: float
     finished_at: float | None = None
 
     @abstractmethod
     def advance(self, now: float) -> None:
-        """Enter the states that are due."""
+        """Enter all states that are due by ``now``."""
 
     @abstractmethod
     def end(self, at: float) -> None:
-        """Enter the end; a platform adds how it can end."""
+        """End the run; a platform's subclass adds arguments for the way it ends."""
 
     @abstractmethod
     def status(self, now: float) -> str:
-        """Give the state as the API shows it."""
+        """Return the state as the API shows it."""
 
     @abstractmethod
     def began(self, now: float) -> float | None:
-        """Give the instant at which it began to run, if it has by now."""
+        """Return the instant at which the run began to work; ``None`` if it has not begun by ``now``."""
 
     def detail(self) -> dict[str, Any]:
-        """Give what only the sandbox can tell."""
+        """Return facts about the run that the platform's API does not show."""
         return {}
 
 
@@ -117,45 +118,45 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
     """A platform whose runs follow scripts."""
 
     noun: ClassVar[str]
-    """What the platform calls a run."""
+    """The platform's word for a run, e.g. ``job``."""
     script_class: type[ScriptT]
     controls: ClassVar[tuple[str, ...]] = ("script", "start", "finish", "forget")
 
     @changing
     def reset(self) -> None:
-        """Go back to how the sandbox starts; see :class:`.platform.Platform`."""
+        """Restore the initial state; see :meth:`.platform.Platform.reset`."""
         self.started: dict[str, RunT] = {}
         self._scripts: ScriptBook[ScriptT] = ScriptBook()
         super().reset()
 
     @changing
     def script(self, resource: str | None = None, *, times: int | None = None, **behaviour: Any) -> None:
-        """Say how runs will behave.
+        """Set how future runs behave.
 
-        :param resource: what the runs work on; ``None``: anything
-        :param times: the next so many runs; ``None``: all to come
+        :param resource: the pipeline, source, ... that the runs work on; ``None``: any
+        :param times: how many runs the script is for; ``None``: all
         :param behaviour: fields of the platform's subclass of :class:`Script`
-        :raises ValueError: if it has no such field, or a field cannot have such a value
+        :raises ValueError: if there is no such field, or a value is not valid
         """
-        checked(_Uses, {"times": times})
-        self._scripts.arm(checked(self.script_class, behaviour), resource, times)
+        validate_options(_Uses, {"times": times})
+        self._scripts.arm(validate_options(self.script_class, behaviour), resource, times)
 
     def scripted(self, resource: str) -> ScriptT:
-        """Give the behaviour of a new run, and use it up if it was for so many runs."""
+        """Return the script for a new run, and count the use of a limited script."""
         return self._scripts.take(resource) or self.script_class()
 
     @changing
     def add(self, run: RunT) -> RunT:
-        """Keep a new run."""
+        """Add a new run, and return it."""
         run.advance(self.world.timeline.now())
         self.started[run.run_id] = run
         return run
 
     @changing
     def run(self, run_id: str) -> RunT:
-        """Give a run, brought up to now.
+        """Return a run in its current state.
 
-        :raises KeyError: if there is none of that id
+        :raises KeyError: if there is no run with that id
         """
         run = self.started[run_id]
         run.advance(self.world.timeline.now())
@@ -163,15 +164,16 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
 
     @changing
     def all(self) -> list[RunT]:
-        """Give every run, brought up to now, oldest first."""
+        """Return all runs in their current state, oldest first."""
         return [self.run(run_id) for run_id in self.started]
 
     @changing
     def finish(self, run_id: str, *how: Any, **more: Any) -> None:
         """End a run now.
 
-        :param how: how it ends, as the platform's subclass of :class:`Run` takes it; left out: well
-        :raises ValueError: if it has ended
+        :param how: arguments of ``end`` in the platform's subclass of :class:`Run`; without them, the run
+            succeeds
+        :raises ValueError: if the run has already ended
         """
         run = self.run(run_id)
         if run.finished_at is not None:
@@ -180,12 +182,12 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
 
     @changing
     def forget(self, run_id: str) -> None:
-        """Let a run vanish, as one that has aged out."""
+        """Remove a run, as a platform does with old runs."""
         del self.started[run_id]
 
     @changing
     def runs(self) -> list[RunRecord]:
-        """Give every run that was started, oldest first."""
+        """Return every run that was started, oldest first."""
         return [self._record(run) for run in self.all()]
 
     def _record(self, run: RunT) -> RunRecord:

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_TOKENS = 10_000
-"""Tokens remembered; some clients fetch one for every request."""
+"""How many tokens are remembered. There is a limit because some clients fetch one for every request."""
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """Give the token of an API call. The name of the scheme is case-insensitive, by RFC 9110, 11.1.
+    """Return the bearer token of a request. The scheme's name is case-insensitive (RFC 9110, 11.1).
 
-    :raises RefusedError: if there is none
+    :raises RefusedError: if the request has no bearer token
     """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -24,34 +24,37 @@ def bearer(headers: Mapping[str, str]) -> str:
 
 
 class Tokens:
-    """Access tokens that were given out, and until when each is good."""
+    """The access tokens that the platform has issued, with the time at which each expires."""
 
     def __init__(self) -> None:
-        self._good_until: dict[str, float] = {}
+        self._expires_at: dict[str, float] = {}
 
     def issue(self, now: float, lifetime: float, token: str | None = None) -> str:
-        """Give out a token that is good for ``lifetime`` seconds; ``None``: one of random letters."""
+        """Issue a token that is valid for ``lifetime`` seconds, and return it.
+
+        :param token: the token's text; ``None``: random characters
+        """
         token = token or f"sandbox.{secrets.token_urlsafe(32)}"
-        self._good_until[token] = now + lifetime
-        if len(self._good_until) > _MOST_TOKENS:
-            del self._good_until[next(iter(self._good_until))]
+        self._expires_at[token] = now + lifetime
+        if len(self._expires_at) > _MOST_TOKENS:
+            del self._expires_at[next(iter(self._expires_at))]
         return token
 
     def __contains__(self, token: object) -> bool:
-        return token in self._good_until
+        return token in self._expires_at
 
     def revoke(self) -> None:
-        """Make all tokens that are out expire now."""
-        self._good_until = dict.fromkeys(self._good_until, float("-inf"))
+        """Make all issued tokens expire now."""
+        self._expires_at = dict.fromkeys(self._expires_at, float("-inf"))
 
     def check(self, headers: Mapping[str, str], now: float) -> None:
-        """Check the header of an API call.
+        """Check the bearer token of a request.
 
-        :raises RefusedError: for no bearer token or one that was never given out
-        :raises DeniedError: for one that has expired, as happens to every client that waits long enough
+        :raises RefusedError: if there is no bearer token, or the platform has not issued it
+        :raises DeniedError: if the token has expired; a correct client can meet this too
         """
         token = bearer(headers)
-        if token not in self._good_until:
-            raise RefusedError(401, "this access token was never given out")
-        if now >= self._good_until[token]:
+        if token not in self._expires_at:
+            raise RefusedError(401, "this access token was never issued")
+        if now >= self._expires_at[token]:
             raise DeniedError(401, "the access token has expired")

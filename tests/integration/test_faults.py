@@ -42,7 +42,7 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
         "status",
         {"status": 500},
         ServerError,
-        "HTTP 500 Internal Server Error: this failure was asked for",
+        "HTTP 500 Internal Server Error: a fault of the sandbox caused this error",
     ),
     "502 in HTML": (
         "status",
@@ -54,7 +54,7 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
         "status",
         {"status": 503},
         ServerError,
-        "HTTP 503 Service Unavailable: this failure was asked for",
+        "HTTP 503 Service Unavailable: a fault of the sandbox caused this error",
     ),
     "503 with Retry-After": (
         "status",
@@ -66,7 +66,7 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
         "status",
         {"status": 429},
         RateLimitedError,
-        "HTTP 429 Too Many Requests: this failure was asked for",
+        "HTTP 429 Too Many Requests: a fault of the sandbox caused this error",
     ),
     "429 with Retry-After": (
         "status",
@@ -74,7 +74,12 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
         RateLimitedError,
         "HTTP 429",
     ),
-    "408": ("status", {"status": 408}, ServerError, "HTTP 408 Request Timeout: this failure was asked for"),
+    "408": (
+        "status",
+        {"status": 408},
+        ServerError,
+        "HTTP 408 Request Timeout: a fault of the sandbox caused this error",
+    ),
     "reset before": ("reset_before", {}, TransportError, ""),
     "reset after": ("reset_after", {}, TransportError, ""),
     "hang": ("hang", {}, TransportError, "imeout"),
@@ -212,7 +217,7 @@ class TestLasting:
         bench.fault("status", operation=bench.looked, status=status)
         with pytest.raises(error_class) as caught:
             bench.look(bench.hook(), run_id)
-        words = f"failed: HTTP {kind}: this failure was asked for ({bench.method} /"
+        words = f"failed: HTTP {kind}: a fault of the sandbox caused this error ({bench.method} /"
         assert words in bench.words(caught.value)
         assert len(bench.asked(bench.looked)) == 1
 
@@ -225,8 +230,9 @@ class TestLasting:
         event = run(bench.ended(bench.trigger(run_id)))
         assert event.ending is Ending.UNREACHABLE
         assert event.message.startswith(f"{bench.platform}: ")
-        assert f" failed: HTTP {kind}: this failure was asked for ({bench.method} /" in bench.words(
-            event.message
+        assert (
+            f" failed: HTTP {kind}: a fault of the sandbox caused this error ({bench.method} /"
+            in bench.words(event.message)
         )
 
 
@@ -275,7 +281,7 @@ class TestRedirects:
     """To another origin: followed for a GET alone, and never with credentials."""
 
     REFUSED = "POST was redirected from http://127.0.0.1:"
-    FOLLOWED = "no platform 'sign-in'"
+    FOLLOWED = "unknown platform 'sign-in'"
 
     def arm(self, bench: Bench, elsewhere: Sandbox, **options: Any) -> None:
         bench.fault("redirect", location=f"{elsewhere.url}/sign-in", status=307, **options)

@@ -48,7 +48,9 @@ class TestTamr:
         hook = tamr.hook()
         for _ in range(5):
             tamr.start()
-        with pytest.raises(RateLimitedError, match="HTTP 429 Too Many Requests: 5 jobs are running at once"):
+        with pytest.raises(
+            RateLimitedError, match="HTTP 429 Too Many Requests: 5 jobs are running, and only 5"
+        ):
             hook.load_source("src_orders")
         assert len(tamr.asked("create_job")) == 1
 

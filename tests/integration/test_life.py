@@ -123,7 +123,7 @@ def test_a_submission_that_was_refused_is_sent_again_by_the_next_try(life: Life,
     bench.fault("status", operation=bench.submitted, status=409, times=1)
     with pytest.raises(ConflictError) as caught:
         life.start()
-    assert "HTTP 409 Conflict: this failure was asked for" in bench.words(caught.value)
+    assert "HTTP 409 Conflict: a fault of the sandbox caused this error" in bench.words(caught.value)
     assert life.start().fresh
     assert len(life.runs) == 1
 

@@ -1,4 +1,4 @@
-"""The token endpoint: it refuses in the words of Keycloak, whose paths it has."""
+"""The token endpoint. Its paths are those of Keycloak, so its error messages are Keycloak's too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataops_sandbox.quantemplate.rules import TokenForm
 FORM = "application/x-www-form-urlencoded"
 
 WRONG_CLIENT = "Invalid client or Invalid client credentials"
-"""Keycloak does not say which of the two is wrong."""
+"""Keycloak's message for an unknown client and for a wrong secret."""
 
 _WORDS = {
     ("grant_type", "missing"): (400, "invalid_request", "Missing form parameter: grant_type"),
@@ -23,7 +23,7 @@ _WORDS = {
 
 
 class TokenDeniedError(DeniedError):
-    """No token, told in JSON with ``error`` and ``error_description``."""
+    """The endpoint issues no token; the JSON body has ``error`` and ``error_description``."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(status, description)
@@ -31,20 +31,21 @@ class TokenDeniedError(DeniedError):
 
 
 class TokenRefusedError(TokenDeniedError, RefusedError):
-    """The request for a token breaks the rules."""
+    """The token request breaks the rules."""
 
 
 def read_token_form(call: Call) -> TokenForm:
-    """Give the fields of a token request: a form with exactly the three that the guide sends.
+    """Return the three fields of a token request, as in the vendor's guide.
 
-    Keycloak takes further fields, and credentials in a header; whether this one does is not documented.
+    Keycloak also accepts other fields, and credentials in a header. It is not documented whether
+    Quantemplate's does, so this one rejects them.
 
-    :raises TokenRefusedError: for anything else
+    :raises TokenRefusedError: if the request is not a form with exactly these fields
     """
     if call.media_type != FORM:
         raise TokenRefusedError(400, "invalid_request", f"Content-Type must be {FORM}")
     if "Authorization" in call.headers:
-        raise TokenRefusedError(400, "invalid_request", "credentials belong in the form, not in a header")
+        raise TokenRefusedError(400, "invalid_request", "send the credentials in the form, not in a header")
     pairs = parse_qsl((call.body.data or b"").decode("ascii", "replace"), keep_blank_values=True)
     form = dict(pairs)
     if len(form) != len(pairs):

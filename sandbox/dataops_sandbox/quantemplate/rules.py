@@ -1,4 +1,4 @@
-"""What Quantemplate's API takes besides bytes, by the vendor's guide and its OpenAPI reference 0.0.1."""
+"""Forms and queries of Quantemplate's API, from the vendor's guide and its OpenAPI reference 0.0.1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataops_sandbox.rules import Digits, Rules
 
 
 class TokenForm(Rules):
-    """The form of a token request, its fields in the order in which Keycloak checks them."""
+    """The form of a token request. Keycloak checks the fields in this order."""
 
     grant_type: Literal["client_credentials"]
     client_id: str
@@ -18,6 +18,6 @@ class TokenForm(Rules):
 
 
 class DatasetQuery(Rules):
-    """The query of ``download dataset``; without a version, the newest."""
+    """The query of ``download dataset``; without ``version`` the newest version is downloaded."""
 
     version: Annotated[Digits, Field(lt=2**63)] | None = None

@@ -22,35 +22,36 @@ class ExecutionScript(Script):
     """How an execution behaves."""
 
     waiting: Seconds = 0.0
-    """Seconds between request and start, without ``startedAt``."""
+    """Seconds between request and start. Until the start, the execution has no ``startedAt``."""
     waiting_status: str = "Started"
-    """Status while waiting: the reference knows none, so a client may meet any."""
+    """Status before the start. The reference documents none, so a client may get any text."""
     running_status: str = "Started"
+    """Status from the start to the end."""
     hidden: Seconds = 0.0
-    """Seconds during which listings do not show the run yet."""
+    """Seconds during which lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
-    """Listings that do not show the run yet."""
+    """How many lists do not contain the run."""
     outcome: str = "Succeeded"
-    """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or one that nobody knows."""
+    """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown one."""
     outputs: Names | dict[str, str] | None = None
-    """Names of the outputs that are there at the end, whatever the outcome; ``None``: the pipeline's own,
-    and none if the run did not succeed. With a text for each name, the outputs are these texts."""
+    """Names of the outputs that exist at the end, whether or not the run succeeded. A dict maps each name to
+    the output's text. ``None``: the outputs of the pipeline if the run succeeded, otherwise none."""
     omit: frozenset[Literal["startedAt", "finishedAt", "outputs"]] = Field(frozenset(), strict=False)
-    """Members to leave out of the Execution object, of those that the reference does not require."""
+    """Optional members to leave out of the Execution object."""
 
 
 class Ending(Rules):
-    """How a test ends an execution."""
+    """The arguments with which a test ends an execution."""
 
     status: str
-    """Its final status, in whatever spelling."""
+    """Final status, in any spelling."""
     outputs: Names | None
-    """Names of those of its outputs that are there at the end; ``None``: as scripted."""
+    """Names of the outputs that exist at the end; ``None``: as scripted."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """An output of an execution: its id, name, and where its bytes stand among the computed ones."""
+    """An output of an execution: its id, its name, and its position among the computed contents."""
 
     output_id: str
     name: str
@@ -61,7 +62,7 @@ class Output:
 class Execution(Run[ExecutionScript]):
     """One run of a pipeline.
 
-    :param work: the computed outputs, perhaps still being computed; the run does not end before it
+    :param work: future of the outputs' contents; the run does not end before they are computed
     """
 
     run_number: int
@@ -76,7 +77,7 @@ class Execution(Run[ExecutionScript]):
     listings: int = field(default=0, init=False)
 
     def advance(self, now: float) -> None:
-        """Enter the states that are due."""
+        """Enter all states that are due by ``now``."""
         starts_at = self.created_at + self.script.waiting
         if self.started_at is None and now >= starts_at:
             self.started_at = starts_at
@@ -89,16 +90,16 @@ class Execution(Run[ExecutionScript]):
     def end(self, at: float, status: str = "Succeeded", outputs: Collection[str] | None = None) -> None:
         """End the run.
 
-        :param status: its final status, in whatever spelling
-        :param outputs: names of those outputs that are there at the end; ``None``: as scripted
-        :raises ValueError: if it makes no output of such a name
+        :param status: final status, in any spelling
+        :param outputs: names of the outputs that exist at the end; ``None``: as scripted
+        :raises ValueError: if the execution has no output with one of these names
         """
         unknown = set(outputs or ()) - {output.name for output in self.outputs}
         if unknown:
-            raise ValueError(f"execution {self.run_id} makes no output {sorted(unknown)}")
+            raise ValueError(f"execution {self.run_id} has no output {sorted(unknown)}")
         error = self.work.exception()
         if error is not None:
-            # Mostly a BadInputError; but a full disk, too, is a failed run and not a listing that breaks.
+            # Usually a BadInputError. Any other error, e.g. a full disk, must fail the run, not the request.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):
@@ -109,17 +110,17 @@ class Execution(Run[ExecutionScript]):
         self.finished_at, self.outcome = at, status
 
     def status(self, now: float) -> str:
-        """Give the status as the API spells it."""
+        """Return the status as the API spells it."""
         if self.finished_at is not None:
             return self.outcome
         return self.script.waiting_status if self.started_at is None else self.script.running_status
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it started."""
+        """Return the instant at which the execution started; ``None`` before."""
         return self.started_at
 
     def detail(self) -> dict[str, Any]:
-        """Give what it read and makes, and why it failed."""
+        """Return run number, input version, outputs, and why the execution failed."""
         return {
             "run_number": self.run_number,
             "input_version": self.input_version,
@@ -131,18 +132,18 @@ class Execution(Run[ExecutionScript]):
 
     @property
     def shown(self) -> Sequence[Output]:
-        """Its outputs once it has ended."""
+        """The outputs that the API shows: none before the end."""
         return () if self.finished_at is None else self.outputs
 
     def listed(self, now: float) -> bool:
-        """Return whether a listing made now shows the run, and count the listing."""
+        """Return whether a list contains the run now, and count the list."""
         if now < self.created_at + self.script.hidden:
             return False
         self.listings += 1
         return self.listings > self.script.hidden_lists
 
     def as_json(self, timeline: Timeline) -> dict[str, Any]:
-        """Give the Execution object of the reference: optional members are absent while unknown."""
+        """Return the Execution object of the reference, without optional members that have no value yet."""
         times = {"createdAt": self.created_at, "startedAt": self.started_at, "finishedAt": self.finished_at}
         members = {
             "id": self.run_id,

@@ -10,7 +10,7 @@ from dataops_sandbox.content import KEPT_IN_MEMORY, Content, ContentWriter
 from dataops_sandbox.pipeline import compute
 from dataops_sandbox.platform import Settings, changing
 from dataops_sandbox.quantemplate.runs import Ending, Execution, ExecutionScript, Names, Output
-from dataops_sandbox.rules import Rules, checked
+from dataops_sandbox.rules import Rules, validate_options
 from dataops_sandbox.store import RunStore
 
 if TYPE_CHECKING:
@@ -20,19 +20,19 @@ ORGANISATION = "c-sandbox"
 API_USER = "u-api"
 PERSON = "u-anna"
 
-# Shared by all sandboxes: long inputs are computed one after the other.
+# All sandboxes share one thread, so that only one long input is computed at a time.
 _WORKERS = ThreadPoolExecutor(1, "sandbox-pipeline")
 
 
 class QuantemplateSettings(Settings):
-    """What can be changed of the organisation and of its token endpoint."""
+    """Settings of the organisation and of its token endpoint."""
 
     client_id: str = "sandbox-client"
-    client_secret: str = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox
+    client_secret: str = "sandbox-secret"  # noqa: S105 - valid only in the sandbox
     token_lifetime: float = Field(300.0, ge=0, allow_inf_nan=False)
-    """Seconds, as told by ``expires_in``; the real figure is not published."""
+    """Seconds that a token is valid, also the value of ``expires_in``. The real value is not published."""
     tell_token_lifetime: bool = True
-    """Whether the token answer has ``expires_in`` at all."""
+    """Whether the token response contains ``expires_in``."""
 
 
 @dataclass
@@ -41,9 +41,9 @@ class Dataset:
 
     dataset_id: str
     shared: bool
-    """Whether it is shared with the API user, "can edit"."""
+    """Whether the dataset is shared with the API user, with the right "can edit"."""
     versions: list[Content] = field(default_factory=list)
-    """Every upload, the first one first."""
+    """All uploads, oldest first."""
 
 
 class Pipeline(Rules):
@@ -51,17 +51,18 @@ class Pipeline(Rules):
 
     pipeline_id: str
     input_id: str
-    """The dataset that it reads."""
+    """The dataset that the pipeline reads."""
     outputs: Names = ("Cleansed",)
-    """Names of its outputs."""
+    """Names of the outputs."""
     shared: bool = True
+    """Whether the pipeline is shared with the API user."""
     auto_run: bool = False
-    """Whether a new version of its input starts a run by itself."""
+    """Whether a new version of the input dataset starts an execution."""
     version: int = 1
 
 
 class QuantemplateStore(RunStore[Execution, ExecutionScript]):
-    """What Quantemplate holds, and how a test or a person in its UI changes it."""
+    """Quantemplate's datasets, pipelines and executions, with the methods by which a test changes them."""
 
     name = "quantemplate"
     noun = "execution"
@@ -71,7 +72,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
     controls = (*RunStore.controls, "add_dataset", "add_pipeline", "upload", "revoke")
 
     def populate(self) -> None:
-        """Put the known ids there."""
+        """Create the datasets and pipelines that exist at the start."""
         self.datasets: dict[str, Dataset] = {}
         self.pipelines: dict[str, Pipeline] = {}
         for dataset in ("d-claims", "d-positions", "d-1", "d-2", "d-3"):
@@ -87,27 +88,27 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
 
     @changing
     def add_dataset(self, dataset_id: str, *, shared: bool = True) -> None:
-        """Add a dataset without any version, or replace one by such."""
+        """Add a dataset without versions; replace it if it exists."""
         self.datasets[dataset_id] = Dataset(dataset_id, shared)
 
     @changing
     def add_pipeline(self, pipeline_id: str, input_id: str, **more: Any) -> None:
-        """Add a pipeline, or replace one; its executions stay.
+        """Add a pipeline; if it exists, replace it and keep its executions.
 
-        :param input_id: the dataset that it reads
-        :param more: further fields of :class:`Pipeline`
-        :raises ValueError: if there is no such dataset or field, or a field cannot have such a value
+        :param input_id: the dataset that the pipeline reads
+        :param more: other fields of :class:`Pipeline`
+        :raises ValueError: if there is no such dataset or field, or a value is not valid
         """
         if input_id not in self.datasets:
-            raise ValueError(f"no dataset {input_id!r}")
+            raise ValueError(f"there is no dataset {input_id!r}")
         fields = {"pipeline_id": pipeline_id, "input_id": input_id, **more}
-        self.pipelines[pipeline_id] = checked(Pipeline, fields)
+        self.pipelines[pipeline_id] = validate_options(Pipeline, fields)
 
     @changing
     def upload(self, dataset_id: str, data: str | bytes | Content) -> int:
-        """Make a new version of a dataset.
+        """Add a version to a dataset.
 
-        :return: its number, from 1
+        :return: the number of the new version, from 1
         """
         versions = self.datasets[dataset_id].versions
         versions.append(data if isinstance(data, Content) else self._content(data))
@@ -123,13 +124,13 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
 
     @changing
     def start(self, pipeline_id: str, *, created_by: str = PERSON) -> str:
-        """Start a run, as somebody else would in the UI.
+        """Start an execution, as another user does in the UI.
 
         :return: the execution's id
         """
         pipeline = self.pipelines[pipeline_id]
         dataset = self.datasets[pipeline.input_id]
-        # An input that the running user may not see is hidden from the run.
+        # An execution cannot read a dataset that is not shared with the API user.
         versions = dataset.versions if dataset.shared else []
         script = self.scripted(pipeline_id)
         outputs = pipeline.outputs if script.outputs is None else script.outputs
@@ -143,38 +144,38 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
                 created_at=self.world.timeline.now(),
                 script=script,
                 outputs=[Output(f"o-{next(self.numbers)}", name, at) for at, name in enumerate(outputs)],
-                work=self._make(outputs, versions[-1] if versions else None),
+                work=self._compute(outputs, versions[-1] if versions else None),
                 duration=script.lasts(self.settings.run_seconds),
                 input_version=len(versions) or None,
             )
         ).run_id
 
-    def _make(self, outputs: Names | dict[str, str], source: Content | None) -> Future[list[Content]]:
+    def _compute(self, outputs: Names | dict[str, str], source: Content | None) -> Future[list[Content]]:
         if isinstance(outputs, dict):
-            return _at_once(lambda: [self._content(text) for text in outputs.values()])
-        # Short inputs are computed at once, not behind a long one, so that with a clock that stands still a
-        # run ends when it should.
-        submit = _WORKERS.submit if source is not None and source.size > KEPT_IN_MEMORY else _at_once
+            return _call_now(lambda: [self._content(text) for text in outputs.values()])
+        # Compute short inputs here, so that they do not wait behind a long one. A run with a short input then
+        # ends exactly at its scripted time, also with a ManualClock.
+        submit = _WORKERS.submit if source is not None and source.size > KEPT_IN_MEMORY else _call_now
         return submit(compute, source, len(outputs), self.world.directory, self.world.closed.is_set)
 
     def executions(self, pipeline_id: str) -> list[Execution]:
-        """Give the executions of a pipeline, brought up to now, oldest first."""
+        """Return the executions of a pipeline in their current state, oldest first."""
         return [run for run in self.all() if run.resource == pipeline_id]
 
     def finish(self, run_id: str, status: str = "Succeeded", *, outputs: Sequence[str] | None = None) -> None:
-        """End a run now.
+        """End an execution now.
 
-        :param status: its final status, in whatever spelling
-        :param outputs: names of those outputs that are there at the end; ``None``: as scripted
-        :raises ValueError: if it has ended, or makes no such output
+        :param status: final status, in any spelling
+        :param outputs: names of the outputs that exist at the end; ``None``: as scripted
+        :raises ValueError: if the execution has already ended, or has no such output
         """
-        ending = checked(Ending, {"status": status, "outputs": outputs})
-        # Its outputs may still be in the making; others go on meanwhile.
+        ending = validate_options(Ending, {"status": status, "outputs": outputs})
+        # Wait without the sandbox's lock until the outputs are computed, so that other requests can proceed.
         self.run(run_id).work.exception()
         super().finish(run_id, ending.status, ending.outputs)
 
 
-def _at_once(work: Callable[..., list[Content]], *arguments: Any) -> Future[list[Content]]:
+def _call_now(work: Callable[..., list[Content]], *arguments: Any) -> Future[list[Content]]:
     future: Future[list[Content]] = Future()
     try:
         future.set_result(work(*arguments))

@@ -1,8 +1,8 @@
-"""The sandbox's Quantemplate on the wire.
+"""The HTTP interface of the sandbox's Quantemplate.
 
-Method, path, header, body and error of each operation follow the vendor's guide (the straight-through
-example), its OpenAPI reference 0.0.1 and its own Scala client. Where these are silent the sandbox takes the
-stricter reading, since a client that passes it passes the laxer one too.
+Method, path, headers, body and errors of each operation follow three sources: the vendor's guide (the
+straight-through example), its OpenAPI reference 0.0.1, and its Scala client. Where they leave a question
+open, the sandbox is strict: a client that works with a strict server also works with a tolerant one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataops_sandbox.quantemplate.store import (
     Pipeline,
     QuantemplateStore,
 )
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ _NOT_BARE_BYTES = ("multipart/", "application/x-www-form-urlencoded", "applicati
 
 
 class NotFoundError(DeniedError):
-    """404 with the reference's NotFound object, whose two members are both required."""
+    """A 404 with the reference's NotFound object; both its members are required."""
 
     def __init__(self, execution_id: str = "", output_id: str = "") -> None:
         super().__init__(404, "not found")
@@ -54,7 +54,7 @@ class NotFoundError(DeniedError):
 
 
 class Quantemplate(QuantemplateStore):
-    """Quantemplate on loopback."""
+    """The sandbox's Quantemplate."""
 
     login_operations = frozenset({"get_token"})
 
@@ -73,7 +73,7 @@ class Quantemplate(QuantemplateStore):
 
     @property
     def base_url(self) -> str:
-        """URL of the API, which the paths of the reference follow."""
+        """URL of the API; append the paths of the reference."""
         return f"{self.root}/external/v1"
 
     @property
@@ -82,7 +82,7 @@ class Quantemplate(QuantemplateStore):
         return self.root + _TOKEN
 
     def connection(self) -> dict[str, Any]:
-        """Give host and credentials as the connection type ``quantemplate`` has them."""
+        """Return the connection fields: host, credentials, token URL and organisation."""
         return {
             "conn_type": self.name,
             "host": self.base_url,
@@ -92,7 +92,7 @@ class Quantemplate(QuantemplateStore):
         }
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no: the token endpoint and "not found" in JSON, all else in plain text."""
+        """Return an error response: JSON from the token endpoint and for 404, otherwise plain text."""
         if isinstance(denied, TokenDeniedError):
             payload: object = {"error": denied.error, "error_description": denied.reason}
         elif denied.status == HTTPStatus.NOT_FOUND and not isinstance(denied, RefusedError):
@@ -109,11 +109,14 @@ class Quantemplate(QuantemplateStore):
             return {**payload, "status": state}
         return payload
 
-    def _open(self, call: Call, noun: str, known: Mapping[str, SharedT]) -> SharedT:
-        """Give the dataset or pipeline that a call is about, if this API user may use it."""
+    def _find_shared(self, call: Call, noun: str, known: Mapping[str, SharedT]) -> SharedT:
+        """Return the dataset or pipeline of a call.
+
+        :raises DeniedError: if the credentials are wrong, the id is unknown, or it is not shared
+        """
         self.tokens.check(call.headers, self.world.timeline.now())
         if call.params["organisation"] != ORGANISATION:
-            raise DeniedError(403, f"organisation {call.params['organisation']} is not open to this API user")
+            raise DeniedError(403, f"this API user may not use organisation {call.params['organisation']}")
         thing_id = call.params[noun]
         if thing_id not in known:
             raise NotFoundError
@@ -142,8 +145,8 @@ class Quantemplate(QuantemplateStore):
         return Answer.of_json(payload, headers={"Cache-Control": "no-store"})
 
     def _upload_dataset(self, call: Call) -> Answer:
-        dataset = self._open(call, "dataset", self.datasets)
-        _check_length_is_told(call)
+        dataset = self._find_shared(call, "dataset", self.datasets)
+        _check_content_length(call)
         if call.media_type.startswith(_NOT_BARE_BYTES):
             raise RefusedError(415, f"the body must be the bare bytes of the file, not {call.media_type}")
         if call.body.size == 0:
@@ -154,13 +157,13 @@ class Quantemplate(QuantemplateStore):
         if head.startswith(GZIP_MAGIC) and _gunzipped_head(call.body) == _BOM:
             raise DeniedError(400, "a gzipped CSV with a byte-order mark cannot be imported")
         self.upload(dataset.dataset_id, call.body)
-        # What a real upload answers is not documented, and no known client reads it.
+        # The response body is not documented, and no known client reads it.
         return Answer()
 
     def _download_dataset(self, call: Call) -> Answer:
-        dataset = self._open(call, "dataset", self.datasets)
+        dataset = self._find_shared(call, "dataset", self.datasets)
         call.no_body()
-        version = obeyed(DatasetQuery, call.query).version
+        version = validate_request(DatasetQuery, call.query).version
         if not dataset.versions:
             return Answer(204)
         if version is None:
@@ -170,23 +173,23 @@ class Quantemplate(QuantemplateStore):
         return Answer(200, dataset.versions[version - 1], _CSV)
 
     def _execute_pipeline(self, call: Call) -> Answer:
-        pipeline = self._open(call, "pipeline", self.pipelines)
-        _check_length_is_told(call)
+        pipeline = self._find_shared(call, "pipeline", self.pipelines)
+        _check_content_length(call)
         call.no_body()
         run_id = self.start(pipeline.pipeline_id, created_by=API_USER)
         return Answer.of_json(self.run(run_id).as_json(self.world.timeline))
 
     def _list_executions(self, call: Call) -> Answer:
-        pipeline = self._open(call, "pipeline", self.pipelines)
+        pipeline = self._find_shared(call, "pipeline", self.pipelines)
         call.no_body()
         now = self.world.timeline.now()
         executions = [run for run in self.executions(pipeline.pipeline_id) if run.listed(now)]
-        # The order is not documented, so it means nothing here: a client that goes by position gets it wrong.
+        # The order is not documented. Shuffle, so that a client fails that relies on positions.
         executions.sort(key=lambda run: hashlib.sha256(run.run_id.encode()).digest())
         return Answer.of_json([run.as_json(self.world.timeline) for run in executions])
 
     def _download_output(self, call: Call) -> Answer:
-        pipeline = self._open(call, "pipeline", self.pipelines)
+        pipeline = self._find_shared(call, "pipeline", self.pipelines)
         call.no_body()
         wanted = call.params["execution"], call.params["output"]
         for run in self.executions(pipeline.pipeline_id):
@@ -196,13 +199,13 @@ class Quantemplate(QuantemplateStore):
         raise NotFoundError(*wanted)
 
 
-def _check_length_is_told(call: Call) -> None:
+def _check_content_length(call: Call) -> None:
     if "Transfer-Encoding" in call.headers:
-        raise RefusedError(411, "send a Content-Length: chunked bodies are not known to be accepted")
+        raise RefusedError(411, "send a Content-Length: no document says that chunked bodies are accepted")
 
 
 def _gunzipped_head(content: Content) -> bytes:
-    """Give the first bytes of a gzipped file, as many as a byte-order mark has."""
+    """Return the first three decompressed bytes of a gzipped file, where a byte-order mark would be."""
     try:
         with content.open() as packed, gzip.open(packed) as stream:
             return stream.read(len(_BOM))

@@ -1,4 +1,4 @@
-"""The two Google endpoints at which a Tailer user gets a token, as Firebase's clients call them."""
+"""The two Google endpoints that return a token for a Tailer user, as Firebase's clients call them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import jwt
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 from dataops_sandbox.tailer.keys import ALGORITHM, private_key
 from dataops_sandbox.tailer.rules import Refresh, SignIn
 
@@ -25,26 +25,26 @@ _USER_ID = "user-1"
 
 
 class GoogleDeniedError(DeniedError):
-    """Google's no: its error object, with a code in capitals as the message."""
+    """A Google endpoint rejects the request. The body is Google's error object with a code in capitals."""
 
     def answer(self) -> Answer:
-        """Give the error object."""
+        """Return the response with the error object."""
         error = {"code": self.status, "message": self.reason}
         return Answer.of_json({"error": error}, self.status, self.headers)
 
 
 class GoogleRefusedError(GoogleDeniedError, RefusedError):
-    """Google's no to a request that is not as it should be."""
+    """A Google endpoint rejects a request that breaks its rules."""
 
 
-def in_googles_words(denied: DeniedError) -> GoogleDeniedError:
-    """Give the same no as one of Google's."""
+def as_google_error(denied: DeniedError) -> GoogleDeniedError:
+    """Return the same error in Google's format."""
     kind = GoogleRefusedError if isinstance(denied, RefusedError) else GoogleDeniedError
     return kind(denied.status, denied.reason, headers=denied.headers)
 
 
 class Google:
-    """Signs the user of a Tailer platform in, and renews the user's tokens."""
+    """Handles sign-ins of a Tailer user, and requests for new tokens."""
 
     def __init__(self, tailer: TailerStore) -> None:
         self._tailer = tailer
@@ -61,10 +61,10 @@ class Google:
 
     def _sign_in(self, call: Call) -> Answer:
         self._check_key(call)
-        given, settings = obeyed(SignIn, call.json_object()), self._tailer.settings
-        if given.email != settings.email:
+        credentials, settings = validate_request(SignIn, call.json_object()), self._tailer.settings
+        if credentials.email != settings.email:
             raise DeniedError(400, "EMAIL_NOT_FOUND")
-        if given.password != settings.password:
+        if credentials.password != settings.password:
             raise DeniedError(400, "INVALID_PASSWORD")
         token, refresh_token = self._issue()
         return Answer.of_json(
@@ -85,8 +85,8 @@ class Google:
             raise RefusedError(400, f"Content-Type must be {FORM}, not {call.media_type!r}")
         pairs = parse_qsl(call.small_body().decode("ascii", "replace"), keep_blank_values=True)
         if len(dict(pairs)) < len(pairs):
-            raise RefusedError(400, "a field of the form is given twice")
-        form = obeyed(Refresh, dict(pairs))
+            raise RefusedError(400, "a field of the form appears twice")
+        form = validate_request(Refresh, dict(pairs))
         if form.grant_type != "refresh_token":
             raise RefusedError(400, "INVALID_GRANT_TYPE")
         if form.refresh_token not in {*self._tailer.refresh_tokens, self._tailer.settings.refresh_token}:
@@ -107,7 +107,7 @@ class Google:
         return str(int(self._tailer.settings.token_lifetime))
 
     def _issue(self) -> tuple[str, str]:
-        """Give an ID token and a new refresh token."""
+        """Return a new ID token and a new refresh token."""
         tailer, timeline = self._tailer, self._tailer.world.timeline
         now, lifetime = timeline.now(), tailer.settings.token_lifetime
         issued = timeline.wall(now).timestamp()
@@ -118,10 +118,11 @@ class Google:
             "email": tailer.settings.email,
             "iat": int(issued),
             "exp": int(issued + lifetime),
-            # Makes each differ from the others of the second.
+            # Makes tokens of the same second different.
             "nonce": secrets.token_hex(8),
         }
         refresh_token = f"refresh.{secrets.token_urlsafe(24)}"
         tailer.refresh_tokens.add(refresh_token)
-        # Google's key would be another, but nobody is meant to verify this: Tailer knows its tokens by heart.
+        # Google signs with its own key. Here the key does not matter: the sandbox remembers its tokens and
+        # never checks their signature.
         return tailer.tokens.issue(now, lifetime, jwt.encode(claims, private_key(), ALGORITHM)), refresh_token

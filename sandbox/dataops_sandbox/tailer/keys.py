@@ -1,4 +1,4 @@
-"""The service account of the sandbox's Tailer: its key file, and the check of what it has signed."""
+"""The service account of the sandbox's Tailer: its key file, and the check of tokens that it has signed."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ KEY_ID = "sandbox-key-1"
 ALGORITHM = "RS256"
 
 LONGEST = 3600
-"""Seconds from ``iat`` to ``exp``."""
+"""Most seconds from ``iat`` to ``exp``."""
 SKEW = 300
-"""Seconds by which a client's clock may be ahead."""
+"""Most seconds by which a client's clock may be ahead."""
 
 _MOST_SEEN = 10_000
 
 
 @cache
 def private_key() -> rsa.RSAPrivateKey:
-    """Give the key of the service account.
+    """Return the private key of the service account.
 
-    It is one for all sandboxes of a process, made when it is first needed: it takes a tenth of a second.
+    All sandboxes of a process share one key. It is generated on first use, because that takes 0.1 s.
     """
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
 def key_json() -> str:
-    """Give the key file of the service account, in the form in which Google hands such out."""
+    """Return the key file of the service account, in Google's format."""
     pem = private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return json.dumps(
         {
@@ -55,42 +55,42 @@ def key_json() -> str:
 
 
 class SelfSigned:
-    """Checks the tokens that the service account has signed itself."""
+    """Checks tokens that a client has signed with the key of the service account."""
 
     def __init__(self) -> None:
         self._seen: dict[str, None] = {}
         self._expired: set[str] = set()
-        self._unseen_too = False
+        self._next_unseen_expired = False
 
     def revoke(self) -> None:
-        """Refuse each token that is out, once.
+        """Reject each token that was used so far once, and the next token that was not used yet.
 
-        Once only, since the same claims give the same token: one signed anew within the second cannot be
-        told from the one before.
+        Reject a token only once: a client that signs again within the same second, with the same claims, gets
+        the same token.
         """
         self._expired.update(self._seen)
         self._seen.clear()
-        self._unseen_too = True
+        self._next_unseen_expired = True
 
     def check(self, text: str, audience: str, now: float) -> None:
         """Check a token.
 
-        :param audience: what it must have been signed for
+        :param audience: the required ``aud`` claim
         :param now: Unix seconds
-        :raises RefusedError: if it is none, is signed by somebody else, or its claims are not as documented
-        :raises DeniedError: if it has expired
+        :raises RefusedError: if the text is not a token, has a wrong signature, or undocumented claims
+        :raises DeniedError: if the token has expired
         """
-        _check_times(_verified(text, audience), now)
-        if text in self._expired or (self._unseen_too and text not in self._seen):
+        _check_times(_verify(text, audience), now)
+        if text in self._expired or (self._next_unseen_expired and text not in self._seen):
             self._expired.discard(text)
-            self._unseen_too = False
+            self._next_unseen_expired = False
             raise DeniedError(401, "the token has expired")
         self._seen[text] = None
         if len(self._seen) > _MOST_SEEN:
             del self._seen[next(iter(self._seen))]
 
 
-def _verified(text: str, audience: str) -> Mapping[str, Any]:
+def _verify(text: str, audience: str) -> Mapping[str, Any]:
     try:
         token = jwt.decode_complete(
             text,
@@ -99,7 +99,7 @@ def _verified(text: str, audience: str) -> Mapping[str, Any]:
             audience=audience,
             issuer=EMAIL,
             subject=EMAIL,
-            # PyJWT would go by the clock of the machine, which is not the sandbox's.
+            # PyJWT would use the machine's clock, not the sandbox's; _check_times checks these claims.
             options={
                 "require": ["iss", "sub", "email", "aud", "iat", "exp"],
                 "strict_aud": True,
@@ -114,7 +114,7 @@ def _verified(text: str, audience: str) -> Mapping[str, Any]:
     if header.get("kid", KEY_ID) != KEY_ID:
         raise RefusedError(401, f"the service account has no key {header['kid']!r}")
     if claims["email"] != EMAIL:
-        raise RefusedError(401, f"email must be the client_email of the key, not {claims['email']!r}")
+        raise RefusedError(401, f"email must be the client_email of the key file, not {claims['email']!r}")
     return claims
 
 
@@ -123,8 +123,8 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
     if type(issued) is not int or type(end) is not int:
         raise RefusedError(401, "iat and exp must be whole seconds")
     if not issued < end <= issued + LONGEST:
-        raise RefusedError(401, f"exp must come within {LONGEST} s of iat, not {end - issued} s after it")
+        raise RefusedError(401, f"exp must be 1 to {LONGEST} s after iat, not {end - issued} s after it")
     if issued > now + SKEW:
-        raise RefusedError(401, f"iat lies {issued - now:.0f} s in the future")
+        raise RefusedError(401, f"iat is {issued - now:.0f} s in the future")
     if now >= end:
         raise DeniedError(401, "the token has expired")

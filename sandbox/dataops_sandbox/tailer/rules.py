@@ -1,4 +1,4 @@
-"""What Tailer's actions and Google's two endpoints take, by the vendor's page "API features" and Firebase."""
+"""Bodies of Tailer's actions (from the vendor's page "API features") and of Google's two endpoints."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dataops_sandbox.messages import RefusedError
-from dataops_sandbox.rules import Rules, RulesT, obeyed
+from dataops_sandbox.rules import Rules, RulesT, validate_request
 
 if TYPE_CHECKING:
     from dataops_sandbox.messages import Call
 
 TABLE_TO_TABLE = "table-to-table"
 ALIAS = "gbq-to-gbq"
-"""The older name of table-to-table, which job ids and some answers still have."""
+"""The older name of table-to-table. Job ids and some responses still use it."""
 
 _DEFAULT_LIMIT = 3
-"""Items of an answer to a request without a limit: as many as the guide's samples have."""
+"""Items in the response to a request without a limit, as in the guide's samples."""
 
 MOST_LISTED = 100
 """Items of an answer at the most, whatever the limit: the guide shows no larger one, and names no maximum."""
@@ -30,7 +30,7 @@ def _canonical(configuration_type: str) -> str:
 
 def _checked_day(text: str) -> str:
     if date.fromisoformat(text).isoformat() != text:
-        raise ValueError("a date is YYYY-MM-DD")
+        raise ValueError("must be a date in the form YYYY-MM-DD")
     return text
 
 
@@ -55,7 +55,7 @@ Status = Literal[Settable, "WAITING", "DEACTIVATED"]
 
 
 class Scope(Rules):
-    """What every action has; its type goes by its present name, whatever was sent."""
+    """Fields that every action has. The model converts an old name of a type to the current one."""
 
     account: Account
     configuration_type: Annotated[Type, AfterValidator(_canonical)]
@@ -64,24 +64,24 @@ class Scope(Rules):
     @classmethod
     def _no_null(cls, value: object) -> object:
         if value is None:
-            raise ValueError("null is no value")
+            raise ValueError("null is not allowed")
         return value
 
 
 class Identity(Scope):
-    """What a configuration is known by."""
+    """The fields that identify a configuration."""
 
     environment: Environment
     configuration_id: Text
 
     @property
     def identity(self) -> Identity:
-        """These fields alone, of what has more."""
+        """Only the fields of :class:`Identity`, without those of a subclass."""
         return Identity(**self.model_dump(include=set(Identity.model_fields)))
 
 
 class LaunchJob(Identity):
-    """Start a run; ``execution_date`` is the logical date for its SQL."""
+    """Start a run; ``execution_date`` is the logical date for the run's SQL."""
 
     configuration_type: Annotated[Launchable, AfterValidator(_canonical)]
     job_id: Text | None = None
@@ -89,16 +89,17 @@ class LaunchJob(Identity):
 
 
 class CheckRunStatus(Identity):
-    """Look at one run."""
+    """Return the status of one run."""
 
     job_id: Text
     run_id: Text
 
 
 class GetByStatus(Scope):
-    """List the runs of all configurations of a type; ``execution_date`` is the date of their start.
+    """List the runs of all configurations of a type; ``execution_date`` is the date on which they started.
 
-    The guide calls the environment needed, and leaves it out of each example: without it, any will do.
+    The guide says that ``environment`` is required, but each of its examples omits it. Without it the list
+    has the runs of all environments.
     """
 
     environment: Environment | None = None
@@ -116,7 +117,7 @@ class GetLastStatus(GetByStatus):
 
 
 class SetRunStatus(Scope):
-    """Give a run another label; the guide's example has no environment."""
+    """Change the status label of a run. The guide's example has no ``environment``, so it is optional."""
 
     environment: Environment | None = None
     configuration_id: Text
@@ -143,21 +144,21 @@ class SetConfigurationStatus(Identity):
         return self
 
 
-def requested(call: Call, **actions: type[RulesT]) -> RulesT:
-    """Give the checked body of a request.
+def read_action(call: Call, **actions: type[RulesT]) -> RulesT:
+    """Return the body of a request as the model of its action.
 
-    :param actions: those of its path, and what each of them takes
-    :raises RefusedError: for another action, or a field that is missing, unknown, or not what it should be
+    :param actions: the model of each action that the path has
+    :raises RefusedError: if the action is another one, or a field is missing, unknown or wrong
     """
     body = call.json_object()
     action = body.pop("action", None)
     if not isinstance(action, str) or action not in actions:
         raise RefusedError(400, f"action must be one of {sorted(actions)}, not {action!r}")
-    return obeyed(actions[action], body)
+    return validate_request(actions[action], body)
 
 
 class SignIn(Rules):
-    """The JSON by which a user signs in at Firebase."""
+    """The JSON body of a sign-in at Firebase."""
 
     email: str
     password: str
@@ -167,12 +168,12 @@ class SignIn(Rules):
     @classmethod
     def _is_true(cls, value: bool) -> bool:
         if not value:
-            raise ValueError("without it there is no token")
+            raise ValueError("must be true: otherwise the response has no token")
         return value
 
 
 class Refresh(Rules):
-    """The form by which a client renews a token, in Google's snake case."""
+    """The form of a request for a new token; Google uses snake case here."""
 
     grant_type: str
     refresh_token: str

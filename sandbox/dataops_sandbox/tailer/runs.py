@@ -20,16 +20,17 @@ class Configuration(Identity, frozen=False):
     """A deployed configuration."""
 
     filename: str = ""
-    """Template of the files that a storage-fed one takes."""
+    """For types that read from storage: template of the names of the files."""
     activated: bool = True
     archived: bool = False
     triggered_jobs: list[str] = Field(default_factory=list)
-    """Of a workflow: the jobs that have come in so far; a reset forgets them."""
+    """For a workflow: the jobs that were triggered so far. A reset clears the list."""
     resets: int = 0
+    """For a workflow: how often it was reset."""
 
     @property
     def job_id(self) -> str:
-        """The id of its job."""
+        """The id of the configuration's job."""
         if self.configuration_type == TABLE_TO_TABLE:
             return f"{ALIAS}|{self.configuration_id}"
         parts = [self.configuration_type, self.configuration_id]
@@ -42,46 +43,46 @@ class RunScript(Script):
     """How a run behaves."""
 
     start_gap: Seconds | None = None
-    """Seconds from the launch until the run has a record; ``None``: as the setting says."""
+    """Seconds from the launch until the API shows the run; ``None``: the platform's setting."""
     waiting: Seconds = 0.0
-    """Seconds in WAITING, for a slot."""
+    """Seconds in ``WAITING``, for a free slot."""
     outcome: Text = "SUCCESS"
-    """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or one that nobody knows."""
+    """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or any unknown one."""
     running_status: Text = "RUNNING"
-    """Shown while it runs."""
+    """Status while the run is running."""
 
 
 @dataclass(kw_only=True)
 class TailerRun(Run[RunScript]):
     """One run.
 
-    :param created_at: when it was launched; its record comes ``start_gap`` seconds later
+    :param created_at: when the run was launched; the API shows it ``start_gap`` seconds later
     """
 
     identity: Identity
     job_id: str
     start_gap: float
     deactivated: bool
-    """Whether its configuration was disabled when it began."""
+    """Whether the configuration was disabled when the run was launched."""
     execution_date: str | None
-    """The logical date that a launch gave."""
+    """The logical date of the launch request."""
     timeline: Timeline
     final_status: str = ""
     label: str | None = None
-    """What somebody has set its status to."""
+    """The status that a client has set with ``set_run_status``; it replaces the real one."""
 
     @property
     def started_at(self) -> float:
-        """When its record is made."""
+        """The instant from which the API shows the run."""
         return self.created_at + self.start_gap
 
     @property
     def running_at(self) -> float:
-        """When it has waited long enough."""
+        """The instant at which the run leaves ``WAITING``."""
         return self.started_at + self.script.waiting
 
     def advance(self, now: float) -> None:
-        """Enter the end if it is due."""
+        """End the run if its end is due by ``now``."""
         if self.finished_at is not None:
             return
         if self.deactivated and now >= self.started_at:
@@ -90,17 +91,17 @@ class TailerRun(Run[RunScript]):
             self.end(self.running_at + self.duration, self.script.outcome)
 
     def end(self, at: float, status: str = "SUCCESS") -> None:
-        """Enter a final status, in whatever spelling; a run that had no record yet has one now."""
+        """End the run with a final status, in any spelling; from now on the API shows it."""
         self.finished_at = at
         self.final_status = status
         self.start_gap = min(self.start_gap, at - self.created_at)
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which its record was made."""
+        """Return the instant from which the API shows the run; ``None`` before."""
         return self.started_at if now >= self.started_at else None
 
     def status(self, now: float) -> str:
-        """Give the status as the API shows it."""
+        """Return the status as the API shows it."""
         if self.label is not None:
             return self.label
         if self.finished_at is not None:
@@ -108,17 +109,17 @@ class TailerRun(Run[RunScript]):
         return "WAITING" if now < self.running_at else self.script.running_status
 
     def detail(self) -> dict[str, Any]:
-        """Give where it ran, its job and its logical date."""
+        """Return account, environment, type, job and logical date of the run."""
         identity = self.identity.model_dump(exclude={"configuration_id"})
         return {**identity, "job_id": self.job_id, "execution_date": self.execution_date}
 
     def fits(self, wanted: Mapping[str, Any], now: float) -> bool:
-        """Tell whether its record has these values; ``execution_date`` is the date of its start there."""
+        """Return whether the run has these values; its ``execution_date`` is here the date of its start."""
         item = self.as_json(now)
         return wanted.items() <= {**item, "execution_date": item["start_execution_date"][:10]}.items()
 
     def as_json(self, now: float) -> dict[str, Any]:
-        """Give an item of ``results``; a finished run alone has a duration."""
+        """Return the run as an item of ``results``; only a finished run has a ``duration``."""
         storage_fed = self.identity.configuration_type == "storage-to-storage"
         start = self.timeline.wall(self.started_at)
         item = {

@@ -6,7 +6,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.rules import Seconds, validate_options
 from dataops_sandbox.store import RunStore
 from dataops_sandbox.tailer.keys import SelfSigned
 from dataops_sandbox.tailer.rules import TABLE_TO_TABLE
@@ -20,26 +20,26 @@ PERSON = "anna@tailer.example"
 
 
 class TailerSettings(Settings):
-    """What can be changed of the platform and of its user."""
+    """Settings of the platform and of its user."""
 
     email: str = "user@tailer.example"
-    password: str = "sandbox-password"  # noqa: S105 - as the others, it opens nothing but the sandbox
-    """The user's, at Firebase."""
+    password: str = "sandbox-password"  # noqa: S105 - like the others, it is valid only in the sandbox
+    """The user's password at Firebase."""
     firebase_api_key: str = "sandbox-web-key"
     refresh_token: str = "sandbox-refresh-token"  # noqa: S105
-    """A refresh token that the user has got elsewhere."""
+    """A refresh token that is valid without a sign-in."""
     api_token: str = "sandbox-token"  # noqa: S105
-    """A bearer token that somebody has fetched elsewhere."""
+    """A bearer token that is valid without a sign-in."""
     token_lifetime: float = Field(3600.0, ge=0, allow_inf_nan=False)
-    """Seconds for which a user's token is good."""
+    """Seconds that a user's token is valid."""
     start_gap: Seconds = 0.3
-    """Seconds from a launch until the run has a record that can be asked for; some 5 in reality."""
+    """Seconds from a launch until the API shows the run; about 5 s on the real platform."""
     blank_ok: bool = False
-    """Whether a change of a configuration's status is answered by nothing, as the older guide prints it."""
+    """Whether ``set_configuration_status`` returns an empty body, as in the older guide."""
 
 
 class TailerStore(RunStore[TailerRun, RunScript]):
-    """What the Tailer platform holds, and how a test or a person in its Studio changes it."""
+    """Tailer's configurations and runs, with the methods by which a test changes them."""
 
     name = "tailer"
     noun = "run"
@@ -49,7 +49,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
     controls = (*RunStore.controls, "add_configuration", "configurations", "revoke")
 
     def populate(self) -> None:
-        """Put the configurations of the guide there."""
+        """Create the configurations of the vendor's guide."""
         self.tokens.issue(0, float("inf"), self.settings.api_token)
         self.refresh_tokens: set[str] = set()
         self.self_signed = SelfSigned()
@@ -66,14 +66,14 @@ class TailerStore(RunStore[TailerRun, RunScript]):
 
     @changing
     def configure(self, **settings: object) -> None:
-        """Change settings; see :class:`.platform.Platform`. A token that is set is good from now on."""
+        """Change settings; see :meth:`.platform.Platform.configure`. A new ``api_token`` is valid at once."""
         super().configure(**settings)
         if "api_token" in settings:
             self.tokens.issue(0, float("inf"), self.settings.api_token)
 
     @changing
     def revoke(self) -> None:
-        """Make all tokens that are out expire at once; refresh tokens stay good."""
+        """Make all issued access tokens expire at once; refresh tokens stay valid."""
         super().revoke()
         self.self_signed.revoke()
 
@@ -81,23 +81,23 @@ class TailerStore(RunStore[TailerRun, RunScript]):
     def add_configuration(
         self, configuration_id: str, configuration_type: str = TABLE_TO_TABLE, **more: object
     ) -> None:
-        """Deploy a configuration, or deploy it anew.
+        """Deploy a configuration; replace it if it exists.
 
-        :param configuration_id: as deployed, with the environment at its end where the platform puts it
-        :param more: other fields of :class:`.runs.Configuration`; account and environment are those of the
-            guide if left out
-        :raises ValueError: if there is no such field, or a field cannot have such a value
+        :param configuration_id: id as deployed; for some types it ends with the environment
+        :param more: other fields of :class:`.runs.Configuration`; the defaults of account and environment are
+            those of the guide
+        :raises ValueError: if there is no such field, or a value is not valid
         """
         named = {"configuration_id": configuration_id, "configuration_type": configuration_type}
         fields = {"account": ACCOUNT, "environment": "DEV", **named, **more}
-        configuration = checked(Configuration, fields)
+        configuration = validate_options(Configuration, fields)
         self.deployed[configuration.identity] = configuration
 
     @changing
     def configuration(self, configuration_id: str, environment: str = "DEV") -> Configuration:
-        """Give a configuration.
+        """Return a configuration.
 
-        :raises KeyError: if there is none of that id in that environment
+        :raises KeyError: if the environment has no configuration with that id
         """
         for one in self.deployed.values():
             if (one.configuration_id, one.environment) == (configuration_id, environment):
@@ -106,12 +106,12 @@ class TailerStore(RunStore[TailerRun, RunScript]):
 
     @changing
     def configurations(self) -> list[dict[str, Any]]:
-        """Tell of every configuration: its identity, whether it is enabled or archived, and its workflow."""
+        """Return all configurations: identity, whether enabled, whether archived, and triggered jobs."""
         return [one.model_dump(exclude={"filename"}) for one in self.deployed.values()]
 
     @changing
     def start(self, configuration_id: str, environment: str = "DEV", *, created_by: str = PERSON) -> str:
-        """Start a run of a configuration of any type, as a schedule, a file or a person would.
+        """Start a run of a configuration of any type, as a schedule, a new file or a user does.
 
         :return: the run's id
         """
@@ -120,9 +120,9 @@ class TailerStore(RunStore[TailerRun, RunScript]):
     def launch(
         self, configuration: Configuration, created_by: str, execution_date: str | None = None
     ) -> TailerRun:
-        """Start a run; scripts go by the id of its configuration.
+        """Start a run, and return it. The resource of its script is the configuration's id.
 
-        :param execution_date: the logical date for its SQL
+        :param execution_date: the logical date for the run's SQL
         """
         now = self.world.timeline.now()
         script = self.scripted(configuration.configuration_id)

@@ -1,8 +1,8 @@
-"""The sandbox's Tailer API on the wire.
+"""The HTTP interface of the sandbox's Tailer API.
 
-Path, action, fields and answer of each operation follow the vendor's page "API features", its page on tokens,
-and what its SDK and generated jobs tell of run records. Where these are silent the sandbox takes the stricter
-reading, since a client that passes it passes the laxer one too.
+Path, action, fields and response of each operation follow four sources: the vendor's page "API features", its
+page on tokens, its SDK, and the jobs that its SDK generates. Where they leave a question open, the sandbox is
+strict: a client that works with a strict server also works with a tolerant one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation
-from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDeniedError, in_googles_words
+from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDeniedError, as_google_error
 from dataops_sandbox.tailer.keys import EMAIL, key_json
 from dataops_sandbox.tailer.rules import (
     ALIAS,
@@ -23,7 +23,7 @@ from dataops_sandbox.tailer.rules import (
     ResetWorkflowStatus,
     SetConfigurationStatus,
     SetRunStatus,
-    requested,
+    read_action,
 )
 from dataops_sandbox.tailer.store import ACCOUNT, TailerStore
 from dataops_sandbox.tokens import bearer
@@ -40,14 +40,14 @@ _OK = {"message": "ok"}
 
 
 class KoError(DeniedError):
-    """A refusal of the platform itself: HTTP 200, and the message says that it is none."""
+    """Tailer rejects the action. The status code is 200, and the message begins with ``ko``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(200, reason)
 
 
 class Tailer(TailerStore):
-    """The Tailer API on loopback, and the two Google endpoints where its users get their tokens."""
+    """The sandbox's Tailer API, with the two Google endpoints that return tokens for its users."""
 
     login_operations = frozenset({"sign_in", "refresh_token"})
 
@@ -63,31 +63,31 @@ class Tailer(TailerStore):
 
     @property
     def base_url(self) -> str:
-        """URL of the API, which ``/v1`` follows."""
+        """URL of the API, without ``/v1``."""
         return self.root
 
     @property
     def audience(self) -> str:
-        """What a self-signed token must be for: the URL of the API without a path."""
+        """The ``aud`` claim of a self-signed token: the URL of the API without a path."""
         return self.world.root
 
     @property
     def sign_in_url(self) -> str:
-        """URL where an email and a password become a token, without the key."""
+        """URL of the endpoint that takes email and password, without the API key."""
         return self.root + SIGN_IN
 
     @property
     def refresh_url(self) -> str:
-        """URL where a refresh token becomes a token, without the key."""
+        """URL of the endpoint that takes a refresh token, without the API key."""
         return self.root + REFRESH
 
     def connection(
         self, auth_type: str = "service_account", *, refresh_token: bool = False
     ) -> dict[str, Any]:
-        """Give host and credentials as the connection type ``tailer`` has them.
+        """Return the connection fields: host, credentials, account and environment.
 
         :param auth_type: ``service_account``, ``firebase`` or ``bearer``
-        :param refresh_token: whether ``firebase`` starts from a refresh token instead of email and password
+        :param refresh_token: for ``firebase``: use a refresh token instead of email and password
         """
         extra = {"auth_type": auth_type, "account": ACCOUNT, "environment": "DEV"}
         settings = self.settings
@@ -109,16 +109,16 @@ class Tailer(TailerStore):
         return fields
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Content) -> Answer:
-        """Answer a request; see :class:`.platform.Platform`."""
+        """Return the response to a request; see :meth:`.platform.Platform.answer`."""
         try:
             return super().answer(method, path, query, headers, body)
         except DeniedError as denied:
             if path in (SIGN_IN, REFRESH):
-                raise in_googles_words(denied) from denied
+                raise as_google_error(denied) from denied
             raise
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no: KO in JSON, whatever the status; the Google endpoints have a shape of their own."""
+        """Return an error response: JSON with a ``ko`` message, or Google's error object at its endpoints."""
         if isinstance(denied, GoogleDeniedError):
             return denied.answer()
         code = 400 if isinstance(denied, KoError) else denied.status
@@ -126,28 +126,29 @@ class Tailer(TailerStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Replace the status of each run."""
+        """Return the response with the status of each run replaced."""
         if isinstance(payload, dict) and "results" in payload:
             return {**payload, "results": [{**item, "status": state} for item in payload["results"]]}
         return payload
 
-    # Who may what
+    # Credentials and configurations
 
     def _authorise(self, call: Call) -> str:
-        """Give the user whose token it is."""
+        """Check the bearer token, and return its user."""
         now, token = self.world.timeline.now(), bearer(call.headers)
         if token in self.tokens:
             self.tokens.check(call.headers, now)
             return self.settings.email
-        # Its signer goes by the real clock, however far a test has moved the sandbox's.
+        # A client signs by its real clock, even if a test has moved the sandbox's time.
         signed_at = self.world.timeline.wall(now - self.world.timeline.skipped).timestamp()
         self.self_signed.check(token, self.audience, signed_at)
         return EMAIL
 
     def _known(self, wanted: Identity, *, archived: bool = False) -> Configuration:
-        """Give the configuration that is meant.
+        """Return the configuration that the fields identify.
 
-        :param archived: whether an archived one will do, too; it is hidden otherwise
+        :param archived: whether to find archived configurations too
+        :raises KoError: if there is no such configuration
         """
         configuration = self.deployed.get(wanted.identity)
         if configuration is None or (configuration.archived and not archived):
@@ -157,7 +158,7 @@ class Tailer(TailerStore):
     # The actions
 
     def _launch(self, call: Call) -> Answer:
-        user, job = self._authorise(call), requested(call, launch_job=LaunchJob)
+        user, job = self._authorise(call), read_action(call, launch_job=LaunchJob)
         configuration = self._known(job)
         if job.job_id not in (None, configuration.job_id):
             raise KoError(f"configuration {job.configuration_id} has no job {job.job_id}")
@@ -165,7 +166,7 @@ class Tailer(TailerStore):
 
     def _run_status(self, call: Call) -> Answer:
         self._authorise(call)
-        wanted: Scope = requested(
+        wanted: Scope = read_action(
             call,
             check_run_status=CheckRunStatus,
             get_last_status=GetLastStatus,
@@ -174,22 +175,22 @@ class Tailer(TailerStore):
         )
         if isinstance(wanted, SetRunStatus):
             return self._set_run_status(wanted)
-        runs = self._found(wanted, "limit")
+        runs = self._find_runs(wanted, "limit")
         kind: str = wanted.configuration_type
         if isinstance(wanted, GetByStatus):
             runs = runs[: min(wanted.limit, MOST_LISTED)]
-            # Lists alone have the older name of the type.
+            # Only lists use the old name of the type.
             kind = ALIAS if kind == TABLE_TO_TABLE else kind
         now = self.world.timeline.now()
         return Answer.of_json({"results": [{**run.as_json(now), "configuration_type": kind} for run in runs]})
 
-    def _found(self, wanted: Scope, besides: str) -> list[TailerRun]:
-        """Give the runs with a record that have the values of a request, newest first.
+    def _find_runs(self, wanted: Scope, ignored: str) -> list[TailerRun]:
+        """Return the runs that the API shows and that match the fields of a request, newest first.
 
-        :param besides: the field of the request that is none of a run
+        :param ignored: the field of the request that is not compared with the runs
         """
         now = self.world.timeline.now()
-        values = wanted.model_dump(exclude_unset=True, exclude={besides})
+        values = wanted.model_dump(exclude_unset=True, exclude={ignored})
         runs = [
             run
             for run in reversed(self.all())
@@ -200,27 +201,27 @@ class Tailer(TailerStore):
         return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
     def _set_run_status(self, wanted: SetRunStatus) -> Answer:
-        runs = self._found(wanted, "status")
+        runs = self._find_runs(wanted, "status")
         if not runs:
             raise KoError(f"run {wanted.run_id} of {wanted.configuration_id} not found")
-        # A label and no more: that it would stop a run is claimed nowhere.
+        # Change only the label: no document says that this action stops a run.
         runs[0].label = wanted.status
         return Answer.of_json(_OK)
 
     def _workflow_status(self, call: Call) -> Answer:
         self._authorise(call)
-        workflow = self._known(requested(call, reset_workflow_status=ResetWorkflowStatus))
+        workflow = self._known(read_action(call, reset_workflow_status=ResetWorkflowStatus))
         workflow.triggered_jobs.clear()
         workflow.resets += 1
         return Answer.of_json({"code": 200, "data": {}, **_OK})
 
     def _configuration_status(self, call: Call) -> Answer:
         self._authorise(call)
-        wanted = requested(call, set_configuration_status=SetConfigurationStatus)
+        wanted = read_action(call, set_configuration_status=SetConfigurationStatus)
         configuration = self._known(wanted, archived=True)
         if configuration.archived and not wanted.archived:
             raise KoError(
-                f"configuration {wanted.configuration_id} is archived; a super-administrator can undo it"
+                f"configuration {wanted.configuration_id} is archived; a super-administrator must restore it"
             )
         configuration.activated, configuration.archived = wanted.activated, wanted.archived
         return Answer() if self.settings.blank_ok else Answer.of_json(_OK)

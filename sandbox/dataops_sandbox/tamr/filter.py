@@ -1,7 +1,7 @@
-"""The ``filter`` of Tamr's list: the documented fields, in the syntax of Google AIP-160.
+"""The ``filter`` of Tamr's job list: the documented fields, in the syntax of Google AIP-160.
 
-AIP-160 binds ``OR`` closer than ``AND``, and so does this. What the reference does not name is refused, so
-that a client does not come to rely on it: other fields, ``-`` for ``NOT``, terms side by side.
+As in AIP-160, ``OR`` binds more tightly than ``AND``. The filter rejects everything that the reference does
+not document, so that no client relies on it: other fields, ``-`` for ``NOT``, terms without an operator.
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})",
     re.IGNORECASE,
 )
-"""RFC 3339; what ``fromisoformat`` takes beyond that, e.g. weeks, a live tenant may not."""
+"""RFC 3339. ``fromisoformat`` also accepts other forms, e.g. weeks, which Tamr may reject."""
 
 _DEEPEST = 100
 
 
 class FilterError(ValueError):
-    """The expression is not one that the reference allows."""
+    """The reference does not allow this filter expression."""
 
 
 Test = Callable[["Job"], bool]
 
 
 def parse(text: str) -> Test:
-    """Compile a filter expression.
+    """Return a function that tests whether a job matches a filter expression.
 
-    :raises FilterError: if it is none
+    :raises FilterError: if the reference does not allow the expression
     """
     return _Parser(text).parse()
 
@@ -84,17 +84,17 @@ class _Parser:
         while text[position:].strip():
             found = _TOKEN.match(text, position)
             if found is None:
-                raise FilterError(f"cannot read the filter from {text[position:]!r} on")
+                raise FilterError(f"cannot parse the filter at {text[position:]!r}")
             self._tokens.append((found.lastgroup or "", found.group(found.lastgroup or 0)))
             position = found.end()
         if sum(token in ("NOT", "(") for _, token in self._tokens) > _DEEPEST:
-            raise FilterError(f"more than {_DEEPEST} brackets and NOTs")
+            raise FilterError(f"the filter has more than {_DEEPEST} brackets and NOTs")
         self._at = 0
 
     def parse(self) -> Test:
         test = self._all_of()
         if self._at < len(self._tokens):
-            raise FilterError(f"unexpected {self._tokens[self._at][1]!r}; terms are joined by AND or OR")
+            raise FilterError(f"unexpected {self._tokens[self._at][1]!r}; join terms with AND or OR")
         return test
 
     def _peek(self) -> tuple[str, str]:
@@ -103,7 +103,7 @@ class _Parser:
     def _take(self, *kinds: str) -> str:
         kind, token = self._peek()
         if kind not in kinds:
-            raise FilterError(f"unexpected {token!r}, wanted {' or '.join(kinds)}")
+            raise FilterError(f"unexpected {token!r}; expected: {' or '.join(kinds)}")
         self._at += 1
         return token
 
@@ -146,7 +146,7 @@ class _Parser:
         if field == "status.state":
             compare, state = self._comparison("=", "!="), self._unquoted(self._take("word", "quoted"))
             if state not in get_args(State):
-                raise FilterError(f"no state {state!r}; known: {', '.join(get_args(State))}")
+                raise FilterError(f"unknown state {state!r}; known: {', '.join(get_args(State))}")
             return lambda job: compare(job.status(), state)
         if field in _IDS:
             _, kind, member = field.split(".")
@@ -155,7 +155,7 @@ class _Parser:
             return lambda job: getattr(getattr(job.configuration, kind), member, "") == wanted
         if field in ("status", "configuration"):
             return self._has(field)
-        raise FilterError(f"no field {field!r} to filter by")
+        raise FilterError(f"field {field!r} cannot be used in a filter")
 
     def _has(self, field: str) -> Test:
         self._take_compare(":")
@@ -164,7 +164,7 @@ class _Parser:
             return lambda job: bool(job.error)
         if field == "configuration" and member in Configuration.model_fields:
             return lambda job: job.configuration.kind == member
-        raise FilterError(f"no {field}:{member} to filter by")
+        raise FilterError(f"{field}:{member} cannot be used in a filter")
 
     def _time(self, state: str) -> Test:
         if self._peek()[0] != "compare":
@@ -180,7 +180,7 @@ class _Parser:
 
         def test(job: Job) -> bool:
             entered = job.entered(state)
-            # A comparison with a state that was never entered is false, whatever the operator.
+            # If the job has never entered the state, every comparison is false, also "!=".
             return entered is not None and compare(entered, wanted)
 
         return test
@@ -191,7 +191,7 @@ class _Parser:
     def _take_compare(self, *allowed: str) -> str:
         sign = self._take("compare")
         if sign not in allowed:
-            raise FilterError(f"operator {sign!r} is not for this field; allowed: {' '.join(allowed)}")
+            raise FilterError(f"operator {sign!r} is not valid for this field; allowed: {' '.join(allowed)}")
         return sign
 
     def _string(self) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.rules import Seconds, validate_options
 from dataops_sandbox.store import Run, Script
 
 if TYPE_CHECKING:
@@ -21,31 +21,31 @@ STOPPED = {"reason": "STOPPED_BY_USER", "message": "The job was stopped by a use
 
 
 class JobScript(Script):
-    """How a job behaves. A held one ends by a stop, too."""
+    """How a job behaves. A stop also ends a job with ``hold``."""
 
     waiting: Seconds | None = None
-    """Seconds in PENDING; ``None``: a twentieth of the usual time, or none at all if ``duration`` is 0, so
-    that such a job is DONE in the create answer."""
+    """Seconds in PENDING. ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0. In the latter
+    case the job is already DONE in the response to ``create job``."""
     hidden: Seconds = 0.0
-    """Seconds during which get and list do not know the job yet."""
+    """Seconds during which get and list respond as if the job did not exist."""
     error: dict[str, str] | None = None
-    """``reason`` and ``message`` of a job that fails; either may be missing. ``None``: it succeeds."""
+    """``reason`` or ``message`` or both, of a job that fails. ``None``: the job succeeds."""
     no_error: Literal["absent", "null", "empty"] = "absent"
-    """How the status says that there is no error: no member, ``error: null`` or ``error: {}``."""
+    """How the status shows that there is no error: no member ``error``, ``error: null`` or ``error: {}``."""
     stopping: Seconds | None = None
-    """Seconds in STOPPING after a stop; ``None``: as PENDING."""
+    """Seconds in STOPPING after a stop; ``None``: the same rule as for ``waiting``."""
     stop_loses: bool = False
-    """A stop of the running job comes too late: after STOPPING it ends as it would have without."""
+    """Whether a stop comes too late: after STOPPING the job ends as it would have without the stop."""
     unknown_state: str | int | None = None
-    """Shown in place of RUNNING; new values may come by the vendor's rules of versioning."""
+    """State that is shown instead of RUNNING. The vendor's rules of versioning allow new states."""
     echo_empty_ids: bool = False
-    """Show the unused id members of the configuration as empty strings."""
+    """Whether the configuration in a response contains its unused ids, as empty strings."""
 
     @field_validator("error")
     @classmethod
     def _reason_or_message(cls, error: dict[str, str] | None) -> dict[str, str] | None:
         if error is not None and (not error or error.keys() - {"reason", "message"}):
-            raise ValueError("an error holds reason, message or both")
+            raise ValueError("must contain reason, message or both")
         return error
 
 
@@ -53,7 +53,7 @@ class JobScript(Script):
 class Job(Run[JobScript]):
     """One job.
 
-    :param history: each state entered so far with its instant, the current one last
+    :param history: the states that the job has entered, each with its instant; the current one is last
     """
 
     number: int
@@ -66,11 +66,11 @@ class Job(Run[JobScript]):
 
     @property
     def state(self) -> str:
-        """The state that the job is in, whatever is shown."""
+        """The real state of the job, even if the API shows an unknown one."""
         return self.history[-1][0]
 
     def status(self, now: float = 0.0) -> str:
-        """Give the state as the API shows it."""
+        """Return the state as the API shows it."""
         return str(self._shown(self.state))
 
     def _shown(self, state: str) -> str | int:
@@ -78,7 +78,7 @@ class Job(Run[JobScript]):
         return unknown if unknown is not None and state == "RUNNING" else state
 
     def advance(self, now: float) -> None:
-        """Enter the states that are due."""
+        """Enter all states that are due by ``now``."""
         since = self.history[-1][1]
         if self.state == "PENDING" and now >= since + self.waiting:
             since += self.waiting
@@ -89,7 +89,7 @@ class Job(Run[JobScript]):
             self.end(since + self.stopping, self.script.error if self.script.stop_loses else STOPPED)
 
     def stop(self, now: float) -> None:
-        """Take a stop: it ends a PENDING job, signals a RUNNING one, and leaves the others alone."""
+        """Stop the job: PENDING becomes DONE, RUNNING becomes STOPPING, other states do not change."""
         self.advance(now)
         if self.state == "PENDING":
             self._enter_done(now, STOPPED)
@@ -97,12 +97,12 @@ class Job(Run[JobScript]):
             self.history.append(("STOPPING", now))
 
     def end(self, at: float, error: Mapping[str, str] | None = None) -> None:
-        """Enter DONE, by way of RUNNING.
+        """Enter DONE; a PENDING job enters RUNNING first.
 
-        :param error: its ``reason`` and ``message`` if it is to have failed
-        :raises ValueError: if the error is none that a script can have
+        :param error: ``reason`` and ``message`` if the job fails; ``None``: it succeeds
+        :raises ValueError: if ``error`` is not valid
         """
-        error = checked(JobScript, {"error": error}).error
+        error = validate_options(JobScript, {"error": error}).error
         if self.state == "PENDING":
             self.history.append(("RUNNING", at))
         self._enter_done(at, error)
@@ -113,21 +113,21 @@ class Job(Run[JobScript]):
         self.history.append(("DONE", at))
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it entered RUNNING."""
+        """Return the instant at which the job entered RUNNING; ``None`` if it has not."""
         return dict(self.history).get("RUNNING")
 
     def detail(self) -> dict[str, Any]:
-        """Give its configuration and its error."""
+        """Return configuration and error of the job."""
         return {"configuration": self.configuration.as_json(), "error": self.error and dict(self.error)}
 
     def entered(self, state: str) -> datetime | None:
-        """Give the time at which the job entered a state."""
+        """Return the time at which the job entered a state; ``None`` if it has not."""
         return next((self.timeline.wall(at) for name, at in self.history if name == state), None)
 
     # What a client sees
 
     def as_json(self) -> dict[str, Any]:
-        """Give the Job object of the vendor's protobuf, mapped to JSON."""
+        """Return the Job object of the vendor's protobuf, mapped to JSON."""
         return {
             "jobId": self.run_id,
             "configuration": self.configuration.as_json(empty_ids=self.script.echo_empty_ids),

@@ -1,4 +1,4 @@
-"""What Tamr's Jobs API takes, by its reference and the protobuf in the vendor's SDK, mapped to JSON."""
+"""Queries and bodies of Tamr's Jobs API, from its reference and from the protobuf in the vendor's SDK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Update(_Message):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if bool(self.data_product_id) == bool(self.workflow_id):
-            raise ValueError("update takes dataProductId or workflowId, one of them")
+            raise ValueError("update takes either dataProductId or workflowId")
         return self
 
 
@@ -41,7 +41,7 @@ class Publish(_Message):
 
 
 class Configuration(Rules):
-    """What a job does."""
+    """The work of a job."""
 
     load: Load | None = None
     update: Update | None = None
@@ -51,12 +51,12 @@ class Configuration(Rules):
     @classmethod
     def _one_kind(cls, members: Any) -> Any:
         if not isinstance(members, dict) or len(members) != 1 or None in members.values():
-            raise ValueError("an object with exactly one of load, update, publish")
+            raise ValueError("must be an object with exactly one of load, update, publish")
         return members
 
     @property
     def kind(self) -> str:
-        """What sort of job it is."""
+        """``load``, ``update`` or ``publish``."""
         return next(iter(self.model_fields_set))
 
     @property
@@ -65,9 +65,9 @@ class Configuration(Rules):
         return self.as_json()[self.kind]
 
     def as_json(self, *, empty_ids: bool = False) -> dict[str, dict[str, str]]:
-        """Give it as the API shows it.
+        """Return the configuration as the API shows it.
 
-        :param empty_ids: show unset ids, too: in JSON mapped from protobuf they are empty strings
+        :param empty_ids: include ids that are not set, as empty strings: protobuf's JSON mapping allows that
         """
         return self.model_dump(by_alias=True, exclude_none=True, exclude_defaults=not empty_ids)
 
@@ -83,10 +83,10 @@ class Stop(Rules):
 
 
 class JobQuery(_Message):
-    """The query of ``list jobs``: by resource, kind of job, and filter."""
+    """The query of ``list jobs``: page, ids, kind of job, and filter."""
 
     page_size: Annotated[Digits, Field(le=30)] = 0
-    """0: the default of the reference."""
+    """Most jobs in a page; 0: the default, which is 10."""
     page_token: str = ""
     source_id: str = ""
     destination_id: str = ""
@@ -95,7 +95,7 @@ class JobQuery(_Message):
     job_type: Literal["JOB_TYPE_UNSPECIFIED", "JOB_TYPE_LOAD", "JOB_TYPE_UPDATE", "JOB_TYPE_PUBLISH"] = (
         "JOB_TYPE_UNSPECIFIED"
     )
-    """The reference shows the first; the others are named after the kinds, as protobuf's style has it."""
+    """The reference shows only the first value. The others follow protobuf's naming style."""
     filter: str = ""
 
     @property

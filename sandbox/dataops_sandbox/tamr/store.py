@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.rules import checked
+from dataops_sandbox.rules import validate_options
 from dataops_sandbox.store import RunStore
 from dataops_sandbox.tamr.jobs import Job, JobScript, State
 from dataops_sandbox.tamr.rules import Configuration
@@ -18,19 +18,20 @@ PERSON = "u-anna"
 
 
 class TamrSettings(Settings):
-    """What can be changed of the tenant."""
+    """Settings of the tenant."""
 
     api_key: str = "apk_sandbox"
     slots: int = Field(5, ge=0)
-    """Jobs that may run at once; 5 is Tamr's default."""
+    """How many jobs may run at once; 5 is Tamr's default."""
     slot_states: tuple[State, ...] = Field(("PENDING", "RUNNING", "STOPPING"), strict=False)
-    """States in which a job takes a slot. Not documented for PENDING and STOPPING; both do here."""
+    """States in which a job takes a slot. It is not documented whether PENDING and STOPPING do."""
     filters: Literal["obeyed", "ignored", "refused"] = "obeyed"
-    """What the list does with ``filter``. Nobody has tried a live tenant, so a client must bear all three."""
+    """What the list does with ``filter``. The filter was never tried on a real tenant, so a client must work
+    with all three."""
 
 
 class TamrStore(RunStore[Job, JobScript]):
-    """What the Tamr tenant holds, and how a test or a person in its UI changes it."""
+    """Tamr's resources and jobs, with the methods by which a test changes them."""
 
     name = "tamr"
     noun = "job"
@@ -46,7 +47,7 @@ class TamrStore(RunStore[Job, JobScript]):
     )
 
     def populate(self) -> None:
-        """Put the known ids there."""
+        """Create the resources that exist at the start."""
         self.resources = {
             "sourceId": {"src_customers", "src_orders", "src_suppliers"},
             "dataProductId": {"dp_customers"},
@@ -74,8 +75,8 @@ class TamrStore(RunStore[Job, JobScript]):
     def add_destination(self, destination_id: str, *, needs_data_product: bool = True) -> None:
         """Add a destination.
 
-        :param needs_data_product: a publish configuration of a data product does; a RealTime destination
-            takes no data product
+        :param needs_data_product: whether a publish job must name a data product. If false, it must not name
+            one: this is a RealTime destination
         """
         self.resources["destinationId"].add(destination_id)
         self.without_data_product.discard(destination_id)
@@ -84,15 +85,18 @@ class TamrStore(RunStore[Job, JobScript]):
 
     @changing
     def start(self, configuration: Mapping[str, Mapping[str, str]], *, created_by: str = PERSON) -> str:
-        """Start a job, as somebody else would; it takes a slot, but is not refused for want of one.
+        """Start a job, as another user does. It takes a slot, and starts even if no slot is free.
 
         :param configuration: as in the API, e.g. ``{"load": {"sourceId": "src_orders"}}``
         :return: the job's id
         """
-        return self.launch(checked(Configuration, configuration), created_by).run_id
+        return self.launch(validate_options(Configuration, configuration), created_by).run_id
 
     def launch(self, configuration: Configuration, created_by: str) -> Job:
-        """Start a job; scripts go by what is loaded, updated or published to."""
+        """Start a job, and return it.
+
+        The resource of its script is the destination of a publish job, or the id that is loaded or updated.
+        """
         ids, now, usual = configuration.ids, self.world.timeline.now(), self.settings.run_seconds
         resource = ids.get("destinationId") or next(iter(ids.values()))
         script = self.scripted(resource)

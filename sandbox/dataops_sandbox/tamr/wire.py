@@ -1,8 +1,8 @@
-"""The sandbox's Tamr Cloud Jobs API on the wire.
+"""The HTTP interface of the sandbox's Tamr Cloud Jobs API.
 
-Method, path, header, body and error of each operation follow the vendor's refresh guide, its reference of
-the Jobs API and the protobuf definition in its SDK. Where these are silent the sandbox takes the stricter
-reading, since a client that passes it passes the laxer one too.
+Method, path, headers, body and errors of each operation follow three sources: the vendor's refresh guide, its
+reference of the Jobs API, and the protobuf in its SDK. Where they leave a question open, the sandbox is
+strict: a client that works with a strict server also works with a tolerant one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.alias_generators import to_camel
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 from dataops_sandbox.tamr.filter import FilterError, parse
 from dataops_sandbox.tamr.rules import JobQuery, NewJob, Stop
 from dataops_sandbox.tamr.store import API_USER, TamrStore
@@ -30,7 +30,7 @@ _DEFAULT_PAGE = 10
 
 
 class Tamr(TamrStore):
-    """Tamr Cloud on loopback."""
+    """The sandbox's Tamr Cloud tenant."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -47,16 +47,16 @@ class Tamr(TamrStore):
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and key as the connection type ``tamr`` has them."""
+        """Return the connection fields: host and API key."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.settings.api_key, "extra": {}}
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no in JSON with ``statusCode`` and ``message``."""
+        """Return an error response: JSON with ``statusCode`` and ``message``."""
         payload = {"statusCode": denied.status, "message": denied.reason}
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Replace the current state of each job."""
+        """Return the response with the current state of each job replaced."""
         if isinstance(payload, dict) and "jobs" in payload:
             return {**payload, "jobs": [self.disguise(job, state) for job in payload["jobs"]]}
         if isinstance(payload, dict) and "status" in payload:
@@ -82,11 +82,13 @@ class Tamr(TamrStore):
 
     def _create_job(self, call: Call) -> Answer:
         self._authorise(call)
-        configuration = obeyed(NewJob, call.json_object()).configuration
+        configuration = validate_request(NewJob, call.json_object()).configuration
         self._check_ids(configuration.ids)
         taken = sum(job.state in self.settings.slot_states for job in self.all())
         if taken >= self.settings.slots:
-            raise DeniedError(429, f"{taken} jobs are running at once, and {self.settings.slots} are allowed")
+            raise DeniedError(
+                429, f"{taken} jobs are running, and only {self.settings.slots} are allowed at once"
+            )
         return Answer.of_json(self.launch(configuration, API_USER).as_json())
 
     def _check_ids(self, ids: dict[str, str]) -> None:
@@ -95,7 +97,7 @@ class Tamr(TamrStore):
                 raise DeniedError(404, f"{name} {value} not found")
         destination = ids.get("destinationId")
         if destination and (destination in self.without_data_product) == ("dataProductId" in ids):
-            needs = "takes no" if destination in self.without_data_product else "needs a"
+            needs = "does not take a" if destination in self.without_data_product else "needs a"
             raise RefusedError(400, f"this destination {needs} dataProductId")
 
     def _get_job(self, call: Call) -> Answer:
@@ -105,19 +107,19 @@ class Tamr(TamrStore):
 
     def _stop_job(self, call: Call) -> Answer:
         self._authorise(call)
-        obeyed(Stop, call.json_object())
+        validate_request(Stop, call.json_object())
         self._known(call.params["job"]).stop(self.world.timeline.now())
         return Answer.of_json({})
 
     def _list_jobs(self, call: Call) -> Answer:
         self._authorise(call)
         call.no_body()
-        query = obeyed(JobQuery, call.query)
+        query = validate_request(JobQuery, call.query)
         jobs = self._selected(query)
         if query.page_token:
             before = query.page_token.partition(".")[0]
             if query.page_token != _make_token(before, query):
-                raise RefusedError(400, "pageToken: none that was given out for this query")
+                raise RefusedError(400, "pageToken: this token was not issued for this query")
             jobs = [job for job in jobs if job.number < int(before)]
         size = query.page_size or _DEFAULT_PAGE
         page, rest = jobs[:size], jobs[size:]
@@ -129,7 +131,7 @@ class Tamr(TamrStore):
         )
 
     def _selected(self, query: JobQuery) -> list[Job]:
-        """Give the jobs that fit a query, newest first."""
+        """Return the jobs that match a query, newest first."""
         ids, test = query.ids, self._filter(query.filter)
         return [
             job
@@ -144,7 +146,7 @@ class Tamr(TamrStore):
         if not expression or self.settings.filters == "ignored":
             return lambda _: True
         if self.settings.filters == "refused":
-            raise DeniedError(400, "filters are switched off")
+            raise DeniedError(400, "the setting filters='refused' of the sandbox rejects every filter")
         try:
             return parse(expression)
         except FilterError as error:
@@ -152,6 +154,6 @@ class Tamr(TamrStore):
 
 
 def _make_token(number: object, query: JobQuery) -> str:
-    """Make a token for the jobs older than ``number``: jobs that come meanwhile do not shift the pages."""
+    """Return a page token for the jobs older than ``number``, so that new jobs do not move the next pages."""
     selection = query.model_dump_json(exclude={"page_size", "page_token"})
     return f"{number}.{hashlib.sha256(f'{number} {selection}'.encode()).hexdigest()[:12]}"

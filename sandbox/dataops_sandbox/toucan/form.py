@@ -1,4 +1,4 @@
-"""Reads a multipart form, however long a file in it is, without holding it in memory."""
+"""Reads a multipart form. A long file in the form goes to a file, not to memory."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Part:
     content: Content
 
     def text(self) -> str:
-        """Give the value of a text field.
+        """Return the value of a text field.
 
-        :raises RefusedError: if it is a file, too long, or no UTF-8
+        :raises RefusedError: if the part is a file, too long, or not UTF-8
         """
         if self.filename is not None or self.content.data is None:
             raise RefusedError(400, f"form part {self.name!r} must be a short text field, not a file")
@@ -42,24 +42,24 @@ class Part:
 
 
 def read_form(call: Call, directory: Path) -> dict[str, Part]:
-    """Give the parts of a form by name.
+    """Return the parts of a form by name.
 
-    :param directory: where long parts are kept
-    :raises RefusedError: if the body is no multipart form, or has a part twice
+    :param directory: folder for long parts
+    :raises RefusedError: if the body is not a multipart form, or a part appears twice
     """
     body, marks = call.body, _LINE + b"--" + _boundary(call)
     places = _find_all(body, marks)
     if not places or places[0] != -len(_LINE):
-        raise RefusedError(400, "the body does not begin with the boundary that Content-Type tells")
+        raise RefusedError(400, "the body does not begin with the boundary of the Content-Type header")
     if len(places) > _MOST_PARTS:
-        raise RefusedError(400, f"a form of more than {_MOST_PARTS} parts")
+        raise RefusedError(400, f"the form has more than {_MOST_PARTS} parts")
     if _slice(body, places[-1] + len(marks), 2) != b"--":
         raise RefusedError(400, "the form is cut off: its last boundary is missing")
     parts: dict[str, Part] = {}
     for place, end in pairwise(places):
         part = _read_part(body, place + len(marks), end, directory)
         if part.name in parts:
-            raise RefusedError(400, f"form part {part.name!r} is given twice")
+            raise RefusedError(400, f"form part {part.name!r} appears twice")
         parts[part.name] = part
     return parts
 
@@ -71,12 +71,12 @@ def _boundary(call: Call) -> bytes:
     header["Content-Type"] = call.headers["Content-Type"]
     boundary = header.get_boundary()
     if not boundary:
-        raise RefusedError(400, "Content-Type tells no boundary; the HTTP library has to set it")
+        raise RefusedError(400, "Content-Type has no boundary; let the HTTP library set this header")
     return boundary.encode("latin-1", "replace")
 
 
 def _find_all(content: Content, marks: bytes) -> list[int]:
-    """Give where ``marks`` stands; a line end is imagined before the first byte, as the standard has it."""
+    """Return all positions of ``marks``, as if a line end preceded the first byte (RFC 2046, 5.1.1)."""
     found: list[int] = []
     window, base = _LINE, -len(_LINE)
     for chunk in content.chunks():
@@ -85,7 +85,7 @@ def _find_all(content: Content, marks: bytes) -> list[int]:
         while at >= 0:
             found.append(base + at)
             at = window.find(marks, at + len(marks))
-        # What is kept is one byte too short to be found again.
+        # Keep one byte less than the length of ``marks``, so that no position is found twice.
         kept = window[-(len(marks) - 1) :]
         base += len(window) - len(kept)
         window = kept
@@ -102,7 +102,7 @@ def _read_part(body: Content, start: int, end: int, directory: Path) -> Part:
     head = _slice(body, start, min(_LONGEST_HEAD, end - start))
     lines, blank, _ = head.partition(_LINE * 2)
     if not head.startswith(_LINE) or not blank:
-        raise RefusedError(400, "a part of the form has no head")
+        raise RefusedError(400, "a part of the form has no headers")
     disposition = _disposition(lines)
     name = disposition.get_param("name", header="Content-Disposition")
     if disposition.get_content_disposition() != "form-data" or not isinstance(name, str) or not name:

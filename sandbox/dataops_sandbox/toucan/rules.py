@@ -1,4 +1,4 @@
-"""What Toucan's Operations API takes, by the vendor's guide and the vendor's own clients."""
+"""Queries and bodies of Toucan's Operations API, from the vendor's guide and the vendor's own clients."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ OperationName = Literal[
 ]
 
 CHAIN: tuple[str, ...] = get_args(OperationName)[:5]
-"""The whole update of the guide, in its order."""
+"""The operations of the guide's complete update, in order."""
 
 
 class Query(Rules):
-    """The query parameters; the routes say which operation takes which."""
+    """All query parameters. The routes in :mod:`.toucan.wire` limit which operation takes which."""
 
     stage: Literal["staging"] | None = None
-    """Left out: production."""
+    """``None``: production."""
     validation: Literal["false"] | None = None
-    """No other value is documented."""
+    """``false`` is the only documented value."""
     release: Literal[""] | None = None
-    """A flag, so it has no value."""
+    """A flag, therefore without a value."""
 
 
 class Login(Rules):
@@ -43,12 +43,12 @@ class Login(Rules):
 
 
 class Work(Rules):
-    """A body that starts an operation."""
+    """Base of the bodies that start an operation."""
 
     output_domains: list[Name] = Field([])
 
     def operation_fields(self) -> dict[str, Any]:
-        """Give the members that were sent, as fields of :class:`.runs.Operation`."""
+        """Return the members of the request body, as fields of :class:`.runs.Operation`."""
         sent = self.model_dump(by_alias=True, exclude_unset=True)
         selector = {name: sent.pop(name) for name in Selector.model_fields if name in sent}
         return {"operations": sent.pop("operations", ()), "selector": selector, "details": sent}
@@ -62,7 +62,7 @@ class OperationList(Work):
 
 
 class Selector(Work):
-    """The body of ``populate``: whatever fits one of its names; empty: everything."""
+    """The body of ``populate``: the domains and functions to work on; empty: all of them."""
 
     input_domains: list[Name] = Field([])
     functions: list[Name] = Field([])

@@ -15,89 +15,86 @@ Kind = Literal["upload", "operations", "preprocess", "populate", "release"]
 
 
 class OperationScript(Script):
-    """How an operation behaves, be it started by an upload or by itself."""
+    """How an operation behaves, including the operation that an upload starts."""
 
     pending: Seconds | None = None
-    """Seconds in pending; ``None``: a twentieth of the usual time, or none at all if ``duration`` is 0."""
+    """Seconds in ``pending``; ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0."""
     hidden: Seconds = 0.0
-    """Seconds during which the state route does not know the operation yet."""
+    """Seconds during which the state route responds that the operation does not exist."""
     running_status: str = "running"
-    """Shown while it runs; a newer backend may have words of its own."""
+    """Status while the operation runs. A newer backend may use other words."""
     outcome: str = "successful"
-    """Final status: ``successful``, ``failed``, or one that nobody knows."""
+    """Final status: ``successful``, ``failed``, or any unknown one."""
     final_members: dict[str, JsonValue] = Field({})
-    """What the state answer holds beside ``status`` once it has ended; no other member is documented."""
+    """Members that the state response has beside ``status`` after the end. No such member is documented."""
     traceback: str = "a function of the small app has failed"
-    """Words in the traceback that a failed preprocess leaves."""
+    """Text of the traceback that a failed preprocess leaves."""
 
 
 @dataclass(kw_only=True)
 class Operation(Run[OperationScript]):
-    """One submission and what it sets off.
-
-    Its ``details`` are what else the request said: ``origin``, ``async``, or an upload's ``filename``.
-    """
+    """One submission to a small app."""
 
     small_app: str
     kind: Kind
     stage: str | None
     pending: float
     operations: Sequence[str] = ()
-    """The list of ``POST /operations``."""
+    """The operations in the body of ``POST /operations``."""
     selector: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The domains and functions of a partial run; empty: everything."""
+    """The domains and functions to work on; empty: all of them."""
     release: bool = False
-    """The ``release`` flag of a populate."""
+    """Whether a populate has the ``release`` flag."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What else the request said, e.g. its ``origin``."""
+    """Other members of the request: ``origin``, ``async``, or an upload's ``filename``."""
     final_status: str = field(default="", init=False)
 
     @property
     def publishes(self) -> bool:
-        """Whether it makes staging the app's production, should it succeed."""
+        """Whether the operation copies staging to production if it succeeds."""
         return self.release or self.kind == "release" or "release" in self.operations
 
     @property
     def released(self) -> bool:
-        """Whether it has published the app."""
+        """Whether the operation has copied staging to production."""
         return self.publishes and self.final_status == "successful"
 
     @property
     def left_traceback(self) -> bool:
-        """Whether the app's own code has failed in it."""
+        """Whether the operation has failed in the app's own code, and so has a traceback."""
         preprocesses = self.kind == "preprocess" or "preprocess_data_sources" in self.operations
         return preprocesses and self.final_status == "failed"
 
     def advance(self, now: float) -> None:
-        """Enter the end if it is due."""
+        """End the operation if its end is due by ``now``."""
         due = self.created_at + self.pending + self.duration
         if self.finished_at is None and not self.script.hold and now >= due:
             self.end(due, self.script.outcome)
 
     def end(self, at: float, status: str = "successful") -> None:
-        """Enter a final status, in whatever spelling."""
+        """End the operation with a final status, in any spelling."""
         self.finished_at = at
         self.final_status = status
         self.pending = min(self.pending, at - self.created_at)
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it left pending."""
+        """Return the instant at which the operation left ``pending``; ``None`` before."""
         start = self.created_at + self.pending
         return start if now >= start else None
 
     def status(self, now: float) -> str:
-        """Give the status as the API spells it."""
+        """Return the status as the API spells it."""
         if self.finished_at is not None:
             return self.final_status
         return "pending" if self.began(now) is None else self.script.running_status
 
     def as_json(self, now: float) -> dict[str, Any]:
-        """Give the answer of the state route."""
+        """Return the response body of the state route."""
         members = {} if self.finished_at is None else self.script.final_members
         return {**members, "status": self.status(now)}
 
     def detail(self) -> dict[str, Any]:
-        """Give what it was asked to do, and whether it has released the app."""
+        """Return the request of the operation, and whether it has released the app."""
         return {
             "kind": self.kind,
             "operations": list(self.operations),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from dataops_sandbox.platform import Settings, changing
-from dataops_sandbox.rules import Seconds, checked
+from dataops_sandbox.rules import Seconds, validate_options
 from dataops_sandbox.store import RunStore
 from dataops_sandbox.toucan.auth import FailedLogins
 from dataops_sandbox.toucan.rules import CHAIN, OperationList
@@ -21,35 +21,35 @@ PERSON = "anna@toucan.example"
 
 
 class ToucanSettings(Settings):
-    """What can be changed of the backend: its user, and what differs between its generations."""
+    """Settings of the backend: its user, and the features that differ between versions of the backend."""
 
     username: str = "api@toucan.example"
-    password: str = "sandbox-password"  # noqa: S105 - opens nothing but the sandbox
+    password: str = "sandbox-password"  # noqa: S105 - valid only in the sandbox
     api_token: str = "sandbox-token"  # noqa: S105
-    """A bearer token that somebody has fetched elsewhere."""
+    """A bearer token that is valid without a request to the login route."""
     token_lifetime: Seconds = Field(3600.0, allow_inf_nan=False)
-    """Seconds for which a token of the login route is good; the real figure is not published."""
+    """Seconds that a token of the login route is valid. The vendor does not publish the real value."""
     jwt_tokens: bool = True
-    """Whether a token of the login route is a JWT that tells its end."""
+    """Whether a token of the login route is a JWT with its expiry."""
     lock_status: int = Field(429, ge=400, le=599)
-    """Status of the answers to a user who is locked out; only their JSON message is documented."""
+    """Status code for a user who is locked out. The vendor documents only the JSON message."""
     operation_ids: bool = True
-    """Whether uploads and lists of operations are answered with an id, as newer backends do."""
+    """Whether the responses to uploads and to ``POST /operations`` contain an id. Old backends send none."""
     refresh_ids: bool = True
-    """Whether preprocess, populate and release are answered with an id; nobody has told."""
+    """Whether the responses to preprocess, populate and release contain an id. This is not documented."""
     state_route: bool = True
-    """Whether the backend can be asked for the state of an operation; older ones cannot."""
+    """Whether the route for the state of an operation exists. Old backends do not have it."""
     chunk_fields: bool = True
-    """Whether the upload knows the chunk fields."""
+    """Whether the upload accepts the chunk fields."""
 
 
 @dataclass
 class SmallApp:
-    """A small app, its data sources as declared in its ETL configuration."""
+    """A small app, with the data sources of its ETL configuration."""
 
     small_app_id: str
     data_sources: Mapping[str, str]
-    """Domain to file name."""
+    """File name of each domain."""
     may_upload: bool = True
     """Whether the API user has the "contributor" right."""
     may_operate: bool = True
@@ -57,9 +57,9 @@ class SmallApp:
 
 
 class ToucanStore(RunStore[Operation, OperationScript]):
-    """What the Toucan Toco backend holds, and how a test or a person in its UI changes it.
+    """Toucan's small apps, uploads and operations, with the methods by which a test changes them.
 
-    Scripts go by the small app, or by ``app/filename`` for uploads.
+    The resource of a script is the small app's id, or ``app/filename`` for an upload.
     """
 
     name = "toucan"
@@ -70,7 +70,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
     controls = (*RunStore.controls, "add_small_app", "releases", "uploaded", "revoke")
 
     def populate(self) -> None:
-        """Put the known small apps there."""
+        """Create the small apps that exist at the start."""
         self._accept_api_token()
         self.failed_logins = FailedLogins()
         self.small_apps: dict[str, SmallApp] = {}
@@ -82,7 +82,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def configure(self, **settings: object) -> None:
-        """Change settings; see :class:`.platform.Platform`."""
+        """Change settings; see :meth:`.platform.Platform.configure`."""
         super().configure(**settings)
         if "api_token" in settings:
             self._accept_api_token()
@@ -99,10 +99,10 @@ class ToucanStore(RunStore[Operation, OperationScript]):
         may_upload: bool = True,
         may_operate: bool = True,
     ) -> None:
-        """Add a small app, or change one.
+        """Add a small app; replace it if it exists.
 
-        :param data_sources: domain to file name, as its ETL configuration declares them
-        :param may_upload: whether the API user is a contributor
+        :param data_sources: file name of each domain, as in the app's ETL configuration
+        :param may_upload: whether the API user has the right "contributor"
         :param may_operate: whether the API user may update the data sources
         """
         self.small_apps[small_app_id] = SmallApp(
@@ -111,11 +111,11 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def start(self, small_app_id: str, operations: Sequence[str] = CHAIN) -> str:
-        """Start a list of operations on staging, as somebody else would in the UI.
+        """Start operations on staging, as another user does in the UI.
 
-        :return: the operation's id
+        :return: the id of the submission
         """
-        work = checked(OperationList, {"operations": operations})
+        work = validate_options(OperationList, {"operations": operations})
         if small_app_id not in self.small_apps:
             raise KeyError(small_app_id)
         what = work.operation_fields()
@@ -133,9 +133,9 @@ class ToucanStore(RunStore[Operation, OperationScript]):
     ) -> Operation:
         """Start an operation.
 
-        :param filename: what an upload is for
-        :param created_by: empty: the API user
-        :param what: further fields of :class:`.runs.Operation`
+        :param filename: file name of the data source, for an upload
+        :param created_by: the user; empty: the API user
+        :param what: other fields of :class:`.runs.Operation`
         """
         resource = f"{small_app}/{filename}" if filename else small_app
         script, usual = self.scripted(resource), self.settings.run_seconds
@@ -157,17 +157,17 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def ended(self, small_app_id: str) -> list[Operation]:
-        """Give the operations of a small app that have ended, in the order of their ends."""
+        """Return the operations of a small app that have ended, in the order in which they ended."""
         operations = [one for one in self.all() if one.small_app == small_app_id]
         ended = [one for one in operations if one.finished_at is not None]
         return sorted(ended, key=lambda one: one.finished_at or 0)
 
     @changing
     def releases(self, small_app_id: str) -> list[str]:
-        """Give the ids of the operations that have published a small app, in the order of their ends."""
+        """Return the ids of the operations that released a small app, in the order in which they ended."""
         return [one.run_id for one in self.ended(small_app_id) if one.released]
 
     @changing
     def uploaded(self, small_app_id: str) -> list[dict[str, Any]]:
-        """Tell of the uploads to a small app, oldest first; the bytes are in :attr:`uploads`."""
+        """Return the uploads to a small app, oldest first, without their bytes; :attr:`uploads` has these."""
         return [upload.as_json() for upload in self.uploads if upload.small_app == small_app_id]

@@ -1,4 +1,4 @@
-"""What an upload to a data source may look like: the form of the guide, and two with chunk fields."""
+"""The three forms of an upload to a data source: the guide's form, and two forms with chunk fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_v
 
 from dataops_sandbox.content import Content, ContentWriter
 from dataops_sandbox.messages import RefusedError, read_object
-from dataops_sandbox.rules import Rules, obeyed
+from dataops_sandbox.rules import Rules, validate_request
 from dataops_sandbox.toucan.form import Part
 from dataops_sandbox.toucan.rules import Name
 
@@ -23,26 +23,27 @@ Dialect = Literal["plain", "dropzone", "flat"]
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A file that has come whole."""
+    """A file that was uploaded completely."""
 
     small_app: str
     filename: str
-    """Name of the data source, as told beside the file."""
+    """File name of the data source, from the form's text field."""
     local_filename: str
-    """Name that the file part itself bore."""
+    """File name in the headers of the form's file part."""
     content: Content
     stage: str | None
     validation: bool | None
-    """``False`` as the query told it; ``None``: it did not."""
+    """``False`` if the query has ``validation=false``, otherwise ``None``."""
     dialect: Dialect
-    """``plain``, ``dropzone`` (with chunk fields) or ``flat`` (these, and no JSON part)."""
+    """``plain``, ``dropzone`` (with chunk fields), or ``flat`` (with chunk fields, without a JSON part)."""
     chunks: int
+    """How many requests the file took."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give all but the bytes."""
-        told = dict(vars(self))
-        content = told.pop("content")
-        return {**told, "size": content.size, "sha256": content.sha256}
+        """Return the fields of the upload, with size and SHA-256 instead of the bytes."""
+        fields = dict(vars(self))
+        content = fields.pop("content")
+        return {**fields, "size": content.size, "sha256": content.sha256}
 
 
 class _DataSource(Rules):
@@ -50,12 +51,12 @@ class _DataSource(Rules):
 
 
 def _name_in_json(part: Part) -> str:
-    return obeyed(_DataSource, read_object(part.text().encode(), "part 'data'")).filename
+    return validate_request(_DataSource, read_object(part.text().encode(), "part 'data'")).filename
 
 
 def _file(part: Part) -> Part:
     if not part.filename:
-        raise ValueError("must be a file, with a filename of its own")
+        raise ValueError("must be a file part with a filename")
     return part
 
 
@@ -71,7 +72,7 @@ _Text = Annotated[Name, BeforeValidator(Part.text)]
 
 
 class Form(Rules):
-    """The form of the guide."""
+    """The form of the vendor's guide."""
 
     dialect: ClassVar[Dialect] = "plain"
     file: Annotated[InstanceOf[Part], AfterValidator(_file)]
@@ -89,25 +90,25 @@ class _Chunk(Form):
         size = self.file.content.size
         end = self.offset + size
         if self.index >= self.count:
-            raise ValueError(f"dzchunkindex {self.index} of {self.count} chunks; they count from 0")
+            raise ValueError(f"dzchunkindex is {self.index}, but {self.count} chunks have indexes from 0")
         if (self.index == 0) != (self.offset == 0) or end > self.total:
             raise ValueError(
-                f"chunk {self.index} of {size} bytes cannot stand at {self.offset} of {self.total}"
+                f"chunk {self.index} of {size} bytes does not fit at offset {self.offset} of {self.total}"
             )
         if self.index == self.count - 1 and end != self.total:
-            raise ValueError(f"the last chunk ends at {end}, the file at {self.total}")
+            raise ValueError(f"the last chunk ends at {end}, but dztotalfilesize is {self.total}")
         return self
 
 
 class Dropzone(_Chunk):
-    """The form of a chunk, which its id brings together with the others of its file."""
+    """The form of one chunk. All chunks of a file have the same id."""
 
     dialect = "dropzone"
     upload_id: _Text = Field(alias="dzuuid")
 
 
 class Flat(_Chunk):
-    """The form of a file that is one chunk, without an id and without JSON."""
+    """The form of a file that is sent as one chunk, without an id and without a JSON part."""
 
     dialect = "flat"
     filename: _Text
@@ -115,38 +116,38 @@ class Flat(_Chunk):
 
 
 def read_upload(parts: Mapping[str, Part], *, chunk_fields: bool) -> Form:
-    """Read the form of an upload.
+    """Return the form of an upload.
 
-    :param chunk_fields: whether the backend knows them
-    :raises RefusedError: if the form is none of the known ones, or its figures contradict each other
+    :param chunk_fields: whether the backend accepts the chunk fields
+    :raises RefusedError: if the form is not a known one, or its numbers contradict each other
     """
     if not chunk_fields or not any(name.startswith("dz") for name in parts):
-        return obeyed(Form, parts)
-    return obeyed(Flat if "filename" in parts else Dropzone, parts)
+        return validate_request(Form, parts)
+    return validate_request(Flat if "filename" in parts else Dropzone, parts)
 
 
 @dataclass
 class Assembly:
-    """The chunks of one file that have come so far, in whatever order."""
+    """The chunks of one file that have arrived so far, in any order."""
 
     chunks: dict[int, Dropzone] = field(default_factory=dict)
 
     def add(self, chunk: Dropzone) -> None:
-        """Take a chunk; one that is sent again must be the same.
+        """Add a chunk. A client may send a chunk twice, but with the same bytes.
 
-        :raises RefusedError: if it does not go with those that have come
+        :raises RefusedError: if the chunk contradicts an earlier one
         """
         first = next(iter(self.chunks.values()), chunk)
         if (chunk.filename, chunk.total, chunk.count) != (first.filename, first.total, first.count):
             raise RefusedError(400, "chunks of one dzuuid differ in filename, total size or chunk count")
         known = self.chunks.setdefault(chunk.index, chunk)
         if (known.offset, known.file.content.sha256) != (chunk.offset, chunk.file.content.sha256):
-            raise RefusedError(400, f"chunk {chunk.index} came before, with another offset or other bytes")
+            raise RefusedError(400, f"chunk {chunk.index} was sent before with another offset or other bytes")
 
     def whole(self, directory: Path) -> Content | None:
-        """Give the file if all of it is there.
+        """Return the file if all chunks have arrived; otherwise ``None``.
 
-        :raises RefusedError: if the chunks leave gaps or overlap
+        :raises RefusedError: if there is a gap between two chunks, or they overlap
         """
         chunks = [self.chunks[index] for index in sorted(self.chunks)]
         if len(chunks) < chunks[0].count:
@@ -156,7 +157,7 @@ class Assembly:
             if chunk.offset != end:
                 writer.discard()
                 raise RefusedError(
-                    400, f"chunk {chunk.index} stands at {chunk.offset}, the one before ends at {end}"
+                    400, f"chunk {chunk.index} begins at {chunk.offset}, but the chunk before ends at {end}"
                 )
             for piece in chunk.file.content.chunks():
                 writer.write(piece)

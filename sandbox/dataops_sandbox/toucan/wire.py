@@ -1,8 +1,8 @@
-"""The sandbox's Toucan Toco on the wire: the Operations API.
+"""The HTTP interface of the sandbox's Toucan Toco: the Operations API.
 
-Method, path, query, header and body of each operation follow the vendor's guide "Update with confidence" and
-the vendor's own clients. Where these are silent the sandbox takes the stricter reading, since a client that
-passes it passes the laxer one too. What differs between generations of the backend is a setting.
+Method, path, query, headers and body of each operation follow the vendor's guide "Update with confidence" and
+the vendor's own clients. Where they leave a question open, the sandbox is strict: a client that works with a
+strict server also works with a tolerant one. Settings choose between features of old and new backends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import jwt
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, RefusedError
 from dataops_sandbox.messages import Operation as Route
-from dataops_sandbox.rules import obeyed
+from dataops_sandbox.rules import validate_request
 from dataops_sandbox.toucan.auth import WrongLoginError, read_basic
 from dataops_sandbox.toucan.form import read_form
 from dataops_sandbox.toucan.rules import Login, OperationList, Preprocess, Query, Selector, Work
@@ -33,17 +33,21 @@ _STAGE = frozenset({"stage"})
 
 
 class _Traceback:
-    """A traceback as the backend pickles it: who loads it runs the server's code, and is found out here."""
+    """A traceback as the backend pickles it.
 
-    def __init__(self, words: str) -> None:
-        self._words = words
+    To load a pickle is to run the server's code. Here that code raises an error, so a test fails in which
+    the client loads the pickle.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return exec, (f"raise RuntimeError({'a pickle from a server was loaded: ' + self._words!r})",)
+        return exec, (f"raise RuntimeError({'a pickle from a server was loaded: ' + self._text!r})",)
 
 
 class Toucan(ToucanStore):
-    """A Toucan Toco backend on loopback."""
+    """The sandbox's Toucan Toco backend."""
 
     login_operations = frozenset({"login"})
 
@@ -61,7 +65,7 @@ class Toucan(ToucanStore):
             Route("get_operation", "GET", f"{_APP}/operations/state/{{operation}}", self._get_operation),
             Route("preprocess", "POST", f"{_APP}/data/preprocess", preprocess, _STAGE),
             Route("populate", "POST", f"{_APP}/populate", populate, _STAGE, frozenset({"release"})),
-            # Not in the guide, but in the README of the vendor's client.
+            # The guide does not document this route; the README of the vendor's client does.
             Route("release", "POST", f"{_APP}/data/release", self._release, _STAGE),
             Route("get_traceback", "GET", f"{_APP}/tracebacks/latest", self._get_traceback),
             Route("get_config", "GET", f"{_APP}/config", self._get_config, _STAGE),
@@ -76,7 +80,7 @@ class Toucan(ToucanStore):
         return self.root
 
     def connection(self, auth_type: str = "basic") -> dict[str, Any]:
-        """Give host and credentials as the connection type ``toucan`` has them.
+        """Return the connection fields: host, credentials and small app.
 
         :param auth_type: ``basic``, ``login`` or ``bearer``
         """
@@ -90,17 +94,17 @@ class Toucan(ToucanStore):
         return {**fields, "login": self.settings.username, "password": self.settings.password}
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no in JSON with ``statusCode`` and ``message``, but for the login route's bare sentence."""
+        """Return an error response: JSON with ``statusCode`` and ``message``; plain text at the login."""
         if isinstance(denied, WrongLoginError):
             return Answer.of_text(denied.reason, denied.status)
         payload = {"statusCode": denied.status, "message": denied.reason}
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Replace the status of an operation."""
+        """Return the response with the status of the operation replaced."""
         return {**payload, "status": state} if isinstance(payload, dict) and "status" in payload else payload
 
-    # Who may what
+    # Credentials and rights
 
     def _check_lock(self, user: str) -> None:
         if self.failed_logins.locked(user, self.world.timeline.now()):
@@ -109,7 +113,7 @@ class Toucan(ToucanStore):
             )
 
     def _is_wrong(self, user: str, password: str) -> bool:
-        """Tell whether credentials are wrong, and count it if so."""
+        """Return whether the credentials are wrong, and count a wrong attempt."""
         wrong = (user, password) != (self.settings.username, self.settings.password)
         if wrong:
             self.failed_logins.note(user, self.world.timeline.now())
@@ -135,15 +139,15 @@ class Toucan(ToucanStore):
             raise DeniedError(404, f"small app {call.params['small_app']} not found")
         return app
 
-    def _operated(self, call: Call) -> SmallApp:
+    def _small_app_to_operate(self, call: Call) -> SmallApp:
         app = self._small_app(call)
         if not app.may_operate:
             raise DeniedError(403, f"no right to update the data sources of {app.small_app_id}")
         return app
 
-    def _read(self, call: Call) -> SmallApp:
+    def _small_app_to_read(self, call: Call) -> SmallApp:
         app = self._small_app(call)
-        obeyed(Query, call.query)
+        validate_request(Query, call.query)
         call.no_body()
         return app
 
@@ -155,15 +159,15 @@ class Toucan(ToucanStore):
         return Answer.of_json({"name": "toucan sandbox", "version": "1"})
 
     def _login(self, call: Call) -> Answer:
-        login = obeyed(Login, call.json_object())
+        login = validate_request(Login, call.json_object())
         if self._is_wrong(login.username, login.password):
             raise WrongLoginError
         now, lifetime, token = self.world.timeline.now(), self.settings.token_lifetime, None
         if self.settings.jwt_tokens:
             end = self.world.timeline.wall(now).timestamp() + lifetime
-            # An id of its own makes each differ from the others of the second.
+            # The random id makes tokens of the same second different.
             claims = {"sub": login.username, "exp": int(end), "jti": secrets.token_hex(8)}
-            # Nobody keeps the key: the platform knows the tokens that it gave out by heart.
+            # The key is thrown away: the sandbox remembers its tokens and never checks a signature.
             token = jwt.encode(claims, secrets.token_bytes(32))
         return Answer.of_json({"token": self.tokens.issue(now, lifetime, token)})
 
@@ -182,13 +186,13 @@ class Toucan(ToucanStore):
             "last_update": self.world.timeline.stamp(ends[-1]) if ends else None,
         }
 
-    # The calls of the guide
+    # Operations of the guide
 
     def _upload(self, call: Call) -> Answer:
         app = self._small_app(call)
         if not app.may_upload:
             raise DeniedError(403, f"not a contributor of {app.small_app_id}")
-        query = obeyed(Query, call.query)
+        query = validate_request(Query, call.query)
         form = read_upload(read_form(call, self.world.directory), chunk_fields=self.settings.chunk_fields)
         content: Content | None = form.file.content
         chunks = 1
@@ -215,29 +219,29 @@ class Toucan(ToucanStore):
         return self._accepted(operation)
 
     def _assemble(self, app: SmallApp, chunk: Dropzone) -> Content | None:
-        """Give the whole file once its last chunk has come."""
-        # Kept when it is whole, too: the chunk may be sent again by one whom the answer did not reach.
+        """Return the file if all its chunks have arrived; otherwise ``None``."""
+        # Keep the chunks of a complete file: a client that got no response sends the last chunk again.
         assembly = self.assemblies.setdefault((app.small_app_id, chunk.upload_id), Assembly())
         assembly.add(chunk)
         return assembly.whole(self.world.directory)
 
     def _work(self, kind: Kind, rules: type[Work], call: Call) -> Answer:
-        app, query = self._operated(call), obeyed(Query, call.query)
-        what = obeyed(rules, call.json_object()).operation_fields()
+        app, query = self._small_app_to_operate(call), validate_request(Query, call.query)
+        what = validate_request(rules, call.json_object()).operation_fields()
         release = query.release is not None
         return self._accepted(self.submit(kind, app.small_app_id, query.stage, release=release, **what))
 
     def _release(self, call: Call) -> Answer:
-        app, query = self._operated(call), obeyed(Query, call.query)
+        app, query = self._small_app_to_operate(call), validate_request(Query, call.query)
         call.no_body()
         return self._accepted(self.submit("release", app.small_app_id, query.stage))
 
     def _accepted(self, operation: Operation) -> Answer:
         partial_run = operation.kind not in ("upload", "operations")
-        told = self.settings.refresh_ids if partial_run else self.settings.operation_ids
-        return Answer.of_json({"operation_id": operation.run_id} if told else {})
+        has_id = self.settings.refresh_ids if partial_run else self.settings.operation_ids
+        return Answer.of_json({"operation_id": operation.run_id} if has_id else {})
 
-    # What can be asked
+    # Routes that read
 
     def _get_operation(self, call: Call) -> Answer:
         app = self._small_app(call)
@@ -257,24 +261,24 @@ class Toucan(ToucanStore):
     def _get_traceback(self, call: Call) -> Answer:
         app = self._small_app(call)
         call.no_body()
-        words = [one.script.traceback for one in self.ended(app.small_app_id) if one.left_traceback]
-        if not words:
+        texts = [one.script.traceback for one in self.ended(app.small_app_id) if one.left_traceback]
+        if not texts:
             raise DeniedError(404, "no preprocess has failed")
-        return Answer(200, pickle.dumps(_Traceback(words[-1])), "application/octet-stream")
+        return Answer(200, pickle.dumps(_Traceback(texts[-1])), "application/octet-stream")
 
     def _get_config(self, call: Call) -> Answer:
-        app = self._read(call)
+        app = self._small_app_to_read(call)
         return Answer.of_json({"id": app.small_app_id, "name": app.small_app_id})
 
     def _get_etl_config(self, call: Call) -> Answer:
-        sources = self._read(call).data_sources
+        sources = self._small_app_to_read(call).data_sources
         return Answer.of_json(
             {"DATA_SOURCES": [{"domain": domain, "file": file} for domain, file in sources.items()]}
         )
 
     def _get_augment(self, call: Call) -> Answer:
-        self._read(call)
+        self._small_app_to_read(call)
         return Answer.of_text("def augment(dfs):\n    return dfs\n")
 
     def _get_metadata(self, call: Call) -> Answer:
-        return Answer.of_json([{"domain": domain} for domain in self._read(call).data_sources])
+        return Answer.of_json([{"domain": domain} for domain in self._small_app_to_read(call).data_sources])

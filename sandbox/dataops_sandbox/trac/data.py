@@ -1,4 +1,4 @@
-"""The bytes behind TRAC's FILE and DATA objects."""
+"""The contents of TRAC's FILE and DATA objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DataStore:
-    """Writes FILE and DATA objects together with their bytes, and reads them."""
+    """Writes and reads FILE and DATA objects together with their contents."""
 
     def __init__(self, metadata: Metadata) -> None:
         self._metadata = metadata
@@ -35,7 +35,9 @@ class DataStore:
     ) -> Found:
         """Write a new object, or a new version of ``prior``.
 
-        :param definition: of the object but for where its bytes are
+        :param definition: definition of the object, without ``storageId`` and ``dataItem``
+        :param job: key of the job that writes the object; empty: a client writes it
+        :param attrs: attributes that the platform itself adds
         """
         kind = definition["objectType"].lower()
         if prior is None:
@@ -62,27 +64,27 @@ class DataStore:
         return found
 
     def content(self, found: Found) -> bytes:
-        """Give the bytes of a FILE or DATA object."""
+        """Return the content of a FILE or DATA object."""
         return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
-        """Give the schema of a dataset, its own or that of a SCHEMA object."""
+        """Return the schema of a dataset, from its definition or from the SCHEMA object that it refers to."""
         return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:
-        """Give what a model gets of an object."""
+        """Return a FILE or DATA object as the input of a model."""
         schema = self.schema(tenant, found.inner) if found.record.object_type == "DATA" else None
         return Product(self.content(found), schema)
 
 
 def file_definition(name: str, mime_type: str, content: bytes) -> dict[str, Any]:
-    """Make the definition of a FILE, but for where its bytes are."""
+    """Return the definition of a FILE, without ``storageId`` and ``dataItem``."""
     extension = name.rpartition(".")[2] if "." in name else ""
-    told = {"name": name, "extension": extension, "mimeType": mime_type, "size": str(len(content))}
-    return {"objectType": "FILE", "file": told}
+    fields = {"name": name, "extension": extension, "mimeType": mime_type, "size": str(len(content))}
+    return {"objectType": "FILE", "file": fields}
 
 
 def data_attrs(schema: Mapping[str, Any], rows: int) -> values.Attrs:
-    """Give what the platform tells of a dataset of so many rows."""
+    """Return the attributes that the platform adds to a dataset with ``rows`` rows."""
     count = values.of("INTEGER", str(rows))
     return {**values.schema_attrs(schema), "trac_data_row_count": count}

@@ -1,4 +1,4 @@
-"""What TRAC finds wrong with a definition, in itself or as the next version of another one."""
+"""TRAC's checks of definitions: of a single one, and of one that follows an earlier version."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from dataops_sandbox.trac.validation import Check
 
     Problems = Iterator[tuple[str, str]]
-    """Details and paths."""
+    """Pairs of detail and path."""
 
 _TRAITS = (
     ("businessKey", "a business key", ("STRING", "INTEGER", "DATE")),
     ("categorical", "categorical", ("STRING",)),
 )
-"""What a field of a schema may be, in words, and the types that allow it."""
+"""Flags of a schema's field: member, name in messages, and the types that may have the flag."""
 
 
 def validate(check: Check, definition: Mapping[str, Any], kind: str | None, path: str) -> None:
@@ -96,7 +96,7 @@ def _flow(check: Check, flow: Mapping[str, Any], path: str) -> None:
             place = f"{path}.edges[{number}].{end}."
             check.identifier(edge.get(end, {}), "node", place, reserved=True)
     if not check.items:
-        # Whether the parts fit together is looked at once each is right in itself.
+        # Check the edges only if all nodes and edges are valid by themselves.
         for number, edge in enumerate(edges):
             _edge(check, nodes, edge, f"{path}.edges[{number}]")
 
@@ -131,7 +131,7 @@ def _edge(check: Check, nodes: Mapping[str, Any], edge: Mapping[str, Any], path:
 _CHECKS = {"CUSTOM": _custom, "FLOW": _flow, "SCHEMA": schema}
 
 
-# What may change from one version to the next
+# Checks of a new version against the prior one
 
 _FIELD_TRAITS = (
     ("fieldName", "Field name case", ""),
@@ -140,11 +140,11 @@ _FIELD_TRAITS = (
     ("businessKey", "Business key flag", False),
     ("categorical", "Categorical flag", False),
 )
-"""What of a field must stay: its member, what messages call it, and its default."""
+"""Members of a field that must not change: member, name in messages, and default value."""
 
 
 def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Check that a definition may follow another one.
+    """Check that a definition may become the next version of another one.
 
     :raises ServiceError: if it may not
     """
@@ -153,11 +153,11 @@ def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         return
     name, problems = _VERSION_CHECKS[kind]
     member = kind.lower()
-    # The data service checks definitions of its own, the metadata service whole objects.
+    # The data service checks FileDefinition and DataDefinition; the metadata service checks ObjectDefinition.
     prefix = f"{member}." if name == "ObjectDefinition" else ""
     items = [Item(detail, f"{prefix}{path}") for detail, path in problems(prior[member], new[member])]
     if items:
-        # The bracket at the end is the platform's.
+        # The unbalanced bracket and the spelling are the platform's own.
         raise bad_state(f"Version compatability check failed for [{name}}}", items)
 
 
@@ -223,4 +223,4 @@ _VERSION_CHECKS = {
     "FILE": ("FileDefinition", _later_file),
     "DATA": ("DataDefinition", _later_data),
 }
-"""What messages call each type of definition, and what finds its problems."""
+"""For each object type: name of its definition in messages, and the function that finds problems."""

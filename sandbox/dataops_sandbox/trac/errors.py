@@ -1,4 +1,4 @@
-"""How the sandbox's TRAC says no, and how its gateway does."""
+"""Error responses of TRAC's services and of its gateway."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%"
 
 
 class Code(IntEnum):
-    """The gRPC statuses that the platform's services answer with."""
+    """The gRPC status codes that the platform's services use."""
 
     UNKNOWN = 2
     INVALID_ARGUMENT = 3
@@ -45,7 +45,7 @@ _STATUSES = {
     Code.FAILED_PRECONDITION: 412,
     Code.UNAVAILABLE: 503,
 }
-"""HTTP status of a gRPC status; any other is a 500."""
+"""HTTP status code of each gRPC code; any other gRPC code is a 500."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class Item:
 
     detail: str
     path: str = ""
-    """The field, from the request's root; empty: the request as a whole."""
+    """Path of the field, from the root of the request; empty: the whole request."""
 
 
 class ServiceError(DeniedError):
-    """A service behind the gateway says no.
+    """A service behind the gateway rejects the request.
 
-    :param message: told as reason phrase and in the headers; empty: the service had no words for it
-    :param items: all problems that were found
+    :param message: message for the reason phrase and the headers; empty: the service gives no message
+    :param items: all problems that the service found
     """
 
     def __init__(
@@ -78,32 +78,32 @@ class ServiceError(DeniedError):
 
 
 class InvalidError(ServiceError, RefusedError):
-    """A service finds the request wrong in itself, whatever the platform holds."""
+    """A service rejects a request that is invalid by itself, without a look at stored objects."""
 
     def __init__(self, message: str, items: Sequence[Item]) -> None:
         super().__init__(Code.INVALID_ARGUMENT, message, items)
 
 
 class GatewayError(RefusedError):
-    """The gateway itself says no, in a line of text, before any service is asked."""
+    """The gateway rejects the request, with one line of text, before it calls a service."""
 
 
 class BareError(DeniedError):
-    """The gateway says no by nothing but a status."""
+    """The gateway responds with an error status and an empty body."""
 
 
 def internal() -> ServiceError:
-    """Make the error of a service that has met something unexpected."""
+    """Return the error of a service that has failed unexpectedly."""
     return ServiceError(Code.INTERNAL, "Internal server error")
 
 
 def not_found(message: str) -> ServiceError:
-    """Make the error of something that is not there."""
+    """Return the error for an object that does not exist."""
     return ServiceError(Code.NOT_FOUND, message)
 
 
 def bad_state(message: str, items: Sequence[Item] = ()) -> ServiceError:
-    """Make the error of a request that does not fit what the platform holds."""
+    """Return the error for a valid request that contradicts the stored objects."""
     return ServiceError(Code.FAILED_PRECONDITION, message, items)
 
 
@@ -120,7 +120,7 @@ def _bytes_field(number: int, value: bytes) -> bytes:
 
 
 def encode_details(code: int, message: str, items: Sequence[Item]) -> str:
-    """Give the value of ``trac-error-details-bin``: base64, without padding, of a ``TracErrorDetails``."""
+    """Return the ``trac-error-details-bin`` header: a ``TracErrorDetails`` in base64 without padding."""
     encoded = _varint(1 << 3) + _varint(code) + _bytes_field(2, message.encode())
     for item in items:
         fields = _bytes_field(1, item.detail.encode())
@@ -131,12 +131,12 @@ def encode_details(code: int, message: str, items: Sequence[Item]) -> str:
 
 
 def answer_of(denied: DeniedError) -> Answer:
-    """Put a no into the words of whoever says it."""
+    """Return the error response, in the format of the gateway or of the service that raised the error."""
     if isinstance(denied, BareError):
         return Answer(denied.status, content_type="", headers=denied.headers)
     if isinstance(denied, RefusedError) and not isinstance(denied, ServiceError):
         return Answer(denied.status, denied.reason.encode(), TEXT, denied.headers)
-    # What a fault says has no code of its own.
+    # A fault of the sandbox has only an HTTP status: derive the gRPC code from it.
     codes = {status: code for code, status in _STATUSES.items()}
     code = getattr(denied, "code", codes.get(denied.status, Code.INTERNAL))
     headers = {"grpc-status": str(int(code)), **denied.headers}

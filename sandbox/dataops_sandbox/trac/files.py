@@ -1,4 +1,4 @@
-"""The calls of TRAC's data service: files and datasets that fit into one message."""
+"""The calls of TRAC's data service for small files and datasets, which fit into one message."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _ILLEGAL_NAMES = (
     (r"(?i:(?:COM\d*|LPT\d*|PRN|AUX|NUL)(?:\..*)?)", "is a reserved filename"),
 )
 _LONGEST_NAME = 255
-"""Bytes of a file's name that the storage of the platform takes."""
+"""Longest name of a file, in bytes, that the platform can store."""
 _INT64 = 1 << 63
 
 
 class TracFiles(TracGateway):
-    """The data service."""
+    """TRAC's data service."""
 
     def _store(
         self, check: Check, definition: dict[str, Any], content: bytes, attrs: values.Attrs | None = None
@@ -50,15 +50,15 @@ class TracFiles(TracGateway):
             written = self.data.write(tenant, found, definition, content, updates, self._now(), attrs=attrs)
         return ok(written.header())
 
-    def _content(self, check: Check, object_type: str) -> bytes:
-        """Finish the check of a write, and give the bytes."""
+    def _check_content(self, check: Check, object_type: str) -> bytes:
+        """Finish the check of a write request, and return its content."""
         if check.method.startswith("create"):
             check.omit(check.body, "priorVersion")
         elif check.require(check.body, "priorVersion"):
             check.selector(check.body["priorVersion"], "priorVersion", object_type)
         check.tag_updates(check.body, "tagUpdates")
         check.require(check.body, "content")
-        self._checked(check)
+        self._finish_check(check)
         return base64.b64decode(check.body["content"])
 
     def _write_file(self, check: Check) -> Answer:
@@ -67,7 +67,7 @@ class TracFiles(TracGateway):
             _check_name(check, name)
         if check.require(check.body, "mimeType"):
             _check_media_type(check, media_type)
-        content = self._content(check, "FILE")
+        content = self._check_content(check, "FILE")
         expected = int(check.body.get("size", len(content)))
         if expected != len(content):
             raise ServiceError(
@@ -80,20 +80,20 @@ class TracFiles(TracGateway):
         return self._store(check, data.file_definition(name, media_type, content), content)
 
     def _write_dataset(self, check: Check) -> Answer:
-        told = {name: one for name, one in check.body.items() if name in ("schema", "schemaId")}
-        if "schemaId" in told:
-            check.fixed_selector(told["schemaId"], "schemaId", "SCHEMA")
-        elif "schema" in told:
-            definitions.schema(check, told["schema"], "schema")
+        definition = {name: one for name, one in check.body.items() if name in ("schema", "schemaId")}
+        if "schemaId" in definition:
+            check.fixed_selector(definition["schemaId"], "schemaId", "SCHEMA")
+        elif "schema" in definition:
+            definitions.schema(check, definition["schema"], "schema")
         else:
             check.add("A value is required for [schemaSpecifier]", "schemaSpecifier")
         _check_format(check, check.body)
-        content = self._content(check, "DATA")
-        schema = self.data.schema(check.params["tenant"], told)
+        content = self._check_content(check, "DATA")
+        schema = self.data.schema(check.params["tenant"], definition)
         table = tables.decode(content, schema, tables.codec(check.body["format"]))
         content = tables.encode(table, schema, tables.CSV)
         attrs = data.data_attrs(schema, len(table))
-        return self._store(check, {"objectType": "DATA", "data": told}, content, attrs)
+        return self._store(check, {"objectType": "DATA", "data": definition}, content, attrs)
 
     def _read_file(self, check: Check) -> Answer:
         found = self._selected(check, "FILE")
@@ -114,11 +114,12 @@ class TracFiles(TracGateway):
     def _table(
         self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Give the schema of a dataset, and rows of it in the format of that name."""
+        """Return the schema of a dataset, and its rows from ``offset`` on in the format ``name``."""
         schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
-            # The platform adds the two: without a limit the sum is the offset, and above 64 bits it wraps.
+            # The platform uses offset + limit as the end. So an offset without a limit gives no rows, and a
+            # sum of more than 63 bits overflows.
             end = offset + limit
             table = table[offset : end if end < _INT64 else 0]
         return schema, tables.encode(table, schema, tables.codec(name))
@@ -126,15 +127,15 @@ class TracFiles(TracGateway):
     def _selected(self, check: Check, object_type: str) -> Found:
         if check.require(check.body, "selector"):
             check.selector(check.body["selector"], "selector", object_type)
-        return self.metadata.find(self._checked(check), check.body["selector"])
+        return self.metadata.find(self._finish_check(check), check.body["selector"])
 
     def _download_file(self, check: Check) -> Answer:
-        found = self.metadata.find(self._checked(check), {**check.body, "objectType": "FILE"})
+        found = self.metadata.find(self._finish_check(check), {**check.body, "objectType": "FILE"})
         return Answer(200, self.data.content(found), found.inner["mimeType"])
 
     def _download_data(self, check: Check) -> Answer:
         _check_format(check, check.query)
-        found = self.metadata.find(self._checked(check), {**check.body, "objectType": "DATA"})
+        found = self.metadata.find(self._finish_check(check), {**check.body, "objectType": "DATA"})
         name = check.query["format"]
         return Answer(200, self._table(check, found, name)[1], tables.codec(name))
 

@@ -1,4 +1,4 @@
-"""The rules of TRAC's gateway: routes, headers, JSON, and who may call at all."""
+"""The rules of TRAC's gateway: routes, headers, JSON and credentials."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ _ABSENT = {
     "0.8": frozenset({"healthz", "availablez", "download_data", "download_latest_data"}),
     "0.10": frozenset({"list_resources", "resource_info"}),
 }
-"""The calls that a release does not have."""
+"""The calls that each release does not have."""
 
 _GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-status": "0"}
 _NO_METHOD = "REST API METHOD NOT FOUND"
 
 _MOST_BYTES = 1024 * 1024 + 64 * 1024
-"""Bytes of a body; the gateway never answers a much longer one, the sandbox says so at once."""
+"""Longest body in bytes. The real gateway never responds to a much longer one; the sandbox rejects it."""
 
 
 class TracGateway(TracStore):
-    """What every call of the gateway has in common."""
+    """The rules that hold for every call of the gateway."""
 
     @property
     def base_url(self) -> str:
@@ -61,7 +61,7 @@ class TracGateway(TracStore):
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and tenant as the connection type ``trac`` has them, and the credentials if any."""
+        """Return the connection fields: host and tenant, and credentials if the setting ``auth`` is set."""
         extra = {"tenant": TENANT}
         fields: dict[str, Any] = {"conn_type": self.name, "host": self.base_url, "extra": extra}
         if self.settings.auth == "basic":
@@ -71,33 +71,33 @@ class TracGateway(TracStore):
         return fields
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no in the words of the gateway or of a service behind it."""
+        """Return an error response in the format of the gateway or of a service."""
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Replace the status of jobs, in what the orchestrator tells and in tags."""
+        """Return the response with the status of each job replaced, also in the attributes of tags."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
             return payload
-        told = {name: self.disguise(value, state) for name, value in payload.items()}
-        if "jobId" in told and "statusCode" in told:
-            told["statusCode"] = state
-        if "trac_job_status" in told:
-            told["trac_job_status"] = {**told["trac_job_status"], "stringValue": state}
-        return told
+        members = {name: self.disguise(value, state) for name, value in payload.items()}
+        if "jobId" in members and "statusCode" in members:
+            members["statusCode"] = state
+        if "trac_job_status" in members:
+            members["trac_job_status"] = {**members["trac_job_status"], "stringValue": state}
+        return members
 
     # The gateway
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Find the call of a request; a slash at the end does not matter."""
+        """Return the call of a request with the values of its path; ignore a slash at the end."""
         operation, params = super().find(method, path.removesuffix("/"))
         if operation is not None and operation.name in _ABSENT[self.settings.generation]:
             return None, {}
         return operation, params
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: Content) -> Answer:
-        """Answer a request by the gateway's rules."""
+        """Return the response to a request, after the gateway's checks."""
         self._authorise(headers)
         operation, params = self.find(method, path)
         prefix = re.match(r"/trac-(meta|data|orch|admin)/api/v1/", path)
@@ -109,16 +109,16 @@ class TracGateway(TracStore):
         if operation.name not in _HEALTH:
             self._check_headers(operation, headers)
         if body.size > _MOST_BYTES:
-            raise GatewayError(413, f"{body.size} bytes are more than the gateway lets pass")
+            raise GatewayError(413, f"a body of {body.size} bytes is too long for the gateway")
         if method == "GET" and body.size:
-            raise GatewayError(400, "a GET has no body")
-        call = Call(_checked(params), parse_query(query, operation.query), headers, body)
+            raise GatewayError(400, "a GET request must not have a body")
+        call = Call(_check_params(params), parse_query(query, operation.query), headers, body)
         return self.handle(operation, call)
 
     @changing
     def handle(self, operation: Operation, call: Call) -> Answer:
-        """Let the call's handler answer."""
-        # What jobs have made by now is seen by every call.
+        """Return the response of the call's handler."""
+        # Bring all jobs up to now first, so that the call sees the objects that they have made.
         self.all()
         return super().handle(operation, call)
 
@@ -146,17 +146,19 @@ class TracGateway(TracStore):
             if name in headers:
                 raise GatewayError(406, f"Unexpected HTTP header [{name}]")
         for name in wanted:
-            # As it was sent: the gateway does not take another case.
+            # Compare the exact text: the real gateway rejects other upper and lower case.
             if headers.get(name, "").partition(";")[0].rstrip() != "application/json":
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)
 
-    def _handled(
+    def _make_handler(
         self, handler: Callable[[Check], Answer], name: str, message: str = ""
     ) -> Callable[[Call], Answer]:
-        """Give what answers a call: a handler with the request read, from the body or from the path.
+        """Return a function that reads the request of a call, then calls ``handler`` with it.
 
-        :param message: the message that a body is, without what the path has told
+        :param name: name of the call, e.g. ``create_object``
+        :param message: the protobuf message of the body, without the tenant, which is in the path; empty:
+            the call has no body
         """
         method = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
 
@@ -179,21 +181,27 @@ class TracGateway(TracStore):
             raise not_found(f"Unknown tenant [{tenant}]")
         return tenant
 
-    def _checked(self, check: Check) -> str:
-        """Finish the check of a request in itself, and give the tenant."""
+    def _finish_check(self, check: Check) -> str:
+        """Finish the check of a request, and return its tenant.
+
+        :raises ServiceError: if the check has found problems, or there is no such tenant
+        """
         check.tenant()
         check.done()
         return self._tenant(check)
 
 
 def ok(payload: Mapping[str, Any]) -> Answer:
-    """Make the reply of a service to a call that has succeeded; what is empty is left out."""
-    told = {name: value for name, value in payload.items() if value}
-    return Answer(200, json.dumps(told).encode(), JSON, _GRPC_OK)
+    """Return the response of a service to a successful call, without empty members."""
+    members = {name: value for name, value in payload.items() if value}
+    return Answer(200, json.dumps(members).encode(), JSON, _GRPC_OK)
 
 
-def _checked(params: Mapping[str, str]) -> dict[str, str]:
-    """Give the fields of a path; one that cannot be its field's value makes it no path of the API."""
+def _check_params(params: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a path.
+
+    :raises GatewayError: if a field has an invalid value; the API then has no such path
+    """
     checked = dict(params)
     for name, enum in (("objectType", "ObjectType"), ("resourceType", "ResourceType")):
         if name in checked:

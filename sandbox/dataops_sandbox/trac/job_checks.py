@@ -1,4 +1,4 @@
-"""What TRAC's orchestrator finds wrong with a job."""
+"""The checks of a job by TRAC's orchestrator."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     Find = Callable[[Mapping[str, Any]], Found]
 
 DETAILS = {"IMPORT_MODEL": "importModel", "RUN_MODEL": "runModel", "RUN_FLOW": "runFlow"}
-"""The types of jobs that the orchestrator executes, and where each has its details."""
+"""The job types that the orchestrator executes, each with the member that has its details."""
 
 
 def validate(check: Check) -> None:
-    """Check a job request in itself.
+    """Check a job request by itself, without a look at stored objects.
 
-    :raises ServiceError: for what the orchestrator falls over
+    :raises ServiceError: if the request is invalid, or the real orchestrator fails on it
     """
     check.tag_updates(check.body, "jobAttrs")
     if not check.require(check.body, "job"):
         check.done()
     job = check.body["job"]
     if check.require(job, "jobType", "job.") and job["jobType"] not in DETAILS:
-        # It knows the type but not what to do with it, and has no words for that.
+        # The real orchestrator does not execute this type, and responds without a message.
         raise ServiceError(Code.UNKNOWN, "")
     check.omit(job, "resultId", "job.")
     details = DETAILS.get(job.get("jobType", ""), "")
@@ -60,10 +60,11 @@ def _details(check: Check, details: Mapping[str, Any], path: str, kind: str) -> 
 
 
 def check_consistency(check: Check, find: Find, repositories: Iterable[str]) -> None:
-    """Check a job against what the platform holds.
+    """Check a job against the stored objects.
 
-    :param find: finds what a selector selects
-    :raises ServiceError: if something that it needs is not there, or does not fit
+    :param find: returns the object of a selector
+    :param repositories: names of the tenant's model repositories
+    :raises ServiceError: if an object that the job needs does not exist, or does not match
     """
     job = check.body["job"]
     name = DETAILS[job["jobType"]]
@@ -75,10 +76,10 @@ def check_consistency(check: Check, find: Find, repositories: Iterable[str]) -> 
         return {key: find(selector).inner for key, selector in details.get(group, {}).items()}
 
     def compare(group: str, wanted: Iterable[str]) -> None:
-        wanted, given, what = set(wanted), details.get(group, {}).keys(), group.removesuffix("s")
-        for key in sorted(wanted - given):
+        wanted, actual, what = set(wanted), details.get(group, {}).keys(), group.removesuffix("s")
+        for key in sorted(wanted - actual):
             check.add(f"Required {what} [{key}] is missing", f"{name}.{group}[{key}]")
-        for key in sorted(given - wanted):
+        for key in sorted(actual - wanted):
             check.add(f"Unexpected {what} [{key}]", f"{name}.{group}[{key}]")
 
     try:

@@ -12,99 +12,99 @@ if TYPE_CHECKING:
     from dataops_sandbox.trac.orchestrator import Orchestrator
 
 CACHED_SECONDS = 120.0
-"""For how long check-job knows a job that has ended."""
+"""Seconds after its end in which check-job still finds a job."""
 
 STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
-"""What comes after QUEUED, and after which part of the job's time."""
+"""The statuses after QUEUED, each with the fraction of the job's duration after which it begins."""
 TAGGED = ("PREPARING", "RUNNING")
-"""The steps that are seen on the JOB's tag."""
+"""The statuses that the orchestrator writes to the JOB's tag."""
 
 _UNTIL_RUNNING = [status for status, _ in STEPS].index("RUNNING")
 
 
 class JobScript(Script):
-    """How a job behaves; its duration counts from its submission."""
+    """How a job behaves; its duration counts from the submission."""
 
     outcome: str = "SUCCEEDED"
-    """Final status: ``SUCCEEDED``, ``FAILED``, or one that nobody knows."""
+    """Final status: ``SUCCEEDED``, ``FAILED``, or any unknown one."""
     message: str = ""
-    """Status message of its end."""
+    """Status message after the end."""
     running_status: str = "RUNNING"
-    """Shown while it runs; a newer platform may have words of its own."""
+    """Status while the job is running. A newer platform may use other words."""
 
 
 @dataclass(kw_only=True)
 class Job(Run[JobScript]):
-    """One job as the orchestrator has it.
+    """One job as the orchestrator knows it.
 
     :param resource: the model's entry point, or the flow's object id
     """
 
     orchestrator: Orchestrator
-    """Who brings it forward."""
+    """The orchestrator that advances the job."""
     tenant: str
     job: dict[str, Any]
-    """Its definition, without the result's id."""
+    """Definition of the job, without the id of its result."""
     found: Found
     """The tag that the orchestrator wrote last."""
     header: dict[str, Any]
-    """Header of that tag as of its writing; the last one before the end stays."""
+    """Header of the tag when the orchestrator wrote it. The tag that ends the job does not replace it."""
     result_id: str
     code: str = "QUEUED"
-    """Its status as check-job tells it."""
+    """Status in the response of check-job."""
     message: str = ""
     steps: int = 0
-    """How many of :data:`STEPS` it has gone."""
+    """How many of :data:`STEPS` the job has entered."""
     lost: bool = False
-    """Whether the orchestrator has lost it, or cannot write to its tag any more: it never ends."""
+    """Whether the job never ends: the orchestrator has lost it, or can no longer write to its tag."""
     forgotten: bool = False
-    """Whether check-job does not know it, ended or not."""
+    """Whether check-job does not find the job."""
 
     @property
     def key(self) -> str:
-        """Object key, as attributes of what it made have it."""
+        """Object key of the job, as in the attributes of the objects that it made."""
         return self.found.key
 
     @property
     def superseded(self) -> bool:
-        """Whether somebody else has tagged it, so that the orchestrator cannot write to its tag any more."""
+        """Whether a client has tagged the job, so that the orchestrator can no longer write to its tag."""
         return self.found.tag is not self.found.version.tags[-1]
 
     def next_step(self) -> tuple[str, float] | None:
-        """Give the status that comes next, and when; ``None`` once the end alone is left."""
+        """Return the next status and the instant at which it begins; ``None`` if only the end is left."""
         if self.steps == len(STEPS):
             return None
         status, part = STEPS[self.steps]
         return status, self.created_at + part * self.duration
 
     def in_cache(self, now: float) -> bool:
-        """Tell whether check-job knows it."""
+        """Return whether check-job finds the job."""
         return not self.forgotten and (self.finished_at is None or now < self.finished_at + CACHED_SECONDS)
 
     def advance(self, now: float) -> None:
-        """Enter the states that are due."""
+        """Enter all states that are due by ``now``."""
         self.orchestrator.advance_job(self, now)
 
     def end(self, at: float, status: str = "SUCCEEDED", message: str = "") -> None:
-        """End with a final status, and do its work if that is success.
+        """End the job with a final status. If it succeeds, do its work now.
 
-        :raises ValueError: if it never ends
+        :raises ValueError: if the job was lost and so never ends
         """
         if self.lost:
             raise ValueError(f"job {self.run_id} was lost and never ends")
         self.orchestrator.end(self, at, status, message)
 
     def status(self, now: float) -> str:
-        """Give the status as check-job tells it."""
+        """Return the status as check-job shows it."""
         return self.code
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which it began to run."""
+        """Return the instant at which the job began to run; ``None`` before."""
         _, part = STEPS[_UNTIL_RUNNING]
         return self.created_at + part * self.duration if self.steps > _UNTIL_RUNNING else None
 
     def detail(self) -> dict[str, Any]:
-        """Give what it is, its own attributes, and how it ended."""
+        """Return tenant, type, attributes and result of the job."""
         return {
             "tenant": self.tenant,
             "job_type": self.job["jobType"],

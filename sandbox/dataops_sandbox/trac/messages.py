@@ -1,7 +1,7 @@
-"""The messages of TRAC's REST calls: their fields, and the strict JSON mapping of protobuf.
+"""The protobuf messages of TRAC's REST calls: their fields, and the strict JSON mapping of protobuf.
 
-What :func:`read` gives is the JSON form that replies have, too: names in lowerCamelCase, 64-bit integers as
-text, enums by name, default values left out, members of a oneof kept even if they are zero.
+:func:`read` returns a message in the JSON form of responses. Names are in lowerCamelCase, 64-bit integers are
+text, and enums have their names. Default values are left out, except for the members of a oneof.
 """
 
 from __future__ import annotations
@@ -136,16 +136,17 @@ message tracdap.api.DataReadRequest
 message tracdap.api.ConfigListRequest
     tenant:string configClass:string resourceType:ResourceType includeDeleted:bool
 """
-"""The platform's interface definitions in short.
+"""The platform's protobuf definitions, in a short notation.
 
-An enum has its names in the order of their numbers, a message its fields with their types: [] is a list, {}
-a map from text, after an @ stands the oneof, and the default of what has a ? is not the same as its absence.
+An enum lists its names in the order of their numbers. A message lists its fields as ``name:type``. Before the
+type, ``[]`` marks a list, ``{}`` a map with text keys, and ``?`` a field whose default value is kept. The
+text after ``@`` is the field's oneof.
 """
 
 
 class _Field(NamedTuple):
     mark: str
-    """What stands before the type."""
+    """``[]``, ``{}``, ``?`` or empty, as in :data:`_PROTO`."""
     kind: str
     oneof: str
 
@@ -174,11 +175,11 @@ def _bad(problem: str) -> GatewayError:
 
 
 def read(message: str, payload: object, bound: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Read a message from JSON.
+    """Return a message in the JSON form of responses.
 
     :param message: name of the message, without its package
-    :param bound: fields that the path has set already
-    :raises GatewayError: if the gateway's parser does not take it
+    :param bound: fields that the path contains, so that the body must not
+    :raises GatewayError: if the gateway's parser rejects the payload
     """
     name = _FULL_NAMES[message]
     if not isinstance(payload, dict):
@@ -244,7 +245,7 @@ def _read_one(kind: str, value: Any, path: str) -> Any:
         return str(int(value)) if kind == "int64" else int(value)
     if kind == "double" and (is_number or value in ("NaN", "Infinity", "-Infinity")):
         return float(value) if is_number else value
-    # Messages that no client writes, or no open-source platform acts on, are taken as they are.
+    # "any" marks messages that no client writes, or that the open-source platform ignores: accept all JSON.
     wanted: Any = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
     if not isinstance(value, wanted):
         raise _bad(f"Not a {kind} value for {path}: {value!r}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dataops_sandbox.trac.values import Attrs
 
 GENERATIONS = ("0.8", "0.10")
-"""Releases of the platform that the sandbox can stand for; what differs is said where it does."""
+"""Releases of the platform that the sandbox can imitate."""
 
 
 @dataclass
@@ -29,9 +29,9 @@ class TagRecord:
     number: int
     at: datetime
     write: int
-    """Number of the transaction that wrote it: tells the order of tags of one instant."""
+    """Number of the transaction that wrote the tag. It orders tags that have the same time."""
     place: int
-    """Its place among all tags."""
+    """Position of the tag among all tags of the platform, in the order of writing."""
     attrs: Attrs
 
 
@@ -64,21 +64,21 @@ class Found:
 
     @property
     def key(self) -> str:
-        """The object key, as attributes of what a job made have it."""
+        """Object key of the version, e.g. ``DATA-<id>-v1``, as in the attributes that a job writes."""
         return f"{self.record.object_type}-{self.record.object_id}-v{self.version.number}"
 
     @property
     def inner(self) -> Any:
-        """The part of the definition that is of the object's type."""
+        """The member of the definition that is named after the object's type."""
         return self.version.definition[self.record.object_type.lower()]
 
     @property
     def is_latest(self) -> bool:
-        """Whether the object has no later version."""
+        """Whether this is the latest version of the object."""
         return self.version is self.record.versions[-1]
 
     def header(self) -> dict[str, Any]:
-        """Give the tag header as of now; what is false is left out."""
+        """Return the current header of the tag, without members that are false."""
         header = {
             **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
@@ -91,20 +91,20 @@ class Found:
         return header
 
     def selector(self) -> dict[str, Any]:
-        """Give the selector of this very tag."""
+        """Return the selector of exactly this tag."""
         record = self.record
         return selector_of(record.object_type, record.object_id, self.version.number, self.tag.number)
 
     def as_json(self, *, definition: bool = True) -> dict[str, Any]:
-        """Give the tag, with or without the object's definition."""
-        told: dict[str, Any] = {"header": self.header(), "attrs": self.tag.attrs}
+        """Return the tag, with or without the object's definition."""
+        payload: dict[str, Any] = {"header": self.header(), "attrs": self.tag.attrs}
         if definition:
-            told["definition"] = self.version.definition
-        return told
+            payload["definition"] = self.version.definition
+        return payload
 
 
 def selector_of(object_type: str, object_id: str, version: int = 1, tag: int = 1) -> dict[str, Any]:
-    """Make the selector of a tag; by default of the first one of an object."""
+    """Return the selector of a tag; by default, the first tag of the object's first version."""
     return {
         "objectType": object_type,
         "objectId": object_id,
@@ -114,14 +114,14 @@ def selector_of(object_type: str, object_id: str, version: int = 1, tag: int = 1
 
 
 def new_id(at: datetime) -> str:
-    """Make an object id: a UUID whose first digits are the time, as the platform's are (version 7)."""
+    """Return a new object id: a UUID of version 7, like the platform's, which begins with the time."""
     number = int(at.timestamp() * 1000) << 80 | secrets.randbits(80)
     number = number & ~(0xF << 76) | 0x7 << 76
     return str(uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62))
 
 
 class Metadata:
-    """What a platform holds, by tenant. Guarded by the sandbox's lock."""
+    """The stored objects of all tenants. Callers hold the sandbox's lock."""
 
     def __init__(self, generation: str) -> None:
         self.generation = generation
@@ -133,7 +133,7 @@ class Metadata:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make the writes within the block one: all of them or, after an error, none."""
+        """Group the writes of a block: after an error in the block, undo all of them."""
         self._writes += 1
         try:
             yield
@@ -145,22 +145,22 @@ class Metadata:
             self._undo.clear()
 
     def objects(self, tenant: str, object_type: str) -> Iterator[ObjectRecord]:
-        """Give the objects of a type, oldest first."""
+        """Return the objects of one type, oldest first."""
         records = self._objects.get(tenant, {}).values()
         return (record for record in records if record.object_type == object_type)
 
-    # Writing, what is found right in itself
+    # Writing; the callers have validated the requests
 
     def write(
         self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
     ) -> list[dict[str, Any]]:
-        """Make the writes of a call, all of them or none; give the headers in the order of the requests.
+        """Execute all write requests of a call, or none of them; return the headers in the requests' order.
 
-        :param requests: each with its method, ``createObject``, ``updateObject`` or ``updateTag``
+        :param requests: pairs of method (``createObject``, ``updateObject`` or ``updateTag``) and request
         """
         with self.transaction():
-            # What each write follows is read before the first of them: the header of a tag tells nothing of a
-            # version that the same call makes.
+            # Read all prior versions before the first write, as the platform does. So ``isLatestObject`` in a
+            # header ignores a version that the same call creates.
             priors = [
                 None
                 if method == "createObject"
@@ -190,24 +190,25 @@ class Metadata:
         attrs: Attrs | None = None,
         job: str = "",
     ) -> Found:
-        """Write a new object, or a new version of one with the attributes of the prior tag.
+        """Write a new object; or write a new version, which also gets the attributes of the prior tag.
 
+        :param prior: tag of the prior version; ``None``: create an object
         :param updates: the client's tag updates
-        :param object_id: one that was given beforehand; empty: a new one
-        :param attrs: what the platform tells of it, beyond what it tells of every object
-        :param job: key of the job that makes it, if one does
-        :raises ServiceError: if the prior version is not the newest one, or the new one may not follow it
+        :param object_id: id of the new object; empty: generate one
+        :param attrs: attributes that the platform adds to this object only
+        :param job: key of the job that writes the object; empty: a client writes it
+        :raises ServiceError: if ``prior`` is not the latest version, or the new definition contradicts it
         """
         if prior is not None:
-            self._refuse_superseded(prior)
+            self._reject_superseded(prior)
             definitions.check_version(prior.version.definition, definition)
-        told = {
+        all_attrs = {
             **(prior.tag.attrs if prior else {}),
             **values.written(at, created=prior is None, job=job),
             **values.derived(definition),
             **(attrs or {}),
         }
-        tag = TagRecord(1, at, self._writes, next(self._places), values.apply(updates, told))
+        tag = TagRecord(1, at, self._writes, next(self._places), values.apply(updates, all_attrs))
         if prior is None:
             record = ObjectRecord(definition["objectType"], object_id or new_id(at))
             objects = self._objects.setdefault(tenant, {})
@@ -220,7 +221,7 @@ class Metadata:
         record.versions.append(version)
         return Found(record, version, tag)
 
-    def _refuse_superseded(self, prior: Found) -> None:
+    def _reject_superseded(self, prior: Found) -> None:
         record, number = prior.record, prior.version.number
         if prior.is_latest:
             return
@@ -238,7 +239,7 @@ class Metadata:
     def add_tag(self, prior: Found, attrs: Attrs, at: datetime) -> Found:
         """Write a new tag of an object version.
 
-        :raises ServiceError: if ``prior`` is no longer its newest tag
+        :raises ServiceError: if ``prior`` is no longer the latest tag of the version
         """
         if prior.tag is not prior.version.tags[-1]:
             place = f"(version = {prior.version.number}, tag = {prior.tag.number + 1})"
@@ -255,15 +256,15 @@ class Metadata:
     # Reading
 
     def find(self, tenant: str, selector: Mapping[str, Any], prior: str = "") -> Found:
-        """Give what a valid selector selects.
+        """Return the tag that a valid selector selects.
 
-        :param prior: ``object`` or ``tag`` if a new version or tag is to follow it
-        :raises ServiceError: if there is nothing, or something of another type
+        :param prior: ``object`` or ``tag`` if the request adds a version or a tag; for the error message
+        :raises ServiceError: if there is no such tag, or the object has another type
         """
-        told = f"{selector['objectType']} [{selector['objectId']}]"
+        name = f"{selector['objectType']} [{selector['objectId']}]"
         record = self._objects.get(tenant, {}).get(selector["objectId"])
         if record is not None and record.object_type != selector["objectType"]:
-            raise bad_state(f"Metadata does not match the expected type for {told}")
+            raise bad_state(f"Metadata does not match the expected type for {name}")
         version = _choose(record.versions if record else [], selector, "object")
         tag = _choose(version.tags if version else [], selector, "tag")
         if record is None or version is None or tag is None:
@@ -271,7 +272,7 @@ class Metadata:
             place = f"version = {_criterion(selector, 'object')}"
             if prior != "object":
                 place += f", tag = {_criterion(selector, 'tag')}"
-            raise not_found(f"{what} not found for {told} ({place})")
+            raise not_found(f"{what} not found for {name} ({place})")
         return Found(record, version, tag)
 
 

@@ -1,12 +1,14 @@
-"""The models that the sandbox's TRAC runs, and what they compute.
+"""The models that the sandbox's TRAC runs, and their computation.
 
-The work of a real model is up to its author; the sandbox's is fixed, so that a test can tell from an output
-which bytes and parameters went in:
+The author of a real model decides what it computes. The sandbox always computes the same, so that a test
+can see from an output which bytes and parameters went in:
 
-- dataset outputs hold the rows of the first input dataset as :mod:`.pipeline` puts them: cells trimmed,
-  header in capitals, a further column with the row's number; several outputs get the rows in turn;
-- without an input dataset, they hold a row ``NAME,VALUE`` for each parameter;
-- file outputs hold a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input, by name.
+- A dataset output contains the rows of the first input dataset, as :mod:`.pipeline` transforms them. Cells
+  are trimmed, the header is upper-cased, and a column with the row number is added. Several outputs get the
+  rows in turn.
+- If the model has no input dataset, a dataset output contains a row ``NAME,VALUE`` for each parameter.
+- A file output contains a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input,
+  sorted by name.
 """
 
 from __future__ import annotations
@@ -25,26 +27,26 @@ if TYPE_CHECKING:
 
 
 class ModelError(Exception):
-    """A job cannot do its work; the text is its status message."""
+    """A job has failed; the text is its status message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownModel:
-    """A model that lies in a repository, ready to be imported."""
+    """A model in a repository, which a job can import."""
 
     entry_point: str
     versions: tuple[str, ...] = ()
-    """The versions (tags, branches) that have it; empty: every one."""
+    """The versions (tags, branches) that contain the model; empty: all versions."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Name to basic type."""
+    """Basic type of each parameter."""
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Name to the columns of the dataset, each with its basic type."""
+    """For each input dataset: the basic type of each column."""
     outputs: Mapping[str, str] = field(default_factory=dict)
-    """Name to ``DATA`` or ``FILE``."""
+    """``DATA`` or ``FILE`` for each output."""
     raises_if: str = ""
-    """Name of a BOOLEAN parameter that makes it raise."""
-    error: str = "the model was told to fail"
-    """What it says then."""
+    """Name of a BOOLEAN parameter. If its value is true, the model raises an error."""
+    error: str = "a parameter made the model fail"
+    """Message of this error."""
 
     def __post_init__(self) -> None:
         types = [
@@ -52,15 +54,17 @@ class KnownModel:
             *(kind for columns in self.inputs.values() for kind in columns.values()),
         ]
         if not set(types) <= values.MEMBERS.keys():
-            raise ValueError(f"types are {sorted(values.MEMBERS)}, not {types!r}")
+            raise ValueError(f"a type must be one of {sorted(values.MEMBERS)}; the types are {types!r}")
         if not set(self.outputs.values()) <= {"DATA", "FILE"}:
-            raise ValueError(f"an output is DATA or FILE, not {sorted(set(self.outputs.values()))}")
+            raise ValueError(f"an output must be DATA or FILE, not {sorted(set(self.outputs.values()))}")
         if self.raises_if and self.parameters.get(self.raises_if) != "BOOLEAN":
             raise ValueError(f"raises_if must name a BOOLEAN parameter, not {self.raises_if!r}")
 
     def definition(self, importing: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the definition of the MODEL object that importing it makes."""
-        told = {name: value for name, value in importing.items() if name not in ("modelAttrs", "priorModel")}
+        """Return the definition of the MODEL object that an import job creates."""
+        source = {
+            name: value for name, value in importing.items() if name not in ("modelAttrs", "priorModel")
+        }
         sockets = {
             "parameters": {
                 name: {"paramType": {"basicType": kind}} for name, kind in self.parameters.items()
@@ -71,21 +75,21 @@ class KnownModel:
             },
             "outputs": {name: {"objectType": kind} for name, kind in self.outputs.items()},
         }
-        return {**told, **{name: socket for name, socket in sockets.items() if socket}}
+        return {**source, **{name: socket for name, socket in sockets.items() if socket}}
 
 
 @dataclass(frozen=True)
 class Product:
-    """A dataset (if it has a schema) or a file, as it goes into a model or comes out of it."""
+    """An input or output of a model: a dataset if it has a schema, otherwise a file."""
 
     content: bytes
     schema: dict[str, Any] | None = None
 
 
 def table_schema(columns: Mapping[str, str]) -> dict[str, Any]:
-    """Make the schema of a table from its columns and their basic types."""
+    """Return the schema of a table with these columns and basic types."""
     fields = [
-        # The first field's order is the default, which is left out of replies.
+        # The order of the first field is 0, and responses leave out default values.
         {"fieldName": name, **({"fieldOrder": order} if order else {}), "fieldType": kind}
         for order, (name, kind) in enumerate(columns.items())
     ]
@@ -93,9 +97,9 @@ def table_schema(columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check_types(parameters: Mapping[str, dict[str, Any]]) -> None:
-    """Check what validation lets pass and the runtime does not.
+    """Check parameters as TRAC's runtime does: it rejects values that the platform's validation accepts.
 
-    :raises ModelError: if a parameter does not tell its type, or is no value of it
+    :raises ModelError: if a parameter has no type, or its value does not match the type
     """
     for name, value in parameters.items():
         if "type" not in value:
@@ -113,20 +117,23 @@ def run_model(
     inputs: Mapping[str, Product],
     directory: Path,
 ) -> dict[str, Product]:
-    """Run a model.
+    """Run a model, and return its outputs by name.
 
-    :param known: what its repository says of it, unless that has been removed since
-    :param parameters: those that it declares, with their types
-    :param directory: room for outputs that are too long for memory
-    :return: its outputs by name
-    :raises ModelError: if it raises
+    :param known: the model's entry in its repository; ``None`` if the repository no longer has it
+    :param parameters: values of the parameters, each with its type
+    :param directory: folder for the files of long outputs
+    :raises ModelError: if the model raises an error
     """
     plain = {name: _plain(parameters[name]) for name in definition.get("parameters", {})}
     if known is not None and known.raises_if and plain[known.raises_if] == "true":
         raise ModelError(f"There was an unhandled error in the model: {known.error}")
     datasets = [name for name, one in definition.get("outputs", {}).items() if one["objectType"] == "DATA"]
     sources = [inputs[name] for name in definition.get("inputs", {}) if inputs[name].schema is not None]
-    made = _tables(sources[0], len(datasets), directory) if sources else [_table_of(plain)] * len(datasets)
+    made = (
+        _transform(sources[0], len(datasets), directory)
+        if sources
+        else [_parameter_table(plain)] * len(datasets)
+    )
     datasets_made = dict(zip(datasets, made, strict=True))
     lines = [f"{name}={value}\n" for name, value in sorted(plain.items())]
     lines += [f"{name}={hashlib.sha256(inputs[name].content).hexdigest()}\n" for name in sorted(inputs)]
@@ -139,22 +146,22 @@ def _plain(value: dict[str, Any]) -> str:
     return str(plain).lower() if isinstance(plain, bool) else str(plain)
 
 
-def _tables(source: Product, count: int, directory: Path) -> list[Product]:
+def _transform(source: Product, count: int, directory: Path) -> list[Product]:
     writer = ContentWriter(directory)
     writer.write(source.content)
     try:
         made = pipeline.compute(writer.finish(), count, directory)
     except pipeline.BadInputError as error:
         raise ModelError(f"There was an unhandled error in the model: {error}") from error
-    assert source.schema is not None  # noqa: S101 - tells the type checker
+    assert source.schema is not None  # noqa: S101 - for the type checker
     columns = {one["fieldName"]: one["fieldType"] for one in source.schema["table"]["fields"]}
     schema = table_schema(
-        dict(zip(pipeline.made_of(list(columns)), [*columns.values(), "INTEGER"], strict=True))
+        dict(zip(pipeline.output_header(list(columns)), [*columns.values(), "INTEGER"], strict=True))
     )
     return [Product(b"".join(content.chunks()), schema) for content in made]
 
 
-def _table_of(parameters: Mapping[str, str]) -> Product:
+def _parameter_table(parameters: Mapping[str, str]) -> Product:
     schema = table_schema({"NAME": "STRING", "VALUE": "STRING"})
     return Product(tables.encode(list(map(list, parameters.items())), schema, tables.CSV), schema)
 
@@ -166,11 +173,10 @@ def run_flow(
     inputs: Mapping[str, Product],
     directory: Path,
 ) -> dict[str, Product]:
-    """Run a flow: each model as soon as all of its inputs are there.
+    """Run a flow, and return the products that reach its output nodes, by name of the node.
 
-    :param models: definition and repository entry of the model of each model node
-    :return: what arrives at the output nodes, by their names
-    :raises ModelError: if a model raises, or one waits for what never comes
+    :param models: for each model node: the model's definition and its entry in the repository
+    :raises ModelError: if a model raises an error, or no edge feeds one of its inputs
     """
     ready = {(name, ""): product for name, product in inputs.items()}
     sources = {_end(edge["target"]): _end(edge["source"]) for edge in flow.get("edges", ())}

@@ -1,4 +1,4 @@
-"""TRAC's orchestrator: brings jobs forward as time passes, and keeps what they make."""
+"""TRAC's orchestrator: it advances jobs as time passes, and stores the objects that they make."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Orchestrator:
-    """The jobs of a platform. Guarded by the sandbox's lock."""
+    """Starts, advances and ends jobs. Callers hold the sandbox's lock."""
 
     def __init__(
         self, world: World, metadata: Metadata, store: DataStore, tenants: Mapping[str, Tenant]
@@ -33,9 +33,9 @@ class Orchestrator:
         self._tenants = tenants
 
     def submit(self, tenant: str, request: Mapping[str, Any], script: JobScript, usual: float) -> Job:
-        """Start a job that has been found right.
+        """Start a job whose request was validated.
 
-        :param usual: how long a job takes if its script does not say
+        :param usual: duration of the job in seconds if its script sets none
         """
         job, updates = request["job"], request.get("jobAttrs", ())
         now = self._world.timeline.now()
@@ -61,7 +61,7 @@ class Orchestrator:
         )
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
-        """Give what scripts for a job go by: the model's entry point, or the flow's id."""
+        """Return the resource of a job's script: the model's entry point, or the flow's id."""
         details = job[DETAILS[job["jobType"]]]
         if job["jobType"] == "IMPORT_MODEL":
             return str(details["entryPoint"])
@@ -70,7 +70,7 @@ class Orchestrator:
         return str(self._metadata.find(tenant, details["model"]).inner["entryPoint"])
 
     def advance_job(self, job: Job, now: float) -> None:
-        """Bring a job up to now, unless it has ended or was lost."""
+        """Enter all states that are due by ``now``, unless the job has ended or was lost."""
         if job.finished_at is not None or job.lost:
             return
         while (step := job.next_step()) is not None:
@@ -99,7 +99,7 @@ class Orchestrator:
         job.found = self._metadata.add_tag(job.found, {**job.found.tag.attrs, **attrs}, at)
 
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
-        """End a job: do its work and keep the results, unless its tag is no longer the one it knows."""
+        """End a job: do its work, and store the results. If a client has tagged the job, it is lost."""
         job.code = "FINISHING"
         if job.superseded:
             job.lost = True
@@ -124,11 +124,11 @@ class Orchestrator:
             "jobId": selector_of("JOB", job.run_id),
             "statusCode": outcome,
             "statusMessage": message,
-            "logFileId": self._keep(job, "trac_job_log_file", models.Product(log), at, {}, "log"),
+            "logFileId": self._store_output(job, "trac_job_log_file", models.Product(log), at, {}, "log"),
             "outputs": outputs,
         }
-        told = {name: value for name, value in result.items() if value}
-        definition = {"objectType": "RESULT", "result": told}
+        members = {name: value for name, value in result.items() if value}
+        definition = {"objectType": "RESULT", "result": members}
         self._metadata.put(job.tenant, None, definition, (), at, object_id=job.result_id)
         job.code, job.message = outcome, message
 
@@ -140,24 +140,24 @@ class Orchestrator:
         return model, self._known(job, model)
 
     def _work(self, job: Job, at: datetime) -> dict[str, Any]:
-        """Do what a job is for, and give its outputs as a RESULT tells them."""
+        """Do the work of a job, and return the selectors of its outputs for the RESULT object."""
         details = job.job[DETAILS[job.job["jobType"]]]
         if job.job["jobType"] == "IMPORT_MODEL":
             self._import(job, details, at)
             return {}
-        parameters, room = details.get("parameters", {}), self._world.directory
+        parameters, directory = details.get("parameters", {}), self._world.directory
         models.check_types(parameters)
         inputs = {
             name: self._store.product(job.tenant, self._metadata.find(job.tenant, selector))
             for name, selector in details.get("inputs", {}).items()
         }
         if job.job["jobType"] == "RUN_MODEL":
-            made = models.run_model(*self._model(job, details["model"]), parameters, inputs, room)
+            made = models.run_model(*self._model(job, details["model"]), parameters, inputs, directory)
         else:
             flow = self._metadata.find(job.tenant, details["flow"]).inner
             chosen = {key: self._model(job, selector) for key, selector in details.get("models", {}).items()}
-            made = models.run_flow(flow, chosen, parameters, inputs, room)
-        return {name: self._keep(job, name, product, at, details) for name, product in made.items()}
+            made = models.run_flow(flow, chosen, parameters, inputs, directory)
+        return {name: self._store_output(job, name, product, at, details) for name, product in made.items()}
 
     def _import(self, job: Job, importing: Mapping[str, Any], at: datetime) -> None:
         known = self._known(job, importing)
@@ -174,7 +174,7 @@ class Orchestrator:
     def _prior(self, job: Job, selector: Mapping[str, Any] | None) -> Found | None:
         return self._metadata.find(job.tenant, selector) if selector else None
 
-    def _keep(
+    def _store_output(
         self,
         job: Job,
         name: str,

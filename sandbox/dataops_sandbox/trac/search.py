@@ -1,4 +1,4 @@
-"""TRAC's search over attributes."""
+"""TRAC's search for tags by their attributes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PATH = "searchParams."
 
 
 def validate(check: Check, now: datetime) -> None:
-    """Check a search as the platform does: of the expression, the top-level term alone."""
+    """Check a search request. Like the platform, check only a term at the top level of the expression."""
     params = check.body
     check.require(params, "objectType", _PATH)
     if "searchAsOf" in params:
@@ -59,9 +59,9 @@ def _validate_term(check: Check, term: Mapping[str, Any]) -> None:
 
 
 def _wanted(term: Mapping[str, Any]) -> list[Any]:
-    """Give what a term looks for, ready to compare.
+    """Return the values that a term searches for, in a form that can be compared.
 
-    :raises BadValueError: if it does not fit the term
+    :raises BadValueError: if a value does not match the operator or the type of the term
     """
     value = values.normalise(term["searchValue"])
     if (term["operator"] == "IN") != (value["type"]["basicType"] == "ARRAY"):
@@ -75,9 +75,9 @@ def _wanted(term: Mapping[str, Any]) -> list[Any]:
 
 
 def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[Found]:
-    """Give the tags that match, one of an object, the newest first, never more than a hundred.
+    """Return the tags that match: one tag of each object, newest first, and at most a hundred.
 
-    :raises ServiceError: for a nested expression that the platform cannot make a query of
+    :raises ServiceError: if the real platform fails on a nested expression
     """
     as_of = params.get("searchAsOf")
     moment = values.read_datetime(as_of["isoDatetime"]) if as_of else None
@@ -98,22 +98,22 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
         ]
         if matching:
             found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
-    # What one transaction wrote stays in the order of the request.
+    # Tags that one transaction wrote are in the order of the request.
     found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
 
 
 def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> tuple[Predicate, int]:
-    """Build the query of an expression, which the platform's validation has not looked at: it may fall over.
+    """Build a predicate from an expression, and fail where the platform's SQL fails.
 
-    Each term joins the table of attributes under a number of its own, and a NOT is a query within the query.
-    But after a NOT, which any NE is, the platform numbers from 0 again: a number that the same query has
-    joined before makes the column ambiguous.
+    The platform does not validate nested expressions. In its SQL, each term joins the table of attributes
+    under an alias with a number. A NOT, or an NE, is a subquery; after it the platform numbers the aliases
+    from 0 again. If the same query then uses a number twice, a column is ambiguous, and the query fails.
 
-    :param joined: the numbers that the query has joined so far
-    :param number: the number of the next term
-    :return: what tells whether attributes match, and the number of the term after this expression
-    :raises ServiceError: where the platform falls over
+    :param joined: alias numbers that the query has used so far
+    :param number: alias number of the next term
+    :return: predicate on attributes, and the alias number of the term after this expression
+    :raises ServiceError: if the platform's query fails
     """
     if "logical" in expression:
         how, parts = expression["logical"].get("operator"), expression["logical"].get("expr", [])
@@ -153,7 +153,7 @@ def _build_term(term: Mapping[str, Any]) -> Predicate:
             return False
         held = [values.comparable(item) for item in values.items(attr)]
         if how in _ORDERED:
-            # An attribute of several values is never above or below another.
+            # An attribute with several values never matches LT, LE, GT or GE.
             return "arrayValue" not in attr and bool(_ORDERED[how](held[0], wanted[0]))
         return how == "EXISTS" or any(one in wanted for one in held)
 

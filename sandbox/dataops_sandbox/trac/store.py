@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 TENANT = "ACME_CORP"
 REPOSITORY = "acme_models"
-"""The model repository that is there from the start."""
+"""The model repository that exists at the start."""
 ENTRY_POINT = "risk.var.VarModel"
-"""The model in it, at every version: it reads ``positions`` and writes ``report``."""
+"""The model in :data:`REPOSITORY`, in every version. It reads ``positions`` and writes ``report``."""
 PARAMETERS = {"confidence": "FLOAT", "as_of": "DATE"}
 INPUTS = {"positions": {"position_id": "INTEGER", "amount": "DECIMAL"}}
 OUTPUTS = {"report": "DATA"}
@@ -44,12 +44,12 @@ class Resource:
     protocol: str
     properties: dict[str, str]
     entry: dict[str, Any] | None
-    """What the admin service tells of it; ``None``: it lives in the tenant's configuration file alone."""
+    """Entry in the admin service; ``None``: only the tenant's configuration file has the resource."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give the resource as the metadata service of older releases tells it."""
-        told = {"resourceType": self.resource_type, "resourceKey": self.key, "protocol": self.protocol}
-        return {**told, **({"properties": self.properties} if self.properties else {})}
+        """Return the resource as the metadata service of older releases shows it."""
+        members = {"resourceType": self.resource_type, "resourceKey": self.key, "protocol": self.protocol}
+        return {**members, **({"properties": self.properties} if self.properties else {})}
 
 
 @dataclass
@@ -63,26 +63,27 @@ class Tenant:
 
 
 class TracSettings(Settings):
-    """What can be changed of the platform."""
+    """Settings of the platform."""
 
     generation: Literal["0.8", "0.10"] = "0.10"
-    """Its release."""
+    """Release of the platform."""
     environment: str = "SANDBOX"
     region: str = "LOOPBACK"
-    """What platform-info tells of the deployment."""
+    """Region of the deployment, in the response of platform-info."""
     unavailable: tuple[Service, ...] = Field((), strict=False)
     """The services that are down."""
     auth: Literal["none", "basic", "bearer"] = "none"
-    """What a proxy in front of the gateway asks for."""
+    """Credentials that a proxy in front of the gateway requires."""
     username: str = "api@trac.example"
-    password: str = "sandbox-password"  # noqa: S105 - opens nothing but the sandbox
+    password: str = "sandbox-password"  # noqa: S105 - valid only in the sandbox
     api_token: str = "sandbox-token"  # noqa: S105
 
 
 class TracStore(RunStore[Job, JobScript]):
-    """What the TRAC platform holds, and how a test or a person changes it.
+    """TRAC's tenants, objects and jobs, with the methods by which a test changes them.
 
-    Scripts go by the entry point of the model that is imported or run, or by the object id of the flow.
+    The resource of a script is the entry point of the model that a job imports or runs, or the object id of
+    the flow.
     """
 
     name = "trac"
@@ -93,7 +94,7 @@ class TracStore(RunStore[Job, JobScript]):
     controls = (*RunStore.controls, "add_tenant", "add_resource", "add_model", "restart_orchestrator")
 
     def populate(self) -> None:
-        """Put the one tenant with its repository there."""
+        """Create the tenant that exists at the start, with its model repository."""
         self.metadata = Metadata(self.settings.generation)
         self.data = DataStore(self.metadata)
         self.tenants: dict[str, Tenant] = {}
@@ -103,17 +104,17 @@ class TracStore(RunStore[Job, JobScript]):
         self.add_model(ENTRY_POINT, parameters=PARAMETERS, inputs=INPUTS, outputs=OUTPUTS)
 
     def configure(self, **settings: object) -> None:
-        """Change settings; see :class:`.platform.Platform`."""
+        """Change settings; see :meth:`.platform.Platform.configure`."""
         super().configure(**settings)
         self.metadata.generation = self.settings.generation
 
-    # What is there
+    # Tenants, resources, models
 
     @changing
     def add_tenant(self, tenant: str, description: str = "") -> None:
-        """Add a tenant without resources, or describe one anew."""
+        """Add a tenant without resources; if it exists, change its description."""
         if not is_identifier(tenant):
-            raise ValueError(f"a tenant code is an identifier, not {tenant!r}")
+            raise ValueError(f"a tenant code must be an identifier, not {tenant!r}")
         self.tenants.setdefault(tenant, Tenant(description)).description = description
 
     @changing
@@ -129,8 +130,8 @@ class TracStore(RunStore[Job, JobScript]):
     ) -> None:
         """Add a resource.
 
-        :param in_file: whether it lives in the tenant's configuration file, so that the admin service does
-            not list it
+        :param in_file: whether the resource is in the tenant's configuration file; then the admin service
+            does not list it
         """
         if resource_type not in messages.ENUMS["ResourceType"][1:]:
             raise ValueError(f"unknown resource type {resource_type!r}")
@@ -142,10 +143,10 @@ class TracStore(RunStore[Job, JobScript]):
             self.tenants[tenant].models.setdefault(key, {})
 
     def _config_entry(self, tenant: str, resource: Resource) -> dict[str, Any]:
-        told = {"resourceType": resource.resource_type, "protocol": resource.protocol}
         at = self._now()
         with self.metadata.transaction():
-            definition = {"objectType": "RESOURCE", "resource": told}
+            inner = {"resourceType": resource.resource_type, "protocol": resource.protocol}
+            definition = {"objectType": "RESOURCE", "resource": inner}
             found = self.metadata.put(tenant, None, definition, (), at)
         return {
             "configClass": "trac_resources",
@@ -164,9 +165,9 @@ class TracStore(RunStore[Job, JobScript]):
     def add_model(
         self, entry_point: str, *, repository: str = REPOSITORY, tenant: str = TENANT, **model: Any
     ) -> None:
-        """Put a model into a repository, to be imported by a job.
+        """Add a model to a repository, so that a job can import it.
 
-        :param model: fields of :class:`.trac_models.KnownModel`
+        :param model: other fields of :class:`.models.KnownModel`
         """
         self.tenants[tenant].models[repository][entry_point] = KnownModel(entry_point=entry_point, **model)
 
@@ -177,22 +178,24 @@ class TracStore(RunStore[Job, JobScript]):
 
     @changing
     def start(self, job: Mapping[str, Any], job_attrs: Sequence[Any] = (), tenant: str = TENANT) -> str:
-        """Start a job as another client would.
+        """Start a job, as another client does.
 
-        :param job: its definition, as in the body of submit-job
+        :param job: definition of the job, as in the body of submit-job
+        :param job_attrs: tag updates for the JOB object
         :return: the object id of the JOB
+        :raises ValueError: if the platform rejects the job
         """
         try:
             request = messages.read("JobRequest", {"job": job, "jobAttrs": list(job_attrs)})
             self.check_job_request(Check("submitJob", request), tenant)
             return self.submit(tenant, request).run_id
         except DeniedError as error:
-            raise ValueError(error.reason or "no such job is executed") from error
+            raise ValueError(error.reason or "the platform does not execute such a job") from error
 
     def check_job_request(self, check: Check, tenant: str) -> None:
-        """Check a job request in itself and against what the platform holds.
+        """Check a job request by itself and against the stored objects.
 
-        :raises DeniedError: if it would be refused
+        :raises DeniedError: if the platform rejects the request
         """
         if self.settings.generation == GENERATIONS[0]:
             importing = check.body.get("job", {}).get("importModel", {})
@@ -202,17 +205,17 @@ class TracStore(RunStore[Job, JobScript]):
         job_checks.check_consistency(check, find, self.tenants[tenant].models)
 
     def submit(self, tenant: str, request: Mapping[str, Any]) -> Job:
-        """Start a job whose request has been found right."""
+        """Start a job whose request was validated, and return it."""
         script = self.scripted(self.orchestrator.resource(tenant, request["job"]))
         return self.add(self.orchestrator.submit(tenant, request, script, self.settings.run_seconds))
 
     @changing
     def forget(self, run_id: str) -> None:
-        """Let check-job not know a job any more, as two minutes after its end."""
+        """Make check-job fail for a job, as it does two minutes after the job's end."""
         self.run(run_id).forgotten = True
 
     @changing
     def restart_orchestrator(self) -> None:
-        """Let the orchestrator lose its memory: jobs that run hang in the metadata for ever."""
+        """Restart the orchestrator: it loses its jobs, and the status of active jobs never changes again."""
         for job in self.all():
             job.forgotten, job.lost = True, job.lost or job.finished_at is None

@@ -1,6 +1,7 @@
 """The codecs of TRAC's small datasets: CSV and JSON.
 
-A table is a list of rows, a row a list of cells: text in the notation of the platform's CSV, or ``None``.
+A table is a list of rows, and a row is a list of cells. A cell is the text that the platform writes to CSV,
+or ``None``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CSV = "text/csv"
 JSON = "application/json"
 FORMATS = {"csv": CSV, CSV: CSV, "json": JSON, JSON: JSON, "text/json": JSON}
-"""The formats that the sandbox reads and writes, by their names in small letters."""
+"""The formats that the sandbox reads and writes, by name in lower case."""
 
 _CELL = re.compile(r' *(?:"((?:[^"]|"")*)" *|([^,\r\n"][^,\r\n]*)?)(,|\r\n|\r|\n|\Z)')
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -31,14 +32,14 @@ _DATETIME = (*_DATE, "T", r"\d\d", ":", r"\d\d", ":", r"\d\d", r"(?:\.\d{1,9})?"
 _FLOATS = {"nan": "nan", "na": "nan", "inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf"}
 _DECIMAL = Context(prec=38, traps=[Inexact, InvalidOperation])
 _LONGEST_PLAIN = 24
-"""Characters of a text up to which the platform looks whether it needs quotes; anything longer gets them."""
+"""Longest text, in characters, that the platform may write without quotes; it quotes every longer text."""
 
 
-def _lost(message: str) -> ServiceError:
+def _data_loss(message: str) -> ServiceError:
     return ServiceError(Code.DATA_LOSS, message)
 
 
-# Cells: what is read becomes what is written. A ValueError is in the words of the platform's parsers.
+# Readers of cells: each returns the text that the platform writes. The messages are those of its parsers.
 
 
 def _integer(text: str) -> str:
@@ -70,11 +71,15 @@ def _decimal(text: str) -> str:
     try:
         return f"{Decimal(text).quantize(Decimal('1E-12'), context=_DECIMAL):f}"
     except ArithmeticError as error:
-        raise internal() from error  # too long for the column: the platform has no words for it
+        raise internal() from error  # The number is too long for the column: the platform fails on it.
 
 
 def _moment(text: str, parts: tuple[str, ...]) -> str:
-    """Give a date or a time if each of its parts is one, and nothing is left."""
+    """Return a date or a time unchanged.
+
+    :param parts: patterns that must match one after the other, up to the end of the text
+    :raises ValueError: if one does not match
+    """
     position = 0
     for part in parts:
         found = re.compile(part, re.ASCII).match(text, position)
@@ -120,17 +125,17 @@ def _read_row(cells: Sequence[object], fields: list[Mapping[str, Any]]) -> list[
     return row
 
 
-# Rows as they are read, each after the words for a failure in it.
+# Readers of rows: each yields the beginning of an error message about the row, and the row's cells.
 
 
 def _csv_rows(text: str, _: object) -> Iterator[tuple[str, list[Cell]]]:
     row: list[Cell] = []
-    line, position, header_read = 1, 0, False  # what the header says does not matter to the platform
+    line, position, header_read = 1, 0, False  # The platform ignores the text of the header.
     while position < len(text) or row:
         where = f"CSV decoding failed on line {line}"
         found = _CELL.match(text, position)
         if found is None:
-            raise _lost(f"{where}: Unexpected character after a quoted value")
+            raise _data_loss(f"{where}: Unexpected character after a quoted value")
         quoted, plain, end = found.groups()
         row.append((plain or "").strip() or None if quoted is None else quoted.replace('""', '"'))
         line += found[0].count("\n")
@@ -146,8 +151,8 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
         records = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-            raise _lost("JSON data is incomplete") from error
-        raise _lost(f"JSON decoding failed on line {error.lineno}: {error.msg}") from error
+            raise _data_loss("JSON data is incomplete") from error
+        raise _data_loss(f"JSON decoding failed on line {error.lineno}: {error.msg}") from error
     names = [field["fieldName"].lower() for field in fields]
     try:
         for record in records:
@@ -157,16 +162,18 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
             }
             unknown = cells.keys() - set(names)
             if unknown:
-                raise _lost(f"JSON decoding failed: Unknown field name: {min(unknown)}")
+                raise _data_loss(f"JSON decoding failed: Unknown field name: {min(unknown)}")
             yield "JSON decoding failed", [cells.get(name) for name in names]
     except (AttributeError, TypeError) as error:
-        raise _lost("JSON decoding failed: Unexpected token") from error  # no list of objects
+        raise _data_loss(
+            "JSON decoding failed: Unexpected token"
+        ) from error  # The JSON is not a list of objects.
 
 
 def codec(name: str) -> str:
-    """Give the format that a name stands for.
+    """Return the format with a name, as in :data:`FORMATS`.
 
-    :raises ServiceError: if the sandbox cannot read and write it
+    :raises ServiceError: if the sandbox does not support the format
     """
     if name.lower() not in FORMATS:
         raise ServiceError(
@@ -176,20 +183,22 @@ def codec(name: str) -> str:
 
 
 def decode(content: bytes, schema: Mapping[str, Any], kind: str) -> Table:
-    """Read a table.
+    """Return the table that the bytes contain.
 
-    :raises ServiceError: if the bytes are none of that schema
+    :raises ServiceError: if the bytes do not match the schema
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _lost(f"CSV decoding failed, content is garbled: {_garbled(content, error.start)}") from error
+        raise _data_loss(
+            f"CSV decoding failed, content is garbled: {_garbled(content, error.start)}"
+        ) from error
     fields, table = schema["table"]["fields"], []
     for where, cells in _csv_rows(text, fields) if kind == CSV else _json_rows(text, fields):
         try:
             table.append(_read_row(cells, fields))
         except ValueError as error:
-            raise _lost(f"{where}: {error}") from error
+            raise _data_loss(f"{where}: {error}") from error
     return table
 
 
@@ -204,7 +213,7 @@ def _garbled(content: bytes, start: int) -> str:
 
 
 def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
-    """Write a table."""
+    """Return a table as bytes."""
     names, kinds = ([one[key] for one in schema["table"]["fields"]] for key in ("fieldName", "fieldType"))
     rows = [list(map(_csv_cell if kind == CSV else _json_cell, kinds, row)) for row in table]
     if kind == CSV:
@@ -218,7 +227,7 @@ def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
 
 
 def _is_plain(kind: str, cell: str) -> bool:
-    """Tell whether a cell is written without quotes, as numbers and truth values are."""
+    """Return whether a cell is written without quotes: a number or a truth value."""
     return kind in ("BOOLEAN", "INTEGER", "FLOAT") and cell not in _FLOATS
 
 

@@ -1,4 +1,4 @@
-"""What TRAC's services find wrong with a request in itself, whatever the platform holds."""
+"""The checks of a request by itself, which TRAC's services make without a look at stored objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 """The types that clients may create and update."""
 UNVERSIONED = ("JOB", "RESULT")
-"""The types of which there is never a second version."""
+"""The types whose objects always have exactly one version."""
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -23,10 +23,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 @dataclass
 class Check:
-    """A request to a service, and all problems of it.
+    """A request to a service, with a list of all its problems.
 
-    :param method: name of the service's method, for the message
-    :param body: the request message; of a call without a body, the selector that its path means
+    :param method: name of the service's method, for the error message
+    :param body: the request message; for a call without a body, the selector in its path
     """
 
     method: str
@@ -36,13 +36,13 @@ class Check:
     items: list[Item] = field(default_factory=list)
 
     def add(self, detail: str, path: str = "") -> None:
-        """Note a problem."""
+        """Add a problem."""
         self.items.append(Item(detail, path))
 
     def require(self, message: Mapping[str, Any], name: str, prefix: str = "", when: str = "") -> bool:
-        """Note if a field is missing; tell whether it is there.
+        """Return whether a field has a value; if not, add a problem.
 
-        :param when: what it depends on, for the message
+        :param when: condition under which the field is required, for the message
         """
         if message.get(name):
             return True
@@ -50,9 +50,9 @@ class Check:
         return False
 
     def omit(self, message: Mapping[str, Any], name: str, prefix: str = "", unless: str = "") -> None:
-        """Note if a field is there.
+        """Add a problem if a field is present.
 
-        :param unless: what would allow it, for the message
+        :param unless: condition under which the field is allowed, for the message
         """
         if name in message:
             self.add(f"A value cannot be given for [{name}]{unless}", f"{prefix}{name}")
@@ -60,34 +60,38 @@ class Check:
     def identifier(
         self, message: Mapping[str, Any], name: str, prefix: str = "", *, reserved: bool = False
     ) -> None:
-        """Note if a field is missing, or cannot be a name.
+        """Add a problem if a field is missing, or is not a valid name.
 
-        :param reserved: whether it may be one that is kept for the platform's own use
+        :param reserved: whether names are allowed that the platform reserves for itself
         """
         if self.require(message, name, prefix):
             self.name(name, message[name], f"{prefix}{name}", reserved=reserved)
 
     def name(self, what: str, name: str, path: str, *, reserved: bool = False) -> None:
-        """Note if a name is none."""
+        """Add a problem if a name is not valid.
+
+        :param what: the field, for the message
+        :param reserved: whether names are allowed that the platform reserves for itself
+        """
         if not values.is_identifier(name):
             self.add(f"[{what}] is not a valid identifier: [{name}]", path)
         elif not reserved and values.is_reserved(name):
             self.add(f"[{what}] is a TRAC reserved identifier: [{name}]", path)
 
     def done(self, error: Callable[[str, list[Item]], ServiceError] = InvalidError) -> None:
-        """Raise what has been noted.
+        """Raise an error if there are problems.
 
-        :raises ServiceError: if there is anything
+        :raises ServiceError: with all problems
         """
         if self.items:
             raise error(f"Validation failed for [{self.method}()]", self.items)
 
     def tenant(self) -> None:
-        """Check the tenant of the path."""
+        """Check the tenant in the path."""
         self.name("tenant", self.params["tenant"], "tenant", reserved=True)
 
     def path_selector(self) -> None:
-        """Take the selector that the path means as the body, and check its id and versions."""
+        """Make the body from the selector in the path, and check its id and versions."""
         self.object_id(self.params["objectId"], "objectId")
         self.body = {name: self.params[name] for name in ("objectType", "objectId") if name in self.params}
         for what in ("object", "tag"):
@@ -105,7 +109,7 @@ class Check:
             self.add(f"Value of [objectId] is not a valid object ID: [{object_id}]", path)
 
     def moment(self, message: Mapping[str, Any], name: str, prefix: str) -> None:
-        """Check a moment, if there is one."""
+        """Check a date and time, if the field is present."""
         if name in message:
             try:
                 values.read_datetime(message[name].get("isoDatetime", ""))
@@ -115,7 +119,7 @@ class Check:
     def selector(self, selector: Mapping[str, Any], path: str, object_type: str | None = None) -> None:
         """Check a selector.
 
-        :param object_type: the type that it must be of
+        :param object_type: required type of the object; ``None``: any type
         """
         prefix = f"{path}."
         kind = selector.get("objectType")
@@ -134,7 +138,7 @@ class Check:
                 self.add(f"Value of [{what}Version] must be at least 1", f"{prefix}{what}Version")
 
     def fixed_selector(self, selector: Mapping[str, Any], path: str, object_type: str | None = None) -> None:
-        """Check a selector that must not mean whatever version is the latest."""
+        """Check a selector that must select a fixed version, not the latest one."""
         self.selector(selector, path, object_type)
         if selector.get("latestObject"):
             self.add(
@@ -164,7 +168,7 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
     """Check a write request.
 
     :param method: ``createObject``, ``updateObject`` or ``updateTag``
-    :param prefix: path of the request within a batch
+    :param prefix: path of the request within a batch, for the problems
     """
     object_type = request.get("objectType")
     check.require(request, "objectType", prefix)
@@ -187,7 +191,7 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
 
 
 def write_batch(check: Check) -> None:
-    """Check the write requests of a batch, and that none is for what another one is for."""
+    """Check the write requests of a batch, and that no two of them update the same object."""
     tenant = check.params["tenant"]
     for name, requests in check.body.items():
         seen = set()

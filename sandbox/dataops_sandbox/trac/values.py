@@ -1,4 +1,4 @@
-"""TRAC's attributes: types and notation of their values, and what updates of a tag do to them."""
+"""TRAC's attributes: the types and text forms of their values, and the effects of tag updates."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d
 _LONGEST_TEXT = 4096
 _DECIMAL = Context(prec=31, rounding=ROUND_DOWN)
 _DECIMAL_STEP = Decimal("1E-10")
-"""What a column of the database holds: characters of a text, digits of a decimal (all, after the point)."""
+"""Limits of the database columns: characters of a text, digits of a decimal, digits after its point."""
 
 
 class BadValueError(Exception):
-    """A value that validation refuses; the text is the detail of the item."""
+    """The platform's validation rejects a value; the text is the detail of the problem."""
 
 
 def _bad(kind: str, text: str) -> BadValueError:
@@ -42,15 +42,15 @@ def _bad(kind: str, text: str) -> BadValueError:
 
 
 def stamp(moment: datetime) -> str:
-    """Give a moment as the platform prints it: UTC with three decimals."""
+    """Return a date and time as the platform prints it: UTC with three decimals."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return f"{text}Z"
 
 
 def read_datetime(text: str) -> datetime:
-    """Read a moment; it needs seconds and an offset.
+    """Return a date and time, converted to UTC.
 
-    :raises BadValueError: if it has not
+    :raises BadValueError: if the text is not a date and time with seconds and offset
     """
     if not _DATETIME.fullmatch(text):
         raise _bad("datetime", text)
@@ -61,26 +61,26 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Give the basic type of a value, told or inferred; ``None`` for one that is null.
+    """Return the basic type of a value, declared or inferred; ``None`` for a null value.
 
-    :raises BadValueError: for an array or a map that does not tell its type
+    :raises BadValueError: if an array or a map does not declare its type
     """
-    told: str | None = value.get("type", {}).get("basicType")
+    declared: str | None = value.get("type", {}).get("basicType")
     members = [name for name in value if name != "type"]
-    if told or not members:
-        return told
+    if declared or not members:
+        return declared
     if members[0] not in _TYPES:
         raise BadValueError("Type cannot be inferred for non-primitive value")
     return _TYPES[members[0]]
 
 
 def of(kind: str, plain: Any) -> dict[str, Any]:
-    """Make a stored value of a primitive type from the JSON of its member."""
+    """Return a stored value of a primitive type, from the JSON of its member."""
     return {"type": {"basicType": kind}, MEMBERS[kind]: plain}
 
 
 def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make a stored array from its items."""
+    """Return a stored array with these items."""
     return {
         "type": {"basicType": "ARRAY", "arrayType": {"basicType": kind}},
         "arrayValue": {"items": items} if items else {},
@@ -88,14 +88,14 @@ def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def text(plain: str) -> dict[str, Any]:
-    """Make a stored STRING."""
+    """Return a stored STRING."""
     return of("STRING", plain)
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Give a value as it is stored: with its type, items too, in the platform's own notation.
+    """Return a value as the platform stores it: with its type, its items' types, and in its text form.
 
-    :raises BadValueError: if it is no primitive and no array of primitives, or breaks its own type
+    :raises BadValueError: if the value is not a primitive or an array of primitives, or contradicts its type
     """
     kind = basic_type(value)
     if kind is None:
@@ -118,9 +118,9 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored(value: dict[str, Any]) -> dict[str, Any]:
-    """Give a normalised value as the database gives it back.
+    """Return a normalised value as the database returns it.
 
-    :raises ServiceError: if it is too long for its column
+    :raises ServiceError: if the value is too long for its column
     """
     if "arrayValue" in value:
         return {**value, "arrayValue": {"items": [stored(item) for item in items(value)]}}
@@ -128,7 +128,7 @@ def stored(value: dict[str, Any]) -> dict[str, Any]:
     if kind == "STRING" and len(value["stringValue"]) > _LONGEST_TEXT:
         raise internal()
     if kind == "FLOAT" and value["floatValue"] == 0:
-        return of("FLOAT", 0.0)  # the database has one zero
+        return of("FLOAT", 0.0)  # The database does not distinguish 0.0 from -0.0.
     if kind == "DECIMAL":
         try:
             digits = Decimal(value["decimalValue"]["decimal"]).quantize(_DECIMAL_STEP, context=_DECIMAL)
@@ -155,30 +155,30 @@ def _plain_decimal(digits: str) -> str:
         plain = f"{Decimal(digits):f}"
     except InvalidOperation as error:
         raise _bad("decimal", digits) from error
-    if not plain[-1].isdigit():  # NaN and infinity
+    if not plain[-1].isdigit():  # NaN or infinity
         raise _bad("decimal", digits)
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return "0" if plain in ("", "-0") else plain
 
 
 def items(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the items of a stored array, or a stored primitive as the only one."""
+    """Return the items of a stored array; for a stored primitive, a list with only this value."""
     if "arrayValue" in value:
         return list(value["arrayValue"].get("items", ()))
     return [value]
 
 
 def item_type(value: dict[str, Any]) -> str:
-    """Give the primitive type of a stored value, or of the items of an array."""
-    told = value["type"]
-    return str(told.get("arrayType", told)["basicType"])
+    """Return the primitive type of a stored value; for an array, the type of its items."""
+    declared = value["type"]
+    return str(declared.get("arrayType", declared)["basicType"])
 
 
 def comparable(value: dict[str, Any]) -> Any:
-    """Give a stored primitive as something that compares as the platform compares it."""
+    """Return a stored primitive as a Python value that compares as on the platform."""
     kind = value["type"]["basicType"]
     plain = value[MEMBERS[kind]]
-    # A date and a time, as they are stored, compare as their texts do.
+    # Stored dates and times have a fixed format, so that their texts compare correctly.
     plain = next(iter(plain.values())) if isinstance(plain, dict) else plain
     return {"INTEGER": int, "FLOAT": float, "DECIMAL": Decimal}.get(kind, lambda one: one)(plain)
 
@@ -186,38 +186,38 @@ def comparable(value: dict[str, Any]) -> Any:
 # Attributes
 
 USER_ID, USER_NAME = "#trac_unknown", "Unknown User"
-"""Whom everybody acts as, since the open-source platform knows no users."""
+"""The user of every request, because the open-source platform has no users."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _RESERVED = re.compile(r"trac_|tracdap_|_", re.IGNORECASE)
 
 _LONGEST_NAME = 256
-"""Characters of an attribute's name that the database holds."""
+"""Longest name of an attribute, in characters, that the database can store."""
 
 _CAPITAL = re.compile("(?=[A-Z])")
-_TOLD = {
+_MEMBERS_IN_ATTRS = {
     "MODEL": ("language", "repository", "package", "version", "entryPoint", "path"),
     "FILE": ("name", "extension", "mimeType"),
 }
-"""The members of definitions that attributes repeat."""
+"""The members of definitions that the platform also writes to attributes."""
 
 Attrs = dict[str, dict[str, Any]]
 
 
 def is_identifier(name: str) -> bool:
-    """Tell whether a name is one that the platform takes."""
+    """Return whether a name is a valid identifier for the platform."""
     return _IDENTIFIER.fullmatch(name) is not None
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether a name is kept for the platform's own use."""
+    """Return whether the platform reserves a name for itself."""
     return _RESERVED.match(name) is not None
 
 
 def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
-    """Give the attributes after updates that are right in themselves, as they are stored.
+    """Return the attributes after valid updates, as the platform stores them.
 
-    :raises ServiceError: if one does not fit the attributes that there are, or is too long for the database
+    :raises ServiceError: if an update contradicts the attributes, or a value is too long for the database
     """
     attrs = dict(attrs)
     for update in updates:
@@ -247,15 +247,15 @@ def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
         attrs[name] = new
     if any(len(name) > _LONGEST_NAME for name in attrs):
         raise internal()
-    # An array is a row for each item: one without items leaves nothing behind.
+    # The database has one row for each item of an array, so an empty array is not stored.
     return {name: stored(value) for name, value in attrs.items() if items(value)}
 
 
 def written(at: datetime, *, created: bool, job: str = "") -> Attrs:
-    """Give what the platform notes of who wrote an object version, and when.
+    """Return the attributes that record time, user and job of a write.
 
-    :param created: whether it is the first version
-    :param job: key of the job that made it, if one did
+    :param created: whether the write creates the object
+    :param job: key of the job that writes; empty: a client writes
     """
     attrs: Attrs = {}
     for verb in ("create", "update") if created else ("update",):
@@ -268,22 +268,22 @@ def written(at: datetime, *, created: bool, job: str = "") -> Attrs:
 
 
 def derived(definition: Mapping[str, Any]) -> Attrs:
-    """Give what the platform tells of a definition in attributes."""
+    """Return the attributes that the platform derives from a definition."""
     kind = definition["objectType"]
     inner = definition[kind.lower()]
-    told = {
+    attrs = {
         f"trac_{kind.lower()}_{_CAPITAL.sub('_', name).lower()}": text(inner.get(name, ""))
-        for name in _TOLD.get(kind, ())
+        for name in _MEMBERS_IN_ATTRS.get(kind, ())
     }
     if kind == "JOB":
-        told["trac_job_type"] = text(inner["jobType"])
+        attrs["trac_job_type"] = text(inner["jobType"])
     if kind == "FILE":
-        told["trac_file_size"] = of("INTEGER", inner["size"])
-    return schema_attrs(inner) if kind == "SCHEMA" else told
+        attrs["trac_file_size"] = of("INTEGER", inner["size"])
+    return schema_attrs(inner) if kind == "SCHEMA" else attrs
 
 
 def schema_attrs(schema: Mapping[str, Any]) -> Attrs:
-    """Give what the platform tells of a schema."""
+    """Return the attributes that the platform derives from a schema."""
     count = len(schema.get("table", {}).get("fields", ()))
     return {
         "trac_schema_type": text(schema.get("schemaType", "")),

@@ -1,8 +1,8 @@
-"""The sandbox's TRAC on the wire: the REST calls of its gateway.
+"""The HTTP interface of the sandbox's TRAC: the REST calls of its gateway.
 
-Paths, headers, bodies and errors are those of the open-source gateway and of the services behind it, as
-recorded; :data:`.trac_store.REPOSITORY` and the names next to it tell which model can be imported from the
-start. What differs between releases is the setting ``generation``.
+Paths, headers, bodies and errors are those of recorded exchanges with the open-source gateway and its
+services. The setting ``generation`` chooses between releases. :data:`.store.REPOSITORY` and the names next to
+it describe the model that can be imported at the start.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ download_file        download_file       GET  trac-data/api/v1/{tenant}/FILE/{ob
 download_latest_data download_data       GET  trac-data/api/v1/{tenant}/DATA/{objectId}/versions/latest/{name}
 download_data        download_data       GET  trac-data/api/v1/{tenant}/DATA/{objectId}/versions/{objectVersion}/{name}
 """  # noqa: E501 - a table
-"""Name, handler, HTTP method and path of each call, and the message that its body is."""
+"""Columns: name, handler, HTTP method and path of each call, and the protobuf message of its body."""
 
 
 class Trac(TracFiles):
-    """A TRAC platform on loopback."""
+    """The sandbox's TRAC platform."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -68,7 +68,7 @@ class Trac(TracFiles):
     def _operations(self) -> Iterator[Operation]:
         for line in _CALLS.strip().splitlines():
             name, handler, method, path, *message = line.split()
-            call = self._handled(getattr(self, f"_{handler}"), name, *message)
+            call = self._make_handler(getattr(self, f"_{handler}"), name, *message)
             query = frozenset({"format"} if handler == "download_data" else ())
             yield Operation(name, method, f"/{path}", call, query)
 
@@ -98,12 +98,12 @@ class Trac(TracFiles):
         return ok({"tenants": tenants})
 
     def _list_resources(self, check: Check) -> Answer:
-        resources = self.tenants[self._checked(check)].resources.values()
+        resources = self.tenants[self._finish_check(check)].resources.values()
         kind = check.params["resourceType"]
         return ok({"resources": [one.as_json() for one in resources if one.resource_type == kind]})
 
     def _resource_info(self, check: Check) -> Answer:
-        resources = self.tenants[self._checked(check)].resources
+        resources = self.tenants[self._finish_check(check)].resources
         kind, key = check.params["resourceType"], check.params["resourceKey"]
         resource = resources.get(key)
         if resource is None or resource.resource_type != kind:
@@ -112,7 +112,7 @@ class Trac(TracFiles):
 
     def _list_config_entries(self, check: Check) -> Answer:
         check.require(check.body, "configClass")
-        resources = self.tenants[self._checked(check)].resources.values()
+        resources = self.tenants[self._finish_check(check)].resources.values()
         kind = check.body.get("resourceType")
         entries = [
             one.entry
@@ -133,7 +133,7 @@ class Trac(TracFiles):
         if not check.body:
             check.add("Write batch request does not contain any operations")
         validation.write_batch(check)
-        # A list is called as the call of which it holds requests, in the plural.
+        # The name of a list is the plural of the method of its requests, e.g. createObjects.
         requests = [(name.removesuffix("s"), one) for name, many in check.body.items() for one in many]
         headers = iter(self._written(check, requests))
         return ok({name: [next(headers) for _ in many] for name, many in check.body.items()})
@@ -150,21 +150,21 @@ class Trac(TracFiles):
         return self._get(check)
 
     def _read_batch(self, _: Check) -> Answer:
-        # The gateway cannot bind the list of selectors to a body: it fails over whatever is sent.
+        # The real gateway cannot read a list of selectors from a body, so it fails for every request.
         raise BareError(503, "read-batch does not work over REST")
 
     def _get(self, check: Check) -> Answer:
-        return ok(self.metadata.find(self._checked(check), check.body).as_json())
+        return ok(self.metadata.find(self._finish_check(check), check.body).as_json())
 
     def _search(self, check: Check) -> Answer:
         searches.validate(check, self._now())
-        found = searches.search(self.metadata, self._checked(check), check.body)
+        found = searches.search(self.metadata, self._finish_check(check), check.body)
         return ok({"searchResult": [one.as_json(definition=False) for one in found]})
 
     # Jobs
 
     def _validate_job(self, check: Check) -> Answer:
-        self.check_job_request(check, self._checked(check))
+        self.check_job_request(check, self._finish_check(check))
         return ok({"statusCode": "VALIDATED"})
 
     def _submit_job(self, check: Check) -> Answer:
@@ -175,9 +175,9 @@ class Trac(TracFiles):
     def _check_job(self, check: Check) -> Answer:
         selector = check.body
         check.selector(selector, "selector", "JOB")
-        self._checked(check)
+        self._finish_check(check)
         job = self.started.get(selector["objectId"])
-        # A look-up in a cache whose keys have a version: whatever it does not find is an internal error.
+        # The platform looks up id and version in a cache. A missing entry is an internal error there.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
         return ok({"jobId": job.header, "statusCode": job.code, "statusMessage": job.message})

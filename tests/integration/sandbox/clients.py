@@ -1,4 +1,4 @@
-"""Plain HTTP clients for the tests of the sandbox: they say what they are told, right or wrong."""
+"""Plain HTTP clients for the tests of the sandbox. They send every request as it is, valid or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
 
 PATIENCE = 5.0
-"""Seconds after which a request is given up; none of these tests needs that long."""
+"""Timeout of a request in seconds; no test needs that long."""
 
 TOKEN_FORM = {
     "grant_type": "client_credentials",
@@ -41,21 +41,21 @@ class Client:
         self.session.close()
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request; ``headers`` go on top of the credentials, ``None`` takes one of them away."""
+        """Send a request. ``headers`` are added to those with the credentials; ``None`` removes a header."""
         headers = {**self.headers, **options.pop("headers", {})}
         options.setdefault("timeout", PATIENCE)
         options.setdefault("allow_redirects", False)
         return self.session.request(method, self.base_url + path, headers=headers, **options)
 
     def ok(self, method: str, path: str, **options: Any) -> Any:
-        """Send a request and give the JSON of its 200."""
+        """Send a request that must succeed with 200, and return the JSON."""
         response = self.send(method, path, **options)
         assert response.status_code == 200, (response.status_code, response.text)
         return response.json()
 
 
 class QuantemplateClient(Client):
-    """Quantemplate's API, its paths below the organisation."""
+    """A client of Quantemplate's API; paths are below the organisation's URL."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.auth_url = sandbox.quantemplate.auth_url
@@ -98,7 +98,7 @@ class TamrClient(Client):
         super().__init__(sandbox.tamr.base_url + "/api/v1beta1", {"X-API-KEY": "apk_sandbox"})
 
     def create(self, kind: str = "load", **ids: str) -> dict[str, Any]:
-        """Create a job; of ``src_orders`` if no ids are given."""
+        """Create a job with these ids; without ids it loads ``src_orders``."""
         return self.ok("POST", "/jobs", json={"configuration": {kind: ids or {"sourceId": "src_orders"}}})
 
     def get(self, job_id: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def open_socket(sandbox: Sandbox) -> socket.socket:
 
 
 def head(method: str, path: str, **headers: object) -> bytes:
-    """Make the head of a request; underscores in the names stand for hyphens."""
+    """Return request line and headers; underscores in the names of headers become hyphens."""
     lines = [f"{method} {path} HTTP/1.1", "Host: sandbox"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode()

@@ -1,4 +1,4 @@
-"""A plain client of the sandbox's Tailer: it says what it is told, right or wrong."""
+"""A plain client of the sandbox's Tailer. It sends every request as it is, valid or not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _part(payload: bytes) -> bytes:
 def sign(
     key: dict[str, Any], audience: str, *, alg: str = "RS256", kid: str | None = None, **claims: Any
 ) -> str:
-    """Sign a token as the vendor's script does; ``claims`` replace its own, ``None`` leaves one out.
+    """Sign a token as the vendor's script does; ``claims`` replace its claims, and ``None`` omits one.
 
     :param kid: id of the key in the header, which not every library puts there
     """
@@ -62,7 +62,7 @@ def sign(
 
 
 class TailerClient(Client):
-    """Tailer's API, by the token that somebody has given."""
+    """A client of Tailer's API with a bearer token."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox.tailer.base_url, {})
@@ -80,48 +80,48 @@ class TailerClient(Client):
         return dict(json.loads(extra["service_account_secret_json"]))
 
     def signed(self, **changes: Any) -> str:
-        """Give a token that the service account has signed, for this sandbox unless the changes say else."""
+        """Return a token that the service account has signed for this sandbox; arguments replace claims."""
         return sign(self.key, **{"audience": self.sandbox.url, **changes})
 
     def held(self) -> tuple[Any, ...]:
-        """Give what the platform holds, to see whether a request has changed it."""
+        """Return runs and configurations, to see whether a request has changed them."""
         store = self.sandbox.tailer
         return store.configurations(), store.runs(), set(store.refresh_tokens)
 
     def launch(self, **fields: Any) -> str:
-        """Launch a run, of the table-to-table configuration of the guide if nothing else is told."""
+        """Launch a run, by default of the guide's table-to-table configuration."""
         return str(self.ok("POST", "/v1/dag/launch", json=launching(**fields))["run_id"])
 
     def ask(self, action: str, **fields: Any) -> list[dict[str, Any]]:
-        """Ask for runs."""
+        """Return the runs that match."""
         body = {"action": action, **fields}
         results = self.ok("POST", "/v1/dag/status", json=body)["results"]
         assert isinstance(results, list)
         return results
 
     def check(self, run_id: str) -> list[dict[str, Any]]:
-        """Ask for a run of that configuration."""
+        """Return the status of a run of the guide's table-to-table configuration."""
         return self.ask("check_run_status", **TABLE, job_id=JOB, run_id=run_id)
 
     def status(self, run_id: str) -> str:
-        """Ask for the status of such a run."""
+        """Return the status word of such a run."""
         [item] = self.check(run_id)
         return str(item["status"])
 
     def switch(self, **fields: Any) -> Any:
-        """Enable, disable or archive a configuration, and give the JSON of the answer."""
+        """Enable, disable or archive a configuration, and return the JSON of the response."""
         body = {"action": "set_configuration_status", **TABLE, "activated": True, "archived": False, **fields}
         return self.ok("POST", "/v1/configuration/status", json=body)
 
 
 def launching(**fields: Any) -> dict[str, Any]:
-    """Make the body of a launch; ``None`` leaves a field out."""
+    """Return the body of a launch; ``None`` omits a field."""
     body = {"action": "launch_job", **TABLE, **fields}
     return {name: value for name, value in body.items() if value is not None}
 
 
 def refusal(response: requests.Response, status: int) -> str:
-    """Give the reason of a refusal, which must be in Tailer's shape."""
+    """Return the reason of an error response, which must have Tailer's format."""
     answer = response.json()
     assert (response.status_code, answer["code"], answer["data"]) == (status, status, {})
     assert answer.keys() == {"code", "data", "message"}

@@ -1,4 +1,4 @@
-"""Control over HTTP does what the methods do."""
+"""The control requests over HTTP do the same as the methods of the sandbox."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def control(sandbox: Sandbox) -> Iterator[Client]:
-    """Give a client of the control requests."""
+    """Return a client of the control requests."""
     with Client(sandbox.url + "/_sandbox", {}) as client:
         yield client
 
 
-def test_head_is_answered_for_health_checks(control: Client) -> None:
+def test_health_answers_a_head_request(control: Client) -> None:
     assert control.send("HEAD", "/health").status_code == 200
 
 
-def test_health_names_the_platforms(sandbox: Sandbox, control: Client) -> None:
+def test_health_lists_the_platforms(sandbox: Sandbox, control: Client) -> None:
     assert control.ok("GET", "/health") == {
         "status": "ok",
         "version": __version__,
@@ -42,7 +42,7 @@ def test_health_names_the_platforms(sandbox: Sandbox, control: Client) -> None:
     }
 
 
-def test_connections_are_those_of_the_sandbox_and_work(sandbox: Sandbox, control: Client) -> None:
+def test_connections_equal_those_of_the_sandbox_and_work(sandbox: Sandbox, control: Client) -> None:
     connections = control.ok("GET", "/connections")
 
     assert connections == {name: sandbox.connection(name) for name in sandbox.platforms}
@@ -60,7 +60,7 @@ def test_connections_are_those_of_the_sandbox_and_work(sandbox: Sandbox, control
 
 
 class TestJournal:
-    def test_entries_come_in_pages_and_by_platform(self, control: Client, tamr: TamrClient) -> None:
+    def test_entries_are_paged_and_filtered_by_platform(self, control: Client, tamr: TamrClient) -> None:
         for _ in range(3):
             tamr.listed()
         tamr.create()
@@ -75,7 +75,7 @@ class TestJournal:
         assert [entry["operation"] for entry in rest["entries"]] == ["list_jobs", "create_job"]
         assert '"src_orders"' in rest["entries"][1]["body"]
 
-    def test_body_that_is_no_text_comes_in_base64(
+    def test_body_that_is_not_text_is_returned_as_base64(
         self, control: Client, quantemplate: QuantemplateClient
     ) -> None:
         quantemplate.upload(b"\xff\x00")
@@ -85,12 +85,12 @@ class TestJournal:
         assert "body" not in entry
         assert base64.b64decode(entry["body_base64"]) == b"\xff\x00"
 
-    def test_can_be_cleared(self, sandbox: Sandbox, control: Client, tamr: TamrClient) -> None:
+    def test_is_cleared_by_delete(self, sandbox: Sandbox, control: Client, tamr: TamrClient) -> None:
         tamr.listed()
         control.ok("DELETE", "/journal")
         assert len(sandbox.journal) == 0
 
-    def test_control_requests_are_not_in_it(self, sandbox: Sandbox, control: Client) -> None:
+    def test_does_not_contain_control_requests(self, sandbox: Sandbox, control: Client) -> None:
         control.ok("GET", "/health")
         assert control.send("GET", "/typo").status_code == 404
         assert control.send("PUT", "/journal").status_code == 404
@@ -98,7 +98,7 @@ class TestJournal:
 
 
 class TestFaults:
-    def test_are_armed_told_and_cleared(self, control: Client, tamr: TamrClient) -> None:
+    def test_are_armed_listed_and_cleared(self, control: Client, tamr: TamrClient) -> None:
         armed = control.ok(
             "POST", "/faults", json={"kind": "status", "operation": "list_jobs", "status": 429, "times": 2}
         )
@@ -112,7 +112,9 @@ class TestFaults:
         assert tamr.send("GET", "/jobs").status_code == 200
         assert control.ok("GET", "/faults") == {"faults": []}
 
-    def test_release_answers_what_hangs(self, sandbox: Sandbox, control: Client, tamr: TamrClient) -> None:
+    def test_release_answers_hanging_requests(
+        self, sandbox: Sandbox, control: Client, tamr: TamrClient
+    ) -> None:
         sandbox.add_fault("hang", processed=True, times=1)
         with pytest.raises(requests.ReadTimeout):
             tamr.send("GET", "/jobs", timeout=0.05)
@@ -123,7 +125,7 @@ class TestFaults:
 
 
 class TestActions:
-    def test_runs_are_scripted_started_finished_and_told(
+    def test_runs_are_scripted_started_finished_and_listed(
         self, sandbox: Sandbox, control: Client, tamr: TamrClient
     ) -> None:
         control.ok("POST", "/script", json={"platform": "tamr", "resource": "src_orders", "hold": True})
@@ -187,13 +189,15 @@ class TestActions:
         assert sandbox.tamr.settings.slots == 1
         assert quantemplate.dataset().status_code == 401
 
-    def test_time_moves_forward(self, control: Client, tamr: TamrClient) -> None:
+    def test_advance_moves_time_forward(self, control: Client, tamr: TamrClient) -> None:
         job_id = tamr.create()["jobId"]
         control.ok("POST", "/advance", json={"seconds": 20})
 
         assert tamr.state(job_id) == "DONE"
 
-    def test_reset_goes_back_to_the_start(self, sandbox: Sandbox, control: Client, tamr: TamrClient) -> None:
+    def test_reset_restores_the_initial_state(
+        self, sandbox: Sandbox, control: Client, tamr: TamrClient
+    ) -> None:
         tamr.create()
         control.ok("POST", "/reset")
 
@@ -264,7 +268,7 @@ class TestActions:
         ("POST", "/configure", {"json": {"platform": "quantemplate", "tell_token_lifetime": 0}}),
     ],
 )
-def test_request_that_makes_no_sense_is_told_so_and_changes_nothing(
+def test_invalid_request_gets_an_error_and_changes_nothing(
     sandbox: Sandbox, control: Client, tamr: TamrClient, method: str, path: str, options: dict[str, Any]
 ) -> None:
     response = control.send(method, path, **options)
@@ -275,7 +279,7 @@ def test_request_that_makes_no_sense_is_told_so_and_changes_nothing(
     assert tamr.create()["status"]["state"] == "PENDING"
 
 
-def test_runs_tell_what_the_platform_knows(
+def test_runs_show_what_the_platform_knows(
     sandbox: Sandbox, control: Client, quantemplate: QuantemplateClient, clock: ManualClock
 ) -> None:
     quantemplate.upload(b"a\n1\n")

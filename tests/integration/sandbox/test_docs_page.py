@@ -1,4 +1,4 @@
-"""The code of the sandbox's page runs as it stands there."""
+"""The code on the sandbox's documentation page runs without changes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-#: A block that begins with its own path is a file of the user's.
+#: A code block that begins with its own path is a file in the user's project.
 FILES = {found[1]: block for block in BLOCKS if (found := re.match(r"# (\S+\.py)\n", block))}
 SNIPPETS = [block for block in BLOCKS if block not in FILES.values()]
 
 
-def test_the_users_test_of_a_dag_passes(tmp_path: Path) -> None:
-    """In a directory and with a database of its own, by the commands on the page."""
+def test_the_dag_test_on_the_page_passes(tmp_path: Path) -> None:
+    """Run the commands of the page in a new folder with a new database."""
     for name, text in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -52,17 +52,17 @@ def test_the_users_test_of_a_dag_passes(tmp_path: Path) -> None:
     assert "1 passed" in run("pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "tests")
 
 
-def test_dag_and_test_have_fewer_than_15_lines() -> None:
+def test_the_dag_and_its_test_have_fewer_than_15_lines() -> None:
     assert FILES.keys() == {"dags/orders.py", "tests/test_orders.py"}
     assert sum(1 for text in FILES.values() for line in text.splitlines()[1:] if line.strip()) < 15
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda text: text.splitlines()[0][:40])
-def test_snippet_runs(sandbox: Sandbox, snippet: str) -> None:
+def test_every_snippet_on_the_page_runs(sandbox: Sandbox, snippet: str) -> None:
     exec(compile(snippet, "docs/sandbox.md", "exec"), {"sandbox": sandbox})  # noqa: S102 - our own text
 
 
-def test_table_of_faults_is_that_of_the_code() -> None:
+def test_the_table_of_faults_matches_the_code() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .* \| (yes|no) \| (.*) ?\|$", PAGE, re.MULTILINE)
     documented = {
         kind: (acts == "yes", set(re.findall(r"`(\w+)[`=]", options))) for kind, acts, options in rows

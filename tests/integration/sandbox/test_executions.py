@@ -1,4 +1,4 @@
-"""Quantemplate's executions and datasets: lives as scripted, outputs from the uploaded bytes."""
+"""Quantemplate's executions follow their scripts, and their outputs come from the uploaded bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUIRED = {"id", "runNumber", "createdAt", "createdBy", "version", "status"}
 
 
 def only(client: QuantemplateClient, pipeline: str = "p-claims") -> dict[str, Any]:
-    """Give the one execution that the listing shows."""
+    """Return the only execution of the list."""
     [execution] = client.executions(pipeline)
     return execution
 
@@ -29,7 +29,7 @@ def only(client: QuantemplateClient, pipeline: str = "p-claims") -> dict[str, An
 def finished(
     client: QuantemplateClient, clock: ManualClock, data: bytes, pipeline: str = "p-claims"
 ) -> dict[str, Any]:
-    """Upload, execute, and give the execution after its end."""
+    """Upload a file, execute the pipeline, and return the finished execution."""
     client.upload(data)
     client.execute(pipeline)
     clock.advance(10)
@@ -41,14 +41,14 @@ class TestLife:
     def _input(self, quantemplate: QuantemplateClient) -> None:
         quantemplate.upload(b"a\n1\n")
 
-    def test_answer_to_execute_is_a_started_run(self, quantemplate: QuantemplateClient) -> None:
+    def test_execute_returns_a_started_run(self, quantemplate: QuantemplateClient) -> None:
         execution = quantemplate.execute()
 
         assert execution.keys() == {*REQUIRED, "startedAt", "outputs"}
         assert (execution["status"], execution["runNumber"], execution["outputs"]) == ("Started", 1, [])
         assert only(quantemplate) == execution
 
-    def test_run_ends_when_its_time_is_over_and_not_before(
+    def test_run_ends_exactly_after_its_duration(
         self, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         quantemplate.execute()
@@ -74,7 +74,7 @@ class TestLife:
         assert answered == created.replace(tzinfo=None, microsecond=0)
 
     @pytest.mark.parametrize("outcome", ["Failed", "Cancelled", "Canceled", "Suspended"])
-    def test_outcome_comes_in_the_spelling_of_the_script_without_outputs(
+    def test_outcome_has_the_spelling_of_the_script_and_no_outputs(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock, outcome: str
     ) -> None:
         sandbox.quantemplate.script("p-claims", outcome=outcome, duration=1)
@@ -86,7 +86,7 @@ class TestLife:
         assert (execution["status"], execution["outputs"]) == (outcome, [])
         assert "finishedAt" in execution
 
-    def test_failed_run_may_keep_outputs(
+    def test_failed_run_can_have_outputs(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         sandbox.quantemplate.script("p-claims", outcome="Failed", outputs=["Stage 1"])
@@ -98,7 +98,7 @@ class TestLife:
         assert output["name"] == "Stage 1"
         assert quantemplate.output(only(quantemplate)["id"], output["id"]).text == "A,ROW_NUMBER\n1,1\n"
 
-    def test_waiting_run_has_no_start_and_the_scripted_status(
+    def test_waiting_run_has_no_startedat_and_the_scripted_status(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         sandbox.quantemplate.script("p-claims", waiting=5, waiting_status="Queued", running_status="Working")
@@ -110,7 +110,7 @@ class TestLife:
         clock.advance(10)
         assert only(quantemplate)["status"] == "Succeeded"
 
-    def test_run_that_holds_ends_by_finish_alone(
+    def test_run_with_hold_ends_only_by_finish(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         sandbox.quantemplate.script("p-two", hold=True)
@@ -126,9 +126,7 @@ class TestLife:
         with pytest.raises(ValueError, match="already ended"):
             sandbox.quantemplate.finish(run_id)
 
-    def test_finish_names_outputs_that_the_run_makes(
-        self, sandbox: Sandbox, quantemplate: QuantemplateClient
-    ) -> None:
+    def test_finish_rejects_unknown_outputs(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
         run_id = quantemplate.execute()["id"]
         with pytest.raises(ValueError, match="Typo"):
             sandbox.quantemplate.finish(run_id, outputs=["Typo"])
@@ -138,7 +136,7 @@ class TestLife:
         "ending",
         [{"status": 7}, {"status": None}, {"outputs": "Cleansed"}, {"outputs": {"Cleansed": "id\n"}}],
     )
-    def test_finish_takes_a_status_and_names(
+    def test_finish_rejects_wrong_types(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, ending: dict[str, Any]
     ) -> None:
         run_id = quantemplate.execute()["id"]
@@ -146,7 +144,7 @@ class TestLife:
             sandbox.quantemplate.finish(run_id, **ending)
         assert only(quantemplate)["status"] == "Started"
 
-    def test_run_is_hidden_from_so_many_listings(
+    def test_run_is_hidden_for_a_number_of_lists(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.quantemplate.script("p-claims", hidden_lists=2)
@@ -154,7 +152,7 @@ class TestLife:
 
         assert [len(quantemplate.executions()) for _ in range(4)] == [0, 0, 1, 1]
 
-    def test_run_is_hidden_for_so_long(
+    def test_run_is_hidden_for_a_number_of_seconds(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         sandbox.quantemplate.script("p-claims", hidden=3)
@@ -181,7 +179,7 @@ class TestLife:
 
 
 class TestListing:
-    def test_numbers_grow_per_pipeline_and_the_order_says_nothing(
+    def test_numbers_grow_per_pipeline_and_the_order_is_arbitrary(
         self, quantemplate: QuantemplateClient
     ) -> None:
         ids = {quantemplate.execute()["id"]: number for number in range(1, 13)}
@@ -194,7 +192,7 @@ class TestListing:
         assert numbers not in (sorted(numbers), sorted(numbers, reverse=True))
         assert [run["runNumber"] for run in quantemplate.executions("p-1")] == [1]
 
-    def test_runs_of_people_are_listed_under_their_names(
+    def test_runs_of_other_users_show_their_names(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.quantemplate.start("p-claims")
@@ -202,7 +200,7 @@ class TestListing:
 
         assert {run["createdBy"] for run in quantemplate.executions()} == {"u-anna", "u-api"}
 
-    def test_upload_starts_a_pipeline_that_is_set_to_auto_run(
+    def test_upload_starts_a_pipeline_with_auto_run(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         quantemplate.upload(b"a\n1\n", "d-3")
@@ -216,7 +214,7 @@ class TestScripts:
         store = sandbox.quantemplate
         return [store.run(store.start(pipeline)).script.duration for _ in range(runs)]
 
-    def test_own_goes_before_any_and_next_before_lasting(self, sandbox: Sandbox) -> None:
+    def test_the_more_specific_script_wins(self, sandbox: Sandbox) -> None:
         script = sandbox.quantemplate.script
         script(duration=1)
         script(duration=2)
@@ -244,18 +242,18 @@ class TestScripts:
             {"typo": 1},
         ],
     )
-    def test_what_no_run_can_do_is_refused(self, sandbox: Sandbox, behaviour: dict[str, Any]) -> None:
+    def test_invalid_script_is_rejected(self, sandbox: Sandbox, behaviour: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=next(iter(behaviour))):
             sandbox.quantemplate.script(**behaviour)
 
 
 class TestPipelines:
-    def test_fields_of_a_new_one_show(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+    def test_a_new_pipeline_has_its_fields(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
         sandbox.quantemplate.add_pipeline("p-new", "d-1", version=7)
 
         assert quantemplate.execute("p-new")["version"] == 7
 
-    def test_replaced_one_keeps_its_executions(
+    def test_a_replaced_pipeline_keeps_its_executions(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         quantemplate.execute()
@@ -268,14 +266,14 @@ class TestPipelines:
         "fields",
         [{"input_id": "d-none"}, {"outputs": "Cleansed"}, {"shared": 1}, {"auto_run": None}, {"typo": 1}],
     )
-    def test_one_that_cannot_be_is_refused(self, sandbox: Sandbox, fields: dict[str, Any]) -> None:
+    def test_an_invalid_pipeline_is_rejected(self, sandbox: Sandbox, fields: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="d-none|" + next(iter(fields))):
             sandbox.quantemplate.add_pipeline("p-new", **{"input_id": "d-1", **fields})
         assert "p-new" not in sandbox.quantemplate.pipelines
 
 
 class TestOutputs:
-    def test_output_is_computed_from_the_bytes_that_went_in(
+    def test_output_is_computed_from_the_uploaded_bytes(
         self, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         data = '\ufeffNäme , amount\r\n\r\n  , \r\n"a ""q""\nb", 1\r\nŌsaka,2'.encode()
@@ -287,13 +285,13 @@ class TestOutputs:
         assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
         assert int(response.headers["Content-Length"]) == len(response.content)
 
-    def test_gzip_is_read(self, quantemplate: QuantemplateClient, clock: ManualClock) -> None:
+    def test_gzipped_input_is_read(self, quantemplate: QuantemplateClient, clock: ManualClock) -> None:
         execution = finished(quantemplate, clock, gzip.compress(b"a\n1\n"))
 
         output = quantemplate.output(execution["id"], execution["outputs"][0]["id"])
         assert output.text == "A,ROW_NUMBER\n1,1\n"
 
-    def test_several_outputs_share_the_rows(
+    def test_several_outputs_get_the_rows_in_turn(
         self, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         execution = finished(quantemplate, clock, b"a\n1\n2\n3\n", "p-two")
@@ -314,7 +312,7 @@ class TestOutputs:
 
         assert (execution["status"], execution["outputs"]) == ("Succeeded", [])
 
-    def test_outputs_are_the_texts_of_the_script_whatever_went_in(
+    def test_scripted_texts_replace_the_outputs(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         texts = {"Cleansed": "id\nŌsaka\n", "Rejected": ""}
@@ -352,7 +350,7 @@ class TestOutputs:
         assert (execution["status"], execution["outputs"]) == ("Failed", [])
         assert reason in sandbox.runs()[0].detail["reason"]
 
-    def test_run_fails_without_any_input(
+    def test_run_fails_if_the_dataset_has_no_version(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         quantemplate.execute()
@@ -361,7 +359,7 @@ class TestOutputs:
         assert only(quantemplate)["status"] == "Failed"
         assert sandbox.runs()[0].detail["reason"] == "the input dataset is empty"
 
-    def test_run_reads_the_version_of_its_start(
+    def test_run_reads_the_newest_version_at_its_start(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         quantemplate.upload(b"a\nold\n")
@@ -373,7 +371,7 @@ class TestOutputs:
         assert "old" in quantemplate.output(execution["id"], execution["outputs"][0]["id"]).text
         assert sandbox.runs()[0].detail["input_version"] == 1
 
-    def test_output_is_not_found_before_the_end_and_under_another_execution(
+    def test_output_is_not_found_before_the_end_or_under_another_execution(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         quantemplate.upload(b"a\n1\n")
@@ -389,7 +387,7 @@ class TestOutputs:
         assert quantemplate.output(first, output).status_code == 200
         assert quantemplate.output(second, output).status_code == 404
 
-    def test_long_input_is_computed_whole_and_the_run_does_not_end_before(
+    def test_run_with_a_long_input_ends_after_its_computation(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         rows = 20_000
@@ -406,7 +404,7 @@ class TestOutputs:
         assert parsed[0] == ["ID", "NAME", "ROW_NUMBER"]
         assert parsed[1:] == [[str(n), f"Zürich {n}", str(n + 1)] for n in range(rows)]
 
-    def test_endless_line_fails_the_run(
+    def test_run_fails_on_a_line_without_end(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         quantemplate.upload(b"a" * (2 * 1024 * 1024))
@@ -429,15 +427,13 @@ class TestVersions:
         assert quantemplate.dataset(version=2).content == b"b" * 100_000
         assert quantemplate.dataset().content == b"b" * 100_000
 
-    def test_text_can_be_uploaded_as_a_person_would(
-        self, sandbox: Sandbox, quantemplate: QuantemplateClient
-    ) -> None:
+    def test_a_test_can_upload_text(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
         assert sandbox.quantemplate.upload("d-claims", "id\nŌsaka\n") == 1
         assert sandbox.quantemplate.upload("d-claims", b"id\n") == 2
 
         assert quantemplate.dataset(version=1).content.decode() == "id\nŌsaka\n"
 
-    def test_other_processes_can_upload_text(
+    def test_another_process_can_upload_text(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         payload = {"platform": "quantemplate", "dataset_id": "d-claims", "data": "id\nŌsaka\n"}
@@ -446,7 +442,7 @@ class TestVersions:
         assert response.json() == {"result": 1}
         assert quantemplate.dataset().content.decode() == "id\nŌsaka\n"
 
-    def test_bytes_come_back_as_they_went(self, quantemplate: QuantemplateClient) -> None:
+    def test_downloaded_bytes_equal_the_uploaded_ones(self, quantemplate: QuantemplateClient) -> None:
         data = bytes(range(256)) * 1000
         quantemplate.upload(data)
 

@@ -1,4 +1,4 @@
-"""Every kind of fault, as it arrives at the client and as the platform took the request."""
+"""Every kind of fault: what the client receives, and whether the platform has acted."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ CREATE = {"json": {"configuration": {"load": {"sourceId": "src_orders"}}}}
 
 
 def last(sandbox: Sandbox) -> Entry:
-    """Give the newest entry."""
+    """Return the newest entry."""
     return sandbox.journal.entries()[-1]
 
 
 def arrived(operation: str, count: int = 1) -> Callable[[Journal], bool]:
-    """Tell whether so many requests for an operation have come."""
+    """Return a predicate: have this many requests for an operation arrived?"""
     return lambda journal: journal.count(operation=operation) >= count
 
 
@@ -52,7 +52,7 @@ def background() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
 
 class TestStatus:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 599])
-    def test_comes_in_the_shape_of_the_platform(
+    def test_has_the_error_format_of_the_platform(
         self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient, status: int
     ) -> None:
         sandbox.add_fault("status", status=status)
@@ -72,7 +72,7 @@ class TestStatus:
             False,
         )
 
-    def test_takes_headers_and_a_body_of_its_own(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_can_have_its_own_headers_and_body(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.add_fault(
             "status", status=429, headers={"Retry-After": "7"}, body="<h1>Slow</h1>", content_type="text/html"
         )
@@ -83,14 +83,14 @@ class TestStatus:
         assert response.headers["Retry-After"] == "7"
         assert response.headers["Content-Type"] == "text/html"
 
-    def test_may_hide_that_the_platform_acted(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_can_hide_that_the_platform_acted(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.add_fault("status", status=503, processed=True, times=1)
 
         assert tamr.send("POST", "/jobs", **CREATE).status_code == 503
         assert len(sandbox.runs()) == 1
         assert last(sandbox).processed
 
-    def test_no_content_is_possible(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+    def test_can_be_204_without_content(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
         sandbox.add_fault("status", status=204, operation="execute_pipeline")
 
         response = quantemplate.send("POST", "/organisations/c-sandbox/pipelines/p-claims/executions")
@@ -99,10 +99,10 @@ class TestStatus:
 
 
 class TestReset:
-    def test_before_the_request_was_processed(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_can_come_before_the_request_is_processed(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.add_fault("reset_before", times=1)
 
-        # What it says depends on how much of the body was sent by then.
+        # The error message depends on how much of the body was already sent.
         with pytest.raises(requests.ConnectionError):
             tamr.send("POST", "/jobs", **CREATE)
 
@@ -110,7 +110,7 @@ class TestReset:
         assert (entry.outcome, entry.status, entry.processed, entry.body_size) == ("reset", None, False, None)
         assert sandbox.runs() == []
 
-    def test_after_the_request_was_processed(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_can_come_after_the_request_was_processed(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.add_fault("reset_after", times=1)
 
         with pytest.raises(requests.ConnectionError, match="reset by peer"):
@@ -120,14 +120,16 @@ class TestReset:
         assert len(sandbox.runs()) == 1
 
     @pytest.mark.parametrize("kind", ["reset_before", "reset_after"])
-    def test_is_a_reset_and_not_an_end(self, sandbox: Sandbox, tamr: TamrClient, kind: str) -> None:
+    def test_is_a_tcp_reset_and_not_a_normal_close(
+        self, sandbox: Sandbox, tamr: TamrClient, kind: str
+    ) -> None:
         sandbox.add_fault(kind)
         with open_socket(sandbox) as connection:
             connection.sendall(head("GET", "/tamr/api/v1beta1/jobs", **tamr.headers))
             with pytest.raises(ConnectionResetError):
                 connection.recv(1)
 
-    def test_comes_in_the_middle_of_an_upload(
+    def test_can_come_in_the_middle_of_an_upload(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.add_fault("reset_before", size=100_000, times=1)
@@ -140,7 +142,7 @@ class TestReset:
 
 
 class TestHang:
-    def test_release_answers_those_that_hang_and_leaves_the_fault(
+    def test_release_answers_hanging_requests_and_keeps_the_fault(
         self, sandbox: Sandbox, tamr: TamrClient, background: Any
     ) -> None:
         fault = sandbox.add_fault("hang")
@@ -152,10 +154,10 @@ class TestHang:
         assert fault.hits == 2
         assert len(sandbox.runs()) == 2
 
-    def test_release_reaches_a_request_however_early_it_comes(
+    def test_release_also_works_before_the_request_is_complete(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
-        """The journal tells of a request at its head; its body is still on the way then."""
+        """The journal has a request as soon as its headers have arrived, before its body."""
         sandbox.add_fault("hang")
         with open_socket(sandbox) as connection:
             path = "/quantemplate/external/v1/organisations/c-sandbox/datasets/d-claims"
@@ -165,7 +167,9 @@ class TestHang:
             connection.sendall(b"a\n1\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
 
-    def test_clearing_disarms_and_answers(self, sandbox: Sandbox, tamr: TamrClient, background: Any) -> None:
+    def test_clear_faults_disarms_and_answers_hanging_requests(
+        self, sandbox: Sandbox, tamr: TamrClient, background: Any
+    ) -> None:
         sandbox.add_fault("hang")
         answer = background(lambda: tamr.send("GET", "/jobs"))
         sandbox.wait_for(arrived("list_jobs"))
@@ -174,7 +178,7 @@ class TestHang:
         assert answer.result(PATIENCE).status_code == 200
         assert tamr.send("GET", "/jobs").status_code == 200
 
-    def test_client_that_goes_is_noted_and_nothing_was_processed(
+    def test_journal_shows_that_the_client_disconnected_unprocessed(
         self, sandbox: Sandbox, tamr: TamrClient
     ) -> None:
         sandbox.add_fault("hang")
@@ -185,7 +189,7 @@ class TestHang:
 
         assert sandbox.runs() == []
 
-    def test_may_hang_after_the_platform_acted(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_can_hang_after_the_platform_acted(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.add_fault("hang", processed=True)
         with pytest.raises(requests.ReadTimeout):
             tamr.send("POST", "/jobs", timeout=0.05, **CREATE)
@@ -202,7 +206,7 @@ class TestSlow:
         assert time.monotonic() - began >= 0.1
         assert len(sandbox.runs()) == 1
 
-    def test_client_that_does_not_wait_has_made_its_job_all_the_same(
+    def test_job_is_created_even_if_the_client_does_not_wait(
         self, sandbox: Sandbox, tamr: TamrClient
     ) -> None:
         sandbox.add_fault("slow", delay=600)
@@ -223,7 +227,7 @@ class TestSlow:
 
 
 @pytest.mark.parametrize("options", [{"kind": "hang"}, {"kind": "slow", "delay": 600}])
-def test_reset_of_the_sandbox_drops_requests_that_wait(
+def test_reset_of_the_sandbox_drops_waiting_requests(
     sandbox: Sandbox, tamr: TamrClient, background: Any, options: dict[str, Any]
 ) -> None:
     sandbox.add_fault(**options)
@@ -236,7 +240,7 @@ def test_reset_of_the_sandbox_drops_requests_that_wait(
 
 
 class TestSpoiltAnswers:
-    def test_truncated_promises_more_than_it_sends(
+    def test_truncated_sends_less_than_its_content_length(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         data = b"0123456789" * 50_000
@@ -252,7 +256,7 @@ class TestSpoiltAnswers:
         assert b"Content-Length: 500000" in lines
         assert body == data[:300_000]
 
-    def test_truncated_json_breaks_in_the_middle_although_the_job_was_made(
+    def test_truncated_json_is_incomplete_but_the_job_exists(
         self, sandbox: Sandbox, tamr: TamrClient
     ) -> None:
         sandbox.add_fault("truncated", times=1)
@@ -262,7 +266,7 @@ class TestSpoiltAnswers:
 
         assert len(sandbox.runs()) == 1
 
-    def test_truncated_answer_without_a_body_lacks_something_too(
+    def test_truncated_also_works_for_an_empty_body(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.add_fault("truncated", operation="upload_dataset")
@@ -270,7 +274,7 @@ class TestSpoiltAnswers:
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             quantemplate.upload(b"a\n1\n")
 
-    def test_malformed_json_comes_with_200_after_the_job_was_made(
+    def test_malformed_json_has_status_200_and_the_job_exists(
         self, sandbox: Sandbox, tamr: TamrClient
     ) -> None:
         sandbox.add_fault("malformed_json")
@@ -283,7 +287,7 @@ class TestSpoiltAnswers:
         assert len(sandbox.runs()) == 1
 
     @pytest.mark.parametrize("status", [200, 502])
-    def test_html_comes_from_something_in_between(
+    def test_html_replaces_the_response_by_a_page(
         self, sandbox: Sandbox, tamr: TamrClient, status: int
     ) -> None:
         sandbox.add_fault("html", status=status, body="<p>gateway</p>")
@@ -295,7 +299,7 @@ class TestSpoiltAnswers:
         assert sandbox.runs() == []
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_redirect_leads_elsewhere(self, sandbox: Sandbox, tamr: TamrClient, status: int) -> None:
+    def test_redirect_points_to_another_host(self, sandbox: Sandbox, tamr: TamrClient, status: int) -> None:
         sandbox.add_fault("redirect", status=status, location="https://elsewhere.invalid/x")
 
         response = tamr.send("POST", "/jobs", **CREATE)
@@ -303,7 +307,7 @@ class TestSpoiltAnswers:
         assert (response.status_code, response.headers["Location"]) == (status, "https://elsewhere.invalid/x")
         assert sandbox.runs() == []
 
-    def test_huge_tells_its_length_if_it_has_one(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_huge_has_a_content_length_if_it_has_a_size(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.add_fault("huge", size=300_000)
 
         response = tamr.send("GET", "/jobs")
@@ -311,7 +315,9 @@ class TestSpoiltAnswers:
         assert response.headers["Content-Length"] == "300000"
         assert response.content == b" " * 300_000
 
-    def test_huge_goes_on_until_nobody_reads_any_more(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_huge_without_a_size_ends_when_the_client_disconnects(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
         sandbox.add_fault("huge")
 
         with tamr.send("GET", "/jobs", stream=True) as response:
@@ -321,7 +327,7 @@ class TestSpoiltAnswers:
 
         sandbox.wait_for(lambda journal: journal.entries()[-1].outcome == "client_gone")
 
-    def test_unknown_state_shows_in_every_run_and_goes_with_the_fault(
+    def test_unknown_state_is_in_every_run_until_the_fault_is_cleared(
         self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient, clock: ManualClock
     ) -> None:
         quantemplate.upload(b"a\n1\n")
@@ -340,19 +346,19 @@ class TestSpoiltAnswers:
 
 
 class TestExpiredToken:
-    def test_answers_401_and_lets_the_next_login_work(
+    def test_causes_a_401_and_the_next_login_works(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.add_fault("expired_token", times=1)
         path = "/organisations/c-sandbox/pipelines/p-claims/executions"
 
         assert quantemplate.send("GET", path).text == "the access token has expired"
-        # Not a passing mood: the token is bad from now on.
+        # The token stays invalid for all later requests.
         assert quantemplate.send("GET", path).status_code == 401
         quantemplate.log_in()
         assert quantemplate.send("GET", path).status_code == 200
 
-    def test_passes_logins_and_platforms_without_tokens_by(
+    def test_does_not_hit_logins_and_platforms_without_tokens(
         self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
     ) -> None:
         fault = sandbox.add_fault("expired_token")
@@ -385,7 +391,7 @@ class TestEveryPlatform:
         return found
 
     @pytest.mark.parametrize(("processed", "runs"), [(False, 0), (True, 1)])
-    def test_status_may_hide_that_a_run_was_started(
+    def test_status_can_hide_that_a_run_was_started(
         self,
         sandbox: Sandbox,
         client: Client,
@@ -403,7 +409,7 @@ class TestEveryPlatform:
         assert client.send("POST", path, json=body).status_code == 200
 
     @pytest.mark.parametrize(("kind", "runs"), [("reset_before", 0), ("reset_after", 1), ("truncated", 1)])
-    def test_answer_may_get_lost(
+    def test_response_can_get_lost(
         self, sandbox: Sandbox, client: Client, platform: str, path: str, body: Any, kind: str, runs: int
     ) -> None:
         sandbox.add_fault(kind, platform=platform, times=1)
@@ -413,7 +419,7 @@ class TestEveryPlatform:
         assert [run.platform for run in sandbox.runs()] == [platform] * runs
 
     @pytest.mark.parametrize("kind", ["malformed_json", "html", "redirect"])
-    def test_answer_may_be_spoilt(
+    def test_response_can_be_spoilt(
         self, sandbox: Sandbox, client: Client, platform: str, path: str, body: Any, kind: str
     ) -> None:
         sandbox.add_fault(kind, platform=platform, times=1)
@@ -424,7 +430,7 @@ class TestEveryPlatform:
 
 
 class TestTokensOfOtherPlatforms:
-    def test_toucan_login_brings_a_new_one(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_toucan_login_returns_a_new_token(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.with_token(toucan.log_in().json()["token"])
         fault = sandbox.add_fault("expired_token", platform="toucan", times=1)
         renewed = toucan.log_in().json()["token"]
@@ -435,7 +441,7 @@ class TestTokensOfOtherPlatforms:
         toucan.with_token(toucan.log_in().json()["token"])
         assert toucan.send("GET", f"{APP}/config").status_code == 200
 
-    def test_tailer_service_account_signs_a_new_one(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_tailer_service_account_signs_a_new_token(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         tailer.use(sign(tailer.key, sandbox.url))
         sandbox.add_fault("expired_token", platform="tailer", times=1)
         body = {"action": "get_last_status", **TABLE}
@@ -444,7 +450,7 @@ class TestTokensOfOtherPlatforms:
         tailer.use(sign(tailer.key, sandbox.url))
         assert tailer.ok("POST", "/v1/dag/status", json=body) == {"results": []}
 
-    def test_tailer_google_endpoints_are_logins(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_tailer_google_endpoints_return_a_new_token(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         fault = sandbox.add_fault("expired_token", platform="tailer")
         credentials = {"email": "user@tailer.example", "password": "sandbox-password"}
         url = f"{sandbox.tailer.sign_in_url}?key=sandbox-web-key"
@@ -456,7 +462,7 @@ class TestTokensOfOtherPlatforms:
         assert fault.hits == 0
 
 
-def test_unknown_state_shows_on_toucan_and_tailer_too(
+def test_unknown_state_works_on_toucan_and_tailer(
     sandbox: Sandbox, toucan: ToucanClient, tailer: TailerClient, clock: ManualClock
 ) -> None:
     operation, run = toucan.run(), tailer.launch()
@@ -472,7 +478,7 @@ def test_unknown_state_shows_on_toucan_and_tailer_too(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
-def test_status_comes_in_the_shape_of_toucan_and_tailer(
+def test_status_has_the_error_format_of_toucan_and_tailer(
     sandbox: Sandbox, toucan: ToucanClient, tailer: TailerClient, status: int
 ) -> None:
     sandbox.add_fault("status", status=status)
@@ -504,7 +510,7 @@ class TestAim:
         clock.advance(0.1)
         assert self.hits(tamr, 1) == [False]
 
-    def test_duration_may_count_from_the_first_hit(
+    def test_duration_can_count_from_the_first_hit(
         self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock
     ) -> None:
         sandbox.add_fault("status", duration=6, since="first_hit")
@@ -515,7 +521,7 @@ class TestAim:
         clock.advance(0.1)
         assert self.hits(tamr, 1) == [False]
 
-    def test_strikes_platform_operation_and_path_that_it_is_for(
+    def test_hits_only_its_platform_operation_and_path(
         self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
     ) -> None:
         job_id = tamr.create()["jobId"]
@@ -526,28 +532,28 @@ class TestAim:
         assert self.hits(tamr, 1) == [False]
         assert quantemplate.executions() == []
 
-    def test_operation_may_be_written_with_blanks(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_operation_can_be_written_with_blanks(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         fault = sandbox.add_fault("status", platform="tamr", operation="list jobs")
 
         assert self.hits(tamr, 1) == [True]
         assert fault.operation == "list_jobs"
 
-    def test_every_operation_of_every_platform_can_be_struck(self, sandbox: Sandbox) -> None:
+    def test_every_operation_of_every_platform_can_be_hit(self, sandbox: Sandbox) -> None:
         for name, platform in sandbox.platforms.items():
             for operation in platform.operations:
                 sandbox.add_fault("status", platform=name, operation=operation.name)
                 assert sandbox.journal.of(name, operation.name) == []
 
-    def test_unknown_operation_is_refused_with_the_known_ones(self, sandbox: Sandbox) -> None:
+    def test_unknown_operation_is_rejected_with_a_list_of_known_ones(self, sandbox: Sandbox) -> None:
         with pytest.raises(ValueError, match=r"create_job.*get_job.*list_jobs.*stop_job.*unknown"):
             sandbox.add_fault("status", platform="tamr", operation="create jobs")
 
-    def test_time_that_is_moved_ends_a_fault(self, tamr: TamrClient, sandbox: Sandbox) -> None:
+    def test_moving_time_ends_a_fault(self, tamr: TamrClient, sandbox: Sandbox) -> None:
         sandbox.add_fault("status", duration=6)
         sandbox.advance(6)
         assert self.hits(tamr, 1) == [False]
 
-    def test_first_that_applies_strikes_alone(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_only_the_first_matching_fault_hits(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         first = sandbox.add_fault("status", status=500, times=1)
         second = sandbox.add_fault("status", status=502, times=1)
 
@@ -587,7 +593,7 @@ class TestAim:
             {"kind": "unknown_state", "state": 7},
         ],
     )
-    def test_fault_that_makes_no_sense_is_refused_when_it_is_armed(
+    def test_invalid_fault_is_rejected_when_it_is_armed(
         self, sandbox: Sandbox, arguments: dict[str, Any]
     ) -> None:
         with pytest.raises((ValueError, TypeError)):
@@ -602,7 +608,7 @@ def test_connections_and_platform_work_again_after_every_kind(
     sandbox.add_fault(kind, times=1, **({"delay": 0.01} if kind == "slow" else {}))
     with contextlib.suppress(requests.RequestException):
         quantemplate.dataset()
-    # The spoilt connection may not know yet that it was closed.
+    # The client may not have noticed yet that the connection was closed.
     quantemplate.session.close()
     quantemplate.log_in()
 
@@ -610,7 +616,7 @@ def test_connections_and_platform_work_again_after_every_kind(
     assert tamr.send("GET", "/jobs").status_code == 200
 
 
-def test_faults_are_taken_once_each_by_many_threads(sandbox: Sandbox) -> None:
+def test_each_fault_hits_once_with_many_threads(sandbox: Sandbox) -> None:
     fault = sandbox.add_fault("status", times=20)
     barrier = threading.Barrier(4)
 

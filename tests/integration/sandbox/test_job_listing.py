@@ -24,14 +24,16 @@ class TestPages:
         """Start jobs, and give their ids, newest first."""
         return [sandbox.tamr.start(KINDS["load"]) for _ in range(count)][::-1]
 
-    def test_newest_come_first_ten_by_default(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_newest_jobs_are_first_and_a_page_has_ten_by_default(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
         jobs = self.start(sandbox, 12)
 
         assert tamr.listed() == jobs[:10]
         assert tamr.listed(pageSize=0) == jobs[:10]
         assert tamr.listed(pageSize=3) == jobs[:3]
 
-    def test_pages_of_thirty_hold_each_job_once_although_new_ones_come(
+    def test_pages_contain_each_job_once_even_if_jobs_are_created_meanwhile(
         self, sandbox: Sandbox, tamr: TamrClient
     ) -> None:
         jobs = self.start(sandbox, 65)
@@ -49,15 +51,15 @@ class TestPages:
         assert seen == jobs
         assert sizes == [30, 30, 5]
 
-    def test_page_that_ends_with_the_last_job_has_no_next(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_last_page_has_no_next_page(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         self.start(sandbox, 10)
 
         assert tamr.ok("GET", "/jobs")["nextPageToken"] == ""
 
-    def test_no_jobs_are_an_empty_page(self, tamr: TamrClient) -> None:
+    def test_without_jobs_the_page_is_empty(self, tamr: TamrClient) -> None:
         assert tamr.ok("GET", "/jobs") == {"jobs": [], "nextPageToken": ""}
 
-    def test_token_goes_with_its_query(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_page_token_is_valid_only_for_its_query(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         self.start(sandbox, 3)
         token = tamr.ok("GET", "/jobs", params={"pageSize": 1, "sourceId": "src_orders"})["nextPageToken"]
 
@@ -82,7 +84,7 @@ class TestByResource:
             ({"jobType": "JOB_TYPE_PUBLISH", "dataProductId": "dp_customers"}, ["publish"]),
         ],
     )
-    def test_jobs_of_a_resource(
+    def test_list_contains_only_the_jobs_of_the_resource(
         self, sandbox: Sandbox, tamr: TamrClient, query: dict[str, str], found: list[str]
     ) -> None:
         names = {sandbox.tamr.start(configuration): name for name, configuration in KINDS.items()}
@@ -93,7 +95,7 @@ class TestByResource:
 class TestFilter:
     @pytest.fixture
     def jobs(self, sandbox: Sandbox, clock: ManualClock) -> dict[str, str]:
-        """Give names of jobs by id: one in each state, and one that has failed."""
+        """Return names of jobs by id: one in each state, and one that has failed."""
         store = sandbox.tamr
         names = {store.start(KINDS["load"]): "done"}
         store.script(times=1, error={"reason": "BROKEN", "message": "x"})
@@ -132,7 +134,7 @@ class TestFilter:
             ("start_time()", {"done", "failed", "stopping", "running"}),
             ("cancel_time()", {"stopping"}),
             ("stop_time()", {"done", "failed"}),
-            # OR binds closer than AND.
+            # OR binds more tightly than AND.
             ("configuration:load OR configuration:publish AND status.state = RUNNING", {"running"}),
             (
                 "configuration:load OR (configuration:publish AND status.state = RUNNING)",
@@ -141,12 +143,12 @@ class TestFilter:
             ("NOT (configuration:load OR configuration:update)", {"running"}),
         ],
     )
-    def test_documented_terms(
+    def test_documented_terms_select_the_right_jobs(
         self, tamr: TamrClient, jobs: dict[str, str], expression: str, found: set[str]
     ) -> None:
         assert {jobs[job_id] for job_id in tamr.listed(filter=expression)} == found
 
-    def test_job_id(self, tamr: TamrClient, jobs: dict[str, str]) -> None:
+    def test_job_id_selects_one_job(self, tamr: TamrClient, jobs: dict[str, str]) -> None:
         one, *others = jobs
         assert tamr.listed(filter=f'job_id = "{one}"') == [one]
         assert set(tamr.listed(filter=f'job_id != "{one}"')) == set(others)
@@ -173,7 +175,7 @@ class TestFilter:
             assert {jobs[job_id] for job_id in tamr.listed(filter=expression)} == found
 
     @pytest.mark.parametrize("operator", ["<", "!=", ">="])
-    def test_time_of_a_state_never_entered_compares_false(
+    def test_comparison_with_a_state_never_entered_is_false(
         self, tamr: TamrClient, jobs: dict[str, str], operator: str
     ) -> None:
         expression = f'start_time() {operator} "2020-01-01T00:00:00Z"'
@@ -220,7 +222,7 @@ class TestFilter:
             "(" * 1000 + "status:error" + ")" * 1000,
         ],
     )
-    def test_everything_else_is_refused(
+    def test_everything_else_is_rejected(
         self, sandbox: Sandbox, tamr: TamrClient, jobs: dict[str, str], expression: str
     ) -> None:
         response = tamr.send("GET", "/jobs", params={"filter": expression})
@@ -230,14 +232,14 @@ class TestFilter:
         assert sandbox.journal.entries()[-1].refused
 
     @pytest.mark.parametrize("expression", ["status.state = DONE", "no filter at all"])
-    def test_tenant_may_ignore_filters(
+    def test_setting_can_ignore_filters(
         self, sandbox: Sandbox, tamr: TamrClient, jobs: dict[str, str], expression: str
     ) -> None:
         sandbox.tamr.configure(filters="ignored")
 
         assert len(tamr.listed(filter=expression)) == len(jobs)
 
-    def test_tenant_may_refuse_filters(
+    def test_setting_can_reject_filters(
         self, sandbox: Sandbox, tamr: TamrClient, jobs: dict[str, Any]
     ) -> None:
         sandbox.tamr.configure(filters="refused")

@@ -1,4 +1,4 @@
-"""Tamr's jobs: lives as scripted, slots, and stops that come in every state."""
+"""Tamr's jobs follow their scripts, take slots, and can be stopped in every state."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from tests.integration.sandbox.clients import TamrClient
 
 WAITING = 0.5
-"""Seconds in PENDING, and in STOPPING, if a run takes 10."""
+"""Seconds in PENDING, and in STOPPING, of a job that takes 10 s."""
 
 STOPPED = {"reason": "STOPPED_BY_USER", "message": "The job was stopped by a user."}
 
 
 def entered(job: dict[str, Any]) -> list[str]:
-    """Give the states of a job in their order."""
+    """Return the states of a job in their order."""
     return [status["state"] for status in [*job["statusHistory"], job["status"]]]
 
 
@@ -32,7 +32,9 @@ class TestLife:
 
         assert states == ["PENDING", "PENDING", "RUNNING", "RUNNING", "DONE"]
 
-    def test_history_holds_past_states_with_their_times(self, tamr: TamrClient, clock: ManualClock) -> None:
+    def test_history_contains_past_states_with_their_times(
+        self, tamr: TamrClient, clock: ManualClock
+    ) -> None:
         job_id = tamr.create()["jobId"]
         clock.advance(100)
 
@@ -48,14 +50,16 @@ class TestLife:
         )
         assert job["status"]["stateStartTime"].endswith("Z")
 
-    def test_job_without_duration_is_done_in_the_answer_to_create(
+    def test_job_with_duration_0_is_done_in_the_create_response(
         self, sandbox: Sandbox, tamr: TamrClient
     ) -> None:
         sandbox.tamr.script("src_orders", duration=0)
 
         assert tamr.create()["status"]["state"] == "DONE"
 
-    def test_slow_pending(self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock) -> None:
+    def test_waiting_sets_the_seconds_in_pending(
+        self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock
+    ) -> None:
         sandbox.tamr.script(waiting=200)
         job_id = tamr.create()["jobId"]
         clock.advance(199)
@@ -83,7 +87,7 @@ class TestLife:
     @pytest.mark.parametrize(
         ("no_error", "shown"), [("null", {"error": None}), ("empty", {"error": {}}), ("absent", {})]
     )
-    def test_success_is_spelt_in_three_ways(
+    def test_success_can_be_shown_in_three_ways(
         self, sandbox: Sandbox, tamr: TamrClient, no_error: str, shown: dict[str, Any]
     ) -> None:
         sandbox.tamr.script(no_error=no_error, duration=0)
@@ -93,7 +97,7 @@ class TestLife:
         assert {name: status[name] for name in status.keys() & {"error"}} == shown
 
     @pytest.mark.parametrize("state", ["OPTIMISING", 7])
-    def test_unknown_state_takes_the_place_of_running(
+    def test_unknown_state_replaces_running(
         self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock, state: str | int
     ) -> None:
         sandbox.tamr.script(unknown_state=state)
@@ -110,7 +114,7 @@ class TestLife:
 
         assert job["configuration"] == {"update": {"dataProductId": "", "workflowId": "flow_sor"}}
 
-    def test_hidden_job_is_known_later(self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock) -> None:
+    def test_hidden_job_appears_later(self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock) -> None:
         sandbox.tamr.script(hidden=2)
         job_id = tamr.create()["jobId"]
         assert tamr.send("GET", f"/jobs/{job_id}").status_code == 404
@@ -120,12 +124,12 @@ class TestLife:
         assert tamr.state(job_id) == "RUNNING"
         assert tamr.listed() == [job_id]
 
-    def test_forgotten_job_is_gone(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_forgotten_job_is_not_found(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         job_id = tamr.create()["jobId"]
         sandbox.tamr.forget(job_id)
         assert tamr.send("GET", f"/jobs/{job_id}").status_code == 404
 
-    def test_finish_ends_a_job_that_holds(
+    def test_finish_ends_a_job_with_hold(
         self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock
     ) -> None:
         sandbox.tamr.script(hold=True)
@@ -138,16 +142,14 @@ class TestLife:
             sandbox.tamr.finish(job_id)
 
     @pytest.mark.parametrize("error", ["BROKEN", {}, {"code": "x"}, {"reason": 7}])
-    def test_finish_takes_no_error_that_no_job_has(
-        self, sandbox: Sandbox, tamr: TamrClient, error: Any
-    ) -> None:
+    def test_finish_rejects_an_invalid_error(self, sandbox: Sandbox, tamr: TamrClient, error: Any) -> None:
         job_id = tamr.create()["jobId"]
         with pytest.raises(ValueError, match="error"):
             sandbox.tamr.finish(job_id, error)
         assert entered(tamr.get(job_id)) == ["PENDING"]
 
     @pytest.mark.parametrize("times", [0, -1, 1.5, "2", True])
-    def test_a_script_is_for_so_many_jobs(self, sandbox: Sandbox, times: Any) -> None:
+    def test_a_script_can_be_limited_to_a_number_of_jobs(self, sandbox: Sandbox, times: Any) -> None:
         with pytest.raises(ValueError, match="times"):
             sandbox.tamr.script(times=times, hold=True)
 
@@ -155,7 +157,7 @@ class TestLife:
         "behaviour",
         [{"no_error": "nil"}, {"error": {}}, {"error": {"code": "x"}}, {"duration": -1}, {"stopping": "1"}],
     )
-    def test_what_no_job_can_do_is_refused(self, sandbox: Sandbox, behaviour: dict[str, Any]) -> None:
+    def test_invalid_script_is_rejected(self, sandbox: Sandbox, behaviour: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=next(iter(behaviour))):
             sandbox.tamr.script(**behaviour)
 
@@ -169,7 +171,7 @@ class TestStop:
         assert entered(job) == ["PENDING", "DONE"]
         assert job["status"]["error"] == STOPPED
 
-    def test_running_job_winds_down_and_then_is_stopped(self, tamr: TamrClient, clock: ManualClock) -> None:
+    def test_running_job_is_stopping_and_then_stopped(self, tamr: TamrClient, clock: ManualClock) -> None:
         job_id = tamr.create()["jobId"]
         clock.advance(1)
         tamr.stop(job_id)
@@ -191,7 +193,7 @@ class TestStop:
         assert tamr.state(job_id) == "DONE"
 
     @pytest.mark.parametrize("error", [None, {"reason": "BROKEN", "message": "x"}])
-    def test_stop_that_comes_too_late_leaves_the_job_its_own_end(
+    def test_stop_that_comes_too_late_does_not_change_the_outcome(
         self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock, error: dict[str, str] | None
     ) -> None:
         sandbox.tamr.script(stop_loses=True, error=error)
@@ -209,7 +211,7 @@ class TestStop:
         tamr.stop(job_id)
         assert "error" not in tamr.get(job_id)["status"]
 
-    def test_done_job_is_left_alone(self, tamr: TamrClient, clock: ManualClock) -> None:
+    def test_done_job_does_not_change(self, tamr: TamrClient, clock: ManualClock) -> None:
         job_id = tamr.create()["jobId"]
         clock.advance(20)
         before = tamr.get(job_id)
@@ -217,7 +219,7 @@ class TestStop:
         clock.advance(20)
         assert tamr.get(job_id) == before
 
-    def test_job_that_holds_can_be_stopped(
+    def test_job_with_hold_can_be_stopped(
         self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock
     ) -> None:
         sandbox.tamr.script(hold=True)
@@ -240,7 +242,7 @@ class TestSlots:
         assert response.status_code == 200
         return False
 
-    def test_sixth_job_at_once_is_refused_without_a_trace(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_sixth_job_at_once_is_rejected_and_not_created(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         assert [self.refused(tamr) for _ in range(6)] == [False] * 5 + [True]
         assert len(sandbox.runs()) == 5
         assert sandbox.journal.refusals() == []
@@ -252,7 +254,7 @@ class TestSlots:
         assert [self.refused(tamr) for _ in range(2)] == [False, True]
 
     @pytest.mark.parametrize(("states", "refused"), [(["RUNNING"], False), (["RUNNING", "STOPPING"], True)])
-    def test_states_that_take_a_slot_can_be_told(
+    def test_setting_chooses_the_states_that_take_a_slot(
         self, sandbox: Sandbox, tamr: TamrClient, clock: ManualClock, states: list[str], refused: bool
     ) -> None:
         sandbox.tamr.configure(slots=1, slot_states=states)
@@ -263,7 +265,7 @@ class TestSlots:
 
         assert self.refused(tamr) is refused
 
-    def test_jobs_of_other_people_take_slots_too(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_jobs_of_other_users_also_take_slots(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         for _ in range(6):
             sandbox.tamr.start(self.LOAD["configuration"])
 

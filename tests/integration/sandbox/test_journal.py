@@ -1,4 +1,4 @@
-"""What the journal tells of requests."""
+"""The journal's entries about requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
 
 
-def test_entry_holds_the_request_as_it_came(sandbox: Sandbox) -> None:
+def test_entry_contains_the_request_as_received(sandbox: Sandbox) -> None:
     before = (time.monotonic(), time.time())
     with open_socket(sandbox) as connection:
         target = "/tamr/api/v1beta1/jobs/j%2f1:stop?a=%20b"
@@ -42,13 +42,15 @@ def test_entry_holds_the_request_as_it_came(sandbox: Sandbox) -> None:
         entry.status = 200  # type: ignore[misc]
 
 
-def test_entry_is_complete_when_the_client_has_its_answer(sandbox: Sandbox, tamr: TamrClient) -> None:
+def test_entry_is_complete_when_the_client_has_the_response(sandbox: Sandbox, tamr: TamrClient) -> None:
     for _ in range(20):
         tamr.listed()
         assert sandbox.journal.entries()[-1].status == 200
 
 
-def test_long_body_leaves_its_size_and_digest(sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+def test_entry_of_a_long_body_has_only_size_and_digest(
+    sandbox: Sandbox, quantemplate: QuantemplateClient
+) -> None:
     data = b"x" * 70_000
     quantemplate.upload(data)
 
@@ -58,7 +60,7 @@ def test_long_body_leaves_its_size_and_digest(sandbox: Sandbox, quantemplate: Qu
     assert entry.body_sha256 == hashlib.sha256(data).hexdigest()
 
 
-def test_entries_by_platform_operation_and_number(
+def test_entries_are_filtered_by_platform_operation_and_number(
     sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
 ) -> None:
     tamr.listed()
@@ -83,7 +85,9 @@ def test_entries_by_platform_operation_and_number(
 
 
 class TestOf:
-    def test_gives_the_entries_of_an_operation_oldest_first(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_returns_the_entries_of_an_operation_oldest_first(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
         tamr.create(sourceId="src_orders")
         tamr.listed()
         tamr.create(sourceId="src_customers")
@@ -95,7 +99,7 @@ class TestOf:
         assert sandbox.journal.of("tamr", "create_job") == entries
         assert sandbox.journal.of("tamr", "stop job") == []
 
-    def test_gives_what_was_asked_beyond_all_operations(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_returns_requests_of_unknown_operations(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         tamr.send("GET", "/nothing")
         assert [entry.status for entry in sandbox.journal.of("tamr", "unknown")] == [404]
 
@@ -108,7 +112,7 @@ class TestOf:
             ("tamer", "create job", "quantemplate"),
         ],
     )
-    def test_refuses_a_typo_and_lists_what_is_known(
+    def test_rejects_a_misspelt_name_and_lists_the_known_ones(
         self, sandbox: Sandbox, platform: str, operation: str, known: str
     ) -> None:
         for ask in (sandbox.journal.of, sandbox.journal.entries, sandbox.journal.count):
@@ -116,14 +120,14 @@ class TestOf:
                 ask(platform, operation)
 
 
-def test_entry_gives_the_fields_of_a_form(sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+def test_entry_returns_the_fields_of_a_form(sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
     [entry] = sandbox.journal.of("quantemplate", "get token")
 
     assert entry.form()["client_id"] == "sandbox-client"
 
 
 @pytest.mark.parametrize("data", [b"a,b", b"0" * 70_000])
-def test_body_that_is_no_json_or_was_not_kept_is_an_error(
+def test_json_raises_if_the_body_is_not_json_or_was_not_kept(
     sandbox: Sandbox, quantemplate: QuantemplateClient, data: bytes
 ) -> None:
     quantemplate.upload(data)
@@ -133,7 +137,7 @@ def test_body_that_is_no_json_or_was_not_kept_is_an_error(
         entry.json()
 
 
-def test_entry_mentions_an_id_in_path_query_or_body_as_a_word_of_its_own(
+def test_entry_mentions_an_id_as_a_whole_word_in_path_query_or_body(
     sandbox: Sandbox, tamr: TamrClient
 ) -> None:
     tamr.send("GET", "/jobs/j%2f1")
@@ -144,7 +148,7 @@ def test_entry_mentions_an_id_in_path_query_or_body_as_a_word_of_its_own(
     assert [entry.mentions("j/1") for entry in sandbox.journal] == [True, True, True, False]
 
 
-def test_numbers_go_on_after_clearing(sandbox: Sandbox, tamr: TamrClient) -> None:
+def test_numbers_continue_after_clearing(sandbox: Sandbox, tamr: TamrClient) -> None:
     tamr.listed()
     seq = sandbox.journal.entries()[0].seq
     sandbox.journal.clear()
@@ -153,7 +157,7 @@ def test_numbers_go_on_after_clearing(sandbox: Sandbox, tamr: TamrClient) -> Non
     assert sandbox.journal.entries()[0].seq == seq + 1
 
 
-def test_requests_that_share_a_connection_share_their_peer(sandbox: Sandbox, tamr: TamrClient) -> None:
+def test_requests_on_one_connection_have_the_same_peer(sandbox: Sandbox, tamr: TamrClient) -> None:
     tamr.listed()
     tamr.listed()
     with TamrClient(sandbox) as other:
@@ -163,7 +167,7 @@ def test_requests_that_share_a_connection_share_their_peer(sandbox: Sandbox, tam
     assert peers[0] == peers[1] != peers[2]
 
 
-def test_oldest_entries_go_when_there_are_too_many(
+def test_oldest_entries_are_dropped_if_there_are_too_many(
     sandbox: Sandbox, tamr: TamrClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "MOST_ENTRIES", 3)
@@ -174,7 +178,7 @@ def test_oldest_entries_go_when_there_are_too_many(
     assert sandbox.journal.dropped == 2
 
 
-def test_oldest_bodies_go_when_they_are_too_many(
+def test_oldest_bodies_are_dropped_if_there_are_too_many(
     sandbox: Sandbox, quantemplate: QuantemplateClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "MOST_BODY_BYTES", 2500)
@@ -188,23 +192,25 @@ def test_oldest_bodies_go_when_they_are_too_many(
     assert quantemplate.dataset(version=1).content == b"a" * 1000
 
 
-def test_request_to_no_platform_is_a_breach_of_the_rules(sandbox: Sandbox, tamr: TamrClient) -> None:
+def test_request_to_an_unknown_platform_is_refused(sandbox: Sandbox, tamr: TamrClient) -> None:
     tamr.base_url = sandbox.url
     assert tamr.send("GET", "/elsewhere/x").status_code == 404
 
     [entry] = sandbox.journal.refusals()
     assert (entry.platform, entry.operation) == (None, "unknown")
-    assert "no platform 'elsewhere'" in (entry.refused or "")
+    assert "unknown platform 'elsewhere'" in (entry.refused or "")
 
 
 class TestWaiting:
-    def test_gives_what_the_predicate_gives(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_returns_the_value_of_the_predicate(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         tamr.listed()
         assert [entry.operation for entry in sandbox.wait_for(lambda journal: journal.entries())] == [
             "list_jobs"
         ]
 
-    def test_gives_up_and_tells_the_last_requests(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_raises_after_the_timeout_with_the_last_requests(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
         tamr.listed()
         with pytest.raises(TimeoutError, match="GET /tamr/api/v1beta1/jobs -> 200"):
             sandbox.wait_for(lambda journal: journal.count() > 1, timeout=0.05)

@@ -1,4 +1,4 @@
-"""Start, reset and stop of a sandbox, whatever goes on in it."""
+"""Start, reset and stop of a sandbox, also while requests and computations are active."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 JOBS = "/tamr/api/v1beta1/jobs"
 DATASET = "/quantemplate/external/v1/organisations/c-sandbox/datasets/d-claims"
 SOON = 2.0
-"""Seconds within which a sandbox stops, with much room for a slow machine: it takes a tenth of it."""
+"""Seconds within which a sandbox must stop. On an idle machine it takes a tenth of this."""
 
 
 class TestStop:
@@ -75,7 +75,7 @@ class TestStop:
             send_half_a_head,
         ],
     )
-    def test_no_client_holds_it_up(self, occupy: Callable[[Any, Sandbox, socket.socket], None]) -> None:
+    def test_does_not_wait_for_clients(self, occupy: Callable[[Any, Sandbox, socket.socket], None]) -> None:
         sandbox = Sandbox().start()
         with open_socket(sandbox) as connection:
             occupy(self, sandbox, connection)
@@ -87,7 +87,7 @@ class TestStop:
         with pytest.raises(ConnectionRefusedError):
             open_socket(sandbox)
 
-    def test_no_long_computation_holds_it_up(self) -> None:
+    def test_does_not_wait_for_a_long_computation(self) -> None:
         sandbox = Sandbox().start()
         with QuantemplateClient(sandbox) as client:
             client.upload(b"a,b\n" * 8_000_000)
@@ -95,13 +95,13 @@ class TestStop:
             began = time.monotonic()
             sandbox.close()
             assert time.monotonic() - began < SOON
-            # The next sandbox does not wait for what nobody wants any more.
+            # The next sandbox does not wait for the computation of the closed one.
             with Sandbox(run_seconds=0) as other, QuantemplateClient(other) as next_client:
                 next_client.upload(b"a\n" * 100_000)
                 next_client.execute()
                 other.wait_for(lambda _: other.runs()[0].finished, timeout=SOON)
 
-    def test_long_computation_holds_up_no_other_request(self) -> None:
+    def test_other_requests_do_not_wait_for_a_long_computation(self) -> None:
         with Sandbox(run_seconds=0) as sandbox, QuantemplateClient(sandbox) as client:
             client.upload(b"a,b\n" * 4_000_000)
             client.execute()
@@ -111,7 +111,7 @@ class TestStop:
             assert short["status"] == "Succeeded"
             assert client.executions()[0]["status"] == "Started"
 
-    def test_twice_is_once(self) -> None:
+    def test_second_stop_does_nothing(self) -> None:
         sandbox = Sandbox().start()
         sandbox.close()
         sandbox.close()
@@ -128,22 +128,22 @@ class TestStop:
 
 
 class TestStart:
-    def test_port_that_is_taken_is_told(self, sandbox: Sandbox) -> None:
+    def test_raises_if_the_port_is_taken(self, sandbox: Sandbox) -> None:
         with pytest.raises(OSError, match="address already in use"):
             Sandbox(port=urlsplit(sandbox.url).port or 0).start()
 
-    def test_port_that_cannot_be_is_told(self) -> None:
+    def test_raises_if_the_port_is_invalid(self) -> None:
         with pytest.raises(OverflowError):
             Sandbox(port=70_000).start()
 
-    def test_serves_once(self, sandbox: Sandbox) -> None:
-        with pytest.raises(RuntimeError, match="serves once"):
+    def test_second_start_raises(self, sandbox: Sandbox) -> None:
+        with pytest.raises(RuntimeError, match="was started before"):
             sandbox.start()
 
-    def test_listens_on_this_machine_alone(self, sandbox: Sandbox) -> None:
+    def test_listens_only_on_this_machine(self, sandbox: Sandbox) -> None:
         assert sandbox.url.startswith("http://127.0.0.1:")
 
-    def test_serves_from_a_running_loop_too(self) -> None:
+    def test_can_serve_from_a_running_loop(self) -> None:
         async def ask() -> int:
             async with Sandbox().serving() as sandbox, aiohttp.ClientSession() as session:
                 url = sandbox.tamr.base_url + "/api/v1beta1/jobs"
@@ -154,7 +154,7 @@ class TestStart:
 
 
 class TestReset:
-    def test_goes_back_to_the_start(
+    def test_restores_the_initial_state(
         self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.tamr.configure(slots=1, api_key="apk_other", filters="refused", run_seconds=1)
@@ -190,7 +190,7 @@ class TestReset:
 
         assert before.isdisjoint({tamr.create()["jobId"], quantemplate.execute()["id"]})
 
-    def test_token_of_before_has_expired_and_its_use_is_no_breach_of_the_rules(
+    def test_earlier_token_is_expired_and_its_use_is_not_refused(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         sandbox.reset()
@@ -211,7 +211,7 @@ class TestReset:
 
 
 class TestTime:
-    """Time can be moved, whatever clock the sandbox has."""
+    """A test can move time, with any clock."""
 
     @pytest.fixture(params=["real", "manual"])
     def sandbox(self, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
@@ -219,7 +219,7 @@ class TestTime:
         with Sandbox(clock=clock, run_seconds=3600) as serving:
             yield serving
 
-    def test_runs_go_forward_at_once(
+    def test_advance_moves_runs_at_once(
         self, sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient
     ) -> None:
         quantemplate.upload(b"a\n1\n")
@@ -231,12 +231,12 @@ class TestTime:
         assert tamr.state(job_id) == "DONE"
         assert {run.run_id: run.finished for run in sandbox.runs()} == {execution: True, job_id: True}
 
-    def test_tokens_expire(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
+    def test_advance_makes_tokens_expire(self, sandbox: Sandbox, quantemplate: QuantemplateClient) -> None:
         sandbox.advance(3600)
 
         assert quantemplate.dataset().text == "the access token has expired"
 
-    def test_answers_show_the_new_time(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_responses_show_the_new_time(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         def date() -> float:
             return parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"]).timestamp()
 
@@ -245,7 +245,7 @@ class TestTime:
 
         assert date() - before == pytest.approx(86_400, abs=PATIENCE)
 
-    def test_who_waits_notices_at_once(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_wait_for_notices_advance_at_once(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         tamr.create()
         looks = []
 
@@ -258,21 +258,21 @@ class TestTime:
         sandbox.wait_for(finished)
         assert looks[0] is False
 
-    def test_is_gone_after_a_reset(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_reset_restores_the_real_time(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         before = parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"])
         sandbox.advance(86_400)
         sandbox.reset()
         after = parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"])
         assert (after - before).total_seconds() < PATIENCE
 
-    def test_is_bounded_in_all(self, sandbox: Sandbox) -> None:
+    def test_all_moves_together_are_limited(self, sandbox: Sandbox) -> None:
         year = 365 * 86_400
         sandbox.advance(6 * year)
         with pytest.raises(ValueError, match="seconds"):
             sandbox.advance(6 * year)
 
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1"])
-    def test_goes_forward_only(self, sandbox: Sandbox, seconds: Any) -> None:
+    def test_cannot_move_backward(self, sandbox: Sandbox, seconds: Any) -> None:
         with pytest.raises(ValueError, match="seconds"):
             sandbox.advance(seconds)
         with pytest.raises(ValueError, match="seconds"):
@@ -295,7 +295,7 @@ class TestFiles:
         gc.collect()
         return sum(1 for path in spool.rglob("*") if path.is_file())
 
-    def test_refused_and_broken_uploads_leave_none(
+    def test_refused_and_broken_uploads_leave_no_file(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, spool: Path
     ) -> None:
         path = "/organisations/c-sandbox/datasets/d-none"
@@ -307,7 +307,7 @@ class TestFiles:
 
         assert self.files(spool) == 0
 
-    def test_reset_removes_them(
+    def test_reset_removes_all_files(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, spool: Path
     ) -> None:
         quantemplate.upload(b"a\n" * 500_000)
@@ -315,10 +315,10 @@ class TestFiles:
         sandbox.wait_for(lambda _: sandbox.quantemplate.run(sandbox.runs()[0].run_id).work.done())
         assert self.files(spool) == 2
         sandbox.reset()
-        # The worker lets go of its last input a moment later.
+        # The worker releases its last input a moment later.
         sandbox.wait_for(lambda _: self.files(spool) == 0)
 
-    def test_failed_computation_leaves_none_of_its_outputs(
+    def test_failed_computation_leaves_no_file(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, spool: Path
     ) -> None:
         quantemplate.upload(b"a\n" * 500_000 + b"\xff")
@@ -328,8 +328,8 @@ class TestFiles:
         assert self.files(spool) == 1
 
 
-def test_many_threads_use_one_sandbox(sandbox: Sandbox, clock: ManualClock) -> None:
-    """Uploads, runs, polls and stops from clients, and scripts, time and looks from the test's own side."""
+def test_many_threads_can_use_one_sandbox(sandbox: Sandbox, clock: ManualClock) -> None:
+    """Clients upload, run, poll and stop, while the test scripts, moves time and reads."""
     sandbox.tamr.configure(slots=1000)
     done = threading.Event()
 
@@ -379,7 +379,7 @@ def test_many_threads_use_one_sandbox(sandbox: Sandbox, clock: ManualClock) -> N
     assert numbers == list(range(1, 9))
 
 
-def test_two_sandboxes_do_not_meet(sandbox: Sandbox, tamr: TamrClient) -> None:
+def test_two_sandboxes_share_no_state(sandbox: Sandbox, tamr: TamrClient) -> None:
     with Sandbox() as other, TamrClient(other) as client:
         tamr.create()
         assert client.listed() == []

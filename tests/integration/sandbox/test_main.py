@@ -1,4 +1,4 @@
-"""``python -m dataops_sandbox``, as a process of its own."""
+"""``python -m dataops_sandbox`` as a separate process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = "Callable[..., subprocess.Popen[str]]"
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start the command; whatever still runs at the end is killed."""
+    """Return a function that starts the command; at the end of the test, kill its processes."""
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str) -> subprocess.Popen[str]:
@@ -41,7 +41,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def url_when_ready(ready_file: Path, process: subprocess.Popen[str]) -> str:
-    """Wait for the ready file and give what it holds."""
+    """Wait for the ready file, and return the URL in it."""
     deadline = time.monotonic() + PATIENCE
     while not ready_file.exists():
         assert process.poll() is None, process.communicate()
@@ -61,13 +61,13 @@ def test_serves_until_a_signal_and_ends_with_0(start: Start, tmp_path: Path, num
     url = url_when_ready(ready_file, process)
 
     health = requests.get(url + "/_sandbox/health", timeout=PATIENCE).json()
-    # A request that hangs does not hold up the end.
+    # The process does not wait for a hanging request when it ends.
     requests.post(url + "/_sandbox/faults", json={"kind": "hang"}, timeout=PATIENCE)
     with socket.create_connection(url.removeprefix("http://").split(":"), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /tamr/api/v1beta1/jobs HTTP/1.1\r\nHost: sandbox\r\n\r\n")
         process.send_signal(number)
         process.wait(PATIENCE)
-        # Not communicate(), which would miss what came along with the first line.
+        # communicate() would lose text that arrived together with the first line.
         output, errors = process.stdout.read(), process.stderr.read()
 
     assert health["status"] == "ok"
@@ -85,9 +85,7 @@ def test_serves_until_a_signal_and_ends_with_0(start: Start, tmp_path: Path, num
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "sandbox.example"])  # noqa: S104
-def test_address_that_other_machines_reach_needs_to_be_allowed(
-    host: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_remote_address_needs_allow_remote(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--host", host, "--port", "0"])
 
@@ -95,7 +93,7 @@ def test_address_that_other_machines_reach_needs_to_be_allowed(
     assert "--allow-remote" in capsys.readouterr().err
 
 
-def test_address_that_other_machines_reach_is_served_if_allowed(start: Start, tmp_path: Path) -> None:
+def test_remote_address_is_served_with_allow_remote(start: Start, tmp_path: Path) -> None:
     ready_file = tmp_path / "ready"
     process = start("--host", "0.0.0.0", "--allow-remote", "--port", "0", "--ready-file", str(ready_file))  # noqa: S104
 
@@ -104,7 +102,7 @@ def test_address_that_other_machines_reach_is_served_if_allowed(start: Start, tm
     assert requests.get(f"http://127.0.0.1:{port}/_sandbox/health", timeout=PATIENCE).status_code == 200
 
 
-def test_port_that_is_taken_is_told_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_taken_port_exits_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 1
@@ -115,7 +113,7 @@ def test_port_that_is_taken_is_told_with_status_1(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     "arguments", [["--port", "70000"], ["--port", "0", "--ready-file", "/nowhere/ready"]]
 )
-def test_what_cannot_be_is_told_with_status_1(
+def test_unusable_port_or_file_exits_with_status_1(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 1
@@ -123,7 +121,7 @@ def test_what_cannot_be_is_told_with_status_1(
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "soon"])
-def test_runs_take_a_number_of_seconds(seconds: str) -> None:
+def test_run_seconds_must_be_a_number(seconds: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--run-seconds", seconds])
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""Long bodies pass through files: memory does not grow with them."""
+"""Long bodies are kept in files, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 MIB = 1024 * 1024
 SIZE = 96 * MIB
 ROOM = 24 * MIB
-"""Growth that is allowed: pieces in flight, and what the first use of a library costs."""
+"""Allowed growth of memory: pieces of a body, and the first use of a library."""
 
 ROUND_TRIP = """
 import hashlib, json, sys, threading
@@ -21,7 +21,7 @@ piece = line * (256 * 1024 // len(line))
 count = size // len(piece)
 
 class Body:
-    # A stream with a length, so that requests neither reads it whole nor sends it in chunks.
+    # A stream with a length: requests sends it in pieces, with a Content-Length.
     def __init__(self):
         self.left, self.len = count, count * len(piece)
     def read(self, _):
@@ -43,7 +43,7 @@ with Sandbox(run_seconds=0) as sandbox, requests.Session() as session:
     token = session.post(q["extra"]["auth_url"], data=form).json()["access_token"]
     session.headers["Authorization"] = "Bearer " + token
     base = q["host"] + "/organisations/c-sandbox"
-    # Everything once on a small scale, so that only the size makes the difference.
+    # First do everything with a small body, so that later growth comes only from the size.
     session.post(base + "/datasets/d-claims", data=line * 5000).raise_for_status()
     session.get(base + "/datasets/d-claims").raise_for_status()
     process, peak, done = psutil.Process(), 0, threading.Event()
@@ -74,14 +74,14 @@ with Sandbox(run_seconds=0) as sandbox, requests.Session() as session:
 
 
 def round_trip(size: int, *, compute: bool) -> dict[str, int]:
-    """Upload, download and perhaps compute in a process of its own, and tell how its memory grew."""
+    """Upload, download and perhaps compute in a new process, and return how its memory grew."""
     command = [sys.executable, "-c", ROUND_TRIP, str(size), "compute" if compute else "-"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
 
-def test_upload_and_download_of_a_long_dataset() -> None:
+def test_long_dataset_does_not_fill_the_memory() -> None:
     result = round_trip(SIZE, compute=False)
 
     assert result["intact"]
@@ -89,7 +89,7 @@ def test_upload_and_download_of_a_long_dataset() -> None:
     assert result["growth"] < ROOM
 
 
-def test_computed_output_of_a_long_dataset() -> None:
+def test_long_output_does_not_fill_the_memory() -> None:
     result = round_trip(SIZE // 3, compute=True)
 
     assert result["output"] > result["size"]

@@ -1,4 +1,4 @@
-"""The pages to which links lead."""
+"""The HTML pages of runs, to which links lead."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ EVIL = "r/1?<script>&\"'"
 
 @pytest.fixture
 def control(sandbox: Sandbox) -> Iterator[Client]:
-    """Give a client of the control requests."""
+    """Return a client of the control requests."""
     with Client(sandbox.url + "/_sandbox", {}) as client:
         yield client
 
 
 @pytest.fixture
 def evil(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a platform report a run whose every text is markup."""
+    """Add a run to a platform in which every text is HTML markup."""
     record = RunRecord(
         platform="tamr",
         run_id=EVIL,
@@ -45,7 +45,7 @@ def evil(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox.tamr, "runs", lambda: [record])
 
 
-def test_run_has_a_page_with_what_is_known_of_it(
+def test_run_has_a_page_with_its_details(
     sandbox: Sandbox, control: Client, tamr: TamrClient, clock: ManualClock
 ) -> None:
     sandbox.tamr.script("src_orders", error={"reason": "BROKEN", "message": "no such column"})
@@ -64,14 +64,14 @@ def test_run_has_a_page_with_what_is_known_of_it(
     assert other not in page.text
 
 
-def test_run_that_goes_on_has_no_end_yet(control: Client, tamr: TamrClient) -> None:
+def test_page_of_a_running_run_has_no_end(control: Client, tamr: TamrClient) -> None:
     page = control.send("GET", f"/runs/tamr/{tamr.create()['jobId']}")
 
     assert "finished at<td>not yet" in page.text
 
 
 @pytest.mark.parametrize("path", ["/runs/tamr/job_none", "/runs/tamer/job_000001", "/runs/tamr/<b>"])
-def test_unknown_run_has_none(control: Client, tamr: TamrClient, path: str) -> None:
+def test_unknown_run_has_no_page(control: Client, tamr: TamrClient, path: str) -> None:
     tamr.create()
     page = control.send("GET", path)
 
@@ -79,7 +79,7 @@ def test_unknown_run_has_none(control: Client, tamr: TamrClient, path: str) -> N
     assert "<b>" not in page.text
 
 
-def test_browser_gets_a_list_that_leads_to_the_pages(
+def test_browser_gets_a_list_with_links_to_the_pages(
     sandbox: Sandbox, control: Client, tamr: TamrClient
 ) -> None:
     job_id = tamr.create()["jobId"]
@@ -92,7 +92,7 @@ def test_browser_gets_a_list_that_leads_to_the_pages(
 
 
 @pytest.mark.usefixtures("evil")
-def test_nothing_from_outside_becomes_markup_and_odd_ids_are_found(control: Client, tamr: TamrClient) -> None:
+def test_texts_are_escaped_and_unusual_ids_have_a_page(control: Client, tamr: TamrClient) -> None:
     tamr.send("GET", f"/jobs/{quote(EVIL, safe='')}")
 
     page = control.send("GET", f"/runs/tamr/{quote(EVIL, safe='')}")

@@ -1,4 +1,4 @@
-"""The fixture that users get by installing the sandbox."""
+"""The fixture that users get when they install the sandbox."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def test_fixture_works_on_the_wire(dataops_sandbox: Sandbox) -> None:
     assert requests.get(dataops_sandbox.url + "/_sandbox/health", timeout=PATIENCE).status_code == 200
 
 
-def test_plugin_is_registered_by_the_distribution() -> None:
+def test_distribution_registers_the_plugin() -> None:
     [plugin] = entry_points(group="pytest11", name="dataops_sandbox")
 
     assert plugin.value == "dataops_sandbox.pytest_plugin"
 
 
-def test_users_tests_share_a_server_and_begin_anew_each(tmp_path: Path) -> None:
-    """In a directory that knows nothing of this one, by the entry point alone."""
+def test_tests_of_users_share_a_server_and_each_starts_fresh(tmp_path: Path) -> None:
+    """Run in another folder, where only the entry point makes the fixture available."""
     (tmp_path / "test_users.py").write_text(USERS_TESTS)
 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
@@ -71,7 +71,7 @@ def test_users_tests_share_a_server_and_begin_anew_each(tmp_path: Path) -> None:
     assert "2 passed" in run.stdout
 
 
-def test_import_loads_nothing_but_the_package_itself() -> None:
+def test_import_loads_only_the_package_itself() -> None:
     run = subprocess.run([sys.executable, "-c", COST], capture_output=True, text=True, timeout=60, check=True)
 
     assert run.stdout.strip() == "['dataops_sandbox']"

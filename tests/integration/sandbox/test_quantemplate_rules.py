@@ -1,4 +1,4 @@
-"""Each rule of Quantemplate's API is broken alone: a field, a parameter, an id or a credential is wrong."""
+"""Each test breaks one rule of Quantemplate's API: a field, a parameter, an id or a credential is wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 NAMES = st.text(min_size=1)
 
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
-"""What a header can carry."""
+"""Texts that a header can contain."""
 
 PATHS = {
     "dataset": "/organisations/c-sandbox/datasets/d-claims",
@@ -55,7 +55,7 @@ def check_refused(sandbox: Sandbox, response: requests.Response, reason: str, st
 
 
 def check_denied(sandbox: Sandbox, response: requests.Response, status: int, answer: object) -> None:
-    """Check the answer to a request that breaks no rule: the journal must not call it refused."""
+    """Check the error response to a valid request; the journal must not show it as refused."""
     assert (response.status_code, response.json()) == (status, answer)
     assert sandbox.journal.entries()[-1].refused is None
     check_nothing_happened(sandbox)
@@ -83,7 +83,7 @@ class TestToken:
             ("client_secret", 401, "unauthorized_client", WRONG),
         ],
     )
-    def test_field_is_left_out(
+    def test_missing_field_is_refused(
         self, sandbox: Sandbox, field: str, status: int, error: str, description: str
     ) -> None:
         form = {name: value for name, value in TOKEN_FORM.items() if name != field}
@@ -91,7 +91,7 @@ class TestToken:
 
     @few
     @given(wrong=st.text() | st.sampled_from(["password", "refresh_token", "CLIENT_CREDENTIALS"]))
-    def test_grant_type_is_wrong(self, sandbox: Sandbox, wrong: str) -> None:
+    def test_wrong_grant_type_is_refused(self, sandbox: Sandbox, wrong: str) -> None:
         assume(wrong != TOKEN_FORM["grant_type"])
         form = {**TOKEN_FORM, "grant_type": wrong}
         self.check(sandbox, form, 400, "unsupported_grant_type", "Unsupported grant_type", refused=True)
@@ -101,27 +101,27 @@ class TestToken:
     )
     @few
     @given(wrong=st.text())
-    def test_credential_is_wrong(self, sandbox: Sandbox, field: str, error: str, wrong: str) -> None:
+    def test_wrong_credential_is_denied(self, sandbox: Sandbox, field: str, error: str, wrong: str) -> None:
         assume(wrong != TOKEN_FORM[field])
         self.check(sandbox, {**TOKEN_FORM, field: wrong}, 401, error, self.WRONG, refused=False)
 
     @few
     @given(name=NAMES, value=st.text())
-    def test_field_is_unknown(self, sandbox: Sandbox, name: str, value: str) -> None:
+    def test_unknown_field_is_refused(self, sandbox: Sandbox, name: str, value: str) -> None:
         assume(name not in TOKEN_FORM)
         form = {**TOKEN_FORM, name: value}
         self.check(sandbox, form, 400, "invalid_request", f"{name} is unknown", refused=True)
 
     @pytest.mark.parametrize("field", TOKEN_FORM)
-    def test_field_is_given_twice(self, sandbox: Sandbox, field: str) -> None:
+    def test_duplicate_field_is_refused(self, sandbox: Sandbox, field: str) -> None:
         form = [*TOKEN_FORM.items(), (field, TOKEN_FORM[field])]
         self.check(sandbox, form, 400, "invalid_request", "duplicated parameter", refused=True)
 
-    def test_form_is_too_long_to_be_one(self, sandbox: Sandbox) -> None:
+    def test_too_long_form_is_refused(self, sandbox: Sandbox) -> None:
         response = self.ask(sandbox, {**TOKEN_FORM, "client_secret": "x" * 100_000})
         assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
-    def test_old_secret_is_refused_after_its_rotation(self, sandbox: Sandbox) -> None:
+    def test_old_secret_is_denied_after_its_rotation(self, sandbox: Sandbox) -> None:
         sandbox.quantemplate.configure(client_secret="next")
 
         self.check(sandbox, TOKEN_FORM, 401, "unauthorized_client", self.WRONG, refused=False)
@@ -132,7 +132,7 @@ class TestToken:
 class TestEveryCall:
     @few
     @given(scheme=st.sampled_from(["Bearer", "bearer", "Basic", "Token", "X-API-KEY"]), token=WORDS)
-    def test_token_is_wrong(
+    def test_unknown_token_is_refused(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str, scheme: str, token: str
     ) -> None:
         headers = {"Authorization": f"{scheme} {token}"}
@@ -140,7 +140,7 @@ class TestEveryCall:
         check_refused(sandbox, response, "token", 401)
 
     @pytest.mark.parametrize("scheme", ["", "Basic ", "Token ", "Bearer: "])
-    def test_token_has_no_bearer_before_it(
+    def test_token_without_bearer_is_refused(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str, scheme: str
     ) -> None:
         token = quantemplate.headers["Authorization"].removeprefix("Bearer ")
@@ -148,22 +148,24 @@ class TestEveryCall:
         check_refused(sandbox, response, "no bearer token", 401)
 
     @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
-    def test_scheme_has_no_case(self, quantemplate: QuantemplateClient, call: str, scheme: str) -> None:
+    def test_name_of_the_scheme_is_case_insensitive(
+        self, quantemplate: QuantemplateClient, call: str, scheme: str
+    ) -> None:
         token = quantemplate.headers["Authorization"].removeprefix("Bearer ")
         response = send(quantemplate, call, headers={"Authorization": f"{scheme} {token}"})
         assert response.status_code in (200, 204, 404)
 
-    def test_refresh_token_is_no_access_token(
+    def test_refresh_token_is_not_accepted_as_access_token(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str
     ) -> None:
         answer = requests.post(quantemplate.auth_url, data=TOKEN_FORM, timeout=PATIENCE).json()
         headers = {"Authorization": f"Bearer {answer['refresh_token']}"}
         response = send(quantemplate, call, headers=headers)
-        check_refused(sandbox, response, "never given out", 401)
+        check_refused(sandbox, response, "never issued", 401)
 
     @few
     @given(name=NAMES)
-    def test_parameter_is_unknown(
+    def test_unknown_parameter_is_refused(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str, name: str
     ) -> None:
         assume(name != "version")
@@ -172,7 +174,7 @@ class TestEveryCall:
 
     @few
     @given(wrong=WORDS)
-    def test_organisation_is_another(
+    def test_other_organisation_is_denied(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str, wrong: str
     ) -> None:
         other = f"c-{wrong.encode().hex()}"
@@ -184,7 +186,7 @@ class TestEveryCall:
 
     @few
     @given(wrong=WORDS)
-    def test_id_is_not_known(
+    def test_unknown_id_is_not_found(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str, wrong: str
     ) -> None:
         path = CALLS[call][1].replace("-claims", f"-{wrong.encode().hex()}")
@@ -198,7 +200,7 @@ class TestBodies:
     )
     @few
     @given(body=st.binary(min_size=1))
-    def test_body_is_sent_where_none_belongs(
+    def test_body_is_refused_by_operations_without_one(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, call: str, body: bytes
     ) -> None:
         check_refused(sandbox, send(quantemplate, call, data=body), "takes no body")
@@ -206,7 +208,7 @@ class TestBodies:
     @pytest.mark.parametrize(
         "kind", ["multipart/form-data; boundary=x", "multipart/mixed", "application/json"]
     )
-    def test_upload_is_said_to_be_no_bare_bytes(
+    def test_upload_with_a_wrong_content_type_is_refused(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, kind: str
     ) -> None:
         response = send(quantemplate, "upload dataset", headers={"Content-Type": kind})
@@ -218,7 +220,7 @@ class TestDownloads:
     @example(str(2**63))
     @example("\u0661")
     @given(wrong=st.text() | st.integers(max_value=-1).map(str) | st.integers(min_value=2**63).map(str))
-    def test_version_is_no_int64(
+    def test_version_that_is_not_an_int64_is_refused(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, wrong: str
     ) -> None:
         assume(not (wrong.isascii() and wrong.isdigit() and int(wrong) < 2**63))
@@ -226,14 +228,14 @@ class TestDownloads:
 
     @few
     @given(wrong=st.integers(min_value=2, max_value=2**63 - 1) | st.just(0))
-    def test_version_never_was(self, quantemplate: QuantemplateClient, wrong: int) -> None:
+    def test_unknown_version_is_not_found(self, quantemplate: QuantemplateClient, wrong: int) -> None:
         if quantemplate.dataset().status_code == 204:
             quantemplate.upload(b"a\n1\n")
         assert quantemplate.dataset(version=wrong).status_code == 404
 
     @few
     @given(execution=WORDS, output=WORDS)
-    def test_output_is_not_known(
+    def test_unknown_output_is_not_found(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, execution: str, output: str
     ) -> None:
         execution, output = execution.encode().hex(), output.encode().hex()

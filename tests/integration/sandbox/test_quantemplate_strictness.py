@@ -1,4 +1,4 @@
-"""What Quantemplate's API refuses, by the vendor's guide and reference, the sandbox refuses."""
+"""The sandbox refuses what Quantemplate's guide and reference do not allow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVERY_CALL = [
 
 
 def refusal(sandbox: Sandbox) -> str:
-    """Give why the last request broke the rules."""
+    """Return which rule the last request broke."""
     return sandbox.journal.entries()[-1].refused or ""
 
 
@@ -36,7 +36,7 @@ class TestToken:
     def ask(self, sandbox: Sandbox, **options: Any) -> requests.Response:
         return requests.post(sandbox.quantemplate.auth_url, timeout=PATIENCE, **options)
 
-    def test_the_form_of_the_guide_gets_a_token_with_its_life(self, sandbox: Sandbox) -> None:
+    def test_form_of_the_guide_gets_a_token_with_its_lifetime(self, sandbox: Sandbox) -> None:
         answer = self.ask(sandbox, data=TOKEN_FORM).json()
 
         assert answer["expires_in"] == 300
@@ -44,13 +44,13 @@ class TestToken:
         assert answer["refresh_token"]
 
     @pytest.mark.parametrize("life", [-1, float("inf"), float("nan"), "60", None])
-    def test_life_is_a_number_of_seconds(self, sandbox: Sandbox, life: Any) -> None:
+    def test_lifetime_must_be_a_number_of_seconds(self, sandbox: Sandbox, life: Any) -> None:
         with pytest.raises(ValueError, match="token_lifetime"):
             sandbox.quantemplate.configure(token_lifetime=life)
 
         assert self.ask(sandbox, data=TOKEN_FORM).json()["expires_in"] == 300
 
-    def test_life_may_be_left_untold(self, sandbox: Sandbox) -> None:
+    def test_response_can_omit_the_lifetime(self, sandbox: Sandbox) -> None:
         sandbox.quantemplate.configure(tell_token_lifetime=False)
 
         assert "expires_in" not in self.ask(sandbox, data=TOKEN_FORM).json()
@@ -81,7 +81,7 @@ class TestToken:
             ),
         ],
     )
-    def test_anything_but_the_form_is_refused_as_keycloak_does(
+    def test_every_other_form_is_refused_as_by_keycloak(
         self, sandbox: Sandbox, options: dict[str, Any], error: str
     ) -> None:
         response = self.ask(sandbox, **options)
@@ -90,7 +90,7 @@ class TestToken:
         assert response.json()["error"] == error
         assert response.json()["error_description"]
 
-    def test_wrong_secret_is_no_bug_of_the_client(self, sandbox: Sandbox) -> None:
+    def test_wrong_secret_is_denied_but_not_refused(self, sandbox: Sandbox) -> None:
         response = self.ask(sandbox, data={**TOKEN_FORM, "client_secret": "old"})
 
         assert response.status_code == 401
@@ -100,7 +100,7 @@ class TestToken:
         assert self.ask(sandbox, data=TOKEN_FORM, params={"client_id": "x"}).status_code == 400
         assert "unknown query parameter" in refusal(sandbox)
 
-    def test_only_post_is_for_it(self, sandbox: Sandbox) -> None:
+    def test_only_post_is_allowed(self, sandbox: Sandbox) -> None:
         response = requests.get(sandbox.quantemplate.auth_url, params=TOKEN_FORM, timeout=PATIENCE)
 
         assert response.status_code == 405
@@ -118,7 +118,7 @@ class TestEveryCall:
             pytest.param("Basic c2FuZGJveC1jbGllbnQ6c2FuZGJveC1zZWNyZXQ=", id="basic"),
         ],
     )
-    def test_needs_a_bearer_token_that_was_given_out(
+    def test_needs_a_bearer_token_that_was_issued(
         self,
         sandbox: Sandbox,
         quantemplate: QuantemplateClient,
@@ -134,7 +134,7 @@ class TestEveryCall:
         assert "token" in refusal(sandbox)
         assert sandbox.runs() == []
 
-    def test_answers_401_once_the_token_has_expired_and_works_with_a_new_one(
+    def test_expired_token_gets_a_401_and_a_new_one_works(
         self,
         sandbox: Sandbox,
         clock: ManualClock,
@@ -155,7 +155,7 @@ class TestEveryCall:
         quantemplate.log_in()
         assert quantemplate.send(method, path, **options).status_code != 401
 
-    def test_is_denied_in_plain_text_where_not_shared(
+    def test_access_to_unshared_objects_is_denied_in_plain_text(
         self,
         sandbox: Sandbox,
         quantemplate: QuantemplateClient,
@@ -173,7 +173,7 @@ class TestEveryCall:
         assert refusal(sandbox) == ""
 
     @pytest.mark.parametrize("wrong", ["PUT", "PATCH", "DELETE", "HEAD"])
-    def test_has_its_method(
+    def test_other_methods_are_refused(
         self,
         sandbox: Sandbox,
         quantemplate: QuantemplateClient,
@@ -189,7 +189,7 @@ class TestEveryCall:
         assert sandbox.journal.entries()[-1].operation == "unknown"
 
     @pytest.mark.parametrize("change", [lambda path: path + "/", lambda path: path.replace("/", "//", 2)])
-    def test_has_its_path(
+    def test_other_paths_are_refused(
         self,
         quantemplate: QuantemplateClient,
         method: str,
@@ -204,7 +204,7 @@ class TestUpload:
     @pytest.mark.parametrize(
         "content_type", [None, "application/octet-stream", "text/csv", "text/csv; charset=x"]
     )
-    def test_bare_bytes_pass_under_any_honest_type(
+    def test_bare_bytes_are_accepted_with_any_suitable_content_type(
         self, quantemplate: QuantemplateClient, content_type: str | None
     ) -> None:
         response = quantemplate.send("POST", DATASET, data=b"a\n1\n", headers={"Content-Type": content_type})
@@ -238,7 +238,7 @@ class TestUpload:
             ),
         ],
     )
-    def test_anything_else_is_refused_and_stored_nowhere(
+    def test_anything_else_is_refused_and_not_stored(
         self,
         sandbox: Sandbox,
         quantemplate: QuantemplateClient,
@@ -253,7 +253,7 @@ class TestUpload:
         assert refusal(sandbox) == response.text
         assert quantemplate.dataset().status_code == 204
 
-    def test_gzip_with_a_byte_order_mark_fails_as_known_of_the_platform(
+    def test_gzip_with_a_byte_order_mark_is_denied(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         packed = gzip.compress("\ufeffa\n1\n".encode())
@@ -265,12 +265,10 @@ class TestUpload:
         assert refusal(sandbox) == ""
 
     @pytest.mark.parametrize("cut", [3, 12])
-    def test_gzip_that_is_cut_off_at_the_head_is_denied(
-        self, quantemplate: QuantemplateClient, cut: int
-    ) -> None:
+    def test_truncated_gzip_is_denied(self, quantemplate: QuantemplateClient, cut: int) -> None:
         assert quantemplate.send("POST", DATASET, data=gzip.compress(b"a" * 99)[:cut]).status_code == 400
 
-    def test_upload_that_breaks_off_leaves_no_version(
+    def test_interrupted_upload_adds_no_version(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         with open_socket(sandbox) as connection:
@@ -283,13 +281,13 @@ class TestUpload:
 
 
 class TestWithoutBody:
-    def test_execute_takes_not_even_an_empty_chunked_body(
+    def test_execute_refuses_an_empty_chunked_body(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
         assert quantemplate.send("POST", EXECUTIONS, data=iter([])).status_code == 411
         assert sandbox.runs() == []
 
-    def test_execute_takes_a_length_of_zero(self, quantemplate: QuantemplateClient) -> None:
+    def test_execute_accepts_a_content_length_of_0(self, quantemplate: QuantemplateClient) -> None:
         assert quantemplate.send("POST", EXECUTIONS, data=b"").status_code == 200
 
 
@@ -297,25 +295,23 @@ class TestDownload:
     @pytest.mark.parametrize(
         "version", ["", "latest", "-1", "1.0", "+1", " 1", "9223372036854775808", "\u0661"]
     )
-    def test_version_is_an_int64(
+    def test_version_must_be_an_int64(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient, version: str
     ) -> None:
         assert quantemplate.dataset(version=version).status_code == 400
         assert refusal(sandbox).startswith("version: ")
 
-    def test_version_is_given_once(self, quantemplate: QuantemplateClient) -> None:
+    def test_duplicate_version_is_refused(self, quantemplate: QuantemplateClient) -> None:
         assert quantemplate.dataset(version=["1", "2"]).status_code == 400
 
     @pytest.mark.parametrize("version", ["0", "3", "9223372036854775807"])
-    def test_version_that_never_was_is_not_found(
-        self, quantemplate: QuantemplateClient, version: str
-    ) -> None:
+    def test_unknown_version_is_not_found(self, quantemplate: QuantemplateClient, version: str) -> None:
         quantemplate.upload(b"a\n1\n")
         quantemplate.upload(b"a\n2\n")
 
         assert quantemplate.dataset(version=version).status_code == 404
 
-    def test_dataset_that_was_never_uploaded_has_no_content(self, quantemplate: QuantemplateClient) -> None:
+    def test_dataset_without_a_version_returns_204(self, quantemplate: QuantemplateClient) -> None:
         response = quantemplate.dataset()
 
         assert (response.status_code, response.content) == (204, b"")

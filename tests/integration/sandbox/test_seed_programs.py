@@ -23,7 +23,7 @@ TENANT = "my-tenant"
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Give a sandbox on real time, as the programs have no clock but that: runs take a moment."""
+    """Return a sandbox on real time, as the programs have no clock but that: runs take a moment."""
     with Sandbox(run_seconds=0.05) as serving:
         monkeypatch.setattr(seed_clients, "QUANTEMPLATE_URL", serving.quantemplate.base_url)
         monkeypatch.setattr(seed_clients, "QUANTEMPLATE_TOKEN_URL", serving.quantemplate.auth_url)
@@ -87,9 +87,7 @@ def test_quantemplate_class_downloads_the_dataset_that_it_uploaded(sandbox: Sand
     assert api.download_dataset("c-sandbox", "d-1") == "größe\n1\n"
 
 
-def test_tamr_program_refreshes_in_order_to_the_end(
-    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tamr_program_runs_all_steps_in_order(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     sandbox.tamr.configure(api_key="apk_xyz")
     for source in SOURCES:
         sandbox.tamr.add_source(source)
@@ -117,7 +115,7 @@ def session() -> Iterator[requests.Session]:
         yield opened
 
 
-def test_tamr_functions_that_do_not_wait_give_the_id_of_a_running_job(
+def test_tamr_functions_that_do_not_wait_return_the_id_of_a_running_job(
     sandbox: Sandbox, session: requests.Session
 ) -> None:
     sandbox.tamr.script(hold=True)
@@ -133,7 +131,7 @@ def test_tamr_functions_that_do_not_wait_give_the_id_of_a_running_job(
     assert not any(run.finished for run in sandbox.runs())
 
 
-def test_tamr_poll_raises_the_words_of_a_failed_job(sandbox: Sandbox, session: requests.Session) -> None:
+def test_tamr_poll_raises_the_message_of_a_failed_job(sandbox: Sandbox, session: requests.Session) -> None:
     sandbox.tamr.script(error={"reason": "PLANNING_FAILED", "message": "no column id"})
 
     with pytest.raises(RuntimeError, match="PLANNING_FAILED\n\nAnd message: no column id"):
@@ -141,7 +139,7 @@ def test_tamr_poll_raises_the_words_of_a_failed_job(sandbox: Sandbox, session: r
 
 
 @pytest.mark.parametrize("no_error", ["null", "empty"])
-def test_tamr_poll_takes_an_error_that_says_nothing_for_success(
+def test_tamr_poll_takes_an_empty_error_for_success(
     sandbox: Sandbox, session: requests.Session, no_error: str
 ) -> None:
     sandbox.tamr.script(no_error=no_error)
@@ -151,7 +149,7 @@ def test_tamr_poll_takes_an_error_that_says_nothing_for_success(
     assert [run.run_id for run in sandbox.runs() if run.finished] == [job_id]
 
 
-def test_tamr_poll_gives_up_at_its_timeout_and_leaves_the_job_running(
+def test_tamr_poll_ends_at_its_timeout_and_the_job_keeps_running(
     sandbox: Sandbox, session: requests.Session
 ) -> None:
     sandbox.tamr.script(hold=True)

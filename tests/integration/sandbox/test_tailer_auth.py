@@ -1,4 +1,4 @@
-"""Who may come in to Tailer: a service account, a Firebase user, or whoever has a token."""
+"""The credentials that Tailer accepts: a service account, a Firebase user, or a bearer token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def asked(tailer: TailerClient, token: str) -> int:
 
 
 class TestServiceAccount:
-    def test_signs_its_tokens_itself(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_can_use_tokens_that_it_has_signed(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         token = sign(tailer.key, sandbox.url)
         assert asked(tailer, token) == 200
         tailer.launch()
@@ -38,11 +38,13 @@ class TestServiceAccount:
         assert sandbox.journal.count() == 2, "no call to Google is needed"
 
     @pytest.mark.parametrize("scheme", ["bearer", "Bearer", "BEARER"])
-    def test_scheme_is_in_any_case(self, sandbox: Sandbox, tailer: TailerClient, scheme: str) -> None:
+    def test_name_of_the_scheme_is_case_insensitive(
+        self, sandbox: Sandbox, tailer: TailerClient, scheme: str
+    ) -> None:
         headers = {"Authorization": f"{scheme} {sign(tailer.key, sandbox.url)}"}
         assert tailer.ok("POST", "/v1/dag/status", json=ASK, headers=headers) == {"results": []}
 
-    def test_may_name_its_key(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_token_can_contain_the_key_id(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         assert asked(tailer, sign(tailer.key, sandbox.url, kid=tailer.key["private_key_id"])) == 200
         assert asked(tailer, sign(tailer.key, sandbox.url, kid="another")) == 401
         assert "no key 'another'" in (sandbox.journal.entries()[-1].refused or "")
@@ -72,7 +74,7 @@ class TestServiceAccount:
             {"alg": "HS256"},
         ],
     )
-    def test_claims_are_as_documented(
+    def test_undocumented_claims_are_refused(
         self, sandbox: Sandbox, tailer: TailerClient, claims: dict[str, Any]
     ) -> None:
         if isinstance(claims.get("aud"), str):
@@ -82,26 +84,30 @@ class TestServiceAccount:
         assert asked(tailer, token) == 401
         assert sandbox.journal.entries()[-1].refused
 
-    def test_key_must_be_its_own(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_token_signed_with_another_key_is_refused(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         pem = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
         assert asked(tailer, sign({**tailer.key, "private_key": pem}, sandbox.url)) == 401
         assert "Signature verification failed" in (sandbox.journal.entries()[-1].refused or "")
 
-    def test_claims_cannot_be_changed_afterwards(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_changed_claims_are_refused(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         head, claims, signature = sign(tailer.key, sandbox.url).split(".")
         changed = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"exp": NOW + 3599}
         claims = base64.urlsafe_b64encode(json.dumps(changed).encode()).rstrip(b"=").decode()
         assert asked(tailer, f"{head}.{claims}.{signature}") == 401
 
     @pytest.mark.parametrize("token", ["x", "x.y", "e30.e30", "e30=.e30=.e30=", "W10.W10.e30", "e30.e30.é"])
-    def test_token_has_three_parts(self, sandbox: Sandbox, tailer: TailerClient, token: str) -> None:
+    def test_token_without_three_parts_is_refused(
+        self, sandbox: Sandbox, tailer: TailerClient, token: str
+    ) -> None:
         headers = {"Authorization": f"Bearer {token}".encode()}
         assert tailer.send("POST", "/v1/dag/status", json=ASK, headers=headers).status_code == 401
         assert sandbox.journal.entries()[-1].refused
 
-    def test_token_expires(self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock) -> None:
+    def test_expired_token_is_denied(
+        self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
+    ) -> None:
         token = sign(tailer.key, sandbox.url)
         clock.advance(3590)
         assert asked(tailer, token) == 200
@@ -110,7 +116,7 @@ class TestServiceAccount:
         assert (response.status_code, response.json()["message"]) == (401, "ko: the token has expired")
         assert sandbox.journal.refusals() == []
 
-    def test_revoked_token_is_refused_once_as_one_signed_anew_may_be_the_same(
+    def test_revoked_token_is_denied_once_because_a_new_one_can_be_equal(
         self, sandbox: Sandbox, tailer: TailerClient
     ) -> None:
         seen = sign(tailer.key, sandbox.url, iat=NOW - 10, exp=NOW + 3_000)
@@ -138,7 +144,7 @@ class TestFirebase:
         form = {"grant_type": "refresh_token", "refresh_token": token, **fields}
         return requests.post(sandbox.tailer.refresh_url, params={"key": key}, data=form, timeout=PATIENCE)
 
-    def test_user_signs_in_and_renews(
+    def test_user_signs_in_and_refreshes_the_token(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         sandbox.tailer.configure(token_lifetime=60)
@@ -167,7 +173,7 @@ class TestFirebase:
             ({"key": "wrong"}, "API key not valid. Please pass a valid API key."),
         ],
     )
-    def test_wrong_credentials_are_told_as_google_does(
+    def test_wrong_credentials_get_googles_error(
         self, sandbox: Sandbox, members: dict[str, str], message: str
     ) -> None:
         response = self.sign_in(sandbox, **members)
@@ -186,15 +192,13 @@ class TestFirebase:
             {"key": None},
         ],
     )
-    def test_sign_in_that_is_not_as_documented_is_refused(
-        self, sandbox: Sandbox, members: dict[str, Any]
-    ) -> None:
+    def test_undocumented_sign_in_is_refused(self, sandbox: Sandbox, members: dict[str, Any]) -> None:
         response = self.sign_in(sandbox, **members)
         assert response.status_code in (400, 403)
         assert response.json()["error"]["message"]
         assert sandbox.journal.entries()[-1].refused
 
-    def test_sign_in_is_json_and_a_refresh_a_form(self, sandbox: Sandbox) -> None:
+    def test_sign_in_must_be_json_and_refresh_a_form(self, sandbox: Sandbox) -> None:
         for url in (sandbox.tailer.sign_in_url, sandbox.tailer.refresh_url):
             form = {"grantType": "refresh_token", "refreshToken": "sandbox-refresh-token"}
             options = {"data": form} if url == sandbox.tailer.sign_in_url else {"json": form}
@@ -211,17 +215,17 @@ class TestFirebase:
             {"grant_type": "password", "refresh_token": "sandbox-refresh-token"},
         ],
     )
-    def test_refresh_is_in_snake_case(self, sandbox: Sandbox, form: dict[str, str]) -> None:
+    def test_refresh_fields_are_in_snake_case(self, sandbox: Sandbox, form: dict[str, str]) -> None:
         url = f"{sandbox.tailer.refresh_url}?key=sandbox-web-key"
         assert requests.post(url, data=form, timeout=PATIENCE).status_code == 400
         assert sandbox.journal.entries()[-1].refused
 
-    def test_unknown_refresh_token_and_key_are_told_as_google_does(self, sandbox: Sandbox) -> None:
+    def test_unknown_refresh_token_and_key_get_googles_error(self, sandbox: Sandbox) -> None:
         assert self.refresh(sandbox, "none").json()["error"]["message"] == "INVALID_REFRESH_TOKEN"
         assert self.refresh(sandbox, "sandbox-refresh-token", key="x").status_code == 400
         assert sandbox.journal.refusals() == []
 
-    def test_revoked_tokens_are_renewed(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_revoked_token_can_be_refreshed(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         token = self.sign_in(sandbox).json()["idToken"]
         sandbox.tailer.revoke()
         assert [asked(tailer, token) for _ in range(2)] == [401, 401]
@@ -261,7 +265,7 @@ class TestConnections:
         assert asked(tailer, requests.post(url, data=form, timeout=PATIENCE).json()["id_token"]) == 200
         assert "password" not in connection
 
-    def test_of_a_given_token(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_of_a_bearer_token(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         token = sandbox.tailer.connection("bearer")["extra"]["api_token"]
         assert asked(tailer, token) == 200
         sandbox.tailer.revoke()
@@ -269,6 +273,6 @@ class TestConnections:
         sandbox.tailer.configure(api_token="another")
         assert asked(tailer, sandbox.tailer.connection("bearer")["extra"]["api_token"]) == 200
 
-    def test_of_no_known_kind_is_refused(self, sandbox: Sandbox) -> None:
+    def test_of_an_unknown_kind_is_rejected(self, sandbox: Sandbox) -> None:
         with pytest.raises(ValueError, match="service_account, firebase or bearer"):
             sandbox.tailer.connection("basic")

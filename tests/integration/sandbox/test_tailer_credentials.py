@@ -1,4 +1,4 @@
-"""Every wrong credential at Tailer and every wrong request at Google's two endpoints gets its own refusal."""
+"""Each wrong credential for Tailer, and each wrong request to Google's two endpoints, is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tailer(steady_tailer: TailerClient) -> TailerClient:
 
 class TestSelfSigned:
     def denied(self, tailer: TailerClient, token: str) -> str:
-        """Use a token that must be refused, and give the reason."""
+        """Use a token that must be refused, and return the reason."""
         headers = {"Authorization": f"Bearer {token}"}
         body = {"action": "get_last_status", **TABLE}
         response = tailer.send("POST", "/v1/dag/status", json=body, headers=headers)
@@ -36,27 +36,29 @@ class TestSelfSigned:
         return reason
 
     @pytest.mark.parametrize("claim", CLAIMS)
-    def test_needs_its_claims(self, tailer: TailerClient, claim: str) -> None:
+    def test_token_without_a_required_claim_is_refused(self, tailer: TailerClient, claim: str) -> None:
         token = tailer.signed(**{claim: None})
         assert f'missing the "{claim}" claim' in self.denied(tailer, token)
 
     @pytest.mark.parametrize("claim", CLAIMS)
     @given(value=ANY_JSON)
     @settings(max_examples=10, deadline=None)
-    def test_has_no_other_claims(self, tailer: TailerClient, claim: str, value: Any) -> None:
-        # No whole number that is drawn comes close to the present.
+    def test_token_with_a_wrong_claim_is_refused(self, tailer: TailerClient, claim: str, value: Any) -> None:
+        # Random whole numbers are never close to the present time.
         self.denied(tailer, tailer.signed(**{claim: value}))
 
     @pytest.mark.parametrize(
         ("issued", "lives", "reason"),
         [
-            (0, 3601, "exp must come within 3600 s of iat"),
-            (0, 0, "exp must come within 3600 s of iat"),
-            (0, -1, "exp must come within 3600 s of iat"),
+            (0, 3601, "exp must be 1 to 3600 s after iat"),
+            (0, 0, "exp must be 1 to 3600 s after iat"),
+            (0, -1, "exp must be 1 to 3600 s after iat"),
             (400, 10, "in the future"),
         ],
     )
-    def test_lives_an_hour_at_most(self, tailer: TailerClient, issued: int, lives: int, reason: str) -> None:
+    def test_lifetime_is_at_most_an_hour(
+        self, tailer: TailerClient, issued: int, lives: int, reason: str
+    ) -> None:
         start = int(time.time()) + issued
         token = tailer.signed(iat=start, exp=start + lives)
         assert reason in self.denied(tailer, token)
@@ -64,7 +66,7 @@ class TestSelfSigned:
     @pytest.mark.parametrize(
         "alg", ["none", "None", "HS256", "RS384", "RS512", "PS256", "ES256", "rs256", ""]
     )
-    def test_is_by_the_documented_algorithm(self, tailer: TailerClient, alg: str) -> None:
+    def test_other_algorithms_are_refused(self, tailer: TailerClient, alg: str) -> None:
         token = tailer.signed(alg=alg)
         unsigned = token.rpartition(".")[0] + "."
         for text in (token, unsigned):
@@ -72,12 +74,12 @@ class TestSelfSigned:
 
     @given(kid=st.text())
     @settings(max_examples=10, deadline=None)
-    def test_is_by_no_other_key(self, tailer: TailerClient, kid: str) -> None:
+    def test_other_keys_are_refused(self, tailer: TailerClient, kid: str) -> None:
         assert "has no key" in self.denied(tailer, tailer.signed(kid=kid))
 
     @given(data=st.data())
     @settings(max_examples=20, deadline=None)
-    def test_no_letter_of_a_signed_one_can_be_changed(
+    def test_token_with_one_changed_character_is_refused(
         self, tailer: TailerClient, data: st.DataObject
     ) -> None:
         token = tailer.signed()
@@ -88,7 +90,7 @@ class TestSelfSigned:
 
 class TestGoogle:
     def send(self, tailer: TailerClient, kind: str, given: Any, **options: Any) -> str:
-        """Send what Google must say no to, and give its message."""
+        """Send a request that Google's endpoint must refuse, and return the message."""
         store, before = tailer.sandbox.tailer, tailer.held()
         url = store.sign_in_url if kind == "json" else store.refresh_url
         options = {"params": {"key": "sandbox-web-key"}, kind: given, **options}
@@ -107,7 +109,7 @@ class TestGoogle:
         ("kind", "given", "name"),
         [*(("json", SIGN_IN, name) for name in SIGN_IN), *(("data", REFRESH, name) for name in REFRESH)],
     )
-    def test_needs_its_fields(
+    def test_missing_field_is_refused(
         self, tailer: TailerClient, kind: str, given: dict[str, Any], name: str
     ) -> None:
         less = {other: value for other, value in given.items() if other != name}
@@ -117,7 +119,7 @@ class TestGoogle:
     @example(name="return_secure_token", value=True)
     @example(name="refreshToken", value="sandbox-refresh-token")
     @settings(max_examples=10, deadline=None)
-    def test_takes_no_other_field(self, tailer: TailerClient, name: str, value: Any) -> None:
+    def test_unknown_field_is_refused(self, tailer: TailerClient, name: str, value: Any) -> None:
         assert self.refused(tailer, "json", {**SIGN_IN, name: value}) == f"{name} is unknown"
         assert self.refused(tailer, "data", {**REFRESH, name: "x"}) == f"{name} is unknown"
 
@@ -126,20 +128,20 @@ class TestGoogle:
     @example(value=1)
     @example(value="true")
     @settings(max_examples=10, deadline=None)
-    def test_takes_no_other_type(self, tailer: TailerClient, name: str, value: Any) -> None:
+    def test_wrong_type_is_refused(self, tailer: TailerClient, name: str, value: Any) -> None:
         if type(value) is not type(SIGN_IN[name]) or value is False:
             assert self.refused(tailer, "json", {**SIGN_IN, name: value}).startswith(f"{name}: ")
 
     @given(grant=st.text().filter(lambda grant: grant != "refresh_token"))
     @settings(max_examples=10, deadline=None)
-    def test_renews_by_no_other_grant(self, tailer: TailerClient, grant: str) -> None:
+    def test_other_grant_types_are_refused(self, tailer: TailerClient, grant: str) -> None:
         assert self.refused(tailer, "data", {**REFRESH, "grant_type": grant}) == "INVALID_GRANT_TYPE"
 
     @pytest.mark.parametrize("name", REFRESH)
-    def test_renews_by_each_field_once(self, tailer: TailerClient, name: str) -> None:
+    def test_duplicate_field_is_refused(self, tailer: TailerClient, name: str) -> None:
         assert "twice" in self.refused(tailer, "data", [*REFRESH.items(), (name, REFRESH[name])])
 
-    def test_form_and_json_cannot_be_swapped(self, tailer: TailerClient) -> None:
+    def test_json_for_a_form_and_a_form_for_json_are_refused(self, tailer: TailerClient) -> None:
         body, form = json.dumps(SIGN_IN), {"Content-Type": "application/x-www-form-urlencoded"}
         assert "Content-Type must be" in self.refused(tailer, "json", None, data=body, headers=form)
         as_json = {"Content-Type": "application/json"}
@@ -153,7 +155,7 @@ class TestGoogle:
             assert message == "API key not valid. Please pass a valid API key."
 
     @pytest.mark.parametrize(("kind", "given"), [("json", SIGN_IN), ("data", REFRESH)])
-    def test_takes_no_other_parameter_and_no_coding(
+    def test_unknown_parameter_and_content_encoding_are_refused(
         self, tailer: TailerClient, kind: str, given: dict[str, Any]
     ) -> None:
         params = {"key": "sandbox-web-key", "alt": "json"}
@@ -168,13 +170,13 @@ class TestGoogle:
             ("data", {**REFRESH, "refresh_token": "another"}, "INVALID_REFRESH_TOKEN"),
         ],
     )
-    def test_wrong_credential_has_googles_word(
+    def test_wrong_credential_gets_googles_error_code(
         self, tailer: TailerClient, kind: str, given: dict[str, Any], message: str
     ) -> None:
         assert self.send(tailer, kind, given) == message
         assert tailer.sandbox.journal.entries()[-1].refused is None
 
-    def test_refresh_token_that_was_replaced_opens_nothing(self) -> None:
+    def test_replaced_refresh_token_is_denied(self) -> None:
         with Sandbox(clock=ManualClock()) as sandbox, TailerClient(sandbox) as client:
             sandbox.tailer.configure(refresh_token="another")
             assert self.send(client, "data", REFRESH) == "INVALID_REFRESH_TOKEN"

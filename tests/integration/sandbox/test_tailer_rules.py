@@ -1,4 +1,4 @@
-"""Every rule for the bodies of Tailer's actions, broken one at a time: each gets its own refusal.
+"""Each test breaks one rule for the bodies of Tailer's actions, and gets its own error message.
 
 The fields of each action are those of the dossier's table; what may stand in them is said here again, apart
 from the sandbox.
@@ -54,7 +54,7 @@ ACTIONS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {},
     ),
 }
-"""Of each action: its path, the fields that it needs, and those that it may have."""
+"""For each action: its path, its required fields, and its optional fields."""
 
 NEEDED = [(action, name) for action, (_, needed, _) in ACTIONS.items() for name in needed]
 FIELDS = [(action, name) for action, (_, *fields) in ACTIONS.items() for name in (fields[0] | fields[1])]
@@ -105,11 +105,11 @@ NEAR: Mapping[str, list[Any]] = {
     "activated": ["true", 0, 1],
     "archived": ["false", 0, 1],
 }
-"""Values that come close, some of which are right for some actions."""
+"""Values that are nearly valid; some actions accept some of them."""
 
 
 def wrong(action: str, name: str) -> st.SearchStrategy[Any]:
-    """Give values that the field of an action cannot have."""
+    """Return values that are invalid for a field of an action."""
     allowed = NARROWER.get((action, name), ALLOWED[name])
     near = [value for value in (*NEAR.get(name, []), None, "") if not allowed(value)]
     return st.sampled_from(near) | ANY_JSON.filter(lambda value: not allowed(value))
@@ -121,7 +121,7 @@ def tailer(steady_tailer: TailerClient) -> TailerClient:
 
 
 def refused(tailer: TailerClient, action: str, body: Any, **options: Any) -> str:
-    """Send what must be refused with a 400, and change nothing; give the reason."""
+    """Send a request that must get a 400 and change nothing; return the reason."""
     before = tailer.held()
     response = tailer.send("POST", ACTIONS[action][0], json=body, **options)
     reason = refusal(response, 400)
@@ -131,7 +131,7 @@ def refused(tailer: TailerClient, action: str, body: Any, **options: Any) -> str
 
 
 def whole(action: str) -> dict[str, Any]:
-    """Give a body with all fields that an action can have."""
+    """Return a body with all fields of an action."""
     _, needed, optional = ACTIONS[action]
     return {"action": action, **needed, **optional}
 
@@ -139,14 +139,14 @@ def whole(action: str) -> dict[str, Any]:
 class TestActions:
     @pytest.mark.parametrize("action", ACTIONS)
     @pytest.mark.parametrize("full", [True, False])
-    def test_with_or_without_what_is_optional_is_taken(self, action: str, full: bool) -> None:
+    def test_optional_fields_can_be_omitted(self, action: str, full: bool) -> None:
         path, needed, _ = ACTIONS[action]
         with Sandbox(clock=ManualClock()) as sandbox, TailerClient(sandbox) as client:
             client.ok("POST", path, json=whole(action) if full else {"action": action, **needed})
             assert sandbox.journal.refusals() == []
 
     @pytest.mark.parametrize(("action", "name"), NEEDED)
-    def test_needs_its_fields(self, tailer: TailerClient, action: str, name: str) -> None:
+    def test_missing_field_is_refused(self, tailer: TailerClient, action: str, name: str) -> None:
         body = whole(action)
         del body[name]
         assert refused(tailer, action, body) == f"{name} is missing"
@@ -154,7 +154,7 @@ class TestActions:
     @pytest.mark.parametrize("action", ACTIONS)
     @given(data=st.data())
     @settings(max_examples=20, deadline=None)
-    def test_takes_no_other_field(self, tailer: TailerClient, action: str, data: st.DataObject) -> None:
+    def test_unknown_field_is_refused(self, tailer: TailerClient, action: str, data: st.DataObject) -> None:
         others = st.sampled_from(sorted({*ALLOWED, "killswitch", "Account"} - whole(action).keys()))
         name = data.draw(others | st.text(min_size=1).filter(lambda name: name not in whole(action)))
         body = {**whole(action), name: data.draw(ANY_JSON)}
@@ -163,7 +163,7 @@ class TestActions:
     @pytest.mark.parametrize(("action", "name"), FIELDS)
     @given(data=st.data())
     @settings(max_examples=20, deadline=None)
-    def test_takes_no_other_value(
+    def test_wrong_value_is_refused(
         self, tailer: TailerClient, action: str, name: str, data: st.DataObject
     ) -> None:
         body = {**whole(action), name: data.draw(wrong(action, name))}
@@ -172,18 +172,18 @@ class TestActions:
     @pytest.mark.parametrize("action", ACTIONS)
     @given(name=ANY_JSON | st.sampled_from(sorted(ACTIONS)))
     @settings(max_examples=20, deadline=None)
-    def test_is_one_of_its_path(self, tailer: TailerClient, action: str, name: Any) -> None:
+    def test_action_of_another_path_is_refused(self, tailer: TailerClient, action: str, name: Any) -> None:
         here = {other for other, (path, *_) in ACTIONS.items() if path == ACTIONS[action][0]}
         if not isinstance(name, str) or name not in here:
             reason = refused(tailer, action, {**whole(action), "action": name})
             assert reason == f"action must be one of {sorted(here)}, not {name!r}"
 
     @pytest.mark.parametrize("action", ACTIONS)
-    def test_must_be_named(self, tailer: TailerClient, action: str) -> None:
+    def test_missing_action_is_refused(self, tailer: TailerClient, action: str) -> None:
         body = {name: value for name, value in whole(action).items() if name != "action"}
         assert refused(tailer, action, body).endswith("not None")
 
-    def test_no_configuration_is_both_enabled_and_archived(self, tailer: TailerClient) -> None:
+    def test_configuration_cannot_be_both_enabled_and_archived(self, tailer: TailerClient) -> None:
         body = {**whole("set_configuration_status"), "activated": True, "archived": True}
         reason = refused(tailer, "set_configuration_status", body)
         assert reason == "a configuration cannot be both activated and archived"
@@ -192,18 +192,20 @@ class TestActions:
     @given(body=ANY_JSON.filter(lambda body: body is not None))
     @example(body=[TABLE])
     @settings(max_examples=10, deadline=None)
-    def test_is_an_object_with_its_fields(self, tailer: TailerClient, action: str, body: Any) -> None:
+    def test_body_that_is_not_a_json_object_is_refused(
+        self, tailer: TailerClient, action: str, body: Any
+    ) -> None:
         assert refused(tailer, action, body)
 
     @pytest.mark.parametrize("action", ACTIONS)
-    def test_says_nothing_twice(self, tailer: TailerClient, action: str) -> None:
+    def test_duplicate_member_is_refused(self, tailer: TailerClient, action: str) -> None:
         text = json.dumps(whole(action))[:-1] + ', "account": "000099"}'
         headers = {"Content-Type": "application/json"}
-        assert "given twice" in refused(tailer, action, None, data=text, headers=headers)
+        assert "appears twice" in refused(tailer, action, None, data=text, headers=headers)
 
 
 class TestControl:
-    """What a test or a control request sets has rules, too."""
+    """The options of tests and control requests are validated too."""
 
     @pytest.mark.parametrize(
         ("method", "values"),
@@ -238,7 +240,7 @@ class TestControl:
             ("add_configuration", {"resets": "1"}),
         ],
     )
-    def test_value_that_makes_no_sense_is_named(
+    def test_error_names_the_invalid_value(
         self, tailer: TailerClient, method: str, values: dict[str, Any]
     ) -> None:
         [name] = values

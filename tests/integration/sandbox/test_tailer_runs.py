@@ -1,4 +1,4 @@
-"""The life of Tailer's runs and configurations."""
+"""Tailer's runs and configurations from start to end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def today(sandbox: Sandbox) -> str:
 
 
 class TestStates:
-    def test_no_record_then_running_then_success(self, tailer: TailerClient, clock: ManualClock) -> None:
+    def test_run_has_no_record_then_is_running_then_succeeds(
+        self, tailer: TailerClient, clock: ManualClock
+    ) -> None:
         run = tailer.launch()
         assert tailer.check(run) == []
         clock.advance(0.29)
@@ -37,7 +39,7 @@ class TestStates:
         clock.advance(0.01)
         assert tailer.status(run) == "SUCCESS"
 
-    def test_waiting_comes_before_running(
+    def test_run_can_wait_before_it_is_running(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         sandbox.tailer.configure(start_gap=0)
@@ -50,11 +52,11 @@ class TestStates:
         assert tailer.status(run) == "SUCCESS"
 
     @pytest.mark.parametrize("outcome", ["FAILED", "NO_MATCH", "DEACTIVATED", "STOPPED"])
-    def test_end_is_as_scripted(self, sandbox: Sandbox, tailer: TailerClient, outcome: str) -> None:
+    def test_run_ends_as_scripted(self, sandbox: Sandbox, tailer: TailerClient, outcome: str) -> None:
         sandbox.tailer.script(start_gap=0, duration=0, outcome=outcome)
         assert tailer.status(tailer.launch()) == outcome
 
-    def test_held_one_ends_when_told(
+    def test_run_with_hold_ends_only_by_finish(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         sandbox.tailer.script(hold=True, start_gap=0)
@@ -66,32 +68,32 @@ class TestStates:
         with pytest.raises(ValueError, match="already ended"):
             sandbox.tailer.finish(run)
 
-    def test_one_that_is_ended_before_its_record_has_one_at_once(
+    def test_run_that_is_finished_early_has_a_record_at_once(
         self, sandbox: Sandbox, tailer: TailerClient
     ) -> None:
         run = tailer.launch()
         sandbox.tailer.finish(run)
         assert tailer.status(run) == "SUCCESS"
 
-    def test_each_launch_is_another_run(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_each_launch_starts_a_new_run(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         runs = [tailer.launch() for _ in range(3)]
         assert len(set(runs)) == 3
         assert [record.run_id for record in sandbox.runs()] == runs
 
-    def test_forgotten_one_is_not_found(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_forgotten_run_is_not_found(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         sandbox.tailer.configure(start_gap=0)
         run = tailer.launch()
         sandbox.tailer.forget(run)
         assert tailer.check(run) == []
 
     @pytest.mark.parametrize("behaviour", [{"duration": -1}, {"waiting": None}, {"outcome": 7}])
-    def test_script_makes_sense(self, sandbox: Sandbox, behaviour: Any) -> None:
+    def test_invalid_script_is_rejected(self, sandbox: Sandbox, behaviour: Any) -> None:
         with pytest.raises(ValueError, match=f"{next(iter(behaviour))}: Input should be"):
             sandbox.tailer.script(**behaviour)
 
 
 class TestRecords:
-    def test_tell_who_launched_what_for_which_date(
+    def test_show_user_configuration_and_date_of_the_launch(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         run = tailer.launch(execution_date="2020-12-09", job_id=JOB)
@@ -115,7 +117,7 @@ class TestRecords:
             "execution_date": "2020-12-09",
         }
 
-    def test_somebody_else_may_start_one_of_any_type(self, sandbox: Sandbox) -> None:
+    def test_another_user_can_start_a_run_of_any_type(self, sandbox: Sandbox) -> None:
         sandbox.tailer.start(STORAGE["configuration_id"])
         assert sandbox.runs()[0].created_by == "anna@tailer.example"
         with pytest.raises(KeyError):
@@ -147,14 +149,14 @@ class TestItems:
         assert item["start_execution_date"].endswith("+00:00")
         assert timedelta(seconds=9.9) < end - start < timedelta(seconds=10.1)
 
-    def test_duration_is_what_python_prints(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_duration_has_pythons_timedelta_format(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         sandbox.tailer.script(start_gap=0, duration=90_061.5, times=1)
         run = tailer.launch()
         sandbox.tailer.run(run).advance(100_000)
 
         assert tailer.check(run)[0]["duration"] == "1 day, 1:01:01.500000"
 
-    def test_storage_to_storage_has_no_last_update_and_a_literal_template(
+    def test_storage_to_storage_has_no_last_update_and_the_unrendered_template(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         run = sandbox.tailer.start(STORAGE["configuration_id"])
@@ -172,7 +174,7 @@ class TestItems:
         assert re.search(r"T\d\d:\d\d:\d\d\+00:00$", item["start_execution_date"])
         assert tailer.ask("check_run_status", **STORAGE, job_id=item["job_id"], run_id=run) == [item]
 
-    def test_table_to_storage_and_the_older_name_of_table_to_table_are_launched(
+    def test_launch_accepts_table_to_storage_and_the_old_name_of_table_to_table(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         export, alias = tailer.launch(**EXPORT), tailer.launch(configuration_type="gbq-to-gbq")
@@ -184,7 +186,7 @@ class TestItems:
         [item] = tailer.ask("check_run_status", **as_alias, job_id=JOB, run_id=alias)
         assert item["configuration_type"] == "table-to-table"
 
-    def test_lists_have_the_older_name_of_the_type(self, tailer: TailerClient, clock: ManualClock) -> None:
+    def test_lists_use_the_old_name_of_the_type(self, tailer: TailerClient, clock: ManualClock) -> None:
         tailer.launch()
         clock.advance(1)
 
@@ -201,7 +203,7 @@ class TestItems:
             {"run_id": "20201230-112837-0a795c70-2557-4a60-ba16-788aa2bea179"},
         ],
     )
-    def test_run_is_found_by_its_full_identity_alone(
+    def test_run_is_found_only_by_its_full_identity(
         self, tailer: TailerClient, clock: ManualClock, other: dict[str, str]
     ) -> None:
         run = tailer.launch()
@@ -212,7 +214,7 @@ class TestItems:
 class TestLists:
     @pytest.fixture
     def runs(self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock) -> list[str]:
-        """Give four runs, newest first: one that runs, two that failed, and one of three days ago."""
+        """Return four runs, newest first: one is running, two failed, and one is three days old."""
         sandbox.tailer.configure(start_gap=0)
         made = [tailer.launch()]
         clock.advance(3 * 86_400)
@@ -226,7 +228,9 @@ class TestLists:
     def ids(self, items: list[dict[str, Any]]) -> list[str]:
         return [item["run_id"] for item in items]
 
-    def test_come_newest_first_and_three_at_most(self, tailer: TailerClient, runs: list[str]) -> None:
+    def test_are_newest_first_and_have_three_items_by_default(
+        self, tailer: TailerClient, runs: list[str]
+    ) -> None:
         assert self.ids(tailer.ask("get_last_status", **TABLE)) == runs[:3]
         assert self.ids(tailer.ask("get_by_status", **SCOPE)) == runs[:3]
 
@@ -251,7 +255,7 @@ class TestLists:
         for action, subject in (("get_last_status", TABLE), ("get_by_status", SCOPE)):
             assert self.ids(tailer.ask(action, **subject, limit=1000)) == started[:19:-1]
 
-    def test_by_status_cover_all_configurations_of_a_type(
+    def test_by_status_contain_all_configurations_of_a_type(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         sandbox.tailer.add_configuration("000099_other_PROD", environment="PROD")
@@ -265,7 +269,7 @@ class TestLists:
         assert self.ids(tailer.ask("get_by_status", **SCOPE, status="RUNNING")) == [second, first]
         assert self.ids(tailer.ask("get_last_status", **TABLE)) == [first]
 
-    def test_by_status_without_an_environment_cover_all_of_them(
+    def test_by_status_without_an_environment_contain_all_environments(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         sandbox.tailer.add_configuration("000099_other_PROD", environment="PROD")
@@ -279,7 +283,7 @@ class TestLists:
         assert [item["environment"] for item in items] == ["PROD", "DEV"]
         assert tailer.ask("get_by_status", **{**anywhere, "account": "000098"}) == []
 
-    def test_are_empty_for_what_is_unknown(self, tailer: TailerClient) -> None:
+    def test_are_empty_for_an_unknown_configuration(self, tailer: TailerClient) -> None:
         assert tailer.ask("get_last_status", **{**TABLE, "configuration_id": "none"}) == []
 
 
@@ -312,7 +316,9 @@ class TestSetRunStatus:
         states = {record.run_id: record.state for record in sandbox.runs()}
         assert states == {run: "CHECKED", other: "RUNNING"}
 
-    def test_cannot_be_of_a_run_of_something_else(self, tailer: TailerClient, clock: ManualClock) -> None:
+    def test_does_not_find_the_run_of_another_configuration(
+        self, tailer: TailerClient, clock: ManualClock
+    ) -> None:
         run = tailer.launch()
         clock.advance(1)
         other = {**TABLE, "configuration_id": "000099_Load_PDA_f_traffic_ma_DEV"}
@@ -322,7 +328,7 @@ class TestSetRunStatus:
 
 
 class TestConfigurations:
-    def test_disabled_one_ends_its_runs_deactivated_until_it_is_enabled(
+    def test_runs_of_a_disabled_one_end_as_deactivated(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         assert tailer.switch(activated=False) == {"message": "ok"}
@@ -336,7 +342,7 @@ class TestConfigurations:
         clock.advance(0.3)
         assert (tailer.status(again), tailer.status(run)) == ("RUNNING", "DEACTIVATED")
 
-    def test_archived_one_is_hidden_with_its_runs_and_stays_so(
+    def test_archived_one_and_its_runs_stay_hidden(
         self, sandbox: Sandbox, tailer: TailerClient, clock: ManualClock
     ) -> None:
         run = tailer.launch()
@@ -350,7 +356,7 @@ class TestConfigurations:
         assert tailer.switch(activated=True)["message"].startswith("ko")
         assert sandbox.tailer.configuration(TABLE["configuration_id"]).archived
 
-    def test_blank_answer_of_the_older_guide_is_possible(
+    def test_setting_gives_the_empty_response_of_the_older_guide(
         self, sandbox: Sandbox, tailer: TailerClient
     ) -> None:
         sandbox.tailer.configure(blank_ok=True)
@@ -359,7 +365,7 @@ class TestConfigurations:
         assert (response.status_code, response.content) == (200, b"")
         assert not sandbox.tailer.configuration(TABLE["configuration_id"]).activated
 
-    def test_reset_forgets_the_triggered_jobs(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_reset_clears_the_triggered_jobs(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         workflow = sandbox.tailer.configuration(WORKFLOW["configuration_id"])
         assert workflow.triggered_jobs == ["JA", "JB"]
 
@@ -370,7 +376,7 @@ class TestConfigurations:
         assert answer == {"code": 200, "data": {}, "message": "ok"}
         assert (workflow.triggered_jobs, workflow.resets) == ([], 1)
 
-    def test_are_told_to_and_added_by_other_processes(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_can_be_listed_and_added_by_another_process(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         with Client(sandbox.url + "/_sandbox", {}) as control:
             added = {"platform": "tailer", "configuration_id": "000099_new_DEV", "activated": False}
             control.ok("POST", "/add_configuration", json=added)
@@ -386,7 +392,7 @@ class TestConfigurations:
         }
         assert tailer.launch(configuration_id="000099_new_DEV")
 
-    def test_added_one_may_be_archived(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+    def test_added_one_can_be_archived(self, sandbox: Sandbox, tailer: TailerClient) -> None:
         sandbox.tailer.add_configuration("000099_old_DEV", archived=True)
         body = {"action": "launch_job", **TABLE, "configuration_id": "000099_old_DEV"}
         answer = tailer.ok("POST", "/v1/dag/launch", json=body)
@@ -395,6 +401,6 @@ class TestConfigurations:
     @pytest.mark.parametrize(
         "wrong", [{"configuration_type": "x"}, {"environment": "dev"}, {"triggered_jobs": "JA"}]
     )
-    def test_added_one_makes_sense(self, sandbox: Sandbox, wrong: dict[str, Any]) -> None:
+    def test_invalid_one_is_rejected(self, sandbox: Sandbox, wrong: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=f"{next(iter(wrong))}: Input should be"):
             sandbox.tailer.add_configuration("000099_new_DEV", **wrong)

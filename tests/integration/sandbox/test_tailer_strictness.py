@@ -1,4 +1,4 @@
-"""What Tailer's page documents, the sandbox takes; anything else it refuses, or answers KO."""
+"""The sandbox accepts what Tailer's page documents, and refuses or denies (KO) everything else."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ EVERY_ACTION = [
     ),
 ]
 ANYWHERE = ("get_by_status", "set_run_status")
-"""What the guide's examples ask for without an environment."""
+"""The requests that have no environment in the guide's examples."""
 PATHS = sorted({str(param.values[0]) for param in EVERY_ACTION})
 
 
 @pytest.fixture
 def run(sandbox: Sandbox) -> str:
-    """Give the id of a run that has its record."""
+    """Return the id of a run that has a record."""
     sandbox.tailer.configure(start_gap=0)
     return sandbox.tailer.start(TABLE["configuration_id"])
 
@@ -51,7 +51,7 @@ def filled(body: dict[str, Any], run: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("path", "body"), EVERY_ACTION)
 class TestEveryAction:
-    def test_is_taken(
+    def test_documented_request_is_accepted(
         self, sandbox: Sandbox, tailer: TailerClient, run: str, path: str, body: dict[str, Any]
     ) -> None:
         answer = tailer.ok("POST", path, json=filled(body, run))
@@ -59,7 +59,7 @@ class TestEveryAction:
         assert answer.get("message", "ok") == "ok"
         assert sandbox.journal.refusals() == []
 
-    def test_is_taken_on_its_path_alone(
+    def test_action_is_accepted_only_on_its_path(
         self, sandbox: Sandbox, tailer: TailerClient, run: str, path: str, body: dict[str, Any]
     ) -> None:
         for other in PATHS:
@@ -68,7 +68,7 @@ class TestEveryAction:
                 assert (response.status_code, response.json()["code"]) == (400, 400)
                 assert "action must be one of" in (sandbox.journal.entries()[-1].refused or "")
 
-    def test_needs_each_of_its_fields(
+    def test_missing_field_is_refused(
         self, sandbox: Sandbox, tailer: TailerClient, run: str, path: str, body: dict[str, Any]
     ) -> None:
         before = sandbox.tailer.configurations()
@@ -100,7 +100,7 @@ class TestEveryAction:
             {"killswitch": True},
         ],
     )
-    def test_needs_what_every_action_needs(
+    def test_invalid_common_field_is_refused(
         self,
         sandbox: Sandbox,
         tailer: TailerClient,
@@ -124,13 +124,13 @@ class TestEveryAction:
             pytest.param({"json": [TABLE]}, id="array"),
         ],
     )
-    def test_is_a_json_object(
+    def test_body_that_is_not_a_json_object_is_refused(
         self, tailer: TailerClient, path: str, body: dict[str, Any], options: dict[str, Any]
     ) -> None:
         assert body
         assert tailer.send("POST", path, **options).status_code == 400
 
-    def test_takes_no_query_and_no_other_method(
+    def test_query_and_other_methods_are_refused(
         self, tailer: TailerClient, run: str, path: str, body: dict[str, Any]
     ) -> None:
         assert tailer.send("POST", f"{path}?x=1", json=filled(body, run)).status_code == 400
@@ -145,7 +145,7 @@ class TestEveryAction:
             *("Bearer x.y.z", "Bearer SANDBOX-TOKEN", "Bearer sandbox-tokens"),
         ],
     )
-    def test_needs_a_token(
+    def test_request_without_a_token_is_refused(
         self,
         sandbox: Sandbox,
         tailer: TailerClient,
@@ -177,7 +177,7 @@ class TestEveryAction:
         {"limit": 1},
     ],
 )
-def test_launch_that_is_not_as_documented_is_refused(
+def test_undocumented_launch_is_refused(
     sandbox: Sandbox, tailer: TailerClient, fields: dict[str, Any]
 ) -> None:
     assert tailer.send("POST", "/v1/dag/launch", json=launching(**fields)).status_code == 400
@@ -200,15 +200,13 @@ def test_launch_that_is_not_as_documented_is_refused(
         {"run_id": "x"},
     ],
 )
-def test_filter_that_is_not_as_documented_is_refused(
-    tailer: TailerClient, action: str, fields: dict[str, Any]
-) -> None:
+def test_undocumented_filter_is_refused(tailer: TailerClient, action: str, fields: dict[str, Any]) -> None:
     scope = TABLE if action == "get_last_status" else SCOPE
     assert tailer.send("POST", DAG, json={"action": action, **scope, **fields}).status_code == 400
 
 
 @pytest.mark.parametrize("status", ["WAITING", "DEACTIVATED", "checked", "", None])
-def test_status_can_be_set_to_five_values_alone(
+def test_status_can_only_be_set_to_five_values(
     sandbox: Sandbox, tailer: TailerClient, run: str, status: str | None
 ) -> None:
     body = {"action": "set_run_status", **TABLE, "run_id": run, "status": status}
@@ -219,7 +217,7 @@ def test_status_can_be_set_to_five_values_alone(
 @pytest.mark.parametrize(
     "fields", [{"activated": "false"}, {"archived": 0}, {"activated": True, "archived": True}]
 )
-def test_configuration_is_switched_by_two_booleans(
+def test_configuration_status_needs_two_booleans(
     sandbox: Sandbox, tailer: TailerClient, fields: dict[str, Any]
 ) -> None:
     body = {"action": "set_configuration_status", **TABLE, "activated": True, "archived": False, **fields}
@@ -227,7 +225,7 @@ def test_configuration_is_switched_by_two_booleans(
     assert sandbox.tailer.configuration(TABLE["configuration_id"]).activated
 
 
-def test_only_a_workflow_is_reset(sandbox: Sandbox, tailer: TailerClient) -> None:
+def test_only_a_workflow_can_be_reset(sandbox: Sandbox, tailer: TailerClient) -> None:
     body = {"action": "reset_workflow_status", **TABLE}
     response = tailer.send("POST", "/v1/workflow/status", json=body)
     assert response.status_code == 400
@@ -235,7 +233,7 @@ def test_only_a_workflow_is_reset(sandbox: Sandbox, tailer: TailerClient) -> Non
 
 
 class TestKo:
-    """What the platform itself says no to comes with HTTP 200."""
+    """If Tailer itself rejects an action, the status code is 200."""
 
     @pytest.mark.parametrize(
         ("path", "body"),
@@ -263,7 +261,7 @@ class TestKo:
             ),
         ],
     )
-    def test_unknown_thing(
+    def test_unknown_id_gets_a_200_with_ko(
         self, sandbox: Sandbox, tailer: TailerClient, path: str, body: dict[str, Any]
     ) -> None:
         answer = tailer.ok("POST", path, json=body)

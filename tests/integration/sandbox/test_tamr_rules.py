@@ -1,4 +1,4 @@
-"""Each rule of Tamr's Jobs API is broken alone: a member, a parameter or the key is missing or wrong."""
+"""Each test breaks one rule of Tamr's Jobs API: a member, a parameter or the key is missing or wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_TEXT = ANYTHING.filter(lambda value: not isinstance(value, str))
 NO_OBJECT = ANYTHING.filter(lambda value: not isinstance(value, dict))
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126)).filter(lambda key: key != "apk_sandbox")
-"""Wrong keys that a header can carry."""
+"""Wrong API keys that a header can contain."""
 
 SHAPES = {
     "load": {"sourceId": "src_orders"},
@@ -36,7 +36,7 @@ SHAPES = {
     "publish": {"destinationId": "dest_golden", "dataProductId": "dp_customers"},
     "publish realtime": {"destinationId": "dest_realtime"},
 }
-"""The ids of each kind of job that the guide shows; it needs them all."""
+"""The ids that each kind of job in the guide needs."""
 
 KNOWN = {"configuration", "load", "update", "publish", *(name for ids in SHAPES.values() for name in ids)}
 
@@ -58,24 +58,24 @@ def check_refused(sandbox: Sandbox, response: requests.Response, reason: str) ->
 
 class TestCreate:
     @pytest.mark.parametrize("shape", SHAPES)
-    def test_whole_body_starts_a_job(self, sandbox: Sandbox, tamr: TamrClient, shape: str) -> None:
+    def test_complete_body_starts_a_job(self, sandbox: Sandbox, tamr: TamrClient, shape: str) -> None:
         tamr.ok("POST", "/jobs", json=body(shape))
         assert len(sandbox.runs()) == 1
 
     @pytest.mark.parametrize(("shape", "name"), IDS)
-    def test_id_is_left_out(self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str) -> None:
+    def test_missing_id_is_refused(self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str) -> None:
         payload = body(shape)
         del payload["configuration"][shape.split(maxsplit=1)[0]][name]
         check_refused(sandbox, tamr.send("POST", "/jobs", json=payload), name)
 
     @pytest.mark.parametrize(("shape", "name"), IDS)
-    def test_id_is_empty(self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str) -> None:
+    def test_empty_id_is_refused(self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str) -> None:
         check_refused(sandbox, tamr.send("POST", "/jobs", json=body(shape, **{name: ""})), name)
 
     @pytest.mark.parametrize(("shape", "name"), IDS)
     @few
     @given(wrong=NO_TEXT)
-    def test_id_is_no_text(
+    def test_id_that_is_not_text_is_refused(
         self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str, wrong: object
     ) -> None:
         check_refused(sandbox, tamr.send("POST", "/jobs", json=body(shape, **{name: wrong})), name)
@@ -83,7 +83,7 @@ class TestCreate:
     @pytest.mark.parametrize(("shape", "name"), IDS)
     @few
     @given(wrong=NAMES)
-    def test_id_is_not_known(
+    def test_unknown_id_is_not_found(
         self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str, wrong: str
     ) -> None:
         response = tamr.send("POST", "/jobs", json=body(shape, **{name: f"no_{wrong}"}))
@@ -95,7 +95,7 @@ class TestCreate:
     @pytest.mark.parametrize("shape", SHAPES)
     @few
     @given(name=NAMES, value=ANYTHING)
-    def test_member_is_unknown(
+    def test_unknown_member_is_refused(
         self, sandbox: Sandbox, tamr: TamrClient, shape: str, name: str, value: object
     ) -> None:
         assume(name not in KNOWN)
@@ -111,25 +111,33 @@ class TestCreate:
     @pytest.mark.parametrize("shape", SHAPES)
     @few
     @given(wrong=NO_OBJECT)
-    def test_ids_are_no_object(self, sandbox: Sandbox, tamr: TamrClient, shape: str, wrong: object) -> None:
+    def test_ids_that_are_not_an_object_are_refused(
+        self, sandbox: Sandbox, tamr: TamrClient, shape: str, wrong: object
+    ) -> None:
         payload = {"configuration": {shape.split(maxsplit=1)[0]: wrong}}
         check_refused(sandbox, tamr.send("POST", "/jobs", json=payload), "an object")
 
     @few
     @given(wrong=NO_OBJECT)
-    def test_configuration_is_no_object(self, sandbox: Sandbox, tamr: TamrClient, wrong: object) -> None:
+    def test_configuration_that_is_not_an_object_is_refused(
+        self, sandbox: Sandbox, tamr: TamrClient, wrong: object
+    ) -> None:
         check_refused(sandbox, tamr.send("POST", "/jobs", json={"configuration": wrong}), "configuration: ")
 
     @few
     @given(wrong=NO_OBJECT.filter(lambda value: value is not None))
-    def test_body_is_no_object(self, sandbox: Sandbox, tamr: TamrClient, wrong: object) -> None:
+    def test_body_that_is_not_an_object_is_refused(
+        self, sandbox: Sandbox, tamr: TamrClient, wrong: object
+    ) -> None:
         check_refused(sandbox, tamr.send("POST", "/jobs", json=wrong), "must be a JSON object")
 
 
 class TestStop:
     @few
     @given(payload=st.dictionaries(st.text(), ANYTHING, min_size=1, max_size=2))
-    def test_member_is_unknown(self, sandbox: Sandbox, tamr: TamrClient, payload: dict[str, Any]) -> None:
+    def test_unknown_member_is_refused(
+        self, sandbox: Sandbox, tamr: TamrClient, payload: dict[str, Any]
+    ) -> None:
         job_id = sandbox.tamr.start(body("load")["configuration"])
         response = tamr.send("POST", f"/jobs/{job_id}:stop", json=payload)
 
@@ -151,12 +159,12 @@ class TestList:
     )
 
     @pytest.mark.parametrize("name", PARAMETERS)
-    def test_parameter_is_given_twice(self, sandbox: Sandbox, tamr: TamrClient, name: str) -> None:
+    def test_duplicate_parameter_is_refused(self, sandbox: Sandbox, tamr: TamrClient, name: str) -> None:
         check_refused(sandbox, tamr.send("GET", "/jobs", params={name: ["", ""]}), name)
 
     @few
     @given(name=NAMES)
-    def test_parameter_is_unknown(self, sandbox: Sandbox, tamr: TamrClient, name: str) -> None:
+    def test_unknown_parameter_is_refused(self, sandbox: Sandbox, tamr: TamrClient, name: str) -> None:
         assume(name not in self.PARAMETERS)
         check_refused(sandbox, tamr.send("GET", "/jobs", params={name: "1"}), repr(name))
 
@@ -164,23 +172,25 @@ class TestList:
     @example("31")
     @example("\u0663")
     @given(wrong=st.text() | st.integers(max_value=-1).map(str) | st.integers(min_value=31).map(str))
-    def test_page_size_is_no_number_up_to_30(self, sandbox: Sandbox, tamr: TamrClient, wrong: str) -> None:
+    def test_page_size_that_is_not_a_number_up_to_30_is_refused(
+        self, sandbox: Sandbox, tamr: TamrClient, wrong: str
+    ) -> None:
         assume(not (wrong.isascii() and wrong.isdigit() and int(wrong) <= 30))
         check_refused(sandbox, tamr.send("GET", "/jobs", params={"pageSize": wrong}), "pageSize: ")
 
     @pytest.mark.parametrize("size", range(1, 31))
-    def test_page_size_is_obeyed_up_to_30(self, sandbox: Sandbox, tamr: TamrClient, size: int) -> None:
+    def test_page_size_up_to_30_is_used(self, sandbox: Sandbox, tamr: TamrClient, size: int) -> None:
         jobs = [sandbox.tamr.start(body("load")["configuration"]) for _ in range(31)]
         assert tamr.listed(pageSize=size) == jobs[: -size - 1 : -1]
 
     @few
     @given(wrong=st.text() | st.sampled_from(["LOAD", "load", "job_type_load", "JOB_TYPE_"]))
-    def test_job_type_is_not_of_the_enum(self, sandbox: Sandbox, tamr: TamrClient, wrong: str) -> None:
+    def test_unknown_job_type_is_refused(self, sandbox: Sandbox, tamr: TamrClient, wrong: str) -> None:
         check_refused(sandbox, tamr.send("GET", "/jobs", params={"jobType": wrong}), "jobType: ")
 
     @few
     @given(wrong=NAMES)
-    def test_page_token_was_never_given_out(self, sandbox: Sandbox, tamr: TamrClient, wrong: str) -> None:
+    def test_unknown_page_token_is_refused(self, sandbox: Sandbox, tamr: TamrClient, wrong: str) -> None:
         check_refused(sandbox, tamr.send("GET", "/jobs", params={"pageToken": wrong}), "pageToken: ")
 
     @pytest.mark.parametrize(
@@ -192,7 +202,7 @@ class TestList:
             {"dataProductId": "dp_customers"},
         ],
     )
-    def test_page_token_is_of_another_query(
+    def test_page_token_of_another_query_is_refused(
         self, sandbox: Sandbox, tamr: TamrClient, other: dict[str, str]
     ) -> None:
         for _ in range(2):
@@ -205,7 +215,7 @@ class TestList:
         assert response.status_code == 400
         assert "pageToken" in response.json()["message"]
 
-    def test_page_token_cannot_be_moved(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_changed_page_token_is_refused(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         for _ in range(3):
             sandbox.tamr.start(body("load")["configuration"])
         token = tamr.ok("GET", "/jobs", params={"pageSize": 1})["nextPageToken"]
@@ -229,7 +239,7 @@ class TestKey:
     @pytest.mark.parametrize(("method", "path", "payload"), CALLS)
     @few
     @given(key=KEYS)
-    def test_is_wrong(
+    def test_wrong_key_is_denied(
         self, sandbox: Sandbox, tamr: TamrClient, method: str, path: str, payload: Any, key: str
     ) -> None:
         sandbox.reset()
@@ -252,7 +262,7 @@ class TestKey:
             {"X-API-TOKEN": "apk_sandbox"},
         ],
     )
-    def test_is_elsewhere(
+    def test_key_in_another_place_is_refused(
         self,
         sandbox: Sandbox,
         tamr: TamrClient,
@@ -272,10 +282,10 @@ class TestKey:
         [run] = sandbox.runs()
         assert (run.run_id, run.state) == (job, "RUNNING")
 
-    def test_name_of_the_header_has_no_case(self, tamr: TamrClient) -> None:
+    def test_name_of_the_header_is_case_insensitive(self, tamr: TamrClient) -> None:
         tamr.ok("GET", "/jobs", headers={"X-API-KEY": None, "x-api-key": "apk_sandbox"})
 
-    def test_old_one_is_refused_after_its_rotation(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_old_key_is_denied_after_its_rotation(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         sandbox.tamr.configure(api_key="apk_next")
 
         assert tamr.send("GET", "/jobs").status_code == 401

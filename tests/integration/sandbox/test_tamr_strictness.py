@@ -1,4 +1,4 @@
-"""What Tamr's Jobs API refuses, by the vendor's reference and protobuf, the sandbox refuses."""
+"""The sandbox refuses what the reference and the protobuf of Tamr's Jobs API do not allow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY_CALL = [
 
 @pytest.fixture
 def job(sandbox: Sandbox) -> str:
-    """Give the id of a job that somebody else has started."""
+    """Return the id of a job that another user has started."""
     return sandbox.tamr.start(LOAD["configuration"])
 
 
@@ -50,7 +50,7 @@ class TestEveryCall:
         assert [run.run_id for run in sandbox.runs()] == [job]
         assert tamr.state(job) != "STOPPING"
 
-    def test_missing_key_is_a_breach_of_the_rules_and_a_revoked_one_is_not(
+    def test_missing_key_is_refused_and_a_revoked_key_is_denied(
         self,
         sandbox: Sandbox,
         tamr: TamrClient,
@@ -69,7 +69,7 @@ class TestEveryCall:
         )
         assert [entry.refused for entry in sandbox.journal.refusals()] == ["no X-API-KEY header"]
 
-    def test_takes_no_unknown_query(
+    def test_unknown_query_is_refused(
         self, tamr: TamrClient, job: str, method: str, path: str, options: dict[str, Any]
     ) -> None:
         response = tamr.send(method, path.format(job=job), params={"page_size": "5"}, **options)
@@ -78,7 +78,7 @@ class TestEveryCall:
         assert "page_size" in response.json()["message"]
 
     @pytest.mark.parametrize("wrong", ["PUT", "PATCH", "DELETE"])
-    def test_has_its_method(
+    def test_other_methods_are_refused(
         self, tamr: TamrClient, job: str, method: str, path: str, options: dict[str, Any], wrong: str
     ) -> None:
         response = tamr.send(wrong, path.format(job=job), **options)
@@ -87,7 +87,7 @@ class TestEveryCall:
         assert method in response.headers["Allow"]
 
     @pytest.mark.parametrize("suffix", ["/", "/x", "%3Astop", ":stop:stop", ":cancel"])
-    def test_has_its_path(
+    def test_other_paths_are_refused(
         self, tamr: TamrClient, job: str, method: str, path: str, options: dict[str, Any], suffix: str
     ) -> None:
         response = tamr.send(method, path.format(job=job) + suffix, **options)
@@ -99,7 +99,7 @@ class TestUnknownJob:
     @pytest.mark.parametrize(
         ("method", "suffix", "options"), [("GET", "", {}), ("POST", ":stop", {"json": {}})]
     )
-    def test_is_not_found(
+    def test_get_and_stop_return_404(
         self, sandbox: Sandbox, tamr: TamrClient, method: str, suffix: str, options: dict[str, Any]
     ) -> None:
         response = tamr.send(method, f"/jobs/job_none{suffix}", **options)
@@ -121,7 +121,7 @@ class TestCreate:
             {"publish": {"destinationId": "dest_realtime", "dataProductId": ""}},
         ],
     )
-    def test_every_documented_shape_makes_a_job(
+    def test_every_documented_body_starts_a_job(
         self, tamr: TamrClient, configuration: dict[str, dict[str, str]]
     ) -> None:
         job = tamr.ok("POST", "/jobs", json={"configuration": configuration})
@@ -149,16 +149,16 @@ class TestCreate:
             ({"configuration": {"load": {"sourceId": ""}}}, "load.sourceId"),
             ({"configuration": {"load": {"sourceId": None}}}, "valid string"),
             ({"configuration": {"load": {"sourceId": 7}}}, "valid string"),
-            ({"configuration": {"load": ["src_orders"]}}, "load: an object"),
+            ({"configuration": {"load": ["src_orders"]}}, "load: must be an object"),
             ({"configuration": {"load": {"source_id": "src_orders"}}}, "source_id is unknown"),
             (
                 {"configuration": {"load": {"sourceId": "src_orders", "dataProductId": ""}}},
                 "dataProductId is unknown",
             ),
-            ({"configuration": {"update": {}}}, "one of them"),
+            ({"configuration": {"update": {}}}, "either dataProductId or workflowId"),
             (
                 {"configuration": {"update": {"dataProductId": "dp_customers", "workflowId": "flow_sor"}}},
-                "one of them",
+                "either dataProductId or workflowId",
             ),
             ({"configuration": {"publish": {"dataProductId": "dp_customers"}}}, "destinationId is missing"),
             ({"configuration": {"publish": {"destinationId": "dest_golden"}}}, "needs a dataProductId"),
@@ -168,11 +168,11 @@ class TestCreate:
                         "publish": {"destinationId": "dest_realtime", "dataProductId": "dp_customers"}
                     }
                 },
-                "takes no dataProductId",
+                "does not take a dataProductId",
             ),
         ],
     )
-    def test_any_other_shape_is_refused(
+    def test_every_other_body_is_refused(
         self, sandbox: Sandbox, tamr: TamrClient, payload: object, reason: str
     ) -> None:
         response = tamr.send("POST", "/jobs", json=payload)
@@ -231,7 +231,7 @@ class TestCreate:
         assert sandbox.journal.entries()[-1].refused
         assert sandbox.runs() == []
 
-    def test_json_may_tell_its_charset(self, tamr: TamrClient) -> None:
+    def test_json_can_have_a_charset(self, tamr: TamrClient) -> None:
         tamr.ok("POST", "/jobs", json=LOAD, headers={"Content-Type": "application/json; charset=utf-8"})
 
 
@@ -246,7 +246,7 @@ class TestStop:
             pytest.param({"data": b"", "headers": {"Content-Type": "application/json"}}, id="empty"),
         ],
     )
-    def test_takes_an_empty_json_object_and_nothing_else(
+    def test_accepts_only_an_empty_json_object(
         self, sandbox: Sandbox, tamr: TamrClient, job: str, options: dict[str, Any]
     ) -> None:
         response = tamr.send("POST", f"/jobs/{job}:stop", **options)
@@ -255,20 +255,20 @@ class TestStop:
         assert sandbox.journal.entries()[-1].refused
         assert not sandbox.runs()[0].finished
 
-    def test_leaves_its_colon_plain(self, tamr: TamrClient, job: str) -> None:
+    def test_encoded_colon_is_refused(self, tamr: TamrClient, job: str) -> None:
         assert tamr.send("POST", f"/jobs/{job}%3Astop", json={}).status_code in (404, 405)
         tamr.stop(job)
 
 
 class TestGetAndList:
     @pytest.mark.parametrize("path", ["/jobs", "/jobs/{job}"])
-    def test_take_no_body(self, tamr: TamrClient, job: str, path: str) -> None:
+    def test_refuse_a_body(self, tamr: TamrClient, job: str, path: str) -> None:
         assert tamr.send("GET", path.format(job=job), json={}).status_code == 400
 
     @pytest.mark.parametrize(
         "size", ["31", "1000", "-1", "", "ten", "1.5", "+5", "99999999999999999999", "\u0663"]
     )
-    def test_page_size_ends_at_30(self, sandbox: Sandbox, tamr: TamrClient, size: str) -> None:
+    def test_page_size_above_30_is_refused(self, sandbox: Sandbox, tamr: TamrClient, size: str) -> None:
         response = tamr.send("GET", "/jobs", params={"pageSize": size})
 
         assert response.status_code == 400
@@ -276,16 +276,14 @@ class TestGetAndList:
         assert sandbox.journal.entries()[-1].refused
 
     @pytest.mark.parametrize("job_type", ["load", "JOB_TYPE_UNKNOWN", ""])
-    def test_job_type_is_one_of_the_enum(self, tamr: TamrClient, job_type: str) -> None:
+    def test_unknown_job_type_is_refused(self, tamr: TamrClient, job_type: str) -> None:
         assert tamr.send("GET", "/jobs", params={"jobType": job_type}).status_code == 400
 
-    def test_parameters_are_given_once(self, tamr: TamrClient) -> None:
+    def test_duplicate_parameters_are_refused(self, tamr: TamrClient) -> None:
         assert tamr.send("GET", "/jobs", params={"pageSize": ["1", "2"]}).status_code == 400
 
     @pytest.mark.parametrize("token", ["1", "abc", "MQ==", "é", "MTAw.x"])
-    def test_page_token_is_one_that_was_given_out(
-        self, sandbox: Sandbox, tamr: TamrClient, token: str
-    ) -> None:
+    def test_unknown_page_token_is_refused(self, sandbox: Sandbox, tamr: TamrClient, token: str) -> None:
         assert tamr.send("GET", "/jobs", params={"pageToken": token}).status_code == 400
         assert "pageToken" in (sandbox.journal.entries()[-1].refused or "")
 

@@ -1,4 +1,4 @@
-"""Bearer tokens, as every platform reads them."""
+"""How all platforms read bearer tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_schemes_case_does_not_matter(quantemplate: QuantemplateClient, scheme: str) -> None:
+def test_name_of_the_scheme_is_case_insensitive(quantemplate: QuantemplateClient, scheme: str) -> None:
     token = quantemplate.headers["Authorization"].removeprefix("Bearer ")
 
     quantemplate.headers["Authorization"] = f"{scheme} {token}"
@@ -20,7 +20,7 @@ def test_the_schemes_case_does_not_matter(quantemplate: QuantemplateClient, sche
 
 
 @pytest.mark.parametrize("header", ["Bearer ", "Bearers x", "Basic x", "x", ""])
-def test_no_bearer_token_is_a_breach_of_the_rules(
+def test_request_without_a_bearer_token_is_refused(
     sandbox: Sandbox, quantemplate: QuantemplateClient, header: str
 ) -> None:
     quantemplate.headers["Authorization"] = header

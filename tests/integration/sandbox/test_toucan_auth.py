@@ -1,4 +1,4 @@
-"""Who may come in to Toucan, and who is locked out."""
+"""The credentials that Toucan accepts, and the lock after wrong ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def statuses(toucan: ToucanClient, count: int = 1) -> list[int]:
 
 
 class TestLogin:
-    def test_gives_a_token_that_tells_its_end(
+    def test_returns_a_token_with_an_expiry(
         self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
     ) -> None:
         sandbox.toucan.configure(token_lifetime=60)
@@ -39,19 +39,17 @@ class TestLogin:
         assert (response.status_code, response.json()["message"]) == (401, "the access token has expired")
         assert sandbox.journal.refusals() == []
 
-    def test_may_give_a_token_that_tells_nothing(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_can_return_a_token_without_an_expiry(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         sandbox.toucan.configure(jwt_tokens=False)
         token = toucan.log_in().json()["token"]
 
         assert token.count(".") == 1
         assert statuses(toucan.with_token(token)) == [200]
 
-    def test_gives_another_token_each_time(self, toucan: ToucanClient) -> None:
+    def test_returns_a_new_token_each_time(self, toucan: ToucanClient) -> None:
         assert toucan.log_in().json() != toucan.log_in().json()
 
-    def test_answers_wrong_credentials_by_a_bare_sentence(
-        self, sandbox: Sandbox, toucan: ToucanClient
-    ) -> None:
+    def test_answers_wrong_credentials_with_plain_text(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         response = toucan.log_in(password="wrong")
 
         assert (response.status_code, response.text) == (401, "Wrong username or password.")
@@ -66,7 +64,7 @@ class TestLogin:
 
 
 class TestBearer:
-    def test_given_token_works_until_it_is_revoked(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_configured_token_works_until_it_is_revoked(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.with_token("sandbox-token")
         assert statuses(toucan) == [200]
         sandbox.toucan.revoke()
@@ -78,20 +76,18 @@ class TestBearer:
     @pytest.mark.parametrize(
         "header", ["Bearer", "Bearer ", "Bearer x.y.z", "Token sandbox-token", "sandbox-token"]
     )
-    def test_token_that_was_never_given_out_is_a_breach_of_the_rules(
-        self, sandbox: Sandbox, toucan: ToucanClient, header: str
-    ) -> None:
+    def test_unknown_token_is_refused(self, sandbox: Sandbox, toucan: ToucanClient, header: str) -> None:
         toucan.session.auth = None
         assert toucan.send("GET", CONFIG, headers={"Authorization": header}).status_code == 401
         assert sandbox.journal.entries()[-1].refused
 
-    def test_revoking_leaves_basic_credentials_alone(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_revoke_does_not_affect_basic_credentials(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         sandbox.toucan.revoke()
         assert statuses(toucan) == [200]
 
 
 @pytest.mark.parametrize("text", [b"no colon", b"\xff:\xff", None])
-def test_basic_credentials_are_base64_of_a_pair(
+def test_basic_credentials_must_be_base64_of_a_pair(
     sandbox: Sandbox, toucan: ToucanClient, text: bytes | None
 ) -> None:
     encoded = "no/base64!" if text is None else base64.b64encode(text).decode()
@@ -100,14 +96,14 @@ def test_basic_credentials_are_base64_of_a_pair(
     assert sandbox.journal.entries()[-1].refused
 
 
-def test_basic_credentials_are_utf8(sandbox: Sandbox, toucan: ToucanClient) -> None:
+def test_basic_credentials_must_be_utf8(sandbox: Sandbox, toucan: ToucanClient) -> None:
     sandbox.toucan.configure(password="pä:ß")
     toucan.session.auth = (AUTH[0].encode(), "pä:ß".encode())
     assert statuses(toucan) == [200]
 
 
 class TestLock:
-    def test_sixth_failure_in_a_minute_locks_out_valid_credentials_of_every_kind(
+    def test_sixth_failure_in_a_minute_locks_the_user_out(
         self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
     ) -> None:
         token = toucan.log_in().json()["token"]
@@ -132,11 +128,11 @@ class TestLock:
         assert statuses(toucan) == [200]
         assert sandbox.journal.refusals() == []
 
-    def test_counts_failed_logins_too(self, toucan: ToucanClient) -> None:
+    def test_also_counts_failed_logins(self, toucan: ToucanClient) -> None:
         assert [toucan.log_in(password="wrong").status_code for _ in range(6)] == [401] * 5 + [429]
         assert statuses(toucan) == [429]
 
-    def test_is_kept_up_by_whoever_goes_on(self, toucan: ToucanClient, clock: ManualClock) -> None:
+    def test_lasts_as_long_as_wrong_requests_continue(self, toucan: ToucanClient, clock: ManualClock) -> None:
         toucan.session.auth = WRONG
         for _ in range(20):
             statuses(toucan)
@@ -144,21 +140,19 @@ class TestLock:
         toucan.session.auth = AUTH
         assert statuses(toucan) == [429]
 
-    def test_is_for_one_user(self, toucan: ToucanClient) -> None:
+    def test_affects_only_one_user(self, toucan: ToucanClient) -> None:
         toucan.session.auth = ("somebody@else", "wrong")
         assert statuses(toucan, 6) == [401] * 5 + [429]
         toucan.session.auth = AUTH
         assert statuses(toucan) == [200]
 
-    def test_slow_failures_do_not_lock(self, toucan: ToucanClient, clock: ManualClock) -> None:
+    def test_failures_spread_over_time_do_not_lock(self, toucan: ToucanClient, clock: ManualClock) -> None:
         toucan.session.auth = WRONG
         for _ in range(10):
             assert statuses(toucan) == [401]
             clock.advance(12)
 
-    def test_its_status_is_not_documented_and_may_be_another(
-        self, sandbox: Sandbox, toucan: ToucanClient
-    ) -> None:
+    def test_setting_changes_its_status_code(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         sandbox.toucan.configure(lock_status=401)
         toucan.session.auth = WRONG
         statuses(toucan, 6)
@@ -168,7 +162,7 @@ class TestLock:
             with pytest.raises(ValueError, match="lock_status"):
                 sandbox.toucan.configure(lock_status=wrong)
 
-    def test_ends_by_a_reset(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_reset_ends_it(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.session.auth = WRONG
         statuses(toucan, 6)
         sandbox.reset()

@@ -1,4 +1,4 @@
-"""Toucan's uploads in chunks: what makes a file, and what contradicts itself."""
+"""Toucan's uploads in chunks: complete files, and chunks that contradict each other."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ SOURCES = f"{APP}/data/sources?validation=false"
 
 
 class TestChunks:
-    def test_file_in_one_chunk(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_file_can_be_sent_in_one_chunk(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         assert toucan.ok("POST", SOURCES, **chunk(b"abc")).keys() == {"operation_id"}
 
         [upload] = sandbox.toucan.uploads
         assert (upload.filename, upload.content.data, upload.dialect) == ("sales.xlsx", b"abc", "dropzone")
 
-    def test_empty_file(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_file_can_be_empty(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.ok("POST", SOURCES, **chunk(b""))
         assert sandbox.toucan.uploads[0].content.data == b""
 
-    def test_filename_may_be_a_plain_field_without_an_id(
-        self, sandbox: Sandbox, toucan: ToucanClient
-    ) -> None:
+    def test_flat_form_needs_no_id(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.ok("POST", f"{APP}/data/sources", **chunk(b"PAR1", data=None, dzuuid=None, filename="x"))
 
         [upload] = sandbox.toucan.uploads
         assert (upload.filename, upload.content.data, upload.dialect) == ("x", b"PAR1", "flat")
 
     @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 0, 1, 1, 2)])
-    def test_file_in_several_is_there_when_all_are(
+    def test_file_exists_when_all_its_chunks_have_arrived(
         self, sandbox: Sandbox, toucan: ToucanClient, order: tuple[int, ...]
     ) -> None:
         pieces = [b"abcd", b"efgh", b"ij"]
@@ -49,7 +47,7 @@ class TestChunks:
         assert (upload.content.data, upload.chunks) == (b"abcdefghij", 3)
         assert len(sandbox.runs()) == 1
 
-    def test_files_do_not_mix(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_chunks_of_two_files_are_kept_apart(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         for at, piece in enumerate([b"ab", b"cd"]):
             for upload_id in ("one", "two"):
                 text = piece if upload_id == "one" else piece.upper()
@@ -58,7 +56,7 @@ class TestChunks:
 
         assert [upload.content.data for upload in sandbox.toucan.uploads] == [b"abcd", b"ABCD"]
 
-    def test_last_one_may_be_sent_again(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_last_chunk_can_be_sent_again(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.ok("POST", SOURCES, **chunk(b"ab", count=2, total=4))
         again = chunk(b"cd", index=1, count=2, offset=2, total=4)
 
@@ -91,7 +89,9 @@ class TestChunks:
             chunk(b"abc", count=2, total=7, data=None, dzuuid=None, filename="x"),
         ],
     )
-    def test_figures_must_agree(self, sandbox: Sandbox, toucan: ToucanClient, form: Any) -> None:
+    def test_contradictory_numbers_are_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, form: Any
+    ) -> None:
         assert toucan.send("POST", SOURCES, **form).status_code == 400
         assert sandbox.journal.entries()[-1].refused
         assert sandbox.toucan.uploads == []
@@ -108,7 +108,9 @@ class TestChunks:
         ],
         ids=["filename", "count", "total", "gap", "overlap", "other bytes"],
     )
-    def test_chunks_of_a_file_must_agree(self, sandbox: Sandbox, toucan: ToucanClient, second: Any) -> None:
+    def test_contradictory_chunks_are_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, second: Any
+    ) -> None:
         toucan.ok("POST", SOURCES, **chunk(b"ab", count=2, total=4))
 
         assert toucan.send("POST", SOURCES, **second).status_code == 400
@@ -117,7 +119,7 @@ class TestChunks:
     @pytest.mark.parametrize(
         "form", [chunk(b"abc"), chunk(b"abc", data=None, dzuuid=None, filename="x")], ids=["dropzone", "flat"]
     )
-    def test_older_backend_does_not_know_them(
+    def test_older_backend_refuses_chunk_fields(
         self, sandbox: Sandbox, toucan: ToucanClient, form: Any
     ) -> None:
         sandbox.toucan.configure(chunk_fields=False)

@@ -1,4 +1,4 @@
-"""Forms are taken apart rightly wherever their boundaries fall, in little memory."""
+"""Multipart forms are parsed correctly at any position of their boundaries, and in little memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(content: Content) -> bytes:
 
 
 @pytest.mark.parametrize("shift", range(-len(BETWEEN) - 2, 3))
-def test_boundary_may_fall_between_two_pieces(tmp_path: Path, shift: int) -> None:
+def test_boundary_is_found_across_two_pieces(tmp_path: Path, shift: int) -> None:
     # Not a boundary, however much it looks like the beginning of one.
     data = (b"\r\n--b0undarx" * CHUNK)[: CHUNK - len(HEAD) + shift]
 
@@ -54,7 +54,7 @@ def test_boundary_may_fall_between_two_pieces(tmp_path: Path, shift: int) -> Non
         ([b"a,b"], "does not begin"),
     ],
 )
-def test_form_that_is_not_whole_is_refused(tmp_path: Path, pieces: list[bytes], reason: str) -> None:
+def test_incomplete_form_is_refused(tmp_path: Path, pieces: list[bytes], reason: str) -> None:
     with pytest.raises(RefusedError, match=reason):
         read_form(call(tmp_path, pieces), tmp_path)
 
@@ -82,5 +82,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         ("release", {"release": ""}),
     ],
 )
-def test_flag_of_a_query_has_no_value(query: str, values: dict[str, str]) -> None:
+def test_flag_with_a_value_is_refused(query: str, values: dict[str, str]) -> None:
     assert parse_query(query, frozenset({"stage"}), frozenset({"release"})) == values

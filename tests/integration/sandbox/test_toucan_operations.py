@@ -1,4 +1,4 @@
-"""The life of Toucan's operations, and what differs between generations of its backend."""
+"""Toucan's operations from start to end, and the differences between versions of its backend."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TestStates:
 
         assert seen == ["pending", "running", "running", "successful"]
 
-    def test_are_as_scripted(self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock) -> None:
+    def test_follow_the_script(self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock) -> None:
         sandbox.toucan.script(
             "product-corporation", times=1, pending=1, duration=2, outcome="failed", running_status="busy"
         )
@@ -49,7 +49,7 @@ class TestStates:
         clock.advance(2)
         assert (toucan.status(failing), toucan.status(next_one)) == ("failed", "running")
 
-    def test_held_one_ends_when_told(
+    def test_operation_with_hold_ends_only_by_finish(
         self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
     ) -> None:
         sandbox.toucan.script(hold=True)
@@ -61,11 +61,11 @@ class TestStates:
         with pytest.raises(ValueError, match="already ended"):
             sandbox.toucan.finish(operation)
 
-    def test_duration_of_none_is_over_at_once(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_operation_with_duration_0_ends_at_once(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         sandbox.toucan.script(duration=0)
         assert toucan.status(toucan.run()) == "successful"
 
-    def test_may_be_unknown_at_first(
+    def test_operation_can_be_hidden_at_first(
         self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
     ) -> None:
         sandbox.toucan.script(hidden=2)
@@ -90,7 +90,9 @@ class TestStates:
         clock.advance(20)
         assert toucan.ok("GET", path + fine["operation_id"]) == {"status": "successful"}
 
-    def test_belong_to_their_app_and_may_be_forgotten(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_are_found_only_in_their_app_and_until_forgotten(
+        self, sandbox: Sandbox, toucan: ToucanClient
+    ) -> None:
         operation = toucan.run()
         assert toucan.send("GET", f"/no-rights/operations/state/{operation}").status_code == 404
         assert toucan.send("GET", f"{APP}/operations/state/op-none").status_code == 404
@@ -98,20 +100,20 @@ class TestStates:
         assert toucan.send("GET", f"{APP}/operations/state/{operation}").status_code == 404
         assert sandbox.journal.refusals() == []
 
-    def test_ids_go_on_over_a_reset(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_ids_continue_after_a_reset(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         first = toucan.run()
         sandbox.reset()
         assert toucan.run() != first
         assert len(sandbox.runs()) == 1
 
     @pytest.mark.parametrize("behaviour", [{"duration": -1}, {"outcome": 7}, {"pending": "1"}])
-    def test_script_makes_sense(self, sandbox: Sandbox, behaviour: Any) -> None:
+    def test_invalid_script_is_rejected(self, sandbox: Sandbox, behaviour: Any) -> None:
         with pytest.raises(ValueError, match=f"^{next(iter(behaviour))}: "):
             sandbox.toucan.script(**behaviour)
 
 
 class TestRuns:
-    def test_tell_what_ran(self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock) -> None:
+    def test_show_the_request(self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock) -> None:
         stage = "?stage=staging"
         toucan.upload(filename="sales.xlsx")
         chain = {"origin": "autofeed", "operations": CHAIN, "output_domains": ["d"]}
@@ -150,7 +152,7 @@ class TestRuns:
         assert runs[1].finished_at is not None
         assert runs[1].finished_at - runs[1].created_at == pytest.approx(10.5, abs=0.01)
 
-    def test_production_is_released_by_what_releases_and_succeeds(
+    def test_only_a_successful_release_publishes_the_app(
         self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
     ) -> None:
         def releases() -> list[str]:
@@ -169,7 +171,7 @@ class TestRuns:
         assert releases() == [whole, part, plain]
         assert sandbox.toucan.releases("no-rights") == []
 
-    def test_somebody_else_may_start_one(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_another_user_can_start_an_operation(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         operation = sandbox.toucan.start("product-corporation", ["populate_reports"])
 
         assert toucan.status(operation) == "pending"
@@ -181,7 +183,7 @@ class TestRuns:
 
 
 class TestGenerations:
-    def test_older_backend_tells_no_ids_but_does_the_work(
+    def test_older_backend_returns_no_ids_but_does_the_work(
         self, sandbox: Sandbox, toucan: ToucanClient
     ) -> None:
         sandbox.toucan.configure(operation_ids=False, refresh_ids=False)
@@ -190,7 +192,7 @@ class TestGenerations:
         assert [toucan.ok("POST", APP + path, json=body) for path, body in SUBMITS] == [{}, {}, {}]
         assert len(sandbox.runs()) == 4
 
-    def test_ids_of_lists_and_of_partial_runs_are_two_things(
+    def test_two_settings_control_the_ids_of_lists_and_of_partial_runs(
         self, sandbox: Sandbox, toucan: ToucanClient
     ) -> None:
         sandbox.toucan.configure(refresh_ids=False)
@@ -210,7 +212,7 @@ class TestGenerations:
 
 
 class TestTraceback:
-    def test_is_there_once_a_preprocess_has_failed(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_exists_after_a_preprocess_has_failed(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         path = f"{APP}/tracebacks/latest"
         sandbox.toucan.script(duration=0, outcome="failed")
         toucan.run("populate_reports", "release")
@@ -223,13 +225,13 @@ class TestTraceback:
         assert (response.status_code, response.headers["Content-Type"]) == (200, "application/octet-stream")
         assert toucan.send("GET", "/no-rights/tracebacks/latest").status_code == 404
 
-    def test_is_a_pickle_that_gives_its_loader_away(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_is_a_pickle_that_raises_when_it_is_loaded(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         sandbox.toucan.script(duration=0, outcome="failed")
         toucan.ok("POST", f"{APP}/data/preprocess", json={})
         with pytest.raises(RuntimeError, match="was loaded"):
             pickle.loads(toucan.send("GET", f"{APP}/tracebacks/latest").content)  # noqa: S301
 
-    def test_has_the_words_of_the_latest_failure(
+    def test_has_the_text_of_the_latest_failure(
         self, sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
     ) -> None:
         app = "product-corporation"
@@ -245,7 +247,7 @@ class TestTraceback:
             pickle.loads(left)  # noqa: S301
 
 
-def test_configuration_tells_the_data_sources(sandbox: Sandbox, toucan: ToucanClient) -> None:
+def test_configuration_routes_show_the_data_sources(sandbox: Sandbox, toucan: ToucanClient) -> None:
     sandbox.toucan.add_small_app("déjà vu", data_sources={"claims": "claims.parquet"})
     app = "/d%C3%A9j%C3%A0%20vu"
 
@@ -258,7 +260,7 @@ def test_configuration_tells_the_data_sources(sandbox: Sandbox, toucan: ToucanCl
     toucan.ok("POST", f"{app}/populate?stage=staging", json={})
 
 
-def test_small_apps_tell_when_they_were_last_updated(
+def test_small_apps_show_their_last_update(
     sandbox: Sandbox, toucan: ToucanClient, clock: ManualClock
 ) -> None:
     toucan.run()
@@ -273,7 +275,7 @@ def test_small_apps_tell_when_they_were_last_updated(
     assert other["last_update"] is None
 
 
-def test_releases_and_uploads_are_told_to_other_processes(sandbox: Sandbox, toucan: ToucanClient) -> None:
+def test_another_process_can_list_releases_and_uploads(sandbox: Sandbox, toucan: ToucanClient) -> None:
     sandbox.toucan.script(duration=0)
     toucan.upload(b"abc")
     released = toucan.run("release")
@@ -305,7 +307,7 @@ def test_vendors_own_client_works(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("auth_type", ["basic", "login", "bearer"])
-def test_connection_has_what_its_kind_of_login_needs(sandbox: Sandbox, auth_type: str) -> None:
+def test_connection_has_the_credentials_of_its_kind(sandbox: Sandbox, auth_type: str) -> None:
     connection = sandbox.toucan.connection(auth_type)
     url = connection["host"] + "/" + connection["extra"]["small_app"] + "/config"
     auth, headers = None, {}
@@ -323,6 +325,6 @@ def test_connection_has_what_its_kind_of_login_needs(sandbox: Sandbox, auth_type
     assert connection["extra"]["auth_type"] == auth_type
 
 
-def test_connection_of_no_known_kind_is_refused(sandbox: Sandbox) -> None:
+def test_connection_of_an_unknown_kind_is_rejected(sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match="basic, login or bearer"):
         sandbox.toucan.connection("digest")

@@ -1,4 +1,4 @@
-"""Each of Toucan's rules is broken alone: a member, part, parameter or credential is missing or wrong."""
+"""Each test breaks one of Toucan's rules: a member, part, parameter or credential is missing or wrong."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ BODIES: dict[str, dict[str, tuple[Any, SearchStrategy[Any]]]] = {
         "output_domains": (NAMES, NO_NAMES),
     },
 }
-"""Each member of each JSON body: a right value, and wrong ones."""
+"""For each member of each JSON body: a valid value, and invalid ones."""
 
 MEMBERS = [(path, member) for path, members in BODIES.items() for member in members]
 REQUIRED = {"username", "password", "operations"}
@@ -78,7 +78,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "dropzone": {**DATA, **FILE, "dzuuid": (None, "d0e8b2"), **FIGURES},
     "flat": {"filename": (None, "sales.xlsx"), **FILE, **FIGURES},
 }
-"""The parts of each form of an upload, as ``requests`` takes them."""
+"""The parts of each form of an upload, in the notation of ``requests``."""
 
 PARTS = [(dialect, part) for dialect, parts in FORMS.items() for part in parts]
 
@@ -98,11 +98,13 @@ def check_refused(sandbox: Sandbox, response: requests.Response, reason: str, st
 
 class TestBodies:
     @pytest.mark.parametrize("path", BODIES)
-    def test_whole_one_is_taken(self, toucan: ToucanClient, path: str) -> None:
+    def test_complete_one_is_accepted(self, toucan: ToucanClient, path: str) -> None:
         toucan.ok("POST", path, json=right(path))
 
     @pytest.mark.parametrize(("path", "member"), MEMBERS)
-    def test_member_is_left_out(self, sandbox: Sandbox, toucan: ToucanClient, path: str, member: str) -> None:
+    def test_missing_member_is_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, path: str, member: str
+    ) -> None:
         body = right(path)
         del body[member]
 
@@ -116,7 +118,7 @@ class TestBodies:
     @pytest.mark.parametrize("path", BODIES)
     @few
     @given(name=st.text(min_size=1), value=ANYTHING)
-    def test_member_is_unknown(
+    def test_unknown_member_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, path: str, name: str, value: object
     ) -> None:
         assume(name not in BODIES[path])
@@ -126,7 +128,7 @@ class TestBodies:
     @pytest.mark.parametrize(("path", "member"), MEMBERS)
     @few
     @given(data=st.data())
-    def test_member_is_wrong(
+    def test_wrong_member_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, path: str, member: str, data: DataObject
     ) -> None:
         wrong = data.draw(BODIES[path][member][1])
@@ -143,12 +145,12 @@ class TestBodies:
             (b"", "application/json", "not JSON"),
             (b'{"operations": [', "application/json", "not JSON"),
             (b'{"operations": "\xff"}', "application/json", "not JSON"),
-            (b'{"operations": [], "operations": []}', "application/json", "given twice"),
+            (b'{"operations": [], "operations": []}', "application/json", "appears twice"),
             (b"[]", "application/json", "JSON object"),
             (b"null", "application/json", "JSON object"),
         ],
     )
-    def test_is_no_json_object(
+    def test_body_that_is_not_a_json_object_is_refused(
         self,
         sandbox: Sandbox,
         toucan: ToucanClient,
@@ -163,13 +165,15 @@ class TestBodies:
 
 class TestForms:
     @pytest.mark.parametrize("dialect", FORMS)
-    def test_whole_one_is_taken(self, sandbox: Sandbox, toucan: ToucanClient, dialect: str) -> None:
+    def test_complete_one_is_accepted(self, sandbox: Sandbox, toucan: ToucanClient, dialect: str) -> None:
         toucan.ok("POST", SOURCES, files=FORMS[dialect])
         [upload] = sandbox.toucan.uploads
         assert (upload.filename, upload.dialect) == ("sales.xlsx", dialect)
 
     @pytest.mark.parametrize(("dialect", "part"), PARTS)
-    def test_part_is_left_out(self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, part: str) -> None:
+    def test_missing_part_is_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, part: str
+    ) -> None:
         form = {name: value for name, value in FORMS[dialect].items() if name != part}
         response = toucan.send("POST", SOURCES, files=form)
         # Without its name a flat form is taken for the other one with chunk fields.
@@ -179,13 +183,15 @@ class TestForms:
     @pytest.mark.parametrize("dialect", FORMS)
     @few
     @given(name=st.from_regex("[a-z]{1,9}", fullmatch=True))
-    def test_part_is_unknown(self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, name: str) -> None:
+    def test_unknown_part_is_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, name: str
+    ) -> None:
         assume(name not in {*FORMS["dropzone"], *FORMS["flat"]})
         response = toucan.send("POST", SOURCES, files={**FORMS[dialect], name: (None, "x")})
         check_refused(sandbox, response, f"{name} is unknown")
 
     @pytest.mark.parametrize(("dialect", "part"), PARTS)
-    def test_part_is_of_the_other_sort(
+    def test_file_for_text_and_text_for_a_file_are_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, part: str
     ) -> None:
         filename, content = FORMS[dialect][part]
@@ -197,7 +203,7 @@ class TestForms:
     @pytest.mark.parametrize("figure", FIGURES)
     @few
     @given(text=st.text() | st.sampled_from(["-0", "+1", "1.0", " 1", "1_0", "\u0663", "9" * 16]))
-    def test_figure_is_no_whole_number(
+    def test_number_that_is_not_whole_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, figure: str, text: str
     ) -> None:
         assume(not re.fullmatch("[0-9]{1,15}", text))
@@ -207,19 +213,23 @@ class TestForms:
     @pytest.mark.parametrize("dialect", ["plain", "dropzone"])
     @few
     @given(data=no(dict) | NO_NAME.map(lambda name: {"filename": name}))
-    def test_data_holds_no_filename(
+    def test_data_without_a_filename_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, data: object
     ) -> None:
         response = toucan.send("POST", SOURCES, files={**FORMS[dialect], "data": (None, json.dumps(data))})
         check_refused(sandbox, response, "filename: " if isinstance(data, dict) else "'data'")
 
     @pytest.mark.parametrize("data", [{}, {"filename": "a.csv", "stage": "staging"}])
-    def test_data_has_one_member(self, sandbox: Sandbox, toucan: ToucanClient, data: object) -> None:
+    def test_data_with_another_member_is_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, data: object
+    ) -> None:
         response = toucan.send("POST", SOURCES, files={**FILE, "data": (None, json.dumps(data))})
         check_refused(sandbox, response, "stage is unknown" if data else "filename is missing")
 
     @pytest.mark.parametrize(("dialect", "part"), [("dropzone", "dzuuid"), ("flat", "filename")])
-    def test_text_is_empty(self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, part: str) -> None:
+    def test_empty_text_is_refused(
+        self, sandbox: Sandbox, toucan: ToucanClient, dialect: str, part: str
+    ) -> None:
         response = toucan.send("POST", SOURCES, files={**FORMS[dialect], part: (None, "")})
         check_refused(sandbox, response, part)
 
@@ -227,7 +237,7 @@ class TestForms:
 class TestQuery:
     @few
     @given(validation=st.sampled_from(["true", "True", "False", "0"]) | st.text())
-    def test_validation_is_anything_but_false(
+    def test_validation_other_than_false_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, validation: str
     ) -> None:
         assume(validation != "false")
@@ -236,7 +246,7 @@ class TestQuery:
 
     @pytest.mark.parametrize("path", [*BODIES, f"{APP}/data/release"])
     @pytest.mark.parametrize("query", ["validation=false", "release", "stage=production"])
-    def test_parameter_is_of_another_operation_or_wrong(
+    def test_parameter_of_another_operation_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, path: str, query: str
     ) -> None:
         body = {"json": right(path)} if path in BODIES else {}
@@ -267,12 +277,12 @@ class TestCredentials:
             ("Digest username=x", "no Basic or Bearer"),
             (basic(*AUTH, scheme="Basic,"), "no Basic or Bearer"),
             ("Basic", "no colon"),
-            ("Basic no/base64!", "no base64"),
+            ("Basic no/base64!", "not base64"),
             ("Bearer", "no bearer token"),
-            ("bearer sandbox-tokem", "never given out"),
+            ("bearer sandbox-tokem", "never issued"),
         ],
     )
-    def test_that_no_client_should_send_are_refused(
+    def test_malformed_ones_are_refused(
         self,
         sandbox: Sandbox,
         toucan: ToucanClient,
@@ -293,7 +303,7 @@ class TestCredentials:
             ("Bearer sandbox-token", "the access token has expired"),
         ],
     )
-    def test_that_are_wrong_or_too_old_are_denied(
+    def test_wrong_or_expired_ones_are_denied(
         self,
         sandbox: Sandbox,
         toucan: ToucanClient,
@@ -310,7 +320,7 @@ class TestCredentials:
         assert (sandbox.journal.refusals(), sandbox.runs()) == ([], [])
 
     @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Bearer", "bearer", "bEaReR"])
-    def test_have_their_scheme_in_any_case(
+    def test_name_of_the_scheme_is_case_insensitive(
         self, toucan: ToucanClient, method: str, path: str, options: Any, scheme: str
     ) -> None:
         header = basic(*AUTH, scheme) if scheme.lower() == "basic" else f"{scheme} sandbox-token"
@@ -330,9 +340,7 @@ class TestControls:
             ("error", "x"),
         ],
     )
-    def test_script_has_known_fields_of_their_types(
-        self, sandbox: Sandbox, field: str, wrong: object
-    ) -> None:
+    def test_invalid_script_is_rejected(self, sandbox: Sandbox, field: str, wrong: object) -> None:
         with pytest.raises(ValueError, match=rf"^{field}\b.*known: duration, hold, pending"):
             sandbox.toucan.script(**{field: wrong})
 
@@ -351,13 +359,13 @@ class TestControls:
             ("api_key", "x"),
         ],
     )
-    def test_setting_is_known_and_of_its_type(self, sandbox: Sandbox, setting: str, wrong: object) -> None:
+    def test_invalid_setting_is_rejected(self, sandbox: Sandbox, setting: str, wrong: object) -> None:
         before = sandbox.toucan.settings
         with pytest.raises(ValueError, match=f"^{setting}\\b"):
             sandbox.toucan.configure(**{setting: wrong})
         assert sandbox.toucan.settings == before
 
     @pytest.mark.parametrize("operations", [[], ["deploy"], "release", None, [7]])
-    def test_somebody_else_starts_known_operations_too(self, sandbox: Sandbox, operations: Any) -> None:
+    def test_start_rejects_unknown_operations(self, sandbox: Sandbox, operations: Any) -> None:
         with pytest.raises(ValueError, match=r"^operations\b"):
             sandbox.toucan.start("product-corporation", operations)

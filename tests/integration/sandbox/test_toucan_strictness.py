@@ -1,4 +1,4 @@
-"""What Toucan's guide and the vendor's clients do, the sandbox takes; what they never do, it refuses."""
+"""The sandbox accepts the requests of Toucan's guide and of the vendor's clients, and refuses all others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOURCES = f"{APP}/data/sources?validation=false"
 
 @pytest.fixture
 def operation(sandbox: Sandbox) -> str:
-    """Give the id of an operation that somebody else has started, and that has left a traceback."""
+    """Return the id of an operation of another user, which has left a traceback."""
     run_id = sandbox.toucan.start("product-corporation")
     sandbox.toucan.finish(run_id, "failed")
     return run_id
@@ -34,13 +34,13 @@ def operation(sandbox: Sandbox) -> str:
 
 @pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL)
 class TestEveryCall:
-    def test_is_taken(
+    def test_documented_request_is_accepted(
         self, sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
     ) -> None:
         assert toucan.send(method, path.format(operation=operation), **options).status_code == 200
         assert sandbox.journal.refusals() == []
 
-    def test_needs_credentials(
+    def test_request_without_credentials_is_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
     ) -> None:
         toucan.session.auth = None
@@ -50,7 +50,7 @@ class TestEveryCall:
         assert sandbox.journal.entries()[-1].refused
         assert [run.run_id for run in sandbox.runs()] == [operation]
 
-    def test_knows_right_from_wrong_credentials(
+    def test_wrong_credentials_are_denied(
         self, sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
     ) -> None:
         toucan.session.auth = (AUTH[0], "wrong")
@@ -61,7 +61,7 @@ class TestEveryCall:
         assert sandbox.journal.refusals() == []
         assert [run.run_id for run in sandbox.runs()] == [operation]
 
-    def test_takes_no_unknown_query(
+    def test_unknown_query_is_refused(
         self, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
     ) -> None:
         response = toucan.send(method, path.format(operation=operation), params={"notify": "true"}, **options)
@@ -70,7 +70,7 @@ class TestEveryCall:
         assert "notify" in response.json()["message"]
 
     @pytest.mark.parametrize("wrong", ["PUT", "PATCH", "DELETE"])
-    def test_has_its_method(
+    def test_other_methods_are_refused(
         self, toucan: ToucanClient, operation: str, method: str, path: str, options: Any, wrong: str
     ) -> None:
         response = toucan.send(wrong, path.format(operation=operation), **options)
@@ -78,7 +78,7 @@ class TestEveryCall:
         assert response.status_code == 405
         assert method in response.headers["Allow"]
 
-    def test_has_its_path(
+    def test_other_paths_are_refused(
         self, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
     ) -> None:
         path = path.format(operation=operation)
@@ -90,14 +90,14 @@ class TestEveryCall:
 @pytest.mark.parametrize(
     ("method", "path", "options"), [param for param in EVERY_CALL if param.values[0] == "GET"]
 )
-def test_questions_take_no_body(
+def test_get_requests_refuse_a_body(
     toucan: ToucanClient, operation: str, method: str, path: str, options: Any
 ) -> None:
     assert toucan.send(method, path.format(operation=operation), json={}, **options).status_code == 400
 
 
 @pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:])
-def test_app_that_is_not_there_is_not_found(
+def test_unknown_app_is_not_found(
     sandbox: Sandbox, toucan: ToucanClient, operation: str, method: str, path: str, options: Any
 ) -> None:
     response = toucan.send(method, path.format(operation=operation).replace(APP, "/no-app"), **options)
@@ -107,7 +107,7 @@ def test_app_that_is_not_there_is_not_found(
 
 
 @pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:4] + EVERY_CALL[5:8])
-def test_rights_on_the_app_are_needed(
+def test_request_without_rights_on_the_app_is_denied(
     sandbox: Sandbox, toucan: ToucanClient, method: str, path: str, options: Any
 ) -> None:
     assert toucan.send(method, path.replace(APP, "/no-rights"), **options).status_code == 403
@@ -116,7 +116,7 @@ def test_rights_on_the_app_are_needed(
 
 @pytest.mark.parametrize(("method", "path", "options"), EVERY_CALL[2:4] + EVERY_CALL[5:8] + EVERY_CALL[9:])
 @pytest.mark.parametrize("stage", ["production", "", "STAGING"])
-def test_stage_is_staging_or_left_out(
+def test_stage_other_than_staging_is_refused(
     toucan: ToucanClient, method: str, path: str, options: Any, stage: str
 ) -> None:
     assert toucan.send(method, f"{path}?stage=staging", **options).status_code == 200
@@ -137,7 +137,7 @@ def test_stage_is_staging_or_left_out(
         pytest.param({"json": {"output_domains": [""]}}, id="empty name"),
     ],
 )
-def test_body_that_is_no_selector_is_refused(
+def test_invalid_selector_is_refused(
     sandbox: Sandbox, toucan: ToucanClient, path: str, options: dict[str, Any]
 ) -> None:
     assert toucan.send("POST", f"{APP}{path}?stage=staging", **options).status_code == 400
@@ -158,9 +158,7 @@ def test_body_that_is_no_selector_is_refused(
         {"operations": ["release"], "async": True},
     ],
 )
-def test_list_of_operations_has_known_names_and_members(
-    sandbox: Sandbox, toucan: ToucanClient, body: object
-) -> None:
+def test_invalid_list_of_operations_is_refused(sandbox: Sandbox, toucan: ToucanClient, body: object) -> None:
     assert toucan.send("POST", f"{APP}/operations?stage=staging", json=body).status_code == 400
     assert sandbox.runs() == []
 
@@ -173,12 +171,12 @@ def test_list_of_operations_has_known_names_and_members(
         ("/populate", {"async": True}),
     ],
 )
-def test_async_is_a_boolean_of_preprocess(toucan: ToucanClient, path: str, body: object) -> None:
+def test_async_must_be_a_boolean_of_preprocess(toucan: ToucanClient, path: str, body: object) -> None:
     assert toucan.send("POST", APP + path, json=body).status_code == 400
 
 
 class TestReleaseFlag:
-    def test_is_plain(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_is_sent_without_an_equals_sign(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         toucan.ok("POST", f"{APP}/populate?stage=staging&release", **DOMAINS)
         toucan.ok("POST", f"{APP}/populate?release&stage=staging", **DOMAINS)
         toucan.ok("POST", f"{APP}/populate?stage=staging", **DOMAINS)
@@ -186,7 +184,7 @@ class TestReleaseFlag:
         assert [run.detail["release"] for run in sandbox.runs()] == [True, True, False]
 
     @pytest.mark.parametrize("query", ["release=", "release=true", "release=1", "release&release", "Release"])
-    def test_has_no_other_form(self, sandbox: Sandbox, toucan: ToucanClient, query: str) -> None:
+    def test_other_forms_are_refused(self, sandbox: Sandbox, toucan: ToucanClient, query: str) -> None:
         response = toucan.send("POST", f"{APP}/populate?stage=staging&{query}", **DOMAINS)
 
         assert response.status_code == 400
@@ -195,13 +193,13 @@ class TestReleaseFlag:
         assert sandbox.runs() == []
 
     @pytest.mark.parametrize("path", ["/operations", "/data/preprocess"])
-    def test_is_for_populate_alone(self, toucan: ToucanClient, path: str) -> None:
+    def test_only_populate_has_it(self, toucan: ToucanClient, path: str) -> None:
         body = {"operations": ["release"]} if path == "/operations" else {}
         assert toucan.send("POST", f"{APP}{path}?stage=staging&release", json=body).status_code == 400
 
 
 class TestUpload:
-    def test_keeps_bytes_and_both_names(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
+    def test_stores_the_bytes_and_both_names(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
         # Its bytes look like the end of a form, and it is too long for memory.
         data = b"\r\n--\r\n--x--\r\n" * 20_000
         name = 'ventes "été"\n.csv'
@@ -222,7 +220,7 @@ class TestUpload:
         assert (told["filename"], told["size"], told["sha256"]) == (name, len(data), upload.content.sha256)
 
     @pytest.mark.parametrize("size", [0, 1, 65_535, 262_143, 262_144, 262_145, 600_000])
-    def test_keeps_files_of_any_length(self, sandbox: Sandbox, toucan: ToucanClient, size: int) -> None:
+    def test_stores_files_of_any_length(self, sandbox: Sandbox, toucan: ToucanClient, size: int) -> None:
         data = bytes(range(256)) * (size // 256 + 1)
 
         toucan.upload(data[:size])
@@ -267,7 +265,7 @@ class TestUpload:
             ),
         ],
     )
-    def test_is_a_form_with_a_json_text_and_a_file(
+    def test_other_forms_are_refused(
         self, sandbox: Sandbox, toucan: ToucanClient, options: dict[str, Any]
     ) -> None:
         assert toucan.send("POST", SOURCES, **options).status_code == 400
@@ -288,14 +286,12 @@ class TestUpload:
             b"\r\n".join([b"--b"] * 40) + b"--",
         ],
     )
-    def test_form_that_is_malformed_is_refused(
-        self, sandbox: Sandbox, toucan: ToucanClient, body: bytes
-    ) -> None:
+    def test_malformed_form_is_refused(self, sandbox: Sandbox, toucan: ToucanClient, body: bytes) -> None:
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
         assert toucan.send("POST", SOURCES, data=body, headers=headers).status_code == 400
         assert sandbox.journal.entries()[-1].refused
 
     @pytest.mark.parametrize("validation", ["true", "", "False", "0", "no"])
-    def test_validation_is_false_or_left_out(self, toucan: ToucanClient, validation: str) -> None:
+    def test_validation_other_than_false_is_refused(self, toucan: ToucanClient, validation: str) -> None:
         path = f"{APP}/data/sources?validation={validation}"
         assert toucan.send("POST", path, **UPLOAD).status_code == 400

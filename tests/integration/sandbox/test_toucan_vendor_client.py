@@ -1,4 +1,4 @@
-"""The vendor's own client, toucan-client, works against the sandbox's Toucan as it is."""
+"""The vendor's own client, toucan-client, works with the sandbox's Toucan without changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real TRAC refuses of files and datasets, and how it writes what it takes."""
+"""The files and datasets that the real TRAC rejects, and how it writes those that it accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TRAC's jobs, the files and datasets that they read and make, and how the sandbox drives them."""
+"""TRAC's jobs, the files and datasets that they read and write, and the methods that control them."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ PARAMETERS: dict[str, Any] = {
 
 
 def dataset(content: bytes = CSV, **members: Any) -> dict[str, Any]:
-    """Make the body of a create-small-dataset."""
+    """Return the body of a create-small-dataset call."""
     encoded = base64.b64encode(content).decode()
     return {"schema": SCHEMA, "format": "text/csv", "content": encoded, **members}
 
 
 def importing(**members: Any) -> dict[str, Any]:
-    """Make the definition of an import job."""
+    """Return the definition of an import job."""
     return {**IMPORT, "importModel": {**IMPORT["importModel"], **members}}
 
 
 @pytest.fixture
 def model(trac: TracClient, clock: ManualClock) -> dict[str, Any]:
-    """Import the model that is there from the start, and give its selector."""
+    """Import the model that exists at the start, and return its selector."""
     job = trac.submit(IMPORT)
     clock.advance(10)
     return selector_of(made_by(trac, job, "MODEL")["header"])
@@ -70,13 +70,13 @@ def model(trac: TracClient, clock: ManualClock) -> dict[str, Any]:
 
 @pytest.fixture
 def positions(trac: TracClient) -> dict[str, Any]:
-    """Create its input, and give the selector."""
+    """Create the model's input dataset, and return its selector."""
     return selector_of(trac.ok(f"{DATA}/create-small-dataset", dataset()))
 
 
 @pytest.fixture
 def running(model: dict[str, Any], positions: dict[str, Any]) -> dict[str, Any]:
-    """Give the definition of a job that runs it."""
+    """Return the definition of a job that runs the model."""
     details = {"model": model, "parameters": PARAMETERS, "inputs": {"positions": positions}}
     return {"jobType": "RUN_MODEL", "runModel": details}
 
@@ -90,7 +90,7 @@ def made_by(trac: TracClient, job: dict[str, Any], object_type: str) -> dict[str
 
 
 def status(trac: TracClient, job: dict[str, Any]) -> tuple[str, str, int]:
-    """Give what check-job tells, what the metadata tells, and the number of the tag."""
+    """Return the status in check-job, the status in the tag, and the number of the tag."""
     tag = trac.read(job)
     told = tag["attrs"]["trac_job_status"]["stringValue"]
     return trac.check(job)["statusCode"], told, tag["header"]["tagVersion"]
@@ -459,7 +459,7 @@ class TestControl:
     ) -> None:
         sandbox.add_fault("status", platform="trac", operation="submit_job", status=wanted, times=1)
         reply = trac.post(f"{ORCH}/submit-job", {"job": IMPORT})
-        assert (reply.status, reply.reason) == (wanted, "this failure was asked for")
+        assert (reply.status, reply.reason) == (wanted, "a fault of the sandbox caused this error")
         assert (reply.body, reply.headers["grpc-status"]) == (b"", code)
         assert trac.search("JOB") == []
 

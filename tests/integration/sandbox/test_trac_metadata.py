@@ -18,7 +18,7 @@ TEXTS = {
 
 
 def term(name: str, kind: str | None, how: str, value: Any = None) -> dict[str, Any]:
-    """Make a search term."""
+    """Return a search term."""
     told = {"attrName": name, "attrType": kind, "operator": how, "searchValue": value}
     return {"term": {key: one for key, one in told.items() if one is not None}}
 
@@ -29,13 +29,13 @@ def logical(how: str, *parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema(*fields: tuple[str, str]) -> dict[str, Any]:
-    """Make the definition of a schema."""
+    """Return the definition of a schema."""
     told = [{"fieldName": name, "fieldType": kind} for name, kind in fields]
     return {"objectType": "SCHEMA", "schema": {"schemaType": "TABLE_SCHEMA", "table": {"fields": told}}}
 
 
 def tag(header: dict[str, Any], *updates: dict[str, Any]) -> dict[str, Any]:
-    """Make an update-tag request."""
+    """Return the body of an update-tag call."""
     return {
         "objectType": header["objectType"],
         "priorVersion": selector_of(header),

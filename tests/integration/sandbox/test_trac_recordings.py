@@ -1,4 +1,4 @@
-"""Every exchange that was recorded with a real TRAC platform, played again to the sandbox in its order.
+"""The sandbox answers all recorded exchanges like the real TRAC platform, in the same order.
 
 A reply must be the recorded one up to object ids, times and the build of the platform. Ids and times are
 bound to those of the sandbox where they first appear, so that what was equal in the recording must be equal.
@@ -24,7 +24,7 @@ EXCHANGES = [json.loads(line) for line in RECORDING.read_text().splitlines()]
 HEADERS = ("grpc-status", "grpc-message", "content-type", "grpc-encoding")
 
 BETWEEN = 0.55
-"""Seconds between two exchanges; jobs, of 10 s here, come as far in it as they had in the recording."""
+"""Seconds between two exchanges. A job of 10 s then makes the same progress as in the recording."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -36,7 +36,7 @@ ERROR = (
 
 
 class Replay:
-    """Plays the recording, and knows what its ids and times are in the sandbox."""
+    """Sends the recorded requests, and maps recorded ids and times to the sandbox's."""
 
     def __init__(self, client: TracClient, clock: ManualClock) -> None:
         self.client = client
@@ -44,7 +44,7 @@ class Replay:
         self.known: dict[str, str] = {}
 
     def play(self, exchange: dict[str, Any]) -> None:
-        """Play one exchange; a job that was further in the recording gets the time for it."""
+        """Send one request. If the recorded job had progressed further, let time pass first."""
         self.clock.advance(BETWEEN)
         request = exchange["request"]
         for _ in range(150 if "JOB" in json.dumps(request) else 0):
@@ -62,13 +62,13 @@ class Replay:
         )
 
     def _translated(self, text: str) -> str:
-        """Give a recorded text with the sandbox's ids and times in it; those never told stay."""
+        """Return a recorded text with the sandbox's ids and times; unknown ones stay."""
         for pattern in (_UUID, _TIME):
             text = pattern.sub(lambda found: self.known.get(found[0], found[0]), text)
         return text
 
     def _differences(self, exchange: dict[str, Any], reply: Reply) -> str | None:
-        """Compare, and keep the ids and times of the reply if it is the recorded one."""
+        """Compare a response with the recorded one; if they match, remember its ids and times."""
         before = dict(self.known)
         try:
             self._compare(exchange["response"], reply)
@@ -119,7 +119,7 @@ class Replay:
             assert (type(live), live) == (type(recorded), recorded), path
 
     def _check_bindings(self) -> None:
-        """Check that different ids are different here too, and that times are in the recorded order.
+        """Check that different recorded ids are different here too, and that times have the recorded order.
 
         Of what the platform's own workers did within a tenth of a second, the order is chance.
         """
@@ -137,7 +137,7 @@ class Replay:
 
 @pytest.fixture
 def recorded_world(sandbox: Sandbox, clock: ManualClock) -> None:
-    """Make the world that the recording was made in."""
+    """Create the tenant, repository and models of the recorded platform."""
     trac = sandbox.trac
     trac.configure(environment="LOCAL_TEST", region="LAB", unavailable=["data"])
     trac.add_tenant("ACME_CORP", "ACME Lab Inc.")

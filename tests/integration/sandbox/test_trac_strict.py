@@ -1,4 +1,4 @@
-"""What the real TRAC refuses, and what it makes of what it takes: each rule with what breaks it."""
+"""The rules of the real TRAC, each with a request that breaks it, and how TRAC stores what it accepts."""
 
 from __future__ import annotations
 

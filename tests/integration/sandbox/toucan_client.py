@@ -1,4 +1,4 @@
-"""A plain client of the sandbox's Toucan: it says what it is told, right or wrong."""
+"""A plain client of the sandbox's Toucan. It sends every request as it is, valid or not."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ EVERY_CALL = [
     pytest.param("GET", f"{APP}/config/augment", {}, id="get_augment"),
     pytest.param("GET", f"{APP}/metadata", {}, id="get_metadata"),
 ]
-"""A right request of each operation that needs credentials: method, path and what goes with it."""
+"""A valid request of each operation that needs credentials: method, path, and arguments of ``requests``."""
 
 
 def chunk(
     piece: bytes, *, index: int = 0, count: int = 1, offset: int = 0, total: int | None = None, **others: Any
 ) -> dict[str, Any]:
-    """Make the form of an upload with chunk fields; ``others`` replace fields, ``None`` leaves one out."""
+    """Return the form of an upload with chunk fields; ``others`` replace fields, and ``None`` omits one."""
     fields = {
         "data": NAME["data"],
         "dzuuid": "d0e8b2",
@@ -57,7 +57,7 @@ def chunk(
 
 
 class ToucanClient(Client):
-    """Toucan's Operations API, by Basic credentials; paths are below the backend."""
+    """A client of Toucan's Operations API with Basic credentials; paths are below the backend's URL."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(sandbox.toucan.base_url, {})
@@ -75,7 +75,7 @@ class ToucanClient(Client):
         return self.session.post(self.base_url + "/login", json=body, auth=None, timeout=PATIENCE)
 
     def upload(self, data: bytes = FILE[1], filename: str = "sales.xlsx") -> Any:
-        """Upload a file as the guide does, and give the JSON of the answer."""
+        """Upload a file as the guide does, and return the JSON of the response."""
         return self.ok(
             "POST",
             f"{APP}/data/sources?validation=false",
@@ -84,7 +84,7 @@ class ToucanClient(Client):
         )
 
     def run(self, *operations: str) -> str:
-        """Run operations on staging, and give the id."""
+        """Run operations on staging, and return the id."""
         body = {"origin": "autofeed", "operations": operations or ["preprocess_data_sources", "release"]}
         return str(self.ok("POST", f"{APP}/operations?stage=staging", json=body)["operation_id"])
 

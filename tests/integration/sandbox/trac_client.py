@@ -1,4 +1,4 @@
-"""A plain client of the sandbox's TRAC: it says what it is told, right or wrong, and shows what came back."""
+"""A plain client of the sandbox's TRAC. It sends every request as it is, valid or not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CUSTOM = {
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply, with its reason phrase."""
+    """One response, with its reason phrase."""
 
     status: int
     reason: str
@@ -84,7 +84,7 @@ def _decode(data: bytes) -> list[tuple[int, Any]]:
 
 
 class TracClient:
-    """TRAC's REST calls over one raw connection; paths are below the gateway."""
+    """A client of TRAC's REST calls over one raw connection; paths are below the gateway's URL."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         where = urlsplit(sandbox.trac.base_url)
@@ -106,35 +106,35 @@ class TracClient:
         return Reply(response.status, response.reason, told, data)
 
     def get(self, path: str, **headers: str) -> Reply:
-        """Send a GET as the gateway wants it."""
+        """Send a GET with the headers that the gateway requires."""
         return self.send("GET", path, {"Accept": "application/json", **headers})
 
     def post(self, path: str, body: Any, **headers: str) -> Reply:
-        """Send a POST as the gateway wants it."""
+        """Send a POST with the headers that the gateway requires."""
         told = {"Accept": "application/json", "Content-Type": "application/json", **headers}
         return self.send("POST", path, told, json.dumps(body).encode())
 
     def ok(self, path: str, body: Any = None) -> Any:
-        """Send what must succeed (no body: a GET), and give the JSON of the reply."""
+        """Send a request that must succeed, and return the JSON; without a body it is a GET."""
         reply = self.get(path) if body is None else self.post(path, body)
         assert (reply.status, reply.reason) == (200, "OK"), (reply.status, reply.reason, reply.body)
         return json.loads(reply.body)
 
     def create(self, definition: Mapping[str, Any] = CUSTOM, **attrs: Any) -> dict[str, Any]:
-        """Create an object, and give its header; attributes are values as the API has them."""
+        """Create an object, and return its header; attributes have the API's form of values."""
         updates = [{"attrName": name, "value": value} for name, value in attrs.items()]
         request = {"objectType": definition["objectType"], "definition": definition, "tagUpdates": updates}
         return dict(self.ok(f"{META}/create-object", request))
 
     def submit(self, job: Mapping[str, Any], **attrs: str) -> dict[str, Any]:
-        """Submit a job with texts as its attributes, and give the selector of its newest tag."""
+        """Submit a job with text attributes, and return the selector of its newest tag."""
         updates = [{"attrName": name, "value": {"stringValue": value}} for name, value in attrs.items()]
         header = self.ok(f"{ORCH}/submit-job", {"job": job, "jobAttrs": updates})["jobId"]
         selector = {name: header[name] for name in ("objectType", "objectId", "objectVersion")}
         return {**selector, "latestTag": True}
 
     def check(self, selector: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask the orchestrator for a job."""
+        """Return the response of check-job."""
         return dict(self.ok(f"{ORCH}/check-job", selector))
 
     def read(self, selector: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,5 +149,5 @@ class TracClient:
 
 
 def selector_of(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the selector of the very tag that a header is of."""
+    """Return the selector of exactly the tag of a header."""
     return {name: header[name] for name in ("objectType", "objectId", "objectVersion", "tagVersion")}

@@ -1,4 +1,4 @@
-"""The batches of the sandbox's Mill: what a test can make them do."""
+"""The batches of the sandbox's Mill, and the methods by which a test changes them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class MillSettings(Settings):
-    """What can be changed of the mill."""
+    """Settings of the mill."""
 
     api_key: str = "mill_sandbox"
 
 
 class BatchScript(Script):
-    """How a batch behaves. A held one ends by a cancel, too."""
+    """How a batch behaves. A cancel also ends a batch with ``hold``."""
 
     queued: Seconds = 0.0
     """Seconds before the milling begins."""
     hidden: Seconds = 0.0
-    """Seconds during which get and list do not know the batch yet."""
+    """Seconds during which get and list respond as if the batch did not exist."""
 
 
 @dataclass(kw_only=True)
@@ -37,36 +37,36 @@ class Batch(Run[BatchScript]):
 
     @property
     def starts_at(self) -> float:
-        """When the milling begins."""
+        """The instant at which the milling begins."""
         return self.created_at + self.script.queued
 
     def advance(self, now: float) -> None:
-        """Enter the end if it is due."""
+        """End the batch if its end is due by ``now``."""
         due = self.starts_at + self.duration
         if self.finished_at is None and not self.script.hold and now >= due:
             self.end(due)
 
     def end(self, at: float, error: str | None = None) -> None:
-        """End well, or with an error."""
+        """End the batch; with an error, it has failed."""
         self.finished_at, self.outcome, self.error = at, "failed" if error else "done", error
 
     def cancel(self, at: float) -> None:
-        """End by a cancel, unless it has ended."""
+        """Cancel the batch, unless it has ended."""
         if self.finished_at is None:
             self.finished_at, self.outcome = at, "cancelled"
 
     def status(self, now: float) -> str:
-        """Give the state as the API shows it."""
+        """Return the state as the API shows it."""
         if self.finished_at is not None:
             return self.outcome
         return "milling" if now >= self.starts_at else "queued"
 
     def began(self, now: float) -> float | None:
-        """Give the instant at which the milling began."""
+        """Return the instant at which the milling began; ``None`` before."""
         return self.starts_at if self.starts_at <= min(now, self.finished_at or now) else None
 
     def as_json(self, timeline: Timeline) -> dict[str, Any]:
-        """Give the batch as the API shows it."""
+        """Return the batch as the API shows it."""
         began = self.began(timeline.now())
         return {
             "id": self.run_id,
@@ -80,7 +80,7 @@ class Batch(Run[BatchScript]):
 
 
 class MillStore(RunStore[Batch, BatchScript]):
-    """What the mill holds."""
+    """The mill's recipes and batches."""
 
     name = "mill"
     noun = "batch"
@@ -89,12 +89,12 @@ class MillStore(RunStore[Batch, BatchScript]):
     script_class = BatchScript
 
     def populate(self) -> None:
-        """Put the known recipes there."""
+        """Create the recipes that exist at the start."""
         self.recipes = {"flour", "bran"}
 
     @changing
     def start(self, recipe: str, *, created_by: str = "anna") -> str:
-        """Start a batch, as somebody else would, and give its id."""
+        """Start a batch, as another user does, and return its id."""
         script = self.scripted(recipe)
         batch = Batch(
             run_id=f"b-{next(self.numbers):08}",

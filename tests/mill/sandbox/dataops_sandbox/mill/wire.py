@@ -1,4 +1,4 @@
-"""The sandbox's Mill on the wire, written from its page of facts and not from the hook."""
+"""The HTTP interface of the sandbox's Mill. It follows the page of facts, not the hook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataops_sandbox.messages import Answer, Call, DeniedError, Operation, RefusedError
 from dataops_sandbox.mill.store import Batch, MillStore
-from dataops_sandbox.rules import Rules, obeyed
+from dataops_sandbox.rules import Rules, validate_request
 
 if TYPE_CHECKING:
     from dataops_sandbox.platform import World
@@ -21,7 +21,7 @@ class NewBatch(Rules):
 
 
 class Mill(MillStore):
-    """Mill on loopback."""
+    """The sandbox's Mill."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -35,19 +35,19 @@ class Mill(MillStore):
 
     @property
     def base_url(self) -> str:
-        """URL of the mill."""
+        """URL of the API."""
         return self.root
 
     def connection(self) -> dict[str, Any]:
-        """Give host and key as the connection type ``mill`` has them."""
+        """Return the connection fields: host and API key."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.settings.api_key, "extra": {}}
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Say no in JSON with ``error``."""
+        """Return an error response: JSON with ``error``."""
         return Answer.of_json({"error": denied.reason}, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Replace the state of each batch."""
+        """Return the response with the state of each batch replaced."""
         if isinstance(payload, dict) and "batches" in payload:
             return {"batches": [self.disguise(batch, state) for batch in payload["batches"]]}
         return {**payload, "state": state} if isinstance(payload, dict) and "state" in payload else payload
@@ -59,7 +59,7 @@ class Mill(MillStore):
             raise DeniedError(401, "this API key is not valid")
 
     def _shown(self) -> list[Batch]:
-        """Give the batches that the API shows, newest first."""
+        """Return the batches that the API shows, newest first."""
         now = self.world.timeline.now()
         return [batch for batch in reversed(self.all()) if now >= batch.created_at + batch.script.hidden]
 
@@ -71,15 +71,15 @@ class Mill(MillStore):
                 return batch
         raise DeniedError(404, f"there is no batch {call.params['batch']}")
 
-    def _told(self, batch: Batch, status: int = 200) -> Answer:
+    def _respond(self, batch: Batch, status: int = 200) -> Answer:
         return Answer.of_json(batch.as_json(self.world.timeline), status)
 
     def _run_recipe(self, call: Call) -> Answer:
         self._authorise(call)
-        recipe = obeyed(NewBatch, call.json_object()).recipe
+        recipe = validate_request(NewBatch, call.json_object()).recipe
         if recipe not in self.recipes:
             raise DeniedError(404, f"there is no recipe {recipe!r}")
-        return self._told(self.run(self.start(recipe, created_by="api")), 201)
+        return self._respond(self.run(self.start(recipe, created_by="api")), 201)
 
     def _list_batches(self, call: Call) -> Answer:
         self._authorise(call)
@@ -91,9 +91,9 @@ class Mill(MillStore):
         )
 
     def _get_batch(self, call: Call) -> Answer:
-        return self._told(self._known(call))
+        return self._respond(self._known(call))
 
     def _cancel_batch(self, call: Call) -> Answer:
         batch = self._known(call)
         batch.cancel(self.world.timeline.now())
-        return self._told(batch, 202)
+        return self._respond(batch, 202)
