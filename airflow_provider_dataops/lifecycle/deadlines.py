@@ -12,6 +12,9 @@ from airflow_provider_dataops.errors import RunTimeoutError
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
 
+#: No trigger holds its event back for longer, so that Airflow does not fail the task, in seconds.
+LONGEST_GUARD = 120.0
+
 
 def deadline_of(timeout: float, execution_timeout: timedelta | None) -> float:
     """Return when a wait that begins now is over, in seconds since the epoch.
@@ -41,10 +44,12 @@ def _limit(timeout: float, execution_timeout: timedelta | None) -> tuple[float, 
 def airflow_timeout(until: float, interval: float) -> timedelta:
     """Return Airflow's own limit of a deferral. It takes effect only while no triggerer lives.
 
+    A trigger may hold its event back until after our own wait is over.
+
     :param until: when our own wait is over, seconds since the epoch.
     :param interval: the longest time between two looks, in seconds.
     """
-    return timedelta(seconds=max(1.0, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))
+    return timedelta(seconds=max(LONGEST_GUARD, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))
 
 
 def pause(seconds: float, clock: Clock, deadline: float, otherwise: str) -> Exchange[None]:

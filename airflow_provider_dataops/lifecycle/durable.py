@@ -209,7 +209,7 @@ class DurableStart:
         api, run = self.launch.api, f"{self.launch.api.noun} {watch.run_id}"
         try:
             return (yield from look_once(lambda: watch.look(api), run, self.clock, self.deadline, self.log))
-        except ApiError:
+        except (ApiError, RunTimeoutError):
             self.log.warning(
                 "The %s of an earlier try cannot be asked about and may go on: %s", run, watch.url(api)
             )

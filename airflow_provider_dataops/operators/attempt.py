@@ -71,6 +71,7 @@ class RunAttempt(KillHandling):
         self.is_waiting = False
         self.is_renewing = False
         self.is_settled = False
+        self.is_handed_over = False
         self.next_renewal = 0.0
 
     def connect(self) -> None:
@@ -166,6 +167,8 @@ class RunAttempt(KillHandling):
         self._show(started.url)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
+            # Airflow may end this process while it reports the result: the run is not to be stopped then.
+            self.is_settled = True
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
             return self.conclude(RunEvent.finished(snapshot))
@@ -230,7 +233,7 @@ class RunAttempt(KillHandling):
         Credentials whose refusals may lock the account are sent once more after a pause, unless they changed.
         """
         refused = self.hook.api.settings.account_key
-        self.connect()
+        self._connect_again()
         locks_out = progress.failure is not None and progress.failure.locks_out
         if not locks_out or self.hook.api.settings.account_key != refused:
             return None
@@ -244,8 +247,15 @@ class RunAttempt(KillHandling):
             self.operator.pause(pause)
         finally:
             self.is_waiting = False
-        self.connect()
+        self._connect_again()
         return None
+
+    def _connect_again(self) -> None:
+        try:
+            self.connect()
+        except Exception:
+            self.say_it_goes_on()
+            raise
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 
@@ -259,6 +269,7 @@ class RunAttempt(KillHandling):
             self.abandon()
         record = replace(record, phase=Phase.DEFERRED, deadline=deadline)
         self.store.set_for_resume(record.as_json())
+        self.is_handed_over = True
         self.log.info("Waiting for %s %s in the triggerer: %s", operator.noun, record.run_id, self.url)
         operator.defer(
             trigger=trigger_class(operator.conn_type, self.watch)(

@@ -27,6 +27,7 @@ class KillHandling:
 
     :ivar is_waiting: whether the task is in our own wait, where no call of Airflow's can be under way.
     :ivar is_renewing: whether that wait is asking Airflow something all the same.
+    :ivar is_handed_over: whether the wait was handed to the triggerer, which stops the run if the task ends.
     :ivar is_settled: whether the run has ended, was stopped, or is named in the log as going on.
     """
 
@@ -40,6 +41,7 @@ class KillHandling:
     is_waiting: bool
     is_renewing: bool
     is_settled: bool
+    is_handed_over: bool
 
     def stop_on_kill(self) -> None:
         """Stop the run from ``on_kill``.
@@ -56,8 +58,8 @@ class KillHandling:
         elif self.is_settled:
             # Airflow may end a process that has its result and is about to report it.
             return
-        elif not self.watch.cancel_on_kill:
-            # Said once; the wait ends at its next slice.
+        elif self.is_handed_over or not self.watch.cancel_on_kill:
+            # Logged once; the wait ends at its next slice.
             self.is_settled = True
             self.say_it_goes_on()
         elif self.is_renewing and self.has_retry:

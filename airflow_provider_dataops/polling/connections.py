@@ -83,15 +83,12 @@ class SharedConnection:
         try:
             value = await self.driver.run(exchange)
         except ApiError as error:
-            if isinstance(error, AuthenticationError):
-                self._lanes.is_trusted = not self.api.locks_out
             now = self.driver.clock.monotonic()
             self.gate.failed(error, sent_at, now)
             if self.gate.refusal(now) is not None:
                 # Nobody has to wait for what is known.
                 self.reopened.set()
             raise
-        self._lanes.is_trusted = True
         self.gate.succeeded(sent_at)
         self.reopened.set()
         return value

@@ -32,21 +32,17 @@ class Lane:
             lanes.add_free()
 
     def give_up_later(self) -> None:
-        """Give the lane up if the request takes long."""
-        asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience)
-
-    def _lose_patience(self) -> None:
-        if self._lanes is not None and not self._lanes.is_trusted:
-            self.give_up_later()
-        else:
-            self.give_up()
+        """Give the lane up if the request takes long, unless that would let more than four go."""
+        if self._lanes is not None and self._lanes.is_trusted:
+            asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
 
 
 class Lanes:
     """Lets some requests go at a time. The groups take turns, so that none waits for all of another.
 
-    :param is_trusted: whether more requests may be under way than there are lanes. If the credentials may be
-        refused, and refusals lock the account, they may not: and one lane is kept for other groups.
+    :param is_trusted: whether more requests may be under way than there are lanes. Where refusals lock the
+        account they may not, because credentials can be revoked at any time. One lane is then kept for other
+        groups.
     """
 
     def __init__(self, *, is_trusted: bool) -> None:

@@ -101,7 +101,7 @@ class AsyncDriver:
         """Make the session. The certificates are read in a thread."""
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls),
+            connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             # The encoding is what the other driver asks for, too: sizes are bounded as they come.
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},

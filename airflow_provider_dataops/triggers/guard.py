@@ -15,14 +15,16 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_dataops.core.arguments import require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
 #: The shortest time, in seconds.
-SHORTEST: float = max(
-    conf.getfloat("dataops", "deferral_guard", fallback=6.0),
-    conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0,
+SHORTEST: float = min(
+    LONGEST_GUARD,
+    max(
+        conf.getfloat("dataops", "deferral_guard", fallback=6.0),
+        conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0,
+    ),
 )
-#: The longest time, in seconds, unless the shortest is longer.
-LONGEST = 120.0
 #: How much the time grows for each process beyond the first that waits for the same processor, in seconds.
 GROWTH = 2.0
 
@@ -50,8 +52,7 @@ def guard(busiest: float) -> float:
 
     :param busiest: the load of the busiest machine that is known, see :func:`load`.
     """
-    grown: float = min(LONGEST, SHORTEST + GROWTH * max(0.0, busiest - 1.0))
-    return max(SHORTEST, grown)
+    return min(LONGEST_GUARD, SHORTEST + GROWTH * max(0.0, busiest - 1.0))
 
 
 async def hold_back(began: float, worker_load: float) -> None:
