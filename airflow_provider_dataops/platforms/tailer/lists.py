@@ -71,7 +71,7 @@ def runs_since(
     """Return the last runs of a configuration, at least all that started at or after a time.
 
     The list is ``cut`` if such runs may be left out. If the time is more than :data:`MOST_DAYS` ago at the
-    server, no further list is asked for.
+    server, or lies on a later day than there, no further list is asked for.
 
     :param since: seconds since the epoch.
     :param known: ids of runs that started before those that are looked for.
@@ -82,7 +82,7 @@ def runs_since(
     if not runs.cut or since <= 0 or listed_at is None:
         return runs
     first, last = (datetime.fromtimestamp(seconds, UTC).date() for seconds in (since, listed_at))
-    if (last - first).days >= MOST_DAYS:
+    if not 0 <= (last - first).days < MOST_DAYS:
         return runs
     runs.cut = False
     # A run that waits for its start is listed under no day.

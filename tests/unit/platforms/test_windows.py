@@ -148,9 +148,10 @@ class TestALostTailerRun:
         ]
 
     @pytest.mark.parametrize(
-        ("date", "days"), [("30 Jan 2021", 0), ("29 Jan 2021", MOST_DAYS), ("01 Jan 9999", 0)]
+        ("date", "days"),
+        [("30 Jan 2021", 0), ("29 Jan 2021", MOST_DAYS), ("01 Jan 9999", 0), ("29 Dec 2020", 0)],
     )
-    def test_is_looked_for_on_no_more_days(self, date: str, days: int) -> None:
+    def test_may_be_left_out_if_the_days_are_too_many_or_run_backwards(self, date: str, days: int) -> None:
         others = [export(f"other-{n}", account="000001") for n in range(100)]
         listed = results(*others, headers={"Date": f"Fri, {date} 09:00:00 GMT"})
         done = self.searched(listed, *[results()] * (days + 1 if days else 0))
