@@ -132,7 +132,9 @@ class WaitProgress:
             grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
             long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
-        self.absent_since, self.absences, self.seen = None, 0, True
+        self.absent_since, self.absences = None, 0
+        # A list that leaves out runs shows nothing of this one.
+        self.seen = self.seen or snapshot.state is not RunState.UNLISTED
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self, now: float, log: Log) -> None:

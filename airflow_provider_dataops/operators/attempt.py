@@ -183,7 +183,7 @@ class RunAttempt(KillHandling):
             if isinstance(looked, ApiError):
                 not_before = SYSTEM_CLOCK.wall() + (looked.retry_after or 0.0)
             else:
-                known = looked.state is not RunState.ABSENT
+                known = looked.state not in (RunState.ABSENT, RunState.UNLISTED)
         return self.defer(started.record, deadline, not_before, known=known)
 
     def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:

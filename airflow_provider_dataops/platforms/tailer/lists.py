@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
+#: One look for a run sends no more requests: a full list may show a hundred jobs, and lead to 16 more lists.
+MOST_REQUESTS = 20
+#: No more days are listed in one search: a wrong ``Date`` of the server may lie years ahead.
+MOST_DAYS = 31
+
 
 def find_run(
     api: TailerCalls, configuration: Configuration, run_id: str
@@ -28,32 +33,36 @@ def find_run(
 
     Each listed run shows the id of its job, and by this id the API finds every run of the job. But a
     configuration may have several jobs. So if the list of the last runs is full, those of the run's day are
-    listed, and then those of each status.
+    listed, and then those of each status. Lists and jobs take turns, up to :data:`MOST_REQUESTS`. Each look
+    begins anew.
 
     :raises MalformedReplyError: if an entry that may be the run cannot be read.
     :raises NotFoundError: if the API says that there is no run of the configuration.
     """
     is_whole = True
-    tried: set[str] = set()
+    shown: set[str] = set()
+    job_ids: list[str] = []
     lists: list[dict[str, str]] = [{}]
-    while lists:
-        filters = lists.pop(0)
-        runs = yield from _listed(api, configuration, filters)
-        own = [run for run in runs.found if configuration.owns(run)]
-        for run in own:
-            if run.run_id == run_id:
-                return run, True
-        runs.check_unreadable(lambda entry: entry.get("run_id") not in (None, run_id))
-        job_ids = {run.job_id for run in own if run.job_id}
-        for job_id in sorted(job_ids - tried):
-            found = yield from _checked(api, configuration, run_id, job_id)
+    for turn in range(MOST_REQUESTS):
+        if job_ids and (turn % 2 or not lists):
+            found = yield from _checked(api, configuration, run_id, job_ids.pop(0))
             if found is not None:
                 return found, True
-        tried |= job_ids
-        if runs.cut:
-            is_whole = False
-            lists += _narrower(filters, run_id)
-    return None, is_whole
+        elif lists:
+            filters = lists.pop(0)
+            runs = yield from _listed(api, configuration, filters)
+            own = [run for run in runs.found if configuration.owns(run)]
+            for run in own:
+                if run.run_id == run_id:
+                    return run, True
+            runs.check_unreadable(lambda entry: entry.get("run_id") not in (None, run_id))
+            new = {run.job_id for run in own if run.job_id} - shown
+            shown |= new
+            job_ids += sorted(new)
+            if runs.cut:
+                is_whole = False
+                lists += _narrower(filters, run_id)
+    return None, is_whole and not (lists or job_ids)
 
 
 def runs_since(
@@ -61,7 +70,8 @@ def runs_since(
 ) -> Exchange[Listed[Run]]:
     """Return the last runs of a configuration, at least all that started at or after a time.
 
-    The list is ``cut`` if such runs may be left out.
+    The list is ``cut`` if such runs may be left out. If the time is more than :data:`MOST_DAYS` ago at the
+    server, or lies on a later day than there, no further list is asked for.
 
     :param since: seconds since the epoch.
     :param known: ids of runs that started before those that are looked for.
@@ -71,10 +81,12 @@ def runs_since(
     runs.cut = runs.cut and not _reaches_back(runs, since, known)
     if not runs.cut or since <= 0 or listed_at is None:
         return runs
+    first, last = (datetime.fromtimestamp(seconds, UTC).date() for seconds in (since, listed_at))
+    if not 0 <= (last - first).days < MOST_DAYS:
+        return runs
     runs.cut = False
-    days = _days(datetime.fromtimestamp(since, UTC).date(), datetime.fromtimestamp(listed_at, UTC).date())
     # A run that waits for its start is listed under no day.
-    for filters in [{"status": "WAITING"}, *({"started_on": day} for day in days)]:
+    for filters in [{"status": "WAITING"}, *({"started_on": day} for day in _days(first, last))]:
         narrowed = yield from _listed(api, configuration, filters)
         runs.extend(narrowed)
         runs.cut |= narrowed.cut and not _reaches_back(narrowed, since, known)

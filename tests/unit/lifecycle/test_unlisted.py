@@ -6,7 +6,13 @@ import pytest
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import AmbiguousSubmitError, IncompleteListError, TransportError
-from airflow_provider_dataops.lifecycle.progress import OUTAGE_BUDGET, Verdict, WaitProgress
+from airflow_provider_dataops.lifecycle.progress import (
+    ABSENT_POLLS,
+    ABSENT_SECONDS,
+    OUTAGE_BUDGET,
+    Verdict,
+    WaitProgress,
+)
 from airflow_provider_dataops.lifecycle.record import Generation
 from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAILER, TAMR, Kind, World, lost_reply, never_arrived
 
@@ -28,6 +34,13 @@ class TestTheWait:
             assert progress.saw(ABSENT, float(time)) is Verdict.WAIT
         assert progress.saw(UNLISTED, 50.0) is Verdict.WAIT
         assert progress.saw(ABSENT, 61.0) is Verdict.WAIT
+
+    @pytest.mark.parametrize("seen", [False, True])
+    def test_takes_no_run_for_seen_because_a_list_leaves_out_runs(self, seen: bool) -> None:
+        progress = WaitProgress(0.0, seen=seen)
+        progress.saw(UNLISTED, 0.0)
+        verdicts = [progress.saw(ABSENT, ABSENT_SECONDS * n) for n in range(ABSENT_POLLS)]
+        assert verdicts[-1] is (Verdict.WAIT if seen else Verdict.LOST)
 
 
 class TestARetry:

@@ -27,6 +27,8 @@ from tests.unit.operators.stage import Attempt, Pipeline, StateStore, Time, defe
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_dataops.core.http import Reply, Request
+
 TIMEOUT = {"ending": "timeout", "run_id": "e-1", "snapshot": None, "message": "late", "permanent": False}
 
 
@@ -38,6 +40,22 @@ def operator(**arguments: Any) -> QuantemplateExecutePipelineOperator:
 def test_the_trigger_asks_about_the_execution_alone(pipeline: Pipeline) -> None:
     trigger = deferral(operator(), Attempt()).trigger
     assert (trigger.organisation_id, trigger.pipeline_id, trigger.run_id) == ("c-1", "p-1", "e-1")
+
+
+def test_an_execution_that_the_list_may_leave_out_was_not_seen(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = pipeline.answer
+
+    def leave_out(request: Request[Any]) -> Reply:
+        told = answer(request)
+        if request.path.endswith("/executions") and request.method == "POST":
+            pipeline.executions["p-1"][0] |= {"id": "e-9", "runNumber": 9}
+        return told
+
+    monkeypatch.setattr(pipeline, "answer", leave_out)
+    trigger = deferral(operator(), Attempt()).trigger
+    assert (trigger.run_id, trigger.known) == ("e-1", False)
 
 
 def test_a_retry_takes_the_result_of_the_try_before(pipeline: Pipeline) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
 )
 from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionWatch
+from airflow_provider_dataops.platforms.tailer.lists import MOST_DAYS, MOST_REQUESTS
 from airflow_provider_dataops.platforms.tamr.api import MOST_PAGES
 from airflow_provider_dataops.platforms.tamr.runs import TamrJobWatch, TamrResourceIdleWatch
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
@@ -83,6 +84,19 @@ class TestATailerRunWithoutItsJobId:
     def test_is_absent_if_the_list_leaves_out_nothing(self) -> None:
         assert self.looked(results(export("other")), results()).value.state is RunState.ABSENT
 
+    def test_of_many_jobs_is_looked_for_in_lists_and_by_jobs_in_turn(self) -> None:
+        many = results(*(export(f"other-{n}", job_id=f"job-{n:02}") for n in range(100)), headers=DATED)
+        done = self.looked(*[many, results()] * (MOST_REQUESTS // 2))
+        assert done.value.state is RunState.UNLISTED
+        jobs = [a["job_id"] for a in asked(done) if a["action"] == "check_run_status"]
+        assert jobs == [f"job-{n:02}" for n in range(MOST_REQUESTS // 2)]
+
+    def test_is_not_absent_if_the_jobs_of_a_whole_list_are_too_many(self) -> None:
+        jobs = [export(f"other-{n}", job_id=f"job-{n}") for n in range(MOST_REQUESTS)]
+        empty = [results()] * (MOST_REQUESTS - 1)
+        assert self.looked(results(*jobs), *empty).value.state is RunState.UNLISTED
+        assert self.looked(results(*jobs[1:]), *empty).value.state is RunState.ABSENT
+
     @pytest.mark.parametrize("run_id", [RUN_ID, None])
     def test_is_not_absent_if_its_entry_may_be_unreadable(self, run_id: str | None) -> None:
         entry = export("") | {"run_id": run_id, "status": 5}
@@ -132,6 +146,17 @@ class TestALostTailerRun:
             ("WAITING", None),
             (None, "2020-12-30"),
         ]
+
+    @pytest.mark.parametrize(
+        ("date", "days"),
+        [("30 Jan 2021", 0), ("29 Jan 2021", MOST_DAYS), ("01 Jan 9999", 0), ("29 Dec 2020", 0)],
+    )
+    def test_may_be_left_out_if_the_days_are_too_many_or_run_backwards(self, date: str, days: int) -> None:
+        others = [export(f"other-{n}", account="000001") for n in range(100)]
+        listed = results(*others, headers={"Date": f"Fri, {date} 09:00:00 GMT"})
+        done = self.searched(listed, *[results()] * (days + 1 if days else 0))
+        assert sum("execution_date" in a for a in asked(done)) == days
+        assert isinstance(done.error, IncompleteListError) == (not days)
 
     def test_counts_once_if_two_lists_show_it(self) -> None:
         ours = export("ours", start_execution_date=self.NEW)
