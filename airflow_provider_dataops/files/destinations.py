@@ -174,7 +174,8 @@ def _in_parts(path: ObjectStoragePath) -> Iterator[Download]:
             files[-1].close()
             files[-1].commit()
     except BaseException:
-        _discard(files[-1])
+        if files:
+            _discard(files[-1])
         raise
 
 

@@ -21,6 +21,7 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
     NotFoundError,
     RateLimitedError,
+    RunTimeoutError,
     SlotsTakenError,
 )
 from airflow_provider_dataops.lifecycle.deadlines import pause

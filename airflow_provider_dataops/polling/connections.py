@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.http import Request
-from airflow_provider_dataops.errors import ApiError, AuthenticationError
+from airflow_provider_dataops.errors import ApiError
 from airflow_provider_dataops.polling.lanes import Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate

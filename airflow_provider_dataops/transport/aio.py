@@ -45,8 +45,6 @@ PARSE_IN_THREAD = 1024 * 1024
 HEAD_CODEC = ("utf-8", "surrogateescape")
 #: What the library raises; it does not wrap all of what lies below it.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
-#: Connections to one platform that are open at the same time.
-CONNECTIONS = 32
 
 
 @dataclass
@@ -101,6 +99,7 @@ class AsyncDriver:
         """Make the session. The certificates are read in a thread."""
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
+            # The lanes bound the requests. With a limit here, a request could time out in a queue.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             # The encoding is what the other driver asks for, too: sizes are bounded as they come.

@@ -126,9 +126,11 @@ def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
 def _day_of(run_id: str) -> date | None:
     """Return the day of a launch, with which the ids of runs begin: ``20201230-112837-…``."""
     try:
-        return datetime.strptime(run_id[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+        day = datetime.strptime(run_id[:8], "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         return None
+    # The calendar has no day after its last.
+    return day if day < date.max else None
 
 
 def _days(first: date, last: date) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.errors import TransportError
+from airflow_provider_dataops.errors import FileAccessError, TransportError
 from airflow_provider_dataops.files import destinations
 from airflow_provider_dataops.files.destinations import PART_BYTES, destination
 
@@ -76,3 +76,19 @@ def test_a_download_that_fails_aborts_its_upload(store: Store, error: BaseExcept
     with pytest.raises(type(error)):
         download()
     assert store.uploads[-1] == [b"half", "discard"]
+
+
+def test_a_store_that_cannot_begin_again_reports_its_own_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> Any:
+        raise OSError("the store is away")
+
+    def begin_twice() -> None:
+        with destination("s3://bucket/x") as file:
+            file.begin({})
+            monkeypatch.setattr(store, "open", away)
+            file.begin({})
+
+    with pytest.raises(FileAccessError, match="the store is away"):
+        begin_twice()

@@ -145,3 +145,4 @@ class TestRefusedCredentialsThatMayLockTheAccount:
         with pytest.raises(RunTimeoutError, match="the credentials were refused, and job r1"):
             world.start(NOW)
         assert len(world.look_errors) == 1
+        assert lines(world, "^The job r1 of an earlier try cannot be asked about and may go on: https://ui/")

@@ -10,6 +10,7 @@ from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
+    ConnectionSettingsError,
     OutageError,
     PermissionDeniedError,
     RunCancelledError,
@@ -87,6 +88,24 @@ def test_changed_ones_are_sent_at_once(tenant: Tenant, clock: Time, monkeypatch:
     tenant.refusals_to_look = [refusal()]
     deferral(operator(deferrable=True), Attempt())
     assert clock.slept == 0.0
+
+
+def test_a_connection_that_cannot_be_read_again_leaves_the_run_named(
+    tenant: Tenant, clock: Time, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hooks = iter([lambda: Hook(tenant, lambda _: None)])
+
+    def make_hook(_: object) -> Hook:
+        try:
+            return next(hooks)()
+        except StopIteration:
+            raise ConnectionSettingsError("the connection is gone") from None
+
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", make_hook)
+    tenant.refusals_to_look = [refusal()]
+    with pytest.raises(PermanentError, match="is gone"):
+        operator(deferrable=False).execute(Attempt().context())
+    assert "job j-1 is not stopped from here and may go on: http" in capsys.readouterr().out
 
 
 def test_a_kill_ends_the_pause(tenant: Tenant, clock: Time, quick: Any) -> None:

@@ -541,6 +541,24 @@ class TestKill:
         task.on_kill()
         assert tenant.stops() == []
 
+    def test_after_a_run_that_nobody_waits_for_was_started_sends_nothing(
+        self, tenant: Tenant, quick: Any
+    ) -> None:
+        """Airflow ends a process whose callbacks take longer than ``task_success_overtime``."""
+        task = operator(wait_for_completion=False)
+        task.act(Attempt().context())
+        task.on_kill()
+        assert tenant.stops() == []
+
+    def test_after_a_deferral_leaves_the_run_to_the_trigger_and_names_it(
+        self, tenant: Tenant, quick: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        task = operator(deferrable=True)
+        deferral(task, Attempt())
+        task.on_kill()
+        assert tenant.stops() == []
+        assert "job j-1 is not stopped from here and may go on: http" in capsys.readouterr().out
+
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
         self, tenant: Tenant, quick: Any, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:

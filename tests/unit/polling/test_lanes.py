@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+
+import pytest
 
 from airflow_provider_dataops.errors import AuthenticationError
 from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, PARALLEL, Lanes
@@ -74,20 +75,20 @@ def test_who_is_cancelled_keeps_no_lane() -> None:
     run_virtual(main())
 
 
-def test_before_credentials_were_accepted_no_more_are_sent_than_lock_an_account() -> None:
-    """A server may take long to refuse them. Meanwhile each further request may be one refusal too many."""
-
-    def refuse(_: Any) -> Exception:
-        return AuthenticationError("HTTP 401", status=401)
-
-    platform = FakePlatform(failing=refuse, takes=20.0)
+@pytest.mark.parametrize("accepted", [False, True])
+def test_no_more_credentials_are_under_way_than_lock_an_account(accepted: bool) -> None:
+    """Accepted once, they can be revoked. A slow server then refuses all requests that are under way."""
+    platform = FakePlatform()
 
     async def main() -> None:
         shared = connection(platform, locks_out=True)
+        if accepted:
+            await shared.ask(FakeWatch().look("r-0"), "group")
+        platform.failing, platform.takes = lambda _: AuthenticationError("HTTP 401", status=401), 20.0
         asked = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
         waiting = [asyncio.ensure_future(one) for one in asked]
         await asyncio.sleep(19.0)
-        assert len(platform.asked) == PARALLEL
+        assert len(platform.asked) == PARALLEL + accepted
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

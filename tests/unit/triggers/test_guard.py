@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD, airflow_timeout
 from airflow_provider_dataops.provider_info import get_provider_info
 from airflow_provider_dataops.triggers import guard
 from airflow_provider_dataops.triggers.base import PauseTrigger
@@ -51,9 +53,10 @@ def test_it_grows_with_the_load_up_to_two_minutes(busiest: float, seconds: float
     assert guard.guard(busiest) == seconds
 
 
-def test_a_longer_setting_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "SHORTEST", 150.0)
-    assert guard.guard(0.0) == guard.guard(99.0) == 150.0
+def test_airflows_own_limit_of_a_deferral_is_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SHORTEST", LONGEST_GUARD)
+    limit = airflow_timeout(time.time() + 1.0, 2.0)
+    assert limit.total_seconds() > guard.guard(99.0) + 30.0
 
 
 def test_the_load_of_the_worker_counts_although_the_triggerer_is_idle(
