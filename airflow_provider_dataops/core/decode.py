@@ -39,8 +39,10 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+#: A text. One that is not closed takes all the rest: a search from each quote in it would be quadratic.
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 #: Each text, so that it is passed over, and each constant outside of one.
-_TEXT_OR_CONSTANT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(-?(?:NaN|Infinity))', re.DOTALL)
+_TEXT_OR_CONSTANT = re.compile(_TEXT + rb"|(-?(?:NaN|Infinity))", re.DOTALL)
 _ARRAY, _ANYTHING = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Raw)
 _START = re.compile(rb"\s*\[")
 _COMMA, _COMMA_AFTER_OBJECT = re.compile(rb","), re.compile(rb"\}\s*,")

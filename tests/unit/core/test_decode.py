@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 
-def entries(text: bytes) -> list[Any]:
+def entries(text: bytes | bytearray) -> list[Any]:
     return [json.loads(bytes(entry)) for entry in decode.array(text)]
 
 
@@ -154,6 +155,7 @@ class TestPrepared:
             (rb'["\ud800\ud83d\ude80"]', rb'["\ufffd\ud83d\ude80"]'),
             (b"[NaN,-Infinity , Infinity]", b"[1e999,1e999 , 1e999]"),
             (rb'["NaN", "a, NaN, \"NaN,", {"NaN": 1}]', rb'["NaN", "a, NaN, \"NaN,", {"NaN": 1}]'),
+            (rb'["NaN\\", NaN, "\\\"NaN", NaN]', rb'["NaN\\", 1e999, "\\\"NaN", 1e999]'),
         ],
     )
     def test_is_what_a_strict_decoder_takes(self, text: bytes, prepared: bytes) -> None:
@@ -165,6 +167,16 @@ class TestPrepared:
         with pytest.raises(ValueError, match="out of range"):
             values(first, "a")  # type: ignore[arg-type]
         assert values(second, "a") == {"a": 1}  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("end", [b"", b"\\", b" NaN"])
+    def test_a_text_that_is_never_closed_is_read_once_and_refused(self, end: bytes) -> None:
+        text = b'[NaN, "' + rb"\"" * (512 * 1024) + end
+        started = time.process_time()
+        prepared = decode.prepared(text)
+        assert time.process_time() - started < 2
+        assert prepared == text.replace(b"NaN", b"1e999", 1)
+        with pytest.raises(ValueError, match="truncated"):
+            entries(prepared)
 
 
 def test_deep_json_with_half_a_surrogate_pair_is_no_recursion_of_ours() -> None:
