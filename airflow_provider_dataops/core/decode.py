@@ -146,9 +146,9 @@ def _members(names: tuple[str, ...], others: bool) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Members", fields, forbid_unknown_fields=not others))
 
 
-def begins_with(text: Raw, character: bytes) -> bool:
-    """Return whether a value begins with a character: ``[`` for an array, ``n`` for null."""
-    return bytes(memoryview(text)[:1]) == character
+def begins_with(text: Raw, characters: bytes) -> bool:
+    """Return whether a value begins with one of the characters: ``[`` for an array, ``n`` for null."""
+    return bytes(memoryview(text)[:1]) in characters
 
 
 def value(text: Raw) -> Any:
