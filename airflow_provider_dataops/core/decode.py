@@ -26,6 +26,8 @@ SLICE = 256 * 1024
 TRIES = 16
 #: A member of an entry that is larger is not decoded, in bytes.
 MAX_MEMBER = 1024 * 1024
+#: So many levels are kept of JSON that is nested too deep to be decoded. No platform documents half as many.
+KEPT_LEVELS = 100
 
 #: What a server may send that cannot be read. RecursionError: JSON that is nested too deep.
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
@@ -39,8 +41,12 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+#: A text. One that is not closed takes all the rest: a search from each quote in it would be quadratic.
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 #: Each text, so that it is passed over, and each constant outside of one.
-_TEXT_OR_CONSTANT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(-?(?:NaN|Infinity))', re.DOTALL)
+_TEXT_OR_CONSTANT = re.compile(_TEXT + rb"|(-?(?:NaN|Infinity))", re.DOTALL)
+#: Each text, so that it is passed over, and each bracket outside of one.
+_TEXT_OR_BRACKET = re.compile(_TEXT + rb"|([\[{])|([\]}])", re.DOTALL)
 _ARRAY, _ANYTHING = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Raw)
 _START = re.compile(rb"\s*\[")
 _COMMA, _COMMA_AFTER_OBJECT = re.compile(rb","), re.compile(rb"\}\s*,")
@@ -60,9 +66,20 @@ def loads(text: bytes) -> Any:
 def array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     """Return the entries of a JSON array one after the other, none of them decoded.
 
+    A number that cannot be decoded takes the place of what is nested too deep.
+
     :raises ValueError: if it is no JSON array. That may show after the first entries.
-    :raises RecursionError: if it is nested too deep.
     """
+    count = 0
+    try:
+        for entry in _array(text):
+            yield entry
+            count += 1
+    except RecursionError:
+        yield from islice(_array(_shallow(text)), count, None)
+
+
+def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     view = memoryview(text)
     start = _START.match(view)
     if start is None:
@@ -106,11 +123,16 @@ def _slice(view: memoryview, start: int, end: int) -> tuple[list[Raw], int] | No
 def members(text: bytes | bytearray | Raw, *names: str, others: bool = True) -> dict[str, Raw]:
     """Return those of the named members that a JSON object has, not decoded.
 
+    A number that cannot be decoded takes the place of what is nested too deep.
+
     :param others: whether it may have other members.
     :raises ValueError: if it is no JSON object, or has others that it must not have.
-    :raises RecursionError: if it is nested too deep.
     """
-    found = _members(names, others).decode(text)
+    decoder = _members(names, others)
+    try:
+        found = decoder.decode(text)
+    except RecursionError:
+        found = decoder.decode(_shallow(text))
     values = zip(names, msgspec.structs.astuple(found), strict=True)
     return {name: raw for name, raw in values if raw is not UNSET}
 
@@ -124,9 +146,9 @@ def _members(names: tuple[str, ...], others: bool) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Members", fields, forbid_unknown_fields=not others))
 
 
-def begins_with(text: Raw, character: bytes) -> bool:
-    """Return whether a value begins with a character: ``[`` for an array, ``n`` for null."""
-    return bytes(memoryview(text)[:1]) == character
+def begins_with(text: Raw, characters: bytes) -> bool:
+    """Return whether a value begins with one of the characters: ``[`` for an array, ``n`` for null."""
+    return bytes(memoryview(text)[:1]) in characters
 
 
 def value(text: Raw) -> Any:
@@ -157,6 +179,27 @@ def prepared(text: bytes) -> bytes | bytearray:
             end = found.end()
     strict += view[end:]
     return strict
+
+
+def _shallow(text: bytes | bytearray | Raw) -> bytearray:
+    """Return a text with a number that cannot be decoded in place of each value below the kept levels.
+
+    So only the entry is unreadable that has one among the members that are read.
+    """
+    shallow, view, end, level = bytearray(), memoryview(text), 0, 0
+    for found in _TEXT_OR_BRACKET.finditer(view):
+        if found[1]:
+            if level == KEPT_LEVELS:
+                shallow += view[end : found.start()]
+                shallow += _OUT_OF_RANGE
+            level += 1
+        elif found[2]:
+            level -= 1
+            if level == KEPT_LEVELS:
+                end = found.end()
+    if level <= KEPT_LEVELS:
+        shallow += view[end:]
+    return shallow
 
 
 def _without_surrogates(text: bytes) -> bytes | bytearray:

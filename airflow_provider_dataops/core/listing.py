@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 MAX_UNREADABLE = 1_000
 #: The clock that stamps runs and the one of the answers' ``Date`` need not agree, in seconds.
 CLOCK_MARGIN = 60.0
+#: With one of these characters a text or a number begins.
+_TEXT_OR_NUMBER = b'"-0123456789'
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Listed(Generic[T]):
     """What a list holds of what was asked for.
 
     :param found: the entries that can be read.
-    :param unreadable: of each entry that cannot be read, those of its members that can.
+    :param unreadable: of each entry that cannot be read, its texts and numbers that can.
     :param error: why the first of these cannot be read.
     :param cut: whether the platform may have further entries, which this list leaves out.
     """
@@ -146,11 +149,17 @@ def _decoded(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _readable(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return those of an entry's members that can be read."""
+    """Return those of an entry's members that are texts or numbers and can be read.
+
+    Nobody identifies a run by another kind of member. All of them would take many times the list's memory.
+    """
     found: dict[str, Any] = {}
-    for name in names:
-        try:
-            found |= _decoded(entry, (name,))
-        except decode.UNREADABLE:
-            continue
+    try:
+        members = decode.members(entry, *names)
+    except decode.UNREADABLE:
+        return found
+    for name, raw in members.items():
+        if decode.begins_with(raw, _TEXT_OR_NUMBER):
+            with suppress(*decode.UNREADABLE):
+                found[name] = decode.value(raw)
     return found

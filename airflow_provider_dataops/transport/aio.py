@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Parsing a reply above this size, in bytes, would hold the event loop for too long.
-PARSE_IN_THREAD = 1024 * 1024
+#: A response above this size is parsed in a thread, in bytes. A smaller one holds the event loop: 30 ms for
+#: a list of empty objects, 12 ms for what is nested too deep, 5 ms for a text that is all escapes.
+PARSE_IN_THREAD = 64 * 1024
 #: How the library decodes the head of a response: it keeps what is not UTF-8 as surrogates.
 HEAD_CODEC = ("utf-8", "surrogateescape")
 #: What the library raises; it does not wrap all of what lies below it.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
+from airflow_provider_dataops.core.decode import UNREADABLE
 from airflow_provider_dataops.core.http import (
     EnsureCredentials,
     Exchange,
@@ -45,8 +46,6 @@ MAX_REDIRECTS = 5
 SHORTEST_SECRET = 5
 _METHOD_KEPT = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
-#: What code raises that reads a body of another shape than the documented one.
-_MISREADINGS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 
 def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
@@ -188,7 +187,7 @@ class _Flow:
             error.body = self._without_secrets(error.body, request)
             error.args = (error.message,)
             raise
-        except _MISREADINGS as error:
+        except UNREADABLE as error:
             raise MalformedReplyError(
                 self._without_secrets(f"the answer has an unknown shape: {error!r}", request),
                 status=reply.status,
@@ -198,7 +197,7 @@ class _Flow:
     def _refusal(self, request: Request[Any], reply: Reply) -> ApiError:
         try:
             words, error_class = self.api.error_text(reply), self.api.error_class(request, reply)
-        except (ApiError, *_MISREADINGS):
+        except (ApiError, *UNREADABLE):
             # The status says enough, whatever the body is.
             words, error_class = reply.text(), error_for_status(reply.status)
         words = self._without_secrets(words, request)

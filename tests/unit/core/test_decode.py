@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 
-def entries(text: bytes) -> list[Any]:
+def entries(text: bytes | bytearray) -> list[Any]:
     return [json.loads(bytes(entry)) for entry in decode.array(text)]
 
 
@@ -104,12 +105,38 @@ def test_what_is_no_array_is_refused(text: bytes) -> None:
         entries(text)
 
 
-def test_too_deep_an_array_is_refused() -> None:
-    with pytest.raises(RecursionError):
-        entries(b"[" * 100_000 + b"]" * 100_000)
+DEEP = b"[" * 100_000 + b'"]"' + b"]" * 100_000
 
 
-def values(text: bytes, *names: str) -> dict[str, Any]:
+@pytest.mark.parametrize("size", [3, 10_000])
+def test_an_entry_that_is_nested_too_deep_is_unreadable_and_no_other(size: int) -> None:
+    one, deep = b'{"a": 1, "b": "]}[{\\""}', b'{"a": 2, "b": ' + DEEP + b"}"
+    listed = [one] * size
+    listed[size // 3] = deep
+    listed[-1] = DEEP
+    found = list(decode.array(b"[" + b", ".join(listed) + b"]"))
+    assert len(found) == size
+    for n, entry in enumerate(found):
+        if n == size - 1:
+            with pytest.raises(ValueError, match="Expected `object`"):
+                decode.members(entry, "a")
+        elif n == size // 3:
+            assert values(entry, "a") == {"a": 2}
+            with pytest.raises(ValueError, match="out of range"):
+                values(entry, "b")
+        else:
+            assert bytes(entry) == one
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 100_000, b"[1, " + b"[" * 100_000 + b"]" * 99_999, b"[" + DEEP, DEEP + b"]"]
+)
+def test_what_is_nested_too_deep_and_no_array_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"JSON|truncated"):
+        entries(text)
+
+
+def values(text: bytes | Raw, *names: str) -> dict[str, Any]:
     found = decode.members(text, *names)
     return {name: decode.value(raw) for name, raw in found.items()}
 
@@ -138,6 +165,12 @@ class TestMembers:
             tracemalloc.stop()
         assert peak < len(text)
 
+    def test_are_found_beside_one_that_is_nested_too_deep(self) -> None:
+        text = b'{"deep": ' + DEEP + b', "list": [1, ' + DEEP + b', 2], "a": 1}'
+        assert values(text, "a") == {"a": 1}
+        first, _, last = decode.array(decode.members(text, "list")["list"])
+        assert (bytes(first), bytes(last)) == (b"1", b"2")
+
     def test_a_huge_one_is_not_decoded(self) -> None:
         with pytest.raises(ValueError, match="a member of"):
             values(b'{"a": "' + b"x" * decode.MAX_MEMBER + b'"}', "a")
@@ -154,6 +187,7 @@ class TestPrepared:
             (rb'["\ud800\ud83d\ude80"]', rb'["\ufffd\ud83d\ude80"]'),
             (b"[NaN,-Infinity , Infinity]", b"[1e999,1e999 , 1e999]"),
             (rb'["NaN", "a, NaN, \"NaN,", {"NaN": 1}]', rb'["NaN", "a, NaN, \"NaN,", {"NaN": 1}]'),
+            (rb'["NaN\\", NaN, "\\\"NaN", NaN]', rb'["NaN\\", 1e999, "\\\"NaN", 1e999]'),
         ],
     )
     def test_is_what_a_strict_decoder_takes(self, text: bytes, prepared: bytes) -> None:
@@ -163,8 +197,18 @@ class TestPrepared:
     def test_a_number_that_is_none_makes_its_entry_unreadable_and_no_other(self) -> None:
         first, second = decode.array(decode.prepared(b'[{"a": NaN}, {"a": 1, "b": NaN}]'))
         with pytest.raises(ValueError, match="out of range"):
-            values(first, "a")  # type: ignore[arg-type]
-        assert values(second, "a") == {"a": 1}  # type: ignore[arg-type]
+            values(first, "a")
+        assert values(second, "a") == {"a": 1}
+
+    @pytest.mark.parametrize("end", [b"", b"\\", b" NaN"])
+    def test_a_text_that_is_never_closed_is_read_once_and_refused(self, end: bytes) -> None:
+        text = b'[NaN, "' + rb"\"" * (512 * 1024) + end
+        started = time.process_time()
+        prepared = decode.prepared(text)
+        assert time.process_time() - started < 2
+        assert prepared == text.replace(b"NaN", b"1e999", 1)
+        with pytest.raises(ValueError, match="truncated"):
+            entries(prepared)
 
 
 def test_deep_json_with_half_a_surrogate_pair_is_no_recursion_of_ours() -> None:

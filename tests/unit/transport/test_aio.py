@@ -6,10 +6,12 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.http import BlockingCall, EnsureCredentials
+import pytest
+
+from airflow_provider_dataops.core.http import BlockingCall, EnsureCredentials, Reply, Request, call
 from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.transport.aio import AsyncDriver
-from tests.unit.fakes import surviving_exchange
+from tests.unit.fakes import reply, surviving_exchange
 from tests.unit.platforms.apis import quantemplate
 
 if TYPE_CHECKING:
@@ -28,6 +30,29 @@ def test_work_that_takes_its_time_is_done_off_the_loop() -> None:
     async def main() -> None:
         driver = AsyncDriver(quantemplate(), register_secret=register_secret)
         assert await driver.play(signing()) != threading.get_ident()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("size", "in_thread"), [(1, False), (80 * 1024, True)])
+def test_a_response_that_takes_its_time_is_parsed_off_the_loop(
+    monkeypatch: pytest.MonkeyPatch, size: int, in_thread: bool
+) -> None:
+    async def send(*_: object) -> Reply:
+        return reply(body=b"0" * size)
+
+    monkeypatch.setattr(AsyncDriver, "_send", send)
+    request = Request(
+        operation="list",
+        method="GET",
+        url="https://example.com/runs",
+        authenticated=False,
+        parse=lambda _: threading.get_ident(),
+    )
+
+    async def main() -> None:
+        driver = AsyncDriver(quantemplate(), register_secret=register_secret)
+        assert (await driver.play(call(request)) != threading.get_ident()) is in_thread
 
     asyncio.run(main())
 
