@@ -281,12 +281,12 @@ class TestModes:
 
     def test_the_triggerer_is_given_the_lesser_time(self, tenant: Tenant) -> None:
         sensor = job_sensor(
-            deferrable=True, timeout=3600, execution_timeout=timedelta(seconds=100), poke_interval=45
+            deferrable=True, timeout=3600, execution_timeout=timedelta(seconds=300), poke_interval=45
         )
         with pytest.raises(TaskDeferred) as caught:
             sensor.execute(CONTEXT)
-        assert caught.value.trigger.deadline == pytest.approx(time.time() + 100, abs=5)
-        assert caught.value.timeout == pytest.approx(timedelta(seconds=100 + 90), abs=timedelta(seconds=5))
+        assert caught.value.trigger.deadline == pytest.approx(time.time() + 300, abs=5)
+        assert caught.value.timeout == pytest.approx(timedelta(seconds=300 + 90), abs=timedelta(seconds=5))
 
 
 TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
