@@ -1,8 +1,39 @@
-"""What can go wrong, as plain Python.
+"""The errors of this provider, as plain Python.
 
-The dotted paths of these classes are public: retry policies name them. Nothing here imports Airflow, so that
-the platforms can be described, and tested, without it. ``permanent`` marks what no retry can mend; the
-operators re-raise such an error as :class:`airflow_provider_dataops.exceptions.PermanentError`.
+Their dotted paths are public: retry policies name them. This module imports nothing of Airflow, so that the
+platforms can be described, and tested, without it. "No retry" below means that ``permanent`` is true.
+Operators and sensors raise such an error as :class:`airflow_provider_dataops.exceptions.PermanentError`,
+which Airflow does not retry.
+
+::
+
+    DataOpsError
+    ├── ConnectionSettingsError    A value is missing or wrong. No retry: edit the connection.
+    ├── InvalidArgumentError       An argument is wrong. No retry: change the DAG.
+    ├── FileAccessError            A file cannot be read or written. A retry helps once its store works again.
+    ├── UploadError                Some of several files were not uploaded. A retry uploads all of them again.
+    ├── ApiError                   One HTTP request failed.
+    │   ├── BadRequestError        400, 405, 406, 411 to 415, 422. No retry: the message says what is wrong.
+    │   ├── AuthenticationError    401. A retry helps once the credentials are right. On Toucan Toco no retry.
+    │   ├── PermissionDeniedError  403. A retry helps once the user has the right. On Toucan Toco no retry.
+    │   ├── NotFoundError          404, 410. Check the id. A retry helps if the object appears later.
+    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. A maintenance page passes.
+    │   ├── ConflictError          409. A retry helps once the other work has ended.
+    │   ├── RateLimitedError       429. A retry helps.
+    │   │   └── SlotsTakenError    429 to the start of a run. The operator waits for a slot.
+    │   ├── ServerError            5xx, 408, 425. A retry helps.
+    │   ├── TransportError         No complete response: DNS, TLS, reset, timeout. A retry helps.
+    │   └── MalformedReplyError    2xx with a body that cannot be read. A retry helps if a proxy answered.
+    │       ├── ReplyTooLargeError     The body is above 64 MiB.
+    │       └── IncompleteListError    The list may leave out the run that was looked for.
+    └── RunError                   About one remote run. It has ``run_id`` and ``url``.
+        ├── RunFailedError         The run failed. A retry starts another run.
+        ├── RunCancelledError      The run was stopped, or the task was killed. A retry starts another run.
+        ├── RunTimeoutError        The time is over. Raise ``timeout``. A retry waits for the same run.
+        ├── RunLostError           The platform does not know the run any more. A retry starts another run.
+        ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
+        ├── OutageError            No answer about the run for 30 minutes. A retry waits for the same run.
+        └── AmbiguousSubmitError   Nothing shows which run is ours. No retry: look, then clear the task.
 """
 
 from __future__ import annotations
