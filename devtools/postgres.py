@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -32,6 +33,20 @@ _SETTINGS = {
     "max_connections": "200",
     "idle_in_transaction_session_timeout": "20s",
 }
+
+
+# Reads the server's process ids from its standard input until the other end is gone, then ends the last one.
+_GUARD = """
+import os, shutil, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pids = [int(line) for line in sys.stdin]
+try:
+    os.kill(pids[-1], signal.SIGQUIT)
+except (IndexError, OSError):
+    pass
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+"""
 
 
 class PostgresError(RuntimeError):
@@ -54,7 +69,7 @@ def _free_port() -> int:
 
 
 class Postgres:
-    """Serves an empty database; a context manager.
+    """Serves an empty database; a context manager. However this process ends, the database ends with it.
 
     :raises PostgresError: if PostgreSQL is not installed, or does not start.
     """
@@ -67,6 +82,9 @@ class Postgres:
         self._home = Path(self._folder.name)
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard = subprocess.Popen(
+            [sys.executable, "-c", _GUARD, self._home], stdin=subprocess.PIPE, start_new_session=True
+        )
         self.url = f"postgresql+psycopg2://airflow@127.0.0.1:{self._port}/postgres"
 
     def __enter__(self) -> Postgres:
@@ -83,6 +101,7 @@ class Postgres:
         """Stop serving, and remove the database."""
         # A fast shutdown: connections that are still open are cut.
         self._stop(signal.SIGINT)
+        self._guard.communicate()
         self._folder.cleanup()
 
     def restart(self) -> None:
@@ -121,6 +140,9 @@ class Postgres:
                 stderr=output,
                 start_new_session=True,
             )
+        if self._guard.stdin is not None:
+            self._guard.stdin.write(f"{self._process.pid}\n".encode())
+            self._guard.stdin.flush()
         question = [self._ready, "-q", "-h", "127.0.0.1", "-p", str(self._port)]
         _wait_until_ready(question, self._process, log)
 
