@@ -232,7 +232,15 @@ class DurableStart:
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             )
-        yield from self._stopped(record, watch)
+        try:
+            yield from self._stopped(record, watch)
+        except NotFoundError as error:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {noun} {watch.run_id} with other arguments, and now it is not known, "
+                f"which does not prove that it has ended; a second {noun} was not started: {error.body}",
+                run_id=watch.run_id,
+                url=watch.url(self.launch.api),
+            ) from error
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
@@ -262,8 +270,10 @@ class DurableStart:
             record = found
         watch = watch_of(launch, record)
         snapshot = yield from self._look_well(watch)
-        ended = snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED
-        if ended or snapshot.state is RunState.ABSENT:
+        if snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED:
+            return
+        if snapshot.state is RunState.ABSENT:
+            self._warn_of_unknown(watch)
             return
         if not watch.cancel_on_kill:
             self.log.warning(
@@ -273,17 +283,31 @@ class DurableStart:
                 watch.url(launch.api),
             )
             return
-        yield from self._stopped(record, watch)
+        try:
+            yield from self._stopped(record, watch)
+        except NotFoundError:
+            self._warn_of_unknown(watch)
+
+    def _warn_of_unknown(self, watch: RunWatch) -> None:
+        """Name a run that the platform does not know: a list without it proves nothing yet."""
+        self.log.warning(
+            "The %s %s, started before the Clear, is not known to %s and is not stopped; it may go on: %s",
+            self.launch.api.noun,
+            watch.run_id,
+            self.launch.api.platform,
+            watch.url(self.launch.api),
+        )
 
     def _stopped(self, record: Record, watch: RunWatch) -> Exchange[None]:
+        """Stop a run and wait until it has ended.
+
+        :raises NotFoundError: if the platform does not know the run.
+        """
         # If this fails, a newer try has taken over, and may be waiting for the run.
         self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
         self.log.warning("Stopping the %s %s: %s", noun, run_id, watch.url(api))
-        try:
-            yield from watch.cancel(api)
-        except NotFoundError:
-            return
+        yield from watch.cancel(api)
         until = self.clock.monotonic() + STOP_SECONDS
         while self.clock.monotonic() < until:
             snapshot = yield from watch.look(api)
@@ -313,6 +337,12 @@ class DurableStart:
             )
             # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
             self.store.set(record.as_json())
+            # Whoever is killed before the response leaves no other line about the run.
+            self.log.info(
+                "Submitting a %s. If this log ends here, one may be running: %s",
+                launch.api.noun,
+                launch.watch("").url(launch.api),
+            )
             try:
                 snapshot = yield from launch.submit(record.token)
             except ApiError as error:

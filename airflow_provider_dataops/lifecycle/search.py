@@ -80,6 +80,11 @@ class Search:
             except ApiError as error:
                 # A failed look shows nothing, neither a run nor that there is none.
                 if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
+                    self.log.warning(
+                        "Whether the submission started a %s is not known; one may be running: %s",
+                        launch.api.noun,
+                        launch.watch("").url(launch.api),
+                    )
                     raise
                 self.log.warning("%s; looking again", error)
                 yield from self._pause(failure_pause(progress.failures, error, self.clock.random()), launch)
