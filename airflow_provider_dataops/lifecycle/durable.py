@@ -323,6 +323,7 @@ class DurableStart:
 
         :param lost: how many submissions of this task got no response so far.
         """
+        noun = self.launch.api.noun
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
             baseline = yield from launch.record_baseline()
@@ -339,9 +340,7 @@ class DurableStart:
             self.store.set(record.as_json())
             # Whoever is killed before the response leaves no other line about the run.
             self.log.info(
-                "Submitting a %s. If this log ends here, one may be running: %s",
-                launch.api.noun,
-                launch.watch("").url(launch.api),
+                "Submitting the %s to %s. If this log ends here, it may be running", noun, launch.id_scope
             )
             try:
                 snapshot = yield from launch.submit(record.token)
@@ -351,7 +350,7 @@ class DurableStart:
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise error.again_as(SlotsTakenError) from error
                     raise
-                self.log.warning("%s; looking whether the %s was started", error, launch.api.noun)
+                self.log.warning("%s; looking whether the %s was started", error, noun)
                 lost += 1
                 record = replace(record, timed_out=error.timed_out)
                 found = yield from self._search(record, lost, error.retry_after or 0.0)
@@ -362,7 +361,7 @@ class DurableStart:
                 self.store.delete()
                 if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
-                self.log.warning("No %s was found; submitting again", launch.api.noun)
+                self.log.warning("No %s was found; submitting again", noun)
             else:
                 return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")

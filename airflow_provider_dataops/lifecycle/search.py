@@ -81,9 +81,9 @@ class Search:
                 # A failed look shows nothing, neither a run nor that there is none.
                 if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
                     self.log.warning(
-                        "Whether the submission started a %s is not known; one may be running: %s",
+                        "Whether the submission started a %s at %s is not known; it may be running",
                         launch.api.noun,
-                        launch.watch("").url(launch.api),
+                        launch.id_scope,
                     )
                     raise
                 self.log.warning("%s; looking again", error)

@@ -157,7 +157,7 @@ class Judge:
                 continue
             silent = [run for run in active if not self.is_named(run, logging.WARNING)]
             self.demand(len(silent) <= 1 or len(active) == 1, f"active in silence: {[r.run_id for r in silent]}")
-            if task.state in ENDED:
+            if task.state in ENDED and all(process.is_over for process in self.world.processes_of(task)):
                 for run in active:
                     self.demand(self.is_named(run, logging.INFO), f"{run.run_id} is left without a line")
         self.pronounce()
@@ -173,7 +173,7 @@ class Judge:
         # Nobody has learned its id. The log says that there may be one, or ends before it can.
         lines = [line for line in process.task.log if line.level >= level]
         if level < logging.WARNING and self.world.processes_of(process.task)[-1].is_killed:
-            return any("If this log ends here, one may be running" in line.text for line in lines)
+            return any("If this log ends here, it may be running" in line.text for line in lines)
         if level >= logging.WARNING and self.lists:
             return False
         return any(IN_DOUBT.search(line.text) for line in lines if line.level >= logging.WARNING)

@@ -42,6 +42,7 @@ class Kind:
     :param begin: starts a run at a place, as somebody else does; absent where nobody could take it for ours.
     :param failed: how a run ends without success.
     :param submit: the operation that starts a run.
+    :param listing: the one that lists runs.
     :param prepare: puts the places there.
     """
 
@@ -49,6 +50,7 @@ class Kind:
     operator: type[RunOperator]
     launch: type[Launch]
     submit: str
+    listing: str
     arguments: Callable[[str], dict[str, Any]]
     failed: tuple[Any, ...]
     begin: Callable[[Any, str], str] | None = None
@@ -56,10 +58,6 @@ class Kind:
     connection: tuple[str, ...] = ()
     script: dict[str, Any] = field(default_factory=dict)
     stop: ClassVar[str] = "stop_job"
-
-    @property
-    def can_stop(self) -> bool:
-        return any(operation.endswith(self.stop) for operation in _operations(self.store))
 
     def make(self, world: Any) -> Any:
         """Return the platform with its places; its runs end only when they are told to."""
@@ -84,10 +82,6 @@ class Kind:
             platform.started = {**there, **platform.started}
             for tenant, records in kept.items():
                 objects[tenant] = {**records, **objects[tenant]}
-
-
-def _operations(store: type[Any]) -> list[str]:
-    return [name.removeprefix("_") for name in dir(store)]
 
 
 def _tamr(platform: Tamr) -> None:
@@ -118,6 +112,7 @@ KINDS = {
         operator=TamrLoadSourceOperator,
         launch=TamrJobLaunch,
         submit="create_job",
+        listing="list_jobs",
         arguments=lambda place: {"source_id": place},
         begin=lambda platform, place: platform.start({"load": {"sourceId": place}}),
         failed=({"reason": "FAILED", "message": "m"},),
@@ -128,6 +123,7 @@ KINDS = {
         operator=QuantemplateExecutePipelineOperator,
         launch=QuantemplateExecutionLaunch,
         submit="execute_pipeline",
+        listing="list_executions",
         arguments=lambda place: {"pipeline_id": place},
         begin=lambda platform, place: platform.start(place),
         failed=("Failed",),
@@ -139,6 +135,7 @@ KINDS = {
         operator=TailerLaunchJobOperator,
         launch=TailerJobLaunch,
         submit="launch_job",
+        listing="run_status",
         arguments=lambda place: {"configuration_id": f"{place}_DEV"},
         begin=lambda platform, place: platform.start(f"{place}_DEV"),
         failed=("FAILED",),
@@ -151,6 +148,7 @@ KINDS = {
         operator=ToucanRunOperationsOperator,
         launch=ToucanOperationLaunch,
         submit="run_operations",
+        listing="",
         arguments=lambda place: {"output_domains": [place]},
         failed=("failed",),
     ),
@@ -159,6 +157,7 @@ KINDS = {
         operator=TracImportModelOperator,
         launch=TracJobLaunch,
         submit="submit_job",
+        listing="search",
         arguments=_import,
         failed=("FAILED", "m"),
         script={"duration": 1.0},

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Point:
     """Where a process stands.
 
-    :param kind: ``request``, ``submit``, ``stop`` before one is sent; ``answered`` between the platform's
+    :param kind: ``request``, ``list``, ``submit``, ``stop`` before one is sent; ``answered`` between the platform's
         answer to a submission and its arrival; ``read``, ``write`` and ``written`` at Airflow's store;
         ``ask`` at another question to Airflow; ``sleep``; ``deadlock`` where a signal handler waits for a lock
         that the code it interrupted holds; ``end``.
@@ -54,6 +54,8 @@ class Process:
         self.place = task.try_place
         #: Which start afresh of the task it belongs to.
         self.generation = task.generation
+        #: What Airflow has told it at its start.
+        self.context: Any = None
         self.operator: Any = None
         self.point = Point("start")
         self.is_over = False
@@ -151,6 +153,8 @@ class Process:
 
     def sleep(self, seconds: float) -> None:
         """Wait; time goes on for everybody."""
+        if not seconds:
+            return
         until = self.remote.now + seconds
         self.reach("sleep")
         self.remote.advance_to(max(until, self.remote.now))
@@ -158,10 +162,11 @@ class Process:
     def send(self, request: Request[Any]) -> Reply:
         """Send a request, which may go wrong."""
         operation = self.remote.operation(request)
-        kinds = {self.remote.kind.submit: "submit", self.remote.kind.stop: "stop"}
+        kind = self.remote.kind
+        kinds = {kind.submit: "submit", kind.stop: "stop", kind.listing: "list"}
         self.reach(kinds.get(operation, "request"), request)
         fault, self.fault = self.fault, Fault()
-        if operation != self.remote.kind.submit:
+        if operation != kind.submit:
             return self.remote.deliver(request, self, fault)
         self.task.submissions.append(self.remote.now)
         try:

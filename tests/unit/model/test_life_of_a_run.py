@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from airflow_provider_dataops.adapters import task_state as task_state_module
 from airflow_provider_dataops.core.clock import SystemClock
+from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.operators import base, kill
 from airflow_provider_dataops.triggers import waits
 from tests.unit.model import world as model
@@ -20,52 +21,45 @@ from tests.unit.model.process import MemoryDriver, ModelClock, Process, ProcessT
 from tests.unit.model.remote import TIMEOUTS, Fault, RemoteRun
 from tests.unit.model.task import ENDED, Task
 
-#: Where something happens to a process; what matters most is named most often.
-POINTS = st.sampled_from(
-    ["submit", "submit", "submit", "answered", "answered", "written", "written", "sleep", "sleep", "sleep"]
-    + ["write", "request", "read", "ask", "stop", "start", "end"]
-)
+#: Points of a submission, and those of all else; what matters most is named most often.
+SUBMISSION = ("submit", "submit", "submit", "answered", "answered", "written", "write", "list")
+POINTS = st.sampled_from([*SUBMISSION, "sleep", "sleep", "sleep", "sleep", "request", "read", "ask", "stop", "start", "end"])
 NUMBER = st.integers(0, 3)
 SECONDS = (10.0, 70.0, 400.0, 1_700.0, 2_000.0)
-#: What can happen: the name of a method of :class:`Life`, and its arguments. Each example draws a few.
-EVENTS: list[tuple[Any, ...]] = [
-    ("kill",),
-    ("sigterm", 0),
-    ("sigterm", 5),
-    ("sigterm", 60),
-    ("freeze",),
-    ("lose", "reset", True, 0.0),
-    ("lose", "reset", True, 0.9),
-    ("lose", "reset", False, 0.0),
-    ("lose", "read timeout", True, 0.0),
-    ("lose", "read timeout", True, 0.9),
-    ("lose", "504", True, 0.4),
-    ("lose", "504", False, 0.0),
-    ("lose", "503", True, 0.0),
-    ("lose", "503", False, 0.0),
-    ("lose", "page", True, 0.4),
-    ("lose", "not connected", False, 0.0),
-    ("lose", "429", False, 0.0),
-    ("lose", "404 page", False, 0.0),
-    ("lose", "400", False, 0.0),
-    ("clear",),
-    ("clear_a_neighbour",),
-    ("mark", "failed"),
-    ("mark", "success"),
-    ("move_the_arguments",),
-    ("lose_the_api_server", True),
-    ("lose_the_api_server", False),
-    ("lose_the_trigger", "crash"),
-    ("lose_the_trigger", "move"),
-    ("lose_the_trigger", "timeout"),
-    ("end_a_run", "succeeded"),
-    ("end_a_run", "failed"),
-    *(("start_a_strangers_run", place) for place in PLACES),
-    *(("list_late", part) for part in (0.0, 0.5, 0.9)),
-    *(("hide", seconds, True) for seconds in SECONDS),
-    *(("hide", seconds, False) for seconds in SECONDS),
-    *(("pass_time", seconds) for seconds in SECONDS),
-]
+#: What can happen, by the name of a method of :class:`Life`, with the arguments that it takes then. Each example
+#: draws a few of them, so that they come often enough to meet.
+EVENTS: dict[str, list[tuple[Any, ...]]] = {
+    "kill": [()],
+    "sigterm": [(0,), (5,), (60,)],
+    "freeze": [()],
+    "lose": [
+        ("reset", True, 0.0),
+        ("reset", True, 0.0),
+        ("reset", True, 0.9),
+        ("reset", False, 0.0),
+        ("read timeout", True, 0.0),
+        ("read timeout", True, 0.9),
+        ("504", True, 0.4),
+        ("503", True, 0.0),
+        ("503", False, 0.0),
+        ("page", True, 0.4),
+        ("not connected", False, 0.0),
+        ("429", False, 0.0),
+        ("404 page", False, 0.0),
+        ("400", False, 0.0),
+    ],
+    "clear": [()],
+    "clear_a_neighbour": [()],
+    "mark": [("failed",), ("success",)],
+    "move_the_arguments": [()],
+    "lose_the_api_server": [(True,), (False,)],
+    "lose_the_trigger": [("crash",), ("move",), ("timeout",)],
+    "end_a_run": [("succeeded",), ("failed",)],
+    "start_a_strangers_run": [(place,) for place in PLACES],
+    "list_late": [(0.0,), (0.5,), (0.9,)],
+    "hide": [(seconds, known) for seconds in SECONDS for known in (True, False)],
+    "pass_time": [(seconds,) for seconds in SECONDS],
+}
 
 
 class Life(RuleBasedStateMachine):
@@ -74,50 +68,63 @@ class Life(RuleBasedStateMachine):
     conn_type: ClassVar[str]
 
     @initialize(
-        places=st.lists(st.sampled_from(PLACES), min_size=1, max_size=2),
-        retries=st.sampled_from([2, 2, 1, 0]),
+        places=st.sampled_from([PLACES[:1], PLACES[:1], PLACES, PLACES[:1] * 2]),
+        retries=st.sampled_from([3, 3, 3, 1, 0]),
         deferrable=st.booleans(),
         timeout=st.sampled_from([86_400, 86_400, 900]),
-        events=st.lists(st.sampled_from(EVENTS), min_size=2, max_size=6, unique=True),
+        events=st.lists(st.sampled_from(sorted(EVENTS)), min_size=2, max_size=5, unique=True),
     )
     def begin(
-        self, places: list[str], retries: int, deferrable: bool, timeout: int, events: list[tuple[Any, ...]]
+        self, places: tuple[str, ...], retries: int, deferrable: bool, timeout: int, events: list[str]
     ) -> None:
         options = {"deferrable": deferrable, "timeout": timeout}
-        self.world = model.World(self.conn_type, tuple(places), retries, options)
+        self.world = model.World(self.conn_type, places, retries, options)
         self.remote = self.world.remote
         self.events = events
 
     @rule(number=NUMBER)
     def work(self, number: int) -> None:
         """Go on with a task, wherever it is, until its process ends or waits for its run."""
-        process = self.process_of(self.task(number))
-        if process is not None:
-            self.world.go(process, "end")
+        self.go(self.task(number))
 
-    @rule(number=NUMBER, until=POINTS, event=st.integers(0, 5))
-    def happen(self, number: int, until: str, event: int) -> None:
+    @rule(number=NUMBER, until=POINTS, event=st.integers(0, 4), how=st.integers(0, 13))
+    def happen(self, number: int, until: str, event: int, how: int) -> None:
         """Let a task go on up to a point; then something happens."""
-        name, *arguments = self.events[event % len(self.events)]
-        note(f"{name}{tuple(arguments)}")
-        task = self.task(number)
-        process = self.process_of(task)
-        if process is not None and until != "start":
-            self.world.go(process, until)
+        name, task = self.events[event % len(self.events)], self.task(number)
+        arguments = EVENTS[name][how % len(EVENTS[name])]
+        note(f"{name}{arguments}")
+        if name == "lose" and until not in {"list", "request", "stop"}:
+            until = "submit"
+        if until in SUBMISSION:
+            self.begin_anew(task)
+        if until != "start":
+            self.go(task, until)
         getattr(self, name)(task, *arguments)
         self.world.judge.check()
 
     def task(self, number: int) -> Task:
         return self.world.tasks[number % len(self.world.tasks)]
 
-    def process_of(self, task: Task) -> Process | None:
-        """Return the process in which a task goes on now."""
+    def go(self, task: Task, until: str = "end") -> None:
+        """Go on with a task in the process that runs it, or that Airflow would start."""
         world = self.world
-        if task.worker is not None:
-            return task.worker
-        if world.is_due(task):
-            return world.start(task)
-        return world.wait(task) if task.state == "deferred" else None
+        process = task.worker
+        if process is None and world.is_due(task):
+            process = world.start(task)
+        elif process is None and task.state == "deferred":
+            process = world.wait(task)
+        if process is not None:
+            world.go(process, until)
+
+    def begin_anew(self, task: Task) -> None:
+        """Bring a task that waits for its run, or has ended, to where it submits again."""
+        waits = task.state == "deferred" or (task.worker is not None and task.worker.waits)
+        if waits:
+            self.end_a_run(task, "failed")
+            self.go(task)
+            self.go(task)
+        if task.state in ENDED:
+            self.clear(task)
 
     # --- what happens to a process ---------------------------------------------------------------------
 
@@ -167,7 +174,7 @@ class Life(RuleBasedStateMachine):
         :param part: when the platform takes a submission, as a part of the longest time that it may need.
         """
         process = task.worker or task.waiter
-        if process is None or process.point.kind not in {"request", "submit", "stop"}:
+        if process is None or process.point.kind not in {"request", "submit", "stop", "list"}:
             return
         is_late = process.point.kind == "submit" and not self.remote.late
         late = part * (self.delay(kind) - self.remote.lag) if is_late else 0.0
@@ -261,8 +268,8 @@ class Life(RuleBasedStateMachine):
         for process in self._frozen():
             world.go(process, "end")
         for _ in range(30):
-            for number, _ in enumerate(world.tasks):
-                self.work(number)
+            for task in world.tasks:
+                self.go(task)
             for run in self._running():
                 if any(task.state == "deferred" or task.worker for task in world.tasks):
                     remote.end(run, "succeeded")
@@ -283,7 +290,9 @@ def _in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("monotonic", "wall", "random"):
         monkeypatch.setattr(SystemClock, name, staticmethod(getattr(ModelClock, name)))
     monkeypatch.setattr(base, "time", ProcessTime)
-    monkeypatch.setattr(base, "SLICE", 15.0)
+    # Fewer steps for the same time.
+    monkeypatch.setattr(base, "SLICE", 20.0)
+    monkeypatch.setattr(progress, "FIRST_INTERVAL", 20.0)
     monkeypatch.setattr(kill, "SyncDriver", MemoryDriver)
     monkeypatch.setattr(task_state_module, "present_clear_number", model.present_clear_number)
     monkeypatch.setattr(waits, "shared", model.shared)
@@ -299,7 +308,7 @@ def test_no_run_is_doubled_mistaken_or_left_in_silence(conn_type: str) -> None:
         machine,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=40,
+            stateful_step_count=20,
             deadline=None,
             derandomize=PROFILE == "quick",
             phases=[Phase.generate, Phase.shrink],

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: A process takes no more than so many steps at once, and looks so often for the end of its run.
 STEPS = 400
-LOOKS = 3
+LOOKS = 6
 
 
 class World:
@@ -75,7 +75,7 @@ class World:
 
     def _worker(self, work: Callable[[Any, Any], Any]) -> Callable[[Process], Any]:
         def run(process: Process) -> Any:
-            return work(self._operator(process), process.task.context(process))
+            return work(self._operator(process), process.context)
 
         return run
 
@@ -100,6 +100,7 @@ class World:
             method, kwargs = resume
             work = self._worker(lambda operator, context: operator.resume_execution(method, kwargs, context))
         process = self._process(task, work)
+        process.context = task.context(process)
         if resume is None:
             self.judge.started(process)
         task.state, task.resume, task.worker = "running", None, process
