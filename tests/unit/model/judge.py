@@ -25,7 +25,7 @@ NOTICE = 60.0 + 16.0
 #: So long a run that was never listed, or that was, must be away before another may be started.
 NEVER_SEEN, SEEN = 60.0, 1_800.0
 #: What is said where nothing shows whether there is a run.
-IN_DOUBT = re.compile("may (still )?be running|is not known yet")
+IN_DOUBT = re.compile("[Mm]ay (still )?be running|is not known yet")
 #: The clocks of lists and runs need not agree.
 CLOCK_MARGIN = 60.0
 #: A stop may follow so many steps after a newer try has taken over: it was asked about before.
@@ -47,7 +47,7 @@ class Judge:
     def started(self, process: Process) -> None:
         """A new try begins. A neighbour's Clear that the last one did not live to note starts afresh, too."""
         task = process.task
-        had_time = task.neighbour_cleared < task.last_step - NOTICE
+        had_time = task.awake > NOTICE
         was_away = task.airflow_away >= task.neighbour_cleared or task.dag_run.is_away
         if task.is_stale and (not had_time or was_away):
             task.generation += 1
@@ -168,9 +168,9 @@ class Judge:
         assert process is not None
         if self.lines_about(run, level=level) or not process.is_over:
             return True
-        if run.answered:
+        if run.remembered:
             return False
-        # Nobody has learned its id. The log says that there may be one, or ends before it can.
+        # No later try can know its id. The log says that there may be one, or ends before it can.
         lines = [line for line in process.task.log if line.level >= level]
         if level < logging.WARNING and self.world.processes_of(process.task)[-1].is_killed:
             return any("If this log ends here, it may be running" in line.text for line in lines)

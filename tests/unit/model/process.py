@@ -173,8 +173,6 @@ class Process:
             return self.remote.deliver(request, self, fault)
         finally:
             self.reach("answered", request)
-            for run in self.remote.runs.values():
-                run.answered |= run.process is self and not fault.kind
 
 
 def current() -> Process:

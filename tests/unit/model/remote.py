@@ -69,8 +69,8 @@ class RemoteRun:
     absences: int = 0
     longest_absence: float = 0.0
     outcome: str = ""
-    #: The process has had the answer to its request.
-    answered: bool = False
+    #: Its id was stored.
+    remembered: bool = False
     #: What the task's record of the submission has as its token.
     token: str = ""
     #: A newer try of the task had taken over when the platform took the request.

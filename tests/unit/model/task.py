@@ -79,12 +79,13 @@ class Task:
     #: The argument with which the present try was started.
     try_place: str = ""
     result: Any = None
-    #: When a process of it took its last step, when another task was cleared last, and when Airflow was away.
-    last_step: float = 0.0
+    #: When another task was cleared last, and when Airflow was away.
     neighbour_cleared: float = float("-inf")
     #: No process of it has noted that Clear in the record, and one has asked since.
     is_stale: bool = False
     has_asked: bool = False
+    #: For how many seconds processes of it have been at work since then.
+    awake: float = 0.0
     airflow_away: float = float("-inf")
     #: When its submissions were sent.
     submissions: list[float] = field(default_factory=list)
@@ -188,6 +189,8 @@ class Accessor:
         self._fence()
         self.task.stored = json.dumps(value)
         self.task.is_stale &= not self.task.has_asked
+        if run := self.process.remote.runs.get(value["run_id"]):
+            run.remembered = True
         self.process.writes += 1
         self.process.reach("written")
 

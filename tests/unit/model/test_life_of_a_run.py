@@ -25,6 +25,7 @@ from tests.unit.model.task import ENDED, Task
 SUBMISSION = ("submit", "submit", "submit", "answered", "answered", "written", "write", "list")
 POINTS = st.sampled_from([*SUBMISSION, "sleep", "sleep", "sleep", "sleep", "request", "read", "ask", "stop", "start", "end"])
 NUMBER = st.integers(0, 3)
+STEPS = st.sampled_from([0, 0, 1, 2, 4, 8, 30])
 SECONDS = (10.0, 70.0, 400.0, 1_700.0, 2_000.0)
 #: What can happen, by the name of a method of :class:`Life`, with the arguments that it takes then. Each example
 #: draws a few of them, so that they come often enough to meet.
@@ -72,7 +73,7 @@ class Life(RuleBasedStateMachine):
         retries=st.sampled_from([3, 3, 3, 1, 0]),
         deferrable=st.booleans(),
         timeout=st.sampled_from([86_400, 86_400, 900]),
-        events=st.lists(st.sampled_from(sorted(EVENTS)), min_size=2, max_size=5, unique=True),
+        events=st.lists(st.sampled_from(sorted(EVENTS)), min_size=2, max_size=4, unique=True),
     )
     def begin(
         self, places: tuple[str, ...], retries: int, deferrable: bool, timeout: int, events: list[str]
@@ -87,25 +88,33 @@ class Life(RuleBasedStateMachine):
         """Go on with a task, wherever it is, until its process ends or waits for its run."""
         self.go(self.task(number))
 
-    @rule(number=NUMBER, until=POINTS, event=st.integers(0, 4), how=st.integers(0, 13))
-    def happen(self, number: int, until: str, event: int, how: int) -> None:
-        """Let a task go on up to a point; then something happens."""
-        name, task = self.events[event % len(self.events)], self.task(number)
-        arguments = EVENTS[name][how % len(EVENTS[name])]
-        note(f"{name}{arguments}")
-        if name == "lose" and until not in {"list", "request", "stop"}:
-            until = "submit"
-        if until in SUBMISSION:
-            self.begin_anew(task)
-        if until != "start":
-            self.go(task, until)
-        getattr(self, name)(task, *arguments)
-        self.world.judge.check()
+    @rule(
+        number=NUMBER,
+        until=POINTS,
+        burst=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 13), STEPS), min_size=1, max_size=3),
+    )
+    def happen(self, number: int, until: str, burst: list[tuple[int, int, int]]) -> None:
+        """Let a task go on up to a point; then something happens, and perhaps more after some steps."""
+        task = self.task(number)
+        for event, how, steps in burst:
+            name = self.events[event % len(self.events)]
+            arguments = EVENTS[name][how % len(EVENTS[name])]
+            if name == "lose" and until not in {"list", "request", "stop"}:
+                until = "submit"
+            if until in SUBMISSION:
+                self.begin_anew(task)
+            if until != "start":
+                self.go(task, until)
+            note(f"{name}{arguments}")
+            getattr(self, name)(task, *arguments)
+            self.world.judge.check()
+            self.go(task, steps=steps)
+            until = "start"
 
     def task(self, number: int) -> Task:
         return self.world.tasks[number % len(self.world.tasks)]
 
-    def go(self, task: Task, until: str = "end") -> None:
+    def go(self, task: Task, until: str = "end", steps: int = model.STEPS) -> None:
         """Go on with a task in the process that runs it, or that Airflow would start."""
         world = self.world
         process = task.worker
@@ -114,7 +123,7 @@ class Life(RuleBasedStateMachine):
         elif process is None and task.state == "deferred":
             process = world.wait(task)
         if process is not None:
-            world.go(process, until)
+            world.go(process, until, steps)
 
     def begin_anew(self, task: Task) -> None:
         """Bring a task that waits for its run, or has ended, to where it submits again."""

@@ -123,7 +123,10 @@ class World:
         """Let a process run up to a point of some kind, to its end, or until it waits for its run."""
         looks = 0
         for _ in range(steps):
+            before = self.remote.now
             process.go()
+            # It may have been frozen before that, for as long as you like.
+            process.task.awake += self.remote.now - before
             self._look_at(process)
             if process.is_over or process.point.kind in {until, "deadlock"}:
                 return
@@ -137,7 +140,6 @@ class World:
         self._look_at(process)
 
     def _look_at(self, process: Process) -> None:
-        process.task.last_step = self.remote.now
         self.judge.pronounce()
         if process.is_over and not process.is_killed:
             self._ended(process)
@@ -289,7 +291,8 @@ class World:
     def _neighbour_cleared(self, cleared: Task | None) -> None:
         for task in self.tasks:
             if task is not cleared:
-                task.neighbour_cleared, task.is_stale, task.has_asked = self.remote.now, True, False
+                task.neighbour_cleared = self.remote.now
+                task.is_stale, task.has_asked, task.awake = True, False, 0.0
 
     def mark(self, task: Task, state: str) -> None:
         """Mark a task failed or successful."""
