@@ -28,7 +28,7 @@ NEVER_SEEN, SEEN = 60.0, 1_800.0
 IN_DOUBT = re.compile("[Mm]ay (still )?be running|is not known yet")
 #: The clocks of lists and runs need not agree.
 CLOCK_MARGIN = 60.0
-#: A stop may follow so many steps after a newer try has taken over: it was asked about before.
+#: A stop may follow so many steps after Airflow has shown that no newer try has taken over.
 RACE = 2
 
 
@@ -89,15 +89,16 @@ class Judge:
         return long_enough and any("no longer known" in line.text for line in self.lines_about(run))
 
     def stopped(self, run: RemoteRun, process: Process) -> None:
-        """The platform was asked to stop a run."""
+        """The platform was asked to stop a run: by its own task, and by a try that Airflow held for the task's."""
         owner = run.process
-        self.demand(owner is not None, f"{run.run_id} is somebody else's and was stopped")
-        self.demand(owner.task is process.task, f"{run.run_id} is another task's and was stopped")
-        process.note_superseded()
-        if process.superseded_at is None or _generation(run) != process.task.generation:
+        if owner is None or owner.task is not process.task:
+            self.demand(False, f"{run.run_id} is not a run of this task and was stopped")
             return
-        late = process.steps - process.superseded_at
-        self.demand(late <= RACE, f"a superseded try stopped {run.run_id}, {late} steps after it was superseded")
+        # A signal handler cannot ask Airflow while anything else of the process may be asking it something.
+        is_free = process.is_superseded and not process.cannot_ask
+        if is_free and _generation(run) == process.task.generation:
+            late = process.stop_at - process.proved_at
+            self.demand(late <= RACE, f"a superseded try stopped {run.run_id}, {late} steps after its last write")
 
     def raised(self, process: Process, error: BaseException) -> None:
         if not isinstance(error, DataOpsError | AirflowException | ApiServerError):
@@ -117,8 +118,9 @@ class Judge:
         guesses = [line for line in self.lines_about(run, task) if "; a guess)" in line.text]
         what = f"{task.name}[{task.map_index}] succeeded with {run.run_id}"
         self.demand(guesses and not self.exact, f"{what}, which is not its own")
-        is_new = run.began >= min(task.submissions, default=0.0) - CLOCK_MARGIN
-        self.demand(is_new, f"{what}, which began before the submission")
+        record = task.record
+        since = task.listed_at[record.token] if record else 0.0
+        self.demand(run.began >= since - CLOCK_MARGIN, f"{what}, which began before the submission")
 
     def demand(self, holds: object, what: str) -> None:
         """Fail with the whole story where something does not hold."""
@@ -166,14 +168,19 @@ class Judge:
         """Return whether the log names a run, or somebody will yet."""
         process = run.process
         assert process is not None
-        if self.lines_about(run, level=level) or not process.is_over:
+        if not process.is_over:
+            return True
+        if process.is_killed and run.superseded:
+            # It submitted after the newer try had searched, and was killed before it could say so.
+            level = min(level, logging.INFO)
+        if self.lines_about(run, level=level):
             return True
         if run.remembered:
             return False
         # No later try can know its id. The log says that there may be one, or ends before it can.
         lines = [line for line in process.task.log if line.level >= level]
-        if level < logging.WARNING and self.world.processes_of(process.task)[-1].is_killed:
-            return any("If this log ends here, it may be running" in line.text for line in lines)
+        if level < logging.WARNING and process.is_killed:
+            return any(line.process is process and "If this log ends here" in line.text for line in lines)
         if level >= logging.WARNING and self.lists:
             return False
         return any(IN_DOUBT.search(line.text) for line in lines if line.level >= logging.WARNING)

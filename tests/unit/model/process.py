@@ -65,9 +65,15 @@ class Process:
         self.error: BaseException | None = None
         #: How often it has stored something.
         self.writes = 0
-        #: Steps so far, and how many there were when a newer try took over.
+        #: Steps so far, and how many there were when the store took it for the owner, and when it began a stop.
         self.steps = 0
-        self.superseded_at: int | None = None
+        self.proved_at = 0
+        self.stop_at = 0
+        #: It was told to end while a question to Airflow might have been under way.
+        self.cannot_ask = False
+        #: When it listed the runs last.
+        self.listed_at = 0.0
+        self.is_stopping = False
         #: What happens to the next request.
         self.fault = Fault()
         self._work = work
@@ -89,10 +95,6 @@ class Process:
     def waits(self) -> bool:
         """Whether it waits for the end of a run."""
         return self.operator is None or (self.operator.attempt is not None and self.operator.attempt.is_waiting)
-
-    def note_superseded(self) -> None:
-        if self.superseded_at is None and self.is_superseded:
-            self.superseded_at = self.steps
 
     def _run(self, _: object) -> None:
         try:
@@ -116,6 +118,7 @@ class Process:
     def signal(self) -> None:
         """Send SIGTERM; the handler runs as far as its first step."""
         self.was_signalled = True
+        self.cannot_ask = not self.waits
         self.go(SIGTERM)
 
     def kill(self) -> None:
@@ -164,11 +167,15 @@ class Process:
         operation = self.remote.operation(request)
         kind = self.remote.kind
         kinds = {kind.submit: "submit", kind.stop: "stop", kind.listing: "list"}
+        if operation == kind.stop and not self.is_stopping:
+            self.stop_at = self.steps
+        self.is_stopping = operation == kind.stop
         self.reach(kinds.get(operation, "request"), request)
         fault, self.fault = self.fault, Fault()
+        if operation == kind.listing:
+            self.listed_at = self.remote.now
         if operation != kind.submit:
             return self.remote.deliver(request, self, fault)
-        self.task.submissions.append(self.remote.now)
         try:
             return self.remote.deliver(request, self, fault)
         finally:

@@ -228,9 +228,9 @@ class Remote:
                 if operation == self.kind.stop and f"/{run.run_id}:" in request.url and run.run_id not in hidden:
                     self.on_stop(run, process)
             with self.kind.hiding(self.platform, hidden):
-                return self._asked(request)
+                return self.ask(request)
         known = set(self.platform.started)
-        answer = self._asked(request)
+        answer = self.ask(request)
         for run_id in set(self.platform.started) - known:
             run = RemoteRun(run_id, process.place, self.now, process, self.now + self.lag)
             run.superseded = process.is_superseded
@@ -238,7 +238,7 @@ class Remote:
             self.on_submit(run)
         return answer
 
-    def _asked(self, request: Request[Any]) -> Answer:
+    def ask(self, request: Request[Any]) -> Answer:
         content = b""
         headers = CaseInsensitiveDict({**request.headers, **request.secret_headers})
         if isinstance(request.body, Body):

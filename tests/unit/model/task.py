@@ -87,8 +87,8 @@ class Task:
     #: For how many seconds processes of it have been at work since then.
     awake: float = 0.0
     airflow_away: float = float("-inf")
-    #: When its submissions were sent.
-    submissions: list[float] = field(default_factory=list)
+    #: When the runs were listed before each submission, by its token.
+    listed_at: dict[str, float] = field(default_factory=dict)
     #: How often its tries may have started afresh.
     generation: int = 0
     #: The Clears that no later try can see.
@@ -182,6 +182,7 @@ class Accessor:
         task = self.task
         if self.process.is_superseded or task.stored is None:
             return default
+        self.process.proved_at = self.process.steps
         return json.loads(task.stored)
 
     def set(self, key: str, value: Any) -> None:
@@ -191,7 +192,9 @@ class Accessor:
         self.task.is_stale &= not self.task.has_asked
         if run := self.process.remote.runs.get(value["run_id"]):
             run.remembered = True
+        self.task.listed_at.setdefault(value["token"], self.process.listed_at)
         self.process.writes += 1
+        self.process.proved_at = self.process.steps
         self.process.reach("written")
 
     def delete(self, key: str) -> None:

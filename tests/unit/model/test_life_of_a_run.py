@@ -23,7 +23,10 @@ from tests.unit.model.task import ENDED, Task
 
 #: Points of a submission, and those of all else; what matters most is named most often.
 SUBMISSION = ("submit", "submit", "submit", "answered", "answered", "written", "write", "list")
-POINTS = st.sampled_from([*SUBMISSION, "sleep", "sleep", "sleep", "sleep", "request", "read", "ask", "stop", "start", "end"])
+POINTS = st.sampled_from(
+    [*SUBMISSION, "sleep", "sleep", "sleep", "sleep", "resumed", "resumed", "request", "read", "ask", "stop"]
+    + ["start", "end"]
+)
 NUMBER = st.integers(0, 3)
 STEPS = st.sampled_from([0, 0, 1, 2, 4, 8, 30])
 SECONDS = (10.0, 70.0, 400.0, 1_700.0, 2_000.0)
@@ -101,10 +104,7 @@ class Life(RuleBasedStateMachine):
             arguments = EVENTS[name][how % len(EVENTS[name])]
             if name == "lose" and until not in {"list", "request", "stop"}:
                 until = "submit"
-            if until in SUBMISSION:
-                self.begin_anew(task)
-            if until != "start":
-                self.go(task, until)
+            self.reach(task, until)
             note(f"{name}{arguments}")
             getattr(self, name)(task, *arguments)
             self.world.judge.check()
@@ -124,6 +124,18 @@ class Life(RuleBasedStateMachine):
             process = world.wait(task)
         if process is not None:
             world.go(process, until, steps)
+
+    def reach(self, task: Task, until: str) -> None:
+        """Bring a task to a point."""
+        if until in SUBMISSION:
+            self.begin_anew(task)
+        if until == "resumed":
+            if task.state == "deferred":
+                self.end_a_run(task, "succeeded")
+                self.go(task)
+            until = "written"
+        if until != "start":
+            self.go(task, until)
 
     def begin_anew(self, task: Task) -> None:
         """Bring a task that waits for its run, or has ended, to where it submits again."""

@@ -186,11 +186,6 @@ class World:
         if task.state in {"running", "restarting"}:
             task.fail()
         task.worker = None
-        self._note_superseded()
-
-    def _note_superseded(self) -> None:
-        for process in self.alive:
-            process.note_superseded()
 
     # --- the triggerer ---------------------------------------------------------------------------------
 
@@ -281,7 +276,6 @@ class World:
         self.judge.cleared(task)
         task.clear()
         self._neighbour_cleared(task)
-        self._note_superseded()
 
     def clear_neighbour(self) -> None:
         """Clear a task of the DAG run that has nothing to do with ours."""
