@@ -140,14 +140,25 @@ CALL_VALUES: dict[str, dict[str, Any]] = {
 
 def calls(conn_type: str) -> dict[str, Call]:
     """Return every call of a platform that reads an answer, by name."""
-    api = hook_class(conn_type).api_class
+    return {
+        f"{cls.__name__}.{name}": _method(conn_type, cls, name)
+        for cls in _classes(conn_type)
+        for name in _own_exchanges(cls)
+    }
+
+
+def declared(conn_type: str, name: str) -> str:
+    """Return what a call declares to return."""
+    owner, _, method = name.partition(".")
+    [cls] = [cls for cls in _classes(conn_type) if cls.__name__ == owner]
+    return str(inspect.signature(getattr(cls, method)).return_annotation)
+
+
+def _classes(conn_type: str) -> list[type[Any]]:
+    """Return the platform's class, and those of its watches and launches."""
     package = f"{platforms.__name__}.{conn_type}."
-    found = {f"{api.__name__}.{name}": _method(conn_type, api, name) for name in _own_exchanges(api)}
-    for base in (RunWatch, ConditionWatch, Launch):
-        for cls in _with_subclasses(base):
-            if cls.__module__.startswith(package):
-                found |= {f"{cls.__name__}.{name}": _method(conn_type, cls, name) for name in _own_exchanges(cls)}
-    return found
+    found = [cls for base in (RunWatch, ConditionWatch, Launch) for cls in _with_subclasses(base)]
+    return [hook_class(conn_type).api_class, *(cls for cls in found if cls.__module__.startswith(package))]
 
 
 def _own_exchanges(cls: type[Any]) -> list[str]:

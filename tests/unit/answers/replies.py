@@ -18,6 +18,7 @@ from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.registry import hook_class
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.answers.calls import PLATFORM_VALUES, VALUES, calls
+from tests.unit.fakes import FakeClock
 from tests.unit.model.kinds import KINDS, PLACES
 from tests.unit.model.remote import Remote
 
@@ -26,13 +27,23 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.api import Api
 
+#: So many answers to one operation are enough.
+MOST = 12
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 #: All texts, those that UTF-8 and PostgreSQL refuse among them.
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6)
+#: Texts that stand for JSON which Python does not write itself.
+MARKS = {
+    "5,000 digits": b"9" * 5_000,
+    "deep": b'[{"a":' * 300 + b"1" + b"}]" * 300,
+    "too deep": b"[" * 100_000,
+    "1e999": b"1e999",
+}
 NASTY: list[Any] = [
     *("", "\x00", "\ud800", "x" * 70_000, "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01"),
     *("DONE", "running", "SUCCESS", "t0ken", "r-1", "a.b.c"),
-    *(2**63, 2**64, -(2**63) - 1, 10**5_000, 1e308, math.nan, -math.inf, -1, 0, 1, 0.5),
+    *MARKS,
+    *(2**63, 2**64, -(2**63) - 1, 10**4_000, 1e308, math.nan, -math.inf, -1, 0, 1, 0.5),
     *(None, True, False, [], {}, [[]], [None], {"": None}, {"error": {"message": 5}}),
 ]
 ANY_JSON = st.recursive(
@@ -51,10 +62,10 @@ HEADERS = st.dictionaries(
 
 
 class MemoryDriver(SyncDriver):
-    """The worker's driver; somebody gives the answers."""
+    """The worker's driver; somebody gives the answers, and pauses take no time."""
 
-    def __init__(self, api: Api, answer: Callable[[Request[Any]], Reply]) -> None:
-        super().__init__(api, register_secret=lambda _: None, sleep=lambda _: None)
+    def __init__(self, api: Api, answer: Callable[[Request[Any]], Reply], clock: FakeClock) -> None:
+        super().__init__(api, register_secret=lambda _: None, sleep=clock.pass_time, clock=clock)
         self._answer = answer
 
     def _send(self, request: Request[Any]) -> Reply:
@@ -99,7 +110,7 @@ def good_answers(conn_type: str) -> dict[str, list[bytes]]:
         for call in calls(conn_type).values():
             api = api_of(conn_type, remote)
             try:
-                MemoryDriver(api, answer).run(call(api))
+                MemoryDriver(api, answer, FakeClock()).run(call(api))
             except (DataOpsError, NotImplementedError):
                 continue
         for run_id in list(remote.platform.started):
@@ -112,7 +123,7 @@ def good_answers(conn_type: str) -> dict[str, list[bytes]]:
         operation, _ = remote.platform.find(exchange["request"]["method"], exchange["request"]["path"])
         if operation is not None and exchange["response"]["body"]:
             found.setdefault(operation.name, []).append(exchange["response"]["body"].encode())
-    return {operation: list(dict.fromkeys(bodies)) for operation, bodies in found.items()}
+    return {operation: list(dict.fromkeys(bodies))[:MOST] for operation, bodies in found.items()}
 
 
 @st.composite
@@ -135,7 +146,15 @@ def mangled(draw: st.DrawFn, body: bytes) -> bytes:
                 holder.append(holder[key])
             case _:
                 holder[key] = draw(ANY_JSON)
-    return json.dumps(payload[0]).encode()
+    return written(payload[0])
+
+
+def written(payload: Any) -> bytes:
+    """Return the JSON of a payload; a mark becomes what it stands for."""
+    text = json.dumps(payload).encode()
+    for mark, meant in MARKS.items():
+        text = text.replace(json.dumps(mark).encode(), meant)
+    return text
 
 
 def _places(value: Any) -> Any:
@@ -155,7 +174,7 @@ def replies(draw: st.DrawFn, conn_type: str, operation: str) -> Reply:
     if kind < 7:
         body = draw(mangled(draw(st.sampled_from(good))))
     elif kind == 7:
-        body = json.dumps(draw(ANY_JSON)).encode()
+        body = written(draw(ANY_JSON))
     elif kind == 8:
         body = draw(st.binary(max_size=20))
     else:
