@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import TriggerEvent
 from pydantic import TypeAdapter
 
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _FRAMES = msgspec.msgpack.Decoder(_RequestFrame)
 _CHANGES = TypeAdapter(messages.TriggerStateChanges)
 
@@ -23,9 +26,19 @@ def as_json_text(value: object) -> str:
     """
     text = json.dumps(serialize(value), allow_nan=False)
     text.encode()
-    if "\\u0000" in text:
+    if _NUL.search(text):
         raise ValueError("PostgreSQL takes no NUL")
     return text
+
+
+def as_postgres_returns(text: str) -> Any:
+    """Return a JSON value that PostgreSQL has kept: it writes a number without an exponent, 1e+19 as an integer."""
+
+    def number(text: str) -> Any:
+        digits = f"{Decimal(text):f}"
+        return float(digits) if "." in digits else int(digits)
+
+    return json.loads(text, parse_float=number)
 
 
 def event_through_airflow(payload: dict[str, Any]) -> Any:
@@ -35,4 +48,7 @@ def event_through_airflow(payload: dict[str, Any]) -> Any:
     received = _CHANGES.validate_python(_FRAMES.decode(frame[4:]).body)
     assert received.events is not None
     stored = as_json_text({"event": received.events[0].event.payload})
-    return deserialize(json.loads(stored))["event"]
+    kwargs = as_postgres_returns(stored)
+    # The supervisor sends them to the task's process.
+    _FRAMES.decode(_RequestFrame(id=1, body=kwargs).as_bytes()[4:])
+    return deserialize(kwargs)["event"]

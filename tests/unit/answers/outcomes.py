@@ -9,12 +9,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.json import storable
-from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record
-from tests.unit.answers.calls import calls
 from tests.unit.answers.replies import MemoryDriver, api_of, replies
 from tests.unit.fakes import FakeClock
 from tests.unit.model.kinds import KINDS
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from hypothesis import strategies as st
 
     from airflow_provider_dataops.core.http import Reply, Request
+    from tests.unit.answers.calls import Call
 
 #: The answers are drawn up to here; then they come again, one after the other.
 DRAWN = 8
@@ -57,12 +56,13 @@ def _remote(conn_type: str) -> Remote:
     return Remote(KINDS[conn_type])
 
 
-def outcome_of(conn_type: str, name: str, data: st.DataObject) -> Outcome:
+def outcome_of(call: Call, data: st.DataObject) -> Outcome:
     """Return what a call comes to whose answers are drawn.
 
     :raises Exception: what is neither a result of the declared type nor an error of ours.
     """
-    remote, api = _remote(conn_type), api_of(conn_type, _remote(conn_type))
+    conn_type, remote = call.conn_type, _remote(call.conn_type)
+    api = api_of(conn_type, remote)
     given: list[Reply] = []
     asked = 0
 
@@ -78,9 +78,8 @@ def outcome_of(conn_type: str, name: str, data: st.DataObject) -> Outcome:
 
     clock = FakeClock()
     driver = MemoryDriver(api, answer, clock)
-    call = calls(conn_type)[name]
     try:
-        value = driver.run(call(api), RetryPolicy(budget=60.0))
+        value = call.run(driver)
     except DataOpsError as error:
         str(error).encode()
         events = [RunEvent.unreachable("r-1", error).as_json()] if isinstance(error, ApiError) else []
@@ -88,9 +87,9 @@ def outcome_of(conn_type: str, name: str, data: st.DataObject) -> Outcome:
     outcome = Outcome(None, value)
     for snapshot in _snapshots(value):
         _add_snapshot(outcome, snapshot)
-    if name.endswith(".question") and value is not None:
+    if call.method == "question" and value is not None:
         outcome.events.append(ConditionEvent(ending=Ending.FINISHED, value=value).as_json())
-    if name.endswith(".record_baseline"):
+    if call.method == "record_baseline":
         outcome.stored.append(_record(value).as_json())
     return outcome
 
@@ -136,6 +135,8 @@ def is_typed(value: object, annotation: str) -> bool:
     if names & {"Any", "T", "Self"}:
         return True
     return any(
-        isinstance(value, TYPES[name]) if name in TYPES else name in {cls.__name__ for cls in type(value).__mro__}
+        isinstance(value, TYPES[name])
+        if name in TYPES
+        else name in {cls.__name__ for cls in type(value).__mro__}
         for name in names
     )

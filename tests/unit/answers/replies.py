@@ -17,7 +17,8 @@ from airflow_provider_dataops.core.settings import ConnectionFields
 from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.registry import hook_class
 from airflow_provider_dataops.transport.sync import SyncDriver
-from tests.unit.answers.calls import PLATFORM_VALUES, VALUES, calls
+from tests.unit.answers.calls import calls
+from tests.unit.answers.values import PLATFORM_VALUES, VALUES
 from tests.unit.fakes import FakeClock
 from tests.unit.model.kinds import KINDS, PLACES
 from tests.unit.model.remote import Remote
@@ -51,12 +52,36 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-STATUSES = st.sampled_from([*[200] * 12, 201, 202, 204, 206, 299, 300, 302, 304, 400, 401, 403, 404, 405, 408, 409])
+STATUSES = st.sampled_from(
+    [*[200] * 12, 201, 202, 204, 206, 299, 300, 302, 304, 400, 401, 403, 404, 405, 408, 409]
+)
 MORE_STATUSES = st.sampled_from([412, 413, 418, 422, 425, 429, 451, 500, 501, 502, 503, 504, 599, 100, 999])
-LATE = ["-1", "1e999", "nan", "²", "Mon, 01 Jan 99999999999 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -2359", "7"]
+LATE = [
+    "-1",
+    "1e999",
+    "nan",
+    "\xb2",
+    "Mon, 01 Jan 99999999999 00:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "7",
+]
 HEADERS = st.dictionaries(
     st.sampled_from(["retry-after", "date", "location", "content-type", "grpc-status", "grpc-message", "x"]),
-    st.sampled_from([*LATE, "text/html", "application/json", "/\x00", "http://[::1", "//x", "0", "16", "%zz", "\ud800"]),
+    st.sampled_from(
+        [
+            *LATE,
+            "text/html",
+            "application/json",
+            "/\x00",
+            "http://[::1",
+            "//x",
+            "0",
+            "16",
+            "%zz",
+            "\xed\xa0\x80",
+            "\xb2",
+        ]
+    ),
     max_size=3,
 )
 
@@ -110,7 +135,7 @@ def good_answers(conn_type: str) -> dict[str, list[bytes]]:
         for call in calls(conn_type).values():
             api = api_of(conn_type, remote)
             try:
-                MemoryDriver(api, answer, FakeClock()).run(call(api))
+                call.run(MemoryDriver(api, answer, FakeClock()))
             except (DataOpsError, NotImplementedError):
                 continue
         for run_id in list(remote.platform.started):
@@ -133,7 +158,6 @@ def mangled(draw: st.DrawFn, body: bytes) -> bytes:
         payload = [json.loads(body)]
     except ValueError:
         return body
-    payload = copy.deepcopy(payload)
     for _ in range(draw(st.integers(0, 3))):
         places = list(_places(payload))
         holder, key = draw(st.sampled_from(places))
@@ -141,11 +165,12 @@ def mangled(draw: st.DrawFn, body: bytes) -> bytes:
             case 0 if holder is not payload:
                 del holder[key]
             case 1 if isinstance(holder, dict):
-                holder[draw(TEXTS)] = holder[key]
+                holder[draw(TEXTS)] = copy.deepcopy(holder[key])
             case 2 if isinstance(holder, list) and holder is not payload:
-                holder.append(holder[key])
+                holder.append(copy.deepcopy(holder[key]))
             case _:
-                holder[key] = draw(ANY_JSON)
+                # What is drawn may be one of a list that is drawn from again.
+                holder[key] = copy.deepcopy(draw(ANY_JSON))
     return written(payload[0])
 
 
@@ -180,7 +205,13 @@ def replies(draw: st.DrawFn, conn_type: str, operation: str) -> Reply:
     else:
         body = draw(st.sampled_from(good))
         cut = draw(st.integers(0, len(body)))
-        body = draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + body[:cut] + draw(st.sampled_from([b"", b"}", b"\xff"]))
+        body = (
+            draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+            + body[:cut]
+            + draw(st.sampled_from([b"", b"}", b"\xff"]))
+        )
     status = draw(STATUSES if draw(st.integers(0, 4)) else MORE_STATUSES)
     headers = {"content-type": "application/json"} | draw(HEADERS)
-    return Reply(status, headers, body, draw(st.sampled_from(["", "OK", "\x00", "\ud83d"])))
+    reason = draw(st.sampled_from(["", "OK", "\x00", "\xed\xa0\x80", "\xe9"]))
+    # As the worker's library decodes the head.
+    return Reply.received(status, headers.items(), body, reason, ("latin-1", "strict"))

@@ -98,7 +98,9 @@ class Judge:
         is_free = process.is_superseded and not process.cannot_ask
         if is_free and _generation(run) == process.task.generation:
             late = process.stop_at - process.proved_at
-            self.demand(late <= RACE, f"a superseded try stopped {run.run_id}, {late} steps after its last write")
+            self.demand(
+                late <= RACE, f"a superseded try stopped {run.run_id}, {late} steps after its last write"
+            )
 
     def raised(self, process: Process, error: BaseException) -> None:
         if not isinstance(error, DataOpsError | AirflowException | ApiServerError):
@@ -129,7 +131,9 @@ class Judge:
         story = [f"{what}; at {self.remote.now:.1f}"]
         story += [f"  {run}" for run in self.remote.runs.values()]
         for task in self.world.tasks:
-            story += [f"  {task.map_index} {task.state} try {task.try_number} of {task.max_tries + 1}: {task.stored}"]
+            story += [
+                f"  {task.map_index} {task.state} try {task.try_number} of {task.max_tries + 1}: {task.stored}"
+            ]
             story += [f"    {line}" for line in task.log]
         # The code that is judged may catch an error that is raised within it.
         self.verdict = self.verdict or "\n".join(story)
@@ -158,7 +162,9 @@ class Judge:
             if not active:
                 continue
             silent = [run for run in active if not self.is_named(run, logging.WARNING)]
-            self.demand(len(silent) <= 1 or len(active) == 1, f"active in silence: {[r.run_id for r in silent]}")
+            self.demand(
+                len(silent) <= 1 or len(active) == 1, f"active in silence: {[r.run_id for r in silent]}"
+            )
             if task.state in ENDED and all(process.is_over for process in self.world.processes_of(task)):
                 for run in active:
                     self.demand(self.is_named(run, logging.INFO), f"{run.run_id} is left without a line")

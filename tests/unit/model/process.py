@@ -94,7 +94,9 @@ class Process:
     @property
     def waits(self) -> bool:
         """Whether it waits for the end of a run."""
-        return self.operator is None or (self.operator.attempt is not None and self.operator.attempt.is_waiting)
+        return self.operator is None or (
+            self.operator.attempt is not None and self.operator.attempt.is_waiting
+        )
 
     def _run(self, _: object) -> None:
         try:

@@ -185,10 +185,9 @@ class Remote:
     # --- requests --------------------------------------------------------------------------------------
 
     def operation(self, request: Request[Any]) -> str:
-        """Return the platform's name of what a request asks for."""
+        """Return the platform's name of what a request asks for; its release need not have it."""
         operation, _ = self.platform.find(request.method, self._path(request))
-        assert operation is not None, request
-        return str(operation.name)
+        return str(operation.name) if operation else "unknown"
 
     def deliver(self, request: Request[Any], process: Process, fault: Fault) -> Reply:
         """Return what the client receives."""
@@ -225,7 +224,11 @@ class Remote:
             self._note_answer(process)
             hidden = [run.run_id for run in self.runs.values() if self.is_hidden(run)]
             for run in self.runs.values():
-                if operation == self.kind.stop and f"/{run.run_id}:" in request.url and run.run_id not in hidden:
+                if (
+                    operation == self.kind.stop
+                    and f"/{run.run_id}:" in request.url
+                    and run.run_id not in hidden
+                ):
                     self.on_stop(run, process)
             with self.kind.hiding(self.platform, hidden):
                 return self.ask(request)
@@ -249,9 +252,7 @@ class Remote:
         body = Content(size=len(content), sha256="", data=content, path=None)
         query = urlsplit(request.url).query
         try:
-            answer: Answer = self.platform.answer(
-                request.method, self._path(request), query, headers, body
-            )
+            answer: Answer = self.platform.answer(request.method, self._path(request), query, headers, body)
         except DeniedError as denied:
             answer = self.platform.denial(denied)
         return answer

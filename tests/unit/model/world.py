@@ -40,12 +40,15 @@ class World:
     :param options: further arguments of the operator.
     """
 
-    def __init__(self, conn_type: str, places: tuple[str, ...], retries: int, options: dict[str, Any]) -> None:
+    def __init__(
+        self, conn_type: str, places: tuple[str, ...], retries: int, options: dict[str, Any]
+    ) -> None:
         self.kind: Kind = KINDS[conn_type]
         self.remote = Remote(self.kind)
         self.dag_run = DagRun()
         self.tasks = [
-            Task("t", index, place, self.dag_run, retries, dict(options)) for index, place in enumerate(places)
+            Task("t", index, place, self.dag_run, retries, dict(options))
+            for index, place in enumerate(places)
         ]
         self.processes: list[Process] = []
         self.cancels: list[tuple[Task, Any]] = []
@@ -68,7 +71,9 @@ class World:
 
     def _operator(self, process: Process) -> Any:
         task = process.task
-        operator = self._operator_class(task_id=task.name, **self.kind.arguments(process.place), **task.options)
+        operator = self._operator_class(
+            task_id=task.name, **self.kind.arguments(process.place), **task.options
+        )
         operator.world, operator.lines = self, task.logger(process)
         process.operator = operator
         return operator
@@ -323,7 +328,9 @@ class SharedConnection:
         self.driver = self
 
     async def run(self, exchange: Any, policy: Any) -> Any:
-        driver = MemoryDriver(self.api, register_secret=lambda _: None, sleep=current().sleep, clock=ModelClock())
+        driver = MemoryDriver(
+            self.api, register_secret=lambda _: None, sleep=current().sleep, clock=ModelClock()
+        )
         return driver.run(exchange, policy)
 
 
