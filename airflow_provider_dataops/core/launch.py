@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from airflow_provider_dataops.core.run import instant
 from airflow_provider_dataops.core.watch import AutoDataclass
 
 if TYPE_CHECKING:
@@ -12,6 +13,21 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.core.watch import RunWatch
+
+#: The clock that stamps runs and the one of the answers' Date need not agree, in seconds.
+CLOCK_MARGIN = 60.0
+
+
+def may_be_later(began: object, baseline: JsonObject) -> bool:
+    """Return whether a run may have begun after a baseline, by its time; without a time it may.
+
+    A list may be stale or empty, so that a run which is not in the baseline can be older all the same.
+
+    :param began: ISO 8601, as the platform wrote it.
+    :param baseline: ``listed_at`` is the server's time of its list, in seconds since the epoch, or ``None``.
+    """
+    since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
+    return (instant(began) or since) >= since
 
 
 class Launch(AutoDataclass):

@@ -236,8 +236,8 @@ class DurableStart:
             yield from self._stopped(record, watch)
         except NotFoundError as error:
             raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {watch.run_id} with other arguments, and now it is not known, "
-                f"which does not prove that it has ended; a second {noun} was not started: {error.body}",
+                f"an earlier try started {noun} {watch.run_id} with other arguments, which is not known now, "
+                f"and that does not prove that it has ended; a second {noun} was not started: {error.body}",
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             ) from error

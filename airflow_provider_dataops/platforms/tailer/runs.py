@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.core.launch import Launch, may_be_later
 from airflow_provider_dataops.core.listing import Listed
-from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tailer.arguments import require_outcomes, require_text_if_set
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tailer.model import Configuration
-
-#: The clock that stamps runs and the one of the answers' Date need not agree, in seconds.
-CLOCK_MARGIN = 60.0
 
 
 class TailerJobLaunch(Launch):
@@ -99,13 +96,12 @@ class TailerJobLaunch(Launch):
         except NotFoundError:
             return []
         runs.check_unreadable(lambda entry: entry.get("run_id") in baseline["known"])
-        since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             run.snapshot()
             for run in runs.found
             if self.configuration.owns(run)
             and run.run_id not in baseline["known"]
-            and (instant(run.start_execution_date) or since) >= since
+            and may_be_later(run.start_execution_date, baseline)
         ]
 
     def watch(self, run_id: str, token: str = "") -> TailerRunWatch:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_one_text, require_time
-from airflow_provider_dataops.core.launch import Launch
-from airflow_provider_dataops.core.run import RunSnapshot, instant
+from airflow_provider_dataops.core.launch import Launch, may_be_later
+from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunConditionWatch, RunWatch
 from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tamr.configurations import includes
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: A baseline and a search for a lost job read no more pages than this.
 LISTED_PAGES = 3
-#: The clock that stamps jobs and the one of the answers' Date need not agree, in seconds.
-CLOCK_MARGIN = 60.0
 
 
 class TamrJobLaunch(Launch):
@@ -70,13 +68,12 @@ class TamrJobLaunch(Launch):
         """
         jobs, _ = yield from self.api.listed(baseline["resource"], LISTED_PAGES)
         jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])
-        since = (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
         return [
             job.snapshot()
             for job in jobs.found
             if job.job_id not in baseline["known"]
             and includes(job.configuration, baseline["configuration"])
-            and (instant(job.created_at) or since) >= since
+            and may_be_later(job.created_at, baseline)
         ]
 
     def watch(self, run_id: str, token: str = "") -> TamrJobWatch:

@@ -26,8 +26,8 @@ NOTICE = 60.0 + 16.0
 NEVER_SEEN, SEEN = 60.0, 1_800.0
 #: What is said where nothing shows whether there is a run.
 IN_DOUBT = re.compile("[Mm]ay (still )?be running|is not known yet")
-#: The clocks of lists and runs need not agree.
-CLOCK_MARGIN = 60.0
+#: The clocks of lists and runs need not agree, and the header Date has whole seconds.
+CLOCK_MARGIN = 60.0 + 1.0
 #: A stop may follow so many steps after Airflow has shown that no newer try has taken over.
 RACE = 2
 
@@ -181,12 +181,13 @@ class Judge:
             level = min(level, logging.INFO)
         if self.lines_about(run, level=level):
             return True
+        lines = [line for line in process.task.log if line.level >= level]
+        is_last = self.world.processes_of(process.task)[-1] is process
+        if level < logging.WARNING and process.is_killed and (is_last or not run.remembered):
+            return any(line.process is process and "If this log ends here" in line.text for line in lines)
         if run.remembered:
             return False
-        # No later try can know its id. The log says that there may be one, or ends before it can.
-        lines = [line for line in process.task.log if line.level >= level]
-        if level < logging.WARNING and process.is_killed:
-            return any(line.process is process and "If this log ends here" in line.text for line in lines)
+        # No later try can know its id. The log says that there may be one.
         if level >= logging.WARNING and self.lists:
             return False
         return any(IN_DOUBT.search(line.text) for line in lines if line.level >= logging.WARNING)

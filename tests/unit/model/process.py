@@ -63,6 +63,8 @@ class Process:
         self.was_signalled = False
         self.result: Any = None
         self.error: BaseException | None = None
+        #: The DAG run's number of Clears as it knows it.
+        self.known_clears = task.dag_run.clear_number
         #: How often it has stored something.
         self.writes = 0
         #: Steps so far, and how many there were when the store took it for the owner, and when it began a stop.

@@ -81,10 +81,9 @@ class Task:
     result: Any = None
     #: When another task was cleared last, and when Airflow was away.
     neighbour_cleared: float = float("-inf")
-    #: No process of it has noted that Clear in the record, and one has asked since.
+    #: No process that knows of that Clear has written the record since.
     is_stale: bool = False
-    has_asked: bool = False
-    #: For how many seconds processes of it have been at work since then.
+    #: For how many seconds its worker has been at work since then.
     awake: float = 0.0
     airflow_away: float = float("-inf")
     #: When the runs were listed before each submission, by its token.
@@ -189,7 +188,7 @@ class Accessor:
         self._call("write")
         self._fence()
         self.task.stored = json.dumps(value)
-        self.task.is_stale &= not self.task.has_asked
+        self.task.is_stale &= self.process.known_clears != self.task.dag_run.clear_number
         if run := self.process.remote.runs.get(value["run_id"]):
             run.remembered = True
         self.task.listed_at.setdefault(value["token"], self.process.listed_at)

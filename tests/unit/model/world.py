@@ -130,8 +130,9 @@ class World:
         for _ in range(steps):
             before = self.remote.now
             process.go()
-            # It may have been frozen before that, for as long as you like.
-            process.task.awake += self.remote.now - before
+            if process is process.task.worker:
+                # It may have been frozen before that, for as long as you like.
+                process.task.awake += self.remote.now - before
             self._look_at(process)
             if process.is_over or process.point.kind in {until, "deadlock"}:
                 return
@@ -291,7 +292,7 @@ class World:
         for task in self.tasks:
             if task is not cleared:
                 task.neighbour_cleared = self.remote.now
-                task.is_stale, task.has_asked, task.awake = True, False, 0.0
+                task.is_stale, task.awake = True, 0.0
 
     def mark(self, task: Task, state: str) -> None:
         """Mark a task failed or successful."""
@@ -352,5 +353,5 @@ def present_clear_number(ti: Any) -> int | None:
     task = ti.process.task
     if task.dag_run.is_away:
         return None
-    task.has_asked = True
+    ti.process.known_clears = task.dag_run.clear_number
     return task.dag_run.clear_number
