@@ -1,7 +1,7 @@
 """How many examples a property test draws.
 
-Few, and each time the same ones; or, with ``DATAOPS_EXAMPLES=20`` in the environment, twenty times as many, each
-time others.
+Few, and each time the same ones; or, with ``DATAOPS_EXAMPLES=20`` in the environment, twenty times as many,
+each time others.
 """
 
 from __future__ import annotations

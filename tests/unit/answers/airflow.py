@@ -32,7 +32,10 @@ def as_json_text(value: object) -> str:
 
 
 def as_postgres_returns(text: str) -> Any:
-    """Return a JSON value that PostgreSQL has kept: it writes a number without an exponent, 1e+19 as an integer."""
+    """Return a JSON value that PostgreSQL has kept.
+
+    It writes numbers without an exponent: 1e+19 comes back as an integer.
+    """
 
     def number(text: str) -> Any:
         digits = f"{Decimal(text):f}"

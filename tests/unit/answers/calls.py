@@ -1,4 +1,4 @@
-"""Every call that reads an answer of a platform, found by walking its classes: what is added is found, too."""
+"""Every call that reads an answer of a platform, found by walking its classes: a new one is found, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the answers to one call: a typed result or one error of ours, and what Airflow stores of it."""
+"""What becomes of the answers to a call: a typed result or an error of ours, and what Airflow stores of it."""
 
 from __future__ import annotations
 
@@ -134,9 +134,5 @@ def is_typed(value: object, annotation: str) -> bool:
     names = {part.partition("[")[0] for part in declared.split(" | ")}
     if names & {"Any", "T", "Self"}:
         return True
-    return any(
-        isinstance(value, TYPES[name])
-        if name in TYPES
-        else name in {cls.__name__ for cls in type(value).__mro__}
-        for name in names
-    )
+    own = {cls.__name__ for cls in type(value).__mro__}
+    return any(isinstance(value, TYPES[name]) if name in TYPES else name in own for name in names)

@@ -1,4 +1,4 @@
-"""Whatever a platform answers: a result of the declared type, or one of our errors; Airflow can store both."""
+"""Whatever a platform answers: a result of the declared type or one of our errors; Airflow can store both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_dataops.registry import PLATFORMS
 from tests.examples import examples
 from tests.unit.answers.airflow import as_json_text, as_postgres_returns, event_through_airflow
-from tests.unit.answers.calls import calls
+from tests.unit.answers.calls import Call, calls
 from tests.unit.answers.outcomes import is_typed, outcome_of
 
 CALLS = [call for conn_type in PLATFORMS for call in calls(conn_type).values()]

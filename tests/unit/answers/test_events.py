@@ -54,9 +54,7 @@ def run_events(draw: st.DrawFn) -> RunEvent:
     snapshot = draw(snapshots())
     if snapshot is not None and snapshot.run_id and snapshot.state.is_final:
         return RunEvent.finished(snapshot)
-    return RunEvent(
-        ending=draw(ENDINGS), run_id="r-1", message=draw(TEXTS), permanent=draw(st.booleans())
-    )
+    return RunEvent(ending=draw(ENDINGS), run_id="r-1", message=draw(TEXTS), permanent=draw(st.booleans()))
 
 
 CONDITION_EVENTS = st.builds(ConditionEvent, ending=st.just(Ending.FINISHED), value=OBJECTS) | st.builds(

@@ -1,4 +1,4 @@
-"""What the calls of the platforms are given, and the watches and launches made of, by the names of arguments."""
+"""What the calls of the platforms are given, and what watches and launches are made of, by argument."""
 
 from __future__ import annotations
 

@@ -87,6 +87,8 @@ class World:
     on_submit: Callable[[RemoteRun], None] | None = None
     #: What a look ends with, where it fails.
     look_error: ApiError | None = None
+    #: What a stop ends with, where it fails.
+    cancel_error: ApiError | None = None
     #: When the time allowed for the run is over.
     deadline: float = float("inf")
     #: Called before each list of candidates.
@@ -272,6 +274,8 @@ class _Watch:
 
     def cancel(self, api: Any) -> Exchange[None]:
         yield _request("cancel")
+        if self.launch.world.cancel_error is not None:
+            raise self.launch.world.cancel_error
         for run in self.launch.world.runs:
             if run.run_id == self.run_id:
                 if not run.state.is_final:
