@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields
@@ -48,7 +47,8 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
     if isinstance(value, int):
         return value if value in _WHOLE else _digits(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        # PostgreSQL gives 1e19 back as an integer, which would be too large for one.
+        return value if abs(value) < _WHOLE.stop else str(value)
     if isinstance(value, Mapping | list | tuple):
         if depth == 0:
             return "\u2026"

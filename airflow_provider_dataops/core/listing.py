@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_dataops.core import decode
+from airflow_provider_dataops.core.run import instant
 from airflow_provider_dataops.errors import IncompleteListError, MalformedReplyError
 
 if TYPE_CHECKING:
@@ -89,6 +90,17 @@ def since(baseline: JsonObject) -> float:
     :param baseline: what a list showed before a submission; ``listed_at`` is the time at the server.
     """
     return (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
+
+
+def may_be_later(began: object, baseline: JsonObject) -> bool:
+    """Return whether a run may have begun after a baseline, by its time; without a time it may.
+
+    A list may be stale or empty, so that a run which is not in the baseline can be older all the same.
+
+    :param began: ISO 8601, as the platform wrote it.
+    """
+    start = since(baseline)
+    return (instant(began) or start) >= start
 
 
 def checked_candidates(

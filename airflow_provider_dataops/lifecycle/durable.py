@@ -244,7 +244,15 @@ class DurableStart:
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             )
-        yield from self._stopped(record, watch)
+        try:
+            yield from self._stopped(record, watch)
+        except NotFoundError as error:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {noun} {watch.run_id} with other arguments, which is not known now, "
+                f"and that does not prove that it has ended; a second {noun} was not started: {error.body}",
+                run_id=watch.run_id,
+                url=watch.url(self.launch.api),
+            ) from error
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
@@ -274,8 +282,10 @@ class DurableStart:
             record = found
         watch = watch_of(launch, record)
         snapshot = yield from self._look_well(watch)
-        ended = snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED
-        if ended or snapshot.state is RunState.ABSENT:
+        if snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED:
+            return
+        if snapshot.state is RunState.ABSENT:
+            self._warn_of_unknown(watch)
             return
         if not watch.cancel_on_kill:
             self.log.warning(
@@ -285,9 +295,26 @@ class DurableStart:
                 watch.url(launch.api),
             )
             return
-        yield from self._stopped(record, watch)
+        try:
+            yield from self._stopped(record, watch)
+        except NotFoundError:
+            self._warn_of_unknown(watch)
+
+    def _warn_of_unknown(self, watch: RunWatch) -> None:
+        """Name a run that the platform does not know: a list without it proves nothing yet."""
+        self.log.warning(
+            "The %s %s, started before the Clear, is not known to %s and is not stopped; it may go on: %s",
+            self.launch.api.noun,
+            watch.run_id,
+            self.launch.api.platform,
+            watch.url(self.launch.api),
+        )
 
     def _stopped(self, record: Record, watch: RunWatch) -> Exchange[None]:
+        """Stop a run and wait until it has ended.
+
+        :raises NotFoundError: if the platform does not know the run.
+        """
         # If this fails, a newer try has taken over, and may be waiting for the run.
         self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
@@ -298,10 +325,7 @@ class DurableStart:
             STOP_SECONDS,
             watch.url(api),
         )
-        try:
-            yield from watch.cancel(api)
-        except NotFoundError:
-            return
+        yield from watch.cancel(api)
         until = self.clock.monotonic() + STOP_SECONDS
         while self.clock.monotonic() < until:
             snapshot = yield from watch.look(api)
@@ -317,6 +341,7 @@ class DurableStart:
 
         :param lost: how many submissions of this task got no response so far.
         """
+        noun = self.launch.api.noun
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
             baseline = yield from launch.record_baseline()
@@ -331,6 +356,10 @@ class DurableStart:
             )
             # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
             self.store.set(record.as_json())
+            # Whoever is killed before the response leaves no other line about the run.
+            self.log.info(
+                "Submitting the %s to %s. If this log ends here, it may be running", noun, launch.id_scope
+            )
             try:
                 snapshot = yield from launch.submit(record.token)
             except (InvalidArgumentError, ConnectionSettingsError):
@@ -342,7 +371,7 @@ class DurableStart:
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise error.again_as(SlotsTakenError) from error
                     raise
-                self.log.warning("%s; looking whether the %s was started", error, launch.api.noun)
+                self.log.warning("%s; looking whether the %s was started", error, noun)
                 lost += 1
                 record = replace(record, timed_out=error.timed_out)
                 found = yield from self._search(record, lost, error.retry_after or 0.0)
@@ -353,7 +382,7 @@ class DurableStart:
                 yield from self._remove_intent()
                 if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
-                self.log.warning("No %s was found; submitting again", launch.api.noun)
+                self.log.warning("No %s was found; submitting again", noun)
             else:
                 return (yield from self._remember(record, snapshot))
         raise AssertionError("the last submission returns or raises")

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError, IncompleteListError
+from airflow_provider_dataops.errors import (
+    AmbiguousSubmitError,
+    ApiError,
+    IncompleteListError,
+    RunTimeoutError,
+)
 from airflow_provider_dataops.lifecycle.deadlines import pause
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
 from airflow_provider_dataops.lifecycle.record import Adopted, Record, Store
@@ -53,13 +58,31 @@ class Search:
     def run(self, record: Record, lost: int, quiet: float = 0.0) -> Exchange[Record | None]:
         """Return the record with the id of the run whose submission got no response, if there is one.
 
-        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
-        "none" count only after the listing delay. That counts from the start of the search, not from the
-        intent: the request may have been under way until then.
+        Whatever ends the search before that is known, a kill among it, the log says that there may be a run.
 
         :param lost: how many submissions of this task got no response so far.
         :param quiet: seconds for which the server asked to be left alone.
         :raises RunTimeoutError: at the deadline.
+        """
+        try:
+            return (yield from self._found(record, lost, quiet))
+        except (AmbiguousSubmitError, RunTimeoutError):
+            # They say so themselves.
+            raise
+        except BaseException:
+            self.log.warning(
+                "The search for the %s of the submission ended early. It may be running at %s",
+                self.launch.api.noun,
+                self.launch.id_scope,
+            )
+            raise
+
+    def _found(self, record: Record, lost: int, quiet: float) -> Exchange[Record | None]:
+        """Search, and store each step.
+
+        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
+        "none" count only after the listing delay. That counts from the start of the search, not from the
+        intent: the request may have been under way until then.
         """
         launch = self.launch.earlier(record.baseline)
         if not launch.lists_runs and not (launch.resubmits and lost == 1):
@@ -92,7 +115,8 @@ class Search:
                 yield from self._pause(again, launch)
                 continue
             progress.answered(now, self.log)
-            if len(record.candidates) > 1:
+            if settled and len(record.candidates) > 1:
+                # Only now: ours may be listed after those of others, and is to be named.
                 self._refuse_to_guess(launch, record.candidates)
             if record.candidates and (settled or launch.exact):
                 return self._adopted(record)

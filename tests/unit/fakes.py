@@ -37,6 +37,9 @@ class FakeClock:
     def random(self) -> float:
         return self.chance
 
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
 
 def reply(status: int = 200, body: object = b"", headers: Mapping[str, str] | None = None) -> Reply:
     """Return a reply; a body that is neither bytes nor text becomes JSON."""

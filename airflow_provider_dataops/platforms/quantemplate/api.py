@@ -223,9 +223,11 @@ class QuantemplateApi(Api):
         """Return executions of a pipeline; ``wanted`` or ``after`` says which."""
         return self._list(organisation_id, pipeline_id, partial(read_executions, **which))
 
-    def run_numbers(self, organisation_id: str, pipeline_id: str) -> Exchange[Listed[int]]:
-        """Return the run numbers of a pipeline's executions."""
-        return self._list(organisation_id, pipeline_id, read_run_numbers)
+    def run_numbers(
+        self, organisation_id: str, pipeline_id: str
+    ) -> Exchange[tuple[Listed[int], float | None]]:
+        """Return the run numbers of a pipeline's executions, and the time at the server."""
+        return self._list(organisation_id, pipeline_id, lambda reply: (read_run_numbers(reply), reply.date))
 
     def _list(
         self, organisation_id: str | None, pipeline_id: str, parse: Callable[[Reply], T]

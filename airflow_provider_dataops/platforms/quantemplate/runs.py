@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -50,11 +51,12 @@ class QuantemplateExecutionLaunch(Launch):
 
     def record_baseline(self) -> Exchange[JsonObject]:
         """Return the pipeline's highest run number, and the ids of entries that show none."""
-        listed = yield from self.api.run_numbers(self.organisation_id, self.pipeline_id)
+        listed, listed_at = yield from self.api.run_numbers(self.organisation_id, self.pipeline_id)
         return {
             "pipeline": [self.organisation_id, self.pipeline_id],
             "highest": max(listed.found, default=0),
             "unreadable": listed.known_texts("id")[:UNREADABLE_IDS],
+            "listed_at": listed_at,
         }
 
     def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
@@ -70,17 +72,19 @@ class QuantemplateExecutionLaunch(Launch):
         return started.snapshot(self.pipeline_id, self.organisation_id)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the executions above the baseline: run numbers grow, so no clock is needed.
+        """Return the executions above the baseline: run numbers grow. No older one is among them, either.
 
         :raises MalformedReplyError: if an entry that may be one of them cannot be read.
         """
         organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
-        # The record of an earlier release has no ids.
+        # The record of an earlier release has no ids and no time.
         known = baseline.get("unreadable", ())
         listed.check_unreadable(lambda entry: entry.get("id") in known)
-        later = sorted((e for e in listed.found if e.id not in known), key=lambda e: e.run_number)
-        return [e.snapshot(pipeline_id, organisation_id) for e in later]
+        later = [
+            e for e in listed.found if e.id not in known and listing.may_be_later(e.created_at, baseline)
+        ]
+        return [e.snapshot(pipeline_id, organisation_id) for e in sorted(later, key=lambda e: e.run_number)]
 
     def watch(self, run_id: str, token: str = "") -> QuantemplateExecutionWatch:
         """Return how to wait for the execution."""

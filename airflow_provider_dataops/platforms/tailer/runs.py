@@ -9,7 +9,7 @@ from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.listing import Listed
-from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tailer.arguments import require_outcomes, require_text_if_set
@@ -105,7 +105,7 @@ class TailerJobLaunch(Launch):
             for run in runs.found
             if self.configuration.owns(run)
             and run.run_id not in baseline["known"]
-            and (instant(run.start_execution_date) or since) >= since
+            and listing.may_be_later(run.start_execution_date, baseline)
         }
         return listing.checked_candidates([*new.values()], runs, baseline, self.api.platform)
 

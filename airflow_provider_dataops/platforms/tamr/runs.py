@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_one_text, require_time
 from airflow_provider_dataops.core.launch import Launch
-from airflow_provider_dataops.core.run import RunSnapshot, instant
+from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunConditionWatch, RunWatch
 from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tamr.configurations import includes
@@ -85,7 +85,7 @@ class TamrJobLaunch(Launch):
             for job in jobs.found
             if job.job_id not in baseline["known"]
             and includes(job.configuration, baseline["configuration"])
-            and (instant(job.created_at) or since) >= since
+            and listing.may_be_later(job.created_at, baseline)
         }
         return listing.checked_candidates([*new.values()], jobs, baseline, self.api.platform)
 

@@ -91,6 +91,8 @@ class World:
     baseline_error: ApiError | None = None
     #: What so many looks end with, before that.
     look_errors: list[ApiError] = field(default_factory=list)
+    #: What a stop ends with, where it fails.
+    cancel_error: ApiError | None = None
     #: When the time allowed for the run is over.
     deadline: float = float("inf")
     #: Called before each list of candidates.
@@ -292,6 +294,8 @@ class _Watch:
 
     def cancel(self, api: Any) -> Exchange[None]:
         yield _request("cancel")
+        if self.launch.world.cancel_error is not None:
+            raise self.launch.world.cancel_error
         for run in self.launch.world.runs:
             if run.run_id == self.run_id:
                 if not run.state.is_final:

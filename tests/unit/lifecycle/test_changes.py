@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_dataops.core.run import RunState
-from airflow_provider_dataops.errors import AmbiguousSubmitError
+from airflow_provider_dataops.errors import AmbiguousSubmitError, NotFoundError
 from airflow_provider_dataops.lifecycle.record import Generation
 from tests.unit.lifecycle.simulation import (
     QUANTEMPLATE,
+    TAILER,
     TAMR,
+    TOUCAN,
     TRAC,
     Killed,
     Kind,
@@ -67,6 +69,16 @@ class TestOtherArguments:
             world.start(NOW, life=5)
         world.identity = {"what": "tonight"}
         with pytest.raises(AmbiguousSubmitError, match="r1"):
+            world.start(NOW)
+        assert world.active() == ["r1"]
+
+    def test_nor_beside_one_that_the_platform_does_not_know_just_now(self) -> None:
+        """A stop that is answered by 404 does not prove that the run has ended: a list may be stale."""
+        world = World(TAMR)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        world.cancel_error = NotFoundError("unknown", status=404)
+        with pytest.raises(AmbiguousSubmitError, match="r1 with other arguments, which is not known now"):
             world.start(NOW)
         assert world.active() == ["r1"]
 
@@ -132,6 +144,23 @@ def test_a_clear_waits_until_what_was_sent_before_is_listed(kind: Kind) -> None:
     assert world.stored is not None
     assert world.stored["baseline"]["known"] == ["r1"]
     assert again.snapshot.run_id == "r2"
+
+
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC, TAILER, TOUCAN])
+def test_a_clear_names_a_run_that_is_not_listed(kind: Kind) -> None:
+    world = World(kind)
+    world.start(NOW)
+    world.runs[0].listed_at = world.now + 9_999
+    assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
+    assert any("is not stopped; it may go on" in line and "/nightly/r1" in line for line in world.log_lines)
+
+
+def test_a_clear_names_a_run_that_is_not_known_when_it_is_to_be_stopped() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    world.cancel_error = NotFoundError("unknown", status=404)
+    assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
+    assert any("is not stopped; it may go on" in line and "/nightly/r1" in line for line in world.log_lines)
 
 
 def test_a_clear_is_not_held_up_by_strangers() -> None:

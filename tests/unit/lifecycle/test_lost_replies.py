@@ -89,6 +89,21 @@ def test_two_new_runs_are_no_basis_for_a_guess() -> None:
         world.start(NOW)
 
 
+@pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TAILER])
+def test_nothing_is_given_up_before_ours_is_listed_among_those_of_others(kind: Kind) -> None:
+    world = World(kind, listing_delay=25.0)
+
+    def answer(run: RemoteRun) -> None:
+        world.runs.append(run)
+        world.stranger()
+        world.stranger()
+        raise TransportError("reset")
+
+    world.on_submit = answer
+    with pytest.raises(AmbiguousSubmitError, match=r"r2, r3, r1"):
+        world.start(NOW)
+
+
 def test_a_strangers_run_that_is_listed_first_is_not_taken_for_ours() -> None:
     world = World(QUANTEMPLATE, listing_delay=20.0)
 
@@ -432,6 +447,34 @@ class TestTheSearch:
         world.on_search = lambda: None
         assert world.start(NOW).snapshot.run_id == "r1"
         assert world.tokens == 1
+
+
+class TestWhatTheLogSays:
+    """Whoever reads it learns of a run that nobody knows the id of."""
+
+    @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC, TAILER, TOUCAN])
+    def test_before_a_submission(self, kind: Kind) -> None:
+        world = World(kind)
+        with pytest.raises(Killed):
+            world.start(NOW, life=4)
+        assert world.log_lines[-1] == (
+            "Submitting the job to https://one. If this log ends here, it may be running"
+        )
+
+    @pytest.mark.parametrize("error", [BadRequestError("no", status=400), RuntimeError("killed")])
+    def test_when_a_search_ends_early(self, error: Exception) -> None:
+        world = World(TAMR)
+        world.on_submit = answers(world, TransportError("reset"), 0.0)
+
+        def fail() -> None:
+            raise error
+
+        world.on_search = fail
+        with pytest.raises(type(error)):
+            world.start(NOW)
+        assert world.log_lines[-1] == (
+            "The search for the job of the submission ended early. It may be running at https://one"
+        )
 
 
 class TestASubmissionThatTimedOut:

@@ -68,12 +68,14 @@ class Platform:
     :param entry: makes an entry for an id, and from further members.
     :param listing: makes the body of a list.
     :param broken: members that make an entry unreadable, its id apart.
+    :param begun: makes the members that say when a run began.
     """
 
     entry: Callable[..., dict[str, Any]]
     listing: Callable[[list[Any]], Any]
     broken: dict[str, Any]
     launch: Callable[[], Launch]
+    begun: Callable[[str], dict[str, Any]]
 
     def answer(self, *entries: Any) -> Any:
         return reply(body=self.listing(list(entries)), headers={"Date": "Fri, 20 Nov 2026 10:00:00 GMT"})
@@ -86,12 +88,26 @@ def tailer_launch() -> Launch:
 
 PLATFORMS = {
     "tamr": Platform(
-        job, lambda jobs: {"jobs": jobs}, {"status": None}, lambda: tamr().launch({"load": {"sourceId": "s"}})
+        job,
+        lambda jobs: {"jobs": jobs},
+        {"status": None},
+        lambda: tamr().launch({"load": {"sourceId": "s"}}),
+        lambda time: {"status": {"state": "PENDING", "stateStartTime": time}},
     ),
     "quantemplate": Platform(
-        execution, lambda listed: listed, {"runNumber": 2**70}, lambda: quantemplate().launch("p-1")
+        execution,
+        lambda listed: listed,
+        {"runNumber": 2**70},
+        lambda: quantemplate().launch("p-1"),
+        lambda time: {"createdAt": time},
     ),
-    "tailer": Platform(run, lambda results: {"results": results}, {"status": 5}, tailer_launch),
+    "tailer": Platform(
+        run,
+        lambda results: {"results": results},
+        {"status": 5},
+        tailer_launch,
+        lambda time: {"start_execution_date": time},
+    ),
 }
 
 
@@ -119,6 +135,19 @@ class TestLostRun:
         for unreadable in (5, {}, platform.entry(None), platform.entry("new", **platform.broken)):
             done = self.searched(platform, baseline, unreadable)
             assert isinstance(done.error, MalformedReplyError), unreadable
+
+    def test_one_that_began_before_is_none_although_the_baseline_lacks_it(self, platform: Platform) -> None:
+        """A list may be stale, or empty for a moment."""
+        baseline = self.baseline(platform)
+        before, after = "2026-11-20T09:58:59Z", "2026-11-20T09:59:01Z"
+        found = self.searched(
+            platform,
+            baseline,
+            platform.entry("r-1", **platform.begun(before)),
+            platform.entry("r-2", **platform.begun(after)),
+        ).value
+        # The two clocks need not agree by a minute.
+        assert [candidate.run_id for candidate in found] == ["r-2"]
 
     def test_one_that_was_there_before_is_excused(self, platform: Platform) -> None:
         bad = platform.entry("bad", **platform.broken)

@@ -19,7 +19,7 @@ from airflow_provider_dataops.platforms.trac.model.jobs import (
     result_outputs,
     snapshot,
 )
-from airflow_provider_dataops.platforms.trac.model.objects import Tag, read_found
+from airflow_provider_dataops.platforms.trac.model.objects import Tag, read_found, reading
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
@@ -149,11 +149,13 @@ class JobCalls(MetadataCalls):
             return job
         tags: dict[Selector, Tag] = {}
         yield from self._read_missing(tags, [job.target], tenant)
-        definition = tags[job.target].body
-        job.check_models(definition)
+        target = tags[job.target]
+        with reading(target):
+            job.check_models(target.body)
         yield from self._read_missing(tags, job.models.values(), tenant)
-        models = {name: tags[selector].body for name, selector in job.models.items()}
-        parameters = job.check(definition, models)
+        models = {name: tags[selector] for name, selector in job.models.items()}
+        with reading(target):
+            parameters = job.check(target.body, {name: model.body for name, model in models.items()})
         yield from self._read_missing(tags, [s for s in job.selectors if not s.is_fixed], tenant)
         fixed = {
             selector: replace(selector, object_version=tag.header.object_version, object_as_of=None)
@@ -195,7 +197,8 @@ class JobCalls(MetadataCalls):
         if not status.state.is_final:
             return snapshot(tag)
         result = yield from self._result(tag, tenant)
-        outputs = result_outputs(result)
+        with reading(result or tag):
+            outputs = result_outputs(result)
         if not outputs and status.status_code == "SUCCEEDED":
             made = yield from self._made(tag, tenant)
             # The log bears the name of an output, too.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_dataops.core.decode import UNREADABLE
 from airflow_provider_dataops.core.listing import Listed, read_entries
+from airflow_provider_dataops.errors import DataOpsError, MalformedReplyError
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
 from airflow_provider_dataops.platforms.trac.model.matching import difference
 from airflow_provider_dataops.platforms.trac.model.primitives import as_plain_json, instant_text
@@ -153,13 +156,32 @@ class Tag:
     def from_json(cls, payload: Any) -> Tag:
         """Read a tag.
 
-        :raises ValueError: if it has no header, or an attribute cannot be read.
+        :raises ValueError: if it has no header, an attribute cannot be read, or its definition is no object.
         """
+        definition = payload.get("definition") or {}
+        if not isinstance(definition, Mapping):
+            raise ValueError(f"a definition that is no object: {str(definition)[:100]}")
         return cls(
             header=TagHeader.from_json(payload["header"]),
             attrs={name: from_wire(value) for name, value in (payload.get("attrs") or {}).items()},
-            definition=payload.get("definition") or {},
+            definition=definition,
         )
+
+
+@contextmanager
+def reading(tag: Tag) -> Iterator[None]:
+    """Take a definition apart. It was not when the tag was read: what it holds differs from type to type.
+
+    :raises MalformedReplyError: if it is not as documented.
+    """
+    try:
+        yield
+    except DataOpsError:
+        raise
+    except UNREADABLE as error:
+        raise MalformedReplyError(
+            f"the definition of {tag.header.key} has an unknown shape: {error!r}", status=200
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
 from airflow_provider_dataops.platforms.trac import JobPlan, import_model, plan
 from tests.unit.fakes import Play, play, reply
 from tests.unit.platforms.apis import trac
@@ -220,6 +220,14 @@ class TestRunModel:
     def test_an_unknown_model_is_told(self) -> None:
         gone = NotFoundError("gone", status=404)
         assert plan_run(MODEL_KEY, gone).error is gone
+
+    @pytest.mark.parametrize(
+        "model", [{"parameters": ["x"]}, {"inputs": 1}, {"parameters": {"n": "x"}}, {"nodes": {"n": "x"}}]
+    )
+    def test_a_definition_of_another_shape_is_an_answer_that_cannot_be_read(self, model: Any) -> None:
+        error = plan_run(MODEL_KEY, model_reply(model), parameters={}, inputs={}).error
+        assert isinstance(error, MalformedReplyError)
+        assert f"MODEL-{MODEL_ID}-v4" in str(error)
 
 
 FLOW: dict[str, Any] = {

@@ -17,7 +17,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.lifecycle.record import changed, fingerprint
-from airflow_provider_dataops.platforms.trac import import_model
+from airflow_provider_dataops.platforms.trac import Tag, import_model
 from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch, TracJobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
@@ -228,6 +228,16 @@ class TestLook:
     def test_an_output_that_is_none_is_an_answer_that_cannot_be_read(self, output: Any) -> None:
         done = self.look(reply(body=job("SUCCEEDED")), result(outputs={"report": output}))
         assert isinstance(done.error, MalformedReplyError)
+
+    @pytest.mark.parametrize("outputs", ["report", ["report"], 1])
+    def test_so_are_outputs_of_another_shape(self, outputs: Any) -> None:
+        done = self.look(reply(body=job("SUCCEEDED")), result(outputs=outputs))
+        assert isinstance(done.error, MalformedReplyError)
+
+    @pytest.mark.parametrize("definition", ["x", ["x"], 1])
+    def test_a_tag_has_no_definition_that_is_no_object(self, definition: Any) -> None:
+        with pytest.raises(ValueError, match="a definition that is no object"):
+            Tag.from_json({**job("SUCCEEDED"), "definition": definition})
 
     def test_an_imported_model_is_searched_for(self) -> None:
         model = tag(header("MODEL", MODEL_ID, 3), trac_update_job=KEY)

@@ -1,0 +1,82 @@
+"""PostgreSQL takes whatever becomes of an answer: in an event, in XCom, in the task state store."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from airflow.sdk.serde import serialize
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_dataops.registry import PLATFORMS
+from devtools.postgres import postgres
+from tests.examples import examples
+from tests.unit.answers.calls import calls
+from tests.unit.answers.outcomes import outcome_of
+from tests.unit.answers.test_events import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_dataops.core.json import JsonDataclass
+
+#: Columns of the types that Airflow keeps them in.
+TABLE = sa.Table(
+    "stored",
+    sa.MetaData(),
+    sa.Column("number", sa.Integer),
+    sa.Column("next_kwargs", TaskInstance.__table__.c.next_kwargs.type),
+    sa.Column("value", XComModel.__table__.c.value.type),
+)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[sa.Connection]:
+    with postgres() as url, sa.create_engine(url).connect() as connection:
+        TABLE.create(connection)
+        yield connection
+        connection.rollback()
+
+
+def insert(database: sa.Connection, *values: dict[str, Any]) -> None:
+    """Store values as Airflow does; what comes back is what went in."""
+    if not values:
+        return
+    rows = [
+        {"number": number, "next_kwargs": serialize({"event": value}), "value": serialize(value)}
+        for number, value in enumerate(values)
+    ]
+    database.execute(TABLE.delete())
+    database.execute(TABLE.insert(), rows)
+    stored = database.execute(sa.select(TABLE).order_by(TABLE.c.number)).mappings().all()
+    assert [dict(row) for row in stored] == rows
+
+
+@pytest.mark.parametrize("conn_type", PLATFORMS)
+def test_what_becomes_of_any_answer(
+    conn_type: str, database: sa.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+
+    @examples(400)
+    @given(call=st.sampled_from(list(calls(conn_type).values())), data=st.data())
+    def store(call: Any, data: st.DataObject) -> None:
+        outcome = outcome_of(call, data)
+        insert(database, *outcome.events, *outcome.stored)
+
+    store()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_events_and_records(kind: str, database: sa.Connection) -> None:
+    @examples(300)
+    @given(KINDS[kind][0])
+    def store(value: JsonDataclass) -> None:
+        insert(database, value.as_json())
+
+    store()

@@ -1,0 +1,57 @@
+"""The way of a trigger's event through Airflow, by its own code: triggerer, supervisor, database, worker."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from airflow.jobs.triggerer_job_runner import TriggerEventEntry, messages
+from airflow.sdk.execution_time.comms import _RequestFrame
+from airflow.sdk.serde import deserialize, serialize
+from airflow.triggers.base import TriggerEvent
+from pydantic import TypeAdapter
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_FRAMES = msgspec.msgpack.Decoder(_RequestFrame)
+_CHANGES = TypeAdapter(messages.TriggerStateChanges)
+
+
+def as_json_text(value: object) -> str:
+    """Return a value as Airflow's database gets it.
+
+    :raises ValueError: if PostgreSQL would refuse it.
+    """
+    text = json.dumps(serialize(value), allow_nan=False)
+    text.encode()
+    if _NUL.search(text):
+        raise ValueError("PostgreSQL takes no NUL")
+    return text
+
+
+def as_postgres_returns(text: str) -> Any:
+    """Return a JSON value that PostgreSQL has kept.
+
+    It writes numbers without an exponent: 1e+19 comes back as an integer.
+    """
+
+    def number(text: str) -> Any:
+        digits = f"{Decimal(text):f}"
+        return float(digits) if "." in digits else int(digits)
+
+    return json.loads(text, parse_float=number)
+
+
+def event_through_airflow(payload: dict[str, Any]) -> Any:
+    """Return the payload of an event as the resumed task gets it."""
+    changes = messages.TriggerStateChanges(events=[TriggerEventEntry(1, TriggerEvent(payload), None)])
+    frame = _RequestFrame(id=1, body=changes.model_dump(exclude_unset=True)).as_bytes()
+    received = _CHANGES.validate_python(_FRAMES.decode(frame[4:]).body)
+    assert received.events is not None
+    stored = as_json_text({"event": received.events[0].event.payload})
+    kwargs = as_postgres_returns(stored)
+    # The supervisor sends them to the task's process.
+    _FRAMES.decode(_RequestFrame(id=1, body=kwargs).as_bytes()[4:])
+    return deserialize(kwargs)["event"]

@@ -1,0 +1,212 @@
+"""A task instance as Airflow 3.3.2 keeps it: state, tries, Clears, its store and its log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.lifecycle.record import Record
+    from tests.unit.model.process import Process
+
+ENDED = frozenset({"success", "failed", "skipped"})
+
+
+class ApiServerError(Exception):
+    """Airflow's API server does not answer, or refuses."""
+
+
+@dataclass
+class DagRun:
+    """What the task shares with its neighbours."""
+
+    clear_number: int = 0
+    #: The API server is away.
+    is_away: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the task's log, or an error that a try ended with."""
+
+    level: int
+    text: str
+    process: Process
+    epoch: int
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.at:.1f} {self.process} {logging.getLevelName(self.level)} {self.text}"
+
+    def names(self, run_id: str) -> bool:
+        return re.search(rf"(?<![\w-]){re.escape(run_id)}(?![\w-])", self.text) is not None
+
+
+@dataclass
+class Task:
+    """One task instance.
+
+    :param place: the argument that it has now.
+    :param options: the operator's further arguments.
+    """
+
+    name: str
+    map_index: int
+    place: str
+    dag_run: DagRun
+    retries: int
+    options: dict[str, Any]
+    state: str | None = None
+    #: The id of the task instance, which every Clear and every retry renews.
+    identity: int = 0
+    try_number: int = 0
+    max_tries: int = 0
+    epoch: int = 0
+    stored: str | None = None
+    log: list[Line] = field(default_factory=list)
+    #: The process that Airflow takes to be running it.
+    worker: Process | None = None
+    trigger: Any = None
+    #: What the trigger waits by, and the method that resumes the task with its event.
+    waiter: Process | None = None
+    resume: tuple[str, dict[str, Any]] | None = None
+    trigger_method: str = ""
+    trigger_timeout: float = 0.0
+    #: The argument with which the present try was started.
+    try_place: str = ""
+    result: Any = None
+    #: When another task was cleared last, and when Airflow was away.
+    neighbour_cleared: float = float("-inf")
+    #: No process that knows of that Clear has written the record since.
+    is_stale: bool = False
+    #: For how many seconds its worker has been at work since then.
+    awake: float = 0.0
+    airflow_away: float = float("-inf")
+    #: When the runs were listed before each submission, by its token.
+    listed_at: dict[str, float] = field(default_factory=dict)
+    #: How often its tries may have started afresh.
+    generation: int = 0
+    #: The Clears that no later try can see.
+    unseen_clears: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.max_tries = self.retries
+
+    # --- what a worker sees ----------------------------------------------------------------------------
+
+    def context(self, process: Process) -> Any:
+        ti = SimpleNamespace(
+            dag_id="d",
+            task_id=self.name,
+            run_id="r",
+            map_index=self.map_index,
+            try_number=self.try_number,
+            max_tries=self.max_tries,
+            process=process,
+        )
+        dag_run = SimpleNamespace(clear_number=self.dag_run.clear_number)
+        return {"ti": ti, "dag_run": dag_run, "task_state_store": Accessor(self, process)}
+
+    def logger(self, process: Process) -> logging.Logger:
+        """Return a logger whose lines are kept, as long as their process lives."""
+        logger = logging.Logger("task", logging.INFO)  # noqa: LOG001 - nothing else is to see its lines
+        logger.addHandler(_Lines(self, process))
+        return logger
+
+    def note(self, process: Process, level: int, text: str) -> None:
+        if not process.is_killed:
+            self.log.append(Line(level, text, process, process.epoch, process.remote.now))
+
+    @property
+    def record(self) -> Record | None:
+        from airflow_provider_dataops.lifecycle.record import Record
+
+        return None if self.stored is None else Record.read(json.loads(self.stored))
+
+    # --- what Airflow does -----------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Give the task instance a new id, so that nothing of an older process counts."""
+        self.identity += 1
+
+    @property
+    def has_retry(self) -> bool:
+        return self.max_tries != 0 and self.try_number <= self.max_tries
+
+    def fail(self, *, for_good: bool = False) -> None:
+        """End the present try without success."""
+        self.trigger, self.resume, self.worker = None, None, None
+        if self.state == "restarting":
+            self.state = "up_for_retry"
+        elif self.has_retry and not for_good:
+            self.renew()
+            self.state = "up_for_retry"
+        else:
+            self.state = "failed"
+
+    def clear(self) -> None:
+        """Do what Airflow does with a task that a person clears."""
+        self.renew()
+        self.epoch += 1
+        self.dag_run.clear_number += 1
+        if self.state == "running":
+            self.state = "restarting"
+            return
+        self.max_tries = self.try_number + self.retries
+        self.state, self.trigger, self.resume = None, None, None
+
+
+class _Lines(logging.Handler):
+    def __init__(self, task: Task, process: Process) -> None:
+        super().__init__()
+        self._task, self._process = task, process
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._task.note(self._process, record.levelno, record.getMessage())
+
+
+@dataclass
+class Accessor:
+    """Airflow's task state store, as one process sees it."""
+
+    task: Task
+    process: Process
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._call("read")
+        task = self.task
+        if self.process.is_superseded or task.stored is None:
+            return default
+        self.process.proved_at = self.process.steps
+        return json.loads(task.stored)
+
+    def set(self, key: str, value: Any) -> None:
+        self._call("write")
+        self._fence()
+        self.task.stored = json.dumps(value)
+        self.task.is_stale &= self.process.known_clears != self.task.dag_run.clear_number
+        if run := self.process.remote.runs.get(value["run_id"]):
+            run.remembered = True
+        self.task.listed_at.setdefault(value["token"], self.process.listed_at)
+        self.process.writes += 1
+        self.process.proved_at = self.process.steps
+        self.process.reach("written")
+
+    def delete(self, key: str) -> None:
+        self._call("write")
+        self._fence()
+        self.task.stored = None
+        self.process.reach("written")
+
+    def _call(self, kind: str) -> None:
+        self.process.reach(kind)
+        if self.task.dag_run.is_away:
+            raise ApiServerError("503 by the model")
+
+    def _fence(self) -> None:
+        if self.process.is_superseded:
+            raise ApiServerError("404 task instance not found")
