@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from airflow_provider_dataops.core.json import MAX_TEXT, JsonDataclass, storable
-from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.errors import MalformedReplyError, one_line
 
 #: How deep the platform's own fields of a run may be nested.
 DETAILS_DEPTH = 16
@@ -51,11 +51,12 @@ class RunState(StrEnum):
 
 
 def require_id(run_id: str) -> str:
-    """Return the id of a run, which is never altered.
+    """Return the id of a run unchanged.
 
-    :raises MalformedReplyError: if Airflow cannot store it, or it has lost a character that no text can hold.
+    :raises MalformedReplyError: if Airflow cannot store the id, or it contains control characters or U+FFFD,
+        which replaces what could not be decoded.
     """
-    if storable(run_id, max_text=MAX_ID) != run_id or "\ufffd" in run_id:
+    if storable(one_line(run_id), max_text=MAX_ID) != run_id or "\ufffd" in run_id:
         raise MalformedReplyError(f"the id of a run cannot be stored: {run_id[:100]!r}")
     return run_id
 
@@ -87,6 +88,8 @@ class RunSnapshot(JsonDataclass):
         :raises MalformedReplyError: if the id is none that Airflow can store; it is never altered.
         """
         require_id(self.run_id)
+        object.__setattr__(self, "raw_state", one_line(self.raw_state))
+        object.__setattr__(self, "message", one_line(self.message))
         details = storable(self.details, max_text=MAX_TEXT, depth=DETAILS_DEPTH)
         object.__setattr__(self, "details", details)
 

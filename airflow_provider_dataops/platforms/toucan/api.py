@@ -32,7 +32,13 @@ from airflow_provider_dataops.core.settings import (
     read_settings,
 )
 from airflow_provider_dataops.core.tokens import TokenKeeper
-from airflow_provider_dataops.errors import EXCERPT_LIMIT, ApiError, AuthenticationError, error_for_status
+from airflow_provider_dataops.errors import (
+    EXCERPT_LIMIT,
+    ApiError,
+    AuthenticationError,
+    error_for_status,
+    one_line,
+)
 from airflow_provider_dataops.platforms.toucan.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.toucan.model import (
     Accepted,
@@ -259,7 +265,7 @@ class ToucanApi(Api):
     def excerpt(self, payload: object) -> str:
         """Return the start of a payload as text for messages, without credentials; JSON unless it is text."""
         text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
-        return self.without_secrets(text)[:EXCERPT_LIMIT]
+        return one_line(self.without_secrets(text)[:EXCERPT_LIMIT])
 
 
 def _front_of(url: str) -> str:
