@@ -84,8 +84,13 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
     "reset after": ("reset_after", {}, TransportError, ""),
     "hang": ("hang", {}, TransportError, "imeout"),
     "truncated": ("truncated", {}, TransportError, ""),
-    "malformed JSON": ("malformed_json", {}, MalformedReplyError, "the answer is not JSON (application/json"),
-    "HTML with 200": ("html", {}, MalformedReplyError, "the answer is not JSON (text/html"),
+    "malformed JSON": (
+        "malformed_json",
+        {},
+        MalformedReplyError,
+        "the response is not JSON (application/json",
+    ),
+    "HTML with 200": ("html", {}, MalformedReplyError, "the response is not JSON (text/html"),
     "endless": ("huge", {}, ReplyTooLargeError, "the answer is larger than 1000000 bytes"),
     "huge": (
         "huge",
