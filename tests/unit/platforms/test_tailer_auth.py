@@ -225,7 +225,7 @@ class TestFirebase:
             ({}, "needs extra field 'refresh_token', or login"),
             ({"login": "ann@example.com"}, "password is empty"),
             ({"password": "planted-secret"}, r"login \(the email\) is empty"),
-            ({"refresh_token": "planted\nsecret"}, "'refresh_token' holds characters"),
+            ({"refresh_token": "planted\nsecret"}, "'refresh_token' contains characters"),
             ({"refresh_token": "r", "firebase_sign_in_url": "ftp://x"}, "'firebase_sign_in_url' must be"),
             (
                 {"refresh_token": "r", "firebase_refresh_url": "https://x?key=1"},
