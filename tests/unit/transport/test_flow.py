@@ -350,7 +350,7 @@ class TestRedirects:
         assert done.error.status == status
         assert (
             "the server redirected from https://fabric.prod.quantemplate.com/*** to "
-            f"https://sso.example:8443/***, where no credentials are sent: HTTP {status}: who are you"
+            f"https://sso.example:8443/***, which gets no credentials: HTTP {status}: who are you"
         ) in str(done.error)
         assert not api.needs_login(), "the token was not refused"
 
