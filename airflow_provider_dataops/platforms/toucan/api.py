@@ -78,7 +78,7 @@ class ToucanApi(Api):
 
     platform = "Toucan"
     noun = "operation"
-    #: About five rejected logins within a minute lock the account, even for valid credentials.
+    #: More than about five rejections within a minute lock the account, even for valid credentials.
     locks_out = True
 
     def __init__(
@@ -193,8 +193,8 @@ class ToucanApi(Api):
         """Upload the file of a data source. A file with the same name is replaced, so a repeat is safe.
 
         :param filename: the name of the file in the small app's configuration.
-        :param validation: ``False`` sends ``validation=false``. ``True`` sends no parameter, because the guide
-            shows no other value.
+        :param validation: ``False`` sends ``validation=false``. ``True`` sends no parameter: the guide shows
+            no other value.
         :param stage: ``staging``, or ``None`` for production.
         :param upload_id: if not empty, send the form fields of a chunked upload, with this id and one chunk.
         """
@@ -246,7 +246,7 @@ class ToucanApi(Api):
         apps = yield from self.list_small_apps()
         proof = "the credentials are accepted"
         if self._default_small_app and self._default_small_app not in {app.id for app in apps}:
-            proof += f"; the user has no permission for small app {self._default_small_app!r}, or it does not exist"
+            proof += f"; small app {self._default_small_app!r} does not exist, or the user may not see it"
         return proof
 
     # --- links and texts -------------------------------------------------------------------------------

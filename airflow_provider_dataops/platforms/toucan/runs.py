@@ -40,7 +40,10 @@ class ToucanOperationLaunch(Launch):
 
     @property
     def not_found_is_final(self) -> bool:
-        """Whether a retry may start the work again after a 404. Backends without the state route always send one."""
+        """Whether a retry may start the work again after a 404.
+
+        A backend without the state route responds 404 for each operation, even for one that is running.
+        """
         return self.resubmits
 
     def identity(self) -> JsonObject:
@@ -73,8 +76,8 @@ class ToucanOperationLaunch(Launch):
         return self.watch(f"{UNTRACKED}{token}").snapshot(
             RunState.UNTRACKED,
             "submitted",
-            f"submitted, but the backend returned no operation_id: {words}. If this backend never returns one, "
-            "set missing_operation_id='succeed'",
+            f"submitted, but the backend returned no operation_id: {words}. If this backend never returns "
+            "one, set missing_operation_id='succeed'",
         )
 
     def watch(self, run_id: str, token: str = "") -> ToucanOperationWatch:
@@ -121,15 +124,15 @@ class ToucanOperationWatch(RunWatch):
         except NotFoundError as error:
             return self.snapshot(
                 RunState.ABSENT,
-                f"404: {error.body}. A backend without the route operations/state responds so for every "
+                f"404: {error.body}. A backend without the route operations/state responds 404 for each "
                 "operation; with such a backend, set wait_for_completion=False",
             )
         message = ""
         if operation.state is RunState.FAILED:
             message = (
-                f"{api.excerpt(operation.answer)}. If a preprocess failed, the backend keeps the traceback under "
-                f"/{quote(self.small_app, safe='')}/tracebacks/latest. It is a pickle file: loading it can run "
-                "code"
+                f"{api.excerpt(operation.answer)}. If a preprocess failed, the backend keeps the traceback "
+                f"under /{quote(self.small_app, safe='')}/tracebacks/latest. It is a pickle file: loading it "
+                "can run code"
             )
         return self.snapshot(operation.state, operation.status, message)
 

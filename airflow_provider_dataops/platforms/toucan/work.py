@@ -1,7 +1,7 @@
 """Build the requests that start work on a small app: operations, preprocess and populate.
 
-Source: the vendor's guide "Advanced: update with confidence". Nothing here imports HTTP modules. So operators can
-validate their arguments with it while DAG files are parsed.
+Source: the vendor's guide "Advanced: update with confidence". Nothing here imports HTTP modules. So operators
+can validate their arguments with it while DAG files are parsed.
 """
 
 from __future__ import annotations
@@ -208,6 +208,6 @@ def _selector_body(
         json.dumps(extra_selector, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidArgumentError(
-            f"extra_selector must contain JSON values only ({error}); given: {extra_selector!r}"
+            f"extra_selector must be JSON ({error}); given: {extra_selector!r}"
         ) from None
     return body | dict(extra_selector)

@@ -297,7 +297,7 @@ class TestSmallApps:
     def test_prove_the_credentials(self, apps: list[str], mentioned: bool) -> None:
         message = play(toucan().test(), reply(body=[{"id": app} for app in apps])).value
         assert message.startswith("the credentials are accepted")
-        assert ("'app' is not among" in message) is mentioned
+        assert ("'app' does not exist" in message) is mentioned
 
 
 class TestLink:
