@@ -24,6 +24,7 @@ from airflow_provider_dataops.core.http import (
 )
 from airflow_provider_dataops.core.retry import RetryPolicy, Standstill, is_passing, may_repeat, retry_after
 from airflow_provider_dataops.errors import (
+    EXCERPT_LIMIT,
     ApiError,
     AuthenticationError,
     DataOpsError,
@@ -31,6 +32,7 @@ from airflow_provider_dataops.errors import (
     PermissionDeniedError,
     UnroutedError,
     error_for_status,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -203,7 +205,7 @@ class _Flow:
         except (ApiError, *UNREADABLE):
             # The body cannot be read. The status code is enough.
             words, error_class = reply.text(), error_for_status(reply.status)
-        words = self._without_secrets(words, request)
+        words = one_line(self._without_secrets(words, request)[:EXCERPT_LIMIT])
         reason = self._without_secrets(reply.reason, request)
         text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
         text += f": {words}" if words and words != reason else ""
