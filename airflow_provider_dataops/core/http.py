@@ -236,7 +236,7 @@ def http_date(text: str) -> float | None:
     """Return an HTTP date in seconds since the epoch, ``None`` if the text is not an HTTP date."""
     try:
         moment = parsedate_to_datetime(text)
-        # The two obsolete formats have no time zone. RFC 9110 says that they are in UTC.
+        # A date in the old asctime format has no time zone. RFC 9110 says that it is in UTC.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None

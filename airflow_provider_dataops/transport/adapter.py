@@ -86,7 +86,7 @@ class _Response(http.client.HTTPResponse):
         """Read the status line and the headers."""
         super().begin()
         if self.status >= 300:
-            # After an error, some gateways close the connection or send a second response. TRAC's does both.
+            # After an error, TRAC's gateway closes the connection or sends a second response.
             self.will_close = True
 
     def read1(self, n: int = -1) -> bytes:
