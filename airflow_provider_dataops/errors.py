@@ -38,6 +38,7 @@ which Airflow does not retry.
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
@@ -45,12 +46,30 @@ ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
 #: How much of a server's answer an error repeats, in characters.
 EXCERPT_LIMIT = 2_000
 
+#: A terminal's escape sequence, a control character, a line separator or a mark of the text's direction.
+_CONTROL = re.compile(
+    r"(?:(?:\x1b\[[0-?]{0,30}[ -/]{0,5}[@-~]"
+    r"|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)"
+    r"|[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]) *)+"
+)
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, with a space in place of control characters and escape sequences.
+
+    Otherwise a server could forge lines of a log, or change the colours of a terminal.
+    """
+    return _CONTROL.sub(" ", text).strip()
+
 
 class DataOpsError(Exception):
-    """Anything this provider raises on its own account."""
+    """Base class of all errors that this provider raises. The message is always one line."""
 
-    #: True where a retry with the same arguments and the same connection cannot end differently.
+    #: True if a retry with the same arguments and the same connection cannot succeed.
     permanent: bool = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class ConnectionSettingsError(DataOpsError):
@@ -102,11 +121,11 @@ class ApiError(DataOpsError):
         date: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = one_line(message)
         self.platform = platform
         self.operation = operation
         self.status = status
-        self.body = body[:EXCERPT_LIMIT]
+        self.body = one_line(body[:EXCERPT_LIMIT])
         self.method = method
         self.path = path
         self.attempt = attempt

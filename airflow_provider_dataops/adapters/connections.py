@@ -1,4 +1,4 @@
-"""Airflow's connections, as the platforms read them."""
+"""Read Airflow's connections into values that the platforms understand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def connection_fields(connection: Connection) -> ConnectionFields:
     """Return the raw fields of an Airflow connection.
 
-    :raises ConnectionSettingsError: if its extra is no JSON object.
+    :raises ConnectionSettingsError: if the extra of the connection is not a JSON object.
     """
     extra: Any = {}
     if connection.extra:

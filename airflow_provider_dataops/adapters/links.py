@@ -1,4 +1,4 @@
-"""Links that are shown while a task still runs."""
+"""Store the links of a task while the task is still running."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> None:
-    """Store a URL as the task's links. Airflow itself would do so only at the end of the task."""
+    """Store a URL as the links of a task now. Airflow stores links only at the end of the task."""
     ti = context["ti"]
     for link in operator.operator_extra_links:
         try:
-            # A private name of Airflow's: XCom.set and xcom_push pass a custom XCom backend, whose values the
-            # reader of links does not understand.
+            # A private name of Airflow. XCom.set and xcom_push use a custom XCom backend if there is one. But
+            # Airflow reads links without it.
             XCom._set_xcom_in_db(
                 key=link.xcom_key,
                 value=storable(url),
@@ -30,5 +30,5 @@ def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> 
                 map_index=ti.map_index if ti.map_index is not None else -1,
             )
         except Exception as error:
-            # A missing link is no reason to let go of a run.
-            log.warning("The link %s could not be stored: %r", url, error)
+            # The task must keep waiting for its run, even without a link.
+            log.warning("The link %s could not be stored, so Airflow's UI does not show it: %r", url, error)

@@ -1,4 +1,4 @@
-"""Secrets that Airflow must mask in its logs."""
+"""Mask secrets in Airflow's logs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def register_secret(secret: str) -> None:
 
 async def aregister_secret(secret: str) -> None:
     """Mask a secret in the triggerer's and the tasks' logs."""
-    # A private name of Airflow's: amask_secret compiles the masker's pattern on the event loop, which takes
-    # longer with each secret. Added in a thread before, the secret is known by then.
+    # A private name of Airflow. amask_secret compiles a pattern of all secrets on the event loop, and this
+    # takes longer with each secret. If the secret was added in a thread before, there is nothing to compile.
     masker = getattr(log, "_secrets_masker", None)
     if masker is not None:
         await asyncio.to_thread(masker().add_mask, secret, None)
-    # Airflow before 3.3.2 has no asynchronous form.
+    # Airflow before 3.3.2 has no amask_secret.
     if hasattr(log, "amask_secret"):
         await log.amask_secret(secret)
     else:

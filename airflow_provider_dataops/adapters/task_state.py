@@ -1,4 +1,4 @@
-"""Where an operator keeps the record of its run: Airflow's task state store, or memory."""
+"""Where an operator stores the record of its run: in Airflow's task state store, or in memory."""
 
 from __future__ import annotations
 
@@ -18,61 +18,61 @@ KEY = "dataops_run"
 
 
 class TaskStateStore:
-    """Airflow's task state store (3.3): kept over retries, crashes and Clears of the task."""
+    """Airflow's task state store, new in 3.3. A value survives retries, crashes and clears of the task."""
 
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
 
     def get(self) -> JsonObject | None:
-        """Return what was set last."""
+        """Return the stored value, ``None`` if there is none or a newer try of the task has begun."""
         return cast("JsonObject | None", self._accessor.get(KEY))
 
     def set(self, value: JsonObject) -> None:
-        """Keep a value; a superseded try of the task fails here."""
+        """Store a value. Airflow raises an error if a newer try of the task has begun."""
         self._accessor.set(KEY, dict(value))
 
     def delete(self) -> None:
-        """Forget the value."""
+        """Delete the value."""
         self._accessor.delete(KEY)
 
     def is_superseded(self) -> bool:
-        """Return whether a newer try of the task has taken over: the store shows nothing to this one then."""
+        """Return whether a newer try of the task has begun. Airflow then returns no value to this one."""
         return self.get() is None
 
-    #: A value that is to be there when the task resumes needs nothing else here.
+    #: The value survives a deferral anyway.
     set_for_resume = set
     get_on_resume = get
 
 
 class MemoryStore:
-    """Nothing outlives the try: for ``durable=False``, and for Airflow before 3.3."""
+    """Stores a value for this try only: for ``durable=False``, and for Airflow before 3.3."""
 
     def __init__(self, ti: Any) -> None:
         self._ti = ti
         self._value: JsonObject | None = None
 
     def get(self) -> JsonObject | None:
-        """Return what was set last."""
+        """Return the stored value, ``None`` if there is none."""
         return self._value
 
     def set(self, value: JsonObject) -> None:
-        """Keep a value."""
+        """Store a value."""
         self._value = value
 
     def delete(self) -> None:
-        """Forget the value."""
+        """Delete the value."""
         self._value = None
 
     def is_superseded(self) -> bool:
-        """Return false: nothing here shows it."""
+        """Return ``False``: this store cannot find out."""
         return False
 
     def set_for_resume(self, value: JsonObject) -> None:
-        """Keep a value over a deferral. An XCom lives until the next try, as the value should."""
+        """Store a value so that it survives a deferral: as an XCom, which Airflow deletes at the next try."""
         self._ti.xcom_push(key=KEY, value=dict(value))
 
     def get_on_resume(self) -> JsonObject | None:
-        """Return the value that was kept over a deferral."""
+        """Return the value that was stored before the deferral, ``None`` if there is none."""
         ti = self._ti
         return cast(
             "JsonObject | None",
@@ -81,26 +81,29 @@ class MemoryStore:
 
 
 def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStore:
-    """Return where the record of this task's run is kept."""
+    """Return the store for the record of this task's run.
+
+    :param durable: whether the record survives the try, if Airflow supports that.
+    """
     accessor = cast("JsonObject", context).get("task_state_store")
     return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore(context["ti"])
 
 
 def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
-    """Return the record of the run that a deferral of this try left."""
+    """Return the record that this try stored before it was deferred, ``None`` if there is none."""
     return Record.read(store.get_on_resume())
 
 
 def generation(context: Context) -> Generation:
-    """Return what distinguishes a Clear of this task from a retry, as it was when the try began."""
+    """Return the numbers that distinguish a clear from a retry, as they were at the start of the try."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Return what distinguishes a Clear of this task from a retry now.
+    """Return the numbers that distinguish a clear from a retry, as they are now.
 
-    :param known: what it was before, if Airflow does not say what it is now.
+    :param known: the numbers from the start of the try. They are returned if Airflow does not respond.
     """
     clear_number = present_clear_number(context["ti"])
     return known if clear_number is None else replace(known, clear_number=clear_number)

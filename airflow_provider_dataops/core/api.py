@@ -1,9 +1,10 @@
-"""What a platform is to the rest of the package.
+"""The interface between a platform and the rest of the package.
 
-A platform subclasses :class:`Api`: how requests are authorised, what its errors look like, and one generator
-a call. :class:`~airflow_provider_dataops.core.launch.Launch` says how a run of it is started, and
-:class:`~airflow_provider_dataops.core.watch.Watch` what is waited for. The drivers, the life of a run and
-Airflow's roles know these three alone.
+Each platform subclasses :class:`Api`. The subclass adds the credentials to requests, reads the platform's
+errors, and has one generator for each call. The platform also subclasses
+:class:`~airflow_provider_dataops.core.launch.Launch`, to start a run, and
+:class:`~airflow_provider_dataops.core.watch.Watch`, to wait for one. The rest of the package, such as drivers
+and operators, uses only these three classes.
 """
 
 from __future__ import annotations
@@ -24,25 +25,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What nearly all requests ask for.
+#: The headers of nearly all requests.
 ACCEPT_JSON = {"Accept": "application/json"}
 
 
 class Api:
-    """One platform, reached with one connection. It does no I/O.
+    """One platform with the settings of one connection. It does no I/O: drivers send the requests.
 
-    :param settings: the connection, checked.
+    :param settings: the validated settings of the connection.
     """
 
     #: The platform's name as people write it.
     platform: ClassVar[str]
-    #: The platform's noun for a run: ``job``, ``execution``.
+    #: The platform's own word for a run: ``job``, ``execution``.
     noun: ClassVar[str] = "run"
-    #: Whether a few refusals lock the account. Then only a wait sends refused credentials again, and once.
+    #: Whether a few rejections of the credentials lock the account. Then only a waiting task sends rejected
+    #: credentials again, and only once.
     locks_out: ClassVar[bool] = False
-    #: The token that is fetched and renewed; ``None`` if the credentials are the connection's own.
+    #: Keeps the token that a login returns; ``None`` if requests contain the connection's credentials.
     token: TokenKeeper | None = None
-    #: The last refusal of a login, where refusals may lock the account.
+    #: The error of the last rejected login, if rejections can lock the account.
     login_refusal: ApiError | None = None
 
     def __init__(self, settings: Settings) -> None:
@@ -55,29 +57,29 @@ class Api:
         return self.token is not None and self.token.is_due()
 
     def login(self) -> Exchange[None]:
-        """Fetch a token, where the platform has a call for that."""
+        """Fetch a token if the platform needs one."""
         if self.token is not None:
             yield from self.token.renew(self.fetch_token())
 
     def fetch_token(self) -> Exchange[Token]:
-        """Return a new token, from a platform that has :attr:`token`."""
+        """Return a new token. Platforms that set :attr:`token` override this."""
         raise NotImplementedError
 
     def forget_login(self) -> bool:
-        """Drop a token after a 401. Return false if no other one can be fetched."""
+        """Drop the token after a 401. Return ``False`` if the platform has no login to fetch another one."""
         if self.token is None:
             return False
         self.token.drop()
         return True
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the headers that prove who we are: by default the token's."""
+        """Return the headers with the credentials: by default the header with the token."""
         if self.token is None:
             raise NotImplementedError
         return self.token.header()
 
     def test(self) -> Exchange[str]:
-        """Prove that the connection's credentials work, and return what was proved."""
+        """Test the connection's credentials with a request, and return what the test has shown."""
         raise NotImplementedError
 
     # --- requests --------------------------------------------------------------------------------------
@@ -85,9 +87,9 @@ class Api:
     def get(
         self, operation: str, url: str, parse: Callable[[Reply], T] = read_json, **options: Any
     ) -> Exchange[T]:
-        """Return the exchange that reads something.
+        """Return the exchange that sends a GET request.
 
-        :param operation: what is being done, in words, for errors and logs.
+        :param operation: what the request does, in words, for errors and logs: ``get job 17``.
         :param options: further fields of :class:`~airflow_provider_dataops.core.http.Request`.
         """
         fields = {"headers": ACCEPT_JSON, "repeatable": True, **options}
@@ -102,7 +104,10 @@ class Api:
         parse: Callable[[Reply], T] = read_json,
         **options: Any,
     ) -> Exchange[T]:
-        """Return the exchange that sends something; ``repeatable=True`` lets it be repeated."""
+        """Return the exchange that sends a POST request.
+
+        :param options: further fields of the request. ``repeatable=True`` if it is safe to send it twice.
+        """
         fields = {"headers": ACCEPT_JSON, **options}
         value: T = yield Request(
             operation=operation, method="POST", url=url, body=body, parse=parse, **fields
@@ -112,14 +117,14 @@ class Api:
     # --- responses -------------------------------------------------------------------------------------
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error that an unsuccessful response stands for."""
+        """Return the class of the error to raise for a response without a 2xx status code."""
         if reply.status == 404 and "html" in reply.headers.get("content-type", ""):
-            # An API has no web pages: this one comes from a proxy.
+            # The platforms' APIs never return a web page. So a proxy has sent this one.
             return UnroutedError
         return error_for_status(reply.status)
 
     def error_text(self, reply: Reply) -> str:
-        """Return the server's own words about an error: the ``message`` of a JSON body, or the text."""
+        """Return the server's text about an error: a field such as ``message``, or the start of the body."""
         try:
             payload = reply.json()
         except Exception:
@@ -135,27 +140,33 @@ class Api:
     def text_or_default(self, name: str, value: object, default: str) -> str:
         """Return an argument, or the connection's field of the same name if the argument is ``None``.
 
-        If a template renders to an empty text, raise an error: the default may mean another place.
+        An empty text is an error, for instance from a template. The connection's default could lead to the
+        wrong place.
 
-        :raises InvalidArgumentError: if there is neither, or the argument is empty or no text.
+        :param name: the name of the argument.
+        :param default: the value of the connection's field; empty if it has none.
+        :raises InvalidArgumentError: if the argument is empty or not a text, or if there is neither.
         """
         if value is not None:
             require_text(**{name: value})
         text = default if value is None else str(value).strip()
         if not text:
-            raise InvalidArgumentError(f"{name} is empty: give it, or set the connection's {name}")
+            raise InvalidArgumentError(
+                f"{name} is empty: pass it, or fill in {name} in connection {self.settings.conn_id!r}"
+            )
         return text
 
     def link(self, default: str, base_url: str = "", **values: str) -> str:
-        """Return a link by the connection's ``link_template``, each value percent-encoded.
+        """Return a link, made from the connection's ``link_template``. Values are percent-encoded.
 
-        :param default: the template where the connection has none.
-        :param base_url: what ``{base_url}`` stands for in the default; the connection's own if empty.
+        :param default: the template to use if the connection has none.
+        :param base_url: replaces ``{base_url}`` in the default template; if empty, the API's URL does.
+        :param values: replace the other placeholders.
         """
         template = self.settings.link_template
         base = self.settings.base_url if template or not base_url else base_url
         url = (template or default).replace("{base_url}", base)
-        # Not str.format, which would give a template access to attributes.
+        # str.format would give a template access to the attributes of objects.
         for name, value in values.items():
             url = url.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
         return url

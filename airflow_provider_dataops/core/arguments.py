@@ -1,4 +1,4 @@
-"""Checks of arguments, made before anything is sent. Each error names the argument and its value."""
+"""Validate arguments before anything is sent. Each error contains the argument's name and value."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 
-#: The longest time that can be asked for, in seconds: dates end in the year 9999.
+#: The longest time that an argument may give, in seconds. Longer ones exceed the dates that Python knows.
 LONGEST = 1e9
 
 
 def require_text(**arguments: object) -> None:
-    """Refuse arguments that are no text or a blank one.
+    """Check that each argument is a text that is not blank and can be sent.
 
-    :raises InvalidArgumentError: naming the first such argument.
+    :raises InvalidArgumentError: with the name and value of the first argument that is not.
     """
     for name, value in arguments.items():
         if not isinstance(value, str) or not value.strip():
@@ -26,7 +26,7 @@ def require_text(**arguments: object) -> None:
 
 
 def is_encodable(text: str) -> bool:
-    """Return whether a text can be sent. A file's name that is not UTF-8 cannot: it has lone surrogates."""
+    """Return whether a text can be encoded as UTF-8. The name of a file that is not UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -35,9 +35,10 @@ def is_encodable(text: str) -> bool:
 
 
 def require_texts(name: str, value: Any) -> list[str]:
-    """Return a list of texts that are not blank. One text is refused: it would be a list of letters.
+    """Return an argument as a list of texts.
 
-    :raises InvalidArgumentError: also for an empty list.
+    :raises InvalidArgumentError: if it is not a list, the list is empty, or an entry is blank. A single text
+        is an error, too: Python would read it as a list of letters.
     """
     listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     if not listed or not value or not all(isinstance(item, str) and item.strip() for item in value):
@@ -47,9 +48,9 @@ def require_texts(name: str, value: Any) -> list[str]:
 
 
 def require_choice(name: str, value: object, allowed: Collection[object]) -> None:
-    """Refuse what is not among the allowed values.
+    """Check that an argument has one of the allowed values.
 
-    :raises InvalidArgumentError: naming the allowed values.
+    :raises InvalidArgumentError: with the allowed values and the value, if it has not.
     """
     if value not in allowed:
         choices = " or ".join(repr(choice) for choice in allowed)
@@ -57,7 +58,7 @@ def require_choice(name: str, value: object, allowed: Collection[object]) -> Non
 
 
 def require_boolean(name: str, value: object) -> bool:
-    """Return a yes-or-no argument.
+    """Return an argument that must be ``True`` or ``False``.
 
     :raises InvalidArgumentError: if it is anything else.
     """
@@ -67,9 +68,9 @@ def require_boolean(name: str, value: object) -> bool:
 
 
 def require_whole(minimum: int = 0, **arguments: object) -> None:
-    """Refuse arguments that are no whole number from a minimum.
+    """Check that each argument is a whole number of at least ``minimum``.
 
-    :raises InvalidArgumentError: naming the first such argument.
+    :raises InvalidArgumentError: with the name and value of the first argument that is not.
     """
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
@@ -77,9 +78,9 @@ def require_whole(minimum: int = 0, **arguments: object) -> None:
 
 
 def whole_number(name: str, value: object) -> int:
-    """Return a whole number from 0, which may be a text: templates render to text.
+    """Return an argument as a whole number, 0 or more. It may be a text, because templates render to text.
 
-    :raises InvalidArgumentError: if it is none.
+    :raises InvalidArgumentError: if it is anything else.
     """
     if isinstance(value, bool) or not str(value).strip().isdecimal():
         raise InvalidArgumentError(f"{name} must be a whole number from 0; given: {value!r}")
@@ -87,9 +88,9 @@ def whole_number(name: str, value: object) -> int:
 
 
 def require_time(**arguments: object) -> None:
-    """Refuse arguments that are no positive, finite number.
+    """Check that each argument is a finite number above 0.
 
-    :raises InvalidArgumentError: naming the first such argument.
+    :raises InvalidArgumentError: with the name and value of the first argument that is not.
     """
     for name, value in arguments.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -98,9 +99,9 @@ def require_time(**arguments: object) -> None:
 
 
 def require_seconds(name: str, value: object) -> float:
-    """Return a length of time in seconds; it may be a number or a timedelta.
+    """Return a length of time in seconds. The argument may be a number of seconds or a timedelta.
 
-    :raises InvalidArgumentError: if it is not above 0, or longer than any date allows.
+    :raises InvalidArgumentError: if it is not above 0, or longer than :data:`LONGEST`.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= LONGEST:
@@ -111,9 +112,9 @@ def require_seconds(name: str, value: object) -> float:
 
 
 def require_one(**arguments: object) -> None:
-    """Refuse anything but exactly one argument that is set.
+    """Check that exactly one of the arguments is set. ``None`` and an empty text count as not set.
 
-    :raises InvalidArgumentError: naming all of them and those that are set.
+    :raises InvalidArgumentError: with the names of all arguments and of those that are set.
     """
     names = [name for name, value in arguments.items() if value is not None and value != ""]
     if len(names) != 1:
@@ -122,26 +123,29 @@ def require_one(**arguments: object) -> None:
 
 
 def require_one_text(**arguments: object) -> None:
-    """Refuse anything but exactly one argument that is set, which must be a text that is not blank.
+    """Check that exactly one of the arguments is set, and that it is a text that is not blank.
 
-    :raises InvalidArgumentError: naming the arguments that are wrong.
+    :raises InvalidArgumentError: with the names of the wrong arguments.
     """
     require_one(**arguments)
     require_text(**{name: value for name, value in arguments.items() if value is not None and value != ""})
 
 
 def set_arguments(owner: object, *names: str) -> tuple[str, ...]:
-    """Return the names of an operator's arguments that are not ``None`` when its constructor ends."""
+    """Return which arguments are not ``None``. Operators call this at the end of their constructors."""
     return tuple(name for name in names if getattr(owner, name) is not None)
 
 
 def require_still_set(owner: object, names: Sequence[str]) -> None:
-    """Refuse arguments that were set and whose template rendered to ``None``.
+    """Check that no argument that was set has rendered to ``None``.
 
-    ``None`` would stand for the default, or for everything.
+    ``None`` means the default, or everything. That is not what the DAG's author asked for.
 
-    :raises InvalidArgumentError: naming the first such argument.
+    :param names: the result of :func:`set_arguments`.
+    :raises InvalidArgumentError: with the name of the first argument that has.
     """
     for name in names:
         if getattr(owner, name) is None:
-            raise InvalidArgumentError(f"{name} rendered to None; leave it out, or have it render to a value")
+            raise InvalidArgumentError(
+                f"{name} rendered to None; let its template render to a value, or leave {name} out"
+            )

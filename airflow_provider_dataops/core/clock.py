@@ -1,4 +1,4 @@
-"""Time as an argument, so that nothing that waits needs to be waited for in a test."""
+"""Time and random numbers as an argument. Tests pass a clock of their own, so they need not wait."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings of time and one source of chance."""
+    """The time, and random numbers."""
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that never goes back; for durations within this process."""
+        """Return seconds on a clock that never goes back. Use it for durations within this process."""
 
     def wall(self) -> float:
-        """Return seconds since the epoch; for instants that another process reads."""
+        """Return seconds since the epoch. Use it for times that another process reads."""
 
     def random(self) -> float:
-        """Return a number from 0 up to 1, for jitter."""
+        """Return a random number from 0 to below 1, for jitter."""
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The clocks and the random numbers of Python's standard library."""
 
     monotonic = staticmethod(time.monotonic)
     wall = staticmethod(time.time)

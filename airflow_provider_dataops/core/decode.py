@@ -1,9 +1,9 @@
-"""JSON from servers: whole, or a list entry by entry.
+"""Decode JSON from servers: a whole text, or a list entry by entry.
 
-A list may hold thousands of runs that nobody waits for. Python's own decoder makes objects of all of them.
-That takes thirty times the memory of the text. It also holds the interpreter's lock, so that it stops the
-event loop even from a thread. So a list is cut into its entries, a slice at a time, and only what is asked
-for is decoded.
+A list may contain thousands of runs that no task waits for. Python's ``json`` module makes objects of all
+of them. The objects take thirty times the memory of the text. The decoder also holds the interpreter's lock,
+so it blocks the event loop even from a thread. This module therefore splits a list into its entries, slice by
+slice. It decodes only the entries and members that the caller asks for.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from msgspec import UNSET, Raw, UnsetType
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: So much of a list is taken apart at once, in bytes: within some milliseconds.
+#: A list is split in slices of about this many bytes. One slice takes some milliseconds.
 SLICE = 256 * 1024
-#: So many commas are tried for the end of a slice; many lie within an entry.
+#: How many commas are tried as the end of a slice. Many commas are inside an entry.
 TRIES = 16
-#: A member of an entry that is larger is not decoded, in bytes.
+#: The largest member of an entry that is decoded, in bytes.
 MAX_MEMBER = 1024 * 1024
-#: So many levels are kept of JSON that is nested too deep to be decoded. No platform documents half as many.
+#: If JSON is nested too deep, this many levels are kept. No platform documents half as many levels.
 KEPT_LEVELS = 100
 
-#: What a server may send that cannot be read. RecursionError: JSON that is nested too deep.
+#: The exceptions that unreadable JSON from a server may raise. RecursionError: it is nested too deep.
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-#: A number beyond all floats.
+#: A number that cannot be decoded: it is larger than all floats.
 _OUT_OF_RANGE = b"1e999"
-#: Each escape of a text: a pair of surrogates, a lone one, any other.
+#: An escape sequence in a JSON text: a surrogate pair, a lone surrogate (group 1), or any other.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-#: A text. One that is not closed takes all the rest: a search from each quote in it would be quadratic.
+#: A JSON text. A text that is not closed matches up to the end. Otherwise the search would be quadratic.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
-#: Each text, so that it is passed over, and each constant outside of one.
+#: A JSON text, to skip it, or a constant outside of texts (group 1).
 _TEXT_OR_CONSTANT = re.compile(_TEXT + rb"|(-?(?:NaN|Infinity))", re.DOTALL)
-#: Each text, so that it is passed over, and each bracket outside of one.
+#: A JSON text, to skip it, or an opening (group 1) or closing (group 2) bracket outside of texts.
 _TEXT_OR_BRACKET = re.compile(_TEXT + rb"|([\[{])|([\]}])", re.DOTALL)
 _ARRAY, _ANYTHING = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Raw)
 _START = re.compile(rb"\s*\[")
@@ -53,22 +53,22 @@ _COMMA, _COMMA_AFTER_OBJECT = re.compile(rb","), re.compile(rb"\}\s*,")
 
 
 def loads(text: bytes) -> Any:
-    r"""Return a decoded text.
+    r"""Return the value of a JSON text.
 
-    Half a surrogate pair (``\ud800``) becomes U+FFFD: it could not be encoded again.
+    A lone surrogate (``\ud800``) becomes U+FFFD, because it could not be encoded as UTF-8 again.
 
-    :raises ValueError: if it is not JSON.
-    :raises RecursionError: if it is nested too deep.
+    :raises ValueError: if the text is not JSON.
+    :raises RecursionError: if the JSON is nested too deep.
     """
     return json.loads(_without_surrogates(text).decode("utf-8-sig"))
 
 
 def array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
-    """Return the entries of a JSON array one after the other, none of them decoded.
+    """Return the entries of a JSON array one after the other. The entries are not decoded.
 
-    A number that cannot be decoded takes the place of what is nested too deep.
+    A value that is nested too deep is replaced by a number that cannot be decoded.
 
-    :raises ValueError: if it is no JSON array. That may show after the first entries.
+    :raises ValueError: if the text is not a JSON array; possibly after the first entries.
     """
     count = 0
     try:
@@ -83,7 +83,7 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     view = memoryview(text)
     start = _START.match(view)
     if start is None:
-        # Else what is no JSON at all would be reported as JSON of another kind.
+        # If the text is not JSON, this raises the right error: not JSON, instead of not an array.
         _ANYTHING.decode(view)
     if start is None or len(view) <= SLICE:
         yield from _ARRAY.decode(view)
@@ -92,7 +92,7 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     while position + size < len(view):
         taken = _slice(view, position, position + size)
         if taken is None:
-            # A large entry, or many commas within each.
+            # The entry is large, or the entries contain many commas.
             size *= 4
             continue
         entries, position = taken
@@ -100,14 +100,16 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
         yield from entries
     rest = _ARRAY.decode(b"".join((b"[", view[position:])))
     if not rest and position > start.end():
-        raise ValueError("an array that ends in a comma")
+        raise ValueError("the array ends with a comma")
     yield from rest
 
 
 def _slice(view: memoryview, start: int, end: int) -> tuple[list[Raw], int] | None:
-    """Return the entries from one position to about another, and the position of the next entry.
+    """Return the entries between two positions, and the position of the next entry.
 
-    A comma ends an entry of the array exactly if all before it is an array once a bracket follows.
+    A comma separates two entries if the text before it, closed with a bracket, is a valid array.
+
+    :return: ``None`` if no such comma was found near the end position.
     """
     for comma in (_COMMA_AFTER_OBJECT, _COMMA):
         for found in islice(comma.finditer(view, end, end + SLICE), TRIES):
@@ -121,12 +123,13 @@ def _slice(view: memoryview, start: int, end: int) -> tuple[list[Raw], int] | No
 
 
 def members(text: bytes | bytearray | Raw, *names: str, others: bool = True) -> dict[str, Raw]:
-    """Return those of the named members that a JSON object has, not decoded.
+    """Return some members of a JSON object. The members are not decoded.
 
-    A number that cannot be decoded takes the place of what is nested too deep.
+    A value that is nested too deep is replaced by a number that cannot be decoded.
 
-    :param others: whether it may have other members.
-    :raises ValueError: if it is no JSON object, or has others that it must not have.
+    :param names: the members to return; one that the object does not have is left out.
+    :param others: whether the object may have other members, too.
+    :raises ValueError: if the text is not a JSON object, or has members that are not allowed.
     """
     decoder = _members(names, others)
     try:
@@ -147,26 +150,26 @@ def _members(names: tuple[str, ...], others: bool) -> msgspec.json.Decoder[Any]:
 
 
 def begins_with(text: Raw, characters: bytes) -> bool:
-    """Return whether a value begins with one of the characters: ``[`` for an array, ``n`` for null."""
+    """Return whether a JSON value begins with one of the characters, such as ``[`` for an array."""
     return bytes(memoryview(text)[:1]) in characters
 
 
 def value(text: Raw) -> Any:
-    """Return a decoded member.
+    """Return the decoded value of a member.
 
-    :raises ValueError: if it is not JSON, or too large for a member.
-    :raises RecursionError: if it is nested too deep.
+    :raises ValueError: if the member is not JSON, or larger than :data:`MAX_MEMBER`.
+    :raises RecursionError: if the member is nested too deep.
     """
     if len(text) > MAX_MEMBER:
-        raise ValueError(f"a member of {len(text)} bytes")
+        raise ValueError(f"a member has {len(text)} bytes; the limit is {MAX_MEMBER}")
     return msgspec.json.decode(text)
 
 
 def prepared(text: bytes) -> bytes | bytearray:
-    """Return a text as a strict decoder takes it apart: without a byte order mark, lone surrogates and NaN.
+    """Return a text that a strict decoder accepts: without a byte order mark, lone surrogates and NaN.
 
-    A number that cannot be decoded takes the place of NaN and Infinity. So only the entry that has one among
-    the members that are read is unreadable.
+    NaN and Infinity are replaced by a number that cannot be decoded. So an entry becomes unreadable only if
+    one of its decoded members contains such a value. The other entries stay readable.
     """
     paired = _without_surrogates(text.removeprefix(_BOM))
     if b"NaN" not in paired and b"Infinity" not in paired:
@@ -182,9 +185,9 @@ def prepared(text: bytes) -> bytes | bytearray:
 
 
 def _shallow(text: bytes | bytearray | Raw) -> bytearray:
-    """Return a text with a number that cannot be decoded in place of each value below the kept levels.
+    """Return a text in which values below :data:`KEPT_LEVELS` are numbers that cannot be decoded.
 
-    So only the entry is unreadable that has one among the members that are read.
+    So an entry becomes unreadable only if one of its decoded members contains such a value.
     """
     shallow, view, end, level = bytearray(), memoryview(text), 0, 0
     for found in _TEXT_OR_BRACKET.finditer(view):

@@ -1,15 +1,15 @@
-"""Requests and replies as values, exchanges as generators: HTTP said without doing any.
+"""HTTP requests and responses as plain values. Nothing here sends a request.
 
-An *exchange* is a generator. It yields *steps* and receives what each step brought:
+An *exchange* is a generator. It yields *steps*. A driver does each step and sends its value back:
 
-* :class:`Request`: send it; the step's value is what its ``parse`` made of the reply;
+* :class:`Request`: send the request; the value is what ``parse`` returns for the response;
 * :class:`Pause`: wait;
 * :class:`RegisterSecret`: mask a secret in every log from now on;
-* :class:`BlockingCall`: do work that would hold an event loop, such as signing;
-* :class:`EnsureCredentials`: log in, unless another exchange has done so meanwhile.
+* :class:`BlockingCall`: do work that would block an event loop, such as signing;
+* :class:`EnsureCredentials`: log in, unless another exchange has logged in meanwhile.
 
-A failed step is thrown into the exchange as an error of :mod:`airflow_provider_dataops.errors`. Two drivers
-in ``transport`` run exchanges, on ``requests`` and on ``aiohttp``; tests run them on nothing.
+If a step fails, the driver throws an error of :mod:`airflow_provider_dataops.errors` into the exchange. Two
+drivers in ``transport`` run exchanges: one uses ``requests``, one uses ``aiohttp``. Unit tests need neither.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReply
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-#: Replies that are not streamed to a file are refused above this size, in bytes.
+#: The largest response that is read into memory, in bytes. Downloads to a file have no limit.
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 
 class FileSource(Protocol):
-    """A file that can be read from its start as often as a repeat needs it."""
+    """A file to upload. It can be opened again for each attempt."""
 
     @property
     def name(self) -> str:
-        """The base name."""
+        """The file's name without its folders."""
 
     @property
     def size(self) -> int:
@@ -50,25 +50,34 @@ class FileSource(Protocol):
         """Open the file at byte 0."""
 
     def has_changed(self) -> bool:
-        """Return whether the file is another one than when it was chosen."""
+        """Return whether the file was replaced or written since its size was read."""
 
 
 class Sink(Protocol):
-    """Where the body of a successful reply is streamed to."""
+    """Receives the body of a successful response piece by piece, usually into a file."""
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Discard what an earlier attempt wrote, and refuse a reply that cannot be the file."""
+        """Discard what an earlier attempt wrote.
+
+        :raises MalformedReplyError: if the headers show that the body cannot be the file.
+        """
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Append the next bytes."""
 
     def finish(self) -> None:
-        """Check that all announced bytes came."""
+        """Check that the body has the length that the headers announced.
+
+        :raises TransportError: if it has another length.
+        """
 
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes to send, with their media type; ``None`` sends no ``Content-Type``."""
+    """Bytes to send.
+
+    :param content_type: the media type; ``None`` sends no ``Content-Type`` header.
+    """
 
     content: bytes
     content_type: str | None
@@ -76,7 +85,7 @@ class Body:
 
 @dataclass(frozen=True)
 class FileBody:
-    """A file to send as it is, with a length and never chunked."""
+    """A file that is streamed as the whole body, with a ``Content-Length`` and never chunked."""
 
     source: FileSource
     content_type: str | None = "application/octet-stream"
@@ -84,11 +93,11 @@ class FileBody:
 
 @dataclass(frozen=True)
 class MultipartBody:
-    """A form with text parts and a file, as ``multipart/form-data``; it is streamed with a length.
+    """A ``multipart/form-data`` form with text parts and one file. It is streamed with a ``Content-Length``.
 
-    :param fields: names and texts, in the order in which they are sent; the file comes last.
+    :param fields: names and texts of the text parts, in the order in which they are sent; the file is last.
     :param name: the name of the file's part.
-    :param filename: what the server gets as the file's name.
+    :param filename: the file name that the server receives.
     """
 
     fields: Sequence[tuple[str, str]]
@@ -99,9 +108,9 @@ class MultipartBody:
 
 
 def json_body(value: object) -> Body:
-    """Return the compact JSON of a value, as UTF-8.
+    """Return a value as a body of compact JSON in UTF-8.
 
-    :raises InvalidArgumentError: if JSON or UTF-8 cannot express it.
+    :raises InvalidArgumentError: if the value cannot be written as JSON or UTF-8.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -111,16 +120,16 @@ def json_body(value: object) -> Body:
 
 
 def form_body(fields: Mapping[str, str]) -> Body:
-    """Return a URL-encoded form."""
+    """Return fields as a body of the type ``application/x-www-form-urlencoded``."""
     return Body(urlencode(fields).encode(), "application/x-www-form-urlencoded")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server answered.
+    """One HTTP response.
 
-    :param headers: with lower-case names.
-    :param reason: the reason phrase of the status line, where the transport tells it.
+    :param headers: the headers, with lower-case names.
+    :param reason: the reason phrase of the status line; empty if the library does not report it.
     """
 
     status: int
@@ -132,19 +141,19 @@ class Reply:
     def received(
         cls, status: int, headers: Iterable[tuple[str, str]], body: bytes, reason: str, codec: tuple[str, str]
     ) -> Self:
-        """Return a response whose head was decoded by a library.
+        """Return a response with correctly decoded headers.
 
-        Servers write UTF-8, and some Latin-1, whatever the library takes a head for.
+        An HTTP library decodes headers with a fixed encoding. Servers send UTF-8, some of them Latin-1.
 
-        :param codec: the encoding and error handler by which the library decoded it.
+        :param codec: the encoding and the error handler with which the library decoded the headers.
         """
         names = {name.lower(): _head_text(value.encode(*codec)) for name, value in headers}
         return cls(status, names, body, _head_text(reason.encode(*codec)))
 
     def json(self) -> Any:
-        """Return the decoded body.
+        """Return the body, decoded from JSON.
 
-        :raises MalformedReplyError: if it is not JSON.
+        :raises MalformedReplyError: if the body is not JSON.
         """
         try:
             return decode.loads(self.body)
@@ -152,67 +161,71 @@ class Reply:
             raise self._not_json(error) from None
 
     def json_object(self) -> dict[str, Any]:
-        """Return the decoded body.
+        """Return the body, decoded from a JSON object.
 
-        :raises MalformedReplyError: if it is no JSON object.
+        :raises MalformedReplyError: if the body is not a JSON object.
         """
         payload = self.json()
         if not isinstance(payload, dict):
-            raise self.malformed("the answer is no JSON object")
+            raise self.malformed("the response is not a JSON object")
         return payload
 
     def entries(self) -> Iterator[Raw]:
-        """Return the entries of a body that is a JSON array, not decoded.
+        """Return the entries of a body that is a JSON array. The entries are not decoded.
 
-        :raises MalformedReplyError: if it is none; that may show after the first entries.
+        :raises MalformedReplyError: if the body is not a JSON array; possibly after the first entries.
         """
         return self.entries_of(decode.prepared(self.body))
 
     def entries_of(self, text: bytes | bytearray | Raw) -> Iterator[Raw]:
-        """Return the entries of a JSON array in the body, not decoded.
+        """Return the entries of a JSON array in the body. The entries are not decoded.
 
-        :raises MalformedReplyError: if it is none; that may show after the first entries.
+        :param text: the array, a part of the body.
+        :raises MalformedReplyError: if the text is not a JSON array; possibly after the first entries.
         """
         try:
             yield from decode.array(text)
         except ValidationError:
-            raise self.malformed("the answer holds no JSON array where a list should be") from None
+            raise self.malformed(
+                "the response does not contain a JSON array where the list is expected"
+            ) from None
         except (ValueError, RecursionError) as error:
             raise self._not_json(error) from None
 
     def members(self, *names: str, others: bool = True) -> dict[str, Raw]:
-        """Return those of the named members that a body has which is a JSON object, not decoded.
+        """Return some members of a body that is a JSON object. The members are not decoded.
 
-        :param others: whether it may have other members.
-        :raises MalformedReplyError: if it is no JSON object, or has others that it must not have.
+        :param names: the members to return; one that the body does not have is left out.
+        :param others: whether the body may have other members, too.
+        :raises MalformedReplyError: if the body is not a JSON object, or has members that are not allowed.
         """
         try:
             return decode.members(decode.prepared(self.body), *names, others=others)
         except ValidationError as error:
-            raise self.malformed(f"the answer has not the documented shape: {error}") from None
+            raise self.malformed(f"the response does not have the documented fields: {error}") from None
         except (ValueError, RecursionError) as error:
             raise self._not_json(error) from None
 
     def _not_json(self, error: Exception) -> MalformedReplyError:
         kind = self.headers.get("content-type", "no content type")
-        return self.malformed(f"the answer is not JSON ({kind}): {error}")
+        return self.malformed(f"the response is not JSON ({kind}): {error}")
 
     def malformed(self, message: str) -> MalformedReplyError:
-        """Return the error of a response whose shape is not the documented one."""
+        """Return an error about this response, with its status code and the start of its body."""
         return MalformedReplyError(message, status=self.status, body=self.text())
 
     def text(self) -> str:
-        """Return the start of the body as text, whatever it is."""
+        """Return the first 2000 bytes of the body as text. Bytes that are not UTF-8 become U+FFFD."""
         return self.body[:2_000].decode("utf-8", errors="replace").strip()
 
     @property
     def date(self) -> float | None:
-        """The server's own time (header ``Date``) in seconds since the epoch, where it tells."""
+        """The time in the header ``Date``, in seconds since the epoch; ``None`` without the header."""
         return http_date(self.headers.get("date", ""))
 
 
 def _head_text(raw: bytes) -> str:
-    """Return a reason phrase or a header as text: in UTF-8, as servers write it, or else in Latin-1."""
+    """Return a reason phrase or a header as text, decoded as UTF-8, or as Latin-1 if it is not UTF-8."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -220,42 +233,43 @@ def _head_text(raw: bytes) -> str:
 
 
 def http_date(text: str) -> float | None:
-    """Return an HTTP date in seconds since the epoch, ``None`` if it is none."""
+    """Return an HTTP date in seconds since the epoch, ``None`` if the text is not an HTTP date."""
     try:
         moment = parsedate_to_datetime(text)
-        # The old forms name no zone; they are in UTC, too.
+        # A date in the old asctime format has no time zone. RFC 9110 says that it is in UTC.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
 
 
 def read_json(reply: Reply) -> Any:
-    """Parse a reply as JSON; the default of a :class:`Request`."""
+    """Return the body, decoded from JSON. A :class:`Request` parses its response like this by default."""
     return reply.json()
 
 
 def read_nothing(reply: Reply) -> None:
-    """Accept any successful reply and forget its body."""
+    """Accept any successful response and ignore its body."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Request(Generic[T_co]):
-    """One HTTP request, and how its reply is read.
+    """One HTTP request, and how to parse its response.
 
-    :param operation: what is being done, in words, for errors and logs.
-    :param url: the whole URL, query included.
-    :param headers: headers that anyone may see.
-    :param secret_headers: headers with credentials: never shown, never sent to another host.
+    :param operation: what the request does, in words, for errors and logs: ``create job``.
+    :param url: the whole URL, including the query.
+    :param headers: headers without secrets.
+    :param secret_headers: headers with credentials. They are never logged and never sent to another host.
     :param body: what to send.
-    :param parse: turns a reply with a good status into the step's value; it raises
-        :class:`~airflow_provider_dataops.errors.MalformedReplyError` for a shape it does not know.
-    :param sink: streams a body with status 200 into a file instead of memory.
-    :param repeatable: whether sending the request twice does no harm. A repeat after a refusal that proves
-        that nothing was done is always allowed.
-    :param authenticated: False for the requests that fetch credentials themselves.
-    :param read_timeout: seconds of silence to bear; ``None`` takes the connection's.
-    :param moved: the driver calls it while it sends or receives a file, with the bytes of the file that have
-        been moved in this attempt.
+    :param parse: returns the step's value for a response with a 2xx status code. It raises
+        :class:`~airflow_provider_dataops.errors.MalformedReplyError` for a response that it cannot read.
+    :param sink: receives the body of a response with status code 200 or 204, instead of memory.
+    :param repeatable: whether it is safe to send the request twice. A request that is not repeatable is sent
+        again only if the failure proves that the server did not process it.
+    :param authenticated: ``False`` for a request that fetches the credentials.
+    :param read_timeout: how long the server may send nothing, in seconds. The connection's
+        ``request_timeout`` applies if it is longer, or if this is ``None``.
+    :param moved: the driver calls this while it sends or receives a file. The argument is how many bytes of
+        the file it has sent or received in this attempt.
     """
 
     operation: str
@@ -272,12 +286,12 @@ class Request(Generic[T_co]):
     moved: Callable[[int], None] = lambda _: None
 
     def __repr__(self) -> str:
-        """Return what anyone may see: a query may hold a key, or the signature of a link."""
+        """Return a text without the query, which may contain a key or the signature of a link."""
         return f"Request({self.operation!r}, {self.method} {origin(self.url)}{self.path})"
 
     @property
     def path(self) -> str:
-        """The URL's path, as errors and logs show it."""
+        """The URL's path without the query, for errors and logs."""
         return urlsplit(self.url).path
 
     def with_secret(self, name: str, value: str) -> Request[T_co]:
@@ -287,14 +301,14 @@ class Request(Generic[T_co]):
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait before going on."""
+    """Wait for a number of seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class RegisterSecret:
-    """Have a secret that was obtained at run time masked in every log from now on."""
+    """Mask a secret in every log from now on. For secrets that are not in the connection, such as tokens."""
 
     secret: str = field(repr=False)
 
@@ -302,21 +316,22 @@ class RegisterSecret:
 def register_token(token: str) -> RegisterSecret:
     """Return the step that masks a bearer token.
 
-    Of a signed token the signature is enough: without it, it is worth nothing, and masks are costly.
+    For a JSON web token, only the signature is masked. The token is useless without its signature, and
+    masking becomes slower with each masked character.
     """
     return RegisterSecret(token.rpartition(".")[2] if token.count(".") == 2 else token)
 
 
 @dataclass(frozen=True)
 class BlockingCall:
-    """Do work, such as signing, that would hold the event loop; the step's value is what it returns."""
+    """Do work that would block the event loop, such as signing. The value is what the function returns."""
 
     work: Callable[[], Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class EnsureCredentials:
-    """Fetch credentials, unless another exchange has fetched them by the time this one's turn comes."""
+    """Fetch credentials one exchange at a time, unless another exchange has fetched them meanwhile."""
 
     fetch: Callable[[], Exchange[None]] = field(repr=False)
 
@@ -326,16 +341,16 @@ Exchange = Generator[Step, Any, T]
 
 
 def call(request: Request[T]) -> Exchange[T]:
-    """Send one request and return what its ``parse`` made of the reply."""
+    """Send one request and return what its ``parse`` returns for the response."""
     value: T = yield request
     return value
 
 
 def segment(value: str) -> str:
-    """Return one path segment, percent-encoded: a slash in an id never makes another path.
+    """Return an id as one percent-encoded path segment. A slash in the id is encoded, too.
 
-    :raises InvalidArgumentError: for ``.`` and ``..``, which clients and proxies resolve however they are
-        written.
+    :raises InvalidArgumentError: for ``.`` and ``..``, which clients and proxies resolve even if they are
+        encoded, and for a text that cannot be encoded as UTF-8.
     """
     if value in {".", ".."} or not is_encodable(value):
         raise InvalidArgumentError(f"{value!r} cannot be an id")
@@ -343,12 +358,12 @@ def segment(value: str) -> str:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two URLs share scheme, host and port."""
+    """Return whether two URLs have the same scheme, host and port."""
     return _parts(one) == _parts(other)
 
 
 def origin(url: str) -> str:
-    """Return a URL's scheme, host and port, as errors and logs show them: without a password."""
+    """Return a URL's scheme, host and port for errors and logs. User name and password are left out."""
     scheme, host, port = _parts(url)
     host = f"[{host}]" if host and ":" in host else host
     usual = {"https": 443, "http": 80}.get(scheme)

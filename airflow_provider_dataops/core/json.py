@@ -1,4 +1,4 @@
-"""Values that another process reads: in a trigger's event, in Airflow's task state store."""
+"""JSON values that Airflow stores for another process: trigger events and the task state store."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import Any, Self
 
 import msgspec
 
-#: An object of JSON, or JSON values by name.
+#: A JSON object: values by name.
 JsonObject = Mapping[str, Any]
 
 
 def present(values: JsonObject) -> dict[str, Any]:
-    """Return values without those that are ``None``: they are left out of a request."""
+    """Return the values that are not ``None``, for a request that leaves the others out."""
     return {name: value for name, value in values.items() if value is not None}
 
 
-#: A text of a run or an event is cut at this length, in characters.
+#: Longer texts of a run or an event are cut at this length, in characters.
 MAX_TEXT = 64 * 1024
-#: What is nested deeper than this becomes a text: each reader on the way has a limit of its own.
+#: Values below this level are replaced by ``…``. Each program that reads them has its own limit.
 MAX_DEPTH = 32
 _WHOLE = range(-(2**63), 2**63)
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH) -> Any:
-    """Return JSON values as Airflow can store all of them.
+    """Return a JSON value in which everything that Airflow cannot store is replaced.
 
-    A server may send what PostgreSQL refuses (NUL), what UTF-8 cannot encode (half a surrogate pair) or what
-    msgpack cannot (a number beyond 64 bits). In a trigger's event one such value ends the whole triggerer,
-    and again at each restart.
+    A server may send NUL, which PostgreSQL rejects, or a lone surrogate, which UTF-8 cannot encode. It may
+    send a number of more than 64 bits, which msgpack cannot encode. One such value in a trigger's event
+    crashes the whole triggerer, and crashes it again at each restart.
 
-    :param max_text: where to cut a text, in characters; ``None`` keeps all of it.
-    :param depth: how deep values may be nested.
+    :param max_text: longer texts are cut at this length, in characters; ``None`` does not cut.
+    :param depth: how many levels deep values may be nested.
     """
     if isinstance(value, str):
         text = _NOT_STORED.sub("\ufffd", value)
         if max_text is not None and len(text) > max_text:
             text = f"{text[: max_text - 1]}\u2026"
-        # A StrEnum stays one.
+        # A StrEnum stays a StrEnum.
         return value if text == value else text
     if isinstance(value, bool):
         return value
@@ -62,16 +62,16 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
 
 
 def _digits(number: int) -> str:
-    """Return a large number as text; Python itself refuses that beyond some 4,300 digits."""
+    """Return a large number as text. Python converts no number of more than 4300 digits."""
     return f"{number}" if number.bit_length() < 4096 else f"a number of {number.bit_length()} bits"
 
 
 class JsonDataclass:
-    """A dataclass that is stored as JSON, and read back only if each field is exactly what was stored.
+    """A dataclass that is stored as JSON. It is read back only if each field has exactly the stored value.
 
-    Another release of this provider may have stored it: during an upgrade the triggerer and the workers
-    differ. So a field that is missing takes its default, and one that is not known is ignored. Whoever adds
-    a field gives it a default, and adds none that an earlier release must not ignore.
+    Another release of this provider may have stored it, for instance in a triggerer that is upgraded later.
+    So a missing field takes its default, and an unknown field is ignored. A new field therefore needs a
+    default, and an earlier release must work correctly without the field.
     """
 
     def as_json(self) -> dict[str, Any]:
@@ -81,9 +81,9 @@ class JsonDataclass:
 
     @classmethod
     def from_json(cls, payload: object) -> Self:
-        """Return the value that :meth:`as_json` wrote. Nothing is trusted: events pass through Airflow.
+        """Return the value that :meth:`as_json` wrote. The payload is validated, because Airflow stored it.
 
-        :raises ValueError: for anything else.
+        :raises ValueError: if the payload is anything else.
         """
         try:
             value = msgspec.convert(payload, cls)
@@ -91,11 +91,11 @@ class JsonDataclass:
             raise ValueError(f"not a {cls.__name__}: {error}: {str(payload)[:200]}") from error
         value.check()
         if not value._is_written_as(payload):
-            raise ValueError(f"not a {cls.__name__} as this provider writes it: {str(payload)[:200]}")
+            raise ValueError(f"not a {cls.__name__} that this provider wrote: {str(payload)[:200]}")
         return value
 
     def _is_written_as(self, payload: Any) -> bool:
-        """Return whether a payload contains its fields as :meth:`as_json` writes them."""
+        """Return whether the payload contains the fields exactly as :meth:`as_json` writes them."""
         written = self.as_json()
         for name in {field.name for field in fields(self)} & payload.keys():  # type: ignore[arg-type]
             value = getattr(self, name)
@@ -107,7 +107,7 @@ class JsonDataclass:
         return True
 
     def check(self) -> None:
-        """Refuse fields that contradict each other.
+        """Check that the fields do not contradict each other.
 
         :raises ValueError: if they do.
         """

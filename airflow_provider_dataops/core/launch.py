@@ -1,4 +1,4 @@
-"""What is started, as one value: all that the life of a run asks of a platform."""
+"""How a platform starts a run, and how it finds a run again after a lost response."""
 
 from __future__ import annotations
 
@@ -15,61 +15,69 @@ if TYPE_CHECKING:
 
 
 class Launch(AutoDataclass):
-    """One run to be started. A platform overrides only what differs from the defaults.
+    """One run that an operator is about to start. A platform overrides only what differs from the defaults.
 
+    :param api: the platform and its connection.
     :param cancel_on_kill: whether to cancel the run if the task ends first.
-    :param resubmits: whether to submit once more after a lost response, where no run can be found again.
+    :param resubmits: whether to submit again after a lost response if the platform cannot list its runs.
     """
 
     api: Api
     cancel_on_kill: bool = False
     resubmits: bool = False
 
-    #: Seconds after which a run that was really started is sure to be listed.
+    #: A run appears in the platform's list within this many seconds after its submission.
     listing_delay: ClassVar[float] = 0.0
-    #: Seconds after which one is, whose submission timed out; twice the listing delay, if that is more.
+    #: The same for a run whose submission timed out. Twice the listing delay applies if it is longer.
     timeout_delay: ClassVar[float] = 300.0
-    #: Whether a token in the request finds the run again without doubt.
+    #: Whether the request contains a token by which the run is found again without doubt.
     exact: ClassVar[bool] = False
-    #: Whether the platform lists its runs, so that one whose response was lost can be found.
+    #: Whether the platform can list its runs, so that a run whose submission got no response can be found.
     lists_runs: ClassVar[bool] = True
-    #: Whether a 429 means that all of the platform's slots are taken; the task waits for one then.
+    #: Whether a 429 means that the platform runs as many runs as it may. The task then waits for a free slot.
     waits_for_slot: ClassVar[bool] = False
 
     @property
     def not_found_is_final(self) -> bool:
-        """Whether a 404 proves that there is no such run, so that a retry may start another."""
+        """Whether a 404 proves that the run does not exist. If it does, a retry may start another run."""
         return True
 
     @property
     def id_scope(self) -> str:
-        """The host and tenant in which run ids mean something."""
+        """The host and tenant within which run ids are unique."""
         return self.api.settings.base_url
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work, without labels, tokens and trace ids."""
+        """Return the values that decide what the run does, without labels, tokens and trace ids."""
         raise NotImplementedError
 
     def prepare(self) -> Exchange[Self]:
-        """Return the launch with everything looked up that its submission needs."""
+        """Return the launch, completed with what must be read from the platform before the submission."""
         yield from ()
         return self
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return what exists before the submission, as JSON."""
+        """Return JSON values that describe which runs exist before the submission."""
         yield from ()
         return {}
 
     def earlier(self, baseline: JsonObject) -> Launch:
-        """Return the launch that recorded a baseline: its arguments may have been others."""
+        """Return the launch that recorded a baseline. Its arguments may differ from the present ones."""
         return self
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the run. ``token`` is new for each submission and sent where the platform takes one."""
+        """Start the run and return it.
+
+        :param token: a random text, new for each submission; it is sent if the platform accepts one.
+        """
         raise NotImplementedError
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the runs that may be the one whose submission got no response."""
+        """Return the runs that may be the one whose submission got no response.
+
+        :param baseline: what :meth:`record_baseline` returned before the submission.
+        :param token: the token of that submission.
+        """
         raise NotImplementedError
 
     def watch(self, run_id: str, token: str = "") -> RunWatch:

@@ -1,4 +1,4 @@
-"""The entries of a list, read one by one: one that cannot be read concerns only the run it belongs to."""
+"""Read the entries of a list one by one. An entry that cannot be read affects only the wait for its run."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A list with more unreadable entries is not the documented one.
+#: If more entries cannot be read, the whole list is taken as one that cannot be read.
 MAX_UNREADABLE = 1_000
-#: The clock that stamps runs and the one of the answers' ``Date`` need not agree, in seconds.
+#: The platform may take the start of a run and the header ``Date`` from different clocks. They may differ by
+#: this many seconds.
 CLOCK_MARGIN = 60.0
-#: With one of these characters a text or a number begins.
+#: In JSON, a text or a number begins with one of these characters.
 _TEXT_OR_NUMBER = b'"-0123456789'
 
 
 @dataclass
 class Listed(Generic[T]):
-    """What a list holds of what was asked for.
+    """The entries of a list that the caller asked for.
 
     :param found: the entries that can be read.
-    :param unreadable: of each entry that cannot be read, its texts and numbers that can.
-    :param error: why the first of these cannot be read.
-    :param cut: whether the platform may have further entries, which this list leaves out.
+    :param unreadable: for each entry that cannot be read, those of its texts and numbers that can be read.
+    :param error: why the first unreadable entry cannot be read; ``None`` if all can be read.
+    :param cut: whether the list may be incomplete: the platform may have further entries.
     """
 
     found: list[T] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Listed(Generic[T]):
     cut: bool = False
 
     def extend(self, more: Listed[T]) -> None:
-        """Append another list, such as the next page; whether this one is cut stays as it is."""
+        """Append another list, such as the next page. :attr:`cut` does not change."""
         self.found += more.found
         self.unreadable += more.unreadable
         self.error = self.error or more.error
@@ -53,16 +54,16 @@ class Listed(Generic[T]):
     def whole(self) -> list[T]:
         """Return all entries.
 
-        :raises MalformedReplyError: if one of them cannot be read.
+        :raises MalformedReplyError: if one of the entries cannot be read.
         """
         if self.error is not None:
             raise self.error
         return self.found
 
     def first(self, matches: Callable[[T], bool]) -> T | None:
-        """Return the first entry that matches, ``None`` if there is none.
+        """Return the first entry that matches, ``None`` if no entry matches.
 
-        :raises MalformedReplyError: if there is none but one that cannot be read.
+        :raises MalformedReplyError: if no entry matches and one of the entries cannot be read.
         """
         for entry in self.found:
             if matches(entry):
@@ -71,23 +72,23 @@ class Listed(Generic[T]):
         return None
 
     def known_texts(self, member: str) -> list[str]:
-        """Return a member of the unreadable entries, of those where it is a text."""
+        """Return one member of each unreadable entry. Entries where it is not a text are left out."""
         return [entry[member] for entry in self.unreadable if isinstance(entry.get(member), str)]
 
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
-        """Make sure that no unreadable entry may be what somebody looks for.
+        """Check that no unreadable entry can be the one that the caller looks for.
 
-        :param is_excused: returns whether an entry is something else, by what can be read of it.
-        :raises MalformedReplyError: if one may be it.
+        :param is_excused: returns whether an entry cannot be that one, judging by its readable members.
+        :raises MalformedReplyError: if an unreadable entry may be that one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
             raise self.error
 
 
 def since(baseline: JsonObject) -> float:
-    """Return the time before which a run is older than a baseline, seconds since the epoch.
+    """Return a time in seconds since the epoch. A run that began earlier is older than the baseline.
 
-    :param baseline: what a list showed before a submission; ``listed_at`` is the time at the server.
+    :param baseline: what the list showed before a submission; ``listed_at`` is by the server's clock.
     """
     return (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
 
@@ -106,13 +107,15 @@ def may_be_later(began: object, baseline: JsonObject) -> bool:
 def checked_candidates(
     candidates: list[RunSnapshot], listed: Listed[Any], baseline: JsonObject, platform: str
 ) -> list[RunSnapshot]:
-    """Return the runs that may be the lost one, if no run that was left out may change that.
+    """Return the runs that may be the lost run, after a check that the lists are complete enough.
 
-    Two or more decide nothing anyway, so they are always returned.
+    Two or more candidates are always returned: the caller cannot choose between them in any case.
 
-    :param listed: the list that shows them.
+    :param candidates: the runs that may be the one whose submission got no response.
+    :param listed: the list that contains the candidates.
     :param baseline: what the list showed before the submission, and whether it was ``cut``.
-    :raises IncompleteListError: if the lost run may be left out, or a run that is older passes for it.
+    :raises IncompleteListError: if the list may leave out the lost run, or if the candidate may be an older
+        run that the baseline left out.
     """
     is_dated = baseline.get("listed_at") and all(run.started_at for run in candidates)
     if len(candidates) > 1 or not (listed.cut or (candidates and baseline.get("cut") and not is_dated)):
@@ -134,11 +137,14 @@ def read_entries(
 ) -> Listed[T]:
     """Return the entries of a list.
 
+    :param reply: the response, for errors.
+    :param entries: the entries, not decoded.
     :param names: the members of an entry that are decoded.
-    :param parse: makes the value of an entry of its members.
-    :param key: the member that decides whether an entry is asked for.
-    :param wanted: returns that; all are asked for by default.
-    :raises MalformedReplyError: if it is no list, or not the documented one.
+    :param parse: returns the value for the decoded members of an entry.
+    :param key: the member that decides whether an entry is returned.
+    :param wanted: returns whether to return an entry, for the value of ``key``. By default all are returned.
+    :raises MalformedReplyError: if this is not a JSON array, or more than :data:`MAX_UNREADABLE` entries
+        cannot be read.
     """
     listed: Listed[T] = Listed()
     for entry in entries:
@@ -161,9 +167,9 @@ def _decoded(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _readable(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return those of an entry's members that are texts or numbers and can be read.
+    """Return the members of an entry that are readable texts or numbers.
 
-    Nobody identifies a run by another kind of member. All of them would take many times the list's memory.
+    Other kinds of members never identify a run. Decoding them, too, would take many times the list's memory.
     """
     found: dict[str, Any] = {}
     try:

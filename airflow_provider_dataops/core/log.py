@@ -1,4 +1,4 @@
-"""What this package asks of a log: Airflow's tasks and triggers bring their own kind."""
+"""The methods of a logger that this package calls. Airflow's tasks and triggers have different loggers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 
 class Log(Protocol):
-    """A log of one task."""
+    """The logger of one task or trigger."""
 
     def info(self, msg: str, /, *args: Any) -> Any:
-        """Tell what happened."""
+        """Log what happened."""
 
     def error(self, msg: str, /, *args: Any) -> Any:
-        """Tell what failed."""
+        """Log what failed."""
 
     def warning(self, msg: str, /, *args: Any) -> Any:
-        """Tell what a person should know."""
+        """Log what a person should check."""

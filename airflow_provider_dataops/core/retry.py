@@ -1,4 +1,4 @@
-"""When a request is sent again, and how long is waited before that. Arithmetic alone, no sleeping."""
+"""When to send a request again, and how long to wait before. Nothing here sends or sleeps."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from airflow_provider_dataops.errors import (
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
 
-#: A server may ask to be left alone for this long at the most, in seconds.
+#: A longer ``Retry-After`` is cut to this many seconds.
 RETRY_AFTER_CAP = 15 * 60.0
-#: Refused credentials that may lock the account are sent once more after this many seconds: a lock counts
-#: the refusals of a minute.
+#: If rejections can lock the account, rejected credentials are sent again after this many seconds at the
+#: earliest. A lock counts the rejections within a minute.
 REFUSAL_PAUSE = 90.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How failures of one request are borne.
+    """How often one request is sent again after failures, and after which pauses.
 
-    :param budget: seconds without progress, all attempts and pauses together, beyond which no further
-        attempt begins; see :class:`Standstill`.
-    :param base: the first pause is drawn from 0 to this many seconds, each further one from twice as much.
-    :param cap: the most that is drawn from, in seconds.
-    :param deadline: no further attempt begins after this instant, seconds since the epoch.
+    :param budget: after this many seconds without progress, no further attempt begins. All attempts and
+        pauses count; see :class:`Standstill`.
+    :param base: the first pause is random, from 0 to this many seconds. The range doubles with each pause.
+    :param cap: the longest range of a pause, in seconds.
+    :param deadline: no attempt begins after this time, in seconds since the epoch.
     """
 
     budget: float = 120.0
@@ -44,26 +44,27 @@ class RetryPolicy:
     deadline: float = math.inf
 
     def pause(self, error: ApiError, *, attempt: int, elapsed: float, chance: float) -> float | None:
-        """Return the seconds to wait before the next attempt, ``None`` if there is none.
+        """Return the seconds to wait before the next attempt, ``None`` if the budget is used up.
 
+        :param error: the failure of the last attempt.
         :param attempt: how many attempts were made.
-        :param elapsed: seconds without progress since the first one began.
-        :param chance: a number from 0 up to 1.
+        :param elapsed: seconds without progress since the first attempt began.
+        :param chance: a random number from 0 to below 1.
         """
         wait = backoff(attempt, base=self.base, cap=self.cap, chance=chance)
         if error.retry_after is not None:
-            # The server's word is obeyed in full; jitter comes on top, so that not all come back at once.
+            # Wait as long as the server asks for. Jitter is added, so that not all clients return at once.
             wait = error.retry_after + chance * self.base
         return wait if elapsed + wait <= self.budget else None
 
 
 class Standstill:
-    """The seconds for which a request made no progress, over all its attempts and the pauses between them.
+    """Counts the seconds without progress of one request, over all its attempts and pauses.
 
-    Only a transfer of a file makes progress: while it moves the file further than every attempt before it.
-    So the minutes until a transfer breaks do not use up the budget. A repeat starts at the file's first byte.
-    If it breaks before it comes further, all its time counts. The pauses always count: the repeats also end
-    if a server takes a little more each time.
+    Only the transfer of a file makes progress: when it gets further in the file than all attempts before. So
+    a long transfer that breaks does not use up the budget. Each attempt begins at the first byte of the file.
+    If an attempt gets no further than an earlier one, all its time counts. The pauses always count. So the
+    attempts also end if the server accepts only a little more of the file each time.
 
     :param clock: measures the seconds.
     """
@@ -75,48 +76,53 @@ class Standstill:
         self._furthest = 0
 
     def next_attempt(self) -> None:
-        """Note that an attempt begins now."""
+        """Record that the next attempt begins now."""
         self._before, self._since = self.seconds(), self._clock.monotonic()
 
     def reached(self, position: int) -> None:
-        """Note that a transfer has moved the file up to this byte."""
+        """Record that the transfer has reached this byte of the file."""
         if position > self._furthest:
             self._furthest, self._since = position, self._clock.monotonic()
 
     def seconds(self) -> float:
-        """Return how long there was no progress until now."""
+        """Return the seconds without progress until now."""
         return self._before + self._clock.monotonic() - self._since
 
 
-#: One attempt and no more: where a poll fails, the waiting itself is the retry.
+#: One attempt only. Polls use it: the next poll is the retry.
 ONCE = RetryPolicy(budget=-1.0)
 
 
 def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
-    """Return an exponential pause with full jitter (from 0 to the ceiling), in seconds."""
+    """Return a pause in seconds: exponential backoff with full jitter.
+
+    :param attempt: how many attempts were made.
+    :param base: the longest first pause; it doubles with each attempt, up to ``cap``.
+    :param chance: a random number from 0 to below 1.
+    """
     ceiling = min(cap, base * 2.0 ** min(attempt - 1, 32))
     return chance * ceiling
 
 
 def refusal_pause(chance: float) -> float:
-    """Return the seconds until a worker sends refused credentials once more.
+    """Return the seconds until a worker sends rejected credentials once more.
 
-    Workers know nothing of one another, so their requests are spread over a minute.
+    Workers do not know of each other. So a random part spreads their requests over a minute.
 
-    :param chance: a number from 0 up to 1.
+    :param chance: a random number from 0 to below 1.
     """
     return REFUSAL_PAUSE + 60.0 * chance
 
 
 def is_passing(error: ApiError) -> bool:
-    """Tell whether a failure may be gone the next time."""
+    """Return whether the failure is temporary, so that the same request may succeed later."""
     return isinstance(error, ServerError | RateLimitedError | TransportError | MalformedReplyError)
 
 
 def is_about_request(error: ApiError) -> bool:
-    """Tell whether a failure is about this one request: others to the same platform may succeed.
+    """Return whether the failure concerns this request only. Other requests to the platform may succeed.
 
-    That is an answer that cannot be read, and a 4xx of the platform's own, but about the credentials.
+    This is true if the response cannot be read, and for the platform's own 4xx, except about credentials.
     """
     if isinstance(error, MalformedReplyError):
         return True
@@ -127,11 +133,11 @@ def is_about_request(error: ApiError) -> bool:
 
 
 def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
-    """Tell whether the request may be sent again after this failure.
+    """Return whether the request may be sent again after this failure.
 
-    One that must not be processed twice may be repeated only where the failure proves that the server did
-    nothing. A 429 proves it as well, but is left to the caller of such a request: it may mean that the
-    platform's slots are full, which can take hours.
+    A request that must not be processed twice may be sent again only if it was not sent at all. A 429 also
+    proves that the server did nothing. But it may mean that no slot is free, which can last for hours. So
+    the caller of such a request decides about a 429.
     """
     if repeatable:
         return is_passing(error)
@@ -139,10 +145,11 @@ def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Return the seconds for which the server wants to be left alone.
+    """Return the seconds to wait by the header ``Retry-After``, ``None`` without a valid one.
 
-    :param now: seconds since the epoch here. A ``Retry-After`` that is a date is compared with the server's
-        own ``Date``, where it is given, so that no clock needs to be right.
+    If the header contains a date, it is compared with the server's own ``Date``. So the clocks may differ.
+
+    :param now: the time in seconds since the epoch. It is used if the response has no ``Date``.
     """
     text = reply.headers.get("retry-after", "").strip()
     if not text:

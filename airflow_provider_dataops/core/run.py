@@ -1,4 +1,4 @@
-"""What a remote run is at one moment, in one vocabulary for all platforms."""
+"""The state of a remote run at one moment, in the same words for all platforms."""
 
 from __future__ import annotations
 
@@ -9,68 +9,69 @@ from enum import StrEnum
 from typing import Any, Self
 
 from airflow_provider_dataops.core.json import MAX_TEXT, JsonDataclass, storable
-from airflow_provider_dataops.errors import MalformedReplyError
+from airflow_provider_dataops.errors import MalformedReplyError, one_line
 
-#: How deep the platform's own fields of a run may be nested.
+#: How many levels deep the platform's own fields of a run may be nested.
 DETAILS_DEPTH = 16
-#: An id that is longer is none, in characters.
+#: The longest id of a run that is accepted, in characters.
 MAX_ID = 1024
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The states of a run."""
 
-    #: Whether there is nothing more to wait for.
+    #: Whether the run has ended, or nothing more can be learned about it.
     is_final: bool
 
     def __new__(cls, word: str, is_final: bool = False) -> Self:
-        """Make a state."""
+        """Make a state from its text."""
         state = str.__new__(cls, word)
         state._value_ = word
         state.is_final = is_final
         return state
 
-    #: Taken by the platform, not yet running.
+    #: The platform has accepted the run but not started it.
     PENDING = "pending"
-    #: Running, or winding down after a stop.
+    #: The run is running, or it is stopping after a stop request.
     RUNNING = "running"
-    #: The platform has a state that we do not know: taken as still running, warned about once.
+    #: The platform reports a state that this provider does not know. The task logs it once and keeps waiting.
     UNKNOWN = "unknown"
-    #: The platform does not list the run: not yet, or no longer.
+    #: The platform does not know the run: not yet, or no longer.
     ABSENT = "absent"
-    #: The platform's list leaves out runs, and this may be one of them: nothing is known of it.
+    #: The platform's list is incomplete, and the run is not in it. So its state is not known.
     UNLISTED = "unlisted"
-    #: Taken by the platform, which reports no id: nothing more will be known of it.
+    #: The platform has accepted the run but returned no id. So its end cannot be found out.
     UNTRACKED = "untracked", True
-    #: Ended with success.
+    #: The run ended with success.
     SUCCEEDED = "succeeded", True
-    #: Ended without success.
+    #: The run ended without success.
     FAILED = "failed", True
-    #: Ended because it was stopped.
+    #: The run ended because someone stopped it.
     CANCELLED = "cancelled", True
 
 
 def require_id(run_id: str) -> str:
-    """Return the id of a run, which is never altered.
+    """Return the id of a run unchanged.
 
-    :raises MalformedReplyError: if Airflow cannot store it, or it has lost a character that no text can hold.
+    :raises MalformedReplyError: if Airflow cannot store the id, or it contains control characters or U+FFFD,
+        which replaces what could not be decoded.
     """
-    if storable(run_id, max_text=MAX_ID) != run_id or "\ufffd" in run_id:
+    if storable(one_line(run_id), max_text=MAX_ID) != run_id or "\ufffd" in run_id:
         raise MalformedReplyError(f"the id of a run cannot be stored: {run_id[:100]!r}")
     return run_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSnapshot(JsonDataclass):
-    """One run as the platform described it.
+    """One run, as the platform reported it at one moment.
 
-    :param run_id: the platform's id.
-    :param state: where it stands.
-    :param raw_state: the platform's own word for that.
-    :param started_at: ISO 8601, as the platform wrote it.
-    :param finished_at: ISO 8601, as the platform wrote it.
-    :param message: the platform's words about a failure.
-    :param details: the platform's own fields, JSON values.
+    :param run_id: the platform's id of the run.
+    :param state: the state.
+    :param raw_state: the state in the platform's own word, on one line.
+    :param started_at: when the run began, in ISO 8601 as the platform wrote it.
+    :param finished_at: when the run ended, in ISO 8601 as the platform wrote it.
+    :param message: why the run failed, in the platform's own words, on one line.
+    :param details: the platform's own fields, as JSON values.
     """
 
     run_id: str
@@ -82,24 +83,30 @@ class RunSnapshot(JsonDataclass):
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make the platform's own fields what Airflow can store.
+        """Replace what Airflow cannot store or log. The id is not changed.
 
-        :raises MalformedReplyError: if the id is none that Airflow can store; it is never altered.
+        :raises MalformedReplyError: if Airflow cannot store the id.
         """
         require_id(self.run_id)
+        object.__setattr__(self, "raw_state", one_line(self.raw_state))
+        object.__setattr__(self, "message", one_line(self.message))
         details = storable(self.details, max_text=MAX_TEXT, depth=DETAILS_DEPTH)
         object.__setattr__(self, "details", details)
 
     @classmethod
     def absent(cls, run_id: str, words: str = "", status: str = "404") -> Self:
-        """Return a run that the platform does not know.
+        """Return the snapshot of a run that the platform does not know.
 
-        :param words: what the platform says of it.
+        :param words: the text of the platform's response.
+        :param status: the status code of the response, or another short text.
         """
         return cls(run_id=run_id, state=RunState.ABSENT, raw_state=f"{status}: {words}".strip())
 
     def as_result(self, url: str) -> dict[str, Any]:
-        """Return what a task returns for this run; the same on every path."""
+        """Return the result of the task that waited for this run. All modes of waiting return the same.
+
+        :param url: the link to the run.
+        """
         own = {
             "run_id": self.run_id,
             "state": str(self.state),
@@ -110,13 +117,19 @@ class RunSnapshot(JsonDataclass):
         return {**self.details, **storable(own, max_text=MAX_TEXT)}
 
     def check(self) -> None:
-        """Refuse a snapshot of no run."""
+        """Check that the snapshot has an id.
+
+        :raises ValueError: if it has none.
+        """
         if not self.run_id:
-            raise ValueError("a run snapshot without an id")
+            raise ValueError("a run snapshot must have an id")
 
 
 def instant(text: object) -> float | None:
-    """Return an ISO 8601 time with an offset in seconds since the epoch, ``None`` if it is none."""
+    """Return an ISO 8601 time in seconds since the epoch; ``None`` for anything else.
+
+    A time without an offset is taken as UTC.
+    """
     if not isinstance(text, str):
         return None
     try:

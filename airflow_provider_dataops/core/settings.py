@@ -1,6 +1,6 @@
-"""What a connection says, checked and without Airflow.
+"""The fields of an Airflow connection, validated. Nothing here imports Airflow.
 
-Airflow 3.3's form stores every field, unfilled ones as ``null``; an empty text counts as unfilled here, too.
+The form of Airflow 3.3 stores ``null`` for a field that is not filled in. Here an empty text means the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_dataops.errors import ConnectionSettingsError
 
-#: Seconds of silence after which a request is given up, unless the connection says otherwise.
+#: A request fails if the server sends nothing for this many seconds. The connection can set another number.
 REQUEST_TIMEOUT = 30.0
 
 _PLACEHOLDER = re.compile(r"{([^{}]*)}")
@@ -38,23 +38,26 @@ class ConnectionFields:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def text(self, key: str) -> str:
-        """Return an extra field as text without surrounding blanks; empty if it is unfilled."""
+        """Return an extra field as text without surrounding spaces; empty if it is not filled in."""
         value = self.extra.get(key)
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise self.error(f"extra field {key!r} must be text, it is a {type(value).__name__}")
+            raise self.error(f"extra field {key!r} must be a text; its type is {type(value).__name__}")
         return value.strip()
 
     def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
-        """Return an extra field that has a fixed set of values."""
+        """Return an extra field that must have one of the allowed values.
+
+        :raises ConnectionSettingsError: if it has another value.
+        """
         value = self.text(key) or default
         if value not in allowed:
-            raise self.error(f"extra field {key!r} is {value!r}; allowed: {', '.join(allowed)}")
+            raise self.error(f"extra field {key!r} must be one of {', '.join(allowed)}; given: {value!r}")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
-        """Return a yes-or-no extra field; ``true`` and ``false`` as text count as well."""
+        """Return a boolean extra field. The texts ``true`` and ``false`` are accepted, too."""
         value = self.extra.get(key)
         if value is None or value == "":
             return default
@@ -65,7 +68,7 @@ class ConnectionFields:
         raise self.error(f"extra field {key!r} must be true or false")
 
     def seconds(self, key: str, default: float) -> float:
-        """Return a positive number of seconds."""
+        """Return an extra field that is a number of seconds, above 0 and up to one day."""
         value = self.extra.get(key)
         if value is None or value == "":
             return default
@@ -74,27 +77,28 @@ class ConnectionFields:
         except (TypeError, ValueError):
             number = 0.0
         if isinstance(value, bool) or not 0 < number <= 86_400:
-            raise self.error(f"extra field {key!r} must be a number of seconds from above 0 to 86400")
+            raise self.error(f"extra field {key!r} must be a number of seconds, above 0 and up to 86400")
         return number
 
     def error(self, message: str) -> ConnectionSettingsError:
-        """Return an error that names the connection."""
+        """Return an error whose message begins with the connection's id."""
         return ConnectionSettingsError(f"connection {self.conn_id!r}: {message}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every platform's connection has in common.
+    """The settings that the connections of all platforms have.
 
-    :param base_url: where the API is, without a slash at its end.
-    :param verify_ssl: whether the server's certificate is checked.
-    :param ca_bundle: path of a file with the certificates to trust instead of the usual ones.
-    :param request_timeout: seconds of silence after which a request is given up.
-    :param proxy: URL of a proxy; empty takes what the environment says.
-    :param auth_headers: further headers to send with every request to the platform's own host.
-    :param link_template: URL template for the links in Airflow's UI; empty takes the platform's own.
-    :param secrets: everything in the connection that must not be shown.
-    :param account: what else decides who we are there.
+    :param conn_id: the connection's id.
+    :param base_url: the API's URL, without a slash at its end.
+    :param verify_ssl: whether to verify the server's certificate.
+    :param ca_bundle: path of a file or folder with the certificates to trust; empty for the usual ones.
+    :param request_timeout: a request fails if the server sends nothing for this many seconds.
+    :param proxy: URL of a proxy; if empty, the environment's variables apply, such as ``HTTPS_PROXY``.
+    :param auth_headers: further headers, sent with every request to the platform's host and to no other host.
+    :param link_template: URL template for the links in Airflow's UI; if empty, the platform's own applies.
+    :param secrets: all secrets of the connection, to be masked.
+    :param account: other values that decide which user the requests belong to, such as the login.
     """
 
     conn_id: str
@@ -110,9 +114,9 @@ class Settings:
 
     @property
     def account_key(self) -> str:
-        """What connections have in common that may share a session: base URL, TLS settings, credentials.
+        """A hash of base URL, TLS settings and credentials. Connections with the same hash share a session.
 
-        It is a keyed hash: it may be logged, and nobody can try out passwords on it.
+        The hash is keyed. So it can be logged, and passwords cannot be guessed from it.
         """
         parts = [
             self.base_url,
@@ -129,33 +133,36 @@ class Settings:
 
 
 def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a credential without blanks around it; mounted secrets often end in a line break.
+    """Return a credential without surrounding white space. Mounted secrets often end in a line break.
 
-    :raises ConnectionSettingsError: if it is empty or cannot stand in a header; it is not repeated.
+    :param what: the name of the connection's field, for errors.
+    :raises ConnectionSettingsError: if it is empty, or a header cannot contain it. The message does not
+        contain the credential.
     """
     text = (value or "").strip()
     if not text:
         raise fields.error(f"{what} is empty")
     if not text.isprintable() or not text.isascii():
-        raise fields.error(f"{what} holds characters that cannot be sent")
+        raise fields.error(f"{what} contains characters that cannot be sent in an HTTP header")
     return text
 
 
 def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a login or password, which need not be ASCII: it is sent as UTF-8 in Base64 or JSON.
+    """Return a login or password. It need not be ASCII: it is sent as UTF-8 in Base64 or JSON.
 
-    :raises ConnectionSettingsError: if it is empty or cannot be printed.
+    :param what: the name of the connection's field, for errors.
+    :raises ConnectionSettingsError: if it is empty or contains control characters.
     """
     text = (value or "").strip()
     if not text:
         raise fields.error(f"{what} is empty")
     if not text.isprintable():
-        raise fields.error(f"{what} holds characters that cannot be sent")
+        raise fields.error(f"{what} contains control characters, which cannot be sent")
     return text
 
 
 def basic_credentials(login: str, password: str) -> str:
-    """Return what follows ``Basic`` in the header of HTTP Basic authentication."""
+    """Return login and password as the header ``Authorization: Basic`` contains them."""
     return base64.b64encode(f"{login}:{password}".encode()).decode()
 
 
@@ -167,10 +174,13 @@ def read_settings(
     placeholders: Collection[str],
     account: tuple[str, ...] = (),
 ) -> Settings:
-    """Return what all platforms read of a connection in the same way.
+    """Return the settings that all platforms read from a connection in the same way.
 
-    :param placeholders: what ``link_template`` may contain.
-    :raises ConnectionSettingsError: if a field cannot be used.
+    :param base_url: the API's URL, as :func:`base_url` returns it.
+    :param secrets: the platform's own secrets in the connection.
+    :param placeholders: the names that ``link_template`` may contain in braces.
+    :param account: other values that decide which user the requests belong to.
+    :raises ConnectionSettingsError: if a field is invalid.
     """
     headers = _auth_headers(fields)
     proxy = fields.text("proxy")
@@ -204,7 +214,7 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
         except ValueError:
             headers = None
     if not isinstance(headers, Mapping) or not all(isinstance(v, str) for v in headers.values()):
-        raise fields.error("extra field 'auth_headers' must be a JSON object of header names and texts")
+        raise fields.error("extra field 'auth_headers' must be a JSON object: header names and their texts")
     return {
         credential(fields, "a name in extra field 'auth_headers'", str(name)): credential(
             fields, f"header {name!r} in extra field 'auth_headers'", value
@@ -216,14 +226,15 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
 def base_url(fields: ConnectionFields, default: str = "") -> str:
     """Return the API's base URL from host, port and schema, without a slash at its end.
 
-    The host may carry scheme, port and a path. Without a scheme it is https; plain http is taken only where
-    it is written out, in the host or as the connection's schema.
+    The host may contain a scheme, a port and a path. Without a scheme, ``https`` applies. For plain ``http``,
+    the host or the connection's schema must say so.
 
-    :raises ConnectionSettingsError: if there is no host, or it is no such URL.
+    :param default: the URL to use if the connection has no host.
+    :raises ConnectionSettingsError: if there is no host, or no valid URL can be made of it.
     """
     host = (fields.host or "").strip() or default
     if not host:
-        raise fields.error("host is empty; give the API's base URL")
+        raise fields.error("host is empty; fill in the API's base URL")
     if "://" not in host:
         scheme = (fields.schema or "").strip().lower() or "https"
         host = f"{scheme}://{host}"
@@ -233,29 +244,32 @@ def base_url(fields: ConnectionFields, default: str = "") -> str:
     netloc = f"[{name}]" if ":" in name else name
     port = parts.port or fields.port
     if port and not 0 < port < 2**16:
-        raise fields.error(f"port must be from 1 to 65535, it is {port}")
-    # The form wants a port for its Test button; the usual one makes no other place of the same host.
+        raise fields.error(f"port must be from 1 to 65535; given: {port}")
+    # Airflow's form needs a port for its Test button. The scheme's usual port must not change the URL.
     if port and port != {"https": 443, "http": 80}[parts.scheme]:
         netloc = f"{netloc}:{port}"
     return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
 def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allowed: bool = False) -> None:
-    """Refuse what is no plain http or https URL.
+    """Check that a field of a connection is a plain http or https URL.
 
-    :raises ConnectionSettingsError: the message never repeats a URL that may hold a password.
+    :param what: the name of the field, for errors.
+    :param credentials_allowed: whether the URL may contain a user and a password, and a query.
+    :raises ConnectionSettingsError: if it is not. The message does not contain the URL: it may contain a
+        password.
     """
     try:
         parts = urlsplit(url)
         _ = parts.port
-        # Name servers are asked for labels of 1 to 63 characters.
+        # The name system allows labels of 1 to 63 characters. The encoding fails for others.
         (parts.hostname or "").encode("idna")
     except ValueError:
         raise fields.error(f"{what} is not a URL with a valid host name") from None
     if "@" in parts.netloc and not credentials_allowed:
-        raise fields.error(f"{what} holds user:password@; use the login and password fields")
+        raise fields.error(f"{what} contains user:password@; use the login and password fields")
     if parts.scheme not in {"http", "https"}:
-        raise fields.error(f"{what} must be an http or https URL, its scheme is {parts.scheme!r}")
+        raise fields.error(f"{what} must be an http or https URL; its scheme is {parts.scheme!r}")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname) or any(c.isspace() for c in url):
         raise fields.error(f"{what} must be a URL with a host name")
     if not credentials_allowed and (parts.query or parts.fragment):
@@ -263,12 +277,12 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
 
 
 def _template_fault(template: str, placeholders: Collection[str]) -> str:
-    """Return what is wrong with a template, an empty text if nothing is.
+    """Return what is wrong with a link template; empty if it is valid.
 
-    :param placeholders: the names that it may contain in braces, beside ``base_url``.
+    :param placeholders: the names that it may contain in braces, in addition to ``base_url``.
     """
     if {"{", "}"} & set(_PLACEHOLDER.sub("", template)):
-        return "has a brace without its partner"
+        return "has a brace without its counterpart"
     allowed = sorted({"base_url", *placeholders})
     if unknown := sorted(set(_PLACEHOLDER.findall(template)).difference(allowed)):
         return f"contains the unknown placeholder {unknown[0]!r}; allowed: {', '.join(allowed)}"
@@ -280,8 +294,8 @@ def _template_fault(template: str, placeholders: Collection[str]) -> str:
     except ValueError:
         host = ""
     if "@" in host:
-        return "holds user:password@ before its host"
+        return "contains user:password@ before the host"
     if not _HOST.fullmatch(host) or not start.isprintable():
-        # Else an id could make another host: of app.example a host app.example.evil.example.
+        # Without this check an id could change the host: app.example to app.example.evil.example.
         return "must have a host, then a slash, and placeholders only after it"
     return ""

@@ -1,4 +1,4 @@
-"""A bearer token that is fetched, kept, and renewed before its time is up."""
+"""A bearer token that is fetched, kept, and renewed before it expires."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
 
-#: A token is renewed this long before it ends, in seconds, or in the last fifth of its life if that is less.
+#: A token is renewed this many seconds before it expires, or after 4/5 of its life if that is later.
 RENEWAL_MARGIN = 60.0
 
 
@@ -22,8 +22,8 @@ RENEWAL_MARGIN = 60.0
 class Token:
     """A bearer token.
 
-    :param life: seconds for which it is good, from when it was asked for; infinite where that is not told and
-        nothing but a refusal tells its end.
+    :param life: seconds from the request until the token expires. It is ``inf`` if the server does not report
+        that; then only a 401 shows that the token has expired.
     """
 
     text: str = field(repr=False)
@@ -31,10 +31,10 @@ class Token:
 
 
 class TokenKeeper:
-    """The bearer token of one connection.
+    """Keeps the bearer token of one connection.
 
-    :param text: a token to begin with, which does not end.
-    :param clock: seconds on a clock that never goes back.
+    :param text: a token to begin with; it is taken as one that never expires.
+    :param clock: returns seconds on a clock that never goes back.
     """
 
     def __init__(self, text: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,11 +43,11 @@ class TokenKeeper:
         self._clock = clock
 
     def is_due(self) -> bool:
-        """Tell whether there is no token, or one that ends soon."""
+        """Return whether a token must be fetched: there is none, or it expires soon."""
         return not self.text or self._clock() >= self._renew_at
 
     def renew(self, fetching: Exchange[Token]) -> Exchange[None]:
-        """Fetch another token, have it masked, and keep it."""
+        """Fetch a new token, mask it in the logs, and keep it."""
         asked_at = self._clock()
         token = yield from fetching
         yield register_token(token.text)
@@ -55,7 +55,7 @@ class TokenKeeper:
         self._renew_at = asked_at + token.life - min(RENEWAL_MARGIN, token.life / 5)
 
     def drop(self) -> None:
-        """Forget a token that was refused before its time."""
+        """Forget the token, because the server has rejected it."""
         self.text = ""
 
     def header(self) -> Mapping[str, str]:

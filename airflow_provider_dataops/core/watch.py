@@ -1,7 +1,7 @@
-"""What is waited for, as one value.
+"""What a task waits for, as one value.
 
-An operator or sensor builds a watch once. A worker waits with it, the link is made from it, and a trigger is
-one: the fields of the watch are the trigger's own arguments. So all fields hold JSON values, never a secret.
+An operator or sensor builds a watch. The worker waits with it and makes the link from it. A trigger is a
+watch, too: the fields of the watch are its arguments. So fields contain JSON values and never a secret.
 """
 
 from __future__ import annotations
@@ -18,56 +18,56 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.run import RunSnapshot
 
-#: Raised when the fields change in a way that older code would misread.
+#: The format of the fields. Increase it when older code would misread a changed field.
 FORMAT = 1
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class AutoDataclass:
-    """A class whose annotated attributes are its arguments: each subclass becomes a dataclass by itself."""
+    """Base class that turns each subclass into a dataclass; its annotated attributes are its arguments."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the class a dataclass, neither frozen nor compared by value: triggers are made of it."""
+        """Make the subclass a dataclass. It is not frozen and not compared by value, as triggers need it."""
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the fields by name; the class called with them makes an equal value."""
+        """Return the fields by name. The class called with these arguments makes an equal value."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
 class Watch(AutoDataclass):
-    """What is waited for: a run or a condition.
+    """What a task waits for: the end of a run, or a condition.
 
-    :param watch_format: the format of the fields, by which a later release reads what this one stored.
+    :param watch_format: the format of the fields. A later release uses it to read a stored watch.
     """
 
     watch_format: int = FORMAT
 
     def check(self) -> None:
-        """Validate the fields. Operators do so before they send anything, and triggers when they start.
+        """Validate the fields. Operators do this before they send anything, and triggers when they start.
 
-        :raises InvalidArgumentError: naming the argument and its value.
+        :raises InvalidArgumentError: with the name and the value of the wrong argument.
         """
         if type(self.watch_format) is not int or self.watch_format != FORMAT:
             raise InvalidArgumentError(
-                f"watch_format must be {FORMAT}, which this release writes; given: {self.watch_format!r}"
+                f"watch_format must be {FORMAT} in this release; given: {self.watch_format!r}"
             )
 
 
 class RunWatch(Watch):
-    """One run of a platform.
+    """The end of one run.
 
-    :param run_id: the platform's id.
-    :param cancel_on_kill: whether to cancel the run if the task ends first, where the platform can.
+    :param run_id: the platform's id of the run.
+    :param cancel_on_kill: whether to cancel the run if the task ends first. Not all platforms can.
     """
 
     run_id: str
     cancel_on_kill: bool = False
 
-    #: Whether :meth:`sweep` answers for many runs in one request.
+    #: Whether :meth:`sweep` reads many runs with one request.
     sweeps: ClassVar[bool] = False
-    #: Whether :meth:`look` can stand in for a list that cannot be read: it does not read the list itself.
+    #: Whether :meth:`look` works if the platform's list cannot be read: it does not use the list.
     looks_singly: ClassVar[bool] = True
 
     def check(self) -> None:
@@ -79,52 +79,54 @@ class RunWatch(Watch):
 
     @property
     def key(self) -> str:
-        """What :meth:`sweep` knows the run by."""
+        """The key of the run in the result of :meth:`sweep`."""
         return self.run_id
 
     @property
     def group(self) -> str:
-        """What all runs share that one poller asks about, beside the connection.
+        """The group of this run. One poller per connection and group reads all runs of the group.
 
-        It names every field that decides an answer, except the key. Without it a run of one place would
-        get the answer about another place's run.
+        The group contains every field, except the key, that decides which run a request reads. Otherwise a
+        task could get the state of another tenant's or pipeline's run.
         """
         raise NotImplementedError
 
     def look(self, api: Any) -> Exchange[RunSnapshot]:
-        """Return the run as it is now."""
+        """Read this run alone, and return its present state."""
         raise NotImplementedError
 
     def sweep(self, api: Any, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
-        """Return as many of these runs as one listing contains, by key; the others are asked about singly.
+        """Return the runs that one list contains, by key. The poller reads the other runs one by one.
 
-        An error stands for a run whose entry cannot be read where the platform cannot be asked singly.
+        The value is an error if the run's entry cannot be read and the platform has no request for one run.
+
+        :param keys: the keys of the runs that tasks wait for.
         """
         raise NotImplementedError
 
     def cancel(self, api: Any) -> Exchange[None]:
-        """Ask the platform to stop the run. Only called where :attr:`cancel_on_kill` is true."""
+        """Ask the platform to stop the run. Called only if :attr:`cancel_on_kill` is true."""
         raise NotImplementedError(f"{api.platform} cannot cancel {self.run_id}")
 
     def url(self, api: Any) -> str:
-        """Return where a person can look at the run."""
+        """Return the URL of the page where a person can look at the run."""
         raise NotImplementedError
 
 
 class ConditionWatch(Watch):
-    """Something that holds at some time."""
+    """A condition that becomes true at some time."""
 
     def question(self, api: Any) -> Exchange[Mapping[str, Any] | None]:
-        """Return JSON values once the condition holds, ``None`` before."""
+        """Return JSON values if the condition is true now, ``None`` if it is not true yet."""
         raise NotImplementedError
 
 
 class RunConditionWatch(ConditionWatch):
-    """A condition that holds once the platform has a certain run; the answer is that run's snapshot."""
+    """A condition that is true once the platform has a certain run. The value is that run's snapshot."""
 
-    #: Whether a run that ended without success is an answer as good as any other.
+    #: Whether the condition is also true for a run that failed or was cancelled.
     accepts_any_end: ClassVar[bool] = False
 
     def found(self, run_id: str) -> RunWatch:
-        """Return the watch of the run that was found, for its link."""
+        """Return a watch of the run that was found. Its link is made from it."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Where received files go: local paths and object stores (``s3://``, ``gs://``, ``file://``)."""
+"""Destinations of downloads: local paths and object stores (``s3://``, ``gs://``, ``file://``)."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-#: The size of the parts in which a store is written, in bytes. S3 takes 10,000 of them, of 5 MiB or more.
+#: The size of a part of an upload to an object store, in bytes. S3 allows 10,000 parts, of 5 MiB or more.
 PART_BYTES = 16 * 1024 * 1024
-#: The stores whose client can abort an upload that goes there in parts.
+#: The object stores whose client can write a file in parts and abort it.
 _TAKES_PARTS = frozenset({"s3", "s3a"})
-#: What a download that was killed left behind is removed after this time, in seconds.
+#: An incomplete file of a killed download is removed when it is older than this, in seconds.
 LEFTOVER_SECONDS = 86_400.0
 
 
 class Download:
-    """A file that is being received, under a temporary name or not yet committed.
+    """A file that is being downloaded, under a temporary name or not yet committed.
 
-    :param start: opens an empty file; called again for each attempt, which discards the one before.
+    :param where: the path or URL, for errors.
+    :param start: opens an empty file. It is called for each attempt, and discards the file of the one before.
     """
 
     def __init__(self, where: object, start: Callable[[], IO[bytes]]) -> None:
@@ -48,49 +49,56 @@ class Download:
         self.size = 0
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Empty the file, and refuse a web page: that is a login page or a proxy's error."""
+        """Start with an empty file.
+
+        :raises MalformedReplyError: if the response is a web page, such as a login page or a proxy's error.
+        """
         if headers.get("content-type", "").lower().startswith("text/html"):
-            raise MalformedReplyError("the answer is a web page, not the file", status=200)
+            raise MalformedReplyError("the response is a web page, not the file", status=200)
         with access(self._where):
             self._file = self._start()
         self.size = 0
         length = headers.get("content-length", "")
         plain = headers.get("content-encoding", "identity") == "identity"
-        # A length of more digits, or of others than these, is none: no file is that large.
+        # A Content-Length with more digits, or with other characters, is ignored: no file is that large.
         self._expected = int(length) if plain and re.fullmatch("[0-9]{1,18}", length) else None
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Append the next bytes."""
         if self._file is None:
-            raise RuntimeError("begin() comes before write()")
+            raise RuntimeError("begin() must be called before write()")
         with access(self._where):
             self._file.write(chunk)
         self.size += len(chunk)
 
     def finish(self) -> None:
-        """Check that as many bytes came as were announced.
+        """Check that the file has the length that ``Content-Length`` announced.
 
-        :raises TransportError: if not; the request is then repeated.
+        :raises TransportError: if it has another length. The request is then sent again.
         """
         if self._expected is not None and self.size != self._expected:
-            raise TransportError(f"{self.size} of {self._expected} bytes came")
+            raise TransportError(f"{self.size} of {self._expected} bytes arrived")
 
 
 @contextmanager
 def destination(where: str, argument: str = "destination") -> Iterator[Download]:
-    """Receive a file: it appears under its final name when it is complete, and not before.
+    """Download a file. It appears under its final name only when it is complete.
 
-    A local file keeps its mode if it is replaced, and a symbolic link its target.
+    If a local file is replaced, its mode is kept. If it is a symbolic link, the link's target is replaced.
 
-    :raises InvalidArgumentError: if the destination is a folder, or lies in none.
-    :raises FileAccessError: if the disk or the store cannot be written.
+    :param where: a path or URL.
+    :param argument: the name of the operator's argument, for errors.
+    :raises InvalidArgumentError: if the destination is a folder or an invalid URL.
+    :raises FileAccessError: if the disk or the object store cannot be written.
     """
     require_text(**{argument: where})
     if where.endswith("/"):
-        raise InvalidArgumentError(f"{argument} must be the path or URL of a file; given: {where!r}")
+        raise InvalidArgumentError(
+            f"{argument} must be the path or URL of a file, not of a folder; given: {where!r}"
+        )
     path = locate(where)
     if _is_folder(path):
-        raise InvalidArgumentError(f"{argument} {where!r} is a folder; give the file's name, too")
+        raise InvalidArgumentError(f"{argument} {where!r} is a folder; add the name of the file")
     if isinstance(path, Path):
         receive = _local(path.resolve())
     else:
@@ -103,7 +111,7 @@ def _is_folder(path: Path | ObjectStoragePath) -> bool:
     try:
         found = look(path)
     except FileAccessError as error:
-        # In a store, whoever may write need not be allowed to look.
+        # In an object store, a user may have permission to write but not to read.
         if isinstance(path, Path) or not isinstance(error.__cause__, PermissionError):
             raise
         return False
@@ -129,21 +137,21 @@ def _local(path: Path) -> Iterator[Download]:
 
 @contextmanager
 def _overwritten(where: object, part: Path) -> Iterator[Download]:
-    """Receive a local file, which is removed at the end unless it was moved away."""
+    """Download to a local file. It is removed at the end if it was not moved away."""
     with contextlib.ExitStack() as opened:
         opened.callback(part.unlink, missing_ok=True)
 
         def start() -> IO[bytes]:
             return opened.enter_context(part.open("wb", buffering=0))
 
-        # An empty file is one, too.
+        # Create the file now, so that an empty download also makes a file.
         with access(where):
             start()
         yield Download(where, start)
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what downloads of this file left behind when they were killed."""
+    """Remove the incomplete files of killed downloads to this path."""
     own = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
     for other in path.parent.iterdir():
         with contextlib.suppress(OSError):
@@ -156,7 +164,7 @@ def _remove_leftovers(path: Path) -> None:
 
 @contextmanager
 def _in_parts(path: ObjectStoragePath) -> Iterator[Download]:
-    """Receive a file part by part; the store shows it when all parts are there."""
+    """Download to an object store in parts. The file appears when all parts are complete."""
     files: list[Any] = []
 
     def start() -> IO[bytes]:
@@ -180,7 +188,7 @@ def _in_parts(path: ObjectStoragePath) -> Iterator[Download]:
 
 
 def _discard(file: Any) -> None:
-    """Abort an upload; a file that is only closed, or collected, would appear in the store."""
+    """Abort an upload. If the file were only closed or garbage-collected, it would appear in the store."""
     with contextlib.suppress(Exception):
         file.discard()
     with contextlib.suppress(AttributeError):
@@ -189,7 +197,7 @@ def _discard(file: Any) -> None:
 
 @contextmanager
 def _put_whole(path: ObjectStoragePath) -> Iterator[Download]:
-    """Receive a file for any other store: it is made here, then put, so that half of it is never there."""
+    """Download to a local file, then copy it to the object store. So the store never has half a file."""
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "part"
         with _overwritten(path, part) as download:

@@ -1,4 +1,4 @@
-"""Files that are sent: local paths and object stores (``s3://``, ``gs://``, ``file://``)."""
+"""Sources of uploads: local paths and object stores (``s3://``, ``gs://``, ``file://``)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The size of the blocks in which a file in a store is read, in bytes.
+#: The size of the blocks in which a file in an object store is read, in bytes.
 BLOCK_BYTES = 8 * 1024 * 1024
-#: What makes a path a pattern.
+#: A path with one of these characters is a pattern.
 _WILD = re.compile(r"[*?\[]")
 
 
 class Found(NamedTuple):
-    """What stands at a path.
+    """A file or folder that exists at a path.
 
-    :param version: changes when a file is written, as far as its store shows that.
+    :param kind: ``file`` or ``directory``.
+    :param size: the size in bytes.
+    :param version: a value that changes when the file is written, if the store has such a value.
     """
 
     kind: str
@@ -43,9 +45,12 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file to be sent.
+    """A file to upload.
 
-    :param version: what it was like when it was chosen.
+    :param path: where the file is.
+    :param name: its name without folders.
+    :param size: the size in bytes when the file was found.
+    :param version: the version when the file was found; see :class:`Found`.
     """
 
     path: Path | ObjectStoragePath
@@ -54,47 +59,50 @@ class StoredFile:
     version: object
 
     def open(self) -> IO[bytes]:
-        """Open the file at byte 0."""
-        # A store's client keeps a few blocks in memory; by default one has 50 MiB in S3.
+        """Open the file at byte 0.
+
+        :raises FileAccessError: if it cannot be opened.
+        """
+        # The client of a store keeps a few blocks in memory. With S3, a block has 50 MiB by default.
         buffering = -1 if isinstance(self.path, Path) else BLOCK_BYTES
         with access(self.path):
             file: IO[bytes] = self.path.open("rb", buffering=buffering)
         return file
 
     def has_changed(self) -> bool:
-        """Return whether the file is another one than when it was chosen."""
+        """Return whether the file was replaced, written or deleted since it was found."""
         found = look(self.path)
         return found is None or (found.size, found.version) != (self.size, self.version)
 
 
 @contextmanager
 def access(path: object) -> Iterator[None]:
-    """Raise what a disk or a store says as an error that a retry may mend.
+    """Turn the exceptions of a disk or an object store into an error after which a retry may succeed.
 
-    :raises FileAccessError: naming the path, with the store's own words.
+    :raises FileAccessError: with the path and the text of the exception.
     """
     try:
         yield
     except DataOpsError:
         raise
     except Exception as error:
-        # Stores raise whatever their clients do; an unknown connection is an error of Airflow's.
+        # Each store's client has its own exceptions. Airflow raises another one for an unknown connection.
         raise FileAccessError(f"{path}: {type(error).__name__}: {error}") from error
 
 
 def look(path: Path | ObjectStoragePath) -> Found | None:
-    """Return what stands at a path, ``None`` for nothing.
+    """Return the file or folder at a path, ``None`` if there is none.
 
-    :raises FileAccessError: if the disk or the store cannot tell: an outage, no permission.
+    :raises FileAccessError: if the disk or the store cannot be read, for instance without permission.
     """
-    # Not is_file: in a store it takes every failure for "no file".
+    # For an object store, is_file would return False after any failure.
     try:
         with access(path):
             if isinstance(path, Path):
                 found = path.stat()
                 kind = "directory" if stat.S_ISDIR(found.st_mode) else "file"
                 return Found(kind, found.st_size, found.st_mtime_ns)
-            # What the store itself says, now.
+            # Ask the store itself: its client may have an old listing in its cache.
             path.fs.invalidate_cache(path.path)
             info = path.fs.info(path.path)
             versions = ("ETag", "etag", "generation", "LastModified", "mtime", "created")
@@ -106,26 +114,28 @@ def look(path: Path | ObjectStoragePath) -> Found | None:
 
 
 def locate(where: str) -> Path | ObjectStoragePath:
-    """Return the path that a text stands for: a URL for an object store, anything else for a local file.
+    """Return the path for a text. A URL is a file in an object store, any other text is a local file.
 
-    :raises InvalidArgumentError: if it is the URL of no known store, or a ``~`` has no home folder.
+    :raises InvalidArgumentError: if the URL's scheme is unknown, or ``~`` cannot be replaced by a folder.
     """
     try:
         if where.startswith("file://"):
-            # A file has neither query nor fragment: both signs may stand in a name, and one in a pattern.
+            # Local files have no query and no fragment. "?" and "#" belong to the name or the pattern.
             whole = where.replace("?", "%3F").replace("#", "%23")
             return Path(unquote(urlsplit(whole).path))
         return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
     except (ValueError, RuntimeError) as error:
-        raise InvalidArgumentError(f"{where!r} leads nowhere: {error}") from error
+        raise InvalidArgumentError(f"{where!r} is not a valid path or URL: {error}") from error
 
 
 def source(where: str, argument: str = "source") -> StoredFile:
-    """Return the file to be sent.
+    """Return the file to upload.
 
-    :raises InvalidArgumentError: if there is none, or it is empty: no platform can tell an empty upload
-        from a failed one.
-    :raises FileAccessError: if the disk or the store cannot tell, or the store has no such bucket.
+    :param where: a path or URL.
+    :param argument: the name of the operator's argument, for errors.
+    :raises InvalidArgumentError: if there is no file, or it is empty. No platform can distinguish an empty
+        upload from a failed one.
+    :raises FileAccessError: if the disk or the store cannot be read, or the bucket does not exist.
     """
     require_text(**{argument: where})
     path = locate(where)
@@ -138,12 +148,14 @@ def source(where: str, argument: str = "source") -> StoredFile:
 
 
 def sources(where: str, argument: str = "source") -> list[StoredFile]:
-    """Return the files to be sent: one, those of a folder, or those that a pattern matches, by name.
+    """Return the files to upload, sorted by name: one file, or those of a folder or pattern.
 
-    As in a shell a folder's hidden files do not count, nor do its subfolders; ``**`` reaches into those.
+    The hidden files and the subfolders of a folder are left out. ``**`` in a pattern includes subfolders.
 
-    :raises InvalidArgumentError: if there is none, or one of them is empty.
-    :raises FileAccessError: if the disk or the store cannot tell, or the store has no such bucket.
+    :param where: a path, URL or pattern.
+    :param argument: the name of the operator's argument, for errors.
+    :raises InvalidArgumentError: if there is no file, or one of the files is empty.
+    :raises FileAccessError: if the disk or the store cannot be read, or the bucket does not exist.
     """
     require_text(**{argument: where})
     path = locate(where)
@@ -158,12 +170,12 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
         else:
             found = _in_store(path, is_folder=there is not None)
     if not found:
-        raise _nothing(path, f"{argument} {where!r} leads to no file")
+        raise _nothing(path, f"{argument} {where!r} matches no file")
     return [source(str(p), argument) for p in sorted(found, key=str)]
 
 
 def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
-    """Return the error of a path that leads to no file; another one if even its bucket is missing."""
+    """Return the error for a path without a file. If the bucket does not exist, it is another error."""
     if not isinstance(path, Path):
         bucket = path.path.strip("/").partition("/")[0]
         try:
@@ -171,8 +183,8 @@ def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
         except FileNotFoundError as error:
             return FileAccessError(f"{path}: there is no bucket {bucket!r}: {error}")
         except Exception as error:
-            # Whoever may read files may not be allowed to look at their bucket.
-            log.debug("%s: the bucket cannot be looked at: %s", path, error)
+            # A user may have permission to read the files, but not to read about the bucket.
+            log.debug("%s: the bucket cannot be read: %s", path, error)
     return InvalidArgumentError(message)
 
 
@@ -191,16 +203,16 @@ def _in_store(path: ObjectStoragePath, *, is_folder: bool) -> list[Path | Object
     else:
         folder = _WILD.split(path.path, maxsplit=1)[0].rpartition("/")[0]
         names = _matches(path.fs, folder, path.path.removeprefix(f"{folder}/").split("/"))
-    # S3's console marks a folder by an empty file. The bucket stands in the names, too.
+    # S3's console marks a folder with an empty file whose name ends with "/". Names begin with the bucket.
     urls = [f"{path.protocol}://{name.removeprefix('/')}" for name in names if not name.endswith("/")]
     return [ObjectStoragePath(url, conn_id=path.conn_id) for url in urls]
 
 
 def _matches(fs: Any, folder: str, pattern: list[str]) -> list[str]:
-    """Return the files of a store below a folder that a pattern matches, level by level.
+    """Return the files below a folder of an object store that match a pattern, level by level.
 
-    Not by ``fs.glob`` alone: as long as it goes level by level, it takes a folder that cannot be listed for
-    an empty one. Nor by ``path.is_file``: that takes every failure for "no file".
+    ``fs.glob`` is used only for ``**``: at other levels it ignores a folder that cannot be listed.
+    ``path.is_file`` is not used: it returns ``False`` after any failure.
     """
     level, *rest = pattern
     if "**" in level:

@@ -1,4 +1,4 @@
-"""What triggers of one connection share in the triggerer: a session, a login, a gate and the pollers."""
+"""The objects that all triggers of a connection share: session, login, gate and pollers."""
 
 from __future__ import annotations
 
@@ -26,13 +26,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A session is kept this long after the last trigger left it, in seconds.
+#: A session stays open for this many seconds after its last trigger has ended.
 LINGER = 30.0
 
 
 @dataclass(eq=False)
 class SharedConnection:
-    """One base URL with one set of credentials and TLS settings, on one event loop."""
+    """Sends the requests of all triggers with the same base URL, credentials and TLS settings.
+
+    There is one for each event loop.
+
+    :param driver: sends the requests.
+    :param gate: decides when the next request may be sent.
+    :param reopened: set when the waiting requests must check the gate again.
+    :param pollers: the pollers, by group.
+    :param users: how many triggers use the connection.
+    :param closing: the timer that closes the connection after its last trigger has ended.
+    :param life: closes the driver when it is closed itself.
+    """
 
     driver: AsyncDriver
     gate: RequestGate = field(default_factory=RequestGate)
@@ -44,19 +55,19 @@ class SharedConnection:
     _lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the lanes."""
+        """Create the lanes."""
         self._lanes = Lanes(is_trusted=not self.api.locks_out)
 
     @property
     def api(self) -> Api:
-        """The platform."""
+        """The platform and its settings."""
         return self.driver.api
 
     async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
-        """Run an exchange once it may be sent.
+        """Wait until a request may be sent, then run the exchange and return its result.
 
-        :param group: whose turn it takes: the requests of one group do not keep those of another waiting.
-        :raises ApiError: if it failed; the caller decides when to ask again.
+        :param group: the group of the request. Groups take turns, so no group blocks another.
+        :raises ApiError: if the exchange failed. The caller decides when to try again.
         """
         async with self._lanes.lane(group) as lane:
             sent_at = await self._admitted(exchange)
@@ -64,9 +75,9 @@ class SharedConnection:
             return await self._run(exchange, sent_at)
 
     async def _admitted(self, exchange: Exchange[Any]) -> float:
-        """Wait until a request may be sent, and return when that was.
+        """Wait until a request may be sent, and return the time.
 
-        :raises ApiError: the refusal of the credentials, if they are not to be sent again.
+        :raises ApiError: if the credentials were rejected and must not be sent again.
         """
         while True:
             now = self.driver.clock.monotonic()
@@ -86,7 +97,7 @@ class SharedConnection:
             now = self.driver.clock.monotonic()
             self.gate.failed(error, sent_at, now)
             if self.gate.refusal(now) is not None:
-                # Nobody has to wait for what is known.
+                # The credentials are not sent again. So the waiting requests can fail now.
                 self.reopened.set()
             raise
         self.gate.succeeded(sent_at)
@@ -95,25 +106,28 @@ class SharedConnection:
 
 
 def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
-    """Return the refusal of another request as the reason why the one of an exchange is not sent."""
+    """Return the error for an exchange that is not sent because another request was rejected."""
     with closing(exchange):
         step = next(exchange, None)
     if isinstance(step, Request):
         refusal.operation, refusal.method, refusal.path = step.operation, step.method, step.path
     return refusal.again_as(
-        type(refusal), f"not sent, since the credentials were refused before: {refusal.message}"
+        type(refusal), f"not sent, because the credentials were rejected before: {refusal.message}"
     )
 
 
 _Key = tuple[int, type["Api"], str]
 _connections: dict[_Key, SharedConnection] = {}
-#: A lock exists as long as a trigger holds it or waits for it.
+#: A lock exists only while a trigger holds it or waits for it.
 _opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
 
 @asynccontextmanager
 async def shared(api: Api) -> AsyncIterator[SharedConnection]:
-    """Use the connection that all triggers with the same settings share on this event loop."""
+    """Use the connection that all triggers with the same settings share on this event loop.
+
+    The first trigger opens it. It closes :data:`LINGER` seconds after the last trigger has ended.
+    """
     key = (id(asyncio.get_running_loop()), type(api), api.settings.account_key)
     connection = await _joined(key, api)
     try:
@@ -121,7 +135,7 @@ async def shared(api: Api) -> AsyncIterator[SharedConnection]:
     finally:
         connection.users -= 1
         if connection.users == 0:
-            # Without the context of the trigger that happens to leave last: its logger would be kept alive.
+            # An empty context: the context of the last trigger would keep its logger alive.
             connection.closing = asyncio.get_running_loop().call_later(
                 LINGER, _close, key, connection, context=contextvars.Context()
             )
@@ -144,10 +158,10 @@ async def _joined(key: _Key, api: Api) -> SharedConnection:
 
 
 async def _live(key: _Key, connection: SharedConnection) -> AsyncGenerator[None]:
-    """Close the connection when this is closed: at the end of its time, or by the loop at its own end.
+    """Close the connection when this generator is closed: by a timer, or when the event loop ends.
 
-    A loop closes its asynchronous generators; of timers it does not run those that are left. ``dag.test()``
-    has a loop for each deferral.
+    An event loop closes its asynchronous generators at its end, but does not run the remaining timers.
+    ``dag.test()`` uses a new event loop for each deferral.
     """
     try:
         yield
@@ -161,7 +175,7 @@ _closings: set[asyncio.Task[None]] = set()
 
 
 def _close(key: _Key, connection: SharedConnection) -> None:
-    # Removed before it is closed: the next trigger opens a new connection.
+    # Remove it first, so that the next trigger opens a new connection.
     _connections.pop(key, None)
     task = asyncio.ensure_future(connection.life.aclose())
     _closings.add(task)

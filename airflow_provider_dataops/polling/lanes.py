@@ -1,4 +1,4 @@
-"""How many requests of one connection are under way at a time, and whose turn it is."""
+"""Limit how many requests of a connection are sent at a time, and decide whose turn it is."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: Requests of one connection that are under way at the same time: fewer than the refusals that lock an
-#: account on any of the platforms.
+#: How many lanes a connection has: so many requests can wait for a response at a time. It is less than the
+#: number of rejections that locks an account on any platform.
 PARALLEL = 4
-#: A request that takes longer gives up its lane and goes on without one, in seconds.
+#: A request that takes longer, in seconds, gives up its lane and continues without one.
 PATIENCE = 2.0
-#: Requests of one group that are under way at the same time, with and without a lane.
+#: How many requests of one group can wait for a response at a time, with and without a lane.
 GROUP_LIMIT = 16
 
 
 class Lane:
-    """A place for one request."""
+    """Allows one request to be sent."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes: Lanes | None = lanes
 
     def give_up(self) -> None:
-        """Let another request have the lane; a second call does nothing."""
+        """Free the lane for another request. A second call does nothing."""
         if self._lanes is not None:
             lanes, self._lanes = self._lanes, None
             lanes.add_free()
 
     def give_up_later(self) -> None:
-        """Give the lane up if the request takes long, unless that would let more than four go."""
+        """Free the lane after :data:`PATIENCE` seconds, if more requests than lanes are allowed."""
         if self._lanes is not None and self._lanes.is_trusted:
             asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
 
 
 class Lanes:
-    """Lets some requests go at a time. The groups take turns, so that none waits for all of another.
+    """Limits the requests that are sent at a time. Groups take turns, so no group blocks another.
 
-    :param is_trusted: whether more requests may be under way than there are lanes. Where refusals lock the
-        account they may not, because credentials can be revoked at any time. One lane is then kept for other
-        groups.
+    :param is_trusted: whether more requests may wait for a response than there are lanes. It must be
+        ``False`` if rejections can lock the account, because credentials can be revoked at any time. Then
+        one group never uses all lanes.
     """
 
     def __init__(self, *, is_trusted: bool) -> None:
         self.is_trusted = is_trusted
         self._free = PARALLEL
         self._under_way: Counter[Hashable] = Counter()
-        #: Who waits, by group; the group whose turn is next comes first.
+        #: The waiting requests by group. The first group is the next one.
         self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
 
     @asynccontextmanager
     async def lane(self, group: Hashable) -> AsyncIterator[Lane]:
-        """Wait for a lane, and give it up at the end."""
+        """Wait for a lane, and free it at the end."""
         turn: asyncio.Future[Lane] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(group, deque()).append(turn)
         self._assign()
         try:
             yield await turn
         finally:
-            # One that is cancelled may have been given its lane just before.
+            # A request may be cancelled just after it got its lane.
             if turn.done() and not turn.cancelled():
                 self._under_way[group] -= 1
                 if not self._under_way[group]:
@@ -70,18 +70,18 @@ class Lanes:
                 self._assign()
 
     def add_free(self) -> None:
-        """Take a lane back."""
+        """Record that a lane is free again, and assign it."""
         self._free += 1
         self._assign()
 
     def _assign(self) -> None:
-        """Give the free lanes to those who wait, one to each group in turn."""
+        """Assign the free lanes to the waiting requests, one per group in turn."""
         while self._free and (group := self._next_group()) is not None:
             turns = self._waiting.pop(group)
             self._free -= 1
             self._under_way[group] += 1
             turns.popleft().set_result(Lane(self))
-            # To the end of the line.
+            # The group goes to the end of the queue.
             self._waiting[group] = turns
 
     def _next_group(self) -> Hashable | None:

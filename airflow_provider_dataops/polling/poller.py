@@ -1,4 +1,4 @@
-"""One poller for all runs of a group: a pipeline, a tenant. It asks once for everybody who waits."""
+"""One poller reads all runs of a group, such as a pipeline or a tenant, for all waiting triggers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
 
-#: Runs that come due within this time are asked about together, in seconds.
+#: Runs that are due within this many seconds are read together.
 TOGETHER = 0.25
 
-#: A list that was refused, or could not be read, is asked for again after this time, in seconds.
+#: If the list cannot be read, it is requested again after this many seconds.
 LIST_AGAIN = 60.0
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Subscription:
-    """One waiter for one run.
+    """A trigger that waits for one run.
 
-    :param key: what the group's sweep knows the run by.
-    :param began: when the wait began; the interval grows from there.
-    :param due: when the run is to be asked about next.
-    :param failures: how many looks at this run failed in a row.
+    :param watch: how to read the run.
+    :param key: the key of the run in the result of ``sweep``.
+    :param poll_interval: the longest time between two polls, in seconds.
+    :param began: when the wait began. The time between two polls grows from then on.
+    :param due: when to read the run next.
+    :param failures: how many times in a row this run could not be read.
+    :param answers: what the poller has read for this trigger; ``None`` if the poller has ended.
     """
 
     watch: RunWatch
@@ -48,7 +51,7 @@ class Subscription:
 
 
 class Poller:
-    """Asks about the runs of one group, and hands each answer to those who wait for it."""
+    """Reads the runs of one group, and passes each result to the triggers that wait for it."""
 
     def __init__(self, connection: SharedConnection, group: str) -> None:
         self._connection = connection
@@ -58,12 +61,12 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._listed: set[str] = set()
-        #: When to ask for the list again; 0 while it can be used.
+        #: When to request the list again; 0 while it can be read.
         self._list_at = 0.0
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     def subscribe(self, watch: RunWatch, poll_interval: float) -> Subscription:
-        """Have a run asked about from now on."""
+        """Read a run from now on, and return the subscription, whose queue gets the results."""
         clock = self._connection.driver.clock
         now = clock.monotonic()
         subscription = Subscription(
@@ -72,7 +75,7 @@ class Poller:
         self._subscriptions.add(subscription)
         self._changed.set()
         if self._task is None or self._task.done():
-            # In an empty context, else its lines would go to the log of the task that came first.
+            # An empty context: otherwise its log lines would go to the log of the first trigger's task.
             self._task = asyncio.get_running_loop().create_task(
                 self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
@@ -80,17 +83,17 @@ class Poller:
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """Stop asking about a run for this waiter."""
+        """Stop reading a run for this trigger."""
         self._subscriptions.discard(subscription)
         self._changed.set()
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether no trigger waits any more."""
         return not self._subscriptions
 
     def stop(self) -> None:
-        """End the poller; it may be dead already."""
+        """Stop the poller. It may have ended already."""
         if self._task is not None:
             self._task.remove_done_callback(self._wake_all)
             self._task.cancel()
@@ -99,11 +102,11 @@ class Poller:
             look.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Tell all waiters that the poller died: what it died of, or that each may subscribe again."""
+        """Pass to all triggers why the poller has ended. ``None`` means that they can subscribe again."""
         error = None if task.cancelled() else task.exception()
         answer = error if isinstance(error, DataOpsError) else None
         if error is not None and answer is None:
-            log.error("The poller of %s died: %r", self.group, error, exc_info=error)
+            log.error("The poller of %s ended with an error: %r", self.group, error, exc_info=error)
         for subscription in self._subscriptions:
             subscription.answers.put_nowait(answer)
 
@@ -113,7 +116,7 @@ class Poller:
         while True:
             self._changed.clear()
             now = clock.monotonic()
-            # One that is being looked at is due again once it was answered.
+            # A run that is being read now is due again only after its response.
             first = min((s.due for s in self._subscriptions if s.key not in self._looks), default=None)
             if first is None:
                 await self._changed.wait()
@@ -125,9 +128,9 @@ class Poller:
             pause = await self._ask()
 
     async def _slept(self, seconds: float) -> bool:
-        """Wait; False if the subscriptions changed meanwhile."""
+        """Wait, and return whether the time is over. ``False`` means that the subscriptions changed."""
         try:
-            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+            # In Python 3.11, wait_for ignores a cancellation that comes together with the event.
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         except TimeoutError:
@@ -135,12 +138,12 @@ class Poller:
         return False
 
     async def _ask(self) -> float:
-        """Ask about the runs that are due, and return a pause that a failure makes necessary."""
+        """Read the runs that are due. Return the seconds to pause, more than 0 only after a failure."""
         asked = set(self._subscriptions)
         now = self._connection.driver.clock.monotonic()
         watches = {s.key: s.watch for s in asked}
         due = {s.key for s in asked if s.due <= now + TOGETHER}
-        # Any one of the group sweeps for all of them.
+        # The watch of any run can sweep for the whole group.
         one = next(iter(watches.values()))
         answered: set[str] = set()
         if one.sweeps and now >= self._list_at:
@@ -148,18 +151,18 @@ class Poller:
             try:
                 answers = await self._connection.ask(sweep, self.group)
             except ApiError as error:
-                # Without credentials the list was not asked for: each look would try to log in again.
+                # If the login failed, reading the runs one by one would try to log in again for each.
                 is_about_list = is_about_request(error) and not self._connection.api.needs_login()
                 if not (one.looks_singly and is_about_list):
                     return self._all_failed(asked, error)
                 if not self._list_at:
-                    log.warning("%s; the runs of %s are asked about one by one", error, self.group)
+                    log.warning("%s; the runs of %s are read one by one", error, self.group)
                 self._list_at = now + LIST_AGAIN
             else:
                 self._failures, self._list_at = 0, 0.0
                 self._hand_out(asked, answers)
                 answered = set(answers)
-                # What has left the list has most likely ended.
+                # A run that is no longer in the list has probably ended.
                 due |= self._listed - answered
                 self._listed = answered
         for key in sorted((due & watches.keys()) - answered - self._looks.keys()):
@@ -171,7 +174,10 @@ class Poller:
     def _hand_out(
         self, asked: set[Subscription], answers: Mapping[str, RunSnapshot | DataOpsError | None]
     ) -> None:
-        """Give each answer to those who waited for it when it was asked for, and who still do."""
+        """Pass the results to the triggers that still wait.
+
+        :param asked: the triggers that waited when the request was sent. Newer ones may wait for another run.
+        """
         clock = self._connection.driver.clock
         now = clock.monotonic()
         for subscription in asked & self._subscriptions:
@@ -188,7 +194,7 @@ class Poller:
             subscription.answers.put_nowait(answer)
 
     def _all_failed(self, asked: set[Subscription], error: ApiError) -> float:
-        """Give a failure to all who wait, and return the pause that it makes necessary."""
+        """Pass a failure to all triggers that still wait, and return the seconds to pause."""
         clock = self._connection.driver.clock
         self._failures += 1
         pause = failure_pause(self._failures, error, clock.random())
@@ -199,14 +205,14 @@ class Poller:
         return pause
 
     async def _look(self, key: str, watch: RunWatch, asked: set[Subscription]) -> None:
-        """Look at one run. Nobody waits for another run's answer, and its failure is its own."""
+        """Read one run in its own task, and pass on the result. It delays no other run."""
         answer: RunSnapshot | DataOpsError | None = None
         try:
             answer = await self._connection.ask(watch.look(self._connection.api), self.group)
         except DataOpsError as error:
             answer = error
         except Exception:
-            log.exception("Asking about %s of %s failed", key, self.group)
+            log.exception("Reading %s of %s failed", key, self.group)
         finally:
             del self._looks[key]
         self._hand_out(asked, {key: answer})
@@ -214,7 +220,7 @@ class Poller:
 
 
 def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
-    """Return the poller of a group, which all of the connection's triggers share."""
+    """Return the poller of the watch's group. All triggers of the connection share it."""
     group = watch.group
     if group not in connection.pollers:
         connection.pollers[group] = Poller(connection, group)
@@ -222,7 +228,7 @@ def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
 
 
 def release(connection: SharedConnection, poller: Poller) -> None:
-    """End a group's poller once nobody waits any more."""
+    """Stop the poller of a group if no trigger waits any more."""
     if poller.is_idle and connection.pollers.get(poller.group) is poller:
         connection.pollers.pop(poller.group)
         poller.stop()

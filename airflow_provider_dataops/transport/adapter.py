@@ -1,4 +1,4 @@
-"""What ``requests`` lacks: limits on the head of a response, and proof that nothing was sent."""
+"""Add to ``requests`` a time limit for the headers of a response, and a proof that nothing was sent."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 
-#: Whether this thread sends a request of ours.
+#: Whether this thread is sending a request of this provider.
 _sending: ContextVar[bool] = ContextVar("_sending", default=False)
 
 
 def _hide_queries(record: logging.LogRecord) -> bool:
-    """Take the query out of the URLs that the library logs: it may hold a key, or a link's signature."""
+    """Remove the query from URLs that ``urllib3`` logs: it may contain a key or a link's signature."""
     if _sending.get() and isinstance(record.args, tuple):
         record.args = tuple(
             f"{arg.partition('?')[0]}?***" if isinstance(arg, str) and "?" in arg else arg
@@ -40,11 +40,11 @@ for _name in ("urllib3.connectionpool", "urllib3.connection"):
 
 
 class NotConnectedError(HTTPError):
-    """No connection was made, so nothing was sent. The cause says why."""
+    """No connection was made, so nothing was sent. ``__cause__`` is the reason."""
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a deadline: the socket's own timeout begins anew with each byte."""
+    """Reads from a socket until a deadline. The socket's own timeout starts again with each byte."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
         self._raw = raw
@@ -52,27 +52,30 @@ class _TimedReader(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Allow the full time once more."""
+        """Set the deadline to the full time from now."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
-        """Return true: this is for reading."""
+        """Return ``True``, as :class:`io.BufferedReader` requires it."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what comes before the deadline."""
+        """Read the bytes that have arrived.
+
+        :raises TimeoutError: if the deadline has passed.
+        """
         if time.monotonic() > self._deadline:
-            raise TimeoutError("the answer trickles in too slowly")
+            raise TimeoutError("the response arrives too slowly")
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        """Give the socket up."""
+        """Close the socket's file."""
         self._raw.close()
         super().close()
 
 
 class _Response(http.client.HTTPResponse):
-    """A response whose head, and each piece of whose body, must come within the read timeout."""
+    """A response with a limit: the headers and each piece of the body must arrive in the read timeout."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -80,10 +83,10 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
-        """Read the head."""
+        """Read the status line and the headers."""
         super().begin()
         if self.status >= 300:
-            # Gateways close a connection after a refusal, or send a second one: TRAC's does either.
+            # After an error, TRAC's gateway closes the connection or sends a second response.
             self.will_close = True
 
     def read1(self, n: int = -1) -> bytes:
@@ -115,9 +118,9 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Sends the requests of a session, each once.
+    """Sends the requests of a session, each request once.
 
-    :raises NotConnectedError: where it is proven that the server got nothing.
+    :raises NotConnectedError: if it is certain that nothing was sent.
     """
 
     def __init__(self) -> None:
@@ -125,7 +128,7 @@ class BoundedAdapter(HTTPAdapter):
         _bound(self.poolmanager)
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request and return the response, of which the head is read."""
+        """Send a request and return the response. The body is not read yet."""
         token = _sending.set(True)
         try:
             return super().send(*args, **kwargs)
@@ -133,14 +136,14 @@ class BoundedAdapter(HTTPAdapter):
             _sending.reset(token)
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-        """Have the server's certificate checked."""
+        """Set which certificates to trust for a connection."""
         try:
             super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
         except OSError as error:
             raise NotConnectedError from error
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what makes the connections through a proxy."""
+        """Return the pool manager for connections through a proxy."""
         return _bound(super().proxy_manager_for(*args, **kwargs))
 
 

@@ -1,4 +1,4 @@
-"""The driver for the triggerer, on ``aiohttp``. Files do not pass here: they move on workers."""
+"""The driver for the triggerer. It uses ``aiohttp``. It sends and receives no files: only workers do."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A response above this size is parsed in a thread, in bytes. A smaller one holds the event loop: 30 ms for
-#: a list of empty objects, 12 ms for what is nested too deep, 5 ms for a text that is all escapes.
+#: A larger response is parsed in a thread, in bytes. Parsing one of this size blocks the event loop for 30 ms
+#: (a list of empty objects), 12 ms (JSON nested too deep) or 5 ms (a text of escape sequences only).
 PARSE_IN_THREAD = 64 * 1024
-#: How the library decodes the head of a response: it keeps what is not UTF-8 as surrogates.
+#: How ``aiohttp`` decodes headers: bytes that are not UTF-8 become surrogates.
 HEAD_CODEC = ("utf-8", "surrogateescape")
-#: What the library raises; it does not wrap all of what lies below it.
+#: What ``aiohttp`` raises. It does not wrap all exceptions of the layers below it.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 
 @dataclass
 class _Attempt:
-    """One request on its way: before there is a connection, nothing can have been sent."""
+    """Whether a request has a connection. Without one, nothing was sent."""
 
     connected: bool = False
 
@@ -68,21 +68,23 @@ def _tracing() -> aiohttp.TraceConfig:
 
 class _Response(aiohttp.ClientResponse):
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Read the head. After a refusal the connection is closed, as in the other driver."""
+        """Read the headers. After an error status the connection is closed, as in the other driver."""
         protocol = connection.protocol
         await super().start(connection)
         if self.status >= 300 and protocol is not None:
             protocol.force_close()
             if self.connection is None:
-                # Without a body the response has given its connection back already.
+                # A response without a body has already returned its connection to the pool.
                 protocol.close()
         return self
 
 
 class AsyncDriver:
-    """Runs exchanges with one platform on the event loop, on one session that all its triggers share.
+    """Runs exchanges with one platform on the event loop. All triggers of a connection share its session.
 
+    :param api: the platform and its connection.
     :param register_secret: masks a secret in the logs.
+    :param clock: the time and random numbers.
     """
 
     def __init__(
@@ -92,18 +94,21 @@ class AsyncDriver:
         self.clock = clock
         self._register_secret = register_secret
         self._session: aiohttp.ClientSession | None = None
-        # The environment is read once for each host: that takes a fifth of the time of a poll.
+        # The environment's proxy is read once per host. That takes a fifth of the time of a poll.
         self._proxy = cache(partial(proxy_for, api.settings))
         self._login = asyncio.Lock()
 
     async def open(self) -> None:
-        """Make the session. The certificates are read in a thread."""
+        """Open the session. The certificates are read in a thread.
+
+        :raises ConnectionSettingsError: if the certificates cannot be used.
+        """
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
-            # The lanes bound the requests. With a limit here, a request could time out in a queue.
+            # The lanes limit the number of requests. With a limit here, requests could time out in a queue.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # The encoding is what the other driver asks for, too: sizes are bounded as they come.
+            # The other driver also asks for no compression. The limits of sizes apply to the received bytes.
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             trust_env=False,
             auto_decompress=False,
@@ -117,11 +122,14 @@ class AsyncDriver:
             await self._session.close()
 
     async def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> T:
-        """Run an exchange of the platform to its end and return what it returns."""
+        """Run an exchange with credentials, redirects and retries, and return its result.
+
+        :raises DataOpsError: the error that ended the exchange.
+        """
         return await self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     async def play(self, exchange: Exchange[T]) -> T:
-        """Do what an exchange says, step by step."""
+        """Do the steps of an exchange one after the other, and return its result."""
         try:
             step = next(exchange)
             while True:
@@ -146,7 +154,7 @@ class AsyncDriver:
             return await asyncio.to_thread(step.work)
         if isinstance(step, EnsureCredentials):
             async with self._login:
-                # Another task may have fetched the token while this one waited.
+                # Another trigger may have fetched a token while this one waited for the lock.
                 return await self.play(step.fetch()) if self.api.needs_login() else None
         reply = await self._send(step)
         if len(reply.body) > PARSE_IN_THREAD:
@@ -188,25 +196,28 @@ class AsyncDriver:
 
 
 def _words(error: Exception) -> str:
-    """Return what an error says, without the URL of a proxy, which may hold a password."""
+    """Return the text of an error without the URL of a proxy, which may contain a password."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{error.status} {error.message.encode(*HEAD_CODEC).decode(errors='replace')}"
     if isinstance(error, aiohttp.InvalidURL):
-        return "not a URL"
-    return str(error) or "no answer in time"
+        return "the URL is not valid"
+    return str(error) or "no response in time"
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Read an answer into memory, which must not be too large. The request's time limit holds here, too."""
+    """Return the body of a response. The request's time limit includes the body.
+
+    :raises ReplyTooLargeError: if the body is too large for the memory.
+    """
     body = BodyBuffer(response.status, response.headers)
     try:
         async for chunk in response.content.iter_any():
-            # Unpacking a small chunk may take long.
+            # A small compressed chunk may take long to decompress.
             packed = body.unpacker.is_needed
             if not (await asyncio.to_thread(body.add, chunk) if packed else body.add(chunk)):
                 break
     except (*_FAILURES, ApiError):
-        # A refusal is one without its words, too.
+        # For an error status, the status code is enough. The text of the body is not necessary.
         if response.status < 300:
             raise
     return body.content()

@@ -1,4 +1,4 @@
-"""The body of a response in memory, unpacked and bounded, for both drivers."""
+"""Read the body of a response into memory, decompressed and with a limit. Both drivers use this."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from airflow_provider_dataops.errors import MalformedReplyError, ReplyTooLargeEr
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Bytes that are read or unpacked at once.
+#: How many bytes are read or decompressed at once.
 CHUNK = 256 * 1024
-#: Of an error's body no more than this is read, in bytes: it is quoted, not processed.
+#: How much of an error's body is read, in bytes. Only its start is needed, for the message.
 MAX_ERROR_BYTES = 1024 * 1024
-#: Has zlib recognise both gzip and deflate.
+#: The setting with which zlib recognises both gzip and deflate.
 _ANY = zlib.MAX_WBITS | 32
 
 
 class Unpacker:
-    """Undoes the compression of a body, in pieces of bounded size.
+    """Decompresses a body in pieces of limited size.
 
-    Both drivers ask for no compression. Some proxies compress all the same, and a few kilobytes may unpack to
-    gigabytes.
+    Both drivers ask the server not to compress. Some proxies compress nevertheless. A few kilobytes may then
+    decompress to gigabytes.
 
-    :param encoding: the header ``Content-Encoding``.
+    :param encoding: the value of the header ``Content-Encoding``.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -39,42 +39,43 @@ class Unpacker:
         return self._encoding not in {"", "identity"}
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """Return what the next bytes unpack to.
+        """Return the next bytes, decompressed, in pieces of at most :data:`CHUNK` bytes.
 
-        :raises MalformedReplyError: if the encoding is unknown, or the bytes are not what it says.
+        :raises MalformedReplyError: if the encoding is unknown, or the bytes do not match the encoding.
         """
         if not self.is_needed:
             yield chunk
             return
         if self._encoding not in {"gzip", "x-gzip", "deflate"}:
             raise MalformedReplyError(
-                f"the answer is packed as {self._encoding[:50]!r}, which was not asked for"
+                f"the response is compressed as {self._encoding[:50]!r}, which this provider cannot read"
             )
         while chunk:
             if self._stream.eof:
-                # A file may consist of several gzip streams.
+                # A gzip file may contain several streams, one after the other.
                 self._stream = zlib.decompressobj(wbits=_ANY)
             try:
                 yield self._stream.decompress(chunk, CHUNK)
             except zlib.error as error:
-                raise MalformedReplyError(f"the answer cannot be unpacked: {error}") from None
+                raise MalformedReplyError(f"the response cannot be decompressed: {error}") from None
             chunk = self._stream.unconsumed_tail or self._stream.unused_data
 
     def finish(self) -> None:
-        """Check that the body is complete.
+        """Check that the compressed body is complete.
 
-        :raises TransportError: if not.
+        :raises TransportError: if its end is missing.
         """
         if self.is_needed and not self._stream.eof:
-            raise TransportError("the answer was cut off")
+            raise TransportError("the response ended before the compressed body was complete")
 
 
 class BodyBuffer:
     """Collects the body of one response in memory.
 
-    A success must be read whole or not at all. An error is its status: its body may be cut.
+    The body of a success must be complete. The body of an error may be cut: its status code is enough.
 
-    :param headers: their names in any case.
+    :param status: the status code of the response.
+    :param headers: a mapping that ignores the case of the headers' names.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
@@ -85,9 +86,9 @@ class BodyBuffer:
         self._size = 0
 
     def add(self, chunk: bytes) -> bool:
-        """Take the next bytes. Return whether more are wanted.
+        """Append the next bytes, and return whether to continue reading.
 
-        :raises ReplyTooLargeError: if the body of a success becomes too large.
+        :raises ReplyTooLargeError: if the body of a success is larger than ``MAX_REPLY_BYTES``.
         """
         for piece in self.unpacker.pieces(chunk):
             self._pieces.append(piece)
@@ -97,10 +98,10 @@ class BodyBuffer:
             if self._size > MAX_REPLY_BYTES:
                 size = f"; its size is {self._announced}" if re.fullmatch("[0-9]+", self._announced) else ""
                 raise ReplyTooLargeError(
-                    f"the answer is larger than {MAX_REPLY_BYTES} bytes{size}", status=self._status
+                    f"the response is larger than {MAX_REPLY_BYTES} bytes{size}", status=self._status
                 )
         return True
 
     def content(self) -> bytes:
-        """Return what came."""
+        """Return the bytes that were appended."""
         return b"".join(self._pieces)

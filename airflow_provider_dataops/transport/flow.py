@@ -1,7 +1,7 @@
-"""From an exchange to single HTTP requests: credentials, redirects, errors and repeats, each said once.
+"""Turn the exchange of a platform into single HTTP requests.
 
-What is here are generators, too. :func:`whole` turns a platform's exchange into one that a driver can run:
-every request in it is authorised, followed through redirects, parsed, and repeated where that is safe.
+:func:`whole` returns an exchange that a driver can run. It adds the credentials to each request, follows
+redirects, parses the response, and raises errors. It sends a request again if that is safe.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from airflow_provider_dataops.core.http import (
 )
 from airflow_provider_dataops.core.retry import RetryPolicy, Standstill, is_passing, may_repeat, retry_after
 from airflow_provider_dataops.errors import (
+    EXCERPT_LIMIT,
     ApiError,
     AuthenticationError,
     DataOpsError,
@@ -31,6 +32,7 @@ from airflow_provider_dataops.errors import (
     PermissionDeniedError,
     UnroutedError,
     error_for_status,
+    one_line,
 )
 
 if TYPE_CHECKING:
@@ -41,15 +43,16 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+#: A request fails after more redirects than this.
 MAX_REDIRECTS = 5
-#: What is shorter would blot out plain words, as Airflow's own masking has it.
+#: Shorter secrets are not masked: ordinary words could contain them. Airflow has the same limit.
 SHORTEST_SECRET = 5
 _METHOD_KEPT = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
 
 
 def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
-    """Return the exchange with everything done that a platform's author need not think of."""
+    """Return an exchange that also does what all platforms need: login, redirects, errors and retries."""
     flow = _Flow(api, policy, clock)
     try:
         step = next(exchange)
@@ -78,14 +81,14 @@ class _Parsed(Generic[T]):
 
 @dataclass(frozen=True)
 class _Flow:
-    """How one request becomes several: repeats, logins, redirects."""
+    """Sends one request of a platform, with the retries, logins and redirects that it needs."""
 
     api: Api
     policy: RetryPolicy
     clock: Clock
 
     def repeated(self, request: Request[T]) -> Exchange[T]:
-        """Send a request until it succeeds, or fails in a way that is not to be repeated."""
+        """Send a request until it succeeds, or fails in a way that must not be retried."""
         standstill = Standstill(self.clock)
         request = replace(request, moved=standstill.reached)
         attempt = 1
@@ -100,13 +103,13 @@ class _Flow:
                 wait = self.policy.pause(error, attempt=attempt, elapsed=elapsed, chance=chance)
                 if wait is None or self.clock.wall() + wait > self.policy.deadline:
                     raise
-                log.warning("%s; trying again in %.1f s", error, wait)
+                log.warning("%s; next attempt in %.1f s", error, wait)
             yield Pause(wait)
             standstill.next_attempt()
             attempt += 1
 
     def _authorised(self, request: Request[T]) -> Exchange[T]:
-        """Send a request with credentials; renew those once if they are refused."""
+        """Send a request with credentials. If they are rejected, fetch new ones once and send it again."""
         api = self.api
         if not request.authenticated:
             return (yield from self._followed(request))
@@ -116,7 +119,7 @@ class _Flow:
         try:
             value: T = yield from self._followed(authorised)
         except AuthenticationError:
-            # While this was under way another exchange may have renewed them: those are not to be dropped.
+            # Another exchange may have fetched new credentials meanwhile. Those must be kept.
             refused = self._with_credentials(request).secret_headers == authorised.secret_headers
             if refused and not api.forget_login():
                 raise
@@ -131,13 +134,13 @@ class _Flow:
         return replace(request, secret_headers=headers)
 
     def _ensure_credentials(self) -> EnsureCredentials:
-        """Return the step that fetches credentials. Its failure proves that the request was not sent."""
+        """Return the step that fetches credentials. If it fails, the request itself was not sent."""
         known = self.api.login_refusal
 
         def log_in() -> Exchange[None]:
             refusal = self.api.login_refusal
             if refusal is not None and refusal is not known:
-                # Another exchange sent them while this one waited for its turn.
+                # The login of another exchange was rejected meanwhile. One more could lock the account.
                 raise copy(refusal)
             try:
                 yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
@@ -150,7 +153,7 @@ class _Flow:
         return EnsureCredentials(log_in)
 
     def _followed(self, request: Request[T]) -> Exchange[T]:
-        """Send a request and follow redirects, without credentials once they lead to another host."""
+        """Send a request and follow redirects. Requests to another host contain no credentials."""
 
         def parse(reply: Reply) -> Reply | _Parsed[T]:
             if reply.status in _REDIRECTS:
@@ -162,7 +165,7 @@ class _Flow:
                     raise
                 raise _from_elsewhere(error, request.url, elsewhere) from error
 
-        # The driver calls this, so that a large response can be parsed off the event loop.
+        # The driver calls ``parse``, because it can parse a large response in a thread.
         bare: Request[Any] = replace(cast("Request[Any]", request), parse=parse)
         elsewhere: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
@@ -173,23 +176,25 @@ class _Flow:
             bare = _redirected(bare, outcome)
             if elsewhere is None and not same_origin(request.url, bare.url):
                 elsewhere = bare.url
-        raise MalformedReplyError(f"more than {MAX_REDIRECTS} redirects")
+        raise MalformedReplyError(f"the server redirected the request more than {MAX_REDIRECTS} times")
 
     def _value(self, request: Request[T], reply: Reply) -> T:
-        """Return what the request makes of its response, or raise the error that the response stands for."""
+        """Return the value of a response, or raise the error that it reports."""
         if not 200 <= reply.status < 300:
             raise self._refusal(request, reply)
         try:
             return request.parse(reply)
         except ApiError as error:
-            # What the platform calls a success may be a refusal in its own words.
+            # A response with a 2xx status code may contain an error. Its text may contain a secret.
             error.message = self._without_secrets(error.message, request)
             error.body = self._without_secrets(error.body, request)
             error.args = (error.message,)
             raise
         except UNREADABLE as error:
             raise MalformedReplyError(
-                self._without_secrets(f"the answer has an unknown shape: {error!r}", request),
+                self._without_secrets(
+                    f"the response does not have the documented fields: {error!r}", request
+                ),
                 status=reply.status,
                 body=self._without_secrets(reply.text(), request),
             ) from error
@@ -198,9 +203,9 @@ class _Flow:
         try:
             words, error_class = self.api.error_text(reply), self.api.error_class(request, reply)
         except (ApiError, *UNREADABLE):
-            # The status says enough, whatever the body is.
+            # The body cannot be read. The status code is enough.
             words, error_class = reply.text(), error_for_status(reply.status)
-        words = self._without_secrets(words, request)
+        words = one_line(self._without_secrets(words, request)[:EXCERPT_LIMIT])
         reason = self._without_secrets(reply.reason, request)
         text = f"HTTP {reply.status}" + (f" {reason}" if reason else "")
         text += f": {words}" if words and words != reason else ""
@@ -216,9 +221,9 @@ class _Flow:
         return refusal
 
     def _without_secrets(self, text: str, request: Request[Any]) -> str:
-        """Return a server's words without the credentials that it may have repeated.
+        """Return a server's text, with ``***`` in place of credentials that the server repeated.
 
-        Airflow masks them in the task's log, but not in the copy of it that the executor prints.
+        Airflow masks them in the task's log, but not in the copy of the log that the executor prints.
         """
         sent = (value.rpartition(" ")[2] for value in request.secret_headers.values())
         for secret in sorted({*self.api.settings.secrets, *sent}, key=len, reverse=True):
@@ -227,7 +232,7 @@ class _Flow:
         return text
 
     def _describe(self, error: ApiError, request: Request[Any], attempt: int) -> None:
-        """Complete an error by what was being done; an error of the login keeps its own description."""
+        """Add the platform and the request to an error. An error of the login already has its own request."""
         error.attempt = attempt
         if not error.operation:
             error.platform = self.api.platform
@@ -240,33 +245,35 @@ def _redirected(request: Request[Any], reply: Reply) -> Request[Any]:
     try:
         return _sent_on(request, reply)
     except ValueError:
-        raise MalformedReplyError("redirected to what is no URL", status=reply.status) from None
+        raise MalformedReplyError("the server redirected to an invalid URL", status=reply.status) from None
 
 
 def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
     target = urljoin(request.url, reply.headers.get("location", ""))
     scheme = urlsplit(target).scheme
     if scheme not in {"http", "https"}:
-        raise MalformedReplyError("redirected to what is no http or https URL", status=reply.status)
+        raise MalformedReplyError(
+            "the server redirected to a URL that is not http or https", status=reply.status
+        )
     where = _from_to(request.url, target)
     if request.method != "GET" and (reply.status not in _METHOD_KEPT or not same_origin(request.url, target)):
-        # Not a failure that passes within minutes; who waits bears it, since it may be a maintenance page.
+        # A retry within minutes does not help. Waiting tasks keep waiting: it may be a maintenance page.
         raise UnroutedError(
-            f"{request.method} was redirected {where}; is the host in the connection right?",
+            f"the server redirected {request.method} {where}; check the host in the connection",
             status=reply.status,
         )
     if scheme == "http" and request.url.startswith("https:"):
-        raise MalformedReplyError(f"redirected {where}, away from https", status=reply.status)
+        raise MalformedReplyError(f"the server redirected {where}, from https to http", status=reply.status)
     if same_origin(request.url, target):
         return replace(request, url=target)
     return replace(request, url=target, secret_headers={})
 
 
 def _from_elsewhere(error: ApiError, asked: str, answered: str) -> ApiError:
-    """Return what a failure means if the response came from another host than the platform's."""
+    """Return the error to raise if a redirect led to another host and that host returned an error."""
     message = (
-        f"the server redirected {_from_to(asked, answered)}, where no credentials are sent: {error.message}; "
-        "is the host in the connection right?"
+        f"the server redirected {_from_to(asked, answered)}, which gets no credentials: {error.message}; "
+        "check the host in the connection"
     )
     if is_passing(error):
         return error.again_as(type(error), message)
@@ -274,7 +281,7 @@ def _from_elsewhere(error: ApiError, asked: str, answered: str) -> ApiError:
 
 
 def _from_to(source: str, target: str) -> str:
-    """Return where a redirect leads, without paths and queries: signed links carry their secret there."""
+    """Describe a redirect without paths and queries, because those of signed links are secret."""
     if same_origin(source, target):
         return f"to another path of {origin(source)}"
     return f"from {origin(source)}/*** to {origin(target)}/***"

@@ -1,4 +1,4 @@
-"""When the next request of a connection may be sent. Arithmetic alone."""
+"""When the triggerer may send the next request of a connection. Nothing here sends or waits."""
 
 from __future__ import annotations
 
@@ -13,51 +13,52 @@ from airflow_provider_dataops.errors import AuthenticationError
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
 
-#: After this many seconds without one good response the breaker opens.
+#: After this many seconds with failures only, the circuit breaker opens.
 OPENS_AFTER = 60.0
-#: While it is open, one request is sent in this many seconds.
+#: While the circuit breaker is open, one request is sent in this many seconds.
 PROBE_INTERVAL = 60.0
-#: Credentials that may lock the account, and were refused twice, are not sent for this long, in seconds.
+#: Where rejections can lock the account, twice rejected credentials are not sent for this many seconds.
 LOCKOUT = 15 * 60.0
 
 
 @dataclass
 class CircuitBreaker:
-    """Counts failures. An outage of a few seconds is over before it opens, so nobody is slowed down by it.
+    """Counts failures, and slows down requests in an outage. An outage of a few seconds has no effect.
 
     :param probe_at: when the next request may be sent while the breaker is open.
-    :param failing_since: when the first failure came after the last good response.
+    :param failing_since: the time of the first failure since the last good response, if there is one.
     """
 
     probe_at: float = 0.0
     failing_since: float | None = None
 
     def close(self) -> None:
-        """Forget all failures: the platform answers."""
+        """Forget all failures, because the platform has responded."""
         self.failing_since, self.probe_at = None, 0.0
 
     def count(self, now: float) -> None:
-        """Count a failure."""
+        """Record a failure."""
         if self.failing_since is None:
             self.failing_since = now
 
     def admit(self, now: float) -> None:
-        """Let one request pass. While the breaker is open it is a probe, and the next one has to wait."""
+        """Record that a request is sent. While the breaker is open, this delays the next request."""
         if self.failing_since is not None and now - self.failing_since >= OPENS_AFTER:
             self.probe_at = now + PROBE_INTERVAL
 
 
 @dataclass
 class Refusals:
-    """Refusals of credentials that may lock the account.
+    """Rejections of the credentials, for a platform where rejections can lock the account.
 
-    After the first one nobody sends the credentials for a while. Then one request does, for all who wait. If
-    it is refused, too, that is final. Requests that were under way at the first refusal say nothing new.
+    After the first rejection, no request sends the credentials for a while. Then one request sends them
+    again. If it is rejected, too, the rejection is final: all other requests fail without being sent.
+    Requests that were already sent at the time of the first rejection do not count.
 
-    :param last: the last refusal; ``None`` while the credentials are accepted.
-    :param opens_at: when the next request may send them.
-    :param repeated_at: when they were first sent once more.
-    :param is_final: whether that was refused, too.
+    :param last: the last rejection; ``None`` while the credentials are accepted.
+    :param opens_at: when the next request may send the credentials.
+    :param repeated_at: when a request first sent them again after the first rejection.
+    :param is_final: whether that request was rejected, too.
     """
 
     last: ApiError | None = None
@@ -66,13 +67,16 @@ class Refusals:
     is_final: bool = False
 
     def count(self, error: ApiError, sent_at: float, now: float) -> None:
-        """Count the refusal of a request."""
+        """Record that a request was rejected.
+
+        :param sent_at: when the request was sent.
+        """
         self.last = error
         self.is_final = self.is_final or sent_at >= self.repeated_at
         self.opens_at = now + (LOCKOUT if self.is_final else REFUSAL_PAUSE)
 
     def admit(self, now: float) -> None:
-        """Let one request pass. Until it is answered, the next one has to wait for a minute."""
+        """Record that a request is sent. Until its response arrives, the next one waits for a minute."""
         if self.last is not None:
             self.repeated_at = min(self.repeated_at, now)
             self.opens_at = now + PROBE_INTERVAL
@@ -80,12 +84,12 @@ class Refusals:
 
 @dataclass
 class RequestGate:
-    """What all who ask with one connection share: the server's ``Retry-After``, refusals, a circuit breaker.
+    """Decides when the triggers of one connection may send a request.
 
-    In a long outage a platform gets at most one request a minute from this process, however many runs are
-    waited for.
+    It respects the server's ``Retry-After``, rejections of the credentials, and a circuit breaker. In a long
+    outage, this process sends at most one request a minute, even if it waits for many runs.
 
-    :param left_alone_until: the end of what the server asked for.
+    :param left_alone_until: no request is sent before this time, because of a ``Retry-After``.
     """
 
     left_alone_until: float = 0.0
@@ -93,16 +97,16 @@ class RequestGate:
     refusals: Refusals = field(default_factory=Refusals)
 
     def refusal(self, now: float) -> ApiError | None:
-        """Return the refusal that stands in for another request with credentials that are not to be sent."""
+        """Return the last rejection if the credentials must not be sent now, else ``None``."""
         refusals = self.refusals
         return copy(refusals.last) if refusals.is_final and now < refusals.opens_at else None
 
     def opens_in(self, now: float) -> float:
-        """Return the seconds until a request may be sent, 0 or less for now."""
+        """Return the seconds until a request may be sent; 0 or less means now."""
         return max(self.left_alone_until, self.breaker.probe_at, self.refusals.opens_at) - now
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a request may be sent; the caller who gets 0 sends one now."""
+        """Return the seconds until a request may be sent. If this returns 0, the caller must send one now."""
         opens_in = self.opens_in(now)
         if opens_in > 0:
             return opens_in
@@ -113,24 +117,24 @@ class RequestGate:
         return 0.0
 
     def leave_alone(self, seconds: float, now: float) -> None:
-        """Send nothing for a time that the server asked for."""
+        """Delay all requests because of a ``Retry-After``."""
         self.left_alone_until = max(self.left_alone_until, now + min(seconds, RETRY_AFTER_CAP))
 
     def succeeded(self, sent_at: float) -> None:
-        """Take a good response. What the server asked for in another one still counts.
+        """Record a good response. A ``Retry-After`` of an earlier response still applies.
 
-        :param sent_at: when the request was admitted.
+        :param sent_at: when the request was sent.
         """
         self.breaker.close()
         if sent_at >= self.refusals.repeated_at:
             self.refusals = Refusals()
 
     def failed(self, error: ApiError, sent_at: float, now: float) -> None:
-        """Take a failure; one that is no outage closes the breaker, since the platform answers.
+        """Record a failure. If the platform has responded, the circuit breaker closes.
 
-        :param sent_at: when the request was admitted.
+        :param sent_at: when the request was sent.
         """
-        # A right that is lacking is lacking here; what others ask about may be theirs.
+        # A 403 does not count: the user may still have permission for other requests.
         if error.locks_out and isinstance(error, AuthenticationError):
             self.refusals.count(error, sent_at, now)
         if error.retry_after is not None:

@@ -1,4 +1,4 @@
-"""Certificates and proxies, found in the same way for both drivers."""
+"""Find the certificates and the proxy. Both drivers use the same ones."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from airflow_provider_dataops.errors import ConnectionSettingsError
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.settings import Settings
 
-#: Seconds within which a connection must be made.
+#: The timeout for making a connection, in seconds.
 CONNECT_TIMEOUT = 10.0
-#: Seconds within which a response must be read into memory; the connection's request timeout if it is longer.
+#: The timeout for reading a whole response into memory, in seconds. A longer ``request_timeout`` replaces it.
 TOTAL_TIMEOUT = 60.0
 USER_AGENT = "airflow-provider-dataops"
 
 
 def ca_file(settings: Settings) -> str:
-    """Return the file with the certificates to trust: the connection's, the environment's, or certifi's.
+    """Return the file or folder with the certificates to trust.
 
-    :raises ConnectionSettingsError: if the named file is not there, or holds no certificates.
+    It is the connection's ``ca_bundle``, or the environment's ``REQUESTS_CA_BUNDLE`` or ``SSL_CERT_FILE``, or
+    the file of the library ``certifi``.
+
+    :raises ConnectionSettingsError: if the file does not exist, or contains no certificates.
     """
     named = {name: os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
     for name, path in ({"ca_bundle": settings.ca_bundle} | named).items():
@@ -37,15 +40,15 @@ def ca_file(settings: Settings) -> str:
 
 def _check_certificates(what: str, path: str) -> None:
     if not os.path.exists(path):
-        raise ConnectionSettingsError(f"{what} does not exist here")
+        raise ConnectionSettingsError(f"{what} does not exist on this machine")
     try:
         _context(path)
     except OSError as error:
-        raise ConnectionSettingsError(f"{what} cannot be read as certificates: {error}") from None
+        raise ConnectionSettingsError(f"{what} cannot be read as a file of certificates: {error}") from None
 
 
 def trusted(settings: Settings) -> str | bool:
-    """Return the certificates to trust as ``requests`` wants them; false to check none."""
+    """Return the argument ``verify`` of ``requests``: the certificates' file, or ``False`` for no check."""
     return ca_file(settings) if settings.verify_ssl else False
 
 
@@ -57,14 +60,20 @@ def _context(path: str) -> ssl.SSLContext:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | bool:
-    """Return how a server's certificate is checked; reading the file takes tens of milliseconds."""
+    """Return the argument ``ssl`` of ``aiohttp``: the trusted certificates, or ``False`` for no check.
+
+    To read the certificates takes tens of milliseconds, so call this in a thread.
+    """
     return _context(ca_file(settings)) if settings.verify_ssl else False
 
 
 def proxy_for(settings: Settings, scheme: str, host: str) -> str | None:
-    """Return the URL of the proxy to use: the connection's, or what the environment says for this host.
+    """Return the URL of the proxy for a host, ``None`` for no proxy.
 
-    :raises ConnectionSettingsError: if the environment names a proxy of a kind that one driver cannot use.
+    It is the connection's ``proxy``, or that of the environment's variables, such as ``HTTPS_PROXY``.
+
+    :raises ConnectionSettingsError: if the environment's proxy is not http or https. The driver of the
+        triggerer supports no other kind.
     """
     if settings.proxy:
         return settings.proxy
@@ -78,7 +87,7 @@ def proxy_for(settings: Settings, scheme: str, host: str) -> str | None:
         proxy = f"http://{proxy}"
     if not proxy.startswith(("http://", "https://")):
         raise ConnectionSettingsError(
-            f"the environment names a proxy for {scheme} that is neither http nor https; set the proxy of "
-            f"connection {settings.conn_id!r} or no_proxy"
+            f"the environment's proxy for {scheme} is neither http nor https; set the extra field 'proxy' of "
+            f"connection {settings.conn_id!r}, or the variable no_proxy"
         )
     return proxy

@@ -1,4 +1,4 @@
-"""The driver for workers, on ``requests``."""
+"""The driver for workers. It uses ``requests``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What the libraries raise; ``requests`` and ``urllib3`` do not wrap all of what lies below them.
+#: What the libraries raise. ``requests`` and ``urllib3`` do not wrap all exceptions of the layers below them.
 _FAILURES = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -55,16 +55,18 @@ _FAILURES = (
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no target: redirects are followed by the flow. Else the library would read their bodies."""
+        """Return ``None``: the flow follows redirects. ``requests`` would read the whole body of each."""
 
 
 class SyncDriver:
-    """Runs exchanges with one platform from a worker, on one pooled session.
+    """Runs exchanges with one platform in a worker, with one session and its pool of connections.
 
-    :param sleep: how pauses are made; operators give one that looks at their flags.
+    :param api: the platform and its connection.
     :param register_secret: masks a secret in the logs.
-    :param limit: seconds within which each step, connecting or the answer, must come; where the connection's
-        own limits are too long.
+    :param sleep: waits for a number of seconds. Operators pass a function that also checks for a kill.
+    :param clock: the time and random numbers.
+    :param limit: the longest time for connecting, and for the response, in seconds. It applies where the
+        connection's own limits are longer.
     :raises ConnectionSettingsError: if the certificates or the proxy cannot be used.
     """
 
@@ -83,28 +85,31 @@ class SyncDriver:
         self._sleep = sleep
         self._limit = limit
         self._session = _Session()
-        # Else .netrc would replace our Authorization header; proxies are told for each request instead.
+        # Otherwise .netrc would replace the Authorization header. Each request gets its proxy explicitly.
         self._session.trust_env = False
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         adapter = BoundedAdapter()
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
-        # The environment is read once for each host: that takes a fifth of the time of a small request.
+        # The environment's proxy is read once per host. That takes a fifth of the time of a small request.
         self._proxy = cache(partial(proxy_for, api.settings))
-        # Before an exchange begins: within one, a submission that was not sent would seem to be under way.
+        # Wrong settings must fail here. In an exchange, it would seem that a submission had already begun.
         self._trusted = trusted(api.settings)
         base = urlsplit(api.settings.base_url)
         self._proxy(base.scheme, base.hostname or "")
         self._login_turn = threading.Lock()
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
-        """Run an exchange of the platform to its end and return what it returns."""
+        """Run an exchange with credentials, redirects and retries, and return its result.
+
+        :raises DataOpsError: the error that ended the exchange.
+        """
         policy = policy or RetryPolicy()
         return self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     def play(self, exchange: Exchange[T]) -> T:
-        """Do what an exchange says, step by step."""
+        """Do the steps of an exchange one after the other, and return its result."""
         try:
             step = next(exchange)
             while True:
@@ -132,7 +137,7 @@ class SyncDriver:
         if isinstance(step, BlockingCall):
             return step.work()
         if isinstance(step, EnsureCredentials):
-            # Several threads may share a driver to send files; a login of each could lock the account.
+            # Several threads may share a driver to upload files. A login by each could lock the account.
             with self._login_turn:
                 return self.play(step.fetch()) if self.api.needs_login() else None
         return step.parse(self._send(step))
@@ -152,7 +157,7 @@ class SyncDriver:
         if content_type:
             headers["Content-Type"] = content_type
         if request.sink is not None:
-            # A compressed body would make the announced length useless as a check.
+            # With a compressed body, Content-Length could not be compared with the size of the file.
             headers.setdefault("Accept-Encoding", "identity")
         try:
             prepared = self._prepared(request, headers, content)
@@ -185,9 +190,9 @@ class SyncDriver:
                 requests.Request(request.method, request.url, headers=headers, data=content)
             )
         except ValueError as error:
-            # A header or URL that cannot be sent: the text of the error would repeat it.
+            # A header or the URL is invalid. The text of the error may contain it, and so a secret.
             raise TransportError(
-                f"{type(error).__name__}: the request cannot be sent; is the connection filled in right?",
+                f"{type(error).__name__}: the request cannot be sent; check the fields of the connection",
                 not_sent=True,
             ) from None
 
@@ -212,35 +217,39 @@ class SyncDriver:
         )
 
     def _body(self, response: requests.Response) -> bytes:
-        """Read an answer into memory, which must be neither too large nor too slow."""
+        """Return the body of a response.
+
+        :raises ReplyTooLargeError: if the body is too large for the memory.
+        :raises TransportError: if the body arrives too slowly.
+        """
         seconds = max(self.api.settings.request_timeout, network.TOTAL_TIMEOUT)
         deadline = self.clock.monotonic() + min(seconds, self._limit)
         body = BodyBuffer(response.status_code, response.headers)
         try:
-            # Not iter_content: it would wait for a full chunk, and see a trickling answer's end alone.
+            # iter_content would wait for a full chunk, so the deadline could not be checked in time.
             while chunk := response.raw.read1(CHUNK, decode_content=False):
                 if not body.add(chunk):
                     break
                 if self.clock.monotonic() > deadline:
-                    raise TransportError("the answer trickles in too slowly")
+                    raise TransportError("the response arrives too slowly")
         except (*_FAILURES, ApiError):
-            # A refusal is one without its words, too.
+            # For an error status, the status code is enough. The text of the body is not necessary.
             if response.status_code < 300:
                 raise
         return body.content()
 
 
 def _transport_error(error: Exception) -> TransportError:
-    """Say what went wrong on the way, and whether the server can have seen the request."""
+    """Return the error for an exception of the libraries, with whether the request was sent."""
     not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
         reason = inner
-    # The library begins with the object that failed: the address is known, its class is of no use.
-    text = re.sub(r"^\w+\(host=.*?\): ", "", str(reason).rpartition(">: ")[2]) or "no more is known"
+    # The text begins with the object that failed. It is cut off: its host is in the connection.
+    text = re.sub(r"^\w+\(host=.*?\): ", "", str(reason).rpartition(">: ")[2]) or "no further details"
     if isinstance(reason, ValueError) and not isinstance(reason, ssl.SSLError):
-        # The text may repeat a header that was to be sent.
-        text = "the request or the answer is not valid HTTP"
+        # The text may contain a header of the request, and so a secret.
+        text = "the request or the response is not valid HTTP"
     return TransportError(
         f"{type(reason).__name__}: {text}",
         not_sent=not_sent,
@@ -249,7 +258,7 @@ def _transport_error(error: Exception) -> TransportError:
 
 
 def _inner(error: BaseException) -> BaseException | None:
-    """Return what an error of ``requests`` or ``urllib3`` was made from."""
+    """Return the exception that an error of ``requests`` or ``urllib3`` wraps, ``None`` if there is none."""
     if isinstance(error, NotConnectedError):
         return error.__cause__
     if isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):

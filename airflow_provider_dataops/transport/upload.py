@@ -1,4 +1,4 @@
-"""Bodies that are streamed from a file, with a length and never chunked."""
+"""Request bodies that are streamed from a file, with a ``Content-Length`` and never chunked."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tuple[Upload, Any, str | None]:
-    """Return the opened file, what ``requests`` is to send of it, and its media type."""
+    """Open a file, and return it together with the body for ``requests`` and its media type.
+
+    :param moved: called with how many bytes of the file were read so far.
+    :raises FileAccessError: if the file cannot be opened.
+    """
     upload = Upload(body.source, moved)
     if isinstance(body, FileBody):
         return upload, upload, body.content_type
-    # Only uploads of forms need it: it is no part of what every worker loads.
+    # Only uploads of forms need this library. So other tasks do not load it.
     from requests_toolbelt import MultipartEncoder
 
     form = MultipartEncoder([*body.fields, (body.name, (body.filename, upload, body.content_type))])
@@ -26,9 +30,10 @@ def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tu
 
 
 class Upload:
-    """A file on its way: read from byte 0, with a length that ``requests`` finds, no more and no less.
+    """A file that ``requests`` reads and sends. Exactly as many bytes are sent as were announced.
 
-    :param moved: is called with the bytes that have been read so far.
+    :param source: the file.
+    :param moved: called with how many bytes of the file were read so far.
     """
 
     def __init__(self, source: FileSource, moved: Callable[[int], None]) -> None:
@@ -40,31 +45,34 @@ class Upload:
 
     @property
     def len(self) -> int:
-        """The bytes that are still to be read."""
+        """How many bytes are still to be read. ``requests`` takes it as the ``Content-Length``."""
         return self._left
 
     def __iter__(self) -> Iterator[bytes]:
-        """Exist, which is how ``requests`` recognises a body to be streamed."""
+        """Return the chunks of the file. ``requests`` streams a body only if it has this method."""
         return iter(partial(self.read, CHUNK), b"")
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes."""
+        """Return at most ``size`` of the next bytes.
+
+        :raises FileAccessError: if the file cannot be read, or has changed since its size was read.
+        """
         try:
             return self._next(size)
         except DataOpsError as error:
             self.failure = error
             raise
         except Exception as error:
-            # The disk's, or whatever the client of a store raises.
+            # An error of the disk, or any exception of an object store's client.
             self.failure = FileAccessError(f"{self._source.name}: {type(error).__name__}: {error}")
             raise self.failure from error
 
     def _next(self, size: int) -> bytes:
         chunk = self._file.read(min(size, self._left))
         self._left -= len(chunk)
-        # Checked before the last bytes leave: without these the server takes nothing.
+        # Checked before the last bytes are sent: the server rejects an incomplete body.
         if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
-            raise FileAccessError(f"{self._source.name} was changed while it was sent")
+            raise FileAccessError(f"{self._source.name} was changed during the upload")
         self._moved(self._source.size - self._left)
         return chunk
 

@@ -84,14 +84,19 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
     "reset after": ("reset_after", {}, TransportError, ""),
     "hang": ("hang", {}, TransportError, "imeout"),
     "truncated": ("truncated", {}, TransportError, ""),
-    "malformed JSON": ("malformed_json", {}, MalformedReplyError, "the answer is not JSON (application/json"),
-    "HTML with 200": ("html", {}, MalformedReplyError, "the answer is not JSON (text/html"),
-    "endless": ("huge", {}, ReplyTooLargeError, "the answer is larger than 1000000 bytes"),
+    "malformed JSON": (
+        "malformed_json",
+        {},
+        MalformedReplyError,
+        "the response is not JSON (application/json",
+    ),
+    "HTML with 200": ("html", {}, MalformedReplyError, "the response is not JSON (text/html"),
+    "endless": ("huge", {}, ReplyTooLargeError, "the response is larger than 1000000 bytes"),
     "huge": (
         "huge",
         {"size": 3_000_000},
         ReplyTooLargeError,
-        "the answer is larger than 1000000 bytes; its size is 3000000",
+        "the response is larger than 1000000 bytes; its size is 3000000",
     ),
 }
 
@@ -280,7 +285,7 @@ def test_a_redirect_to_a_maintenance_page_ends_no_wait(bench: Bench, elsewhere: 
 class TestRedirects:
     """To another origin: followed for a GET alone, and never with credentials."""
 
-    REFUSED = "POST was redirected from http://127.0.0.1:"
+    REFUSED = "the server redirected POST from http://127.0.0.1:"
     FOLLOWED = "unknown platform 'sign-in'"
 
     def arm(self, bench: Bench, elsewhere: Sandbox, **options: Any) -> None:
@@ -313,7 +318,7 @@ class TestRedirects:
 
     def test_a_submission_is_not_carried_elsewhere(self, bench: Bench, elsewhere: Sandbox) -> None:
         self.arm(bench, elsewhere, operation=bench.submitted)
-        with pytest.raises(ApiError, match=r"POST was redirected from \S+/\*\*\* to \S+/\*\*\*; is the host"):
+        with pytest.raises(ApiError, match=r"redirected POST from \S+/\*\*\* to \S+/\*\*\*; check the host"):
             bench.submit(bench.hook())
         assert elsewhere.journal.entries() == []
 

@@ -1,7 +1,7 @@
-"""The Quantemplate API: datasets in, pipeline executions, outputs and datasets out.
+"""The Quantemplate API: upload datasets, execute pipelines, download outputs and datasets.
 
-Facts: the vendor's guide "Example: end-to-end pipeline processing" and its OpenAPI 0.0.1. There is no call to
-read one execution and none to cancel one; a run is found in the pipeline's list.
+Sources: the vendor's guide "Example: end-to-end pipeline processing" and its OpenAPI file 0.0.1. The API has
+no request that reads or cancels one execution. An execution is found in the list of its pipeline.
 """
 
 from __future__ import annotations
@@ -50,16 +50,19 @@ T = TypeVar("T")
 BASE_URL = "https://fabric.prod.quantemplate.com/external/v1"
 AUTH_URL = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
 APP_URL = "https://app.quantemplate.com/"
-#: The server may take long to store a file after its last byte was sent, in seconds.
+#: The read timeout of an upload, in seconds. The server may need long to store the file.
 UPLOAD_READ_TIMEOUT = 600.0
 
 
 class QuantemplateApi(Api):
-    """Quantemplate, reached with the client credentials of one API user.
+    """The calls to Quantemplate, with the client credentials of one API user.
 
-    Calls take ``None`` for ``organisation_id``: it stands for the connection's organisation.
+    If ``organisation_id`` is ``None``, a call uses the organisation of the connection.
 
-    :param organisation_id: the default organisation, ``c-…``.
+    :param client_id: the client id of the API user.
+    :param client_secret: the client secret of the API user.
+    :param auth_url: the URL of the token endpoint.
+    :param organisation_id: the connection's organisation, ``c-…``; empty if it has none.
     """
 
     platform = "Quantemplate"
@@ -83,9 +86,9 @@ class QuantemplateApi(Api):
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> QuantemplateApi:
-        """Read an Airflow connection of type ``quantemplate``.
+        """Return the API for an Airflow connection of type ``quantemplate``.
 
-        :raises ConnectionSettingsError: if it lacks the client id or secret, or holds an unusable URL.
+        :raises ConnectionSettingsError: if the client id or secret is missing, or a URL is invalid.
         """
         client_id = credential(fields, "login (the client id)", fields.login)
         client_secret = credential(fields, "password (the client secret)", fields.password)
@@ -109,7 +112,7 @@ class QuantemplateApi(Api):
     # --- credentials -----------------------------------------------------------------------------------
 
     def fetch_token(self) -> Exchange[Token]:
-        """Ask for a token with the client credentials, as a form; a raw JSON body is wrong here."""
+        """Return a new token for the client credentials. The endpoint accepts a form and no JSON."""
         body = form_body(
             {
                 "grant_type": "client_credentials",
@@ -120,7 +123,7 @@ class QuantemplateApi(Api):
         return self.post("get token", self._auth_url, body, read_token, repeatable=True, authenticated=False)
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error; the token endpoint answers 400 to unknown clients, too."""
+        """Return the class of the error. The token endpoint also responds 400 to an unknown client."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
         return super().error_class(request, reply)
@@ -128,9 +131,9 @@ class QuantemplateApi(Api):
     # --- arguments -------------------------------------------------------------------------------------
 
     def organisation(self, organisation_id: str | None) -> str:
-        """Return the organisation to use: the argument, or the connection's.
+        """Return the argument, or the connection's organisation if the argument is ``None``.
 
-        :raises InvalidArgumentError: if there is neither.
+        :raises InvalidArgumentError: if the argument is empty, or there is neither.
         """
         return self.text_or_default("organisation_id", organisation_id, self.organisation_id)
 
@@ -143,9 +146,9 @@ class QuantemplateApi(Api):
     def launch(
         self, pipeline_id: str, organisation_id: str | None = None, *, trace_id: str = ""
     ) -> QuantemplateExecutionLaunch:
-        """Return an execution to be started.
+        """Return an execution to start.
 
-        :param trace_id: sent as ``X-QT-Trace-Id``.
+        :param trace_id: the value of the header ``X-QT-Trace-Id``; empty sends no header.
         """
         return QuantemplateExecutionLaunch(
             api=self,
@@ -157,7 +160,7 @@ class QuantemplateApi(Api):
     def watch_execution(
         self, pipeline_id: str, execution_id: str, organisation_id: str | None = None
     ) -> QuantemplateExecutionWatch:
-        """Return the watch of an execution that something else started."""
+        """Return a watch for an execution that was started already."""
         require_text(execution_id=execution_id)
         return QuantemplateExecutionWatch(
             run_id=execution_id,
@@ -168,7 +171,7 @@ class QuantemplateApi(Api):
     def watch_next_execution(
         self, pipeline_id: str, after_run_number: int, organisation_id: str | None = None
     ) -> QuantemplateNextExecutionWatch:
-        """Return the watch of a pipeline, for the end of the first execution after a run number."""
+        """Return a watch for the end of the first execution with a higher run number."""
         return QuantemplateNextExecutionWatch(
             after_run_number=after_run_number,
             organisation_id=self.organisation(organisation_id),
@@ -180,7 +183,7 @@ class QuantemplateApi(Api):
     def upload_dataset(
         self, organisation_id: str | None, dataset_id: str, source: FileSource, *, trace_id: str = ""
     ) -> Exchange[None]:
-        """Replace a dataset by a file: the bare bytes, no multipart. A repeat overwrites."""
+        """Replace the content of a dataset with a file. It is safe to send this request twice."""
         return self.post(
             f"upload dataset {dataset_id}",
             self._url(organisation_id, "datasets", dataset_id),
@@ -194,7 +197,11 @@ class QuantemplateApi(Api):
     def download_dataset(
         self, organisation_id: str | None, dataset_id: str, sink: Sink, *, version: int | None = None
     ) -> Exchange[None]:
-        """Stream a dataset's latest or a certain version."""
+        """Download a dataset.
+
+        :param sink: receives the file.
+        :param version: the version to download; ``None`` downloads the latest.
+        """
         query = "" if version is None else f"?version={version}"
         url = self._url(organisation_id, "datasets", dataset_id) + query
         return self.get(f"download dataset {dataset_id}", url, read_download, headers={}, sink=sink)
@@ -202,7 +209,10 @@ class QuantemplateApi(Api):
     def download_output(
         self, organisation_id: str | None, pipeline_id: str, execution_id: str, output_id: str, sink: Sink
     ) -> Exchange[None]:
-        """Stream one output of an execution."""
+        """Download one output of an execution.
+
+        :param sink: receives the file.
+        """
         path = ("pipelines", pipeline_id, "executions", execution_id, "outputs", output_id)
         url = self._url(organisation_id, *path)
         return self.get(f"download output {output_id}", url, read_download, headers={}, sink=sink)
@@ -210,17 +220,23 @@ class QuantemplateApi(Api):
     def execute_pipeline(
         self, organisation_id: str | None, pipeline_id: str, *, trace_id: str = ""
     ) -> Exchange[Execution]:
-        """Start an execution. Never repeated by itself: each call makes another run."""
+        """Start an execution and return it. The request is not idempotent, so it is not sent twice."""
         url = self._url(organisation_id, "pipelines", pipeline_id, "executions")
         headers = _trace(trace_id) | ACCEPT_JSON
         return self.post(f"execute pipeline {pipeline_id}", url, None, read_started, headers=headers)
 
     def list_executions(self, organisation_id: str | None, pipeline_id: str) -> Exchange[list[Execution]]:
-        """Return all executions of a pipeline; their order is not documented."""
+        """Return all executions of a pipeline. Their order is not documented.
+
+        :raises MalformedReplyError: if one of the executions cannot be read.
+        """
         return self._list(organisation_id, pipeline_id, lambda reply: read_executions(reply).whole())
 
     def listed(self, organisation_id: str, pipeline_id: str, **which: Any) -> Exchange[Listed[Execution]]:
-        """Return executions of a pipeline; ``wanted`` or ``after`` says which."""
+        """Return some executions of a pipeline.
+
+        :param which: ``wanted`` or ``after``, as in ``read_executions``.
+        """
         return self._list(organisation_id, pipeline_id, partial(read_executions, **which))
 
     def run_numbers(
@@ -238,7 +254,10 @@ class QuantemplateApi(Api):
     def get_execution(
         self, organisation_id: str | None, pipeline_id: str, execution_id: str
     ) -> Exchange[Execution | None]:
-        """Return one execution, ``None`` if it is not listed."""
+        """Return one execution, ``None`` if it is not in the list.
+
+        :raises MalformedReplyError: if it is not in the list, but an entry cannot be read.
+        """
         parse = partial(read_executions, wanted=frozenset({execution_id}))
         listed = yield from self._list(organisation_id, pipeline_id, parse)
         return listed.first(lambda execution: execution.id == execution_id)
@@ -246,30 +265,35 @@ class QuantemplateApi(Api):
     def next_execution(
         self, organisation_id: str, pipeline_id: str, after_run_number: int
     ) -> Exchange[Execution | None]:
-        """Return the first execution with a higher run number, whoever started it, if there is one.
+        """Return the first execution with a higher run number, ``None`` if there is none yet.
 
-        :raises MalformedReplyError: if that one cannot be read.
+        Any user may have started it.
+
+        :raises MalformedReplyError: if its entry in the list may be one that cannot be read.
         """
         listed = yield from self.listed(organisation_id, pipeline_id, after=after_run_number)
         first = min(listed.found, key=lambda e: e.run_number, default=None)
 
         def is_later(entry: JsonObject) -> bool:
             number = entry.get("runNumber")
-            # One without a number may be of any time.
+            # An entry without a run number may be an earlier execution.
             return not isinstance(number, int) or (first is not None and number > first.run_number)
 
         listed.check_unreadable(is_later)
         return first
 
     def test(self) -> Exchange[str]:
-        """Fetch a token. Whether datasets and pipelines are shared with this user cannot be asked."""
+        """Fetch a token. The API has no request that shows which datasets and pipelines the user may use."""
         yield from self.login()
-        return "the client id and secret are accepted; sharing of datasets and pipelines was not checked"
+        return "the client id and secret are accepted; permissions for datasets and pipelines were not tested"
 
     # --- links -----------------------------------------------------------------------------------------
 
     def execution_url(self, organisation_id: str, pipeline_id: str, execution_id: str) -> str:
-        """Return the link to an execution; without a template the app's root, since no page is documented."""
+        """Return the link to an execution. Without ``link_template`` it is the start page of the app.
+
+        The documentation shows no URL for the page of an execution.
+        """
         return self.link(
             APP_URL,
             organisation_id=organisation_id,
@@ -279,7 +303,7 @@ class QuantemplateApi(Api):
         )
 
     def dataset_url(self, organisation_id: str, dataset_id: str) -> str:
-        """Return the link to a dataset's preview page."""
+        """Return the link to the preview page of a dataset."""
         return f"{APP_URL}{segment(organisation_id)}/dataset/{segment(dataset_id)}/preview"
 
 

@@ -1,8 +1,8 @@
-"""The connection form of Quantemplate. Literals alone: Airflow reads them while it is half initialised."""
+"""The connection form of Quantemplate. It has only literals: Airflow reads it before it is initialised."""
 
 from __future__ import annotations
 
-#: What a ``link_template`` may contain, beside ``base_url``.
+#: The placeholders of ``link_template``, in addition to ``base_url``.
 PLACEHOLDERS = ("organisation_id", "pipeline_id", "execution_id", "run_id")
 
 FORM = {
@@ -15,10 +15,10 @@ FORM = {
     "host": "https://fabric.prod.quantemplate.com/external/v1",
     "port": "443",
     "fields": {
-        "auth_url": ("Token endpoint", "URL that hands out tokens; empty takes the one of production."),
+        "auth_url": ("Token endpoint", "The URL that returns tokens; if empty, the one of production."),
         "organisation_id": (
             "Organisation id",
-            "Default organisation, c-…, for operators that name none.",
+            "The organisation, c-…, for tasks without the argument organisation_id.",
         ),
     },
     "secret_fields": {},

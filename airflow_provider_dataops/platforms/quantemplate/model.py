@@ -1,4 +1,4 @@
-"""What Quantemplate knows: executions and their outputs, and how its JSON is read."""
+"""Read Quantemplate executions, outputs and tokens from the JSON of responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How long a token is taken to live if the server does not report it, in seconds.
+#: The assumed life of a token if the server does not report it, in seconds.
 DEFAULT_TOKEN_LIFE = 60.0
 # The OpenAPI file spells it "Cancelled", the vendor's own client "Canceled".
 _STATES = {
@@ -28,7 +28,7 @@ _STATES = {
     "cancelled": RunState.CANCELLED,
     "canceled": RunState.CANCELLED,
 }
-#: The members of a listed execution that are read.
+#: The members of an execution in a list that are decoded.
 _MEMBERS = (
     "id",
     "runNumber",
@@ -45,7 +45,7 @@ _NOT_SUCCESSFUL = frozenset({RunState.FAILED, RunState.CANCELLED})
 
 @dataclass(frozen=True)
 class Output:
-    """One file that an execution made."""
+    """One output file of an execution."""
 
     id: str
     name: str
@@ -53,13 +53,14 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """One run of a pipeline.
+    """One execution of a pipeline. All times are in ISO 8601, as the platform wrote them.
 
-    :param run_number: counts the pipeline's executions, from 1.
-    :param status: the platform's word.
-    :param created_at: when it was asked for; all times are ISO 8601 as the platform wrote them.
-    :param version: the pipeline's version at that time.
-    :param outputs: empty until the execution has ended, possibly after that, too.
+    :param run_number: the number of the execution in its pipeline, from 1.
+    :param status: the platform's word for the state.
+    :param state: the state in the words that all platforms share.
+    :param created_at: when the execution was requested.
+    :param version: the version of the pipeline at that time.
+    :param outputs: the output files. Until the execution ends, there are none; possibly also after it.
     """
 
     id: str
@@ -74,7 +75,7 @@ class Execution:
     outputs: tuple[Output, ...] = ()
 
     def snapshot(self, pipeline_id: str, organisation_id: str) -> RunSnapshot:
-        """Return the execution in the vocabulary that all platforms share."""
+        """Return the execution in the words that all platforms share."""
         failed = self.state in _NOT_SUCCESSFUL
         return RunSnapshot(
             run_id=self.id,
@@ -82,7 +83,7 @@ class Execution:
             raw_state=self.status,
             started_at=self.started_at or self.created_at,
             finished_at=self.finished_at,
-            # The API reports no reason of a failure; only the run log of the user interface shows it.
+            # The API does not report why an execution failed. Only the run log in the user interface does.
             message=f"run number {self.run_number} ended {self.status!r}" if failed else "",
             details={
                 "execution_id": self.id,
@@ -96,31 +97,38 @@ class Execution:
 
 
 def read_token(reply: Reply) -> Token:
-    """Return the token of a response."""
+    """Return the token in a response.
+
+    :raises MalformedReplyError: if the response contains no token.
+    """
     payload = reply.json()
     token = payload.get("access_token") if isinstance(payload, dict) else None
     if not isinstance(token, str) or not token:
-        # The body is not repeated: it may hold a token under another name.
-        raise MalformedReplyError("the token endpoint's answer holds no access_token", status=reply.status)
+        # The error does not contain the body: it may contain a token under another name.
+        raise MalformedReplyError("the token endpoint's response has no access_token", status=reply.status)
     life = payload.get("expires_in")
     is_known = isinstance(life, int | float) and not isinstance(life, bool) and life > 0
     return Token(token, float(life) if is_known else DEFAULT_TOKEN_LIFE)
 
 
 def read_started(reply: Reply) -> Execution:
-    """Return the execution that was started."""
+    """Return the execution that was started.
+
+    :raises MalformedReplyError: if the response contains no execution.
+    """
     if reply.status == 204:
-        raise reply.malformed("204: the platform took the request and gave no execution id")
+        raise reply.malformed("HTTP 204: the platform accepted the request but returned no execution id")
     return _execution(reply.json(), reply)
 
 
 def read_executions(
     reply: Reply, *, wanted: frozenset[str] | None = None, after: int | None = None
 ) -> Listed[Execution]:
-    """Return the executions of a list.
+    """Return the executions in a list.
 
-    :param wanted: the ids of those to return.
-    :param after: return those with a higher run number.
+    :param wanted: return only the executions with these ids.
+    :param after: return only the executions with a higher run number.
+    :raises MalformedReplyError: if the response is not a list of executions.
     """
     key, is_wanted = "", None
     if wanted is not None:
@@ -130,27 +138,30 @@ def read_executions(
     parse = partial(_execution, reply=reply)
     listed = read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
     if wanted is not None and len(listed.found) < len(wanted):
-        # No limit is documented. Run numbers begin with 1, so a list that does not leaves out the oldest.
+        # The documentation shows no limit of the list. Run numbers begin with 1. So if number 1 is not in the
+        # list, the oldest executions are missing.
         listed.cut = min(read_run_numbers(reply).found, default=1) > 1
     return listed
 
 
 def read_run_numbers(reply: Reply) -> Listed[int]:
-    """Return the run numbers of a list's executions."""
+    """Return the run numbers of the executions in a list."""
     return read_entries(
         reply, reply.entries(), ("id", "runNumber"), lambda entry: _number(entry.get("runNumber"))
     )
 
 
 def read_download(reply: Reply) -> None:
-    """Refuse a response without a file; the body of one with a file went to the sink.
+    """Check that a response contained a file. The sink has received the file already.
 
-    204 is documented, its meaning is not: it is taken for a file without a byte.
+    The documentation lists the status code 204 without a meaning. It is taken as an empty file.
+
+    :raises MalformedReplyError: if the response contained no file.
     """
     if reply.status == 204:
-        log.warning("Quantemplate answered 204, that there is no content: the file is empty")
+        log.warning("Quantemplate responded with HTTP 204 (no content), so the file is empty")
     elif reply.status != 200:
-        raise reply.malformed(f"{reply.status}: there is no file in the answer")
+        raise reply.malformed(f"HTTP {reply.status}: the response contains no file")
 
 
 def _execution(payload: object, reply: Reply) -> Execution:
@@ -159,13 +170,13 @@ def _execution(payload: object, reply: Reply) -> Execution:
     try:
         run_id, number = _id(entry.get("id")), _number(entry.get("runNumber"))
     except ValueError as error:
-        raise reply.malformed(f"an execution without id, runNumber and status: {error}") from None
+        raise reply.malformed(f"an execution without a valid id or runNumber: {error}") from None
     if (
         not isinstance(status, str)
         or not isinstance(outputs, list)
         or not all(isinstance(o, dict) and "id" in o for o in outputs)
     ):
-        raise reply.malformed("an execution without id, runNumber and status")
+        raise reply.malformed("an execution without a valid status or outputs")
     finished_at = _text(entry.get("finishedAt"))
     unknown = RunState.FAILED if finished_at else RunState.UNKNOWN
     version = entry.get("version")
@@ -185,14 +196,14 @@ def _execution(payload: object, reply: Reply) -> Execution:
 
 def _id(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"no id: {value!r:.100}")
+        raise ValueError(f"not an id: {value!r:.100}")
     return require_id(value)
 
 
 def _number(value: object) -> int:
-    """Return a run number; one beyond 64 bits could not be compared once it is stored."""
+    """Return a run number. A number of more than 64 bits is an error, because Airflow cannot store it."""
     if not isinstance(value, int) or isinstance(value, bool) or storable(value) != value:
-        raise ValueError(f"no run number: {value!r:.100}")
+        raise ValueError(f"not a run number: {value!r:.100}")
     return value
 
 

@@ -1,6 +1,6 @@
-"""How an execution is started and found again, and what can be waited for.
+"""Start an execution, find it again after a lost response, and wait for it.
 
-There is no call to read one execution and none to cancel one: executions are found in the pipeline's list.
+The API has no request that reads or cancels one execution. An execution is found in the list of its pipeline.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-#: So many ids of unreadable entries are remembered; with more of them a lost execution is not searched for.
+#: How many ids of unreadable entries a baseline stores. With more such entries, a lost execution cannot be
+#: searched for.
 UNREADABLE_IDS = 100
 
 
 class QuantemplateExecutionLaunch(Launch):
-    """One execution to be started.
+    """An execution to start.
 
-    :param trace_id: identifies the request to the platform's support.
+    :param organisation_id: the organisation that owns the pipeline.
+    :param pipeline_id: the pipeline.
+    :param trace_id: sent with the request, so that the platform's support can find it.
     """
 
     api: QuantemplateApi
@@ -38,11 +41,11 @@ class QuantemplateExecutionLaunch(Launch):
     pipeline_id: str
     trace_id: str = ""
 
-    #: An execution that was really started is listed within this time.
+    #: A new execution appears in the list within this many seconds.
     listing_delay = 60.0
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work."""
+        """Return the values that decide what the execution does."""
         return {
             "base_url": self.api.settings.base_url,
             "organisation_id": self.organisation_id,
@@ -50,7 +53,7 @@ class QuantemplateExecutionLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the pipeline's highest run number, and the ids of entries that show none."""
+        """Return the highest run number of the pipeline, and the ids of the entries without a run number."""
         listed, listed_at = yield from self.api.run_numbers(self.organisation_id, self.pipeline_id)
         return {
             "pipeline": [self.organisation_id, self.pipeline_id],
@@ -60,25 +63,28 @@ class QuantemplateExecutionLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
-        """Return the launch that recorded a baseline: only its own pipeline lists an execution."""
+        """Return the launch that recorded the baseline. Only its own pipeline's list has the execution."""
         organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the execution; the API takes no token."""
+        """Start the execution. The API has no field for the token."""
         started = yield from self.api.execute_pipeline(
             self.organisation_id, self.pipeline_id, trace_id=self.trace_id
         )
         return started.snapshot(self.pipeline_id, self.organisation_id)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the executions above the baseline: run numbers grow. No older one is among them, either.
+        """Return the executions that were created after the baseline.
 
-        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        Run numbers always increase. The baseline may come from a list that was not up to date. So the time
+        of an execution is compared, too.
+
+        :raises MalformedReplyError: if an entry that may be such an execution cannot be read.
         """
         organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
-        # The record of an earlier release has no ids and no time.
+        # A record of an earlier release contains neither these ids nor a time.
         known = baseline.get("unreadable", ())
         listed.check_unreadable(lambda entry: entry.get("id") in known)
         later = [
@@ -87,16 +93,17 @@ class QuantemplateExecutionLaunch(Launch):
         return [e.snapshot(pipeline_id, organisation_id) for e in sorted(later, key=lambda e: e.run_number)]
 
     def watch(self, run_id: str, token: str = "") -> QuantemplateExecutionWatch:
-        """Return how to wait for the execution."""
+        """Return the watch for the execution."""
         return QuantemplateExecutionWatch(
             run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
         )
 
 
 class QuantemplateWatch(Watch):
-    """Something about one pipeline.
+    """Base class of the watches for one pipeline.
 
-    :param organisation_id: whose pipeline it is.
+    :param organisation_id: the organisation that owns the pipeline.
+    :param pipeline_id: the pipeline.
     """
 
     organisation_id: str
@@ -109,23 +116,23 @@ class QuantemplateWatch(Watch):
 
 
 class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
-    """One execution. The pipeline's list answers for all that are waited for."""
+    """The end of one execution. One list covers all executions of the pipeline."""
 
     sweeps = True
     looks_singly = False
 
     @property
     def group(self) -> str:
-        """The pipeline."""
+        """All executions of a pipeline are one group."""
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
         self, api: QuantemplateApi, keys: frozenset[str]
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
-        """Return all these executions from one list; those that are not listed are absent.
+        """Return all these executions, from one list. An execution that is not in the list is ``ABSENT``.
 
-        Whether one is listed cannot be told if its entry cannot be read, or the id of any entry. Nothing is
-        known of one that is not listed if the list does not begin with the pipeline's first execution.
+        The value is an error if the entry of an execution cannot be read, or may be one whose id cannot be
+        read. An execution that is not in the list is ``UNLISTED`` if the list leaves out the oldest ones.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
@@ -140,14 +147,14 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
                 answers[key] = RunSnapshot(
                     run_id=key,
                     state=RunState.UNLISTED,
-                    raw_state="not listed, and the list leaves out the oldest executions",
+                    raw_state="not in the list, and the list leaves out the oldest executions",
                 )
             else:
-                answers[key] = RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="not listed")
+                answers[key] = RunSnapshot(run_id=key, state=RunState.ABSENT, raw_state="not in the list")
         return answers
 
     def look(self, api: QuantemplateApi) -> Exchange[RunSnapshot]:
-        """Return the execution as it is now."""
+        """Read the list, and return the present state of this execution."""
         answers = yield from self.sweep(api, frozenset({self.run_id}))
         answer = answers[self.run_id]
         if isinstance(answer, ApiError):
@@ -160,9 +167,9 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
 
 
 class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
-    """The first execution after a run number has ended, whoever started it.
+    """The first execution with a higher run number has ended. Any user may have started it.
 
-    :param after_run_number: the execution's run number is higher than this.
+    :param after_run_number: the execution's run number must be higher than this.
     """
 
     after_run_number: int
@@ -173,14 +180,14 @@ class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
         require_whole(after_run_number=self.after_run_number)
 
     def question(self, api: QuantemplateApi) -> Exchange[JsonObject | None]:
-        """Ask for the execution's end."""
+        """Return the execution as JSON if it has ended, else ``None``."""
         found = yield from api.next_execution(self.organisation_id, self.pipeline_id, self.after_run_number)
         if found is None or not found.state.is_final:
             return None
         return found.snapshot(self.pipeline_id, self.organisation_id).as_json()
 
     def found(self, run_id: str) -> QuantemplateExecutionWatch:
-        """Return the watch of the execution that was found."""
+        """Return a watch for the execution that was found."""
         return QuantemplateExecutionWatch(
             run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
         )

@@ -1,8 +1,8 @@
 """The Tamr Cloud Jobs API, ``v1beta1``: create, read, list and stop jobs.
 
-Facts: the vendor's guide "Coordinating data product refresh via API", its reference and the protobuf
-definition in its SDK. ``DONE`` does not mean success: ``status.error`` decides. Nothing here speaks to Tamr
-Core, the older product with another API.
+Sources: the vendor's guide "Coordinating data product refresh via API", its API reference, and the protobuf
+definition in its SDK. A job that is ``DONE`` may have failed: then ``status.error`` is set. Tamr Core, the
+older product, has another API and is not supported.
 """
 
 from __future__ import annotations
@@ -41,17 +41,18 @@ log = logging.getLogger(__name__)
 
 API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
-#: The platform's ceiling of jobs on a page.
+#: The most jobs on a page that the platform allows.
 PAGE_SIZE = 30
-#: A tenant has few open jobs (5 running by default, and those that wait): a sweep reads no more pages.
+#: A sweep reads at most this many pages. A tenant has few open jobs: 5 running by default, and some waiting.
 SWEEP_PAGES = 3
-#: Where no job may be left out, pages are read until that is certain, but no more than this.
+#: If the list must be complete, pages are read until it is, but at most this many.
 MOST_PAGES = 100
+#: The filter for jobs that have not ended.
 OPEN_JOBS = "status.state != DONE"
 
 
 class TamrApi(Api):
-    """Tamr Cloud, reached with one user's API key."""
+    """The calls to Tamr Cloud, with the API key of one user."""
 
     platform = "Tamr"
     noun = "job"
@@ -59,14 +60,16 @@ class TamrApi(Api):
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
         self._api_key = api_key
-        #: How to list open jobs; ``None`` once the tenant has refused the filter: the newest jobs have to do.
+        #: The filter for open jobs; ``None`` if the tenant has rejected it. Then the newest jobs are listed.
         self._open_jobs_filter: str | None = OPEN_JOBS
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> TamrApi:
-        """Read an Airflow connection of type ``tamr``; the host is a tenant's name, host or URL.
+        """Return the API for an Airflow connection of type ``tamr``.
 
-        :raises ConnectionSettingsError: if the host or the API key is missing.
+        The connection's host can be the name of the tenant, its host name, or its URL.
+
+        :raises ConnectionSettingsError: if the host or the API key is missing or invalid.
         """
         api_key = credential(fields, "password (the API key)", fields.password)
         host = (fields.host or "").strip().rstrip("/")
@@ -81,7 +84,7 @@ class TamrApi(Api):
         return cls(settings, api_key=api_key)
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the API key's header."""
+        """Return the header with the API key."""
         return {"X-API-KEY": self._api_key}
 
     def _url(self, path: str) -> str:
@@ -93,25 +96,28 @@ class TamrApi(Api):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, configuration: Mapping[str, Any], *, cancel_on_kill: bool = False) -> TamrJobLaunch:
-        """Return a job to be created; the caller has checked its configuration."""
+        """Return a job to create. The caller must have validated the configuration."""
         return TamrJobLaunch(api=self, configuration=configuration, cancel_on_kill=cancel_on_kill)
 
     def watch_job(self, job_id: str) -> TamrJobWatch:
-        """Return the watch of a job that something else created."""
+        """Return a watch for a job that exists already."""
         return TamrJobWatch(run_id=job_id, cancel_on_kill=False)
 
     def watch_idle(self, **resource: Any) -> TamrResourceIdleWatch:
-        """Return the watch of a source or data product, for the time when no job on it is active."""
+        """Return a watch for the time when no job on a source or data product is active."""
         return TamrResourceIdleWatch(**resource)
 
     def watch_succeeded(self, since: float, **resource: Any) -> TamrJobSucceededWatch:
-        """Return the watch of a resource, for a job that was created at or after a time and succeeded."""
+        """Return a watch for a job on a resource that was created at or after a time and succeeded.
+
+        :param since: the time in seconds since the epoch.
+        """
         return TamrJobSucceededWatch(since=since, **resource)
 
     # --- calls -----------------------------------------------------------------------------------------
 
     def create_job(self, configuration: Mapping[str, Any]) -> Exchange[Job]:
-        """Create a job. Never repeated by itself: each call makes another job."""
+        """Create a job and return it. The request is not idempotent, so it is not sent twice."""
         url, operation = self._url("jobs"), f"create job ({describe(configuration)})"
         return self.post(operation, url, json_body({"configuration": configuration}), read_job)
 
@@ -129,11 +135,12 @@ class TamrApi(Api):
         filter: str | None = None,
         max_pages: int | None = None,
     ) -> Exchange[list[Job]]:
-        """Return jobs, newest first, from as many pages of 30 as there are.
+        """Return jobs, newest first.
 
-        :param filter: an expression of the platform, for instance ``status.state != DONE``; its fields are
-            snake_case.
-        :param max_pages: read no more pages than this.
+        :param filter: a filter expression of the platform, such as ``status.state != DONE``. The names of its
+            fields are in snake_case.
+        :param max_pages: read at most this many pages of 30 jobs; ``None`` reads all.
+        :raises MalformedReplyError: if one of the jobs cannot be read.
         """
         parameters = _parameters(
             source_id=source_id,
@@ -151,10 +158,13 @@ class TamrApi(Api):
         wanted: frozenset[str] | None = None,
         until: Callable[[Job], bool] | None = None,
     ) -> Exchange[tuple[Listed[Job], float | None]]:
-        """Return jobs, and the time at the server when the first page was made.
+        """Return jobs, and the server's time of the first page in seconds since the epoch.
 
-        :param wanted: the ids of the jobs to return; the others do not become objects.
-        :param until: read pages up to the first one with such a job, instead of ``max_pages``.
+        :param parameters: the query parameters of the list.
+        :param max_pages: read at most this many pages.
+        :param wanted: the ids of the jobs to return. The other jobs are not decoded.
+        :param until: read pages until one contains a job for which this returns ``True``, at most
+            :data:`MOST_PAGES`. ``max_pages`` is ignored.
         """
         if until is not None:
             max_pages = MOST_PAGES
@@ -178,12 +188,12 @@ class TamrApi(Api):
             query["pageToken"] = page_token
 
     def stop_job(self, job_id: str) -> Exchange[None]:
-        """Ask for a stop. It is a request: the job may still succeed or fail.
+        """Ask Tamr to stop a job. The job may still succeed or fail.
 
-        How a stop is answered that comes too late is not documented. If the job has ended, a refusal is no
-        failure.
+        The documentation does not say what Tamr responds if the job has already ended. So after an error this
+        reads the job, and raises the error only if the job has not ended.
         """
-        # The colon belongs to the path; only the id is quoted.
+        # The colon is part of the path. Only the id is percent-encoded.
         url = f"{self._job_url(job_id)}:stop"
         stop = self.post(f"stop job {job_id}", url, json_body({}), read_nothing, repeatable=True)
         return self._unless_ended(stop, job_id)
@@ -198,13 +208,13 @@ class TamrApi(Api):
                 raise refusal from None
             if not job.state.is_final:
                 raise
-            log.info("Job %s had ended before it was stopped: %s", job_id, refusal)
+            log.info("Tamr job %s had already ended, so the stop request failed: %s", job_id, refusal)
 
     def open_jobs(self, resource: Mapping[str, str | None]) -> Exchange[list[Job]]:
         """Return the jobs on a resource that have not ended.
 
-        :param resource: the list's parameter that names it, ``sourceId`` for instance.
-        :raises MalformedReplyError: if there is none but one that cannot be read, or that may be left out.
+        :param resource: the query parameter for the resource, such as ``sourceId``.
+        :raises MalformedReplyError: if none is found, but a job cannot be read or the list is incomplete.
         """
         jobs = yield from self.open_or_newest(resource, until=_is_open)
         still_open = [job for job in jobs.found if _is_open(job)]
@@ -212,7 +222,8 @@ class TamrApi(Api):
             jobs.whole()
             if jobs.cut:
                 raise IncompleteListError(
-                    f"none of the newest {len(jobs.found)} jobs is open, and the list has older ones",
+                    f"the newest {len(jobs.found)} jobs have ended, but older jobs that were not read may be "
+                    "open",
                     platform=self.platform,
                 )
         return still_open
@@ -224,10 +235,11 @@ class TamrApi(Api):
         wanted: frozenset[str] | None = None,
         until: Callable[[Job], bool] | None = None,
     ) -> Exchange[Listed[Job]]:
-        """Return the jobs that have not ended; where the tenant refuses the filter, the newest jobs instead.
+        """Return the jobs that have not ended. If the tenant rejects the filter, return the newest jobs.
 
+        :param parameters: the query parameters of the list.
         :param wanted: the ids of the jobs to return.
-        :param until: read pages up to the first one with such a job, not only the first ones.
+        :param until: read pages until one contains a job for which this returns ``True``.
         """
         expression = self._open_jobs_filter
         try:
@@ -237,13 +249,18 @@ class TamrApi(Api):
             if expression is None:
                 raise
             if not parameters:
-                # Nothing else in the request can have been refused.
+                # The request has no other parameter, so the tenant has rejected the filter.
                 self._open_jobs_filter = None
             jobs, _ = yield from self.listed(parameters, 1, wanted, until)
         return jobs
 
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
-        """Return the newest job on a resource that was created at or after a time and succeeded."""
+        """Return the newest job on a resource that was created at or after a time and succeeded.
+
+        :param since: the time in seconds since the epoch.
+        :param resource: the id of the resource by its argument's name, such as ``source_id``.
+        :return: ``None`` if there is no such job.
+        """
         own = own_configuration(resource)
 
         def is_wanted(job: Job) -> bool:
@@ -257,12 +274,15 @@ class TamrApi(Api):
         return next(filter(is_wanted, jobs.found), None)
 
     def test(self) -> Exchange[str]:
-        """List one job, which every user with a key may."""
+        """List one job. Every user with an API key has the permission for that."""
         yield from self.get("list jobs", self._url("jobs?pageSize=1"), read_page)
         return "the API key is accepted"
 
     def job_url(self, job_id: str) -> str:
-        """Return the link to a job; without a template the tenant's root, since no page is documented."""
+        """Return the link to a job. Without ``link_template`` it is the tenant's start page.
+
+        The documentation shows no URL for the page of a job.
+        """
         return self.link("{base_url}/", job_id=job_id, run_id=job_id)
 
 
@@ -277,7 +297,7 @@ def _parameters(
     workflow_id: str | None = None,
     destination_id: str | None = None,
 ) -> dict[str, str | None]:
-    """Return the list's parameters that keep the jobs on a resource."""
+    """Return the query parameters that restrict the list to the jobs on a resource."""
     return {
         "sourceId": source_id,
         "dataProductId": data_product_id,

@@ -1,22 +1,23 @@
-"""What a Tamr job can do: load a source, update a data product or workflow, publish to a destination."""
+"""Build and validate the configuration of a Tamr job: load, update or publish."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
-#: Which ids a configuration of each kind may hold.
+#: The ids that each kind of configuration may contain.
 _IDS = {
     "load": {"sourceId"},
     "update": {"dataProductId", "workflowId"},
     "publish": {"destinationId", "dataProductId"},
 }
-#: What a job on a resource itself looks like, by the name of the resource's id.
+#: The kind of job and the id in its configuration, by the name of the argument.
 _OWN_KIND = {
     "source_id": ("load", "sourceId"),
     "data_product_id": ("update", "dataProductId"),
@@ -26,45 +27,65 @@ _OWN_KIND = {
 
 
 def load(source_id: str) -> dict[str, Any]:
-    """Return the configuration that refreshes a source."""
+    """Return the configuration of a job that loads a source again.
+
+    :raises InvalidArgumentError: if the id is not a text, or blank.
+    """
+    require_text(source_id=source_id)
     return {"load": {"sourceId": source_id}}
 
 
 def update_data_product(data_product_id: str) -> dict[str, Any]:
-    """Return the configuration that runs a data product."""
+    """Return the configuration of a job that updates a data product.
+
+    :raises InvalidArgumentError: if the id is not a text, or blank.
+    """
+    require_text(data_product_id=data_product_id)
     return {"update": {"dataProductId": data_product_id}}
 
 
 def run_workflow(workflow_id: str) -> dict[str, Any]:
-    """Return the configuration that runs a workflow."""
+    """Return the configuration of a job that runs a workflow.
+
+    :raises InvalidArgumentError: if the id is not a text, or blank.
+    """
+    require_text(workflow_id=workflow_id)
     return {"update": {"workflowId": workflow_id}}
 
 
 def publish(destination_id: str, data_product_id: str | None = None) -> dict[str, Any]:
-    """Return the configuration that publishes: of a data product with both ids, of RealTime with one."""
+    """Return the configuration of a job that publishes to a destination.
+
+    :param data_product_id: the data product; ``None`` for a RealTime destination.
+    :raises InvalidArgumentError: if an id is not a text, or blank.
+    """
+    require_text(destination_id=destination_id)
     ids = {"destinationId": destination_id}
-    if data_product_id:
+    if data_product_id is not None:
+        require_text(data_product_id=data_product_id)
         ids["dataProductId"] = data_product_id
     return {"publish": ids}
 
 
 def check_configuration(configuration: object) -> None:
-    """Refuse a job's configuration that the platform would not take.
+    """Check that the platform can accept the configuration of a job.
 
-    :raises InvalidArgumentError: unless it has exactly one of load, update, publish, with its ids.
+    :raises InvalidArgumentError: if it is not exactly one of load, update and publish, with its ids.
     """
     if not isinstance(configuration, Mapping) or len(configuration) != 1:
         raise InvalidArgumentError(
-            f"configuration must be exactly one of {', '.join(_IDS)}; given: {configuration!r}"
+            f"configuration must be an object with exactly one of {', '.join(_IDS)}; given: {configuration!r}"
         )
     kind, ids = next(iter(configuration.items()))
     allowed = _IDS.get(kind)
     if allowed is None:
         raise InvalidArgumentError(
-            f"configuration must hold exactly one of {', '.join(_IDS)}; given: {kind!r}"
+            f"configuration must contain exactly one of {', '.join(_IDS)}; given: {kind!r}"
         )
     if not isinstance(ids, Mapping) or not set(ids) <= allowed:
-        raise InvalidArgumentError(f"configuration[{kind!r}] may hold {sorted(allowed)}; given: {ids!r}")
+        raise InvalidArgumentError(
+            f"configuration[{kind!r}] may only contain {', '.join(sorted(allowed))}; given: {ids!r}"
+        )
     for name, value in ids.items():
         if not isinstance(value, str) or not value.strip():
             raise InvalidArgumentError(
@@ -72,15 +93,15 @@ def check_configuration(configuration: object) -> None:
             )
     if kind == "update" and len(ids) != 1:
         raise InvalidArgumentError(
-            "configuration['update'] takes either dataProductId or workflowId; given: " + str(dict(ids))
+            f"configuration['update'] must contain either dataProductId or workflowId; given: {dict(ids)}"
         )
     required = {"load": "sourceId", "publish": "destinationId"}.get(kind)
     if required and required not in ids:
-        raise InvalidArgumentError(f"configuration[{kind!r}] lacks {required!r}")
+        raise InvalidArgumentError(f"configuration[{kind!r}] must contain {required!r}; given: {dict(ids)}")
 
 
 def describe(configuration: JsonObject) -> str:
-    """Return a configuration in a few words: ``load sourceId=src_1``."""
+    """Return a configuration as a short text, such as ``load sourceId=src_1``."""
     return " ".join(
         f"{kind} " + " ".join(f"{name}={value}" for name, value in ids.items())
         for kind, ids in configuration.items()
@@ -88,14 +109,17 @@ def describe(configuration: JsonObject) -> str:
 
 
 def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the configuration of a job on the resource itself: a publish names its data product, too."""
+    """Return the configuration of a job on this resource. A publish of a data product is not a job on it.
+
+    :param resource: the id of the resource by its argument's name; other ids are ``None``.
+    """
     (name, value) = next((name, value) for name, value in resource.items() if value)
     kind, member = _OWN_KIND[name]
     return {kind: {member: value}}
 
 
 def includes(echoed: JsonObject, asked: JsonObject) -> bool:
-    """Return whether a job does what was asked; the platform may echo more than it was sent."""
+    """Return whether the configuration of a job includes another one. The platform may add members."""
     return all(
         isinstance(echoed.get(kind), Mapping) and ids.items() <= echoed[kind].items()
         for kind, ids in asked.items()

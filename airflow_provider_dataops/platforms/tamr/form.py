@@ -1,8 +1,8 @@
-"""The connection form of Tamr Cloud. Literals alone: Airflow reads them while it is half initialised."""
+"""The connection form of Tamr Cloud. It has only literals: Airflow reads it before it is initialised."""
 
 from __future__ import annotations
 
-#: What a ``link_template`` may contain, beside ``base_url``.
+#: The placeholders of ``link_template``, in addition to ``base_url``.
 PLACEHOLDERS = ("job_id", "run_id")
 
 FORM = {

@@ -1,4 +1,4 @@
-"""What Tamr Cloud knows of a job, and how its JSON is read."""
+"""Read Tamr jobs from the JSON of responses."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Reply
 
-#: The reason of a job that was stopped.
+#: The ``reason`` of a job that a user has stopped.
 STOPPED = "STOPPED_BY_USER"
 _PAGE = ("jobs", "nextPageToken")
-#: The members of a listed job that are read.
+#: The members of a job in a list that are decoded.
 _MEMBERS = ("jobId", "configuration", "status", "statusHistory")
 _STATES = {"PENDING": RunState.PENDING, "RUNNING": RunState.RUNNING, "STOPPING": RunState.RUNNING}
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A state that a job was or is in.
+    """One state in the history of a job.
 
-    :param state: the platform's word, upper-case.
-    :param since: when the job entered it, ISO 8601.
+    :param state: the platform's word for the state, in upper case.
+    :param since: when the job entered the state, in ISO 8601.
     """
 
     state: str
@@ -37,13 +37,14 @@ class JobStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job.
+    """One Tamr job.
 
-    :param configuration: what it does, without unset ids.
-    :param status: the platform's word, upper-case.
-    :param reason: why it was not successful, a constant such as ``STOPPED_BY_USER``.
-    :param message: the same for people.
-    :param history: the states it went through, oldest first, the current one last.
+    :param configuration: what the job does; ids that are not set are left out.
+    :param status: the platform's word for the state, in upper case.
+    :param state: the state in the words that all platforms share.
+    :param reason: why the job did not succeed, as a constant such as ``STOPPED_BY_USER``.
+    :param message: why the job did not succeed, as a text for people.
+    :param history: the states of the job, oldest first; the last one is the present state.
     """
 
     job_id: str
@@ -55,29 +56,29 @@ class Job:
     history: tuple[JobStatus, ...] = ()
 
     def entered(self, *states: str) -> str | None:
-        """Return when the job first entered one of these states."""
+        """Return when the job first entered one of these states, in ISO 8601; ``None`` if it never did."""
         return next((s.since for s in self.history if s.state in states and s.since), None)
 
     @property
     def created_at(self) -> str | None:
-        """When the job's first known state began, ISO 8601; its end does not count as one."""
+        """When the first known state of the job began, in ISO 8601. ``DONE`` does not count."""
         return self.entered("PENDING", "RUNNING", "STOPPING")
 
     @property
     def started_at(self) -> str | None:
-        """When it began to run, ISO 8601; of a job that never did, the time of its first known state."""
+        """When the job began to run, in ISO 8601. If it never ran, when its first known state began."""
         return self.entered("RUNNING") or self.created_at or self.entered("DONE")
 
     def started_before(self, time: float) -> bool:
-        """Return whether it began to run before a time, as those behind it in the list then did.
+        """Return whether the job began to run before a time. The jobs after it in the list then did, too.
 
-        :param time: seconds since the epoch.
+        :param time: the time in seconds since the epoch.
         """
         started = instant(self.started_at)
         return started is not None and started < time
 
     def snapshot(self) -> RunSnapshot:
-        """Return the job in the vocabulary that all platforms share."""
+        """Return the job in the words that all platforms share."""
         words = ": ".join(part for part in (self.reason, self.message) if part)
         return RunSnapshot(
             run_id=self.job_id,
@@ -97,22 +98,26 @@ class Job:
 
 
 def read_job(reply: Reply) -> Job:
-    """Return the job of a response."""
+    """Return the job in a response.
+
+    :raises MalformedReplyError: if the response contains no job.
+    """
     return _job(reply.json(), reply)
 
 
 def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Listed[Job], str, float | None]:
-    """Return the jobs of a page, the token of the next page, and the server's time.
+    """Return the jobs of a page, the token of the next page (empty for the last), and the server's time.
 
-    :param wanted: the ids of the jobs to return; all if ``None``.
+    :param wanted: the ids of the jobs to return; ``None`` returns all.
+    :raises MalformedReplyError: if the response is not a page of jobs.
     """
     page = {name: raw for name, raw in reply.members(*_PAGE).items() if not decode.begins_with(raw, b"n")}
     if "jobs" not in page:
-        # The platform leaves out an empty list. An error with a good status has no jobs, either.
+        # An empty page has no member "jobs". An error with a 2xx status code has none either, but others.
         reply.members(*_PAGE, others=False)
     token = decode.value(page["nextPageToken"]) if "nextPageToken" in page else ""
     if not isinstance(token, str):
-        raise reply.malformed("a nextPageToken that is no text")
+        raise reply.malformed("nextPageToken in the response is not a text")
     entries = reply.entries_of(page["jobs"]) if "jobs" in page else ()
     is_wanted = None if wanted is None else lambda job_id: str(job_id) in wanted
     jobs = read_entries(reply, entries, _MEMBERS, partial(_job, reply=reply), key="jobId", wanted=is_wanted)
@@ -122,7 +127,7 @@ def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Li
 def _job(payload: object, reply: Reply) -> Job:
     status = payload.get("status") if isinstance(payload, dict) else None
     if not isinstance(payload, dict) or not isinstance(status, dict) or not payload.get("jobId"):
-        raise reply.malformed("a job without jobId and status")
+        raise reply.malformed("the response contains a job without jobId or status")
     job_id = require_id(str(payload["jobId"]))
     word = str(status.get("state") or "STATE_UNSPECIFIED").upper()
     error = status.get("error") or {}
@@ -153,13 +158,13 @@ def _history(past: object, current: Mapping[str, Any]) -> tuple[JobStatus, ...]:
     ]
     if len(known) == 1:
         return tuple(known)
-    # Whether the history already holds the current status, and its order, are not documented.
+    # Whether the history contains the present state, and its order, are not documented.
     ordered = sorted(dict.fromkeys(known), key=lambda s: instant(s.since) or float("inf"))
     return tuple(ordered)
 
 
 def _without_unset(payload: object) -> dict[str, Any]:
-    """Return a configuration without ids that the platform echoes as empty texts."""
+    """Return a configuration without the ids that are empty texts: the platform returns unset ids so."""
     if not isinstance(payload, dict):
         return {}
     return {

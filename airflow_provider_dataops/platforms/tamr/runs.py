@@ -1,4 +1,4 @@
-"""How a Tamr job is started and found again, and what can be waited for."""
+"""Start a Tamr job, find it again after a lost response, and wait for it."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.model import Job
 
-#: A baseline reads no more pages than this.
+#: A baseline reads at most this many pages of jobs.
 BASELINE_PAGES = 3
 
 
 class TamrJobLaunch(Launch):
-    """One job to be created.
+    """A job to create.
 
-    :param configuration: what it does, as the Jobs API has it.
+    :param configuration: what the job does, as the Jobs API expects it.
     """
 
     api: TamrApi
     configuration: JsonObject
 
-    #: A job that was really created is listed within this time.
+    #: A new job appears in the list within this many seconds.
     listing_delay = 30.0
-    #: More than the tenant's concurrent jobs (5 by default) is answered by 429.
+    #: If the tenant already runs its maximum of jobs (5 by default), the response is 429.
     waits_for_slot = True
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work."""
+        """Return the values that decide what the job does."""
         return {"base_url": self.api.settings.base_url, "configuration": self.configuration}
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the newest jobs on the same resource."""
+        """Return the ids of the newest jobs on the same resource."""
         resource = _resource(self.configuration)
         jobs, listed_at = yield from self.api.listed(resource, BASELINE_PAGES)
         return {
@@ -56,18 +56,18 @@ class TamrJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
-        """Return the launch that recorded a baseline."""
+        """Return the launch that recorded the baseline, with its configuration."""
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Create the job; the API takes no token."""
+        """Create the job. The API has no field for the token."""
         job = yield from self.api.create_job(self.configuration)
         return job.snapshot()
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs that do the same and are not in the baseline.
+        """Return the jobs with the same configuration that are not in the baseline.
 
-        :raises MalformedReplyError: if an entry that may be one of them cannot be read, or may be left out.
+        :raises MalformedReplyError: if such a job may be in an entry that cannot be read, or not in the list.
         """
         since, resource = listing.since(baseline), baseline["resource"]
 
@@ -76,7 +76,7 @@ class TamrJobLaunch(Launch):
 
         jobs, _ = yield from self.api.listed(resource, until=is_older)
         if jobs.cut:
-            # The list is ordered by start. Where in it a job stands that waits for a slot is not documented.
+            # The list is sorted by start. Where it has jobs that have not started is not documented.
             jobs.extend((yield from self.api.open_or_newest(resource)))
             jobs.cut = not any(map(is_older, jobs.found))
         jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])
@@ -90,12 +90,12 @@ class TamrJobLaunch(Launch):
         return listing.checked_candidates([*new.values()], jobs, baseline, self.api.platform)
 
     def watch(self, run_id: str, token: str = "") -> TamrJobWatch:
-        """Return how to wait for the job."""
+        """Return the watch for the job."""
         return TamrJobWatch(run_id=run_id, cancel_on_kill=self.cancel_on_kill)
 
 
 class TamrJobWatch(RunWatch):
-    """One job. A list of the tenant's open jobs answers for all; those that left it are read one by one."""
+    """The end of one job. One list of open jobs covers all jobs; the others are read one by one."""
 
     cancel_on_kill: bool = True
 
@@ -103,16 +103,16 @@ class TamrJobWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The tenant's jobs."""
+        """All jobs of the tenant are one group."""
         return "jobs"
 
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the jobs that have not ended, and those that have where the list still holds them."""
+        """Return those of the jobs that are in the list of open jobs."""
         jobs = yield from api.open_or_newest({}, wanted=keys)
         return {job.job_id: job.snapshot() for job in jobs.found}
 
     def look(self, api: TamrApi) -> Exchange[RunSnapshot]:
-        """Return the job as it is now."""
+        """Read this job alone, and return its present state."""
         try:
             job = yield from api.get_job(self.run_id)
         except NotFoundError as error:
@@ -120,7 +120,7 @@ class TamrJobWatch(RunWatch):
         return job.snapshot()
 
     def cancel(self, api: TamrApi) -> Exchange[None]:
-        """Ask for a stop."""
+        """Ask Tamr to stop the job."""
         return api.stop_job(self.run_id)
 
     def url(self, api: TamrApi) -> str:
@@ -129,7 +129,11 @@ class TamrJobWatch(RunWatch):
 
 
 class TamrResourceIdleWatch(ConditionWatch):
-    """No job on a source or data product is active."""
+    """No job on a source or data product is active.
+
+    :param source_id: the source; or give ``data_product_id``.
+    :param data_product_id: the data product.
+    """
 
     source_id: str | None = None
     data_product_id: str | None = None
@@ -140,7 +144,7 @@ class TamrResourceIdleWatch(ConditionWatch):
         require_one_text(source_id=self.source_id, data_product_id=self.data_product_id)
 
     def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
-        """Ask for the resource's open jobs."""
+        """Return an empty object if the resource has no open jobs, else ``None``."""
         resource = {"sourceId": self.source_id, "dataProductId": self.data_product_id}
         jobs = yield from api.open_jobs(resource)
         return None if jobs else {}
@@ -149,7 +153,7 @@ class TamrResourceIdleWatch(ConditionWatch):
 class TamrJobSucceededWatch(RunConditionWatch):
     """A job on a resource was created at or after a time and succeeded.
 
-    :param since: seconds since the epoch.
+    :param since: the time in seconds since the epoch.
     """
 
     since: float
@@ -160,7 +164,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
 
     @property
     def resource(self) -> dict[str, str | None]:
-        """The resource, by the name of its id."""
+        """The id of the resource by the name of its argument. The other ids are ``None``."""
         return {
             "source_id": self.source_id,
             "data_product_id": self.data_product_id,
@@ -175,17 +179,17 @@ class TamrJobSucceededWatch(RunConditionWatch):
         require_time(since=self.since)
 
     def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
-        """Ask for the newest such job."""
+        """Return the newest such job as JSON, ``None`` if there is none yet."""
         job = yield from api.succeeded_since(self.since, **self.resource)
         return None if job is None else job.snapshot().as_json()
 
     def found(self, run_id: str) -> TamrJobWatch:
-        """Return the watch of the job that was found."""
+        """Return a watch for the job that was found."""
         return TamrJobWatch(run_id=run_id)
 
 
 def _resource(configuration: JsonObject) -> dict[str, str]:
-    """Return the list's parameter that keeps the jobs on the configuration's resource."""
+    """Return the query parameter that restricts the list to jobs on the configuration's resource."""
     ids = next(iter(configuration.values()))
     for name in ("sourceId", "workflowId", "destinationId", "dataProductId"):
         if ids.get(name):

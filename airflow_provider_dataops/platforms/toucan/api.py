@@ -1,8 +1,8 @@
-"""Toucan Toco's Operations API: data source files in, operations on a small app.
+"""Toucan Toco's Operations API: upload the files of data sources, run operations on a small app.
 
-Facts: the vendor's guide "Advanced: update with confidence" and the vendor's own clients. The guide shows
-requests and no responses: newer backends respond with the id of an operation whose state can be read, older
-ones may not. Nothing can be listed, nothing can be cancelled. A few refused logins lock the account.
+Sources: the vendor's guide "Advanced: update with confidence" and the vendor's own clients. The guide shows
+requests but no responses. Newer backends return the id of an operation, whose state can be read. Older ones
+may return no id. The API cannot list or cancel operations. A few rejected logins lock the account.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ from airflow_provider_dataops.core.settings import (
     read_settings,
 )
 from airflow_provider_dataops.core.tokens import TokenKeeper
-from airflow_provider_dataops.errors import EXCERPT_LIMIT, ApiError, AuthenticationError, error_for_status
+from airflow_provider_dataops.errors import (
+    EXCERPT_LIMIT,
+    ApiError,
+    AuthenticationError,
+    error_for_status,
+    one_line,
+)
 from airflow_provider_dataops.platforms.toucan.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.toucan.model import (
     Accepted,
@@ -51,25 +57,28 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.tokens import Token
 
+#: The values of the connection's field ``auth_type``.
 AUTH_TYPES = ("basic", "login", "bearer")
-#: Seconds that the server may take to respond after the last byte of a file was sent.
+#: The read timeout of an upload, in seconds. The server may need long to store the file.
 UPLOAD_READ_TIMEOUT = 600.0
 
 
 class ToucanApi(Api):
-    """One Toucan Toco backend, reached as one user.
+    """The calls to one Toucan Toco backend, as one user.
 
-    Calls take ``None`` for ``small_app``: it stands for the connection's small app.
+    If ``small_app`` is ``None``, a call uses the small app of the connection.
 
     :param auth_type: one of :data:`AUTH_TYPES`.
-    :param secret: the password, or the token of ``bearer``.
-    :param default_small_app: for calls that name none.
-    :param front_url: where people find the apps; derived from a host that begins with ``api-`` if empty.
+    :param login: the user's name; empty for ``bearer``.
+    :param secret: the password, or the token for ``bearer``.
+    :param default_small_app: the connection's small app; empty if it has none.
+    :param front_url: the URL where people open the apps. If empty, it is made from a host that begins with
+        ``api-``.
     """
 
     platform = "Toucan"
     noun = "operation"
-    #: More than about five refusals a minute lock the account for valid credentials, too.
+    #: More than about five rejections within a minute lock the account, even for valid credentials.
     locks_out = True
 
     def __init__(
@@ -94,9 +103,9 @@ class ToucanApi(Api):
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> ToucanApi:
-        """Read an Airflow connection of type ``toucan``.
+        """Return the API for an Airflow connection of type ``toucan``.
 
-        :raises ConnectionSettingsError: if it lacks credentials, or holds an unusable URL.
+        :raises ConnectionSettingsError: if credentials are missing, or a URL is invalid.
         """
         auth_type = fields.choice("auth_type", AUTH_TYPES, "basic")
         url = base_url(fields)
@@ -108,7 +117,7 @@ class ToucanApi(Api):
             login = login_text(fields, "login", fields.login)
             secret = login_text(fields, "password", fields.password)
             if auth_type == "basic" and ":" in login:
-                raise fields.error("login holds a colon, which HTTP Basic cannot send")
+                raise fields.error("login contains a colon, which HTTP Basic authentication cannot send")
             secrets = (secret, basic_credentials(login, secret))
         front_url = fields.text("front_url").rstrip("/")
         if front_url:
@@ -127,40 +136,43 @@ class ToucanApi(Api):
     # --- credentials -----------------------------------------------------------------------------------
 
     def fetch_token(self) -> Exchange[Token]:
-        """Fetch a token by login and password."""
+        """Log in with user and password, and return the token."""
         url = f"{self.settings.base_url}/login"
         body = json_body({"username": self._login, "password": self._secret})
         return self.post("log in", url, body, read_token, repeatable=True, authenticated=False)
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the header that proves who we are."""
+        """Return the header with the credentials."""
         return {"Authorization": self._authorization} if self.token is None else self.token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error; the status of a refused login is not documented."""
+        """Return the class of the error. The status code of a rejected login is not documented."""
         if not request.authenticated and reply.status in {400, 422}:
             return AuthenticationError
-        # A backend that lacks a route answers 404 with a web page, too.
+        # A backend without a route also responds 404 with a web page, so it need not come from a proxy.
         return error_for_status(reply.status)
 
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
-        """Return work to be started."""
+        """Return work to start on a small app.
+
+        :param resubmits: whether to start it again after a lost response.
+        """
         return ToucanOperationLaunch(
             api=self, small_app=self.small_app(small_app), work=work, resubmits=resubmits
         )
 
     def watch_operation(self, small_app: str | None, operation_id: str) -> ToucanOperationWatch:
-        """Return the watch of an operation that something else started."""
+        """Return a watch for an operation that was started already."""
         return ToucanOperationWatch(run_id=operation_id, small_app=self.small_app(small_app))
 
     # --- calls -----------------------------------------------------------------------------------------
 
     def small_app(self, small_app: str | None) -> str:
-        """Return the small app to use: the named one, or the connection's for ``None``.
+        """Return the argument, or the connection's small app if the argument is ``None``.
 
-        :raises InvalidArgumentError: if there is neither, or the name is blank.
+        :raises InvalidArgumentError: if the argument is blank, or there is neither.
         """
         return self.text_or_default("small_app", small_app, self._default_small_app)
 
@@ -178,13 +190,15 @@ class ToucanApi(Api):
         stage: str | None = None,
         upload_id: str = "",
     ) -> Exchange[Accepted]:
-        """Send the file of a data source. A repeat overwrites it by its name.
+        """Upload the file of a data source. A file with the same name is replaced, so a repeat is safe.
 
-        :param filename: the name that the small app's configuration declares.
-        :param validation: ``True`` leaves the parameter out: the guide shows no value but ``false``.
-        :param upload_id: a random text sends the fields of an upload in chunks, in one chunk.
+        :param filename: the name of the file in the small app's configuration.
+        :param validation: ``False`` sends ``validation=false``. ``True`` sends no parameter: the guide shows
+            no other value.
+        :param stage: ``staging``, or ``None`` for production.
+        :param upload_id: if not empty, send the form fields of a chunked upload, with this id and one chunk.
         """
-        # JSON in ASCII: no server has to guess the character set of a form's part.
+        # JSON in ASCII, because the server does not know the character set of a form's part.
         fields = [("data", json.dumps({"filename": filename}))]
         if upload_id:
             fields += [
@@ -205,42 +219,42 @@ class ToucanApi(Api):
         )
 
     def submit(self, small_app: str | None, work: Work) -> Exchange[Accepted]:
-        """Start work. Never repeated by itself: each call makes another run."""
+        """Start work on a small app. The request is not idempotent, so it is not sent twice."""
         url = self._url(small_app, work.path, work.query)
         return self.post(work.title, url, json_body(work.body), read_accepted, read_timeout=work.read_timeout)
 
     def get_operation(self, small_app: str | None, operation_id: str) -> Exchange[Operation]:
-        """Return one operation; older backends have no such call and answer 404."""
+        """Return one operation. Older backends do not have this request and respond 404."""
         url = self._url(small_app, f"operations/state/{segment(operation_id)}")
         return self.get(
             f"get operation {operation_id}", url, lambda reply: read_operation(operation_id, reply)
         )
 
     def list_small_apps(self) -> Exchange[list[SmallApp]]:
-        """Return the small apps that the user may see."""
+        """Return the small apps that the user has permission to see."""
         return self.get("list small apps", f"{self.settings.base_url}/small-apps", read_small_apps)
 
     def get_etl_config(
         self, small_app: str | None = None, stage: str | None = None
     ) -> Exchange[dict[str, Any]]:
-        """Return a small app's ETL configuration; ``DATA_SOURCES`` in it declares the files' names."""
+        """Return the ETL configuration of a small app. ``DATA_SOURCES`` in it contains the names of files."""
         url = self._url(small_app, "config/etl", stage_query(stage))
         return self.get("get ETL configuration", url, Reply.json_object)
 
     def test(self) -> Exchange[str]:
-        """List the small apps, which needs accepted credentials and no small app."""
+        """List the small apps. This tests the credentials, and needs no small app."""
         apps = yield from self.list_small_apps()
         proof = "the credentials are accepted"
         if self._default_small_app and self._default_small_app not in {app.id for app in apps}:
-            proof += f"; small app {self._default_small_app!r} is not among those that the user may see"
+            proof += f"; small app {self._default_small_app!r} does not exist, or the user may not see it"
         return proof
 
     # --- links and texts -------------------------------------------------------------------------------
 
     def app_url(self, small_app: str, stage: str | None, operation_id: str = "") -> str:
-        """Return the link to the small app; no page of an operation is documented.
+        """Return the link to a small app. The documentation shows no URL for the page of an operation.
 
-        Where neither the connection nor the host shows where the front is, the link leads to the backend.
+        If the URL of the apps is not known, this is the URL of the backend.
         """
         default = "{base_url}/"
         if self._front_url:
@@ -250,20 +264,23 @@ class ToucanApi(Api):
         )
 
     def without_secrets(self, text: str) -> str:
-        """Return a server's words without the credentials that it may have repeated."""
+        """Return a server's text, with ``***`` in place of credentials that the server repeated."""
         token = self.token.text if self.token else ""
         for secret in sorted({*self.settings.secrets, token} - {""}, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
 
     def excerpt(self, payload: object) -> str:
-        """Return the start of a payload as text for messages, without credentials; JSON unless it is text."""
+        """Return the start of a payload for messages, on one line and without credentials.
+
+        A text is returned as it is, any other payload as JSON.
+        """
         text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
-        return self.without_secrets(text)[:EXCERPT_LIMIT]
+        return one_line(self.without_secrets(text)[:EXCERPT_LIMIT])
 
 
 def _front_of(url: str) -> str:
-    """Return the front's URL that belongs to an API host, empty where the host does not show it."""
+    """Return the URL of the apps for an API host that begins with ``api-``; empty for any other host."""
     parts = urlsplit(url)
     if not parts.netloc.startswith("api-"):
         return ""

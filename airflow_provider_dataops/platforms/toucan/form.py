@@ -1,8 +1,8 @@
-"""The connection form of Toucan Toco. Literals alone: Airflow reads them while it is half initialised."""
+"""The connection form of Toucan Toco. It has only literals: Airflow reads it before it is initialised."""
 
 from __future__ import annotations
 
-#: What a ``link_template`` may contain, beside ``base_url``.
+#: The placeholders of ``link_template``, in addition to ``base_url``.
 PLACEHOLDERS = ("small_app", "operation_id", "run_id")
 
 FORM = {
@@ -15,16 +15,16 @@ FORM = {
     "host": "https://api-instance.toucantoco.com",
     "port": "443",
     "fields": {
-        "small_app": ("Small app", "Default small app, for operators that name none."),
+        "small_app": ("Small app", "The small app for tasks without the argument small_app."),
         "auth_type": (
             "Authentication",
             "basic (the default), login (fetches a token) or bearer (the API token below).",
         ),
         "front_url": (
             "Front URL",
-            "Where people find the apps; empty derives it from a host that begins with api-.",
+            "The URL where people open the apps; if empty, it is made from a host that begins with api-.",
         ),
     },
-    "secret_fields": {"api_token": ("API token", "For bearer alone.")},
+    "secret_fields": {"api_token": ("API token", "Only for the authentication bearer.")},
     "link_placeholders": PLACEHOLDERS,
 }

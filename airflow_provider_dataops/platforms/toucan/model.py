@@ -1,4 +1,4 @@
-"""What Toucan Toco reports, and how its JSON is read."""
+"""Read Toucan operations, small apps and tokens from the JSON of responses."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ _STATES = {
 class Accepted:
     """The response to an upload or a submission.
 
-    :param operation_id: empty where the response holds none; the end cannot be waited for then.
-    :param answer: the response's JSON; its text where it is no JSON; ``None`` where the body is empty.
+    :param operation_id: the id of the operation. If empty, the backend returned no id, and nothing can wait
+        for the end.
+    :param answer: the response's JSON, or its text if it is not JSON, or ``None`` if its body is empty.
     """
 
     operation_id: str
@@ -42,9 +43,9 @@ class Accepted:
 class Uploaded:
     """One file that was uploaded.
 
-    :param source: its path or URL.
-    :param filename: the name of the data source that it was sent under.
-    :param operation_id: the operation that the backend started for it; empty where it reports none.
+    :param source: the path or URL of the file.
+    :param filename: the name under which it was uploaded.
+    :param operation_id: the operation that the backend started for the file; empty if it returned no id.
     """
 
     source: str
@@ -54,7 +55,7 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class SmallApp:
-    """One small app. What the platform does not report is ``None``."""
+    """One small app. A field that the platform does not return is ``None``."""
 
     id: str
     name: str | None = None
@@ -67,8 +68,9 @@ class SmallApp:
 class Operation:
     """One operation.
 
-    :param status: the platform's word, lower-case.
-    :param answer: all that the platform reports about it, its JSON.
+    :param status: the platform's word for the state, in lower case.
+    :param state: the state in the words that all platforms share.
+    :param answer: the whole JSON of the response.
     """
 
     operation_id: str
@@ -78,24 +80,24 @@ class Operation:
 
 
 def read_token(reply: Reply) -> Token:
-    """Return the token of a login.
+    """Return the token in the response to a login.
 
-    :raises MalformedReplyError: if there is none that a header can carry.
+    :raises MalformedReplyError: if there is none, or a header cannot contain it.
     """
     payload = reply.json()
     token = payload.get("token") if isinstance(payload, dict) else None
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-        # The body is not repeated: it may hold a token under another name.
-        raise MalformedReplyError("the answer to the login holds no token", status=reply.status)
+        # The error does not contain the body: it may contain a token under another name.
+        raise MalformedReplyError("the response to the login has no token", status=reply.status)
     return Token(token, _life(token, reply))
 
 
 def _life(token: str, reply: Reply) -> float:
-    """Return the seconds that a token lives, infinite where it does not contain its end."""
+    """Return the seconds until a token expires; ``inf`` if the token does not contain the time."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        # By the server's own clock, where the response shows it: ours need not be right.
+        # The server's own time is used if the response has it: the clock of this machine may be wrong.
         life = float(claims["exp"]) - (reply.date if reply.date is not None else time.time())
     except (LookupError, TypeError, ValueError):
         return math.inf
@@ -103,15 +105,17 @@ def _life(token: str, reply: Reply) -> float:
 
 
 def read_accepted(reply: Reply) -> Accepted:
-    """Return what no document shows: JSON with an id, anything else, or nothing.
+    """Return the response to an upload or a submission.
 
-    :raises MalformedReplyError: for a web page, broken JSON, or an id that is neither text nor number.
+    The documentation does not show it. It may be JSON with or without an id, a text, or empty.
+
+    :raises MalformedReplyError: for a web page, for invalid JSON, or if the id is not a text or a number.
     """
     if not reply.body.strip():
         return Accepted("", None)
     kind = reply.headers.get("content-type", "").lower()
     if kind.startswith("text/html"):
-        raise reply.malformed(f"the answer is not JSON ({kind}) but a web page")
+        raise reply.malformed(f"the response is a web page ({kind}), not JSON")
     try:
         payload = reply.json()
     except MalformedReplyError:
@@ -122,29 +126,33 @@ def read_accepted(reply: Reply) -> Accepted:
     if operation_id in (None, ""):
         return Accepted("", payload)
     if isinstance(operation_id, bool) or not isinstance(operation_id, str | int):
-        raise reply.malformed("operation_id is neither a text nor a number")
+        raise reply.malformed("operation_id in the response is neither a text nor a number")
     return Accepted(str(operation_id), payload)
 
 
 def read_operation(operation_id: str, reply: Reply) -> Operation:
-    """Return the operation that was asked about.
+    """Return the operation in a response.
 
-    :raises MalformedReplyError: if the response holds no status.
+    :param operation_id: the id that was requested. The response does not contain it.
+    :raises MalformedReplyError: if the response has no status.
     """
     payload = reply.json_object()
     status = payload.get("status")
     if not isinstance(status, str) or not status.strip():
-        raise reply.malformed("the state of an operation without a status")
+        raise reply.malformed("the response has no status of the operation")
     word = status.strip().lower()
     state = _STATES.get(word, RunState.UNKNOWN)
     return Operation(operation_id=operation_id, status=word, state=state, answer=payload)
 
 
 def read_small_apps(reply: Reply) -> list[SmallApp]:
-    """Return the small apps of a list."""
+    """Return the small apps in a response.
+
+    :raises MalformedReplyError: if the response is not a list of small apps.
+    """
     payload = reply.json()
     if not isinstance(payload, list) or not all(isinstance(app, dict) and app.get("id") for app in payload):
-        raise reply.malformed("no list of small apps")
+        raise reply.malformed("the response is not a list of small apps")
     names = {"name": "name", "stage": "stage", "last_update": "last_update", "duplicate_of": "duplicateOf"}
     return [
         SmallApp(

@@ -1,4 +1,4 @@
-"""How work on a small app is started, and how its operation is waited for."""
+"""Start work on a small app, and wait for the end of its operation."""
 
 from __future__ import annotations
 
@@ -20,31 +20,34 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.toucan.work import Work
 
 log = logging.getLogger(__name__)
-#: We make the run id where the platform reports none; it begins so.
+#: If the platform returns no operation id, this provider makes a run id that begins with this text.
 UNTRACKED = "untracked-"
 
 
 class ToucanOperationLaunch(Launch):
-    """Work to be started.
+    """Work to start on a small app.
 
-    :param small_app: where.
-    :param work: what the small app is asked to do.
+    :param small_app: the small app.
+    :param work: the request to send.
     """
 
     api: ToucanApi
     small_app: str
     work: Work
 
-    #: The API has no list of operations.
+    #: The API cannot list operations.
     lists_runs = False
 
     @property
     def not_found_is_final(self) -> bool:
-        """Whether another may be started: a backend without the state route knows none of its own."""
+        """Whether a retry may start the work again after a 404.
+
+        A backend without the state route responds 404 for each operation, even for one that is running.
+        """
         return self.resubmits
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work."""
+        """Return the values that decide what the operation does."""
         return {
             "base_url": self.api.settings.base_url,
             "small_app": self.small_app,
@@ -54,39 +57,39 @@ class ToucanOperationLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return where the work is; what else goes on there cannot be listed."""
+        """Return the small app and the stage. The API cannot list which operations exist."""
         yield from ()
         return {"small_app": self.small_app, "stage": self.work.stage}
 
     def earlier(self, baseline: JsonObject) -> ToucanOperationLaunch:
-        """Return the launch that recorded a baseline, as far as its watch depends on it."""
+        """Return the launch with the small app and the stage of the baseline, for the watch."""
         work = replace(self.work, stage=baseline["stage"])
         return replace(self, small_app=baseline["small_app"], work=work)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the work; the API takes no token."""
+        """Start the work. The API has no field for the token."""
         accepted = yield from self.api.submit(self.small_app, self.work)
         if accepted.operation_id:
             return self.watch(accepted.operation_id).snapshot(RunState.PENDING, "submitted")
-        words = "nothing" if accepted.answer is None else self.api.excerpt(accepted.answer)
-        log.info("The answer to %s holds no operation_id: %s", self.work.title, words)
+        words = "an empty response" if accepted.answer is None else self.api.excerpt(accepted.answer)
+        log.info("Toucan accepted %s but returned no operation_id: %s", self.work.title, words)
         return self.watch(f"{UNTRACKED}{token}").snapshot(
             RunState.UNTRACKED,
             "submitted",
-            f"submitted and not tracked; it answered {words}. Give missing_operation_id='succeed' if this "
-            "backend reports no ids",
+            f"submitted, but the backend returned no operation_id: {words}. If this backend never returns "
+            "one, set missing_operation_id='succeed'",
         )
 
     def watch(self, run_id: str, token: str = "") -> ToucanOperationWatch:
-        """Return how to wait for the operation."""
+        """Return the watch for the operation."""
         return ToucanOperationWatch(run_id=run_id, small_app=self.small_app, stage=self.work.stage or "")
 
 
 class ToucanOperationWatch(RunWatch):
-    """One operation; each is asked about by itself, for there is no list.
+    """The end of one operation. Operations are read one by one, because the API cannot list them.
 
-    :param small_app: where it works.
-    :param stage: ``staging``, or empty for production; it decides the link alone.
+    :param small_app: the small app of the operation.
+    :param stage: ``staging``, or empty for production. Only the link depends on it.
     """
 
     small_app: str
@@ -101,11 +104,11 @@ class ToucanOperationWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The small app: an operation's id means something there alone."""
+        """All operations of a small app are one group. Ids are only valid within the small app."""
         return self.small_app
 
     def snapshot(self, state: RunState, raw_state: str, message: str = "") -> RunSnapshot:
-        """Return the operation in the vocabulary that all platforms share; the platform reports no times."""
+        """Return the operation in the words that all platforms share. The platform returns no times."""
         operation_id = None if state is RunState.UNTRACKED else self.run_id
         details = {"operation_id": operation_id, "small_app": self.small_app}
         return RunSnapshot(
@@ -113,7 +116,7 @@ class ToucanOperationWatch(RunWatch):
         )
 
     def look(self, api: ToucanApi) -> Exchange[RunSnapshot]:
-        """Return the operation as it is now; nothing is sent for one without an id."""
+        """Read the operation, and return its present state. Without an operation id, send no request."""
         if self.run_id.startswith(UNTRACKED):
             return self.snapshot(RunState.UNTRACKED, "submitted")
         try:
@@ -121,15 +124,15 @@ class ToucanOperationWatch(RunWatch):
         except NotFoundError as error:
             return self.snapshot(
                 RunState.ABSENT,
-                f"404: {error.body}. A backend without the route operations/state answers so for every "
-                "operation: do not wait there (wait_for_completion=False)",
+                f"404: {error.body}. A backend without the route operations/state responds 404 for each "
+                "operation; with such a backend, set wait_for_completion=False",
             )
         message = ""
         if operation.state is RunState.FAILED:
             message = (
-                f"{api.excerpt(operation.answer)}. If the failure was in a preprocess, the backend keeps its "
-                f"traceback under /{quote(self.small_app, safe='')}/tracebacks/latest: a pickle, which runs "
-                "code when it is loaded"
+                f"{api.excerpt(operation.answer)}. If a preprocess failed, the backend keeps the traceback "
+                f"under /{quote(self.small_app, safe='')}/tracebacks/latest. It is a pickle file: loading it "
+                "can run code"
             )
         return self.snapshot(operation.state, operation.status, message)
 

@@ -1,7 +1,7 @@
-"""What a small app can be asked to do: lists of operations, and partial runs by selectors.
+"""Build the requests that start work on a small app: operations, preprocess and populate.
 
-Facts: the vendor's guide "Advanced: update with confidence". Nothing here speaks HTTP, so that operators may
-check their arguments with it while DAG files are parsed.
+Source: the vendor's guide "Advanced: update with confidence". Nothing here imports HTTP modules. So operators
+can validate their arguments with it while DAG files are parsed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from typing import Unpack
 
-#: The whole chain of the vendor's guide, in its order: rebuild the data in staging, then publish it.
+#: All operations of the vendor's guide, in its order: rebuild the data in staging, then publish it.
 FULL_REFRESH = (
     "preprocess_data_sources",
     "populate_basemaps",
@@ -30,22 +30,25 @@ FULL_REFRESH = (
     "populate_dashboards",
     "release",
 )
-#: All names that are known; a backend may know more.
+#: All operations that the vendor's documents and clients show. A backend may have more.
 KNOWN_OPERATIONS = frozenset({*FULL_REFRESH, "populate_permissions", "release_design"})
 
 STAGING = "staging"
 PLAIN, DROPZONE = "plain", "dropzone"
 
-#: A partial run may be answered when it has ended, and not before, in seconds.
+#: The read timeout of a preprocess or populate, in seconds. Some backends respond only when it has ended.
 SYNCHRONOUS_READ_TIMEOUT = 900.0
 
 
 class DomainSelector(TypedDict, total=False):
-    """Chooses output domains: those that **any** of the keys names, a union.
+    """Selects output domains. A domain is selected if **any** of the keys selects it.
 
-    With none of them the platform presumably takes all; an empty list is refused. ``input_domains`` chooses
-    the output domains that contain any of these, ``functions`` those with one of these as entry point.
-    ``extra_selector`` holds further keys of the request's body, for backends that name theirs differently.
+    Without any key, the platform presumably selects all domains. An empty list is an error.
+
+    * ``input_domains`` selects the output domains that contain one of these input domains;
+    * ``functions`` selects the output domains that have one of these functions as their entry point;
+    * ``output_domains`` selects these output domains;
+    * ``extra_selector`` contains further fields of the request's body, for backends with other names.
     """
 
     input_domains: Sequence[str] | None
@@ -56,14 +59,14 @@ class DomainSelector(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One thing a small app is asked to do.
+    """A request that starts work on a small app.
 
-    :param title: what it is, for errors and logs.
-    :param path: below the small app.
-    :param query: exactly as it stands in the URL.
-    :param body: what is sent as JSON.
+    :param title: what the work is, for errors and logs.
+    :param path: the path below the small app.
+    :param query: the encoded query of the URL.
+    :param body: the body, sent as JSON.
     :param stage: ``staging``, or ``None`` for production.
-    :param read_timeout: seconds of silence to bear; ``None`` takes the connection's.
+    :param read_timeout: how long the server may send nothing, in seconds; ``None`` for the connection's.
     """
 
     title: str
@@ -81,11 +84,13 @@ def run_operations(
     origin: str | None = "autofeed",
     output_domains: Sequence[str] | None = None,
 ) -> Work:
-    """Return a run of named operations, in order, under one id.
+    """Return the request that runs operations in order. The backend returns one id for all of them.
 
-    :param operations: :data:`FULL_REFRESH` if ``None``.
-    :param origin: left out if ``None``.
-    :raises InvalidArgumentError: for anything that is not as described.
+    :param operations: the names of the operations; ``None`` runs :data:`FULL_REFRESH`.
+    :param stage: ``staging``, or ``None`` for production.
+    :param origin: the value of ``origin`` in the body; ``None`` leaves it out.
+    :param output_domains: run the operations for these output domains only.
+    :raises InvalidArgumentError: if an argument is invalid.
     """
     names = list(FULL_REFRESH) if operations is None else require_texts("operations", operations)
     body: dict[str, Any] = {}
@@ -102,11 +107,12 @@ def run_operations(
 def preprocess(
     *, stage: str | None = STAGING, asynchronous: bool | None = None, **selector: Unpack[DomainSelector]
 ) -> Work:
-    """Return a preprocess of some output domains.
+    """Return the request that preprocesses some output domains.
 
-    :param asynchronous: sent as ``async``; left out if ``None``.
-    :param selector: which ones, as :class:`DomainSelector` describes.
-    :raises InvalidArgumentError: for anything that is not as described.
+    :param stage: ``staging``, or ``None`` for production.
+    :param asynchronous: the value of ``async`` in the body; ``None`` leaves it out.
+    :param selector: selects the output domains; see :class:`DomainSelector`.
+    :raises InvalidArgumentError: if an argument is invalid.
     """
     body = _selector_body(**selector)
     if asynchronous is not None:
@@ -124,13 +130,14 @@ def preprocess(
 def populate(
     *, stage: str | None = STAGING, release: bool = False, **selector: Unpack[DomainSelector]
 ) -> Work:
-    """Return a populate of some output domains.
+    """Return the request that populates some output domains.
 
-    :param release: publish to production as well; the platform may tell the app's users of it by email.
-    :param selector: which ones, as :class:`DomainSelector` describes.
-    :raises InvalidArgumentError: for anything that is not as described.
+    :param stage: ``staging``, or ``None`` for production.
+    :param release: also publish to production. The platform may send an email to the users of the app.
+    :param selector: selects the output domains; see :class:`DomainSelector`.
+    :raises InvalidArgumentError: if an argument is invalid.
     """
-    # The flag has no value: "release=" would be another parameter.
+    # In the guide, the parameter has no value and no "=".
     parts = (stage_query(stage), "release" if require_boolean("release", release) else "")
     return Work(
         title="populate and release" if release else "populate",
@@ -143,20 +150,20 @@ def populate(
 
 
 def unknown_operations(operations: Sequence[str] | None) -> list[str]:
-    """Return the names that the vendor's documents and clients do not show."""
+    """Return the operations that are not in :data:`KNOWN_OPERATIONS`."""
     return [name for name in operations or () if name not in KNOWN_OPERATIONS]
 
 
 def check_stage(stage: object) -> None:
-    """Refuse what is neither ``staging`` nor ``None``.
+    """Check that a stage is ``staging`` or ``None``.
 
-    :raises InvalidArgumentError: with the value.
+    :raises InvalidArgumentError: if it is anything else.
     """
     require_choice("stage", stage, (STAGING, None))
 
 
 def stage_query(stage: str | None) -> str:
-    """Return a stage as a query; empty for ``None``.
+    """Return the query parameter for a stage; empty for ``None``.
 
     :raises InvalidArgumentError: if it is neither ``staging`` nor ``None``.
     """
@@ -165,10 +172,10 @@ def stage_query(stage: str | None) -> str:
 
 
 def check_upload(filename: object, validation: object, stage: object, upload_mode: object) -> None:
-    """Refuse arguments of an upload that the platform would not take.
+    """Check that the arguments of an upload are valid.
 
-    :param filename: ``None`` where each file's own name is taken.
-    :raises InvalidArgumentError: naming the argument, its value and what is allowed.
+    :param filename: the name of the data source; ``None`` if each file is uploaded under its own name.
+    :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
     """
     if filename is not None:
         require_text(filename=filename)
@@ -185,7 +192,7 @@ def _selector_body(
     extra_selector: Any = None,
 ) -> dict[str, Any]:
     domains = {"input_domains": input_domains, "functions": functions, "output_domains": output_domains}
-    # An empty list is refused, not sent: it may well mean everything to the platform.
+    # An empty list is an error: the platform may take it as all domains.
     body: dict[str, Any] = {name: require_texts(name, v) for name, v in domains.items() if v is not None}
     if extra_selector is None:
         return body
@@ -194,7 +201,7 @@ def _selector_body(
         isinstance(key, str) and key not in reserved for key in extra_selector
     ):
         raise InvalidArgumentError(
-            f"extra_selector must be a mapping of keys beside {', '.join(sorted(reserved))}; "
+            f"extra_selector must be a mapping without the keys {', '.join(sorted(reserved))}; "
             f"given: {extra_selector!r}"
         )
     try:

@@ -83,7 +83,7 @@ class TestJson:
 
     @pytest.mark.parametrize("body", [b"", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
     def test_or_the_answer_is_malformed(self, body: bytes) -> None:
-        with pytest.raises(MalformedReplyError, match="the answer is not JSON"):
+        with pytest.raises(MalformedReplyError, match="the response is not JSON"):
             Reply(200, {}, body).json()
 
 

@@ -113,7 +113,7 @@ def test_a_long_text_that_a_hook_read_is_kept() -> None:
     assert storable("x" * 2**20) == "x" * 2**20
 
 
-@pytest.mark.parametrize("run_id", ["a\x00b", "\ud83d", "x" * 2000])
+@pytest.mark.parametrize("run_id", ["a\x00b", "a\nINFO fake", "\ud83d", "x" * 2000])
 def test_an_id_is_never_altered(run_id: str) -> None:
     with pytest.raises(MalformedReplyError, match="id of a run cannot be stored"):
         RunSnapshot(run_id=run_id, state=RunState.RUNNING)

@@ -32,7 +32,7 @@ def test_a_snapshot_survives_an_event() -> None:
     ],
 )
 def test_anything_else_is_no_snapshot(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"not a RunSnapshot|a run snapshot without an id"):
+    with pytest.raises(ValueError, match=r"not a RunSnapshot|a run snapshot must have an id"):
         RunSnapshot.from_json({**SNAPSHOT.as_json(), **change})
 
 

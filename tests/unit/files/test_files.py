@@ -128,7 +128,7 @@ class TestSources:
 
     @pytest.mark.parametrize(
         ("pattern", "words"),
-        [("/*.xlsx", "leads to no file"), ("/c.csv", "neither a file nor a folder nor a pattern")],
+        [("/*.xlsx", "matches no file"), ("/c.csv", "neither a file nor a folder nor a pattern")],
     )
     def test_that_are_none_are_told_by_their_argument(self, folder: str, pattern: str, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=f"upload_from .* {words}"):

@@ -68,7 +68,7 @@ class TestTheTestButton:
         worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}))
         good, message = worker.quantemplate().test_connection()
         assert good
-        assert "sharing of datasets and pipelines was not checked" in message
+        assert "permissions for datasets and pipelines were not tested" in message
 
     @pytest.mark.parametrize(
         ("answer", "message"),

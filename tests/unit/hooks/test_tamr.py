@@ -86,6 +86,23 @@ def test_bad_arguments_fail_before_anything_is_sent(worker: Worker, call: Callab
     assert not worker.wire.sent
 
 
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda hook: hook.load_source(""), "source_id"),
+        (lambda hook: hook.update_data_product(""), "data_product_id"),
+        (lambda hook: hook.run_workflow(""), "workflow_id"),
+        (lambda hook: hook.publish("", "dp"), "destination_id"),
+        (lambda hook: hook.publish("d", ""), "data_product_id"),
+    ],
+)
+def test_an_error_names_the_argument_of_the_method(
+    worker: Worker, call: Callable[[TamrHook], Any], argument: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"^{argument} must be a non-empty text; given: ''"):
+        call(worker.tamr())
+
+
 @pytest.mark.parametrize(("field", "words"), [("password", "API key"), ("host", "host")])
 def test_an_unfinished_connection_is_told_before_anything_is_sent(
     worker: Worker, field: str, words: str

@@ -101,7 +101,7 @@ class TestUpload:
         [
             ({"filename": "x.csv"}, "filename 'x.csv' is for one file; source leads to 3"),
             ({"filename": ""}, "filename"),
-            ({"source": "/nowhere/*.csv"}, "leads to no file"),
+            ({"source": "/nowhere/*.csv"}, "matches no file"),
             ({"source": ""}, "source"),
             ({"validation": None}, "validation"),
             ({"stage": "prod"}, "stage"),

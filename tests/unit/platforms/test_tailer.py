@@ -79,7 +79,7 @@ class TestIdentity:
 
     @pytest.mark.parametrize("name", ["account", "environment"])
     def test_where_there_is_neither_it_is_asked_for(self, name: str) -> None:
-        with pytest.raises(InvalidArgumentError, match=f"set the connection's {name}"):
+        with pytest.raises(InvalidArgumentError, match=f"{name} is empty: .* fill in {name} in connection"):
             tailer(**{name: ""}).configuration("x", "workflow")
 
     @pytest.mark.parametrize("environment", ["dev", "TEST", 5])

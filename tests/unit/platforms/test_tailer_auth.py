@@ -225,7 +225,7 @@ class TestFirebase:
             ({}, "needs extra field 'refresh_token', or login"),
             ({"login": "ann@example.com"}, "password is empty"),
             ({"password": "planted-secret"}, r"login \(the email\) is empty"),
-            ({"refresh_token": "planted\nsecret"}, "'refresh_token' holds characters"),
+            ({"refresh_token": "planted\nsecret"}, "'refresh_token' contains characters"),
             ({"refresh_token": "r", "firebase_sign_in_url": "ftp://x"}, "'firebase_sign_in_url' must be"),
             (
                 {"refresh_token": "r", "firebase_refresh_url": "https://x?key=1"},
@@ -351,7 +351,7 @@ class TestConnection:
             tailer(auth_type="")
 
     def test_an_unknown_kind_is_told(self) -> None:
-        with pytest.raises(ConnectionSettingsError, match="allowed: service_account, firebase, bearer"):
+        with pytest.raises(ConnectionSettingsError, match="must be one of service_account, firebase, bearer"):
             tailer(auth_type="oauth")
 
     @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ class TestConnection:
         [
             ({"api_token": " "}, "'api_token' is empty"),
             ({"account": "99"}, "account must be a text of six digits"),
-            ({"account": 99}, "'account' must be text"),
+            ({"account": 99}, "'account' must be a text"),
             ({"environment": "dev"}, "environment must be one of PROD, PREPROD, STAGING, DEV; given: 'dev'"),
             ({"studio_url": "studio"}, "'studio_url' must be"),
         ],

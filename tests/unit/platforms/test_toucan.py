@@ -61,9 +61,12 @@ class TestConnection:
             ({"host": ""}, "host is empty"),
             ({"login": ""}, "login is empty"),
             ({"password": " "}, "password is empty"),
-            ({"password": "a\nb"}, "password holds characters"),
+            ({"password": "a\nb"}, "password contains control characters"),
             ({"login": "a:b"}, "colon"),
-            ({"extra": {"auth_type": "oauth"}}, "'auth_type' is 'oauth'; allowed: basic, login, bearer"),
+            (
+                {"extra": {"auth_type": "oauth"}},
+                "'auth_type' must be one of basic, login, bearer; given: 'oauth'",
+            ),
             ({"extra": {"auth_type": "bearer"}}, "'api_token' is empty"),
             ({"extra": {"front_url": "ftp://x"}}, "'front_url'"),
         ],
@@ -294,7 +297,7 @@ class TestSmallApps:
     def test_prove_the_credentials(self, apps: list[str], mentioned: bool) -> None:
         message = play(toucan().test(), reply(body=[{"id": app} for app in apps])).value
         assert message.startswith("the credentials are accepted")
-        assert ("'app' is not among" in message) is mentioned
+        assert ("'app' does not exist" in message) is mentioned
 
 
 class TestLink:

@@ -172,7 +172,7 @@ def test_a_refusal_that_stands_in_for_a_request_names_that_request() -> None:
         assert caught.value.locks_out
         assert caught.value.permanent
         assert str(caught.value) == (
-            "Toucan: get operation op-2 failed: not sent, since the credentials were refused before: "
+            "Toucan: get operation op-2 failed: not sent, because the credentials were rejected before: "
             "HTTP 401: no (GET /app/operations/state/op-2)"
         )
 

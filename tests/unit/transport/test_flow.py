@@ -12,6 +12,7 @@ from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.settings import Settings
 from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
+    EXCERPT_LIMIT,
     ApiError,
     AuthenticationError,
     BadRequestError,
@@ -350,7 +351,7 @@ class TestRedirects:
         assert done.error.status == status
         assert (
             "the server redirected from https://fabric.prod.quantemplate.com/*** to "
-            f"https://sso.example:8443/***, where no credentials are sent: HTTP {status}: who are you"
+            f"https://sso.example:8443/***, which gets no credentials: HTTP {status}: who are you"
         ) in str(done.error)
         assert not api.needs_login(), "the token was not refused"
 
@@ -389,3 +390,15 @@ class TestRedirects:
         done = run(POST, reply(302, headers={"Location": "https://u:pw@h/x?sig=s3cret"}))
         assert "s3cret" not in str(done.error)
         assert "pw" not in str(done.error)
+
+
+@pytest.mark.parametrize("key", ["message", "other"])
+def test_a_server_cannot_forge_a_line_of_the_log(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    forged = reply(503, {key: "x\x1b[31mred\nINFO fake" + "x" * 10_000})
+    run(GET, forged, GOOD)
+    text = f"HTTP 503 \x1b[1m\nINFO fake: {forged.body.decode()}"
+    raw = run(GET, replace(forged, body=text.encode(), reason="a\r\nb"), policy=ONCE)
+    for line in (*caplog.messages, str(raw.error)):
+        assert line.isprintable()
+        assert len(line) < EXCERPT_LIMIT + 200
+    assert len(caplog.messages) == 1

@@ -91,7 +91,7 @@ class TestCertificates:
         (tmp_path / "ca.pem").write_text("no certificate")
         settings = tamr(extra={"ca_bundle": str(tmp_path / "ca.pem")}).settings
         for find in (trusted, tls_context):
-            with pytest.raises(ConnectionSettingsError, match="cannot be read as certificates"):
+            with pytest.raises(ConnectionSettingsError, match="cannot be read as a file of certificates"):
                 find(settings)
 
     def test_that_are_missing_are_told_with_their_path(self) -> None:

@@ -88,7 +88,7 @@ class TestUploads:
             def has_changed(self) -> bool:
                 return True
 
-        with pytest.raises(FileAccessError, match=r"claims\.csv was changed while it was sent") as caught:
+        with pytest.raises(FileAccessError, match=r"claims\.csv was changed during the upload") as caught:
             worker.upload(Rewritten(b"a,b\n"))
         assert not caught.value.permanent
 
@@ -172,7 +172,7 @@ class TestAnswers:
         monkeypatch.setattr(sync, "CHUNK", 1)
         ticking = iter(range(0, 10_000, 7))
         monkeypatch.setattr(worker.clock, "monotonic", lambda: float(next(ticking)))
-        with pytest.raises(TransportError, match="trickles"):
+        with pytest.raises(TransportError, match="arrives too slowly"):
             worker.create(JOB)
         # Ten chunks in seven seconds each; the limit is a minute, however short one silence may be.
         assert next(ticking) < 100
@@ -237,8 +237,12 @@ PLAIN = HTTPConnection("h", 443)
         (low.DecodeError("not gzip"), "DecodeError: ", False),
         # What the libraries let through from below.
         (http.client.LineTooLong("header line"), "LineTooLong: .*header line", False),
-        (UnicodeError("label too long"), "UnicodeError: the request or the answer is not valid HTTP", False),
-        (requests.ConnectionError(), "ConnectionError: no more is known", False),
+        (
+            UnicodeError("label too long"),
+            "UnicodeError: the request or the response is not valid HTTP",
+            False,
+        ),
+        (requests.ConnectionError(), "ConnectionError: no further details", False),
     ],
 )
 def test_whether_the_server_can_have_acted(
