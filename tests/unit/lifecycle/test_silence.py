@@ -95,7 +95,7 @@ def test_looks_of_a_search_that_fail_say_when_the_next_is_and_when_the_platform_
     world.on_search = fail
     world.start(NOW)
     assert lines(world, r"^Simulation: list jobs failed: reset; looking again for the job in \d+ s$")
-    assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed looks: \d+\)$")
+    assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed requests: \d+\)$")
 
 
 def test_a_run_that_is_not_listed_after_a_clear_is_looked_for_with_a_line() -> None:
