@@ -117,14 +117,12 @@ async def _stop_run(trigger: RunTrigger) -> None:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(STOP_BUDGET) as limit, shared(await trigger.api()) as connection:
-            noun, url = connection.api.noun, trigger.url(connection.api)
-            run = f"{noun} {trigger.run_id}"
+            platform, url = connection.api.platform, trigger.url(connection.api)
+            named = f"{connection.api.noun} {trigger.run_id}"
+            run = f"{platform} {named}"
             if trigger.cancel_on_kill is not True:
                 trigger.log.warning(
-                    "Airflow cancelled this trigger while %s was running; the %s keeps running: %s",
-                    run,
-                    noun,
-                    url,
+                    "Airflow cancelled this trigger while %s was running, and it keeps running: %s", run, url
                 )
                 return
             # Logged first, and with the link: Airflow may close the task's log after this line.
@@ -138,9 +136,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
             if await _task_ended(trigger, run, url):
                 limit.reschedule(loop.time() + STOP_BUDGET)
                 await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
-                trigger.log.warning(
-                    "The task has ended. Asked %s to stop %s: %s", connection.api.platform, run, url
-                )
+                trigger.log.warning("The task has ended. Asked %s to stop %s: %s", platform, named, url)
     except TimeoutError:
         trigger.log.error(
             "%s could not be stopped in %.0f s and may still be running: %s", run, STOP_BUDGET, url

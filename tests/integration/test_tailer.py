@@ -305,7 +305,7 @@ class TestWaiting:
         run(tailer.trigger(run_id).on_kill())
         assert tailer.asked() == []
         told = capsys.readouterr().out
-        assert f"run {run_id} was running; the run keeps running: https://studio.tailer.ai" in told
+        assert f"Tailer run {run_id} was running, and it keeps running: https://studio.tailer.ai" in told
 
     @pytest.mark.parametrize("changes", [{"account": "99"}, {"environment": "dev"}, {"success_statuses": []}])
     def test_what_a_stored_row_cannot_mean_ends_one_wait_alone(

@@ -55,7 +55,7 @@ def test_marking_a_deferred_task_failed_says_that_the_quantemplate_execution_goe
     task = begun["marked at Quantemplate"]
     execution = _taken_up(stack, task)
     task.airflow.mark_task(*task.where, "failed")
-    said = f"execution {execution.run_id} was running; the execution keeps running: http"
+    said = f"Quantemplate execution {execution.run_id} was running, and it keeps running: http"
     stack.wait_until(lambda: said in task.log(), timeout=WITHIN_SECONDS)
     (line,) = [line for line in task.log().splitlines() if said in line]
     assert line.rstrip().endswith(f"/runs/{execution.run_id}")

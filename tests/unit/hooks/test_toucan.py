@@ -99,7 +99,7 @@ class TestUpload:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ({"filename": "x.csv"}, "filename 'x.csv' is for one file; source leads to 3"),
+            ({"filename": "x.csv"}, "filename 'x.csv' needs exactly one file; source matches 3"),
             ({"filename": ""}, "filename"),
             ({"source": "/nowhere/*.csv"}, "leads to no file"),
             ({"source": ""}, "source"),

@@ -149,6 +149,6 @@ def test_a_record_of_another_version_is_not_guessed_at() -> None:
     world.start(NOW)
     assert world.stored is not None
     world.stored["version"] = 99
-    with pytest.raises(AmbiguousSubmitError, match="version 99"):
+    with pytest.raises(AmbiguousSubmitError, match="version is 99"):
         world.start(NOW)
     assert len(world.ours()) == 1

@@ -142,7 +142,7 @@ class TestRefusedCredentialsThatMayLockTheAccount:
     def test_are_not_sent_again_after_the_deadline(self) -> None:
         world = self.world(refusals=2)
         world.deadline = world.now + 60.0
-        with pytest.raises(RunTimeoutError, match="the credentials were refused, and job r1"):
+        with pytest.raises(RunTimeoutError, match="the credentials were refused, and the state of job r1"):
             world.start(NOW)
         assert len(world.look_errors) == 1
         assert lines(world, "^The job r1 of an earlier try cannot be asked about and may go on: https://ui/")

@@ -363,9 +363,9 @@ class TestEvents:
 
     @pytest.mark.parametrize("told", [None, "finished", [], {}, {"ending": "finished"}, 1])
     def test_so_is_what_is_no_event_at_all(self, told: object) -> None:
-        with pytest.raises(ValueError, match=r"not a RunEvent|an event finished with"):
+        with pytest.raises(ValueError, match=r"not a RunEvent|the ending is finished, but"):
             RunEvent.from_json(told)
-        with pytest.raises(ValueError, match=r"not a ConditionEvent|an event finished with"):
+        with pytest.raises(ValueError, match=r"not a ConditionEvent|the ending is finished, but"):
             ConditionEvent.from_json(told)
 
     @pytest.mark.parametrize(

@@ -323,7 +323,7 @@ SETTERS: dict[str, tuple[Any, dict[str, Any], str]] = {
                 "activated": activated,
                 "archived": archived,
             },
-            f"Tailer configuration c is {status}",
+            f"Set the status of Tailer configuration c to {status}",
         )
         for status, activated, archived in (
             ("enabled", True, False),

@@ -260,9 +260,9 @@ def test_each_change_of_state_is_logged_once_in_the_tasks_own_log(
         bench.run_ended(waiting, change)
     told = [r.getMessage() for r in caplog.records if r.name == "the task's"]
     assert told == [
-        "run r-1 is running",
-        "run r-1 has the state '', which this provider does not know; the wait continues",
-        "run r-1 is succeeded",
+        "Fake run r-1 is running",
+        "Fake run r-1 has the state '', which this provider does not know; the wait continues",
+        "Fake run r-1 is succeeded",
     ]
 
 

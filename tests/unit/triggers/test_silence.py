@@ -42,7 +42,7 @@ def away(start: float, end: float) -> Callable[[Asked], Exception | None]:
 
 @pytest.mark.parametrize(
     ("waiting", "goes_on"),
-    [(trigger(), "run r-1 is not affected"), (condition(after=200), "the wait continues")],
+    [(trigger(), "Fake run r-1 is not affected"), (condition(after=200), "the wait continues")],
     ids=["run", "condition"],
 )
 def test_an_outage_is_told_from_its_beginning_to_its_end(

@@ -50,7 +50,7 @@ def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
         ({"host": ""}, "host is empty"),
         ({"login": "ann", "password": "x", "extra": {"api_token": "t"}}, "not both"),
         ({"login": "ann"}, "password is empty"),
-        ({"password": "s3cret"}, "login is empty and there is a password"),
+        ({"password": "s3cret"}, "login is empty, but password is not"),
         ({"login": "a:b", "password": "x"}, "login holds a colon"),
         ({"extra": {"api_token": "t\nX: y"}}, "cannot be sent"),
         ({"extra": {"tenant": "ACME-CORP"}}, "'tenant' must be an identifier"),
