@@ -136,7 +136,9 @@ def diagnosis(error: ApiError) -> str:
     what = f"{error.platform}: {error.operation}"
     if error.status is None:
         kind = error.message.partition(":")[0]
-        return f"{what}: {_NO_ANSWER.get(kind, 'no HTTP response')}; is the host reachable from here?"
+        return (
+            f"{what}: {_NO_ANSWER.get(kind, 'no HTTP response')}; is the host right and reachable from here?"
+        )
     hints = {
         401: "the credentials are not accepted",
         403: "the credentials are accepted but lack a permission",

@@ -111,6 +111,9 @@ class WaitProgress:
                     snapshot.run_id,
                     snapshot.raw_state,
                 )
+            elif snapshot.state is RunState.ABSENT:
+                how = "no longer listed" if self.seen else "not listed yet"
+                log.info("%s %s is %s", self.kind, snapshot.run_id, how)
             else:
                 log.info("%s %s is %s", self.kind, snapshot.run_id, snapshot.raw_state or snapshot.state)
         match self.saw(snapshot, now):

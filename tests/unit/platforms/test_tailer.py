@@ -258,8 +258,8 @@ class TestStatuses:
             (["SUCCESS"], [" "], "failure_statuses must be a list"),
             (["SUCCESS"], None, "failure_statuses must be a list"),
             ([], [], "success_statuses must name a status"),
-            (["SUCCESS", "running"], [], "goes on while it is RUNNING"),
-            (["SUCCESS"], ["WAITING"], "goes on while it is WAITING"),
+            (["SUCCESS", "running"], [], "must not contain the status of an active run: RUNNING"),
+            (["SUCCESS"], ["WAITING"], "must not contain the status of an active run: WAITING"),
             (["SUCCESS", "WARNING"], ["warning"], "both name WARNING"),
         ],
     )

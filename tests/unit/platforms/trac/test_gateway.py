@@ -51,7 +51,7 @@ def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
         ({"login": "ann", "password": "x", "extra": {"api_token": "t"}}, "not both"),
         ({"login": "ann"}, "password is empty"),
         ({"password": "s3cret"}, "login is empty, but password is not"),
-        ({"login": "a:b", "password": "x"}, "login holds a colon"),
+        ({"login": "a:b", "password": "x"}, "login contains a colon"),
         ({"extra": {"api_token": "t\nX: y"}}, "cannot be sent"),
         ({"extra": {"tenant": "ACME-CORP"}}, "'tenant' must be an identifier"),
         ({"extra": {"meta_prefix": "a b"}}, "'meta_prefix' must be the first part of a path"),
