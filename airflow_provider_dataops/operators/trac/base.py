@@ -30,8 +30,8 @@ def made_once(what: str, call: str, look: str) -> Iterator[None]:
         if not (error.may_have_been_processed and error.path.endswith(f"/{call}")):
             raise
         raise AmbiguousSubmitError(
-            f"{error}; {what} may exist nevertheless, and a retry would create another. {look}; if it exists, mark "
-            "this task as success, otherwise clear it"
+            f"{error}; {what} may exist nevertheless, and a retry would create another. {look}; "
+            "if it exists, mark this task as success, otherwise clear it"
         ) from error
 
 

@@ -217,9 +217,10 @@ class TracRunFlowOperator(_ModelsOperator):
 
 
 class TracSubmitJobOperator(_JobOperator):
-    """Submits a job of any type, and waits for its end. Returns the job as :class:`TracImportModelOperator` does.
+    """Submits a job of any type, and waits for its end.
 
-    The operator looks up nothing: each input must have a version.
+    The operator looks up nothing: each input must have a version. Returns the job as
+    :class:`TracImportModelOperator` does.
 
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
         Values of parameters and attributes may be plain Python values, and selectors may be keys.

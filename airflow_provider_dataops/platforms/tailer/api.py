@@ -104,7 +104,7 @@ class TailerApi(TailerCalls):
         return self._source.fetch()
 
     def forget_login(self) -> bool:
-        """Drop a token that the API refused before it expired. Return false if the source cannot make another."""
+        """Drop a token that the API refused. Return false if the source cannot make another one."""
         return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
@@ -163,5 +163,5 @@ class TailerApi(TailerCalls):
     # --- links -----------------------------------------------------------------------------------------
 
     def run_url(self, configuration: Configuration, run_id: str) -> str:
-        """Return the link to a run. Without a ``link_template`` it leads to Studio's home: no page is documented."""
+        """Return the link to a run; without a ``link_template``, to Studio's home: no page is documented."""
         return self.link(self.studio_url, **asdict(configuration), run_id=run_id)

@@ -73,7 +73,7 @@ class Configuration:
 
     @property
     def job_id(self) -> str | None:
-        """The job's id for Tables to Tables, otherwise ``None``: other ids contain file names or placeholders."""
+        """The job's id for Tables to Tables, else ``None``: other ids contain file names or placeholders."""
         return f"gbq-to-gbq|{self.configuration_id}" if self.configuration_type == "table-to-table" else None
 
     def owns(self, run: Run) -> bool:

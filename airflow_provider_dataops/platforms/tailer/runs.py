@@ -45,7 +45,7 @@ class TailerJobLaunch(Launch):
 
     @property
     def not_found_is_final(self) -> bool:
-        """Whether a 404 proves that there is no run. It does not: Tailer lists a run only after it has started."""
+        """False: a 404 does not prove that there is no run. Tailer lists a run only after it has started."""
         return False
 
     def identity(self) -> JsonObject:
@@ -78,7 +78,7 @@ class TailerJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
-        """Return the launch with the configuration of the baseline, which may have another id or environment."""
+        """Return the launch with the configuration and job id of the baseline, which may differ."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
