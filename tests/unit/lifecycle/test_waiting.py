@@ -437,7 +437,7 @@ class TestRecord:
         earlier = {name: value for name, value in record.as_json().items() if name not in later}
         assert Record.read(earlier) == record, "a release before these fields wrote it"
         # What a later release added may be what keeps a second run from being started.
-        with pytest.raises(ValueError, match="a field, or has one that this release does not know"):
+        with pytest.raises(ValueError, match="a field is missing, or this release does not know a field"):
             Record.read({**record.as_json(), "added_later": True})
 
     @pytest.mark.parametrize(

@@ -181,9 +181,9 @@ class TestEndings:
     @pytest.mark.parametrize(
         ("status", "words"),
         [
-            ("FAILED", "Tailer Studio does"),
+            ("FAILED", "see Tailer Studio"),
             ("NO_MATCH", "matches no template"),
-            ("CHECKED", "a person marked it as dealt with"),
+            ("CHECKED", "a user marked it as resolved"),
             ("DEACTIVATED", "enable it first"),
         ],
     )

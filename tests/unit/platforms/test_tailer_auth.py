@@ -327,7 +327,7 @@ class TestRenewal:
         api = tailer()
         error = refusal_of(api.get_by_status("workflow"), reply(401, {"message": "no"}), api=api)
         assert "'api_token' is not accepted" in str(error)
-        assert "never renewed" in str(error)
+        assert "cannot renew it" in str(error)
 
     def test_a_given_token_needs_nobody(self) -> None:
         clock = FakeClock()
