@@ -158,7 +158,7 @@ class TestCredentials:
         hook, run_id = tailer.hook(), tailer.start()
         tailer.look(hook, run_id)
         tailer.expire()
-        with pytest.raises(AuthenticationError, match=r"'api_token' is not accepted.* never renewed"):
+        with pytest.raises(AuthenticationError, match=r"'api_token' is not accepted.* cannot renew it"):
             tailer.look(hook, run_id)
         assert len(tailer.asked("run_status")) == 2
 

@@ -341,7 +341,7 @@ def test_an_answer_that_is_not_the_platforms_own_starts_nothing() -> None:
     with pytest.raises(UnroutedError):
         world.start(NOW)
     assert world.tokens == 1
-    assert any("job r1 of an earlier try cannot be asked about" in line for line in world.log_lines)
+    assert any("job r1 of an earlier try cannot be read" in line for line in world.log_lines)
 
 
 LISTING = {"Quantemplate": QUANTEMPLATE, "Tamr": TAMR, "TRAC": TRAC, "Tailer": TAILER}

@@ -69,7 +69,7 @@ class TestARetry:
         world.start(NOW)
         world.runs[0].state = RunState.UNLISTED
         assert world.start(CLEARED).fresh
-        assert any("r1, started before the Clear, goes on" in line for line in world.log_lines)
+        assert any("r1, started before the Clear, was not stopped" in line for line in world.log_lines)
 
 
 class TestTheSearch:

@@ -287,7 +287,7 @@ class TestALostAnswer:
 
     def test_may_start_a_second_run_and_no_third(self, backend: Backend) -> None:
         backend.refusals = [TransportError("timeout"), TransportError("timeout")]
-        with pytest.raises(PermanentError, match="got no answer") as caught:
+        with pytest.raises(PermanentError, match="got no response") as caught:
             operator(on_ambiguous_submit="resubmit").execute(Attempt().context())
         assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
         assert len(backend.submitted) == 2
