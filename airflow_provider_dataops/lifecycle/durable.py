@@ -195,7 +195,7 @@ class DurableStart:
             return Started(snapshot, record, watch, url, fresh=False)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
-                f"{noun} {run_id} of an earlier try is not known, but it may still exist; a second {noun} was "
+                f"{noun} {run_id} of an earlier try is not known but may still exist; a second {noun} was "
                 f"not started: {snapshot.raw_state}",
                 run_id=run_id,
                 url=url,

@@ -174,9 +174,9 @@ class Search:
     def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
         platform, noun = launch.api.platform, launch.api.noun
         raise AmbiguousSubmitError(
-            f"the submission got no response and {platform} lists no {noun}s: the {noun} may be running. Look "
-            f"at {platform}, then clear the task to start it again. If a second {noun} does no harm, give "
-            f"on_ambiguous_submit='resubmit' to start it again once",
+            f"the submission got no response and {platform} lists no {noun}s: the {noun} may be running. "
+            f"Look at {platform}, then clear the task to start it again. If a second {noun} does no harm, "
+            f"give on_ambiguous_submit='resubmit' to start it again once",
             url=launch.watch("").url(launch.api),
         )
 
@@ -192,8 +192,9 @@ class Search:
     def _refuse_to_guess(self, launch: Launch, ids: Sequence[str]) -> NoReturn:
         raise AmbiguousSubmitError(
             f"a submission got no response and {len(ids)} {launch.api.noun}s began since then "
-            f"({', '.join(ids)}); nothing shows which one belongs to this task. Look at them, then clear the task. "
-            f"A pool of one slot for this kind of task keeps submissions apart",
+            f"({', '.join(ids)}); nothing shows which one belongs to this task. "
+            f"Look at them, then clear the task. A pool of one slot for this kind of task "
+            f"keeps submissions apart",
             run_id=ids[0],
             url=launch.watch(ids[0]).url(launch.api),
         )

@@ -72,7 +72,7 @@ def test_a_search_that_is_kept_waiting_says_why() -> None:
     world.on_submit = busy
     world.start(NOW)
     (line,) = lines(world, "^Searching for")
-    assert line.endswith("for 600 s at least; Simulation asked to be left alone for the first 600 s")
+    assert line.endswith("for at least 600 s; Simulation asked for a pause of 600 s first")
 
 
 def test_where_nothing_is_listed_the_log_does_not_speak_of_a_search() -> None:
@@ -94,7 +94,7 @@ def test_looks_of_a_search_that_fail_say_when_the_next_is_and_when_the_platform_
 
     world.on_search = fail
     world.start(NOW)
-    assert lines(world, r"^Simulation: list jobs failed: reset; looking again for the job in \d+ s$")
+    assert lines(world, r"^Simulation: list jobs failed: reset; searching for the job again in \d+ s$")
     assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed requests: \d+\)$")
 
 
