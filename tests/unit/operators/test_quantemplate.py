@@ -129,7 +129,7 @@ OUTPUT = {**FILE, "pipeline_id": "p-1", "execution_id": "e-1"}
         (QuantemplateUploadDatasetOperator(task_id="t", source="/etc/hosts", dataset_id=""), "dataset_id"),
         (QuantemplateDownloadDatasetOperator(**FILE, dataset_id=""), "dataset_id"),
         (QuantemplateDownloadDatasetOperator(**FILE, dataset_id="d-1", version="newest"), "version"),
-        (QuantemplateDownloadOutputOperator(**OUTPUT, output_id="o-1", output_name="Claims"), "exclude"),
+        (QuantemplateDownloadOutputOperator(**OUTPUT, output_id="o-1", output_name="Claims"), "not both"),
         (QuantemplateDownloadOutputOperator(**{**OUTPUT, "execution_id": ""}), "execution_id"),
         (QuantemplateDownloadOutputOperator(**{**OUTPUT, "destination": ""}), "destination"),
     ],

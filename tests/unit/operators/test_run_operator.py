@@ -168,7 +168,7 @@ class TestFailures:
     def test_the_time_bounds_the_search_for_a_lost_response_too(self, tenant: Tenant, clock: Time) -> None:
         attempt = Attempt()
         tenant.refusals = [ServerError("HTTP 503", status=503, retry_after=900.0)]
-        with pytest.raises(RunTimeoutError, match="the next try goes on looking for it"):
+        with pytest.raises(RunTimeoutError, match="the next try continues the search"):
             operator(timeout=60).act(attempt.context())
         assert clock.slept <= 60.0
         clock.slept += 600.0

@@ -145,9 +145,11 @@ class TestJob:
         with pytest.raises(TaskDeferred):
             job_sensor(deferrable=True).execute(CONTEXT)
 
-    def test_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
+    def test_is_waited_for_in_the_triggerer(self, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(TaskDeferred) as caught:
             job_sensor(deferrable=True, poke_interval=20).execute(CONTEXT)
+        said = "Deferred: the triggerer waits for Tamr job j-1, up to the deadline "
+        assert said in capsys.readouterr().out
         trigger = caught.value.trigger
         assert isinstance(trigger, TamrJobTrigger)
         assert (trigger.run_id, trigger.poll_interval, trigger.cancel_on_kill) == ("j-1", 20.0, False)
@@ -370,9 +372,13 @@ class TestConditions:
         tenant.end()
         assert sensor.poke(CONTEXT)
 
-    def test_idle_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
+    def test_idle_is_waited_for_in_the_triggerer(
+        self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         with pytest.raises(TaskDeferred) as caught:
             TamrResourceIdleSensor(task_id="t", source_id="s", deferrable=True).execute(CONTEXT)
+        said = "Deferred: the triggerer waits for the condition at Tamr, up to the deadline "
+        assert said in capsys.readouterr().out
         assert isinstance(caught.value.trigger, TamrResourceIdleTrigger)
         event = {"ending": "finished", "value": {}, "message": "", "permanent": False}
         assert TamrResourceIdleSensor(task_id="t", source_id="s").execute_complete(CONTEXT, event) is None
