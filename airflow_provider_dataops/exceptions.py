@@ -1,4 +1,4 @@
-"""The one error of this provider that is also one of Airflow's."""
+"""The only error of this provider that is a subclass of an Airflow exception."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 
 class PermanentError(AirflowFailException):
-    """A retry would end the same way, so Airflow is told not to try.
+    """An error that a retry cannot solve. Airflow fails the task and does not retry it.
 
-    Raised ``from`` the error of :mod:`airflow_provider_dataops.errors` that tells what is wrong. Airflow
-    consults no retry policy for this class, so only what no retry can mend becomes one.
+    Its ``__cause__`` is the error of :mod:`airflow_provider_dataops.errors`. Airflow ignores the task's retry
+    policy for this class, so only permanent errors become one.
     """

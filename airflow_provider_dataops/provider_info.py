@@ -1,4 +1,4 @@
-"""What Airflow reads of this provider: literals alone, because Airflow is half initialised when it asks."""
+"""The provider's metadata. It imports only literals: Airflow is not fully initialised at that time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_dataops.platforms.tamr.form import FORM as TAMR
 from airflow_provider_dataops.platforms.toucan.form import FORM as TOUCAN
 from airflow_provider_dataops.platforms.trac.form import FORM as TRAC
 
-#: The forms by connection type. A platform's modules bear the name of its connection type.
+#: The connection forms by connection type. A platform's modules have the name of its connection type.
 FORMS: dict[str, dict[str, Any]] = {
     "quantemplate": QUANTEMPLATE,
     "tamr": TAMR,
@@ -23,9 +23,10 @@ _OPTIONS: dict[str, Any] = {
     "deferral_guard": {
         "description": (
             "The shortest time in seconds between the start of a trigger and its event. Airflow fails a task "
-            "that resumes before its scheduler has read the report on the attempt that deferred. The time "
-            "grows with the load of worker and triggerer, up to 120 seconds. It is never less than a second "
-            "above ``[workers] min_heartbeat_interval``. Raise it if the scheduler's log shows ``finished "
+            "if the event comes before its scheduler has read the report on the process that deferred. The "
+            "time grows with the load of worker and triggerer, up to 120 seconds. It is always at least one "
+            "second longer than ``[workers] min_heartbeat_interval``. Raise it if the scheduler's log shows "
+            "``finished "
             "with state success, but the task instance's state attribute is queued``."
         ),
         "version_added": "0.1.0",
@@ -37,7 +38,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's metadata, as ``provider_info.schema.json`` of Airflow has it."""
+    """Return the provider's metadata, in the format of Airflow's ``provider_info.schema.json``."""
     names = [form["name"] for form in FORMS.values()]
     return {
         "package-name": "airflow-provider-dataops",
@@ -50,7 +51,7 @@ def get_provider_info() -> dict[str, Any]:
         **{role: _modules(role) for role in ("operators", "sensors", "hooks", "triggers")},
         "extra-links": [_path("links", conn_type, form["link"]) for conn_type, form in FORMS.items()],
         "connection-types": [_connection_type(conn_type, form) for conn_type, form in FORMS.items()],
-        "config": {"dataops": {"description": "Settings of all five platforms.", "options": _OPTIONS}},
+        "config": {"dataops": {"description": "Settings for all five platforms.", "options": _OPTIONS}},
     }
 
 
@@ -93,20 +94,24 @@ def _text(label: str, description: str, secret: bool = False) -> dict[str, Any]:
 
 
 def _common_fields(placeholders: str) -> dict[str, Any]:
-    """Return the fields that all connection types have. Secret ones bear names that Airflow redacts."""
+    """Return the fields that all connection types have. Airflow redacts the secret ones by their names."""
     return {
         "verify_ssl": {
             "label": "Verify TLS certificate",
-            "description": "Switch off for tests only.",
+            "description": "Switch it off only for tests.",
             "schema": {"type": ["boolean", "null"], "default": True},
         },
-        "ca_bundle": _text("CA bundle", "Path of a file with the certificates to trust, on all machines."),
+        "ca_bundle": _text(
+            "CA bundle", "Path of a file with the trusted certificates; it must exist on all machines."
+        ),
         "request_timeout": {
             "label": "Request timeout",
-            "description": "Seconds of silence after which a request is given up; 30 if empty.",
+            "description": "Seconds without data after which a request fails; 30 if empty.",
             "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
         },
-        "proxy": _text("Proxy", "URL of a proxy; empty takes what the environment says.", secret=True),
+        "proxy": _text(
+            "Proxy", "URL of a proxy; if empty, the proxy of the environment variables.", secret=True
+        ),
         "auth_headers": _text(
             "Extra headers",
             "JSON object of headers to send with every request, for a gateway in front of the platform.",

@@ -1,4 +1,4 @@
-"""Where each platform's hook and triggers are: loaded when a task runs, not when a DAG file is read."""
+"""Find each platform's hook and triggers. A task imports them when it runs; a DAG file does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Modules(NamedTuple):
-    """The modules that hold a platform's hook and its triggers."""
+    """The names of the modules with a platform's hook and its triggers."""
 
     hook: str
     triggers: str
@@ -28,7 +28,7 @@ PLATFORMS = {
 
 
 def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
-    """Return the hook of a connection type."""
+    """Import and return the hook class of a connection type."""
     module = vars(import_module(PLATFORMS[conn_type].hook))
     hook: type[DataOpsHook[Any]] = next(
         cls for cls in module.values() if getattr(cls, "conn_type", "") == conn_type
@@ -37,7 +37,7 @@ def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
 
 
 def trigger_class(conn_type: str, watch: Watch) -> Callable[..., DataOpsTrigger]:
-    """Return the trigger that is also a watch of the given one's class."""
+    """Import and return the trigger class for a watch: the subclass of the watch's class."""
     module, kind = vars(import_module(PLATFORMS[conn_type].triggers)), type(watch)
     classes = [cls for cls in module.values() if isinstance(cls, type) and issubclass(cls, kind)]
     return cast("Callable[..., DataOpsTrigger]", next(cls for cls in classes if cls is not kind))

@@ -1,4 +1,4 @@
-"""What the hooks of all platforms share: from an Airflow connection to calls on a worker."""
+"""The base class of all hooks. A hook reads an Airflow connection and sends requests from a worker."""
 
 from __future__ import annotations
 
@@ -32,25 +32,26 @@ ApiT = TypeVar("ApiT", bound="Api")
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds of silence that a test of the connection bears; it runs in the API server.
+#: The timeout of a connection test, in seconds. The test runs in the API server.
 TEST_TIMEOUT = 2.0
 
 
 class DataOpsHook(BaseHook, Generic[ApiT]):
-    """A platform, called from a worker.
+    """Calls a platform from a worker.
 
-    Every method raises :class:`~airflow_provider_dataops.errors.ApiError` if the platform refuses or cannot
-    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+    Every method raises :class:`~airflow_provider_dataops.errors.ApiError` if the platform rejects the request
+    or cannot be reached. It raises :class:`~airflow_provider_dataops.errors.InvalidArgumentError` if an
+    argument is not valid, before it sends a request.
 
     :param conn_id: the Airflow connection.
-    :param sleep: how to wait between two attempts at a request.
+    :param sleep: the function that pauses between two attempts at a request.
     """
 
     conn_name_attr: ClassVar[str]
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
-    #: The platform, which reads the connection's fields by its ``from_fields``.
+    #: The platform's class; its ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
 
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -61,18 +62,18 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
 
     @classmethod
     def api_from(cls, connection: Connection) -> ApiT:
-        """Return the platform as a connection of this type describes it.
+        """Return the platform with the settings of a connection.
 
-        :raises ConnectionSettingsError: if its fields cannot be used.
+        :raises ConnectionSettingsError: if a field of the connection is missing or wrong.
         """
         api: ApiT = cls.api_class.from_fields(connection_fields(connection))
         return api
 
     @cached_property
     def api(self) -> ApiT:
-        """The platform, with this connection's settings.
+        """The platform, with the settings of this hook's connection.
 
-        :raises ConnectionSettingsError: if the connection cannot be used.
+        :raises ConnectionSettingsError: if a field of the connection is missing or wrong.
         """
         api = self.api_from(self.get_connection(self.conn_id))
         for secret in api.settings.secrets:
@@ -81,27 +82,27 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
 
     @cached_property
     def driver(self) -> SyncDriver:
-        """What sends the requests."""
+        """The driver that sends the requests."""
         from airflow_provider_dataops.transport.sync import SyncDriver
 
         return SyncDriver(self.api, register_secret=register_secret, sleep=self._sleep)
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
-        """Run an exchange of the platform to its end.
+        """Send the requests of an exchange, and return its result.
 
-        :raises ApiError: if it failed and was not to be repeated, or not any longer.
+        :raises ApiError: if a request failed, after all attempts that the policy allows.
         """
         return self.driver.run(exchange, policy)
 
     def get_conn(self) -> ApiT:
-        """Return the platform's calls, as generators without I/O; :meth:`run` runs them."""
+        """Return the platform. Its calls are generators without I/O, which :meth:`run` takes."""
         return self.api
 
     def test_connection(self) -> tuple[bool, str]:
-        """Prove that the credentials are accepted.
+        """Test whether the platform accepts the credentials.
 
-        The message holds our diagnosis and never what the server wrote: whoever may edit connections could
-        read other hosts' answers through it.
+        The message never contains what the server wrote. Otherwise a user who may edit connections could read
+        responses of internal hosts.
         """
         from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver
@@ -116,49 +117,51 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         except ApiError as error:
             return False, diagnosis(error)
         except DataOpsError as error:
-            return False, f"{type(error).__name__}: the connection cannot be used"
+            return False, f"{type(error).__name__}: the connection does not work"
 
 
-#: What a failure to get an answer is called, by the class of its cause.
+#: The explanation of a request without a response, by the class of its cause.
 _NO_ANSWER = {
-    "NameResolutionError": "the host name is not known",
-    "NewConnectionError": "no connection is accepted",
-    "ConnectTimeoutError": "no connection is made in time",
-    "ReadTimeoutError": "no answer comes in time",
+    "NameResolutionError": "the host name cannot be resolved",
+    "NewConnectionError": "the host does not accept the connection",
+    "ConnectTimeoutError": "the connection timed out",
+    "ReadTimeoutError": "the response timed out",
     "SSLCertVerificationError": "the server's certificate is not trusted",
-    "SSLError": "no TLS connection can be made",
+    "SSLError": "the TLS handshake failed",
 }
 
 
 def diagnosis(error: ApiError) -> str:
-    """Return what an error says about the connection, without the server's words."""
+    """Return an explanation of an error, without the server's own words."""
     what = f"{error.platform}: {error.operation}"
     if error.status is None:
         kind = error.message.partition(":")[0]
-        return f"{what}: {_NO_ANSWER.get(kind, 'no HTTP answer')}; is the host right and reachable from here?"
+        return (
+            f"{what}: {_NO_ANSWER.get(kind, 'no HTTP response')}; is the host right and reachable from here?"
+        )
     hints = {
         401: "the credentials are not accepted",
-        403: "the credentials are accepted and do not suffice",
-        404: "nothing is there; is the host right, with its path?",
-        429: "too many requests; the host answers",
+        403: "the credentials are accepted but lack a permission",
+        404: "not found; is the host right, with its path?",
+        429: "too many requests; the host is reachable",
     }
     if error.status >= 500:
-        hint = "the platform fails at the moment"
+        hint = "the platform has an internal error"
     elif isinstance(error, AuthenticationError):
         hint = hints[401]
     else:
-        hint = hints.get(error.status, "the answer is not the one expected; is this the platform's host?")
+        hint = hints.get(error.status, "unexpected response; is this the platform's host?")
     return f"{what}: HTTP {error.status}: {hint}"
 
 
 def blocking(
     call: Callable[Concatenate[Any, P], Exchange[T]], then: Callable[[Any, T], None] | None = None
 ) -> Callable[Concatenate[DataOpsHook[Any], P], T]:
-    """Return a method of a hook that runs one of the platform's calls, and returns its result.
+    """Return a hook method that runs one call of the platform, and returns its result.
 
-    The method has the call's arguments and documentation.
+    The method has the arguments and the documentation of the call.
 
-    :param then: what else to do with the hook and the result.
+    :param then: a function to call with the hook and the result.
     """
 
     @wraps(call)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     """Calls the Quantemplate API.
 
-    All methods take ``organisation_id``, the organisation, ``c-…``; the default is the connection's.
+    All methods take ``organisation_id``, the organisation, ``c-…``; by default that of the connection.
 
     :param quantemplate_conn_id: the Airflow connection, of type ``quantemplate``.
     """
@@ -35,11 +35,13 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     def upload_dataset(
         self, *, source: str, dataset_id: str, organisation_id: str | None = None, trace_id: str = ""
     ) -> int:
-        """Replace a dataset by a file, streamed, and return the number of bytes sent.
+        """Replace the content of a dataset with a file, and return the number of bytes sent.
 
-        :param source: local path or URL of an object store; CSV, XLS, XLSX or gzipped CSV. Gzipped CSV with a
-            byte-order mark is known to fail at the platform.
-        :param trace_id: sent as ``X-QT-Trace-Id``, to find the request again with the platform's support.
+        The file is streamed.
+
+        :param source: local path or URL of an object store; CSV, XLS, XLSX or gzipped CSV. The platform
+            rejects gzipped CSV with a byte-order mark.
+        :param trace_id: sent as ``X-QT-Trace-Id``, by which the platform's support can find the request.
         """
         require_text(dataset_id=dataset_id)
         file = sources.source(source)
@@ -56,7 +58,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> int:
         """Stream a dataset into a file and return its size in bytes.
 
-        :param version: an old version of the dataset; the latest by default.
+        :param version: the version of the dataset; the latest by default.
         """
         if version is not None:
             require_whole(version=version)
@@ -70,7 +72,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Start an execution.
 
-        Each call makes another one: after an error without a response, look before repeating.
+        Each call starts another one. After an error without a response, check the list before you call again.
         """
         require_text(pipeline_id=pipeline_id)
         return self.run(self.api.execute_pipeline(organisation_id, pipeline_id, trace_id=trace_id))
@@ -85,13 +87,13 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Return one execution, found in the pipeline's list.
 
-        :raises NotFoundError: if it is not listed; a new one may take a while to be.
+        :raises NotFoundError: if it is not listed. A new execution may be listed with a delay.
         """
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))
         if found is None:
             raise NotFoundError(
-                f"execution {execution_id} is not listed for pipeline {pipeline_id}",
+                f"execution {execution_id} is not in the list of pipeline {pipeline_id}",
                 platform=self.api.platform,
                 operation=f"get execution {execution_id}",
             )
@@ -109,11 +111,12 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> int:
         """Stream one output of an execution into a file and return its size in bytes.
 
-        :param output_id: the output; it is not looked up.
-        :param output_name: its name instead; with neither, the execution must have exactly one output.
+        :param output_id: the output. The hook does not check that it exists.
+        :param output_name: its name, instead of ``output_id``. Without both, the execution must have exactly
+            one output.
         """
         if output_id and output_name:
-            raise InvalidArgumentError("output_id and output_name exclude each other; both are given")
+            raise InvalidArgumentError("give either output_id or output_name, not both")
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         with destinations.destination(destination) as file:
             if not output_id:
@@ -126,9 +129,9 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
 
 
 def choose_output(execution: Execution, name: str | None) -> Output:
-    """Return the output with a name, or the only one.
+    """Return the output with a name, or the only output if the name is ``None``.
 
-    :raises InvalidArgumentError: if there is not exactly one such output.
+    :raises InvalidArgumentError: if not exactly one output matches.
     """
     names = [o.name for o in execution.outputs]
     matching = [o for o in execution.outputs if name is None or o.name == name]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class TailerHook(DataOpsHook[TailerApi]):
     """Calls the Tailer Platform API.
 
-    Each call names a data operation by ``configuration_id`` and ``configuration_type``; ``account`` (six
-    digits with their leading zeros) and ``environment`` are the connection's, unless they are given. Days are
-    dates, datetimes or ISO 8601.
+    ``configuration_id`` and ``configuration_type`` identify a configuration. ``account`` (a text of six
+    digits, with leading zeros) and ``environment`` are by default those of the connection. A day is a date, a
+    datetime, or a text in ISO 8601.
 
     :param tailer_conn_id: the Airflow connection, of type ``tailer``.
     """
@@ -48,13 +48,13 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> str:
         """Launch a job and return the run's id.
 
-        Each call makes another run: after an error without an answer, look before repeating.
+        Each call starts another run. After an error without a response, check the list before you call again.
 
         :param configuration_type: ``table-to-table`` or ``table-to-storage``.
-        :param logical_date: the day that the job works for; the API calls it ``execution_date``. Without it
-            that is today in UTC.
-        :param job_id: sent along if it is given.
-        :param append_environment: end the id in ``_`` and the environment, if it does not yet.
+        :param logical_date: the day whose data the job processes; the API calls it ``execution_date``. Today
+            in UTC by default.
+        :param job_id: the job's id; not sent by default.
+        :param append_environment: append ``_`` and the environment to the id, unless it ends so already.
         """
         configuration = self.api.configuration(
             configuration_id, configuration_type, append_environment=append_environment, **scope
@@ -71,10 +71,10 @@ class TailerHook(DataOpsHook[TailerApi]):
         job_id: str | None = None,
         **scope: Unpack[Scope],
     ) -> Run | None:
-        """Return one run; ``None`` if there is no record of it, as in the first seconds after a launch.
+        """Return one run; ``None`` if Tailer does not list it, as in the first seconds after a launch.
 
-        :param job_id: needed for all types but ``table-to-table``; Tailer Studio shows it among a run's
-            details, and :meth:`get_last_status` returns it.
+        :param job_id: all types except ``table-to-table`` need it. Tailer Studio shows it in a run's details,
+            and :meth:`get_last_status` returns it.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         return self.run(self.api.check_run_status(configuration, run_id, job_id))
@@ -90,12 +90,12 @@ class TailerHook(DataOpsHook[TailerApi]):
         limit: int = LIST_LIMIT,
         **scope: Unpack[Scope],
     ) -> list[Run]:
-        """Return the last runs of a configuration, newest first; none is an empty list.
+        """Return the last runs of a configuration, newest first.
 
-        :param started_on: runs that started on this day alone. The API calls it ``execution_date`` here, too,
-            where it is not the logical date that a job was launched for.
-        :param status: runs in this status alone, ``SUCCESS`` for instance.
-        :param limit: so many runs at the most.
+        :param started_on: only runs that started on this day. The API calls it ``execution_date``, but it is
+            not the logical date of a launched job.
+        :param status: only runs with this status, for instance ``SUCCESS``.
+        :param limit: the largest number of runs to return.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         return self.run(
@@ -115,11 +115,12 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> list[Run]:
         """Return runs of all configurations of a type in an account.
 
-        The vendor's page shows no answer to this call; it is read like that of :meth:`get_last_status`.
+        The vendor's page shows no response to this call; the hook expects the format of
+        :meth:`get_last_status`.
 
-        :param status: runs in this status alone, ``RUNNING`` for instance.
-        :param started_on: runs that started on this day alone.
-        :param limit: so many runs at the most.
+        :param status: only runs with this status, for instance ``RUNNING``.
+        :param started_on: only runs that started on this day.
+        :param limit: the largest number of runs to return.
         """
         filters: dict[str, Any] = {"started_on": started_on, "status": status, "limit": limit}
         runs: list[Run] = self.run(self.api.get_by_status(configuration_type, **scope, **filters))
@@ -133,7 +134,9 @@ class TailerHook(DataOpsHook[TailerApi]):
         configuration_type: str = "table-to-table",
         **scope: Unpack[Scope],
     ) -> None:
-        """Give a run another label, ``CHECKED`` after a repair for instance. It does not stop a run.
+        """Set the status that Tailer shows for a run, for instance ``CHECKED`` after a repair.
+
+        This does not stop the run.
 
         :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
         """
@@ -145,8 +148,8 @@ class TailerHook(DataOpsHook[TailerApi]):
     def reset_workflow(self, configuration_id: str, **scope: Unpack[Scope]) -> None:
         """Delete all triggered jobs of a workflow, so that it starts from scratch.
 
-        It is sent once: after an error without an answer, decide yourself whether to send it again, since a
-        repeat also deletes what was triggered meanwhile.
+        The request is sent once. After an error without a response, decide whether to send it again: a second
+        request also deletes the jobs that were triggered since the first.
         """
         configuration = self.api.configuration(configuration_id, "workflow", **scope)
         self.run(self.api.reset_workflow(configuration))
@@ -160,9 +163,9 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> None:
         """Enable, disable or archive a configuration.
 
-        :param status: ``enabled``, ``disabled`` (it is not executed) or ``archived``: it and all its versions
-            leave Tailer Studio, and only super-administrators can bring it back there. Whether enabling does
-            is not documented.
+        :param status: ``enabled``, ``disabled`` (no launch executes it) or ``archived``. Tailer Studio no
+            longer shows an archived configuration, and only super-administrators can restore it there.
+            Whether enabling it restores it is not documented.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         self.run(self.api.set_configuration_status(configuration, status))

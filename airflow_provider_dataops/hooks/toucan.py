@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ToucanHook", "Uploaded"]
 
-#: So many files are uploaded at once.
+#: How many files are uploaded at the same time.
 PARALLEL_UPLOADS = 4
 
 
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    Refused credentials are not sent again, since that locks the account. ``small_app`` is the connection's
-    wherever it is left out. Each call that starts work makes another run: after an error without an answer,
-    look before repeating.
+    Refused credentials are not sent again, because that locks the account. ``small_app`` is by default that
+    of the connection. Each call that starts work starts another operation. After an error without a response,
+    look at Toucan before you call again.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
     """
@@ -58,20 +58,21 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         stage: str | None = None,
         upload_mode: str = toucan_work.PLAIN,
     ) -> list[Uploaded]:
-        """Replace the files of data sources, streamed, a few at a time, and return what was uploaded.
+        """Replace the files of data sources, and return the uploaded files.
 
-        The first file goes alone: refused credentials are sent once, not by four at once.
+        Files are streamed, several at a time. The first one goes alone: if the credentials are refused, they
+        are sent only once.
 
         :param source: a local path or the URL of an object store: a file, a folder, or a pattern with ``*``.
-        :param filename: the name that the small app's configuration declares for the data source; the file's
-            own by default. For exactly one file.
-        :param validation: have the platform validate the upload. The request then has no such parameter:
-            the guide shows no value but ``false``.
+        :param filename: the name of the data source in the small app's configuration; the file's own name by
+            default. Only if ``source`` is exactly one file.
+        :param validation: ask the platform to validate the upload. Then the parameter is left out, because
+            the vendor's guide shows only the value ``false``.
         :param stage: ``staging``, or ``None`` to leave it out.
-        :param upload_mode: ``plain``, or ``dropzone`` for backends that want the fields of an upload in
-            chunks; each file is one chunk.
-        :raises ApiError: if the only file was not uploaded.
-        :raises UploadError: if some of several were not; it names every failure.
+        :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
+            upload; each file is one chunk.
+        :raises ApiError: if there is one file and its upload failed.
+        :raises UploadError: if one of several uploads failed; it lists every failure.
         """
         toucan_work.check_upload(filename, validation, stage, upload_mode)
         app = self.api.small_app(small_app)
@@ -97,7 +98,9 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 
         def attempt(file: StoredFile, name: str) -> Uploaded | Exception:
             if given_up.is_set():
-                return InvalidArgumentError("not sent: the credentials were refused before")
+                return InvalidArgumentError(
+                    "not sent, because Toucan refused the credentials for another file"
+                )
             try:
                 return send(file, name)
             except Exception as error:
@@ -111,7 +114,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
             try:
                 outcomes += pool.map(lambda pair: attempt(*pair), named[1:])
             except BaseException:
-                # The task was killed: what is not under way is not begun.
+                # The task was killed: start no further upload.
                 given_up.set()
                 raise
         paths = [str(file.path) for file, _ in named]
@@ -130,17 +133,20 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         origin: str | None = "autofeed",
         output_domains: Sequence[str] | None = None,
     ) -> Accepted:
-        """Start named operations in order; by default the five that refresh and release everything.
+        """Start operations by name, in order; by default the five that refresh and release everything.
 
         :param stage: ``staging``, or ``None`` to leave it out, which means production.
         :param origin: left out if ``None``.
-        :param output_domains: only these.
+        :param output_domains: work only on these output domains.
         """
         work = toucan_work.run_operations(
             operations, stage=stage, origin=origin, output_domains=output_domains
         )
         if unknown := toucan_work.unknown_operations(operations):
-            self.log.warning("No document shows the operations %s; they are sent all the same", unknown)
+            self.log.warning(
+                "Toucan's documentation does not mention the operations %s; they are sent nevertheless",
+                unknown,
+            )
         return self.run(self.api.submit(small_app, work))
 
     def preprocess(
@@ -151,13 +157,13 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         asynchronous: bool | None = None,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Preprocess the output domains that **any** of the selectors names; with none, presumably all.
+        """Preprocess the output domains that **any** of the selectors matches; without one, presumably all.
 
-        The backend may answer only when it has ended: up to 15 minutes of silence are borne.
+        Some backends only answer when the work has ended, so this request may take 15 minutes.
 
-        :param asynchronous: sent as ``async``; left out if ``None``.
-        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``, lists of names; and
-            ``extra_selector``, further keys of the body, for backends that name theirs differently.
+        :param asynchronous: sent as ``async``, which asks for an answer at once; ``None`` leaves it out.
+        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``, each a list of names.
+            Also ``extra_selector``: further keys of the body, for backends with other key names.
         """
         work = toucan_work.preprocess(stage=stage, asynchronous=asynchronous, **selector)
         return self.run(self.api.submit(small_app, work))
@@ -170,9 +176,9 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         release: bool = False,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Populate the output domains that **any** of the selectors names; with none, presumably all.
+        """Populate the output domains that **any** of the selectors matches; without one, presumably all.
 
-        :param release: publish to production as well; the platform may tell the app's users of it by email.
+        :param release: also publish to production. The platform may send an email to the app's users.
         :param selector: as in :meth:`preprocess`.
         """
         work = toucan_work.populate(stage=stage, release=release, **selector)
@@ -181,7 +187,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     def get_operation(self, operation_id: str, *, small_app: str | None = None) -> Operation:
         """Return one operation.
 
-        :raises NotFoundError: if the backend does not know it, or has no such call.
+        :raises NotFoundError: if the backend does not know the operation, or does not offer this call.
         """
         require_text(operation_id=operation_id)
         return self.run(self.api.get_operation(small_app, operation_id))
@@ -191,19 +197,21 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 
 
 def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:
-    """Return each file with the name it is sent under.
+    """Return each file with the name under which it is uploaded.
 
-    :raises InvalidArgumentError: if one name would be several files, of which the last would stay.
+    :raises InvalidArgumentError: if two files have the same name: the second would overwrite the first.
     """
     if filename is not None:
         if len(files) != 1:
-            raise InvalidArgumentError(f"filename {filename!r} is for one file; source leads to {len(files)}")
+            raise InvalidArgumentError(
+                f"filename {filename!r} needs exactly one file; source matches {len(files)}"
+            )
         return [(files[0], filename)]
     by_name: dict[str, StoredFile] = {}
     for file in files:
         if file.name in by_name:
             raise InvalidArgumentError(
-                f"source leads to two files of one name: {by_name[file.name].path} and {file.path}"
+                f"source matches two files with the same name: {by_name[file.name].path} and {file.path}"
             )
         by_name[file.name] = file
     return [(file, name) for name, file in by_name.items()]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _warn_if_full(hook: TracHook, found: SearchResult) -> None:
     if found.possibly_more:
         hook.log.warning(
-            "The search for %s objects returned %d, as many as TRAC ever does: there may be more. "
+            "The search for %s objects returned %d, the most that TRAC returns; there may be more. "
             "Narrow the search.",
             found.tags[0].header.object_type,
             len(found),
@@ -31,15 +31,19 @@ def _warn_if_full(hook: TracHook, found: SearchResult) -> None:
 class TracHook(DataOpsHook[TracApi]):
     """Calls TRAC through its gateway, over REST.
 
-    All methods raise :class:`~airflow_provider_dataops.errors.ApiError` where the platform refuses or cannot
-    be reached, and :class:`~airflow_provider_dataops.errors.InvalidArgumentError` before anything is sent.
+    Every method raises :class:`~airflow_provider_dataops.errors.ApiError` if the platform rejects the request
+    or cannot be reached. It raises :class:`~airflow_provider_dataops.errors.InvalidArgumentError` if an
+    argument is not valid, before it sends a request.
 
-    What they share: ``tenant`` is a tenant's code, by default the connection's. A selector is anything that
-    points at an object: a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the header or tag that
-    another call returned, either of these in the platform's JSON, or an object key such as
-    ``DATA-<uuid>-v3``; without a version the latest is meant. ``attrs`` are plain Python values by name, each
-    created or replaced; ``tag_updates`` are further changes in their order, ``{"operation": "APPEND_ATTR",
-    "attrName": "labels", "value": "eod"}``.
+    Arguments that many methods have:
+
+    - ``tenant`` is a tenant's code, by default that of the connection.
+    - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
+      header or tag that another call returned, one of these in the platform's JSON, or an object key such as
+      ``DATA-<uuid>-v3``. Without a version it selects the latest one.
+    - ``attrs`` are plain Python values by name. Each one is created or replaced.
+    - ``tag_updates`` are further changes, made in their order: ``{"operation": "APPEND_ATTR", "attrName":
+      "labels", "value": "eod"}``.
 
     :param trac_conn_id: the Airflow connection, of type ``trac``.
     """
@@ -110,15 +114,16 @@ class TracHook(DataOpsHook[TracApi]):
     ) -> TagHeader:
         """Store a file of at most about 735 kB, and return the header of its object.
 
-        :param content: bytes, or text that is sent as UTF-8, not empty; or
-        :param source: a local path or URL of an object store.
+        :param content: bytes, or text that is sent as UTF-8; not empty.
+        :param source: a local path or URL of an object store, instead of ``content``.
         :param name: the file's name at the platform; by default that of the source.
-        :param mime_type: its media type; by default the one that the name's end stands for.
-        :param prior_version: a selector of the version that this one follows, to update a file.
+        :param mime_type: its media type; by default the one for the name's extension.
+        :param prior_version: a selector of the latest version, to update a file; by default a new one is
+            created.
         """
         data, source_name = _content(content, source)
         if not (name or source_name):
-            raise InvalidArgumentError("name must be given with content")
+            raise InvalidArgumentError("name must be given if content is given")
         return self.run(
             self.api.write_small_file(
                 name or source_name,
@@ -144,12 +149,13 @@ class TracHook(DataOpsHook[TracApi]):
     ) -> TagHeader:
         """Store a dataset of at most about 735 kB, and return the header of its object.
 
-        :param content: bytes, or text that is sent as UTF-8, not empty; or
-        :param source: a local path or URL of an object store.
-        :param schema: the dataset's schema in the platform's JSON; or
-        :param schema_id: a selector of a SCHEMA object.
+        :param content: bytes, or text that is sent as UTF-8; not empty.
+        :param source: a local path or URL of an object store, instead of ``content``.
+        :param schema: the dataset's schema in the platform's JSON.
+        :param schema_id: a selector of a SCHEMA object, instead of ``schema``.
         :param format: the media type of the content.
-        :param prior_version: a selector of the version that this one follows, to update a dataset.
+        :param prior_version: a selector of the latest version, to update a dataset; by default a new one is
+            created.
         """
         data, _ = _content(content, source)
         return self.run(
@@ -173,9 +179,9 @@ class TracHook(DataOpsHook[TracApi]):
     def download_data(
         self, selector: object, *, destination: str, format: str = "csv", tenant: str | None = None
     ) -> int:
-        """Stream a dataset of any size to a path or URL, and return its size in bytes; from 0.9 on.
+        """Stream a dataset of any size to a path or URL, and return its size in bytes. Needs TRAC 0.9.
 
-        :param format: the short name of the format to have it in.
+        :param format: the short name of the file's format.
         """
         with destination_file(destination) as file:
             self.run(self.api.download_data(selector, file, format=format, tenant=tenant))
@@ -183,7 +189,7 @@ class TracHook(DataOpsHook[TracApi]):
 
 
 def _content(content: bytes | str | None, source: str | None) -> tuple[bytes, str]:
-    """Return what is to be stored, and the name of the file that it comes from."""
+    """Return the content to store, and the name of the source file; empty without a source file."""
     require_one(content=content or None, source=source)
     if content:
         return content.encode() if isinstance(content, str) else content, ""

@@ -1,4 +1,4 @@
-"""When a wait is over."""
+"""Compute deadlines, and put them into words."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from airflow_provider_dataops.errors import RunTimeoutError
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
 
-#: No trigger holds its event back for longer, so that Airflow does not fail the task, in seconds.
+#: The longest time for which a trigger holds back its event, in seconds; see :mod:`.triggers.guard`.
 LONGEST_GUARD = 120.0
 
 
 def deadline_of(timeout: float, execution_timeout: timedelta | None) -> float:
     """Return when a wait that begins now is over, in seconds since the epoch.
 
-    :param execution_timeout: the task's, which Airflow does not apply while the task is deferred.
+    :param execution_timeout: the task's own limit. Airflow does not apply it while the task is deferred.
     """
     return SYSTEM_CLOCK.wall() + _limit(timeout, execution_timeout)[0]
 
 
 def deadline_in_words(deadline: float) -> str:
-    """Return a deadline as a message names it; seconds since the epoch."""
+    """Return a deadline in words for a message.
+
+    :param deadline: seconds since the epoch.
+    """
     return f"the deadline {datetime.fromtimestamp(deadline, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def limit_in_words(timeout: float, execution_timeout: timedelta | None) -> str:
-    """Return the argument that decides when a wait is over, and its value."""
+    """Return the argument that limits a wait, and its value: ``timeout=3600 s``."""
     seconds, name = _limit(timeout, execution_timeout)
     return f"{name}={seconds:.0f} s"
 
@@ -42,21 +45,21 @@ def _limit(timeout: float, execution_timeout: timedelta | None) -> tuple[float, 
 
 
 def airflow_timeout(until: float, interval: float) -> timedelta:
-    """Return Airflow's own limit of a deferral. It takes effect only while no triggerer lives.
+    """Return the ``timeout`` of a deferral. It takes effect only while no triggerer is running.
 
-    A trigger may hold its event back until after our own wait is over.
+    It ends later than the wait itself, because a trigger may hold back its event.
 
-    :param until: when our own wait is over, seconds since the epoch.
-    :param interval: the longest time between two looks, in seconds.
+    :param until: when the wait is over, seconds since the epoch.
+    :param interval: the longest time between two status requests, in seconds.
     """
     return timedelta(seconds=max(LONGEST_GUARD, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))
 
 
 def pause(seconds: float, clock: Clock, deadline: float, otherwise: str) -> Exchange[None]:
-    """Wait, but not beyond the deadline.
+    """Pause, if the pause ends before the deadline.
 
-    :param otherwise: what is left undone if the wait would end after the deadline.
-    :raises RunTimeoutError: if it would.
+    :param otherwise: the end of the error's message: what is not done or not known.
+    :raises RunTimeoutError: if the pause would end after the deadline.
     """
     if clock.wall() + seconds > deadline:
         raise RunTimeoutError(f"the time allowed is over: {otherwise}")

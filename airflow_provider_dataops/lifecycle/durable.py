@@ -1,7 +1,7 @@
-"""Starting a run exactly once, whatever happened to the tries before.
+"""Start a run exactly once, even if earlier tries of the task died at any point.
 
-One generator, with store, clock and platform as arguments: the tests walk it through every point at which a
-worker can die. It runs on a worker, before anything is waited for.
+It is one generator, with store, clock and platform as arguments. So the tests can stop it at every point at
+which a worker can die. It runs on a worker, before the wait begins.
 
     baseline -> intent stored -> submit -> id stored
 """
@@ -48,22 +48,22 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
 
-#: How often a submission is sent in one try of a task, when each time it is proven not to have arrived.
+#: The most submissions in one try. Another one is sent only if it is proven that the last one did not arrive.
 SUBMISSIONS = 3
-#: Seconds to wait for a run of ours to stop before the next one is started.
+#: How long to wait for the end of a stopped run before the next one starts, in seconds.
 STOP_SECONDS = 120.0
 _LOOK_AGAIN = 5.0
-#: Ended runs that a retry takes as its own.
+#: Final states in which a retry returns the run of an earlier try and starts no new one.
 _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
 
 
 @dataclass(frozen=True)
 class Started:
-    """The run that this task stands for.
+    """The run that the task waits for.
 
-    :param watch: how to wait for it.
-    :param url: where a person can look at it.
-    :param fresh: False where it was started by an earlier try.
+    :param watch: the watch of the run.
+    :param url: the link to the run.
+    :param fresh: whether this try started it; false if an earlier try did.
     """
 
     snapshot: RunSnapshot
@@ -75,12 +75,12 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class DurableStart:
-    """What is needed to start a run, or to find the one that was started.
+    """Starts a run, or finds the one that an earlier try started.
 
-    :param generation: the task's when this try began.
-    :param present: returns the task's generation now.
-    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
-    :param new_token: makes a token for one submission.
+    :param generation: the task's generation when this try began.
+    :param present: reads the task's generation from Airflow again.
+    :param deadline: when this try must end, seconds since the epoch.
+    :param new_token: returns a new token for one submission.
     :param has_retry: whether Airflow starts another try if this one fails.
     :param log: the task's log.
     """
@@ -96,10 +96,10 @@ class DurableStart:
     log: Log
 
     def run(self) -> Exchange[Started]:
-        """Return the run of an earlier try if it still stands for this task, otherwise a new one.
+        """Return the run of an earlier try if it is active or has succeeded, otherwise start a new one.
 
-        :raises AmbiguousSubmitError: if nothing shows which run is ours.
-        :raises ApiError: if the platform refused, or could not be asked.
+        :raises AmbiguousSubmitError: if nothing shows which run belongs to this task.
+        :raises ApiError: if the platform rejected a request or could not be reached.
         """
         record = self._remembered()
         if record is None:
@@ -109,13 +109,14 @@ class DurableStart:
             yield from self._end_cleared(record, lost)
             return (yield from self._fresh(lost))
         self._check_scope(record)
-        # Before all that takes time: from now on this try is the one that a Clear would end.
+        # Before all slow steps: from now on a Clear is a Clear of this try.
         record = self._renewed(record)
         if not record.run_id:
             found = yield from self._search(record, lost)
             if found is None:
                 self.log.warning(
-                    "The submission of an earlier try never reached %s; submitting", self.launch.id_scope
+                    "The submission of an earlier try did not reach %s; submitting again",
+                    self.launch.id_scope,
                 )
                 return (yield from self._fresh(lost))
             record = found
@@ -131,7 +132,10 @@ class DurableStart:
             ) from error
 
     def _check_scope(self, record: Record) -> None:
-        """Refuse to look for a run at another place than where it was started; its id means nothing there."""
+        """Reject a run that was started at another host or tenant: its id is not valid here.
+
+        :raises AmbiguousSubmitError: if the connection has changed.
+        """
         noun, id_scope = self.launch.api.noun, self.launch.id_scope
         if record.id_scope != id_scope:
             raise AmbiguousSubmitError(
@@ -149,13 +153,13 @@ class DurableStart:
             clock=self.clock,
             log=self.log,
             deadline=self.deadline,
-            # If this try dies, the next one must still see that the record is older than the Clear.
+            # If this try dies, the next one must still see that the record was stored before the Clear.
             renewed=(lambda record: record) if is_cleared else self._renewed,
         )
         return search.run(record, lost, quiet)
 
     def _renewed(self, record: Record) -> Record:
-        """Return the record with the task's generation now, stored."""
+        """Store the record with the task's current generation, and return it."""
         renewed = replace(record, generation=self.present(), phase=Phase.ON_WORKER)
         if renewed != record:
             self.store.set(renewed.as_json())
@@ -171,12 +175,12 @@ class DurableStart:
         noun, run_id, url = launch.api.noun, record.run_id, watch.url(launch.api)
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
         snapshot = yield from self._look(watch)
-        # The platform reported the id, so it has the run, until a wait has found that it is lost.
+        # The platform reported the id, so it knows the run, unless a wait has found that it is lost.
         is_lost = record.lost and snapshot.state is RunState.ABSENT
         active = not snapshot.state.is_final and not is_lost
         if differing:
             self.log.warning(
-                "This try asks for something else than the one before: %s changed. "
+                "The arguments differ from those of the try before: %s changed. "
                 "Use templates that do not depend on the try.",
                 ", ".join(differing),
             )
@@ -191,8 +195,8 @@ class DurableStart:
             return Started(snapshot, record, watch, url, fresh=False)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
-                f"{noun} {run_id} of an earlier try is not known, which proves nothing here; a second "
-                f"{noun} was not started: {snapshot.raw_state}",
+                f"{noun} {run_id} of an earlier try is not known but may still exist; a second {noun} was "
+                f"not started: {snapshot.raw_state}",
                 run_id=run_id,
                 url=url,
             )
@@ -206,18 +210,20 @@ class DurableStart:
         return (yield from self._fresh())
 
     def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
-        """Return the run as it is; absent if the platform does not list it."""
+        """Return the run as it is now; its state is ``ABSENT`` if the platform does not list it."""
         api, run = self.launch.api, f"{self.launch.api.noun} {watch.run_id}"
         try:
             return (yield from look_once(lambda: watch.look(api), run, self.clock, self.deadline, self.log))
         except (ApiError, RunTimeoutError):
             self.log.warning(
-                "The %s of an earlier try cannot be asked about and may go on: %s", run, watch.url(api)
+                "The state of %s of an earlier try cannot be read, it may still be running: %s",
+                run,
+                watch.url(api),
             )
             raise
 
     def _look_well(self, watch: RunWatch) -> Exchange[RunSnapshot]:
-        """Return the run as it is; one response that lacks it is not believed."""
+        """Return the run as it is now. Ask several times before it counts as absent."""
         progress = WaitProgress(self.clock.monotonic())
         while True:
             snapshot = yield from self._look(watch)
@@ -226,7 +232,7 @@ class DurableStart:
                 return snapshot
             if progress.absences == 1:
                 self.log.info(
-                    "The %s %s, started before the Clear, is not listed; looking again for %.0f s",
+                    "The %s %s, started before the Clear, is not listed; asking again for %.0f s",
                     self.launch.api.noun,
                     watch.run_id,
                     ABSENT_SECONDS,
@@ -239,8 +245,8 @@ class DurableStart:
         noun = self.launch.api.noun
         if not watch.cancel_on_kill:
             raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {watch.run_id} with other arguments, it may still be active "
-                f"and is not stopped from here; a second {noun} was not started",
+                f"an earlier try started {noun} {watch.run_id} with other arguments; it may still be active, "
+                f"and this task cannot stop it; a second {noun} was not started",
                 run_id=watch.run_id,
                 url=watch.url(self.launch.api),
             )
@@ -257,11 +263,11 @@ class DurableStart:
     # --- a Clear ---------------------------------------------------------------------------------------
 
     def _end_cleared(self, record: Record, lost: int) -> Exchange[None]:
-        """Stop the run that was started before the Clear, if it is certainly ours."""
+        """Stop the run that was started before the Clear, if it certainly belongs to this task."""
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
-                "The %s %s, started before the Clear, is left alone at %s: the connection now leads to %s",
+                "The %s %s, started before the Clear, is not stopped at %s: the connection now leads to %s",
                 launch.api.noun,
                 record.run_id or "(no id is known)",
                 record.id_scope,
@@ -269,7 +275,7 @@ class DurableStart:
             )
             return
         if not record.run_id:
-            # Not only to name it: listed later, it would pass for the run that is started now.
+            # Needed even to leave it running: listed later, it would look like the run that starts now.
             try:
                 found = yield from self._search(record, lost, is_cleared=True)
             except AmbiguousSubmitError as error:
@@ -289,7 +295,7 @@ class DurableStart:
             return
         if not watch.cancel_on_kill:
             self.log.warning(
-                "The %s %s, started before the Clear, goes on and is not stopped from here: %s",
+                "The %s %s, started before the Clear, was not stopped and keeps running: %s",
                 launch.api.noun,
                 watch.run_id,
                 watch.url(launch.api),
@@ -301,9 +307,9 @@ class DurableStart:
             self._warn_of_unknown(watch)
 
     def _warn_of_unknown(self, watch: RunWatch) -> None:
-        """Name a run that the platform does not know: a list without it proves nothing yet."""
+        """Log the run that the platform does not find. It may run all the same: a list can be late."""
         self.log.warning(
-            "The %s %s, started before the Clear, is not known to %s and is not stopped; it may go on: %s",
+            "The %s %s, started before the Clear, was not found at %s and was not stopped. It may be running: %s",
             self.launch.api.noun,
             watch.run_id,
             self.launch.api.platform,
@@ -315,7 +321,7 @@ class DurableStart:
 
         :raises NotFoundError: if the platform does not know the run.
         """
-        # If this fails, a newer try has taken over, and may be waiting for the run.
+        # If this write fails, a newer try has taken over and may wait for the run.
         self.store.set(record.as_json())
         api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
         self.log.warning(
@@ -331,13 +337,13 @@ class DurableStart:
             snapshot = yield from watch.look(api)
             if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
                 return
-            yield from self._pause(_LOOK_AGAIN, f"{noun} {run_id} is still winding down")
-        self.log.warning("The %s %s is still winding down", noun, run_id)
+            yield from self._pause(_LOOK_AGAIN, f"{noun} {run_id} has not stopped yet")
+        self.log.warning("The %s %s has not stopped yet; starting a new one", noun, run_id)
 
     # --- a submission ----------------------------------------------------------------------------------
 
     def _fresh(self, lost: int = 0) -> Exchange[Started]:
-        """Submit, again only where the submission before is proven not to have arrived.
+        """Submit. Submit again only if it is proven that the last submission did not arrive.
 
         :param lost: how many submissions of this task got no response so far.
         """
@@ -354,9 +360,9 @@ class DurableStart:
                 fingerprint=fingerprint(self.launch.identity()),
                 id_scope=launch.id_scope,
             )
-            # If this fails, a newer try has taken over, or nothing could be remembered: nothing is sent.
+            # If this write fails, a newer try has taken over, or Airflow is down: send nothing.
             self.store.set(record.as_json())
-            # Whoever is killed before the response leaves no other line about the run.
+            # If the worker is killed before the response, this is the only line about the run.
             self.log.info(
                 "Submitting the %s to %s. If this log ends here, it may be running", noun, launch.id_scope
             )
@@ -391,7 +397,7 @@ class DurableStart:
         return removed(self.store, self.launch.api.noun, self.clock, self.deadline, self.log)
 
     def _remember(self, record: Record, snapshot: RunSnapshot) -> Exchange[Started]:
-        """Store the id of the run that was started; one that cannot be remembered is not left unseen."""
+        """Store the id of the new run. If that fails, stop the run, or log its link."""
         api, noun, run_id = self.launch.api, self.launch.api.noun, snapshot.run_id
         watch = self.launch.watch(run_id, record.token)
         url = watch.url(api)
@@ -402,20 +408,21 @@ class DurableStart:
         except Exception:
             if is_superseded(self.store):
                 self.log.warning(
-                    "A newer try has taken over and looks for the %s %s, which is left to it: %s",
+                    "A newer try has taken over and searches for the %s %s; this try does not stop it: %s",
                     noun,
                     run_id,
                     url,
                 )
             elif self.has_retry:
-                # The intent is stored. An outage of the API server must not cost a run.
+                # The record of the submission is stored, so the retry finds the run after an outage of
+                # Airflow.
                 self.log.warning(
-                    "The %s %s cannot be remembered; it is left to the retry: %s", noun, run_id, url
+                    "Airflow did not store the %s %s; the retry will search for it: %s", noun, run_id, url
                 )
             elif watch.cancel_on_kill:
-                self.log.warning("The %s %s cannot be remembered; stopping it", noun, run_id)
+                self.log.warning("Airflow did not store the %s %s; stopping it", noun, run_id)
                 yield from watch.cancel(api)
             else:
-                self.log.warning("The %s %s cannot be remembered and goes on: %s", noun, run_id, url)
+                self.log.warning("Airflow did not store the %s %s; it keeps running: %s", noun, run_id, url)
             raise
         return Started(snapshot, record, watch, url, fresh=True)

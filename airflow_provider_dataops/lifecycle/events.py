@@ -1,4 +1,4 @@
-"""How a wait ended, as a trigger reports it to the worker that resumes the task."""
+"""The event in which a trigger reports how its wait ended. The worker that resumes the task reads it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Ending(StrEnum):
 
     #: The run ended, with or without success.
     FINISHED = "finished"
-    #: The time allowed for it was over.
+    #: The wait reached its deadline.
     TIMEOUT = "timeout"
-    #: The platform no longer knows it.
+    #: The platform no longer returns the run.
     LOST = "lost"
-    #: It could not be asked about; it may go on.
+    #: The platform could not be asked; the run may still be running.
     UNREACHABLE = "unreachable"
 
 
@@ -41,10 +41,10 @@ class Ending(StrEnum):
 class RunEvent(JsonDataclass):
     """The end of a wait for a run.
 
-    :param run_id: whose wait it was.
-    :param snapshot: the run at its end, for ``FINISHED`` alone.
-    :param message: what went wrong, for the others.
-    :param permanent: no retry can mend it.
+    :param run_id: the run.
+    :param snapshot: the run at its end; only with ``FINISHED``.
+    :param message: what went wrong; with all other endings.
+    :param permanent: whether a retry cannot help.
     """
 
     ending: Ending
@@ -60,22 +60,29 @@ class RunEvent(JsonDataclass):
 
     @classmethod
     def unreachable(cls, run_id: str, error: ApiError) -> Self:
-        """Return the event of a wait in which the platform can no longer be asked."""
+        """Return the event of a wait that gave up because requests fail."""
         permanent = error.locks_out
         return cls(ending=Ending.UNREACHABLE, run_id=run_id, message=str(error), permanent=permanent)
 
     def check(self) -> None:
-        """Refuse an event that contradicts itself."""
+        """Reject an event that contradicts itself.
+
+        :raises ValueError: if its ending does not fit the rest.
+        """
         snapshot = self.snapshot
         if (self.ending is Ending.FINISHED) != (snapshot is not None and snapshot.state.is_final):
-            raise ValueError(f"an event {self.ending!s} with the run {snapshot and snapshot.state}")
+            raise ValueError(
+                f"the ending is {self.ending!s}, but the state of the run is {snapshot and snapshot.state}"
+            )
         if not self.run_id or (snapshot is not None and snapshot.run_id != self.run_id):
-            raise ValueError(f"an event about run {self.run_id!r} with run {snapshot and snapshot.run_id}")
+            raise ValueError(
+                f"the event is about {self.run_id!r}, but contains the run {snapshot and snapshot.run_id}"
+            )
 
     def failure(self, *, platform: str, noun: str, url: str, limit: str) -> DataOpsError | None:
-        """Return the error that the end of a wait stands for, ``None`` for success.
+        """Return the error that the task must raise, ``None`` if the run succeeded.
 
-        :param limit: the time that was allowed, in words.
+        :param limit: the argument that limits the wait, and its value, in words.
         """
         named = f"{platform} {noun} {self.run_id}"
         where: dict[str, str] = {"run_id": self.run_id, "url": url}
@@ -112,9 +119,9 @@ class RunEvent(JsonDataclass):
 class ConditionEvent(JsonDataclass):
     """The end of a wait for a condition.
 
-    :param value: what was found, JSON values, for ``FINISHED`` alone.
-    :param message: what went wrong, for the others.
-    :param permanent: no retry can mend it.
+    :param value: what the platform returned, as JSON values; only with ``FINISHED``.
+    :param message: what went wrong; with all other endings.
+    :param permanent: whether a retry cannot help.
     """
 
     ending: Ending
@@ -123,6 +130,9 @@ class ConditionEvent(JsonDataclass):
     permanent: bool = False
 
     def check(self) -> None:
-        """Refuse an event that contradicts itself."""
+        """Reject an event that contradicts itself.
+
+        :raises ValueError: if its ending does not fit the rest.
+        """
         if (self.ending is Ending.FINISHED) != (self.value is not None):
-            raise ValueError(f"an event {self.ending!s} with the value {self.value}")
+            raise ValueError(f"the ending is {self.ending!s}, but the value is {self.value}")

@@ -1,4 +1,4 @@
-"""What each answer about a run means for the one who waits for it. Arithmetic alone, no waiting."""
+"""Decide after each response whether a wait continues. This module only decides: it never waits."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
 
-#: Seconds for which a platform that does not answer is borne.
+#: How many seconds a wait tolerates a platform that does not answer.
 OUTAGE_BUDGET = 30 * 60.0
-#: The first look comes after this many seconds, however long the interval is.
+#: The first status request comes after this many seconds, even if ``poll_interval`` is longer.
 FIRST_INTERVAL = 2.0
-#: A run is asked about each time it has grown older by this part.
+#: The next status request comes when the wait has become longer by this fraction.
 GROWTH = 0.1
-#: After a failure nobody asks again sooner than this, in seconds.
+#: The shortest pause after a failed request, in seconds.
 FAILURE_FLOOR = 1.0
-#: How many answers in a row must lack a run that was never seen, beside the time that must pass, before it is
-#: given up.
+#: When a run that the platform never returned counts as lost: after this many responses in a row without it,
+#: and not before this many seconds.
 ABSENT_POLLS = 5
 ABSENT_SECONDS = 60.0
-#: Refusals in a row for which the credentials are read again before the wait is given up.
+#: How many refusals in a row lead to a new read of the connection. One more ends the wait.
 REFUSALS = 1
 
 
@@ -44,19 +44,19 @@ class Verdict(Enum):
     WAIT = auto()
     #: The run ended.
     FINISHED = auto()
-    #: The platform does not know the run any more.
+    #: The platform no longer returns the run.
     LOST = auto()
-    #: The credentials were refused: read the connection again, then go on.
+    #: The credentials were refused: read the connection again, then continue.
     RECONNECT = auto()
-    #: Asking is of no use, or has been of none for too long.
+    #: Another request cannot help, or the outage has lasted too long.
     GIVE_UP = auto()
 
 
 def interval(age: float, cap: float, chance: float) -> float:
-    """Return the seconds until the next look.
+    """Return the seconds until the next status request, with 10 % jitter.
 
-    Short at first and longer as the run grows older, so that a run of ten seconds is seen at once and one of
-    six hours is not asked about four thousand times; with a tenth of jitter.
+    The interval grows with the length of the wait. The end of a short run is seen at once. A run of six hours
+    does not cost thousands of requests.
 
     :param age: seconds since the wait began.
     :param cap: the longest interval.
@@ -66,53 +66,56 @@ def interval(age: float, cap: float, chance: float) -> float:
 
 
 def failure_pause(failures: int, error: ApiError, chance: float) -> float:
-    """Return the seconds until the next look after a failed one.
-
-    A server that asks to be left alone is obeyed; jitter comes on top.
-    """
+    """Return the seconds to pause after a failed request: at least the ``Retry-After``, plus jitter."""
     pause = FAILURE_FLOOR + backoff(failures, base=2.0, cap=60.0, chance=chance)
     return pause if error.retry_after is None else max(pause, error.retry_after + chance)
 
 
 @dataclass
 class WaitProgress:
-    """One waiter's view of what it waits for.
+    """What one waiting task or trigger knows about its run or condition.
 
     :param began: when the wait began, on the clock that is used in all calls.
     :param run_id: the run; empty for a condition.
-    :param seen: whether the platform has shown the run, or has for an earlier try.
+    :param kind: the platform and its noun for a run, for the log: ``Tamr job``.
+    :param seen: whether the platform has returned the run before, to this try or an earlier one.
     """
 
     began: float
     run_id: str = ""
+    kind: str = "run"
     seen: bool = False
-    #: Since when the platform is away: no answer came, or one that is not its own.
+    #: When the outage began: no response, or one that the platform did not write.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
     refusals: int = 0
     last_state: str = ""
-    #: How many looks failed since the last good one, since when, and why the last of them did.
+    #: How many requests failed since the last good one, when the first did, and the error of the last.
     failures: int = 0
     failed_since: float | None = None
     failure: ApiError | None = None
-    #: Whether the last failure was logged before, and another line would say the same.
+    #: Whether the log already contains this failure.
     is_known: bool = False
 
-    # --- a good look -----------------------------------------------------------------------------------
+    # --- a good response -------------------------------------------------------------------------------
 
     def ending(self, snapshot: RunSnapshot, now: float, log: Log) -> RunEvent | None:
-        """Return the event that this response ends the wait with, if it does. Log what changed."""
+        """Return how the wait ended, ``None`` if it continues. Log a change of state."""
         self.answered(now, log)
         if self.is_news(snapshot):
             if snapshot.state is RunState.UNKNOWN:
                 log.warning(
-                    "Run %s is in state %r, which this provider does not know; taken as running",
+                    "%s %s has the state %r, which this provider does not know; the wait continues",
+                    self.kind,
                     snapshot.run_id,
                     snapshot.raw_state,
                 )
+            elif snapshot.state is RunState.ABSENT:
+                how = "no longer listed" if self.seen else "not listed yet"
+                log.info("%s %s is %s", self.kind, snapshot.run_id, how)
             else:
-                log.info("Run %s: %s", snapshot.run_id, snapshot.raw_state or snapshot.state)
+                log.info("%s %s is %s", self.kind, snapshot.run_id, snapshot.raw_state or snapshot.state)
         match self.saw(snapshot, now):
             case Verdict.FINISHED:
                 return RunEvent.finished(snapshot)
@@ -122,26 +125,26 @@ class WaitProgress:
                 return None
 
     def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
-        """Take an answer of the platform."""
+        """Record a response about the run, and return what to do next."""
         self._forget_failures()
         if snapshot.state is RunState.ABSENT:
             self.absences += 1
             if self.absent_since is None:
                 self.absent_since = now
-            # One that was seen is there: this is a proxy's answer, or that of a platform which is not up yet.
+            # The platform has returned the run before. So a proxy, or a platform that is starting, sent this.
             grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
             long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
         self.absent_since, self.absences = None, 0
-        # A list that leaves out runs shows nothing of this one.
+        # The list was incomplete, so it does not show whether the run exists.
         self.seen = self.seen or snapshot.state is not RunState.UNLISTED
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self, now: float, log: Log) -> None:
-        """Take note that the platform answered. Log it if the looks before failed."""
+        """Record that the platform answered. Log it if the requests before failed."""
         if self.failure is not None and self.failed_since is not None:
             log.info(
-                "%s answers again, after %.0f s (failed looks: %d)",
+                "%s answers again, after %.0f s (failed requests: %d)",
                 self.failure.platform or "The platform",
                 now - self.failed_since,
                 self.failures,
@@ -153,17 +156,17 @@ class WaitProgress:
         self.failures, self.refusals = 0, 0
 
     def is_news(self, snapshot: RunSnapshot) -> bool:
-        """Tell whether the run's state is another than at the last answer."""
+        """Return whether the run's state has changed since the last response."""
         state = snapshot.raw_state or str(snapshot.state)
         if state == self.last_state:
             return False
         self.last_state = state
         return True
 
-    # --- a failed look ---------------------------------------------------------------------------------
+    # --- a failed request ------------------------------------------------------------------------------
 
     def failed(self, error: ApiError, now: float) -> Verdict:
-        """Take a failure to ask: that is not a failed run."""
+        """Record a failed request, and return what to do next. It does not mean that the run failed."""
         too_large = isinstance(error, ReplyTooLargeError)
         self.is_known = too_large and isinstance(self.failure, ReplyTooLargeError)
         self.failures += 1
@@ -171,7 +174,7 @@ class WaitProgress:
         if self.failed_since is None:
             self.failed_since = now
         if too_large:
-            # The platform answers, and a list may become shorter: this is borne until the deadline.
+            # The platform answers, and the list may become shorter. So the wait continues until the deadline.
             self.failing_since = None
             return Verdict.WAIT
         if isinstance(error, PermissionDeniedError) and error.locks_out:
@@ -179,7 +182,7 @@ class WaitProgress:
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self.refusals += 1
             return Verdict.RECONNECT if self.refusals <= REFUSALS else Verdict.GIVE_UP
-        # Whoever waits has been answered before: a 404 comes from a proxy while the platform is away.
+        # The platform has answered earlier requests. So a 404 comes from a proxy while the platform is down.
         if not (is_passing(error) or isinstance(error, NotFoundError | UnroutedError)):
             return Verdict.GIVE_UP
         if self.failing_since is None:
@@ -187,33 +190,35 @@ class WaitProgress:
         return Verdict.WAIT if now - self.failing_since < OUTAGE_BUDGET else Verdict.GIVE_UP
 
     def log_failure(self, verdict: Verdict, next_look: float, log: Log) -> None:
-        """Log the last failure, what it means for the wait, and when the next look is due.
+        """Log the last failure, what it means for the wait, and when the next request is due.
 
-        :param next_look: in so many seconds.
+        :param next_look: seconds until then.
         """
-        goes_on = f"run {self.run_id} is not affected" if self.run_id else "the wait goes on"
+        goes_on = f"{self.kind} {self.run_id} is not affected" if self.run_id else "the wait continues"
         if verdict is Verdict.GIVE_UP:
             log.warning("%s", self.failure)
         elif verdict is Verdict.RECONNECT:
-            log.warning("%s; %s, the connection is read again", self.failure, goes_on)
+            log.warning("%s; %s, the task reads the connection again", self.failure, goes_on)
         elif not self.is_known:
-            log.warning("%s; %s, the next look is due in %.0f s", self.failure, goes_on, max(0.0, next_look))
+            log.warning(
+                "%s; %s, the next request is due in %.0f s", self.failure, goes_on, max(0.0, next_look)
+            )
 
     # --- the deadline ----------------------------------------------------------------------------------
 
     def timed_out(self, deadline: float) -> RunEvent:
-        """Return the event of a wait for a run whose time is over."""
+        """Return the event of a wait that reached its deadline."""
         return RunEvent(ending=Ending.TIMEOUT, run_id=self.run_id, message=self.at_deadline(deadline))
 
     def at_deadline(self, deadline: float) -> str:
-        """Return what is known when the time is over. A trigger may have begun long after the wait did.
+        """Return a message with the deadline, the last state and the last failure.
 
         :param deadline: seconds since the epoch.
         """
         return f"{deadline_in_words(deadline)} has passed{self._last_words}"
 
     def refused(self, deadline: float) -> str:
-        """Return what is known if the deadline comes before refused credentials may be sent once more."""
+        """Return a message for a deadline that comes before refused credentials may be sent again."""
         when = deadline_in_words(deadline)
         return (
             f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"
@@ -221,5 +226,5 @@ class WaitProgress:
 
     @property
     def _last_words(self) -> str:
-        words = f"; last seen {self.last_state}" if self.last_state else ""
-        return words if self.failure is None else f"{words}; the last look failed: {self.failure}"
+        words = f"; the last state was {self.last_state}" if self.last_state else ""
+        return words if self.failure is None else f"{words}; the last request failed: {self.failure}"

@@ -1,4 +1,4 @@
-"""What is remembered of a run between the tries of a task, and how a Clear differs from a retry."""
+"""The record of a run that Airflow stores between the tries of a task. It also tells a Clear from a retry."""
 
 from __future__ import annotations
 
@@ -16,54 +16,57 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
     from airflow_provider_dataops.core.log import Log
 
-#: Raised when the record changes in a way that older code would misread.
+#: Increase it if the record changes so that older code would misread it.
 VERSION = 1
 
 
-#: How often the removal of a record is tried, and the seconds between. Airflow's own client repeats, too.
+#: How often to try to remove a record, and the pause in seconds. Airflow's own client also repeats.
 REMOVALS, REMOVAL_PAUSE = 3, 5.0
 
-#: What the records of earlier releases lack.
+#: Fields that the records of earlier releases do not have, with their values.
 _LATER_FIELDS: JsonObject = {"timed_out": False, "search_until": 0.0, "candidates": [], "lost": False}
 
 
 class Store(Protocol):
-    """Where the record is kept. A superseded try of the task cannot write: that is the fence."""
+    """Where the record is stored. It rejects writes of a try that was superseded by a newer one."""
 
     def get(self) -> JsonObject | None:
-        """Return what was set last."""
+        """Return the stored value, ``None`` if there is none."""
 
     def set(self, value: JsonObject) -> None:
-        """Keep a value.
+        """Store a value.
 
-        :raises Exception: if it was not kept.
+        :raises Exception: if it was not stored, for instance because a newer try has taken over.
         """
 
     def delete(self) -> None:
-        """Forget the value."""
+        """Remove the value."""
 
     def is_superseded(self) -> bool:
-        """Return whether a newer try of the task has taken over; only sure after :meth:`set`.
+        """Return whether a newer try has taken over. The result is only certain after :meth:`set`.
 
-        :raises Exception: if the store cannot be asked.
+        :raises Exception: if Airflow does not answer.
         """
 
 
 def is_superseded(store: Store) -> bool:
-    """Return whether a newer try of the task is known to have taken over; only sure after ``store.set``."""
+    """Return whether a newer try has taken over; false if Airflow does not answer.
+
+    The result is only certain after ``store.set``.
+    """
     try:
         return store.is_superseded()
     except Exception:
-        # Only Airflow is away.
+        # Airflow does not answer.
         return False
 
 
 def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) -> Exchange[None]:
-    """Remove the record of a submission that started nothing; else the next try would look for its run.
+    """Remove the record of a submission that started no run. Otherwise the next try would search for a run.
 
-    A store that fails must not hide why nothing was started: its failure is logged, not raised.
+    If the removal fails, it logs an error and raises none: the caller raises why no run was started.
 
-    :param deadline: when the time for another attempt is over, seconds since the epoch.
+    :param deadline: no further attempt begins after this time, seconds since the epoch.
     """
     for remaining in reversed(range(REMOVALS)):
         try:
@@ -72,48 +75,48 @@ def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) ->
         except Exception as error:
             failure = error
         if is_superseded(store):
-            # The store has no record any more, or it is a newer try's.
+            # The record is gone, or belongs to a newer try.
             return
         if remaining and clock.wall() + REMOVAL_PAUSE <= deadline:
             yield Pause(REMOVAL_PAUSE)
     log.error(
-        "No %s was started, but Airflow did not remove the record of its submission: %r. So the next try "
-        "takes it for a submission that got no response. If that try fails for this reason, clear the task",
+        "No %s was started, but Airflow did not remove the record of the submission: %r. So the next try "
+        "will search for a run. If that try fails because of this, clear the task",
         noun,
         failure,
     )
 
 
 class Phase(StrEnum):
-    """Where the task is: the record is written again each time it goes to the triggerer or comes back."""
+    """Where the task waits. The record is stored again when the task defers and when it resumes."""
 
-    #: Airflow leaves ``max_tries`` alone when a task is cleared that runs on a worker.
+    #: If a user clears a task that runs on a worker, Airflow does not change its ``max_tries``.
     ON_WORKER = "on_worker"
     DEFERRED = "deferred"
 
 
 class Adopted(StrEnum):
-    """How sure it is that the run is ours."""
+    """How this task found its run, which decides whether it may stop the run."""
 
-    #: The platform gave us its id.
+    #: The response to the submission contained the id.
     NO = ""
-    #: Found again by the token we sent.
+    #: The search found the token of the submission.
     EXACT = "exact"
-    #: The one new run of its kind; never cancelled by us.
+    #: The search found exactly one new run. It may belong to someone else, so this provider never stops it.
     GUESSED = "guessed"
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What grows when a person clears the task.
+    """Numbers of Airflow that become larger when a user clears a task.
 
-    A live try stores the present numbers before it submits, and about once a minute while it waits on a
-    worker. So it takes no Clear of another task for its own; after its own Clear that write fails. Only a
-    Clear of another task between the death of a try on a worker and its retry is mistaken for a Clear of this
-    one: nothing that Airflow shows to the retry tells them apart.
+    A running try stores the current numbers before it submits, and about once a minute while it waits on a
+    worker. So it does not mistake a Clear of another task for its own. After its own Clear that write fails.
+    One case remains: a try dies on a worker, and a user clears another task before the retry starts. The
+    retry takes that for a Clear of its own task, because Airflow shows it no difference.
 
-    :param max_tries: the task instance's, raised by a Clear of a task that is not on a worker.
-    :param clear_number: the DAG run's, raised by a Clear of any of its tasks.
+    :param max_tries: of the task instance. A Clear raises it if the task is not on a worker.
+    :param clear_number: of the DAG run. A Clear of any of its tasks raises it.
     """
 
     max_tries: int
@@ -122,21 +125,21 @@ class Generation:
 
 @dataclass(frozen=True, kw_only=True)
 class Record(JsonDataclass):
-    """One submission.
+    """One submission, and the run that it started.
 
-    :param token: new for each submission; sent along where the platform takes one.
-    :param baseline: what existed at the platform before the submission.
-    :param fingerprint: a digest of each thing that decides the remote work.
-    :param id_scope: host and tenant in which the run's id means something.
+    :param token: new for each submission, and part of the request if the platform accepts one.
+    :param baseline: the runs that existed at the platform before the submission.
+    :param fingerprint: a digest of each argument that decides what the run does.
+    :param id_scope: the host and tenant in which the run's id is valid.
     :param run_id: empty until the platform reports it.
-    :param timed_out: the submission timed out, so the run may appear late.
-    :param search_until: when a list without the run begins to count, seconds since the epoch; 0 before the
-        search.
-    :param candidates: the ids of the runs that any look of the search has shown.
-    :param lost: a wait has found that the platform does not know the run any more.
+    :param timed_out: whether the submission timed out. Then the run may appear late.
+    :param search_until: from this time on a list without the run proves that there is none; seconds since the
+        epoch, 0 before the search.
+    :param candidates: the ids of the runs that the search has seen.
+    :param lost: whether a wait ended because the platform no longer returned the run.
     :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
-    :param crash_try: the try of the task in which its trigger crashed last.
-    :param crashes: how often it crashed in that try.
+    :param crash_try: the number of the try in which the trigger crashed last.
+    :param crashes: how often the trigger crashed in that try.
     """
 
     generation: Generation
@@ -158,9 +161,9 @@ class Record(JsonDataclass):
 
     @classmethod
     def read(cls, payload: JsonObject | None) -> Record | None:
-        """Return the record that :meth:`as_json` wrote, ``None`` for nothing.
+        """Return the record that :meth:`as_json` wrote; ``None`` if there is none.
 
-        :raises ValueError: for what this version cannot read; guessing could start a second run.
+        :raises ValueError: if this release cannot read it. To ignore it could start a second run.
         """
         if payload is None:
             return None
@@ -168,30 +171,33 @@ class Record(JsonDataclass):
             complete = {**_LATER_FIELDS, **payload}
             record = cls.from_json(complete)
             if record.as_json() != complete:
-                raise ValueError("it lacks a field, or has one that this release does not know")
+                raise ValueError("a field is missing, or this release does not know a field")
         except (TypeError, ValueError) as error:
             raise ValueError(f"the stored record of the run cannot be read: {error}") from error
         return record
 
     def check(self) -> None:
-        """Refuse a record of another version."""
+        """Reject a record of another version.
+
+        :raises ValueError: if the version differs.
+        """
         if self.version != VERSION:
-            raise ValueError(f"version {self.version}")
+            raise ValueError(f"its version is {self.version}; this release reads {VERSION}")
 
     def is_cleared_by(self, now: Generation) -> bool:
-        """Tell whether a person cleared the task since; otherwise this is a retry."""
+        """Return whether a user has cleared the task since this record. Otherwise the try is a retry."""
         if now.max_tries != self.generation.max_tries:
             return True
         return now.clear_number > self.generation.clear_number and self.phase is Phase.ON_WORKER
 
     def with_crash(self, try_number: int) -> Record:
-        """Return the record with one more crash of the trigger counted."""
+        """Return the record with one more crash of the trigger in this try."""
         crashes = self.crashes + 1 if self.crash_try == try_number else 1
         return replace(self, crash_try=try_number, crashes=crashes)
 
 
 def fingerprint(identity: JsonObject) -> dict[str, str]:
-    """Return a digest for each thing that decides the remote work, by its dotted name."""
+    """Return a digest of each argument that decides what the run does, by its dotted name."""
     return {
         name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
         for name, value in _flat(identity, "")
@@ -199,7 +205,7 @@ def fingerprint(identity: JsonObject) -> dict[str, str]:
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return the names of what differs between two fingerprints."""
+    """Return the names of the arguments that differ between two fingerprints."""
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 

@@ -1,4 +1,4 @@
-"""Finding the run whose submission got no response."""
+"""Find the run whose submission got no response."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
 
 _LOOK_AGAIN = 5.0
-#: A search that goes on says so after so many seconds.
+#: The interval of the log lines of a search, in seconds.
 _SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return how to wait for the run of a record. A run that is only a guess is never cancelled."""
+    """Return the watch of the run in a record. A run that is only a guess is never stopped."""
     watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
     if record.adopted is Adopted.GUESSED:
         watch.cancel_on_kill = False
@@ -39,13 +39,14 @@ def watch_of(launch: Launch, record: Record) -> RunWatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """The search for the run of a submission, by what existed before it.
+    """The search for the run of a submission: a new run that is not in the baseline.
 
-    Each step of it is stored, so that the next try goes on with it: when a list without the run begins to
-    count, and which runs were seen. A run that one look has shown stays a candidate.
+    Each step is stored, so the next try continues the search. It stores the runs that it has seen, and the
+    time from which a list without the run proves that there is none. A run that was listed once stays a
+    candidate.
 
-    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
-    :param renewed: returns the record with the task's generation now; it stores it, too.
+    :param deadline: when this try must end, seconds since the epoch.
+    :param renewed: stores the record with the task's current generation, and returns it.
     """
 
     launch: Launch
@@ -61,7 +62,7 @@ class Search:
         Whatever ends the search before that is known, a kill among it, the log says that there may be a run.
 
         :param lost: how many submissions of this task got no response so far.
-        :param quiet: seconds for which the server asked to be left alone.
+        :param quiet: seconds of the server's ``Retry-After``.
         :raises RunTimeoutError: at the deadline.
         """
         try:
@@ -89,7 +90,7 @@ class Search:
             self._refuse_to_resubmit(launch)
         delay = self._delay(launch, record)
         if record.search_until:
-            # Another machine's clock, or a clock that was set meanwhile, makes it no longer.
+            # The clock of another machine may differ. It must not make the delay longer.
             delay = min(delay, max(0.0, record.search_until - self.clock.wall()))
         else:
             record = self._kept(replace(record, search_until=self.clock.wall() + delay))
@@ -107,11 +108,11 @@ class Search:
             except ApiError as error:
                 if settled and isinstance(error, IncompleteListError):
                     self._refuse_to_guess_unseen(launch, error)
-                # A failed look shows nothing, neither a run nor that there is none.
+                # A failed request shows neither a run nor its absence.
                 if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
                     raise
                 again = failure_pause(progress.failures, error, self.clock.random())
-                self.log.warning("%s; looking again for the %s in %.0f s", error, launch.api.noun, again)
+                self.log.warning("%s; searching for the %s again in %.0f s", error, launch.api.noun, again)
                 yield from self._pause(again, launch)
                 continue
             progress.answered(now, self.log)
@@ -127,12 +128,12 @@ class Search:
             remaining = max(0.0, settled_at - self.clock.monotonic())
             if now >= say_at and launch.lists_runs:
                 say_at = now + _SAY_AGAIN
-                seen = f"{record.candidates[0]} may be it" if record.candidates else "none was seen so far"
-                self.log.info("Still looking for the %s for %.0f s: %s", launch.api.noun, remaining, seen)
+                seen = f"{record.candidates[0]} may be it" if record.candidates else "none is listed so far"
+                self.log.info("Still searching for the %s, for %.0f s: %s", launch.api.noun, remaining, seen)
             yield from self._pause(min(_LOOK_AGAIN, remaining), launch)
 
     def _announce(self, launch: Launch, seconds: float, quiet: float) -> None:
-        """Log what is looked for, and for how long."""
+        """Log what the search looks for, and for how long."""
         api = launch.api
         if not launch.lists_runs:
             self.log.info(
@@ -143,9 +144,9 @@ class Search:
                 seconds,
             )
             return
-        asked = f"; {api.platform} asked to be left alone for the first {quiet:.0f} s" if quiet else ""
+        asked = f"; {api.platform} asked for a pause of {quiet:.0f} s first" if quiet else ""
         self.log.info(
-            "Looking for the %s of a submission to %s that got no response, for %.0f s at least%s",
+            "Searching for the %s of a submission to %s that got no response, for at least %.0f s%s",
             api.noun,
             self.launch.id_scope,
             seconds,
@@ -154,14 +155,14 @@ class Search:
 
     @staticmethod
     def _delay(launch: Launch, record: Record) -> float:
-        """Return the seconds after which a run that was really started is sure to be listed."""
+        """Return the seconds after which the platform certainly lists a run that has started."""
         delay = max(launch.listing_delay, launch.api.settings.request_timeout)
         if record.timed_out and launch.lists_runs:
             return max(delay, 2 * launch.listing_delay, launch.timeout_delay)
         return delay
 
     def _seen(self, launch: Launch, record: Record) -> Exchange[Record]:
-        """Return the record with the candidates that are listed now, beside those that were."""
+        """Return the record with the runs that are listed now added to its candidates."""
         if not launch.lists_runs:
             return record
         listed = yield from launch.find_candidates(record.baseline, record.token)
@@ -178,7 +179,7 @@ class Search:
             seconds,
             self.clock,
             self.deadline,
-            f"whether the submission started a {noun} is not known yet; the next try goes on looking for it",
+            f"whether the submission started a {noun} is not known yet; the next try continues the search",
         )
 
     def _adopted(self, record: Record) -> Record:
@@ -186,10 +187,10 @@ class Search:
         adopted = Adopted.EXACT if launch.exact else Adopted.GUESSED
         found = self._kept(replace(record, run_id=run_id, adopted=adopted))
         self.log.warning(
-            "Adopted %s %s (%s) for the submission that got no answer: %s",
+            "Adopted %s %s (%s) for the submission that got no response: %s",
             launch.api.noun,
             run_id,
-            "its token is ours" if launch.exact else "the only new one; a guess",
+            "it has the token of the submission" if launch.exact else "a guess: it is the only new one",
             watch_of(launch, found).url(launch.api),
         )
         return found
@@ -197,26 +198,27 @@ class Search:
     def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
         platform, noun = launch.api.platform, launch.api.noun
         raise AmbiguousSubmitError(
-            f"the submission got no answer and {platform} lists no {noun}s: the {noun} may be running. Look "
-            f"at {platform}, then clear the task to start it again; or give on_ambiguous_submit='resubmit', "
-            f"where a second {noun} does no harm, to have it started again once",
+            f"the submission got no response and {platform} lists no {noun}s: the {noun} may be running. "
+            f"Look at {platform}, then clear the task to start it again. If a second {noun} does no harm, "
+            f"give on_ambiguous_submit='resubmit' to start it again once",
             url=launch.watch("").url(launch.api),
         )
 
     def _refuse_after_timeout(self, launch: Launch, waited: float) -> NoReturn:
         noun = launch.api.noun
         raise AmbiguousSubmitError(
-            f"the submission timed out and no {noun} of it was listed within {waited:.0f} s, which proves "
-            f"nothing here: it may begin later. A second {noun} was not started. Look at "
+            f"the submission timed out and no new {noun} was listed within {waited:.0f} s, but it may begin "
+            f"later. A second {noun} was not started. Look at "
             f"{launch.api.platform}, then clear the task to start it again",
             url=launch.watch("").url(launch.api),
         )
 
     def _refuse_to_guess(self, launch: Launch, ids: Sequence[str]) -> NoReturn:
         raise AmbiguousSubmitError(
-            f"a submission got no answer and {len(ids)} {launch.api.noun}s began since then "
-            f"({', '.join(ids)}); nothing shows which one is ours. Look at them, then clear the task. "
-            f"A pool of one slot for this kind of task keeps submissions apart",
+            f"a submission got no response and {len(ids)} {launch.api.noun}s began since then "
+            f"({', '.join(ids)}); nothing shows which one belongs to this task. "
+            f"Look at them, then clear the task. A pool of one slot for this kind of task "
+            f"keeps submissions apart",
             run_id=ids[0],
             url=launch.watch(ids[0]).url(launch.api),
         )
@@ -224,7 +226,7 @@ class Search:
     def _refuse_to_guess_unseen(self, launch: Launch, error: ApiError) -> NoReturn:
         noun = launch.api.noun
         raise AmbiguousSubmitError(
-            f"a submission got no answer, and nothing shows whether it started a {noun}: {error}. A second "
+            f"a submission got no response, and nothing shows whether it started a {noun}: {error}. A second "
             f"{noun} was not started. Look at {launch.api.platform}, then clear the task to start it again",
             url=launch.watch("").url(launch.api),
         ) from error

@@ -1,4 +1,4 @@
-"""Waiting for one run in a worker."""
+"""Wait for one run on a worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def look_once(
     look: Callable[[], Exchange[RunSnapshot]], run: str, clock: Clock, deadline: float, log: Log
 ) -> Exchange[RunSnapshot]:
-    """Return a run as it is. Refused credentials that may lock the account are sent once more, after a pause.
+    """Return the run as it is now.
+
+    After a pause, send refused credentials once more if refusals may lock the account.
 
     :param run: the run in words.
     :param deadline: seconds since the epoch.
@@ -38,16 +40,18 @@ def look_once(
         log.warning(
             "%s; %s is not affected, the credentials are sent once more in %.0f s", error, run, seconds
         )
-    yield from pause(seconds, clock, deadline, f"the credentials were refused, and {run} was not looked at")
+    yield from pause(
+        seconds, clock, deadline, f"the credentials were refused, and the state of {run} is not known"
+    )
     return (yield from look())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """What is waited for, and how long.
+    """How long to wait for a run, and how often to ask.
 
     :param deadline: when the wait is over, seconds since the epoch.
-    :param poll_interval: the longest interval between two looks, in seconds.
+    :param poll_interval: the longest interval between two status requests, in seconds.
     """
 
     deadline: float
@@ -57,7 +61,7 @@ class Wait:
     log: Log
 
     def until_end(self, look: Callable[[], Exchange[RunSnapshot]]) -> Exchange[RunEvent | None]:
-        """Ask until the wait ends; ``None`` asks to read the connection again and go on with it."""
+        """Return how the wait ended; ``None`` if the caller must read the connection again and continue."""
         progress = self.progress
         while True:
             now = self.clock.monotonic()

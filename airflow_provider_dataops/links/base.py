@@ -1,4 +1,4 @@
-"""The link from a task to its run."""
+"""The link from a task in Airflow's UI to its run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class RunLink(BaseOperatorLink):
-    """Where a person can look at the run that a task started or waits for.
+    """The link to the run that a task started or waits for.
 
-    The operator pushes the URL as soon as it is known. Airflow asks again at the end of each try and stores
-    what it is told, so the answer comes from memory, then from XCom, and never from the network.
+    The operator pushes the URL to XCom as soon as it is known. Airflow calls :meth:`get_link` at the end of
+    each try, and stores the result. So the link comes from memory or from XCom, and costs no request.
     """
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the URL; empty where no run is known."""
+        """Return the URL; empty if no run is known."""
         known = getattr(operator, "run_url", None)
         if known is not None:
             return str(known)

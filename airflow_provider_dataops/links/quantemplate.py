@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class QuantemplateExecutionLink(RunLink):
-    """Leads to the execution, by the connection's ``link_template``, or to the app."""
+    """Leads to the execution if the connection has a ``link_template``, otherwise to the app."""
 
     name = "Quantemplate execution"

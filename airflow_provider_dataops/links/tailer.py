@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class TailerRunLink(RunLink):
-    """Leads to the run, by the connection's ``link_template``, or to Tailer Studio."""
+    """Leads to the run if the connection has a ``link_template``, otherwise to Tailer Studio."""
 
     name = "Tailer run"

@@ -6,9 +6,9 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class TracJobLink(RunLink):
-    """Leads to the job, by the connection's ``link_template``, or to its address in the API.
+    """Leads to the job if the connection has a ``link_template``, otherwise to its address in the API.
 
-    TRAC has no pages for people, and its API answers no browser: only a template leads to something to see.
+    TRAC has no web pages, and its API does not answer a browser. So only a template gives a useful link.
     """
 
     name = "TRAC job"

@@ -1,4 +1,4 @@
-"""One try of a task: from the start of its run, or the one it finds, to the result."""
+"""One try of a task: start a run or find the one of an earlier try, wait for it, return its result."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
 
 #: Seconds between two renewals of the task's generation in the record.
 RENEWAL = 60.0
-#: How long a last look, or a stop, is tried when the wait is over.
+#: After the wait: how long the last status request, or a stop request, is repeated.
 AT_THE_END = RetryPolicy(budget=20.0)
-#: A trigger that crashed is started again so often in one try.
+#: How often one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
 
 
 class RunAttempt(KillHandling):
-    """One try of a task, with all that changes while it runs.
+    """One try of a task, and everything that changes while it runs.
 
     :param operator: the task.
     """
@@ -75,36 +75,34 @@ class RunAttempt(KillHandling):
         self.next_renewal = 0.0
 
     def connect(self) -> None:
-        """Read the connection."""
+        """Read the connection, and validate the arguments against it."""
         hook = self.operator.make_hook()
         launch = self.operator.launch(hook.api, self.context)
-        # Only now: a kill on the way must find a hook whose connection was read.
+        # Assigned last: if the task is killed before this line, ``on_kill`` must not find a half-made hook.
         self.hook, self.launch = hook, launch
 
     def recall(self) -> bool:
-        """Go on with the run that a deferral of this try left. Return false if there is none."""
+        """Load the record of the run that this try deferred for. Return false if there is none."""
         record = remembered(self.store)
         if record is None or not record.run_id:
             return False
-        # In this order: a kill looks at the watch wherever there is a record.
+        # The watch comes first: ``on_kill`` uses it as soon as there is a record.
         self.watch = watch_of(self.launch, record)
         self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
         try:
             self.store.set(self.record.as_json())
         except Exception as error:
-            # Only a Clear from now on would be mistaken for a retry.
-            self.log.warning(
-                "The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error
-            )
+            # The only consequence: this provider would take a Clear from now on for a retry.
+            self.log.warning("Airflow did not store that %s is on a worker again: %r", self.run, error)
         return True
 
     def present(self) -> Generation:
-        """Return the task's generation now."""
+        """Read the task's generation from Airflow again, and return it."""
         self.generation = present_generation(self.context, self.generation)
         return self.generation
 
     def keep_present(self) -> None:
-        """Store the task's generation about once a minute while the task waits here."""
+        """Store the task's generation about once a minute while the task waits on a worker."""
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
@@ -116,8 +114,8 @@ class RunAttempt(KillHandling):
                 self.store.set(renewed.as_json())
                 self.record = renewed
         except Exception as error:
-            # Of a task that was cleared itself: Airflow is about to end this process.
-            self.log.info("The record of %s %s was not renewed: %r", self.operator.noun, record.run_id, error)
+            # If a user cleared this task, the write fails, and Airflow is about to end this process.
+            self.log.info("Airflow did not store the record of %s: %r", self.run, error)
         finally:
             self.is_renewing = False
 
@@ -129,11 +127,11 @@ class RunAttempt(KillHandling):
         return self._start(slot_waits=0, deadline=deadline_of(operator.timeout, operator.execution_timeout))
 
     def start_after_pause(self, event: object) -> Any:
-        """Try again to get a slot; the event holds what the wait for it began with."""
+        """Try again to get a slot; the event is the payload of :func:`.slots.wait_for_slot`."""
         payload = event if isinstance(event, dict) else {}
         deadline, waits = payload.get("deadline"), payload.get("slot_waits")
         if not isinstance(deadline, float) or not isinstance(waits, int):
-            raise RunError(f"the trigger sent an event that cannot be trusted: {str(event)[:200]}")
+            raise RunError(f"the trigger sent an event that this operator cannot read: {str(event)[:200]}")
         return self._start(deadline=deadline, slot_waits=waits)
 
     def _start(self, *, deadline: float, slot_waits: int) -> Any:
@@ -162,12 +160,12 @@ class RunAttempt(KillHandling):
         return self._follow(started, deadline)
 
     def _follow(self, started: Started, deadline: float) -> Any:
-        """Wait for a run that was started."""
+        """Wait for the run, on this worker or in the triggerer."""
         snapshot = started.snapshot
         self._show(started.url)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
-            # Airflow may end this process while it reports the result: the run is not to be stopped then.
+            # Airflow may kill this process while it reports the result. That must not stop the run.
             self.is_settled = True
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
@@ -176,7 +174,7 @@ class RunAttempt(KillHandling):
         if not self.operator.deferrable:
             return self.conclude(self._wait(deadline, known=known))
         if started.fresh:
-            # Look once before deferring: a run that has ended already needs no trigger.
+            # One status request before the task defers: a run that has ended already needs no trigger.
             looked = self._first_look(deadline)
             if isinstance(looked, RunEvent):
                 return self.conclude(looked)
@@ -187,17 +185,17 @@ class RunAttempt(KillHandling):
         return self.defer(started.record, deadline, not_before, known=known)
 
     def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:
-        """Return the end of the wait, the run that goes on, or a failure that the triggerer bears."""
-        progress = WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id)
+        """Return the end of the wait, an active run, or an error after which the task still defers."""
+        progress = self._progress()
         while True:
             try:
                 snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
             except ApiError as error:
                 verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
                 if not error.locks_out:
-                    self.log.warning("%s; the triggerer looks again", error)
+                    self.log.warning("%s; the triggerer asks again", error)
                     return error
-                # The triggerer must not send these credentials at once.
+                # The triggerer would send the refused credentials again at once.
                 progress.log_failure(verdict, 0.0, self.log)
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
@@ -209,11 +207,11 @@ class RunAttempt(KillHandling):
     # --- the wait on the worker ------------------------------------------------------------------------
 
     def _wait(self, deadline: float, *, known: bool) -> RunEvent:
-        """Return how the wait ended. Refused credentials are read again once, in case they were changed."""
+        """Return how the wait ended. If the credentials are refused, read the connection once more."""
         wait = Wait(
             deadline=deadline,
             poll_interval=self.operator.poll_interval,
-            progress=WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id, seen=known),
+            progress=self._progress(seen=known),
             clock=SYSTEM_CLOCK,
             log=self.log,
         )
@@ -227,10 +225,13 @@ class RunAttempt(KillHandling):
             if event is not None:
                 return event
 
-    def _reconnect(self, progress: WaitProgress, deadline: float) -> RunEvent | None:
-        """Read the connection again after a refusal. Return the end of the wait if nobody may ask again.
+    def _progress(self, *, seen: bool = False) -> WaitProgress:
+        return WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id, kind=self.kind, seen=seen)
 
-        Credentials whose refusals may lock the account are sent once more after a pause, unless they changed.
+    def _reconnect(self, progress: WaitProgress, deadline: float) -> RunEvent | None:
+        """Read the connection again after a refusal. Return the end of the wait if it must not continue.
+
+        If refusals may lock the account and the credentials are the same, pause before they are sent again.
         """
         refused = self.hook.api.settings.account_key
         self._connect_again()
@@ -241,7 +242,9 @@ class RunAttempt(KillHandling):
         if SYSTEM_CLOCK.wall() + pause > deadline:
             message = progress.refused(deadline)
             return RunEvent(ending=Ending.UNREACHABLE, run_id=progress.run_id, message=message)
-        self.log.warning("The connection is unchanged; its credentials are sent once more in %.0f s", pause)
+        self.log.warning(
+            "The connection has not changed; its credentials are sent once more in %.0f s", pause
+        )
         self.is_waiting = True
         try:
             self.operator.pause(pause)
@@ -254,7 +257,7 @@ class RunAttempt(KillHandling):
         try:
             self.connect()
         except Exception:
-            self.say_it_goes_on()
+            self.log_left_running()
             raise
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
@@ -262,7 +265,7 @@ class RunAttempt(KillHandling):
     def defer(self, record: Record, deadline: float, not_before: float = 0.0, *, known: bool) -> NoReturn:
         """Hand the wait to the triggerer.
 
-        :param known: whether the platform has shown the run, or has for an earlier try.
+        :param known: whether the platform has returned the run before, to this try or an earlier one.
         """
         operator = self.operator
         if operator.killed:
@@ -270,7 +273,7 @@ class RunAttempt(KillHandling):
         record = replace(record, phase=Phase.DEFERRED, deadline=deadline)
         self.store.set_for_resume(record.as_json())
         self.is_handed_over = True
-        self.log.info("Waiting for %s %s in the triggerer: %s", operator.noun, record.run_id, self.url)
+        self.log.info("Deferred: the triggerer waits for %s: %s", self.run, self.url)
         operator.defer(
             trigger=trigger_class(operator.conn_type, self.watch)(
                 **self.watch.arguments(),
@@ -285,44 +288,42 @@ class RunAttempt(KillHandling):
         )
 
     def resume(self, event: object) -> Any:
-        """Go on at the end of the wait in the triggerer."""
+        """Return the result after the wait in the triggerer, or raise how it ended."""
         try:
             ended = RunEvent.from_json(event)
         except ValueError as error:
-            raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
+            raise RunError(f"the trigger sent an event that this operator cannot read: {error}") from error
         self.watch = self.launch.watch(ended.run_id)
         try:
             self.recall()
         except Exception as error:
-            # Whether the run is only a guess cannot be read either: it is named and left alone.
-            self.log.warning(
-                "The record of %s %s cannot be read: %s", self.operator.noun, ended.run_id, error
-            )
+            # The record would show whether the run is only a guess. Without it the run is never stopped.
+            self.log.warning("The record of %s cannot be read, so it is not stopped: %s", self.run, error)
             self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:
-            raise RunError(f"the trigger sent an event about {ended.run_id}; waited for: {self.watch.run_id}")
+            raise RunError(
+                f"the trigger sent an event about {ended.run_id}; the task waits for {self.watch.run_id}"
+            )
         self._show(self.watch.url(self.hook.api))
         return self.conclude(ended)
 
     def resume_without_trigger(self, reason: str) -> Any:
-        """Go on with a run whose trigger Airflow gave up: a crashed trigger is no failed run."""
+        """Continue after Airflow gave up the trigger: ``Trigger timeout``, or else the trigger crashed."""
         record = self.record
         if record is None:
-            raise RunError("a resumed task without a record of its run")
+            raise RunError("the task resumed, but Airflow has no record of its run")
         run_id = record.run_id
         self._show(self.watch.url(self.hook.api))
         if reason == "Trigger timeout" or record.deadline < SYSTEM_CLOCK.wall():
             deadline = deadline_in_words(record.deadline)
-            message = f"{deadline} has passed; Airflow gave the trigger up: {reason}"
+            message = f"{deadline} has passed; Airflow gave up the trigger: {reason}"
             return self.conclude(RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message))
         record = self.record = record.with_crash(self.context["ti"].try_number)
         message = f"its trigger crashed {record.crashes} times in this try: {reason}"
         crashed = RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=message)
         if record.crashes > TRIGGER_CRASHES:
             return self.conclude(crashed, cancels=True)
-        self.log.warning(
-            "The trigger crashed (%s); waiting for %s %s again", reason, self.operator.noun, run_id
-        )
+        self.log.warning("The trigger crashed (%s); the task waits for %s again", reason, self.run)
         ended = self._last_look(crashed)
         if ended.ending is Ending.FINISHED:
             return self.conclude(ended)
@@ -331,9 +332,9 @@ class RunAttempt(KillHandling):
     # --- the end ---------------------------------------------------------------------------------------
 
     def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
-        """Return the result of the run, or raise the error its end stands for.
+        """Return the result of the run, or raise the error for the way in which it ended.
 
-        :param cancels: cancel the run where that is allowed, as when the time is over.
+        :param cancels: stop the run if ``cancel_on_kill`` allows it. A timeout always implies this.
         """
         operator = self.operator
         if event.ending is Ending.TIMEOUT or cancels:
@@ -346,7 +347,7 @@ class RunAttempt(KillHandling):
         if event.snapshot is not None:
             self.is_settled = True
             if error is None:
-                self.log.info("%s %s %s succeeded", operator.platform, operator.noun, event.run_id)
+                self.log.info("%s succeeded", self.run)
                 return event.snapshot.as_result(self.url)
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
@@ -354,20 +355,24 @@ class RunAttempt(KillHandling):
             if cancels and self.watch.cancel_on_kill:
                 self._cancel()
             else:
-                self.say_it_goes_on()
-        raise error or RunError("an event without a run", run_id=event.run_id)
+                self.log_left_running()
+        raise error or RunError("the event contains no run", run_id=event.run_id)
 
     def _remember_loss(self) -> None:
-        """Let the next try start another run, unless the platform knows this one again by then."""
+        """Store that the run is lost. The next try starts another one unless this one is listed again."""
         if self.record is None:
             return
         try:
             self.store.set(replace(self.record, lost=True).as_json())
         except Exception as error:
-            self.log.warning("That %s is lost was not stored: %r", self.watch.run_id, error)
+            self.log.warning(
+                "Airflow did not store that %s is lost; a retry may wait for it again: %r",
+                self.watch.run_id,
+                error,
+            )
 
     def _last_look(self, event: RunEvent) -> RunEvent:
-        """Look again when the wait is over: the run may have ended while no triggerer lived."""
+        """Ask once more after the wait: the run may have ended while no triggerer was running."""
         try:
             snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), AT_THE_END)
         except ApiError as error:
@@ -384,13 +389,11 @@ class RunAttempt(KillHandling):
             self.hook.run(self.watch.cancel(self.hook.api), AT_THE_END)
         except ApiError as error:
             self.log.error("%s", error)
-            self.say_it_goes_on()
+            self.log_left_running()
         else:
-            self.log.warning(
-                "Told %s %s %s to stop", self.operator.platform, self.operator.noun, self.watch.run_id
-            )
+            self.log_stop()
 
     def _show(self, url: str) -> None:
-        """Push the link now: Airflow would do so at the end of the task."""
+        """Push the link now: Airflow itself would only do so at the end of the task."""
         self.url = url
         push_links(self.operator, self.context, self.url, self.log)

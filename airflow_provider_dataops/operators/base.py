@@ -1,4 +1,4 @@
-"""What the operators of all platforms share."""
+"""The base classes of the operators of all platforms."""
 
 from __future__ import annotations
 
@@ -20,50 +20,51 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.operators.attempt import RunAttempt
 
-#: The time a run may take unless the operator says otherwise.
+#: The default of ``timeout``.
 DEFAULT_TIMEOUT = timedelta(hours=24)
-#: A wait in a worker looks this often whether the task was killed, in seconds.
+#: How often a waiting worker checks whether the task was killed, in seconds.
 SLICE = 0.5
 
 
 class DataOpsOperator(DataOpsTask):
-    """An operator of this provider: arguments are checked before anything is sent."""
+    """An operator of this provider. It validates its arguments before it sends a request."""
 
     def execute(self, context: Context) -> Any:
-        """Check the arguments and do the work."""
+        """Validate the arguments, do the work, and return its result for XCom."""
         with no_retry_if_permanent():
             self.check()
             return storable(self.act(context))
 
     def act(self, context: Context) -> Any:
-        """Do the work."""
+        """Do the work, and return the result."""
         raise NotImplementedError
 
 
 def trace_id(context: Context) -> str:
-    """Return a text that identifies the try of this task, in visible ASCII."""
+    """Return a text that identifies this try, for the platform's records. It is printable ASCII."""
     ti = context["ti"]
     text = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
     return "".join(c if c.isascii() and c.isprintable() else "_" for c in text)
 
 
 class RunOperator(DataOpsOperator):
-    """Starts a remote run once, and waits for its end.
+    """Starts one remote run, and waits for its end.
 
-    :param wait_for_completion: wait for the end of the run; otherwise the task ends when it was started.
+    :param wait_for_completion: wait for the end of the run. If false, the task succeeds as soon as the run
+        has started.
     :param deferrable: wait in the triggerer and hold no worker slot. The default is Airflow's setting
         ``[operators] default_deferrable``.
-    :param poll_interval: the longest time between two looks, in seconds or as a timedelta. Young runs are
-        looked at more often.
-    :param timeout: the time the run may take, counted from the start of each try, in seconds or as a
-        timedelta; ``execution_timeout`` counts as well, if it is shorter.
-    :param durable: remember the run between the tries of the task: a retry goes on waiting for a run that is
-        active and takes the result of one that succeeded. Needs Airflow 3.3.
+    :param poll_interval: the longest time between two status requests, in seconds or as a timedelta. The
+        first requests follow each other faster.
+    :param timeout: the time that the run may take in each try, in seconds or as a timedelta. If
+        ``execution_timeout`` is shorter, it applies.
+    :param durable: store the run between the tries of the task. Then a retry waits for a run that is still
+        active, and returns the result of a run that succeeded. Needs Airflow 3.3.
     """
 
-    #: Whether to cancel the run if the task ends first; an argument where the platform can cancel.
+    #: Whether to stop the run if the task ends first. It is an argument if the platform can stop runs.
     cancel_on_kill: bool = False
-    #: Whether a run whose id the platform does not report is as good as one that succeeded.
+    #: Whether the task succeeds if the platform accepts the run but returns no id.
     accepts_untracked: bool = False
 
     def __init__(
@@ -88,17 +89,17 @@ class RunOperator(DataOpsOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def launch(self, api: Any, context: Context) -> Launch:
-        """Return the run to be started, or one that was, to look after it; nothing is sent for that."""
+        """Return the launch, which starts a run or finds one that was started before. Sends nothing."""
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Return why to skip the task for how its run ended, ``None`` to fail it as usual."""
+        """Return why to skip the task after an unsuccessful run; ``None`` fails it as usual."""
         return None
 
     # --- what Airflow calls ----------------------------------------------------------------------------
 
     def act(self, context: Context) -> Any:
-        """Start the run, or find the one of an earlier try, and wait for it."""
+        """Start the run, or find the one of an earlier try, and wait for its end."""
         return self._new_attempt(context).start()
 
     def resume_submit(self, context: Context, event: dict[str, Any] | None = None) -> Any:
@@ -113,7 +114,7 @@ class RunOperator(DataOpsOperator):
             return self._new_attempt(context).resume(event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume the task, also where Airflow gave the trigger up: it timed out or crashed."""
+        """Resume the task, also after its trigger timed out or crashed."""
         if next_method != "__fail__":
             return super().resume_execution(next_method, next_kwargs, context)
         failure = next_kwargs or {}
@@ -122,28 +123,31 @@ class RunOperator(DataOpsOperator):
         with no_retry_if_permanent():
             attempt = self._new_attempt(context)
             if not attempt.recall():
-                # Nothing was started: it was the wait for a slot that failed.
+                # No run was started: the trigger waited for a slot.
                 return super().resume_execution(next_method, next_kwargs, context)
             return attempt.resume_without_trigger(str(failure.get("error", "unknown")))
 
     def on_kill(self) -> None:
-        """Stop the run when the task is killed on a worker: SIGTERM, mark failed, Clear, time-out."""
+        """Stop the run when Airflow kills the task on a worker: SIGTERM, mark failed, Clear, timeout."""
         self.killed = True
         if self.attempt is None:
-            self.log.warning("Killed before anything was sent from here")
+            self.log.warning("The task was killed before this process sent a request")
         else:
             self.attempt.stop_on_kill()
 
     @property
     def run_url(self) -> str | None:
-        """Where a person can look at the run; ``None`` while only what an earlier process stored is known."""
+        """The link to the run; ``None`` if only an earlier process of this task knew it."""
         attempt = self.attempt
         if attempt is None or not (attempt.url or attempt.is_new):
             return None
         return attempt.url
 
     def pause(self, duration: float) -> None:
-        """Wait, and end as soon as the task is killed."""
+        """Wait, and end within half a second if the task is killed.
+
+        :param duration: seconds.
+        """
         until = SYSTEM_CLOCK.monotonic() + duration
         while True:
             if self.attempt is not None:
@@ -156,7 +160,7 @@ class RunOperator(DataOpsOperator):
             time.sleep(min(SLICE, remaining))
 
     def _new_attempt(self, context: Context) -> RunAttempt:
-        # Loaded by a running task alone, for all operators here: it brings HTTP and the life of a run.
+        # Imported only when a task runs: it imports the HTTP client, which a DAG file does not need.
         from airflow_provider_dataops.operators.attempt import RunAttempt
 
         self.attempt = RunAttempt(self, context)

@@ -1,4 +1,4 @@
-"""What becomes of the run when the task is killed on a worker."""
+"""Stop the run, or log its link, when Airflow kills the task on a worker."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.record import Record
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: A stop from ``on_kill`` must be through in this time, in seconds: Airflow kills the process after 5.
+#: The stop request from ``on_kill`` may take this long, in seconds: Airflow kills the process after 5.
 KILL_BUDGET = 3.0
 
 
 class KillHandling:
-    """The part of an attempt that ends it before its time.
+    """The part of an attempt that handles a kill.
 
-    :ivar is_waiting: whether the task is in our own wait, where no call of Airflow's can be under way.
-    :ivar is_renewing: whether that wait is asking Airflow something all the same.
-    :ivar is_handed_over: whether the wait was handed to the triggerer, which stops the run if the task ends.
-    :ivar is_settled: whether the run has ended, was stopped, or is named in the log as going on.
+    :ivar is_waiting: whether the task waits in this provider's code, where no call to Airflow is in progress.
+    :ivar is_renewing: whether the waiting task is renewing its record, which is a call to Airflow.
+    :ivar is_handed_over: whether the triggerer waits for the run, and stops it if the task ends.
+    :ivar is_settled: whether the run has ended or was stopped, or the log already says that it keeps running.
     """
 
     operator: RunOperator
@@ -43,47 +43,57 @@ class KillHandling:
     is_settled: bool
     is_handed_over: bool
 
+    @property
+    def kind(self) -> str:
+        """The platform and its noun for a run, for the log: ``Tamr job``."""
+        return f"{self.operator.platform} {self.operator.noun}"
+
+    @property
+    def run(self) -> str:
+        """The run in words, for the log: ``Tamr job j-1``."""
+        return f"{self.kind} {self.watch.run_id}"
+
     def stop_on_kill(self) -> None:
         """Stop the run from ``on_kill``.
 
-        There are 5 s, and a call of Airflow's could wait for ever for the lock that the interrupted code
-        holds. So this uses what is in memory. Only from our own wait Airflow is asked whether a newer try has
-        taken over.
+        Airflow allows 5 s. A call to Airflow could wait for ever for a lock that the interrupted code holds.
+        So this method uses what is in memory. It asks Airflow whether a newer try has taken over only if the
+        task was killed while it waited in this provider's code.
         """
-        noun = self.operator.noun
         run_id = self.record.run_id if self.record else ""
         if not run_id:
-            end = "stopped" if self.operator.cancel_on_kill else "named here and goes on"
-            self.log.warning("Killed before a %s was known; one that starts now is %s", noun, end)
+            end = "stopped" if self.operator.cancel_on_kill else "left running, and its link is logged"
+            self.log.warning(
+                "The task was killed before the id of its %s was known. If it starts now, it is %s",
+                self.kind,
+                end,
+            )
         elif self.is_settled:
-            # Airflow may end a process that has its result and is about to report it.
+            # Airflow may also kill a process that has a result and is about to report it.
             return
         elif self.is_handed_over or not self.watch.cancel_on_kill:
-            # Logged once; the wait ends at its next slice.
+            # The log line comes from here; the wait ends within a slice and does not repeat it.
             self.is_settled = True
-            self.say_it_goes_on()
+            self.log_left_running()
         elif self.is_renewing and self.has_retry:
-            # Often it is Airflow that is away: then this process ends in that call, and the retry goes on.
+            # Often the API server is down. Then Airflow ends this process in that call; the retry continues.
             self.log.warning(
-                "Killed while Airflow is asked something; %s %s is stopped when it answers: %s",
-                noun,
-                run_id,
+                "The task was killed during a request to Airflow. After the response it stops %s: %s",
+                self.run,
                 self.watch.url(self.hook.api),
             )
         elif not self.is_waiting or self.may_stop():
             self._stop_quickly()
 
     def abandon(self) -> NoReturn:
-        """End a killed task. If the kill came before the run's id was known, stop the run here."""
+        """End a killed task. Stop the run here if ``on_kill`` did not know its id yet."""
         run_id = self.record.run_id if self.record else ""
         if run_id and not self.is_settled:
             if not self.watch.cancel_on_kill:
-                self.say_it_goes_on()
+                self.log_left_running()
             elif self.may_stop():
                 self._stop_quickly()
-        running = (
-            f" while {self.operator.platform} {self.operator.noun} {run_id} was running" if run_id else ""
-        )
+        running = f" while {self.run} was running" if run_id else ""
         url = self.watch.url(self.hook.api) if run_id else ""
         raise RunCancelledError(f"the task was killed{running}", run_id=run_id, url=url)
 
@@ -94,24 +104,25 @@ class KillHandling:
         return bool(ti.try_number <= ti.max_tries)
 
     def may_stop(self) -> bool:
-        """Return whether the run is this try's to stop; if not, say why, and leave it.
+        """Return whether this try may stop the run. If not, log why the run is left alone.
 
-        A newer try owns the run: a retry goes on with it, and after a Clear the newer try stops it. If no
-        retry is left, only a Clear can start another try. Airflow is not asked then: it may be away, and
-        nobody else would stop the run.
+        If a newer try exists, the run belongs to it: a retry continues to wait for the run, and a try after a
+        Clear stops it. If no retry is left, only a Clear can start another try. Then this method does not ask
+        Airflow: the API server may be down, and no other try would stop the run.
         """
         if not self.has_retry:
             return True
-        run = f"{self.operator.noun} {self.watch.run_id}"
-        url = self.watch.url(self.hook.api)
-        # Before the question: if the API server is away, Airflow can take longer than this process may live.
-        self.log.info("Asking whether a newer try has taken over before %s is stopped: %s", run, url)
+        run, url = self.run, self.watch.url(self.hook.api)
+        # Logged before the request: if the API server is down, Airflow may kill this process before it fails.
+        self.log.info(
+            "Asking Airflow whether a newer try has taken over; if not, %s is stopped: %s", run, url
+        )
         try:
             superseded = self.store.is_superseded()
         except Exception as error:
             self.log.warning(
-                "%s is not stopped and goes on, a retry takes it up again: Airflow does not say whether a "
-                "newer try has taken over (%r): %s",
+                "%s was not stopped and keeps running; a retry waits for it again. Airflow did not report "
+                "whether a newer try has taken over (%r): %s",
                 run,
                 error,
                 url,
@@ -119,33 +130,34 @@ class KillHandling:
         else:
             if not superseded:
                 return True
-            self.log.warning("A newer try has taken over; %s is left to it: %s", run, url)
+            self.log.warning("A newer try has taken over, so this try does not stop %s: %s", run, url)
         self.is_settled = True
         return False
 
-    def say_it_goes_on(self) -> None:
-        """Name the run that is left running."""
+    def log_left_running(self) -> None:
+        """Log that this task leaves the run running, with its link."""
         self.log.warning(
-            "%s %s %s is not stopped from here and may go on: %s",
-            self.operator.platform,
-            self.operator.noun,
-            self.watch.run_id,
-            self.watch.url(self.hook.api),
+            "%s was not stopped and may still be running: %s", self.run, self.watch.url(self.hook.api)
         )
 
     def _stop_quickly(self) -> None:
-        """Send one stop within the time that a killed task has."""
+        """Send one stop request within the time that a killed task has."""
         self.is_settled = True
-        operator, api, run_id = self.operator, self.hook.api, self.watch.run_id
-        # A session of its own: the interrupted one may be in the middle of a response.
+        api = self.hook.api
+        # A new HTTP session: the interrupted one may be in the middle of a response.
         driver = SyncDriver(api, register_secret=_ignore, limit=KILL_BUDGET / 2)
         try:
             driver.run(self.watch.cancel(api), ONCE)
         except ApiError as error:
-            self.log.error("%s %s could not be stopped and may go on: %s", operator.noun, run_id, error)
+            self.log.error("%s could not be stopped and may still be running: %s", self.run, error)
         else:
-            self.log.warning("Told %s %s %s to stop", operator.platform, operator.noun, run_id)
+            self.log_stop()
+
+    def log_stop(self) -> None:
+        """Log that the platform accepted the stop request. The run may still end in another way."""
+        operator = self.operator
+        self.log.warning("Asked %s to stop %s %s", operator.platform, operator.noun, self.watch.run_id)
 
 
 def _ignore(secret: str) -> None:
-    """Mask nothing: no call of Airflow's is safe in ``on_kill``."""
+    """Do not mask the secret: a call to Airflow is not safe in ``on_kill``."""

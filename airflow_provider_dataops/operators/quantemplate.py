@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator):
-    """Executes a pipeline and waits for the end of the execution.
+    """Executes a pipeline, and waits for the end of the execution.
 
     Returns the execution: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``execution_id``,
     ``pipeline_id``, ``organisation_id``, ``run_number``, ``version`` and ``outputs``, a list of ``id`` and
-    ``name``. The API cannot cancel an execution: when the task ends early, the log says that it goes on.
+    ``name``. The API cannot cancel an execution: if the task ends first, the log says that the execution
+    keeps running.
 
     :param pipeline_id: the pipeline, ``p-…``, shared with the API user for editing.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
@@ -33,23 +34,23 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
     def launch(self, api: QuantemplateApi, context: Context) -> QuantemplateExecutionLaunch:
-        """Return the execution to be started."""
+        """Return the launch of the execution. Nothing is sent yet."""
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 
 
-# The hook checks the arguments of the operators below before it reads the connection.
+# The operators below need no ``check``: their hook validates the arguments before it reads the connection.
 
 
 class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
-    """Replaces a dataset by a file.
+    """Replaces the content of a dataset with a file.
 
-    The file is streamed. A repeat overwrites with the same bytes, so failures on the way are repeated. If the
-    pipeline is set to run when its dataset changes, the upload itself starts a run.
+    The file is streamed. A request that fails on the way is sent again: it overwrites with the same bytes. If
+    a pipeline is set to run when this dataset changes, the upload starts an execution.
 
     Returns ``dataset_id``, ``organisation_id``, ``size`` in bytes and ``url``.
 
     :param source: local path, or URL of an object store; CSV, XLS, XLSX or gzipped CSV, not empty.
-    :param dataset_id: the dataset, ``d-…``; it must be shared with the API user, who must be able to edit it.
+    :param dataset_id: the dataset, ``d-…``, shared with the API user for editing.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.
     """
@@ -77,14 +78,14 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
 
 
 class _DownloadOperator(QuantemplateTask, DataOpsOperator):
-    """Streams something into a file. The file appears under its name when it is complete."""
+    """Downloads into a file. The file appears under its name only when it is complete."""
 
     def __init__(self, *, destination: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.destination = destination
 
     def download(self, hook: QuantemplateHook) -> int:
-        """Fill the file and return its size in bytes."""
+        """Download the content, and return its size in bytes."""
         raise NotImplementedError
 
     def act(self, context: Context) -> str:
@@ -97,12 +98,13 @@ class _DownloadOperator(QuantemplateTask, DataOpsOperator):
 class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOperator):
     """Streams one output of an execution into a file and returns the file's path or URL.
 
-    The file appears under its name when it is complete.
+    The file appears under its name only when it is complete.
 
     :param pipeline_id: the pipeline, ``p-…``.
     :param execution_id: the execution, ``e-…``.
     :param output_id: the output, ``o-…``.
-    :param output_name: its name instead; with neither, the execution must have exactly one output.
+    :param output_name: its name, instead of ``output_id``. Without both, the execution must have exactly one
+        output.
     :param destination: local path, or URL of an object store; the file's name included.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.
@@ -145,10 +147,10 @@ class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOper
 class QuantemplateDownloadDatasetOperator(_DownloadOperator):
     """Streams a dataset into a file and returns the file's path or URL.
 
-    The file appears under its name when it is complete.
+    The file appears under its name only when it is complete.
 
     :param dataset_id: the dataset, ``d-…``.
-    :param version: a certain version, a whole number; the latest by default.
+    :param version: the version, a whole number; the latest by default.
     :param destination: local path, or URL of an object store; the file's name included.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.

@@ -1,4 +1,4 @@
-"""Waiting while all of the platform's slots are taken."""
+"""Wait for a free slot at the platform."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.errors import SlotsTakenError
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: The pauses while the platform's slots are full: the first, and the longest, in seconds.
+#: The first and the longest pause while the platform has no free slot, in seconds.
 SLOT_PAUSE, SLOT_PAUSE_CAP = 30.0, 300.0
 
 
 def wait_for_slot(operator: RunOperator, error: SlotsTakenError, deadline: float, waits: int) -> None:
-    """Wait until another attempt is due; a deferrable task does so in the triggerer.
+    """Pause before the next submission. A deferrable task waits in the triggerer.
 
-    :param waits: how often the task has waited for a slot already.
+    :param waits: how many pauses the task has made for a slot so far.
     :raises RunTimeoutError: if the pause would end after the deadline.
     """
     pause = min(SLOT_PAUSE_CAP, SLOT_PAUSE * 2.0 ** min(waits, 8))
-    # Half of it is drawn, so that those who were refused together do not come back together.
+    # Half of the pause is random, so that tasks which were rejected together do not return together.
     pause = max(error.retry_after or 0.0, pause * (0.5 + SYSTEM_CLOCK.random() / 2))
     until = SYSTEM_CLOCK.wall() + pause
     if until >= deadline:

@@ -32,32 +32,32 @@ if TYPE_CHECKING:
 
 
 class TailerLaunchJobOperator(TailerRunTask, RunOperator):
-    """Launches a job of a Tables to Tables or Table to Storage configuration, and waits for its run's end.
+    """Launches a job of a Tables to Tables or Table to Storage configuration, and waits for its run to end.
 
     Returns the run: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``status``,
     ``account``, ``environment``, ``configuration_type``, ``configuration_id``, ``job_id``,
-    ``last_update_date`` and ``duration``. The API cannot stop a run: where the wait ends before it, the log
-    names the run and says that it goes on. Where Airflow launches a configuration, set its own
+    ``last_update_date`` and ``duration``. The API cannot stop a run: if the task ends first, the log says
+    that the run keeps running. If Airflow launches a configuration, set that configuration's own
     ``schedule_interval`` to ``"None"``.
 
-    :param configuration_id: as deployed. Tables to Tables configurations are deployed under their id, ``_``
-        and the environment, unless they have a context; an id without that ending is sent as it is, with a
-        warning.
+    :param configuration_id: the id under which it is deployed. Tailer appends ``_`` and the environment to
+        the ids of Tables to Tables configurations that have no context. An id without that suffix is sent
+        unchanged, with a warning.
     :param configuration_type: ``table-to-table`` (``gbq-to-gbq`` is the same) or ``table-to-storage``.
-    :param account: six digits as text, with their leading zeros; the connection's by default.
+    :param account: a text of six digits, with leading zeros; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
-    :param logical_date: the day that the job works for: a date, a datetime (with an offset: its day in UTC)
-        or ISO 8601, ``{{ ds }}`` for instance. It is sent as the API's ``execution_date``; without it the
-        platform takes today in UTC.
-    :param job_id: the job's id as Tailer Studio shows it. It is no template: ``{{FD_DATE}}`` in it is
-        Tailer's own. Not needed for Tables to Tables; without one, runs of Table to Storage are found in the
-        list of the configuration's last 100 runs.
-    :param append_environment: end the id in ``_`` and the environment, if it does not yet. Not for
+    :param logical_date: the day whose data the job processes: a date, a datetime, or a text in ISO 8601 such
+        as ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls it
+        ``execution_date``. By default the platform takes today in UTC.
+    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render it, because Tailer has its
+        own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the operator
+        looks for runs of Table to Storage in the list of the configuration's last 100 runs.
+    :param append_environment: append ``_`` and the environment to the id, unless it ends so already. Not for
         configurations with a context.
-    :param success_statuses: the statuses in which a run went well, for instance ``("SUCCESS", "CHECKED")``.
-    :param failure_statuses: statuses that count as failures, beside ``FAILED``, ``NO_MATCH``, ``CHECKED`` and
-        ``DEACTIVATED``. A status that is neither is taken as running.
-    :param skip_deactivated: skip the task, instead of failing, where the configuration is disabled.
+    :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "CHECKED")``.
+    :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
+        ``CHECKED`` and ``DEACTIVATED``. With any other status the run counts as running.
+    :param skip_deactivated: skip the task instead of failing it if the configuration is disabled.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -86,7 +86,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         day("logical_date", self.logical_date)
 
     def launch(self, api: TailerApi, context: Context) -> TailerJobLaunch:
-        """Return the job to be launched."""
+        """Return the launch of the job. Nothing is sent yet."""
         return api.launch(
             self.configuration(api, append_environment=self.append_environment),
             execution_date=day("logical_date", self.logical_date),
@@ -94,36 +94,36 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         )
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Skip the task for a configuration that is disabled, where the user asked for that."""
+        """Return why to skip the task if the configuration is disabled and ``skip_deactivated`` is set."""
         if not self.skip_deactivated or snapshot.raw_state != "DEACTIVATED":
             return None
         return f"Tailer run {snapshot.run_id} did nothing: configuration {self.configuration_id} is disabled"
 
 
 class _ConfigurationOperator(TailerTask, DataOpsOperator):
-    """Does something to a configuration, and returns its id."""
+    """Sends one request about a configuration, and returns its id."""
 
     def act(self, context: Context) -> str:
-        """Make the call."""
+        """Send the request."""
         self.call(self.make_hook())
         return self.configuration_id
 
     def call(self, hook: TailerHook) -> None:
-        """Make the call, and log what was done."""
+        """Send the request, and log what was done."""
         raise NotImplementedError
 
 
 class TailerSetRunStatusOperator(_ConfigurationOperator):
-    """Gives a run another label, ``CHECKED`` after a repair for instance, and returns the configuration's id.
+    """Sets the status that Tailer shows for a run, and returns the configuration's id.
 
-    It changes what is shown and does not stop a run. The documentation shows no answer; one that is blank is
-    taken as OK.
+    For instance, set ``CHECKED`` after a repair. This does not stop a run. The documentation shows no
+    response, so an empty one counts as OK.
 
-    :param configuration_id: as deployed.
+    :param configuration_id: the id under which it is deployed.
     :param run_id: the run.
     :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: six digits as text; the connection's by default.
+    :param account: a text of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -142,7 +142,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
         check_settable(self.status)
 
     def call(self, hook: TailerHook) -> None:
-        """Give the label."""
+        """Set the run's status."""
         hook.set_run_status(
             self.configuration_id,
             self.run_id,
@@ -151,17 +151,17 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
             account=self.account,
             environment=self.environment,
         )
-        self.log.info("Tailer run %s is labelled %s", self.run_id, self.status.upper())
+        self.log.info("Set the status of Tailer run %s to %s", self.run_id, self.status.upper())
 
 
 class TailerResetWorkflowOperator(_ConfigurationOperator):
     """Deletes all triggered jobs of a workflow, so that it starts from scratch, and returns its id.
 
-    The request is sent once. Where its answer is lost, the task fails, and a retry of the task resets again:
-    what was triggered meanwhile is deleted, too. Give the task no retries where that matters.
+    The request is sent once. If its response is lost, the task fails, and a retry resets the workflow again.
+    That also deletes the jobs that were triggered since. If that matters, set ``retries=0``.
 
     :param configuration_id: the workflow.
-    :param account: six digits as text; the connection's by default.
+    :param account: a text of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -174,19 +174,19 @@ class TailerResetWorkflowOperator(_ConfigurationOperator):
     def call(self, hook: TailerHook) -> None:
         """Reset the workflow."""
         hook.reset_workflow(self.configuration_id, account=self.account, environment=self.environment)
-        self.log.info("Tailer workflow %s is reset", self.configuration_id)
+        self.log.info("Reset Tailer workflow %s", self.configuration_id)
 
 
 class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     """Enables, disables or archives a configuration, and returns its id.
 
-    Archive with care: the configuration and all its versions leave Tailer Studio, and only
-    super-administrators can bring it back there. Whether enabling brings it back is not documented.
+    Archive with care: Tailer Studio then no longer shows the configuration and its versions, and only
+    super-administrators can restore it there. Whether enabling it restores it is not documented.
 
-    :param configuration_id: as deployed.
-    :param status: ``enabled``, ``disabled`` (it is not executed, whoever launches it) or ``archived``.
+    :param configuration_id: the id under which it is deployed.
+    :param status: ``enabled``, ``disabled`` (no launch executes it) or ``archived``.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: six digits as text; the connection's by default.
+    :param account: a text of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -203,7 +203,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
         check_configuration_status(self.status)
 
     def call(self, hook: TailerHook) -> None:
-        """Set the status."""
+        """Set the configuration's status."""
         hook.set_configuration_status(
             self.configuration_id,
             self.status,
@@ -211,4 +211,4 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
             account=self.account,
             environment=self.environment,
         )
-        self.log.info("Tailer configuration %s is %s", self.configuration_id, self.status)
+        self.log.info("Set the status of Tailer configuration %s to %s", self.configuration_id, self.status)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _JobOperator(TamrTask, RunOperator):
-    """Creates one job and waits for its end."""
+    """Creates one job, and waits for its end."""
 
     operator_extra_links = (TamrJobLink(),)
 
@@ -37,7 +37,7 @@ class _JobOperator(TamrTask, RunOperator):
         super().check()
 
     def launch(self, api: TamrApi, context: Context) -> TamrJobLaunch:
-        """Return the job to be created."""
+        """Return the launch of the job. Nothing is sent yet."""
         return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
 
 
@@ -45,11 +45,11 @@ class TamrLoadSourceOperator(_JobOperator):
     """Refreshes a source from the storage behind it, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``,
-    ``configuration``, ``reason``, ``message`` and ``history``. While the tenant's slots (5 by default) are
-    taken, the task waits for one. All job operators take the arguments described here.
+    ``configuration``, ``reason``, ``message`` and ``history``. If all slots of the tenant are taken (5 by
+    default), the task waits for one. All job operators take the arguments described here.
 
     :param source_id: the source, from the page Configurations > Sources.
-    :param cancel_on_kill: stop the job when the task ends before it: killed, marked, cleared, out of time.
+    :param cancel_on_kill: stop the job if the task ends first: killed, marked, cleared or timed out.
     :param tamr_conn_id: the Airflow connection.
     """
 
@@ -65,7 +65,7 @@ class TamrLoadSourceOperator(_JobOperator):
 
 
 class TamrUpdateDataProductOperator(_JobOperator):
-    """Runs a data product, and waits for the end of the job. Load its sources first.
+    """Updates a data product, and waits for the end of the job. Load its sources first.
 
     :param data_product_id: the data product, from the page Configure Data Product.
     """
@@ -82,9 +82,10 @@ class TamrUpdateDataProductOperator(_JobOperator):
 
 
 class TamrRunWorkflowOperator(_JobOperator):
-    """Runs a workflow, which updates the system of record and the search index, and waits for its end.
+    """Runs a workflow, and waits for the end of the job.
 
-    A workflow job can succeed and do nothing: staged changes that are stale or applied already are skipped.
+    A workflow updates the system of record and the search index. Its job can succeed without any change: it
+    skips staged changes that are stale or already applied.
 
     :param workflow_id: the workflow, from the page Configurations > Workflows.
     """
@@ -104,7 +105,8 @@ class TamrPublishOperator(_JobOperator):
     """Publishes to a destination, and waits for the end of the job.
 
     :param destination_id: the publish configuration of a data product, or a RealTime destination.
-    :param data_product_id: the data product; needed for one, absent for a RealTime destination.
+    :param data_product_id: the data product of the publish configuration; leave it out for a RealTime
+        destination.
     """
 
     template_fields = ("destination_id", "data_product_id", "tamr_conn_id")
@@ -120,10 +122,10 @@ class TamrPublishOperator(_JobOperator):
 
 
 class TamrCreateJobOperator(_JobOperator):
-    """Creates any job, and waits for its end.
+    """Creates a job of any kind, and waits for its end.
 
-    :param configuration: exactly one of ``load``, ``update`` and ``publish``, with its ids, as the Jobs API
-        has it.
+    :param configuration: the ``configuration`` of the Jobs API: exactly one of ``load``, ``update`` and
+        ``publish``, with its ids.
     """
 
     template_fields = ("configuration", "tamr_conn_id")
@@ -138,10 +140,10 @@ class TamrCreateJobOperator(_JobOperator):
 
 
 class TamrStopJobOperator(TamrTask, DataOpsOperator):
-    """Asks for the stop of a job and returns the job's id.
+    """Asks Tamr to stop a job, and returns the job's id.
 
-    It is a request: the job may still succeed or fail. A
-    :class:`~airflow_provider_dataops.sensors.tamr.TamrJobSensor` tells how it ended.
+    Tamr may not stop it in time: the job may still succeed or fail. Use a
+    :class:`~airflow_provider_dataops.sensors.tamr.TamrJobSensor` to wait for its end.
 
     :param job_id: the job.
     :param tamr_conn_id: the Airflow connection.
@@ -159,7 +161,7 @@ class TamrStopJobOperator(TamrTask, DataOpsOperator):
         require_text(job_id=self.job_id)
 
     def act(self, context: Context) -> str:
-        """Ask for the stop."""
+        """Send the stop request."""
         self.make_hook().stop_job(self.job_id)
-        self.log.info("Told Tamr job %s to stop", self.job_id)
+        self.log.info("Asked Tamr to stop job %s", self.job_id)
         return self.job_id

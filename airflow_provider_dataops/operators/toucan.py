@@ -27,20 +27,22 @@ if TYPE_CHECKING:
 class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     """Replaces the files of data sources.
 
-    Files are streamed, four at a time. If some fail, the others are uploaded all the same and one error names
-    every failure. A repeat overwrites by name, so failures on the way are repeated.
+    The operator streams four files at a time. If some uploads fail, it still uploads the others, and raises
+    one error that lists every failure. A request that fails on the way is sent again: an upload overwrites by
+    name.
 
-    Returns a list with ``source`` and ``filename`` of each file, and ``operation_id`` where the backend
-    reports one: a :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait for it.
+    Returns a list with ``source`` and ``filename`` of each file. It also contains ``operation_id`` if the
+    backend reports one: a :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait
+    for it.
 
-    :param source: local path, or URL of an object store: a file, a folder, or a pattern with ``*``. Empty
-        files are refused before anything is sent.
-    :param filename: the name that the small app's configuration declares for the data source; the file's own
-        by default. For exactly one file.
+    :param source: local path, or URL of an object store: a file, a folder, or a pattern with ``*``. An
+        empty file is an error, before anything is sent.
+    :param filename: the name of the data source in the small app's configuration; the file's own name by
+        default. Only if ``source`` is exactly one file.
     :param small_app: the small app; the connection's by default.
-    :param validation: have the platform validate the upload.
+    :param validation: ask the platform to validate the upload.
     :param stage: ``staging``, or ``None`` to leave it out.
-    :param upload_mode: ``plain``, or ``dropzone`` for backends that want the fields of an upload in chunks.
+    :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked upload.
     :param toucan_conn_id: the Airflow connection.
     """
 
@@ -83,7 +85,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
 
 
 class _OperationOperator(ToucanTask, RunOperator):
-    """Starts work on a small app and waits for its end."""
+    """Starts an operation on a small app, and waits for its end."""
 
     operator_extra_links = (ToucanSmallAppLink(),)
 
@@ -102,13 +104,13 @@ class _OperationOperator(ToucanTask, RunOperator):
         self.on_ambiguous_submit = on_ambiguous_submit
         self.output_domains = output_domains
         self.accepts_untracked = missing_operation_id == "succeed"
-        #: Must not render to ``None``, which means everything, a release among it.
+        #: Arguments that must not render to ``None``: that would mean "all", including a release.
         self._set_arguments: tuple[str, ...] = ()
 
     def work(self) -> toucan_work.Work:
-        """Return what the small app is asked to do.
+        """Return the request that starts the operation.
 
-        :raises InvalidArgumentError: if an argument is not as described.
+        :raises InvalidArgumentError: if an argument is not valid.
         """
         raise NotImplementedError
 
@@ -121,31 +123,31 @@ class _OperationOperator(ToucanTask, RunOperator):
         self.work()
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the work to be started."""
+        """Return the launch of the operation. Nothing is sent yet."""
         return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
 
 
 class ToucanRunOperationsOperator(_OperationOperator):
     """Runs operations on a small app in order, and waits for their end.
 
-    By default everything is refreshed in staging and **released to production**; leave ``release`` out of
-    ``operations`` to keep it in staging. Returns ``run_id``, ``operation_id``, ``small_app``, ``state``,
-    ``url``, ``started_at`` and ``finished_at``; the platform reports no times. An operation cannot be
-    cancelled: when the task ends early, the log says that it goes on. All operators that start operations
-    take the arguments described here.
+    By default the operator refreshes everything in staging and **releases it to production**. Leave
+    ``release`` out of ``operations`` to keep the result in staging. Returns ``run_id``, ``operation_id``,
+    ``small_app``, ``state``, ``url``, ``started_at`` and ``finished_at``; the times are ``None``, because the
+    platform reports none. The API cannot cancel an operation: if the task ends first, the log says that the
+    operation keeps running. All operators that start operations take the arguments described here.
 
-    :param operations: names in the order in which they are run; by default the vendor's whole chain,
+    :param operations: names, in the order in which they run. The default is the vendor's whole chain:
         ``preprocess_data_sources``, ``populate_basemaps``, ``populate_reports``, ``populate_dashboards``,
         ``release``.
     :param small_app: the small app; the connection's by default.
     :param stage: ``staging``, or ``None`` to leave it out, which means production.
-    :param origin: who asks, for the platform's records; ``None`` leaves it out.
-    :param output_domains: only these output domains.
-    :param missing_operation_id: what becomes of the task if the backend takes the work and reports no id, so
-        that its end cannot be waited for: ``fail``, or ``succeed`` at once.
-    :param on_ambiguous_submit: what to do if the response to the submission is lost. The platform lists no
-        operations, so nothing shows whether it was taken: ``fail``, or ``resubmit``, where a second run does
-        no harm.
+    :param origin: the requester that the platform records; ``None`` leaves it out.
+    :param output_domains: work only on these output domains.
+    :param missing_operation_id: what the task does if the backend accepts the request but returns no id. It
+        then cannot wait for the end: ``fail``, or ``succeed`` at once.
+    :param on_ambiguous_submit: what the task does if the response to the submission is lost. The platform
+        cannot list operations, so nothing shows whether it accepted the request: ``fail``, or ``resubmit`` if
+        a second run does no harm.
     :param toucan_conn_id: the Airflow connection.
     """
 
@@ -164,20 +166,23 @@ class ToucanRunOperationsOperator(_OperationOperator):
         self._set_arguments = set_arguments(self, "operations", "output_domains")
 
     def work(self) -> toucan_work.Work:
-        """Return what the small app is asked to do."""
+        """Return the request that starts the operation."""
         return toucan_work.run_operations(
             self.operations, stage=self.stage, origin=self.origin, output_domains=self.output_domains
         )
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the work to be started."""
+        """Return the launch of the operation. Nothing is sent yet."""
         if unknown := toucan_work.unknown_operations(self.operations):
-            self.log.warning("No document shows the operations %s; they are sent all the same", unknown)
+            self.log.warning(
+                "Toucan's documentation does not mention the operations %s; they are sent nevertheless",
+                unknown,
+            )
         return super().launch(api, context)
 
 
 class _PartialOperator(_OperationOperator):
-    """Works on some of a small app's output domains."""
+    """Runs an operation on some output domains of a small app."""
 
     template_fields = (
         "input_domains",
@@ -202,7 +207,7 @@ class _PartialOperator(_OperationOperator):
         self._set_arguments = set_arguments(self, "input_domains", "functions", "output_domains")
 
     def selector(self) -> toucan_work.DomainSelector:
-        """Return the arguments that choose output domains."""
+        """Return the arguments that select output domains."""
         return {
             "input_domains": self.input_domains,
             "functions": self.functions,
@@ -214,15 +219,15 @@ class _PartialOperator(_OperationOperator):
 class ToucanPreprocessOperator(_PartialOperator):
     """Preprocesses a part of a small app's data, and waits for the end.
 
-    The selectors add up: an output domain is worked on if **any** of them names it. With none of them the
-    platform presumably works on all; an empty list is refused. The backend may answer only when it has ended,
-    so 15 minutes of silence are borne.
+    An output domain is selected if **any** of the selectors matches it. Without a selector the platform
+    presumably selects all of them; an empty list is an error. Some backends only answer when the work has
+    ended, so this request may take 15 minutes.
 
-    :param input_domains: all output domains that contain any of these.
-    :param functions: all output domains with one of these functions as entry point.
-    :param output_domains: these output domains.
-    :param extra_selector: further keys of the request's body; that of ``functions`` is not documented.
-    :param asynchronous: sent as ``async``: answer at once. Left out if ``None``.
+    :param input_domains: selects all output domains that contain one of these.
+    :param functions: selects all output domains with one of these functions as entry point.
+    :param output_domains: selects these output domains.
+    :param extra_selector: further keys of the request's body. The key for ``functions`` is not documented.
+    :param asynchronous: sent as ``async``, which asks for an answer at once; ``None`` leaves it out.
     """
 
     def __init__(self, *, asynchronous: bool | None = None, **kwargs: Any) -> None:
@@ -230,14 +235,16 @@ class ToucanPreprocessOperator(_PartialOperator):
         self.asynchronous = asynchronous
 
     def work(self) -> toucan_work.Work:
-        """Return what the small app is asked to do."""
+        """Return the request that starts the operation."""
         return toucan_work.preprocess(stage=self.stage, asynchronous=self.asynchronous, **self.selector())
 
 
 class ToucanPopulateOperator(_PartialOperator):
-    """Populates a part of a small app, and waits for the end; selectors as in preprocess.
+    """Populates a part of a small app, and waits for the end.
 
-    :param release: publish to production as well; the platform may tell the app's users of it by email.
+    It takes the selectors of :class:`ToucanPreprocessOperator`.
+
+    :param release: also publish to production. The platform may send an email to the app's users.
     """
 
     def __init__(self, *, release: bool = False, **kwargs: Any) -> None:
@@ -245,5 +252,5 @@ class ToucanPopulateOperator(_PartialOperator):
         self.release = release
 
     def work(self) -> toucan_work.Work:
-        """Return what the small app is asked to do."""
+        """Return the request that starts the operation."""
         return toucan_work.populate(stage=self.stage, release=self.release, **self.selector())

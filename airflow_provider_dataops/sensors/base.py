@@ -1,4 +1,4 @@
-"""What the sensors of all platforms share."""
+"""The base class of the sensors of all platforms."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     """Waits for a run, or until a condition holds.
 
-    ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are Airflow's own. A failed
-    request is no answer: the sensor asks again until an outage has lasted too long.
+    ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are Airflow's own. After a
+    failed request the sensor asks again, until the outage has lasted too long.
 
-    :param deferrable: wait in the triggerer and hold no worker slot; ``mode`` does not matter then. The
+    :param deferrable: wait in the triggerer and hold no worker slot; then ``mode`` has no effect. The
         default is Airflow's setting ``[operators] default_deferrable``.
     """
 
@@ -45,11 +45,14 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def watch(self, api: Any) -> Watch:
-        """Return what the sensor waits for."""
+        """Return the run or the condition that the sensor waits for."""
         raise NotImplementedError
 
     def result(self, value: Mapping[str, Any]) -> Any:
-        """Return what the task returns for the answer of a condition."""
+        """Return the task's result.
+
+        :param value: what the platform returned when the condition held.
+        """
         return dict(value) or None
 
     # --- what Airflow calls ----------------------------------------------------------------------------
@@ -61,22 +64,22 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             raise InvalidArgumentError(f"poke_interval must be above 0; given: {self.poke_interval!r}")
 
     def execute(self, context: Context) -> Any:
-        """Check the arguments and wait."""
+        """Validate the arguments, and wait."""
         return self._or_skip(lambda: self._execute(context))
 
     def _execute(self, context: Context) -> Any:
         with no_retry_if_permanent():
             self.check()
-            # Here, not in the first poke, where silent_fail would hide a wrong argument until the timeout.
+            # Not in the first poke: there ``silent_fail`` would hide a wrong argument until the timeout.
             wait, hook = self._waiting()
             if not self.deferrable:
                 return super().execute(context)
-            # Look once: what holds already needs no trigger.
+            # Ask once before the task defers: a condition that holds already needs no trigger.
             answer = wait.poke(hook)
         return answer.xcom_value if isinstance(answer, PokeReturnValue) else wait.defer()
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Ask once."""
+        """Ask the platform once."""
         wait, hook = self._waiting()
         return wait.poke(hook)
 
@@ -90,7 +93,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             return wait.resume(event, hook)
 
     def _waiting(self) -> tuple[SensorWait, DataOpsHook[Any]]:
-        # Loaded by a running task alone, for all sensors here: it brings HTTP and the life of a run.
+        # Imported only when a task runs: it imports the HTTP client, which a DAG file does not need.
         from airflow_provider_dataops.sensors.waits import sensor_wait
 
         hook = self.make_hook()
@@ -98,15 +101,15 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
         return self._wait, hook
 
     def _or_skip(self, work: Callable[[], Any]) -> Any:
-        """Do the work; where the user asked for it, a failure becomes a skip.
+        """Do the work. Skip the task after a failure that ``soft_fail`` or ``never_fail`` covers.
 
-        As in Airflow's own sensors ``soft_fail`` is about what the sensor waits for (out of time, ended
-        without success) and about what no retry can mend, ``never_fail`` about every failure.
+        As in Airflow's own sensors, ``soft_fail`` covers a timeout, an unsuccessful run and permanent errors.
+        ``never_fail`` covers every failure.
         """
         try:
             return work()
         except (DataOpsError, PermanentError, AirflowSensorTimeout) as error:
-            # A long outage, or refused credentials, say nothing about what the sensor waits for.
+            # An outage, or refused credentials, do not show how the run or the condition stands.
             soft = not isinstance(error, ApiError | OutageError)
             if self.never_fail or (self.soft_fail and soft):
                 raise AirflowSkipException(str(error)) from error

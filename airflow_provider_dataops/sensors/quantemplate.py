@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
-    """Waits for the end of an execution: a certain one, or the next after a run number, whoever starts it.
+    """Waits for the end of one execution, or of the next one after a run number.
+
+    The sensor does not start it.
 
     Returns the execution as
     :class:`~airflow_provider_dataops.operators.quantemplate.QuantemplateExecutePipelineOperator` does, and
@@ -25,7 +27,8 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
 
     :param pipeline_id: the pipeline, ``p-…``.
     :param execution_id: the execution, ``e-…``.
-    :param after_run_number: the first execution with a higher run number instead.
+    :param after_run_number: instead of ``execution_id``: waits for the first execution with a higher run
+        number.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.
     """
@@ -52,7 +55,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
             whole_number("after_run_number", self.after_run_number)
 
     def watch(self, api: QuantemplateApi) -> QuantemplateExecutionWatch | QuantemplateNextExecutionWatch:
-        """Return what the sensor waits for."""
+        """Return the execution that the sensor waits for."""
         if self.execution_id:
             return api.watch_execution(self.pipeline_id, self.execution_id, self.organisation_id)
         after = whole_number("after_run_number", self.after_run_number)

@@ -20,18 +20,18 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
     """Waits for the end of a run that something else started.
 
     Returns the run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator` does, and
-    fails if it did not go well.
+    fails if the run did not succeed.
 
     :param run_id: the run.
-    :param configuration_id: its configuration, as deployed.
+    :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param job_id: the job's id as Tailer Studio shows it. It is no template: ``{{FD_DATE}}`` in it is
-        Tailer's own. Not needed for Tables to Tables; without one, runs of other types are found in the list
-        of the configuration's last 100 runs.
-    :param success_statuses: the statuses in which a run went well, for instance ``("SUCCESS", "NO_MATCH")``.
-    :param failure_statuses: statuses that count as failures, beside ``FAILED``, ``NO_MATCH``, ``CHECKED`` and
-        ``DEACTIVATED``. A status that is neither is taken as running.
-    :param account: six digits as text; the connection's by default.
+    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render it, because Tailer has its
+        own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the sensor
+        looks for runs of other types in the list of the configuration's last 100 runs.
+    :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "NO_MATCH")``.
+    :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
+        ``CHECKED`` and ``DEACTIVATED``. With any other status the run counts as running.
+    :param account: a text of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -48,23 +48,23 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
         require_text(run_id=self.run_id)
 
     def watch(self, api: TailerApi) -> TailerRunWatch:
-        """Return what the sensor waits for."""
+        """Return the run that the sensor waits for."""
         return api.watch_run(self.configuration(api), self.run_id, **self.run_options())
 
 
 class TailerLastStatusSensor(TailerTask, DataOpsSensor):
-    """Waits until a configuration has a run in a certain status, whoever started it.
+    """Waits until a configuration has a run with a given status, for instance one that Tailer started.
 
     Returns the newest such run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator`
-    does. Runs in other statuses are passed over: a run that failed does not end the wait.
+    does. The sensor ignores runs with other statuses: a failed run does not end the wait.
 
-    :param configuration_id: as deployed.
+    :param configuration_id: the id under which it is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param status: the status, ``SUCCESS`` or any other.
-    :param started_on: the day on which the run started: a date, a datetime (with an offset: its day in UTC)
-        or ISO 8601, ``{{ ds }}`` for instance. The API calls it ``execution_date``; it is not the logical
-        date that a job was launched for. Without it a run of any day counts.
-    :param account: six digits as text; the connection's by default.
+    :param status: the status, in upper or lower case.
+    :param started_on: the day on which the run started: a date, a datetime, or a text in ISO 8601 such as
+        ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls it
+        ``execution_date``, but it is not the logical date of a launched job. Any day by default.
+    :param account: a text of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -87,5 +87,5 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
         day("started_on", self.started_on)
 
     def watch(self, api: TailerApi) -> TailerLastStatusWatch:
-        """Return what the sensor waits for."""
+        """Return the condition that the sensor waits for."""
         return api.watch_last_status(self.configuration(api), self.status, self.started_on)

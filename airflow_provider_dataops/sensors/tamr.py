@@ -41,15 +41,15 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
         require_text(job_id=self.job_id)
 
     def watch(self, api: TamrApi) -> TamrJobWatch:
-        """Return what the sensor waits for."""
+        """Return the job that the sensor waits for."""
         return api.watch_job(self.job_id)
 
 
 class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
-    """Waits until no job on a source or data product is active.
+    """Waits until a source or data product has no active job.
 
     :param source_id: the source.
-    :param data_product_id: the data product instead.
+    :param data_product_id: the data product, instead of ``source_id``.
     :param tamr_conn_id: the Airflow connection.
     """
 
@@ -63,21 +63,21 @@ class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
         self.data_product_id = data_product_id
 
     def watch(self, api: TamrApi) -> TamrResourceIdleWatch:
-        """Return what the sensor waits for."""
+        """Return the condition that the sensor waits for."""
         return api.watch_idle(source_id=self.source_id or None, data_product_id=self.data_product_id or None)
 
 
 class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
-    """Waits for a job on a resource that was created at or after a time and succeeded, whoever created it.
+    """Waits until a job of a resource has succeeded that was created at or after a given time.
 
     Returns the newest such job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator`
-    does. Failed jobs are passed over. By the platform's documentation the API does not list jobs of the UI's
-    own scheduler.
+    does. The sensor ignores failed jobs. According to the vendor's documentation the API does not list the
+    jobs that the scheduler of Tamr's UI creates. Give exactly one of the four resources.
 
     :param source_id: the source.
-    :param data_product_id: the data product instead.
-    :param workflow_id: the workflow instead.
-    :param destination_id: the destination instead.
+    :param data_product_id: the data product.
+    :param workflow_id: the workflow.
+    :param destination_id: the destination.
     :param since: a datetime with a time zone, or ISO 8601 with an offset.
     :param tamr_conn_id: the Airflow connection.
     """
@@ -109,7 +109,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
         self.destination_id = destination_id
 
     def watch(self, api: TamrApi) -> TamrJobSucceededWatch:
-        """Return what the sensor waits for."""
+        """Return the condition that the sensor waits for."""
         return api.watch_succeeded(
             self._since(),
             source_id=self.source_id or None,

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class ToucanOperationSensor(ToucanTask, DataOpsSensor):
-    """Waits for the end of an operation that something else started, an upload for instance.
+    """Waits for the end of an operation that something else started, for instance an upload.
 
     Returns the operation as
     :class:`~airflow_provider_dataops.operators.toucan.ToucanRunOperationsOperator` does, and fails if it
-    failed. The backend must have the route ``operations/state``.
+    failed. The backend must offer the route ``operations/state``; old ones do not.
 
     :param operation_id: the operation.
-    :param small_app: where it works; the connection's by default.
+    :param small_app: the small app; the connection's by default.
     :param toucan_conn_id: the Airflow connection.
     """
 
@@ -37,5 +37,5 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
         require_text(operation_id=self.operation_id)
 
     def watch(self, api: ToucanApi) -> ToucanOperationWatch:
-        """Return what the sensor waits for."""
+        """Return the operation that the sensor waits for."""
         return api.watch_operation(self.small_app, self.operation_id)

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.runs import TracJobWatch, TracObjectWatch, TracSearchWatch
 
-#: What a trigger may keep in Airflow's database, in characters of JSON.
-LARGEST_QUESTION = 8_000
+#: The largest argument that a trigger may store in Airflow's database, in characters of JSON.
+LARGEST_ARGUMENT = 8_000
 
 
 class _TracSensor(TracTask, DataOpsSensor):
-    """What the TRAC sensors share."""
+    """The base class of the TRAC sensors."""
 
     def _require_small(self, name: str, value: JsonObject | None) -> None:
-        """Refuse what no trigger should keep."""
+        """Reject an argument that is too large for a trigger.
+
+        :raises InvalidArgumentError: if the sensor is deferrable and the value is too large.
+        """
         size = len(json.dumps(value))
-        if self.deferrable and size > LARGEST_QUESTION:
+        if self.deferrable and size > LARGEST_ARGUMENT:
             raise InvalidArgumentError(
-                f"{name} is {size} characters of JSON; a trigger keeps at most {LARGEST_QUESTION} of them. "
-                "Wait for an attribute that the producer sets instead, or give deferrable=False"
+                f"{name} has {size} characters of JSON; a trigger stores at most {LARGEST_ARGUMENT}. "
+                "Wait for an attribute that the producer sets, or give deferrable=False"
             )
 
 
@@ -37,8 +40,8 @@ class TracJobSensor(_TracSensor):
     Returns the job as :class:`~airflow_provider_dataops.operators.trac.TracRunModelOperator` does, and fails
     if it failed.
 
-    :param selector: the job, or what a job operator returned.
-    :param job_id: its id instead.
+    :param selector: a selector of the job, or the result of a job operator.
+    :param job_id: the job's id, instead of ``selector``.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -51,19 +54,19 @@ class TracJobSensor(_TracSensor):
         self.job_id = job_id
 
     def watch(self, api: TracApi) -> TracJobWatch:
-        """Return what the sensor waits for."""
+        """Return the job that the sensor waits for."""
         return api.watch_job(**self.call_arguments("selector", "job_id"))
 
 
 class TracSearchSensor(_TracSensor):
     """Waits until a search finds enough objects.
 
-    Returns the headers of what was found, at most 100, the newest tag first. A change of tags alone does not
-    move an object's ``trac_update_time``: to wait for one, search for the attribute that it sets.
+    Returns the headers of the objects, at most 100, newest tag first. A change of tags does not change an
+    object's ``trac_update_time``. To wait for such a change, search for the attribute that it sets.
 
     :param object_type: the type of object.
-    :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or terms combined, ``{"all": [...]}``,
-        ``{"any": [...]}``, ``{"not": ...}``; without one all objects of the type.
+    :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
+        ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
     :param min_results: how many objects are enough, from 1 to 100.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -80,27 +83,27 @@ class TracSearchSensor(_TracSensor):
         self.min_results = min_results
 
     def watch(self, api: TracApi) -> TracSearchWatch:
-        """Return what the sensor waits for."""
+        """Return the condition that the sensor waits for."""
         watch = api.watch_search(**self.call_arguments("object_type", "search", "min_results"))
         self._require_small("search", watch.search)
         return watch
 
     def result(self, value: JsonObject) -> Any:
-        """Return the headers of what was found."""
+        """Return the headers of the objects."""
         return value["found"]
 
 
 class TracObjectSensor(_TracSensor):
     """Waits until an object has reached a version, or has certain attributes, or both.
 
-    The latest version counts, with its latest tag; an object that is not there yet is waited for. Returns
-    its header.
+    The sensor reads the latest version with its latest tag. If the object does not exist yet, it waits for
+    it. Returns the object's header.
 
     :param object_type: the type of object.
     :param object_id: its id.
     :param min_version: the latest version must be this one or a later one.
-    :param attrs: values that attributes must have, by name. A text is read as the attribute's type, so that
-        ``"{{ ds }}"`` does for a date.
+    :param attrs: values that attributes must have, by name. A text is converted to the attribute's type, so
+        ``"{{ ds }}"`` matches a date.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -123,7 +126,7 @@ class TracObjectSensor(_TracSensor):
         self.attrs = attrs
 
     def watch(self, api: TracApi) -> TracObjectWatch:
-        """Return what the sensor waits for."""
+        """Return the condition that the sensor waits for."""
         names = ("object_type", "object_id", "min_version", "attrs")
         watch = api.watch_object(**self.call_arguments(*names))
         self._require_small("attrs", watch.attrs)

@@ -1,4 +1,4 @@
-"""How a sensor waits: for the end of one run, or until a condition holds."""
+"""The two waits of a sensor: for the end of one run, or until a condition holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from airflow_provider_dataops.core.retry import refusal_pause
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
 from airflow_provider_dataops.errors import ApiError, NotFoundError, OutageError, RunError, RunTimeoutError
-from airflow_provider_dataops.lifecycle.deadlines import airflow_timeout, deadline_of, limit_in_words
+from airflow_provider_dataops.lifecycle.deadlines import (
+    airflow_timeout,
+    deadline_in_words,
+    deadline_of,
+    limit_in_words,
+)
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.registry import trigger_class
@@ -26,9 +31,9 @@ if TYPE_CHECKING:
 
 
 def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
-    """Return the way to wait for what a sensor describes.
+    """Return the wait for the run or the condition that a sensor describes.
 
-    :raises InvalidArgumentError: if the sensor's arguments describe nothing.
+    :raises InvalidArgumentError: if the sensor's arguments are not valid.
     """
     watch = sensor.watch(api)
     watch.check()
@@ -36,40 +41,39 @@ def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
 
 
 class SensorWait:
-    """What both ways of waiting share.
+    """The base of both waits.
 
-    :param watch: what the sensor waits for.
+    :param watch: the run or the condition.
     """
 
-    #: The trigger's name for ``poke_interval``.
+    #: The trigger's argument that takes the sensor's ``poke_interval``.
     interval: ClassVar[str]
 
     def __init__(self, sensor: DataOpsSensor, watch: Any) -> None:
         self.sensor = sensor
         self.watch = watch
-        self.progress = WaitProgress(
-            SYSTEM_CLOCK.monotonic(), watch.run_id if isinstance(watch, RunWatch) else ""
-        )
+        run_id = watch.run_id if isinstance(watch, RunWatch) else ""
+        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic(), run_id, f"{sensor.platform} {sensor.noun}")
         self.deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
         self.answered = False
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
-        """Ask the platform once; ``None`` if the sensor must go on to wait."""
+        """Ask the platform once. Return the result, ``None`` if the sensor must keep waiting."""
         raise NotImplementedError
 
     def read(self, event: object, api: Api) -> Any:
-        """Return the result that a trigger's event holds.
+        """Return the result in a trigger's event, or raise the error for how the wait ended.
 
-        :raises ValueError: for an event that is not the trigger's.
+        :raises ValueError: if the event has another format.
         """
         raise NotImplementedError
 
     def poke(self, hook: DataOpsHook[Any]) -> bool | PokeReturnValue:
-        """Ask once. A failure that a trigger would bear is no answer; the next look reads the connection."""
+        """Ask once. Return false after a failure that a trigger would tolerate, too."""
         try:
             answer = self.ask(hook)
         except ApiError as error:
-            # Where the platform has not answered before, its own 404 is about a name that the user gave.
+            # If the platform has not answered before, its 404 means that an argument of the user is wrong.
             typo = isinstance(error, NotFoundError) and not self.answered
             verdict = self.progress.failed(error, SYSTEM_CLOCK.monotonic())
             if typo or verdict is Verdict.GIVE_UP:
@@ -84,9 +88,10 @@ class SensorWait:
         return answer or False
 
     def _ask_again(self, hook: DataOpsHook[Any], refusal: ApiError) -> bool | PokeReturnValue:
-        """Send credentials once more whose refusals may lock the account: after a pause, unless they changed.
+        """Ask again after refused credentials. If they have not changed, pause first.
 
-        The pause is made here, since the mode ``reschedule`` remembers nothing from one look to the next.
+        Without the pause, refusals may lock the account. It is here, because the mode ``reschedule`` keeps no
+        state from one poke to the next.
         """
         self.progress.log_failure(Verdict.RECONNECT, 0.0, self.sensor.log)
         again = self.sensor.make_hook()
@@ -95,7 +100,7 @@ class SensorWait:
             if SYSTEM_CLOCK.wall() + pause > self.deadline:
                 raise refusal
             self.sensor.log.warning(
-                "The connection is unchanged; its credentials are sent once more in %.0f s", pause
+                "The connection has not changed; its credentials are sent once more in %.0f s", pause
             )
             time.sleep(pause)
             again = self.sensor.make_hook()
@@ -105,6 +110,9 @@ class SensorWait:
         """Hand the wait to the triggerer."""
         sensor = self.sensor
         interval = float(sensor.poke_interval)
+        sensor.log.info(
+            "Deferred: the triggerer waits for %s, up to %s", self.subject, deadline_in_words(self.deadline)
+        )
         sensor.defer(
             trigger=trigger_class(sensor.conn_type, self.watch)(
                 **self.watch.arguments(),
@@ -117,11 +125,11 @@ class SensorWait:
         )
 
     def resume(self, event: object, hook: DataOpsHook[Any]) -> Any:
-        """Return the result at the end of the wait in the triggerer."""
+        """Return the result after the wait in the triggerer, or raise the error for how it ended."""
         try:
             return self.read(event, hook.api)
         except RunTimeoutError as error:
-            # It may hold by now: the deadline may have passed while no triggerer lived.
+            # Ask once more: the run may have ended while no triggerer was running.
             self.deadline = SYSTEM_CLOCK.wall()
             answer = self.poke(hook)
             if not isinstance(answer, PokeReturnValue):
@@ -129,18 +137,23 @@ class SensorWait:
                 raise AirflowSensorTimeout(f"{error}{now}") from error
             return answer.xcom_value
         except ValueError as error:
-            raise RunError(f"the trigger sent an event that cannot be trusted: {error}") from error
+            raise RunError(f"the trigger sent an event that this sensor cannot read: {error}") from error
+
+    @property
+    def subject(self) -> str:
+        """What the sensor waits for, in words for the log."""
+        raise NotImplementedError
 
     @property
     def limit(self) -> str:
-        """The time that the sensor allows, in words."""
+        """The argument that limits the wait, and its value, in words."""
         return limit_in_words(float(self.sensor.timeout), self.sensor.execution_timeout)
 
     def run_result(self, event: RunEvent, url: str) -> dict[str, Any]:
-        """Return a run that ended with success, or raise what its end stands for."""
+        """Return the result of a run that succeeded, or raise the error for how it ended."""
         error = event.failure(platform=self.sensor.platform, noun=self.sensor.noun, url=url, limit=self.limit)
         if error is not None or event.snapshot is None:
-            raise error or ValueError("an event without a run")
+            raise error or ValueError("the event contains no run")
         return event.snapshot.as_result(url)
 
 
@@ -149,18 +162,23 @@ class RunEnd(SensorWait):
 
     interval = "poll_interval"
 
+    @property
+    def subject(self) -> str:
+        """The run."""
+        return f"{self.sensor.platform} {self.sensor.noun} {self.watch.run_id}"
+
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the run once it has ended.
 
-        A run that the platform does not know is given up after a while, as in the triggerer; not in mode
-        ``reschedule``, which remembers nothing from one question to the next.
+        If the platform does not return the run, the wait ends after a while, as in the triggerer. In mode
+        ``reschedule`` it does not: that mode keeps no state from one poke to the next.
         """
         snapshot = hook.run(self.watch.look(hook.api))
         event = self.progress.ending(snapshot, SYSTEM_CLOCK.monotonic(), self.sensor.log)
         return None if event is None else PokeReturnValue(True, self._result(event, hook.api))
 
     def read(self, event: object, api: Api) -> Any:
-        """Return the run that the trigger has seen end."""
+        """Return the run in the trigger's event."""
         return self._result(RunEvent.from_json(event), api)
 
     def _result(self, event: RunEvent, api: Api) -> Any:
@@ -172,21 +190,28 @@ class ConditionMet(SensorWait):
 
     interval = "poke_interval"
 
+    @property
+    def subject(self) -> str:
+        """The condition."""
+        return f"the condition at {self.sensor.platform}"
+
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
-        """Return the answer once the condition holds."""
+        """Return the value once the condition holds."""
         value = hook.run(self.watch.question(hook.api))
         return None if value is None else PokeReturnValue(True, self._result(value, hook.api))
 
     def read(self, event: object, api: Api) -> Any:
-        """Return the answer that the trigger has got."""
+        """Return the value in the trigger's event."""
         ended = ConditionEvent.from_json(event)
         platform = self.sensor.platform
         if ended.ending is Ending.TIMEOUT:
             raise RunTimeoutError(
-                f"{platform}: the condition did not hold in the time allowed ({self.limit}): {ended.message}"
+                f"{platform}: the condition was not met in the time allowed ({self.limit}): {ended.message}"
             )
         if ended.value is None:
-            outage = OutageError(f"{platform} can no longer be asked: {ended.message}")
+            outage = OutageError(
+                f"{platform} can no longer be asked whether the condition holds: {ended.message}"
+            )
             outage.permanent = ended.permanent
             raise outage
         return self._result(ended.value, api)

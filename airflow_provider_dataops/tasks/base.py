@@ -1,8 +1,8 @@
-"""What operators and sensors share: a connection, a hook, arguments that are checked.
+"""The base class of all operators and sensors: the connection, the hook, the validation of arguments.
 
-Nothing at the top of this module, of ``operators`` and of ``sensors`` may load ``requests``, ``aiohttp`` or
-``airflow.triggers``: DAG files are parsed all day. What talks to a platform is loaded by the registry when a
-task runs.
+The top level of this module, of ``operators`` and of ``sensors`` must not import ``requests``, ``aiohttp`` or
+``airflow.triggers``, because Airflow parses DAG files all the time. The registry imports hooks and triggers
+when a task runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def no_retry_if_permanent() -> Iterator[None]:
-    """Raise an error that no retry can mend as one that Airflow does not retry."""
+    """Raise a :class:`PermanentError`, which Airflow does not retry, for a permanent error."""
     try:
         yield
     except DataOpsError as error:
@@ -34,31 +34,34 @@ def no_retry_if_permanent() -> Iterator[None]:
 
 
 class DataOpsTask(BaseOperator):
-    """A task that talks to a platform. The connection's id is an argument named after the connection type."""
+    """A task that calls a platform. The argument with the connection's id is ``<conn_type>_conn_id``."""
 
     conn_type: ClassVar[str]
-    #: The platform's name, and its noun for a run, for messages.
+    #: The platform's name, and its noun for a run; messages use both.
     platform: ClassVar[str]
     noun: ClassVar[str] = "run"
 
     @property
     def conn_id(self) -> str:
-        """The Airflow connection."""
+        """The id of the Airflow connection."""
         return str(getattr(self, f"{self.conn_type}_conn_id"))
 
     def check(self) -> None:
-        """Validate the arguments, after templates are rendered and before anything is sent.
+        """Validate the arguments, after templates are rendered and before a request is sent.
 
-        :raises InvalidArgumentError: naming the argument, its value and what is allowed.
+        :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
         """
         name = f"{self.conn_type}_conn_id"
         require_text(**{name: getattr(self, name)})
 
     def make_hook(self) -> Any:
-        """Return the platform's hook, which waits by :meth:`pause`."""
+        """Return the platform's hook. It calls :meth:`pause` between two attempts at a request."""
         conn_id = self.conn_id
         return hook_class(self.conn_type)(conn_id, sleep=self.pause)
 
     def pause(self, duration: float) -> None:
-        """Wait between two attempts at a request."""
+        """Wait before the next attempt at a request.
+
+        :param duration: seconds.
+        """
         time.sleep(duration)

@@ -1,4 +1,4 @@
-"""What the Quantemplate operators and the sensor share."""
+"""The base classes of the Quantemplate operators and the sensor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class QuantemplateTask(DataOpsTask):
-    """A task that talks to an organisation.
+    """A task that calls Quantemplate for one organisation.
 
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.

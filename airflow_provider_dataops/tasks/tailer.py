@@ -1,4 +1,4 @@
-"""What the Tailer operators and sensors share."""
+"""The base classes of the Tailer operators and sensors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class TailerTask(DataOpsTask):
     """A task about one configuration.
 
-    :param configuration_id: as deployed.
+    :param configuration_id: the id under which it is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: six digits as text, with their leading zeros; the connection's by default.
+    :param account: a text of six digits, with leading zeros; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -64,7 +64,7 @@ class TailerTask(DataOpsTask):
         check_scope(self.account, self.environment)
 
     def configuration(self, api: TailerApi, **options: bool) -> Configuration:
-        """Return the configuration that the task is about."""
+        """Return the task's configuration, with defaults from the connection."""
         return api.configuration(
             self.configuration_id,
             self.configuration_type,
@@ -77,10 +77,10 @@ class TailerTask(DataOpsTask):
 class TailerRunTask(TailerTask):
     """A task that waits for one run.
 
-    :param job_id: the job's id as Tailer Studio shows it. It is no template: ``{{FD_DATE}}`` in it is
-        Tailer's own.
-    :param success_statuses: the statuses in which a run went well.
-    :param failure_statuses: statuses that count as failures beside the known ones.
+    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render it, because Tailer has its
+        own placeholders such as ``{{FD_DATE}}``.
+    :param success_statuses: the statuses that count as success.
+    :param failure_statuses: statuses that count as failures, in addition to the known ones.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class TailerRunTask(TailerTask):
         require_outcomes(self.success_statuses, self.failure_statuses)
 
     def run_options(self) -> dict[str, Any]:
-        """Return how the run is asked about, and what its statuses mean."""
+        """Return the arguments that find the run and classify its statuses."""
         return {
             "job_id": self.job_id,
             "success_statuses": self.success_statuses,

@@ -1,4 +1,4 @@
-"""What the Tamr Cloud operators and sensors share."""
+"""The base class of the Tamr Cloud operators and sensors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_dataops.tasks.base import DataOpsTask
 
 
 class TamrTask(DataOpsTask):
-    """A task that talks to a tenant.
+    """A task that calls a tenant of Tamr Cloud.
 
     :param tamr_conn_id: the Airflow connection.
     """

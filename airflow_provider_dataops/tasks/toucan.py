@@ -1,4 +1,4 @@
-"""What the Toucan Toco operators and the sensor share."""
+"""The base class of the Toucan Toco operators and the sensor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_dataops.tasks.base import DataOpsTask
 
 
 class ToucanTask(DataOpsTask):
-    """A task that talks to a backend about a small app.
+    """A task that calls a Toucan backend for one small app.
 
     :param small_app: the small app; the connection's by default.
     :param toucan_conn_id: the Airflow connection.

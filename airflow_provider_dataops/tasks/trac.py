@@ -1,4 +1,4 @@
-"""What the TRAC operators and sensors share."""
+"""The base class of the TRAC operators and sensors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_dataops.tasks.base import DataOpsTask
 
 
 class TracTask(DataOpsTask):
-    """A task that talks to a gateway.
+    """A task that calls TRAC's gateway for one tenant.
 
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -27,5 +27,5 @@ class TracTask(DataOpsTask):
         self.trac_conn_id = trac_conn_id
 
     def call_arguments(self, *names: str) -> dict[str, Any]:
-        """Return the tenant and further arguments of the task, by name, for a call that has the same ones."""
+        """Return arguments of the task by name, and the tenant. The hook's call takes the same names."""
         return {name: getattr(self, name) for name in (*names, "tenant")}

@@ -1,4 +1,4 @@
-"""What the triggers of all platforms share."""
+"""The base classes of the triggers of all platforms."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _RESERVED = frozenset(
 class DataclassTrigger(AutoDataclass, BaseTrigger):
     """A trigger whose arguments are its fields.
 
-    Its constructor takes whatever is stored and cannot fail: in Airflow 3.3.2 any exception but a TypeError
-    there ends the whole triggerer, again at each restart. Arguments are checked in the operator before the
-    run is started, and again in ``run()``.
+    The constructor accepts every stored value and cannot fail. In Airflow 3.3.2 an exception in it, except a
+    TypeError, ends the whole triggerer, and again at each restart. The operator validates the arguments
+    before it starts the run. ``run()`` validates them again.
 
-    Fields are texts, numbers, booleans, ``None``, lists and dicts; never a secret.
+    Fields are texts, numbers, booleans, ``None``, lists and dicts. A field must not contain a secret.
 
     :param worker_load: the load of the worker when the task deferred, see :func:`.guard.load`.
     """
@@ -55,26 +55,29 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     worker_load: float = field(default_factory=guard.load)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a class that Airflow could not build again."""
+        """Reject a class that Airflow could not create again from its stored path and arguments.
+
+        :raises TypeError: if the class is local to a function, or a field hides one of Airflow's attributes.
+        """
         super().__init_subclass__(**kwargs)
         if "<locals>" in cls.__qualname__:
-            raise TypeError(f"{cls.__qualname__}: a trigger must be importable by its name")
+            raise TypeError(f"{cls.__qualname__}: a trigger must be at the top level of a module")
         for name, argument in cls.__dataclass_fields__.items():
             if name in _RESERVED or not argument.init:
-                raise TypeError(f"{cls.__qualname__}.{name}: BaseTrigger keeps this name for itself")
+                raise TypeError(f"{cls.__qualname__}.{name}: BaseTrigger reserves this name")
 
     def __post_init__(self) -> None:
-        """Do what ``BaseTrigger`` needs, and nothing that could fail."""
+        """Initialise ``BaseTrigger``. Nothing here may fail."""
         BaseTrigger.__init__(self)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class's path and the fields, by which Airflow builds the trigger again."""
+        """Return the class's path and the fields, from which Airflow creates the trigger again."""
         cls = type(self)
         return f"{cls.__module__}.{cls.__qualname__}", self.arguments()
 
 
 class DataOpsTrigger(Watch, DataclassTrigger):
-    """A trigger that asks a platform. It is a watch, too: what it waits for stands in its own fields.
+    """A trigger that sends requests to a platform. It is also a watch, whose fields it stores.
 
     :param conn_id: the Airflow connection.
     :param deadline: when the wait is over, seconds since the epoch.
@@ -88,7 +91,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
     def check(self) -> None:
         """Validate the arguments; called in ``run()``.
 
-        :raises InvalidArgumentError: naming the argument and its value.
+        :raises InvalidArgumentError: with the argument's name and its value.
         """
         super().check()
         require_text(conn_id=self.conn_id)
@@ -96,7 +99,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         guard.require_load(self.worker_load)
 
     async def api(self) -> Api:
-        """Read the connection."""
+        """Read the connection, and return its platform. Airflow masks its secrets in the log."""
         _, hook = await _loaded(self.conn_type)
         api: Api = hook.api_from(await BaseHook.aget_connection(self.conn_id))
         for secret in api.settings.secrets:
@@ -108,7 +111,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         raise NotImplementedError
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and send one event that says how the wait ended."""
+        """Wait, and yield one event with how the wait ended."""
         self.check()
         began = SYSTEM_CLOCK.monotonic()
         event = await self.ended()
@@ -119,9 +122,11 @@ class DataOpsTrigger(Watch, DataclassTrigger):
 class RunTrigger(RunWatch, DataOpsTrigger):
     """Waits for the end of one run.
 
-    :param poll_interval: the longest time between two looks, in seconds.
-    :param not_before: the server asked not to be asked again sooner, seconds since the epoch.
-    :param known: the platform has shown the run, or has for an earlier try: its absence is an outage.
+    :param poll_interval: the longest time between two status requests, in seconds.
+    :param not_before: the earliest time of the first request, seconds since the epoch, from a server's
+        ``Retry-After``.
+    :param known: whether the platform has returned the run before. Then a response without it counts as an
+        outage.
     """
 
     poll_interval: float
@@ -146,17 +151,17 @@ class RunTrigger(RunWatch, DataOpsTrigger):
     async def on_kill(self) -> None:
         """Stop the run when a user ends the task: mark failed, mark success.
 
-        Airflow calls it from 3.3 on, and neither at a time-out nor when the triggerer stops. It also calls it
-        at a Clear, and when the trigger moves to another triggerer: then the run is left to the next waiter.
+        Airflow calls it since 3.3, but not at a timeout and not when the triggerer stops. It also calls it
+        at a Clear, and when the trigger moves to another triggerer. Then the run is not stopped here.
         """
         waits, _ = await _loaded(self.conn_type)
         await waits.stop_run(self)
 
 
 class ConditionTrigger(ConditionWatch, DataOpsTrigger):
-    """Asks a platform until something holds.
+    """Asks a platform until a condition holds.
 
-    :param poke_interval: seconds between two questions.
+    :param poke_interval: seconds between two requests.
     """
 
     poke_interval: float
@@ -174,17 +179,17 @@ class ConditionTrigger(ConditionWatch, DataOpsTrigger):
 
 
 class PauseTrigger(DataclassTrigger):
-    """Waits until an instant, for a slot at the platform, and hands a payload on.
+    """Waits until a point in time, and sends a payload. Operators use it while the platform has no free slot.
 
     :param until: seconds since the epoch.
-    :param payload: JSON values.
+    :param payload: the event, as JSON values.
     """
 
     until: float
     payload: dict[str, Any]
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait."""
+        """Wait, and yield the payload."""
         require_time(until=self.until)
         guard.require_load(self.worker_load)
         began = SYSTEM_CLOCK.monotonic()
@@ -197,9 +202,9 @@ _LOADED: dict[str, tuple[Any, type[DataOpsHook[Any]]]] = {}
 
 
 async def _loaded(conn_type: str) -> tuple[Any, type[DataOpsHook[Any]]]:
-    """Return the module with the waits, and a platform's hook: all that a trigger needs only when it runs."""
+    """Return the module with the waits, and a platform's hook. They are imported when a trigger runs."""
     if conn_type not in _LOADED:
-        # In a thread: these imports would stall every other trigger.
+        # In a thread: these imports would block all other triggers.
         _LOADED[conn_type] = await asyncio.to_thread(_load, conn_type)
     return _LOADED[conn_type]
 

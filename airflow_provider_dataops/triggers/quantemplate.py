@@ -10,12 +10,12 @@ from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 
 class QuantemplateExecutionTrigger(QuantemplateExecutionWatch, RunTrigger):
-    """Waits for the end of one execution; one list a pipeline answers for all who wait."""
+    """Waits for the end of one execution. One list request serves all triggers of a pipeline."""
 
     conn_type = "quantemplate"
 
 
 class QuantemplateNextExecutionTrigger(QuantemplateNextExecutionWatch, ConditionTrigger):
-    """Waits for the end of the first execution after a run number, whoever started it."""
+    """Waits for the end of the first execution after a run number."""
 
     conn_type = "quantemplate"

@@ -17,12 +17,12 @@ class TamrJobTrigger(TamrJobWatch, RunTrigger):
 
 
 class TamrResourceIdleTrigger(TamrResourceIdleWatch, ConditionTrigger):
-    """Waits until no job on a resource is active."""
+    """Waits until a resource has no active job."""
 
     conn_type = "tamr"
 
 
 class TamrJobSucceededTrigger(TamrJobSucceededWatch, ConditionTrigger):
-    """Waits for a job on a resource that was created at or after a time and succeeded."""
+    """Waits until a job of a resource has succeeded that was created at or after a given time."""
 
     conn_type = "tamr"

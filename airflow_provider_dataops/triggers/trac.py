@@ -7,7 +7,7 @@ from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
 
 
 class TracJobTrigger(TracJobWatch, RunTrigger):
-    """Waits for the end of one job; one search answers for up to a hundred jobs that we submitted."""
+    """Waits for the end of one job. One search serves up to 100 jobs that this provider submitted."""
 
     conn_type = "trac"
 
@@ -19,6 +19,6 @@ class TracSearchTrigger(TracSearchWatch, ConditionTrigger):
 
 
 class TracObjectTrigger(TracObjectWatch, ConditionTrigger):
-    """Waits until an object has reached a version, or has certain attributes."""
+    """Waits until an object has reached a version, or has given attributes."""
 
     conn_type = "trac"

@@ -1,4 +1,4 @@
-"""The waits of all triggers. Loaded when the first one starts, in a thread: it brings aiohttp and polling."""
+"""The waits of all triggers. It imports aiohttp and polling, so the first trigger loads it in a thread."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.triggers.base import ConditionTrigger, DataOpsTrigger, RunTrigger
 
-#: A stop may take this long once it is known that the task has ended, in seconds.
+#: The stop request may take this long, in seconds, once Airflow has reported that the task ended.
 STOP_BUDGET = 20.0
-#: Airflow may take this long to report the state of a task, in seconds: its first answer in a triggerer's
-#: life took 22 s on a machine with a load of 20.
+#: Airflow may take this long to report the state of a task, in seconds. On a machine with a load of 20 the
+#: first response to a new triggerer took 22 s.
 STATE_BUDGET = 60.0
 
 
@@ -30,12 +30,12 @@ STATE_BUDGET = 60.0
 
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
-    """Return how the wait for a run ended. Refused credentials are read again once."""
+    """Return how the wait for a run ended. After refused credentials, read the connection once more."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known)
     try:
         while True:
             async with shared(await _api(trigger)) as connection:
-                _say_if_refused(trigger, connection)
+                _log_if_refused(trigger, connection)
                 event = await _run_ended(trigger, connection, progress)
             if event is not None:
                 return event
@@ -48,6 +48,7 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
 async def _run_ended(
     trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress
 ) -> RunEvent | None:
+    progress.kind = f"{connection.api.platform} {connection.api.noun}"
     poller = poller_for(connection, trigger)
     if trigger.not_before:
         quiet = min(trigger.not_before, trigger.deadline) - SYSTEM_CLOCK.wall()
@@ -63,14 +64,14 @@ async def _run_ended(
             except TimeoutError:
                 if connection.gate.refusals.last is None:
                     return progress.timed_out(trigger.deadline)
-                # The worker would look once more, and send the refused credentials.
+                # After a timeout the worker asks once more. That would send the refused credentials again.
                 message = progress.refused(trigger.deadline)
                 return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
             now = SYSTEM_CLOCK.monotonic()
             if answer is None:
                 deaths += 1
                 if deaths > 1:
-                    raise DataOpsError("polling failed twice; the triggerer's log says why")
+                    raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
                 poller.leave(subscription)
                 subscription = poller.subscribe(trigger, trigger.poll_interval)
                 continue
@@ -84,7 +85,7 @@ async def _run_ended(
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(trigger.run_id, answer)
             elif isinstance(answer, DataOpsError):
-                # Such as a file with a key that is not on this machine.
+                # For example, the file with the key is not on this machine.
                 raise answer
             elif (event := progress.ending(answer, now, trigger.log)) is not None:
                 return event
@@ -94,10 +95,10 @@ async def _run_ended(
 
 
 async def stop_run(trigger: RunTrigger) -> None:
-    """Stop the run of a trigger that Airflow cancelled, if its task has ended; else leave it, and say so.
+    """Stop the run of a cancelled trigger if its task has ended. Otherwise log that the run keeps running.
 
-    Airflow 3.3.2 repeats its cancel every second, and closes the task's log after the first. So the stop is a
-    task of its own, which nobody cancels before its time is over.
+    Airflow 3.3.2 cancels the trigger again every second, and closes the task's log after the first time. So
+    the stop runs as a separate asyncio task, which these cancellations do not reach.
     """
     stop = asyncio.create_task(_stop_run(trigger))
     _stops.add(stop)
@@ -105,9 +106,9 @@ async def stop_run(trigger: RunTrigger) -> None:
     await asyncio.shield(stop)
 
 
-#: The event loop keeps no task alive by itself.
+#: References to the stops: the event loop itself does not keep a task alive.
 _stops: set[asyncio.Task[None]] = set()
-#: A task in one of these states waits for nothing any more.
+#: The states of a task that has ended and waits no longer.
 _ENDED = frozenset({"failed", "success", "skipped"})
 
 
@@ -116,17 +117,18 @@ async def _stop_run(trigger: RunTrigger) -> None:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(STOP_BUDGET) as limit, shared(await trigger.api()) as connection:
-            noun, url = connection.api.noun, trigger.url(connection.api)
-            run = f"{noun} {trigger.run_id}"
+            platform, url = connection.api.platform, trigger.url(connection.api)
+            named = f"{connection.api.noun} {trigger.run_id}"
+            run = f"{platform} {named}"
             if trigger.cancel_on_kill is not True:
                 trigger.log.warning(
-                    "Airflow cancelled this trigger while %s was running; the %s goes on: %s", run, noun, url
+                    "Airflow cancelled this trigger while %s was running, and it keeps running: %s", run, url
                 )
                 return
-            # First of all, and with the link: this may be the last line that the task's log takes.
+            # Logged first, and with the link: Airflow may close the task's log after this line.
             trigger.log.warning(
-                "Airflow cancelled this trigger. If the task has ended, %s is stopped now. "
-                "If this log ends here, the triggerer's log has the outcome: %s",
+                "Airflow cancelled this trigger. If the task has ended, the trigger stops %s. "
+                "If this log ends here, see the triggerer's log: %s",
                 run,
                 url,
             )
@@ -134,28 +136,32 @@ async def _stop_run(trigger: RunTrigger) -> None:
             if await _task_ended(trigger, run, url):
                 limit.reschedule(loop.time() + STOP_BUDGET)
                 await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
-                trigger.log.warning("The task was ended; %s was told to stop: %s", run, url)
+                trigger.log.warning("The task has ended. Asked %s to stop %s: %s", platform, named, url)
     except TimeoutError:
-        trigger.log.error("%s could not be stopped in %.0f s and may go on: %s", run, STOP_BUDGET, url)
+        trigger.log.error(
+            "%s could not be stopped in %.0f s and may still be running: %s", run, STOP_BUDGET, url
+        )
     except asyncio.CancelledError:
-        trigger.log.error("%s may go on: the triggerer ends before the stop is sent: %s", run, url)
+        trigger.log.error(
+            "%s may still be running: the triggerer ends before it sent the stop request: %s", run, url
+        )
         raise
     except Exception as error:
-        trigger.log.error("%s could not be stopped and may go on: %s: %s", run, url, error)
+        trigger.log.error("%s could not be stopped and may still be running: %s: %s", run, url, error)
 
 
 async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
-    """Return whether nobody waits for the run any more; say in the log why it is left otherwise.
+    """Return whether the task has ended. If not, log why this trigger does not stop the run.
 
-    Airflow cancels a trigger with the same words when it moves to another triggerer. After a Clear the newer
-    try stops the run itself.
+    Airflow cancels a trigger in the same way when it moves to another triggerer. After a Clear the new try
+    stops the run itself.
     """
     try:
         async with asyncio.timeout(STATE_BUDGET):
             state = await task_state(trigger.task_instance)
     except Exception as error:
         trigger.log.error(
-            "%s is not stopped and goes on: Airflow does not report the state of the task (%r): %s",
+            "%s was not stopped and keeps running: Airflow did not report the state of the task (%r): %s",
             run,
             error,
             url,
@@ -164,10 +170,9 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
     if state is None or state in _ENDED:
         return True
     trigger.log.warning(
-        "%s is not stopped: the task is %s, and whoever waits for the %s next takes care of it: %s",
+        "%s was not stopped: the task is %s, so a new try or another triggerer continues with it: %s",
         run,
         state,
-        run.partition(" ")[0],
         url,
     )
     return False
@@ -177,12 +182,12 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
-    """Return how the wait for a condition ended. Refused credentials are read again once."""
+    """Return how the wait for a condition ended. After refused credentials, read the connection once more."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:
             async with shared(await _api(trigger)) as connection:
-                _say_if_refused(trigger, connection)
+                _log_if_refused(trigger, connection)
                 event = await _condition_met(trigger, connection, progress)
             if event is not None:
                 return event
@@ -236,7 +241,7 @@ async def _asked(
 
 
 class _DeadlineError(Exception):
-    """The time allowed for the wait is over."""
+    """The wait has reached its deadline."""
 
 
 def _remaining(trigger: DataOpsTrigger) -> float:
@@ -244,7 +249,10 @@ def _remaining(trigger: DataOpsTrigger) -> float:
 
 
 async def _api(trigger: DataOpsTrigger) -> Api:
-    """Read the connection before the deadline."""
+    """Return the platform of the trigger's connection.
+
+    :raises _DeadlineError: if Airflow does not return the connection before the deadline.
+    """
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:
@@ -255,13 +263,13 @@ async def _api(trigger: DataOpsTrigger) -> Api:
         raise
 
 
-def _say_if_refused(trigger: DataOpsTrigger, connection: SharedConnection) -> None:
-    """Log when credentials are tried again that were refused to this wait, or to another one."""
+def _log_if_refused(trigger: DataOpsTrigger, connection: SharedConnection) -> None:
+    """Log when refused credentials are sent again. Another trigger may have sent them."""
     now = SYSTEM_CLOCK.monotonic()
     if connection.gate.refusals.last is not None and connection.gate.refusal(now) is None:
         trigger.log.warning(
-            "The credentials of connection %s were refused. One request sends them again in %.0f s, for all "
-            "that wait with them",
+            "The credentials of connection %s were refused. In %.0f s one request sends them again, for all "
+            "triggers that use them",
             trigger.conn_id,
             max(0.0, connection.gate.opens_in(now)),
         )

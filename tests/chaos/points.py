@@ -182,7 +182,7 @@ class Scene:
         """Wait until who waits for the run has logged what the platform says of it."""
         target = self.cell.target
         run = self.sandbox.wait_for(lambda _: target.runs(self.sandbox, self.resource), REACHED_WITHIN)[0]
-        self.stack.wait_until(lambda: f"Run {run.run_id}: " in self.log(), timeout=REACHED_WITHIN)
+        self.stack.wait_until(lambda: f" {run.run_id} is " in self.log(), timeout=REACHED_WITHIN)
         return run
 
     def _finish(self, run: RunRecord) -> None:

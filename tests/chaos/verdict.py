@@ -129,7 +129,7 @@ def _cause(task: Task, run: RunRecord, stage: Stage) -> str:
     stopped = run.detail.get("error") or {}
     if run.platform != "tamr" or stopped.get("reason") != "STOPPED_BY_USER":
         return ""
-    if f"Told Tamr job {run.run_id} to stop" not in task.logs:
+    if f"Asked Tamr to stop job {run.run_id}" not in task.logs:
         return ""
     tries = set(task.ids)
     if tries & stage.terminated:

@@ -140,7 +140,7 @@ class TestQuantemplate:
         where = {"pipeline_id": "p-two", "execution_id": run_id, "destination": str(tmp_path / "x")}
         with pytest.raises(InvalidArgumentError, match=r"has 2 outputs \(give output_id or output_name\)"):
             hook.download_output(**where)
-        with pytest.raises(InvalidArgumentError, match="exclude each other"):
+        with pytest.raises(InvalidArgumentError, match="not both"):
             hook.download_output(**where, output_id="o", output_name="n")
         assert not (tmp_path / "x").exists()
         assert hook.download_output(**where, output_name="Rejected: for review") > 0
@@ -149,7 +149,7 @@ class TestQuantemplate:
         ids = {quantemplate.start() for _ in range(3)}
         hook = quantemplate.hook()
         assert {execution.id for execution in hook.list_executions(pipeline_id="p-1")} == ids
-        with pytest.raises(NotFoundError, match="execution e-x is not listed for pipeline p-1"):
+        with pytest.raises(NotFoundError, match="execution e-x is not in the list of pipeline p-1"):
             hook.get_execution(pipeline_id="p-1", execution_id="e-x")
 
     def test_what_is_not_shared_is_told_in_the_servers_words(

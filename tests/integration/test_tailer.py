@@ -158,7 +158,7 @@ class TestCredentials:
         hook, run_id = tailer.hook(), tailer.start()
         tailer.look(hook, run_id)
         tailer.expire()
-        with pytest.raises(AuthenticationError, match=r"'api_token' is not accepted.* never renewed"):
+        with pytest.raises(AuthenticationError, match=r"'api_token' is not accepted.* cannot renew it"):
             tailer.look(hook, run_id)
         assert len(tailer.asked("run_status")) == 2
 
@@ -305,7 +305,7 @@ class TestWaiting:
         run(tailer.trigger(run_id).on_kill())
         assert tailer.asked() == []
         told = capsys.readouterr().out
-        assert f"run {run_id} was running; the run goes on: https://studio.tailer.ai" in told
+        assert f"Tailer run {run_id} was running, and it keeps running: https://studio.tailer.ai" in told
 
     @pytest.mark.parametrize("changes", [{"account": "99"}, {"environment": "dev"}, {"success_statuses": []}])
     def test_what_a_stored_row_cannot_mean_ends_one_wait_alone(

@@ -80,7 +80,7 @@ def test_a_cleared_task_starts_a_second_run_and_returns_it(
         assert f"Stopping the job {first.run_id}" in task.logs()
     else:
         assert not first.finished
-        assert f"{first.run_id}, started before the Clear, goes on" in task.logs()
+        assert f"{first.run_id}, started before the Clear, was not stopped" in task.logs()
     store.actions()["finish"](second.run_id)
     assert task.airflow.wait_for_run(task.where[0], task.run_id) == "success"
     assert task.airflow.xcom(*task.where)["run_id"] == second.run_id

@@ -55,7 +55,7 @@ def test_marking_a_deferred_task_failed_says_that_the_quantemplate_execution_goe
     task = begun["marked at Quantemplate"]
     execution = _taken_up(stack, task)
     task.airflow.mark_task(*task.where, "failed")
-    said = f"execution {execution.run_id} was running; the execution goes on: http"
+    said = f"Quantemplate execution {execution.run_id} was running, and it keeps running: http"
     stack.wait_until(lambda: said in task.log(), timeout=WITHIN_SECONDS)
     (line,) = [line for line in task.log().splitlines() if said in line]
     assert line.rstrip().endswith(f"/runs/{execution.run_id}")
@@ -93,7 +93,7 @@ def test_marking_a_task_failed_that_waits_on_a_worker_stops_its_job_within_secon
     task.stopped(job.run_id, WITHIN_SECONDS)
     stack.wait_until_off_workers(instance["id"], timeout=10)
     assert task.stops(job.run_id) == 1
-    assert f"Told Tamr job {job.run_id} to stop" in task.log()
+    assert f"Asked Tamr to stop job {job.run_id}" in task.log()
     assert task.submissions() == 1
 
 
@@ -179,5 +179,5 @@ def _taken_up(stack: AirflowStack, task: Waiting) -> RunRecord:
     """Wait until the triggerer has told of the run: before, it has no trigger to tell of a user's action."""
     task.until("deferred")
     run = task.runs()[-1]
-    stack.wait_until(lambda: f"Run {run.run_id}: " in task.log(), timeout=30)
+    stack.wait_until(lambda: f" {run.run_id} is " in task.log(), timeout=30)
     return run

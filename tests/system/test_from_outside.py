@@ -19,7 +19,7 @@ CONNECTION = "tamr_of_a_day"
 def test_marking_a_deferred_task_successful_stops_its_job(stack: AirflowStack, stage: Stage) -> None:
     task = stage.begin("tamr_deferred", HOLD)
     job = task.started()
-    stack.wait_until(lambda: f"Run {job.run_id}: " in task.log(), timeout=60)
+    stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
     task.airflow.mark_task(*task.where, "success")
     task.stopped(job.run_id, 30)
     assert task.ended() == "success"
@@ -70,7 +70,7 @@ def test_a_retry_after_a_sigterm_takes_up_an_execution_that_cannot_be_stopped(
     _terminate(stack, task)
     stack.wait_until(lambda: task.airflow.task(*task.where)["try_number"] == 2, timeout=60)
     stack.wait_until(lambda: f"execution {execution.run_id} of an earlier try" in task.log(2), timeout=40)
-    assert f"execution {execution.run_id} is not stopped from here and may go on" in task.log(1)
+    assert f"execution {execution.run_id} was not stopped and may still be running" in task.log(1)
     task.finish()
     assert task.ended() == "success"
     assert task.airflow.xcom(*task.where)["run_id"] == execution.run_id
@@ -112,7 +112,7 @@ def test_a_connection_that_was_deleted_during_the_wait_fails_the_task_and_a_retr
     airflow.create_connection(CONNECTION, there)
     task = stage.begin("tamr_connection", HOLD)
     job = task.started()
-    stack.wait_until(lambda: f"Run {job.run_id}: " in task.log(), timeout=60)
+    stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
     airflow.request("DELETE", f"/connections/{CONNECTION}")
     task.finish()
     # The trigger has its connection; the worker that resumes the task has none.

@@ -41,7 +41,7 @@ def written(stack: AirflowStack, examples: dict[str, str]) -> dict[str, bytes]:
     [
         ("task logs", b"Started"),
         ("task logs", b"quantemplate_straight_through"),
-        ("trigger logs", b"Run "),
+        ("trigger logs", b"Tamr job "),
         ("trigger", b"tamr_default"),
         ("xcom", b"finished_at"),
         ("rendered_task_instance_fields", b"src_customers"),

@@ -25,10 +25,10 @@ def test_a_trigger_that_moves_to_another_triggerer_leaves_its_job_running(
 ) -> None:
     task = stage.begin("tamr_deferred", HOLD)
     job = task.started()
-    stack.wait_until(lambda: f"Run {job.run_id}: " in task.log(), timeout=60)
+    stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
     # What a triggerer finds that was frozen for longer than the others wait for it.
     _move_all_triggers(stack)
-    left = f"job {job.run_id} is not stopped: the task is deferred"
+    left = f"job {job.run_id} was not stopped: the task is deferred"
     stack.wait_until(lambda: left in task.log() + stack.logs("triggerer"), timeout=90)
     assert task.airflow.task(*task.where)["state"] == "deferred"
     assert not task.runs()[0].finished
@@ -43,14 +43,14 @@ def test_a_stop_that_is_refused_at_first_is_sent_again_although_airflow_repeats_
 ) -> None:
     task = stage.begin("tamr_deferred", HOLD)
     job = task.started()
-    stack.wait_until(lambda: f"Run {job.run_id}: " in task.log(), timeout=60)
+    stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
     busy = {"operation": "stop_job", "times": 1, "status": 503, "headers": {"Retry-After": "4"}}
     task.sandbox.add_fault("status", platform="tamr", **busy)
     task.airflow.mark_task(*task.where, "failed")
     task.sandbox.wait_for(lambda _: task.runs()[0].finished, 90)
     assert task.stops(job.run_id) == 2
     assert f"job {job.run_id} is stopped now" in task.log()
-    told = f"job {job.run_id} was told to stop"
+    told = f"Asked Tamr to stop job {job.run_id}"
     stack.wait_until(lambda: told in task.log() + stack.logs("triggerer"), timeout=10)
 
 

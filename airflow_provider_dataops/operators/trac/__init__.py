@@ -1,8 +1,7 @@
 """The TRAC operators.
 
-What they return for an object is its header with ``key``, ``DATA-<uuid>-v3``; wherever one of them takes a
-selector, such a result does, its key does, and whatever else
-:class:`~airflow_provider_dataops.hooks.trac.TracHook` takes.
+For an object they return its header, with its ``key``: ``DATA-<uuid>-v3``. A selector argument accepts such a
+result, its key, and all other selectors of :class:`~airflow_provider_dataops.hooks.trac.TracHook`.
 """
 
 from __future__ import annotations

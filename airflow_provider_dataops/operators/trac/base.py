@@ -1,4 +1,4 @@
-"""What the TRAC operators share."""
+"""The base class of the TRAC operators."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def made_once(what: str, call: str, look: str) -> Iterator[None]:
-    """Do not let Airflow retry a call that got no answer: a retry would make a second object.
+    """Prevent a retry after a call without a response: it would create a second object.
 
-    :param what: what is made, for the error.
-    :param call: the last part of the path of the call that makes it.
-    :param look: how a person finds it.
-    :raises AmbiguousSubmitError: if the call got no answer.
+    :param what: the object, for the error's message.
+    :param call: the last part of the path of the call that creates it.
+    :param look: an instruction to find the object.
+    :raises AmbiguousSubmitError: if the call got no response.
     """
     try:
         yield
@@ -30,13 +30,13 @@ def made_once(what: str, call: str, look: str) -> Iterator[None]:
         if not (error.may_have_been_processed and error.path.endswith(f"/{call}")):
             raise
         raise AmbiguousSubmitError(
-            f"{error}; {what} may be there all the same, and another attempt would make another. {look}; "
-            "then clear this task, or mark it as a success"
+            f"{error}; {what} may exist nevertheless, and a retry would create another. {look}; "
+            "if it exists, mark this task as success, otherwise clear it"
         ) from error
 
 
 class TracOperator(TracTask, DataOpsOperator):
-    """What the operators share that wait for nothing."""
+    """The base class of the operators that do not wait for a job."""
 
     def make_hook(self) -> TracHook:
         """Return the hook."""

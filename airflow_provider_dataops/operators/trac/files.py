@@ -1,4 +1,4 @@
-"""Operators that store and fetch files and datasets."""
+"""Operators that upload and download files and datasets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class _UploadOperator(TracOperator):
     """Stores the content of a file, and returns the header of its object."""
 
-    #: What the content becomes, and how a person finds it.
+    #: The kind of object, and an instruction to find it.
     kind: ClassVar[str]
     look: ClassVar[str]
 
@@ -39,7 +39,7 @@ class _UploadOperator(TracOperator):
     def store(self, hook: TracHook, **common: Any) -> TagHeader:
         """Store the content.
 
-        :param common: the arguments that all uploads have in common.
+        :param common: the arguments of all uploads.
         """
         raise NotImplementedError
 
@@ -58,7 +58,7 @@ class _UploadOperator(TracOperator):
 
 
 class _DownloadOperator(TracOperator):
-    """Streams an object's content to a path or URL, and returns that."""
+    """Streams an object's content to a path or URL, and returns the path or URL."""
 
     template_fields = ("selector", "destination", "tenant", "trac_conn_id")
 
@@ -86,15 +86,15 @@ class _DownloadOperator(TracOperator):
 class TracUploadFileOperator(_UploadOperator):
     """Stores a file, and returns the header of its object.
 
-    One message to the gateway holds about 735 kB, and a larger file is refused before anything is sent.
-    Without a prior version each call stores another file: if its answer is lost, the task is not retried.
+    The gateway accepts about 735 kB. A larger file is an error, before a request is sent. Without
+    ``prior_version`` each call stores another file, so a task whose response is lost is not retried.
 
     :param source: local path, or URL of an object store; not empty.
     :param name: the file's name at the platform; by default that of the source.
-    :param mime_type: its media type; by default the one that the name's end stands for.
+    :param mime_type: its media type; by default the one for the name's extension.
     :param attrs: attributes as plain Python values, by name.
-    :param prior_version: a selector of the version that this one follows, to update a file. Without it, and
-        where its template renders to nothing, a new file is made.
+    :param prior_version: a selector of the latest version, to update a file. If it is missing or renders to
+        an empty text, the operator creates a new file.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -116,16 +116,16 @@ class TracUploadFileOperator(_UploadOperator):
 class TracUploadDatasetOperator(_UploadOperator):
     """Stores a dataset, and returns the header of its object.
 
-    One message to the gateway holds about 735 kB, and a larger file is refused before anything is sent.
-    Without a prior version each call stores another dataset: if its answer is lost, the task is not retried.
+    The gateway accepts about 735 kB. A larger file is an error, before a request is sent. Without
+    ``prior_version`` each call stores another dataset, so a task whose response is lost is not retried.
 
     :param source: local path, or URL of an object store; not empty.
-    :param schema: the dataset's schema in the platform's JSON; or
-    :param schema_id: a selector of a SCHEMA object.
+    :param schema: the dataset's schema in the platform's JSON.
+    :param schema_id: a selector of a SCHEMA object, instead of ``schema``.
     :param format: the media type of the content; by default ``text/csv`` if the name ends with ``.csv``.
     :param attrs: attributes as plain Python values, by name.
-    :param prior_version: a selector of the version that this one follows, to update a dataset. Without it,
-        and where its template renders to nothing, a new dataset is made.
+    :param prior_version: a selector of the latest version, to update a dataset. If it is missing or renders
+        to an empty text, the operator creates a new dataset.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -141,7 +141,7 @@ class TracUploadDatasetOperator(_UploadOperator):
     )
 
     kind = "dataset"
-    look = "Search for DATA objects; the newest come first"
+    look = "Search for DATA objects, newest first"
 
     def __init__(
         self,
@@ -166,8 +166,8 @@ class TracUploadDatasetOperator(_UploadOperator):
             return self.format
         if not self.source.lower().endswith(".csv"):
             raise InvalidArgumentError(
-                f"format must be given, a media type such as 'text/csv': {self.source!r} does not tell it by "
-                "its name"
+                f"format must be given, a media type such as 'text/csv', because source {self.source!r} does "
+                "not end with .csv"
             )
         return "text/csv"
 
@@ -179,9 +179,9 @@ class TracUploadDatasetOperator(_UploadOperator):
 
 
 class TracDownloadFileOperator(_DownloadOperator):
-    """Streams a file of any size to a path or URL, and returns that.
+    """Streams a file of any size to a path or URL, and returns the path or URL.
 
-    The file appears under its name when it is complete.
+    The file appears under its name only when it is complete.
 
     :param selector: the file; without a version the latest.
     :param destination: local path, or URL of an object store; the file's name included.
@@ -195,13 +195,13 @@ class TracDownloadFileOperator(_DownloadOperator):
 
 
 class TracDownloadDatasetOperator(_DownloadOperator):
-    """Streams a dataset of any size to a path or URL, and returns that; platforms from 0.9 on.
+    """Streams a dataset of any size to a path or URL, and returns the path or URL. Needs TRAC 0.9.
 
-    The file appears under its name when it is complete.
+    The file appears under its name only when it is complete.
 
     :param selector: the dataset; without a version the latest.
     :param destination: local path, or URL of an object store; the file's name included.
-    :param format: the short name of the format to have it in.
+    :param format: the short name of the file's format.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _JobOperator(TracTask, RunOperator):
-    """Submits one job and waits for its end."""
+    """Submits one job, and waits for its end."""
 
     operator_extra_links = (TracJobLink(),)
 
@@ -29,11 +29,11 @@ class _JobOperator(TracTask, RunOperator):
         self.job_attrs = job_attrs
 
     def job_of(self, api: TracApi) -> JsonObject | JobPlan | RunRequest:
-        """Return the job to be submitted; nothing is sent for that yet."""
+        """Return the job to submit. Nothing is sent yet."""
         raise NotImplementedError
 
     def launch(self, api: TracApi, context: Context) -> TracJobLaunch:
-        """Return the job to be submitted."""
+        """Return the launch of the job. Nothing is sent yet."""
         return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
 
@@ -41,23 +41,23 @@ class TracImportModelOperator(_JobOperator):
     """Imports a model from a repository, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``, ``job`` (its
-    key), ``job_type``, ``status`` (the platform's word), ``message``, ``outputs`` (keys of what it made, by
-    name) and ``log_file`` (the key of its log); and ``model``, the key of the model. Where a model is taken,
-    this result does.
+    key), ``job_type``, ``status`` (TRAC's own), ``message``, ``outputs`` (the keys of its outputs, by name)
+    and ``log_file`` (the key of its log). It also contains ``model``, the key of the model. The argument
+    ``model`` of other operators accepts this result.
 
-    TRAC cancels no jobs: when the task ends early, the log says that the job goes on. All job operators take
-    the arguments described here for jobs.
+    TRAC cannot cancel a job: if the task ends first, the log says that the job keeps running. All job
+    operators take ``job_attrs`` and the arguments of the wait.
 
     :param repository: the key of a model repository of the tenant.
-    :param entry_point: the model's class with its module, dotted.
+    :param entry_point: the model's class with its module, ``package.module.Class``.
     :param version: a tag or commit of the repository, or a package's version.
     :param path: the folder of the code in the repository.
     :param language: the model's language.
     :param package: the package that holds the model, in a repository of packages.
     :param package_group: the group of the package.
     :param model_attrs: attributes of the model, as plain Python values by name.
-    :param job_attrs: attributes of the job, as plain Python values by name. They decide nothing: a retry
-        takes up its job whatever they are.
+    :param job_attrs: attributes of the job, as plain Python values by name. A retry finds the job even if
+        they have changed.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -99,12 +99,12 @@ class TracImportModelOperator(_JobOperator):
         self.model_attrs = model_attrs
 
     def job_of(self, api: TracApi) -> JobPlan:
-        """Return the job to be submitted."""
+        """Return the job to submit."""
         return api.import_model(
             repository=self.repository,
             entry_point=self.entry_point,
             version=self.version,
-            # A template renders to an empty text where there is nothing.
+            # A template without a value renders to an empty text.
             path=self.path or None,
             language=self.language,
             package=self.package or None,
@@ -146,16 +146,15 @@ class _ModelsOperator(_JobOperator):
 class TracRunModelOperator(_ModelsOperator):
     """Runs a model, and waits for the end of the job.
 
-    The model is read first: every declared parameter and every input that is not optional must be given,
-    and parameters get their declared types. The latest version of an input is fixed when the job is
-    submitted. Returns the job as :class:`TracImportModelOperator` does; ``outputs`` are the keys of what it
-    made, by output.
+    The operator reads the model first. Every declared parameter, and every input that is not optional, must
+    be given. Parameters get their declared types. An input without a version gets the latest one when the job
+    is submitted. Returns the job as :class:`TracImportModelOperator` does.
 
-    :param model: a selector of the model, or what :class:`TracImportModelOperator` returned.
-    :param parameters: plain Python values by name; texts are read as the declared type.
-    :param inputs: selectors of datasets and files by name, what the upload operators return among them.
-    :param prior_outputs: selectors of the objects that outputs become new versions of, by output.
-    :param output_attrs: attributes of everything that the job makes, as plain Python values by name.
+    :param model: a selector of the model, or the result of :class:`TracImportModelOperator`.
+    :param parameters: plain Python values by name; texts are converted to the declared type.
+    :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
+    :param prior_outputs: by output, a selector of the object that gets a new version.
+    :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -177,22 +176,23 @@ class TracRunModelOperator(_ModelsOperator):
         self.model = model
 
     def job_of(self, api: TracApi) -> RunRequest:
-        """Return the job to be submitted."""
+        """Return the job to submit."""
         return self._run(api, "MODEL", self.model)
 
 
 class TracRunFlowOperator(_ModelsOperator):
     """Runs a flow of models, and waits for the end of the job.
 
-    The flow and its models are read first, as :class:`TracRunModelOperator` does; it returns the job alike.
+    The operator reads the flow and its models first, and returns the job, as :class:`TracRunModelOperator`
+    does.
 
     :param flow: a selector of the flow.
-    :param models: for each model node of the flow a selector of a model, or what
-        :class:`TracImportModelOperator` returned.
-    :param parameters: plain Python values by name; texts are read as the declared type.
-    :param inputs: selectors of datasets and files by name, what the upload operators return among them.
-    :param prior_outputs: selectors of the objects that outputs become new versions of, by output.
-    :param output_attrs: attributes of everything that the job makes, as plain Python values by name.
+    :param models: by model node of the flow, a selector of a model or the result of
+        :class:`TracImportModelOperator`.
+    :param parameters: plain Python values by name; texts are converted to the declared type.
+    :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
+    :param prior_outputs: by output, a selector of the object that gets a new version.
+    :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -212,17 +212,18 @@ class TracRunFlowOperator(_ModelsOperator):
             raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
 
     def job_of(self, api: TracApi) -> RunRequest:
-        """Return the job to be submitted."""
+        """Return the job to submit."""
         return self._run(api, "FLOW", self.flow, self.models)
 
 
 class TracSubmitJobOperator(_JobOperator):
-    """Submits any job, and waits for its end. Returns the job as :class:`TracImportModelOperator` does.
+    """Submits a job of any type, and waits for its end.
 
-    Nothing is looked up: each input must say its version.
+    The operator looks up nothing: each input must have a version. Returns the job as
+    :class:`TracImportModelOperator` does.
 
-    :param job: its definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``; values
-        of parameters and attributes may be plain Python, selectors may be keys.
+    :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
+        Values of parameters and attributes may be plain Python values, and selectors may be keys.
     :param job_attrs: attributes of the job, as plain Python values by name.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -235,5 +236,5 @@ class TracSubmitJobOperator(_JobOperator):
         self.job = job
 
     def job_of(self, api: TracApi) -> JsonObject:
-        """Return the job to be submitted."""
+        """Return the job to submit."""
         return self.job

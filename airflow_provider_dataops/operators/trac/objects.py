@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _DefinitionOperator(TracOperator):
-    """Writes a definition."""
+    """Writes the definition of an object."""
 
     def __init__(
         self, *, object_type: str, definition: JsonObject, attrs: JsonObject | None = None, **kwargs: Any
@@ -30,11 +30,11 @@ class _DefinitionOperator(TracOperator):
 class TracCreateObjectOperator(_DefinitionOperator):
     """Creates an object.
 
-    Each call creates another one. If no answer comes, the object may be there or not: the task fails, Airflow
-    does not retry it, and the error says how to look.
+    Each call creates another one. Without a response the object may exist or not. Then the task fails without
+    a retry, and the error says how to find the object.
 
     Returns the header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
-    ``object_timestamp``, ``tag_timestamp``. All operators that write return it so.
+    ``object_timestamp``, ``tag_timestamp``. All operators that write an object return it.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``; others come from jobs and uploads.
     :param definition: in the platform's JSON, ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
@@ -55,15 +55,15 @@ class TracCreateObjectOperator(_DefinitionOperator):
 
 
 class TracUpdateObjectOperator(_DefinitionOperator):
-    """Makes a new version of an object, and returns its header.
+    """Creates a new version of an object, and returns its header.
 
-    Nothing is written over unseen, nor twice: if there is a newer version than the prior one, made by
-    another or by an attempt whose answer was lost, the task fails with a ``ConflictError``.
+    If the object has a newer version than ``prior_version``, the task fails with a ``ConflictError``. Another
+    writer may have created it, or an earlier attempt whose response was lost.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``.
     :param definition: in the platform's JSON, ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
-    :param prior_version: a selector with the version that this one follows.
-    :param attrs: attributes to be created or replaced; all others are kept.
+    :param prior_version: a selector of the object's latest version.
+    :param attrs: attributes to create or replace; all others stay.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -82,26 +82,26 @@ class TracUpdateObjectOperator(_DefinitionOperator):
         self.prior_version = prior_version
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Make the new version."""
+        """Create the new version."""
         arguments = self.call_arguments("object_type", "definition", "prior_version", "attrs")
         header = self.make_hook().update_object(**arguments)
-        self.log.info("Made %s", header.key)
+        self.log.info("Created the new version %s", header.key)
         return header.as_result()
 
 
 class TracUpdateTagOperator(TracOperator):
     """Changes an object's attributes, and returns the header with the new version of its tag.
 
-    Where another writer was faster, the new tag is read and the same changes are made to it. A job that
-    has not ended is refused: it would lose its results.
+    If another writer was faster, the operator reads the new tag and makes the same changes to it. An active
+    job is an error: the change would delete its results.
 
-    After an answer that was lost, a retry appends twice with ``APPEND_ATTR`` and ``CREATE_OR_APPEND_ATTR``,
-    and fails with ``CREATE_ATTR`` and ``DELETE_ATTR``; ``attrs`` can be repeated.
+    After a lost response a retry sends the changes again. Then ``APPEND_ATTR`` and ``CREATE_OR_APPEND_ATTR``
+    append twice, and ``CREATE_ATTR`` and ``DELETE_ATTR`` fail. ``attrs`` is safe.
 
-    :param selector: the object; with a tag version that one must be the newest.
-    :param attrs: attributes to be created or replaced.
-    :param tag_updates: further changes in their order, ``{"operation": "APPEND_ATTR", "attrName": "labels",
-        "value": "eod"}``.
+    :param selector: the object. If it contains a tag version, that must be the newest.
+    :param attrs: attributes to create or replace.
+    :param tag_updates: further changes, made in their order: ``{"operation": "APPEND_ATTR", "attrName":
+        "labels", "value": "eod"}``.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -130,10 +130,10 @@ class TracUpdateTagOperator(TracOperator):
 
 
 class TracWriteBatchOperator(TracOperator):
-    """Writes several things in one transaction: all of them, or nothing.
+    """Writes several objects and tags in one transaction: all of them or none.
 
-    Returns the headers: ``created``, ``updated`` and ``tagged``, each in the order of its request. A batch
-    that creates something and gets no answer is not retried.
+    Returns the headers: ``created``, ``updated`` and ``tagged``, each in the order of its argument. A batch
+    that creates an object and gets no response is not retried.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
     :param update_objects: the same with ``prior_version``, each object once.
@@ -165,10 +165,12 @@ class TracWriteBatchOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Write the batch."""
-        look = "Search for what it creates; a batch is written whole or not at all"
-        # Without a creation a repeat makes nothing twice: an update ends in a conflict, a tag is as it was.
+        look = "Search for one of its new objects: TRAC writes all of a batch or nothing"
+        # Without a new object a retry is safe: an update ends in a conflict, and a tag stays the same.
         once = (
-            made_once("what the batch makes", "write-batch", look) if self.create_objects else nullcontext()
+            made_once("the objects of the batch", "write-batch", look)
+            if self.create_objects
+            else nullcontext()
         )
         with once:
             arguments = self.call_arguments("create_objects", "update_objects", "update_tags")
@@ -179,7 +181,7 @@ class TracWriteBatchOperator(TracOperator):
 class TracReadObjectOperator(TracOperator):
     """Reads an object, and returns its header with ``attrs`` and ``definition``.
 
-    Attributes are plain values; decimals, dates and times are texts. The definition is the platform's JSON.
+    Attributes are plain Python values; decimals, dates and times are texts. The definition is TRAC's JSON.
 
     :param selector: the object; without a version the latest.
     :param tenant: the tenant's code; the connection's by default.
@@ -198,16 +200,17 @@ class TracReadObjectOperator(TracOperator):
 
 
 class TracSearchOperator(TracOperator):
-    """Searches for objects of a type, and returns their headers with ``attrs``, the newest tag first.
+    """Searches for objects of a type, and returns their headers with ``attrs``, newest tag first.
 
-    At most 100 are returned, and TRAC does not report whether there are more: the log warns in that case.
+    TRAC returns at most 100 objects, and does not report whether there are more. If it returns 100, the log
+    contains a warning.
 
     :param object_type: the type of object.
-    :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or terms combined, ``{"all": [...]}``,
-        ``{"any": [...]}``, ``{"not": ...}``; without one all objects of the type.
-    :param search_as_of: a time in the past, to search the metadata as it was then.
-    :param prior_versions: search all versions of each object.
-    :param prior_tags: search all versions of each tag.
+    :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
+        ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
+    :param search_as_of: a time in the past; the search then sees the metadata of that time.
+    :param prior_versions: search in all versions of each object.
+    :param prior_tags: search in all versions of each tag.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """

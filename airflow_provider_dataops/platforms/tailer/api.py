@@ -1,7 +1,7 @@
-"""The Tailer Platform API, ``v1``: launch jobs, ask for runs, set statuses.
+"""The Tailer Platform API, ``v1``: launch jobs, read runs, set statuses.
 
-Facts: the vendor's page "API features", its configuration reference and its SDK. Every call is a POST with
-JSON: ``action`` says what to do; account and environment are in the body. No call stops a run.
+Sources of the facts: the vendor's page "API features", its configuration reference and its SDK. Every call is
+a POST with JSON. The body contains the ``action``, the account and the environment. No call stops a run.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ STUDIO_URL = "https://studio.tailer.ai"
 
 
 class TailerApi(TailerCalls):
-    """Tailer, reached with one bearer token that is signed, fetched or part of the connection.
+    """Tailer, with one bearer token that is signed here, fetched from Google, or part of the connection.
 
-    :param source: where tokens come from.
+    :param source: the source of the tokens.
     :param account: the default account.
     :param environment: the default environment.
-    :param studio_url: where people look at runs.
+    :param studio_url: the URL of Tailer Studio, where links lead.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class TailerApi(TailerCalls):
     def from_fields(cls, fields: ConnectionFields, *, now: Callable[[], float] = time.time) -> TailerApi:
         """Read an Airflow connection of type ``tailer``.
 
-        :param now: seconds since the epoch, for tokens that are signed here.
-        :raises ConnectionSettingsError: if it lacks a credential, or holds what cannot be used.
+        :param now: returns seconds since the epoch, for tokens that are signed here.
+        :raises ConnectionSettingsError: if a credential is missing, or a field is not valid.
         """
         url = base_url(fields, BASE_URL)
         source = token_source(fields, url, now=now)
@@ -100,15 +100,15 @@ class TailerApi(TailerCalls):
     # --- credentials -----------------------------------------------------------------------------------
 
     def fetch_token(self) -> Exchange[Token]:
-        """Sign a token, fetch one, or take the connection's own."""
+        """Return a token: a signed one, a fetched one, or the one in the connection."""
         return self._source.fetch()
 
     def forget_login(self) -> bool:
-        """Drop a token that was refused before its time. Return false if no other can be had."""
+        """Drop a token that the API refused. Return false if the source cannot make another one."""
         return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error: a wrong password is a 400, and the API's own 404 is JSON."""
+        """Return the class of error. Google answers a wrong password with 400. The API's own 404 is JSON."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
         if reply.status == 404 and not is_json(reply):
@@ -116,7 +116,7 @@ class TailerApi(TailerCalls):
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return the server's own words about an error, and which credential a refusal is about."""
+        """Return the server's message. After refused credentials it also names the connection's field."""
         google = google_error(reply)
         text = google or super().error_text(reply)
         refused = reply.status == 401 or (google and reply.status == 400)
@@ -125,7 +125,7 @@ class TailerApi(TailerCalls):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, configuration: Configuration, **options: Any) -> TailerJobLaunch:
-        """Return a job to be launched; the options are the fields of the launch."""
+        """Return the launch of a job; the options are the fields of :class:`TailerJobLaunch`."""
         return TailerJobLaunch(api=self, configuration=configuration, **options)
 
     def watch_run(
@@ -134,7 +134,7 @@ class TailerApi(TailerCalls):
         """Return the watch of a run.
 
         :param outcomes: ``success_statuses`` and ``failure_statuses``.
-        :raises InvalidArgumentError: if the statuses cannot tell success from failure.
+        :raises InvalidArgumentError: if the same status counts as success and as failure.
         """
         statuses: dict[str, Any] = require_outcomes(**outcomes)
         return TailerRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)
@@ -142,26 +142,26 @@ class TailerApi(TailerCalls):
     def watch_last_status(
         self, configuration: Configuration, status: str, started_on: date | str | None
     ) -> TailerLastStatusWatch:
-        """Return the watch of a configuration, for a run in a certain status.
+        """Return the watch that waits for a run with a given status.
 
-        :param started_on: the day on which the run started; any day if absent.
+        :param started_on: the day on which the run started; any day if ``None``.
         """
         return TailerLastStatusWatch(
             **asdict(configuration), status=require_status(status), started_on=day("started_on", started_on)
         )
 
     def test(self) -> Exchange[str]:
-        """Ask for a running run of the connection's account, or do as much as can be done without one."""
+        """Request one run of the connection's account. Without account and environment, only get a token."""
         if self.account and self.environment:
-            # That it is answered is what matters here.
+            # The test succeeds with any response.
             yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)
             return f"the credentials are accepted for account {self.account}, {self.environment}"
         yield from self.login()
-        made = "a token was made" if self._source.renewable else "there is a token"
-        return f"{made}; whether it is accepted was not tried, since account or environment is not set"
+        made = "got a token" if self._source.renewable else "the connection contains a token"
+        return f"{made}, but did not send it to Tailer: account or environment is not set"
 
     # --- links -----------------------------------------------------------------------------------------
 
     def run_url(self, configuration: Configuration, run_id: str) -> str:
-        """Return the link to a run; without a template Tailer Studio's home, since no page is documented."""
+        """Return the link to a run; without a ``link_template``, to Studio's home: no page is documented."""
         return self.link(self.studio_url, **asdict(configuration), run_id=run_id)

@@ -1,4 +1,4 @@
-"""Checks of Tailer's arguments, made before anything is sent. Functions alone: DAG files load this module."""
+"""Validate Tailer's arguments before a request is sent. DAG files load this module, so it imports little."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
 #: The types of configuration for which the API launches jobs.
 LAUNCHABLE = ("table-to-table", "table-to-storage")
-#: The statuses that a run can be labelled with.
+#: The statuses that a user can set for a run.
 SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
-#: What each status of a configuration is in a request; both true is not documented.
+#: The fields of a request for each status of a configuration. "Activated and archived" is not documented.
 CONFIGURATION_STATUSES = {
     "enabled": {"activated": True, "archived": False},
     "disabled": {"activated": False, "archived": False},
     "archived": {"activated": False, "archived": True},
 }
-#: How many runs a listing asks for: the largest number that the vendor's pages show. The default is unknown.
+#: The ``limit`` of a list request: the largest number in the vendor's documentation. The default is unknown.
 LIST_LIMIT = 100
-#: One type has two names: requests use the new one; responses and job ids also use the old one.
+#: A type with two names. Requests use the new one; responses and job ids also use the old one.
 _ALIASES = {"gbq-to-gbq": "table-to-table"}
-#: The statuses of a run that goes on.
+#: The statuses of an active run.
 _ACTIVE = {"WAITING", "RUNNING"}
 
 
 def canonical_type(configuration_type: str) -> str:
-    """Return the name of a configuration's type that requests use."""
+    """Return the new name of a configuration's type, which requests use."""
     return _ALIASES.get(configuration_type, configuration_type)
 
 
@@ -39,9 +39,9 @@ def _not_one_of(name: str, value: object, allowed: Collection[str]) -> InvalidAr
 
 
 def check_scope(account: object, environment: object) -> None:
-    """Refuse an account or environment that cannot be one; ``None`` stands for the connection's.
+    """Validate account and environment; ``None`` means the connection's.
 
-    :raises InvalidArgumentError: also for an account that is a number, which has lost its leading zeros.
+    :raises InvalidArgumentError: if one is not valid. A number is no account: it has lost its leading zeros.
     """
     if account is not None and not (isinstance(account, str) and re.fullmatch(r"[0-9]{6}", account)):
         kind = "" if isinstance(account, str) else f" ({type(account).__name__})"
@@ -53,49 +53,62 @@ def check_scope(account: object, environment: object) -> None:
 
 
 def check_launchable(configuration_type: object) -> None:
-    """Refuse a type of configuration for which the API launches no jobs."""
+    """Reject a type of configuration for which the API cannot launch jobs.
+
+    :raises InvalidArgumentError: for such a type.
+    """
     if not isinstance(configuration_type, str) or canonical_type(configuration_type) not in LAUNCHABLE:
         raise InvalidArgumentError(
-            f"a job can be launched for configuration_type {' and '.join(LAUNCHABLE)} alone; "
+            f"configuration_type must be {' or '.join(LAUNCHABLE)} to launch a job; "
             f"given: {configuration_type!r}"
         )
 
 
 def check_configuration_status(status: object) -> None:
-    """Refuse a status that a configuration cannot be given."""
+    """Reject a status that a user cannot set for a configuration.
+
+    :raises InvalidArgumentError: for such a status.
+    """
     if not isinstance(status, str) or status not in CONFIGURATION_STATUSES:
         raise _not_one_of("status", status, CONFIGURATION_STATUSES)
 
 
 def check_settable(status: object) -> None:
-    """Refuse a status that a run cannot be labelled with, in upper or lower case."""
+    """Reject a status that a user cannot set for a run. Upper and lower case are equal.
+
+    :raises InvalidArgumentError: for such a status.
+    """
     if not isinstance(status, str) or status.upper() not in SETTABLE:
         raise _not_one_of("status", status, SETTABLE)
 
 
 def require_text_if_set(**arguments: object) -> None:
-    """Refuse arguments that are neither ``None`` nor a text that is not blank."""
+    """Reject arguments that are neither ``None`` nor a text with visible characters.
+
+    :raises InvalidArgumentError: with the argument's name.
+    """
     require_text(**{name: value for name, value in arguments.items() if value is not None})
 
 
 def require_status(status: str) -> str:
-    """Return a run's status as the platform writes it: upper-case, without blanks around it."""
+    """Return a run's status in upper case, without surrounding whitespace."""
     require_text(status=status)
     return status.strip().upper()
 
 
 def require_outcomes(success_statuses: object, failure_statuses: object) -> dict[str, list[str]]:
-    """Return the statuses that count as success and as failure by argument, upper-case and sorted.
+    """Return both arguments by name, with their statuses in upper case and sorted.
 
-    :raises InvalidArgumentError: if they are no texts, name a run that goes on, or contradict each other.
+    :raises InvalidArgumentError: if they are not lists of texts, contain the status of an active run, or
+        contradict each other.
     """
     success = _statuses("success_statuses", success_statuses)
     failure = _statuses("failure_statuses", failure_statuses)
     if not success:
-        raise InvalidArgumentError("success_statuses must name a status; given: none")
+        raise InvalidArgumentError("success_statuses must contain a status; it is empty")
     if both := success & failure:
         raise InvalidArgumentError(
-            f"success_statuses and failure_statuses both name {', '.join(sorted(both))}"
+            f"success_statuses and failure_statuses both contain {', '.join(sorted(both))}"
         )
     return {"success_statuses": sorted(success), "failure_statuses": sorted(failure)}
 
@@ -109,17 +122,19 @@ def _statuses(name: str, value: object) -> set[str]:
         raise InvalidArgumentError(f"{name} must be a list of statuses; given: {value!r}")
     statuses = {status.strip().upper() for status in value}
     if active := statuses & _ACTIVE:
-        raise InvalidArgumentError(f"{name}: a run goes on while it is {', '.join(sorted(active))}")
+        raise InvalidArgumentError(
+            f"{name} must not contain the status of an active run: {', '.join(sorted(active))}"
+        )
     return statuses
 
 
 def day(name: str, value: object) -> str | None:
     """Return a day as ``YYYY-MM-DD``, ``None`` for ``None``.
 
-    The day of a time with an offset is its day in UTC, as in Airflow's ``ds``.
+    A time with an offset is converted to its day in UTC, like Airflow's ``ds``.
 
     :param value: a date, a datetime, or a text in ISO 8601.
-    :raises InvalidArgumentError: for anything else.
+    :raises InvalidArgumentError: for all other values.
     """
     if value is None:
         return None
@@ -139,12 +154,12 @@ def day(name: str, value: object) -> str | None:
 def list_filters(
     *, started_on: date | str | None = None, status: str | None = None, limit: int = LIST_LIMIT
 ) -> dict[str, Any]:
-    """Return what narrows a listing of runs down, by the API's names.
+    """Return the filters of a list request, with the API's names.
 
-    :param started_on: only runs that started on this day. The API calls it ``execution_date``, which means
-        another thing when a job is launched.
-    :param status: only runs in this status.
-    :param limit: so many runs at the most.
+    :param started_on: only runs that started on this day. The API calls it ``execution_date``. In a launch
+        that name means the logical date.
+    :param status: only runs with this status.
+    :param limit: the largest number of runs to return.
     """
     require_whole(1, limit=limit)
     return {

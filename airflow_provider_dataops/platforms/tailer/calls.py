@@ -1,4 +1,4 @@
-"""The calls of the Tailer Platform API: launch jobs, ask for runs, set statuses."""
+"""The calls of the Tailer Platform API: launch jobs, read runs, set statuses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 API_PATH = "/v1"
-#: The path of each action, and whether a repeat of it does no harm.
+#: The path of each action, and whether it is idempotent.
 _ACTIONS = {
     "launch_job": ("dag/launch", False),
     "check_run_status": ("dag/status", True),
@@ -52,7 +52,7 @@ _ACTIONS = {
 
 
 class TailerCalls(Api):
-    """What the API can do.
+    """The calls of the API.
 
     :ivar account: the default account.
     :ivar environment: the default environment.
@@ -73,10 +73,10 @@ class TailerCalls(Api):
         environment: str | None = None,
         append_environment: bool = False,
     ) -> Configuration:
-        """Return a data operation; account and environment are the connection's, unless they are given.
+        """Return a configuration. Account and environment are by default those of the connection.
 
-        :param append_environment: end the id in ``_`` and the environment, if it does not yet.
-        :raises InvalidArgumentError: naming the argument, its value and what is allowed.
+        :param append_environment: append ``_`` and the environment to the id, unless it ends so already.
+        :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
         """
         scope = self.scope(account, environment)
         require_text(configuration_id=configuration_id, configuration_type=configuration_type)
@@ -89,9 +89,9 @@ class TailerCalls(Api):
         )
 
     def scope(self, account: str | None, environment: str | None) -> dict[str, str]:
-        """Return account and environment, or the connection's.
+        """Return account and environment by name, with defaults from the connection.
 
-        :raises InvalidArgumentError: if there is neither, or they cannot be what they should.
+        :raises InvalidArgumentError: if one is not valid, or neither given nor in the connection.
         """
         check_scope(account, environment)
         return {
@@ -104,18 +104,17 @@ class TailerCalls(Api):
     def launch_job(
         self, configuration: Configuration, *, execution_date: str | None = None, job_id: str | None = None
     ) -> Exchange[str]:
-        """Launch a job and return the run's id. Never repeated by itself: each call makes another run.
+        """Launch a job, and return the run's id. Each call starts another run, so it is never sent again.
 
-        :param execution_date: the logical date that the job works for, ``YYYY-MM-DD``; without it, today in
-            UTC.
+        :param execution_date: the logical date of the job, ``YYYY-MM-DD``; today in UTC by default.
         """
         check_launchable(configuration.configuration_type)
         require_text_if_set(job_id=job_id)
         name, environment = configuration.configuration_id, configuration.environment
         if configuration.configuration_type == "table-to-table" and not name.endswith(f"_{environment}"):
             log.warning(
-                "The id %r does not end in _%s. Tables to Tables configurations are deployed under such an "
-                "id, unless they have a context; append_environment=True appends it",
+                "configuration_id %r does not end in _%s. Tailer appends that to the ids of Tables to Tables "
+                "configurations that have no context; append_environment=True does so, too",
                 name,
                 environment,
             )
@@ -131,17 +130,17 @@ class TailerCalls(Api):
     def check_run_status(
         self, configuration: Configuration, run_id: str, job_id: str | None = None
     ) -> Exchange[Run | None]:
-        """Return one run; ``None`` if there is no record of it, as in the first seconds after a launch.
+        """Return one run; ``None`` if Tailer does not list it, as in the first seconds after a launch.
 
-        :param job_id: needed for most types.
+        :param job_id: most types need it.
         """
         require_text(run_id=run_id)
         require_text_if_set(job_id=job_id)
         job_id = job_id or configuration.job_id
         if job_id is None:
             raise InvalidArgumentError(
-                f"job_id is needed for configuration_type {configuration.configuration_type!r}: it does not "
-                "follow from the id. get_last_status returns it"
+                f"job_id must be given for configuration_type {configuration.configuration_type!r}; "
+                "get_last_status returns it"
             )
         runs = yield from self._act(
             "check_run_status",
@@ -161,7 +160,7 @@ class TailerCalls(Api):
     def listed(
         self, configuration: Configuration, *, job_id: str | None = None, **filters: Any
     ) -> Exchange[tuple[Listed[Run], float | None]]:
-        """Return the last runs of a configuration, and the time at the server.
+        """Return the last runs of a configuration, and the time of the response by the server's clock.
 
         :param filters: ``started_on``, ``status`` and ``limit``.
         """
@@ -187,7 +186,7 @@ class TailerCalls(Api):
     ) -> Exchange[Any]:
         """Return runs of all configurations of a type in an account, by the filters of :meth:`listed`.
 
-        :param parse: reads the response, which is not documented.
+        :param parse: reads the response. Its format is not documented.
         """
         require_text(configuration_type=configuration_type)
         scope = self.scope(account, environment)
@@ -201,7 +200,7 @@ class TailerCalls(Api):
         )
 
     def set_run_status(self, configuration: Configuration, *, run_id: str, status: str) -> Exchange[None]:
-        """Give a run another label. It does not stop the run. A repeat gives it the same label again."""
+        """Set the status that Tailer shows for a run. This does not stop the run. The call is idempotent."""
         require_text(run_id=run_id)
         check_settable(status)
         return self._act(
@@ -216,13 +215,14 @@ class TailerCalls(Api):
     def reset_workflow(self, configuration: Configuration) -> Exchange[None]:
         """Delete all triggered jobs of a workflow, so that it starts from scratch.
 
-        Never repeated by itself: a repeat would also delete what was triggered since the first one was done.
+        It is never sent again: a second request would also delete the jobs that were triggered since the
+        first.
 
-        :raises InvalidArgumentError: if the configuration is none of a workflow.
+        :raises InvalidArgumentError: if the configuration is not a workflow.
         """
         if configuration.configuration_type != "workflow":
             raise InvalidArgumentError(
-                f"only a workflow can be reset; given: {configuration.configuration_type!r}"
+                f"configuration_type must be workflow; given: {configuration.configuration_type!r}"
             )
         return self._act(
             "reset_workflow_status",
@@ -232,7 +232,7 @@ class TailerCalls(Api):
         )
 
     def set_configuration_status(self, configuration: Configuration, status: str) -> Exchange[None]:
-        """Enable, disable or archive a configuration. A repeat does no more.
+        """Enable, disable or archive a configuration. The call is idempotent.
 
         :param status: one of :data:`CONFIGURATION_STATUSES`.
         """
@@ -257,8 +257,8 @@ class TailerCalls(Api):
     ) -> Exchange[T]:
         """Return the exchange of one action.
 
-        :param subject: account and environment, and the configuration unless all are meant.
-        :param fields: what else the body holds; ``None`` is left out.
+        :param subject: account and environment; also the configuration, if the action is about one.
+        :param fields: further fields of the body. Those with ``None`` are left out.
         """
         path, repeatable = _ACTIONS[action]
         url = f"{self.settings.base_url}{API_PATH}/{path}"

@@ -1,7 +1,7 @@
-"""The three kinds of credential that get a bearer token for Tailer.
+"""The three sources of a bearer token for Tailer.
 
-Facts: the vendor's guide to its API, its sign-up guide and its SDK. Nothing here is I/O: what takes its time,
-a file or a signature, is a step of the exchange.
+Sources of the facts: the vendor's guide to its API, its sign-up guide and its SDK. This module does no I/O.
+Reading a key file and signing take time, so both are blocking calls of the exchange.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from airflow_provider_dataops.errors import ConnectionSettingsError, MalformedRe
 SIGN_IN_URL = "https://www.googleapis.com/identitytoolkit/v3/relyingparty/verifyPassword"
 REFRESH_URL = "https://securetoken.googleapis.com/v1/token"
 
-#: How long a token that we sign is good, in seconds; the guide's own value.
+#: The lifetime of a token that this provider signs, in seconds; the value of the vendor's guide.
 SIGNED_TOKEN_LIFE = 3600
-#: How long a token is assumed to be good if the response does not say it, in seconds.
+#: The assumed lifetime of a token if the response does not contain it, in seconds.
 DEFAULT_TOKEN_LIFE = 60.0
 
 AUTH_TYPES = ("service_account", "firebase", "bearer")
@@ -41,29 +41,29 @@ KEY_FIELD = "service_account_secret_json"
 
 
 class TokenSource:
-    """Where bearer tokens come from. The constructor of each kind reads the connection."""
+    """A source of bearer tokens. The constructor of each subclass reads the connection."""
 
-    #: Whether another token can be had once one is refused.
+    #: Whether the source can make another token after one was refused.
     renewable = True
-    #: Which fields of the connection a refusal is about.
+    #: The connection's fields to check after refused credentials, in words.
     blame: str
-    #: What must not be shown.
+    #: The texts to mask in logs.
     secrets: tuple[str, ...] = ()
-    #: What else decides who we are.
+    #: What identifies the account, in addition to the secrets.
     account: tuple[str, ...]
 
     def fetch(self) -> Exchange[Token]:
-        """Get a token."""
+        """Return a token."""
         raise NotImplementedError
 
 
 class GivenToken(TokenSource):
-    """A token that stands in the connection; nobody renews it."""
+    """A token in the connection. This provider cannot renew it."""
 
     renewable = False
     blame = (
-        "the token in extra field 'api_token' is not accepted; tokens live for about an hour, and this kind "
-        "is never renewed"
+        "the token in extra field 'api_token' is not accepted; a token is valid for about an hour, and this "
+        "provider cannot renew it"
     )
     account = ("bearer",)
 
@@ -78,13 +78,13 @@ class GivenToken(TokenSource):
 
 
 class ServiceAccount(TokenSource):
-    """A Google service account, whose key signs tokens here; nobody has to be asked for them.
+    """A Google service account. Its key signs tokens on this machine, without a request.
 
-    The key is JSON, or the path of a file that holds it; such a file is read when it is needed.
+    The key is JSON, or the path of a file with that JSON. The file is read for each token.
 
     :param base_url: the API's URL; without its path it is the tokens' audience.
-    :param now: seconds since the epoch.
-    :raises ConnectionSettingsError: if there is no key, or its JSON is none of a service account.
+    :param now: returns seconds since the epoch.
+    :raises ConnectionSettingsError: if there is no key, or it is not the key of a service account.
     """
 
     blame = (
@@ -98,7 +98,7 @@ class ServiceAccount(TokenSource):
         parts = urlsplit(base_url)
         self._audience = f"{parts.scheme}://{parts.netloc}"
         value = fields.extra.get(KEY_FIELD)
-        # In an extra that was written as JSON the key may stand as an object.
+        # If the user wrote the extra as JSON, the key may be an object in it.
         self._key = json.dumps(value) if isinstance(value, Mapping) else fields.text(KEY_FIELD)
         self._is_json = self._key.startswith("{")
         if not self._key:
@@ -115,7 +115,7 @@ class ServiceAccount(TokenSource):
         return self._fields.error(f"extra field {KEY_FIELD!r}{problem}")
 
     def fetch(self) -> Exchange[Token]:
-        """Sign a token, off the event loop."""
+        """Sign a token, outside the event loop."""
         key: Mapping[str, str] = yield BlockingCall(self._loaded)
         if not self._is_json:
             yield RegisterSecret(key["private_key"])
@@ -128,7 +128,7 @@ class ServiceAccount(TokenSource):
         try:
             text = Path(self._key).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            # A ValueError would repeat what stands in the file.
+            # A ValueError would quote the content of the file.
             why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise self._fields.error(
                 f"the file {self._key!r} of extra field {KEY_FIELD!r} cannot be read: {why}"
@@ -136,7 +136,7 @@ class ServiceAccount(TokenSource):
         return self._parsed(text)
 
     def _parsed(self, text: str) -> dict[str, str]:
-        """Return what is needed of a key, and never repeat anything of it."""
+        """Return the two members of a key that are needed. Errors never quote the key."""
         try:
             payload = json.loads(text)
         except ValueError:
@@ -152,7 +152,7 @@ class ServiceAccount(TokenSource):
         return {name: payload[name] for name in names}
 
     def _signed(self, key: Mapping[str, str]) -> str:
-        # PyJWT comes with Airflow; it is slow to load, and no DAG file needs it.
+        # PyJWT is slow to import, and a DAG file does not need it.
         import jwt
 
         now, email = int(self._now()), key["client_email"]
@@ -167,17 +167,17 @@ class ServiceAccount(TokenSource):
         try:
             return jwt.encode(claims, key["private_key"], algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError):
-            # The error of the library may quote the key.
+            # PyJWT's error may quote the key.
             problem = self._error(": its private_key cannot sign (RS256)")
         raise problem
 
 
 class FirebaseUser(TokenSource):
-    """A person of Tailer, signed in at Google's Firebase: by a refresh token, or else by email and password.
+    """A Tailer user, signed in at Google's Firebase by a refresh token, or else by email and password.
 
-    A refresh token that Google replaces is kept in memory alone; the connection's stays good.
+    If Google returns a new refresh token, it is kept only in memory. The one in the connection stays valid.
 
-    :raises ConnectionSettingsError: naming the field that is missing.
+    :raises ConnectionSettingsError: with the name of the missing field.
     """
 
     def __init__(self, fields: ConnectionFields) -> None:
@@ -195,7 +195,7 @@ class FirebaseUser(TokenSource):
             )
         else:
             self._email = (fields.login or "").strip()
-            # It travels in JSON, where any character may stand.
+            # It is sent as JSON, which allows every character.
             self._password = fields.password or ""
             if not self._email:
                 raise fields.error("login (the email) is empty")
@@ -206,7 +206,7 @@ class FirebaseUser(TokenSource):
         self.account = ("firebase", self._email, self._sign_in_url, self._refresh_url)
 
     def fetch(self) -> Exchange[Token]:
-        """Ask Google for an ID token."""
+        """Request an ID token from Google."""
         if self._refresh_token:
             operation, url = "renew the token by refresh_token", self._refresh_url
             body = form_body({"grant_type": "refresh_token", "refresh_token": self._refresh_token})
@@ -243,18 +243,18 @@ def _url(fields: ConnectionFields, name: str, default: str) -> str:
 
 
 def _read_token(reply: Reply, *, names: tuple[str, str, str]) -> tuple[Token, str]:
-    """Return a token of Google's, and the refresh token that came with it."""
+    """Return the token in a response of Google, and its refresh token, empty if there is none."""
     payload = reply.json()
     payload = payload if isinstance(payload, dict) else {}
     token, replacement, life = (payload.get(name) for name in names)
     if not isinstance(token, str) or not token:
-        # The body is not repeated: it may hold a token under another name.
-        raise MalformedReplyError(f"the answer holds no {names[0]}", status=reply.status)
+        # The message does not quote the body: it may contain a token under another name.
+        raise MalformedReplyError(f"the response contains no {names[0]}", status=reply.status)
     return Token(token, _seconds(life)), replacement if isinstance(replacement, str) else ""
 
 
 def _seconds(value: Any) -> float:
-    """Return a token's life, which Google writes as text."""
+    """Return a token's lifetime in seconds. Google writes it as text."""
     try:
         life = float(value)
     except (TypeError, ValueError):
@@ -263,9 +263,9 @@ def _seconds(value: Any) -> float:
 
 
 def token_source(fields: ConnectionFields, base_url: str, *, now: Callable[[], float]) -> TokenSource:
-    """Return where the connection's tokens come from.
+    """Return the source of tokens that the connection describes.
 
-    :raises ConnectionSettingsError: naming the field that is missing or wrong.
+    :raises ConnectionSettingsError: with the name of the missing or wrong field.
     """
     match fields.choice("auth_type", AUTH_TYPES, default=AUTH_TYPES[0]):
         case "service_account":

@@ -1,8 +1,8 @@
-"""The connection form of Tailer. Literals alone: Airflow reads them while it is half initialised."""
+"""The connection form of Tailer. Only literals: Airflow reads them before it is fully initialised."""
 
 from __future__ import annotations
 
-#: What a ``link_template`` may contain, beside ``base_url``.
+#: The placeholders of a ``link_template``, in addition to ``base_url``.
 PLACEHOLDERS = ("account", "environment", "configuration_type", "configuration_id", "run_id")
 
 FORM = {
@@ -16,20 +16,20 @@ FORM = {
     "port": "443",
     "fields": {
         "auth_type": ("Kind of credential", "service_account (the default), firebase or bearer."),
-        "firebase_sign_in_url": ("Sign-in URL", "For firebase; empty takes Google's."),
-        "firebase_refresh_url": ("Token refresh URL", "For firebase; empty takes Google's."),
-        "account": ("Account", "Default account, six digits, for operators that name none."),
+        "firebase_sign_in_url": ("Sign-in URL", "For firebase; Google's if empty."),
+        "firebase_refresh_url": ("Token refresh URL", "For firebase; Google's if empty."),
+        "account": ("Account", "Default account, six digits."),
         "environment": ("Environment", "Default environment: PROD, PREPROD, STAGING or DEV."),
-        "studio_url": ("Tailer Studio", "Where links lead; empty takes studio.tailer.ai."),
+        "studio_url": ("Tailer Studio", "Where links lead; studio.tailer.ai if empty."),
     },
     "secret_fields": {
         "service_account_secret_json": (
             "Service account key",
-            "JSON of the key, or the path of its file on all machines.",
+            "JSON of the key, or the path of a file with it; the file must exist on all machines.",
         ),
         "firebase_api_key": ("Firebase web API key", "For firebase."),
         "refresh_token": ("Refresh token", "For firebase, instead of email and password."),
-        "api_token": ("Token", "For bearer; never renewed."),
+        "api_token": ("Token", "For bearer; it is not renewed."),
     },
     "link_placeholders": PLACEHOLDERS,
 }

@@ -1,6 +1,6 @@
-"""How runs are found that the list of a configuration's last runs leaves out.
+"""Find runs that are not in the list of a configuration's last runs.
 
-The API lists a number of runs and has no pages. It can list those of one day, or of one status.
+The API returns a limited number of runs, without pages. It can filter them by day or by status.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
-#: One look for a run sends no more requests: a full list may show a hundred jobs, and lead to 16 more lists.
+#: The most requests in one search for a run. A full list may contain 100 jobs, and lead to 16 more lists.
 MOST_REQUESTS = 20
-#: No more days are listed in one search: a wrong ``Date`` of the server may lie years ahead.
+#: The most days that one search lists. A wrong ``Date`` header of the server may be years ahead.
 MOST_DAYS = 31
 
 
 def find_run(
     api: TailerCalls, configuration: Configuration, run_id: str
 ) -> Exchange[tuple[Run | None, bool]]:
-    """Return a run whose job's id is not known, and whether ``None`` proves that there is no such run.
+    """Return a run without its job's id, and whether ``None`` proves that there is no such run.
 
-    Each listed run shows the id of its job, and by this id the API finds every run of the job. But a
-    configuration may have several jobs. So if the list of the last runs is full, those of the run's day are
-    listed, and then those of each status. Lists and jobs take turns, up to :data:`MOST_REQUESTS`. Each look
-    begins anew.
+    Each listed run contains the id of its job. With this id the API finds every run of the job, but a
+    configuration may have several jobs. If the list of the last runs is full, this function lists the runs of
+    the run's day, then those of each status. It alternates between lists and jobs, up to
+    :data:`MOST_REQUESTS`.
 
     :raises MalformedReplyError: if an entry that may be the run cannot be read.
-    :raises NotFoundError: if the API says that there is no run of the configuration.
+    :raises NotFoundError: if the API reports that the configuration has no run.
     """
     is_whole = True
     shown: set[str] = set()
@@ -70,12 +70,12 @@ def runs_since(
 ) -> Exchange[Listed[Run]]:
     """Return the last runs of a configuration, at least all that started at or after a time.
 
-    The list is ``cut`` if such runs may be left out. If the time is more than :data:`MOST_DAYS` ago at the
-    server, or lies on a later day than there, no further list is asked for.
+    The list is ``cut`` if it may not contain all of them. No further list is requested if the time is more
+    than :data:`MOST_DAYS` before the server's time, or on a later day.
 
     :param since: seconds since the epoch.
-    :param known: ids of runs that started before those that are looked for.
-    :raises NotFoundError: if the API says that there is no run of the configuration.
+    :param known: ids of runs that started before that time.
+    :raises NotFoundError: if the API reports that the configuration has no run.
     """
     runs, listed_at = yield from api.listed(configuration)
     runs.cut = runs.cut and not _reaches_back(runs, since, known)
@@ -85,7 +85,7 @@ def runs_since(
     if not 0 <= (last - first).days < MOST_DAYS:
         return runs
     runs.cut = False
-    # A run that waits for its start is listed under no day.
+    # The lists by day do not contain a run that waits for its start.
     for filters in [{"status": "WAITING"}, *({"started_on": day} for day in _days(first, last))]:
         narrowed = yield from _listed(api, configuration, filters)
         runs.extend(narrowed)
@@ -94,7 +94,7 @@ def runs_since(
 
 
 def _listed(api: TailerCalls, configuration: Configuration, filters: dict[str, Any]) -> Exchange[Listed[Run]]:
-    """Return runs by filters. How the API answers if none fits them is not documented."""
+    """Return runs by filters. The response without a matching run is not documented: it may be a 404."""
     try:
         runs, _ = yield from api.listed(configuration, **filters)
     except NotFoundError:
@@ -114,22 +114,22 @@ def _checked(
 
 
 def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
-    """Return the filters of the lists that show more than a full one did."""
+    """Return the filters of narrower lists, to request after a list was full."""
     if "status" in filters:
         return []
     if not filters and (day := _day_of(run_id)):
-        # It starts after its launch, which may be after midnight.
+        # The run starts after its launch, possibly after midnight.
         return [{"started_on": text} for text in _days(day, day + timedelta(days=1))]
     return [{**filters, "status": status} for status in STATUSES]
 
 
 def _day_of(run_id: str) -> date | None:
-    """Return the day of a launch, with which the ids of runs begin: ``20201230-112837-…``."""
+    """Return the day of the launch, from the start of a run's id: ``20201230-112837-…``."""
     try:
         day = datetime.strptime(run_id[:8], "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         return None
-    # The calendar has no day after its last.
+    # The last day of the calendar has no next day.
     return day if day < date.max else None
 
 
@@ -138,7 +138,7 @@ def _days(first: date, last: date) -> list[str]:
 
 
 def _reaches_back(runs: Listed[Run], since: float, known: Collection[str]) -> bool:
-    """Return whether a list is in the order that the guide's samples show, and ends with an older run."""
+    """Return whether a list is sorted, newest first as in the vendor's guide, and ends with an older run."""
     times = [instant(run.start_execution_date) for run in runs.found]
     dated = [time for time in times if time is not None]
     if not times or len(dated) < len(times) or dated != sorted(dated, reverse=True):

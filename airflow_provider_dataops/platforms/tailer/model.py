@@ -1,4 +1,4 @@
-"""What Tailer knows: configurations, runs and their statuses, and how its JSON is read."""
+"""Tailer's configurations, runs and statuses, and the readers of its JSON."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ACTIVE = {"WAITING": RunState.PENDING, "RUNNING": RunState.RUNNING}
-#: Statuses in which a run has ended without success, and what a person should know of each.
+#: Statuses of a run that ended without success, and an explanation of each.
 _ENDED = {
-    "FAILED": "the API tells no cause, Tailer Studio does",
-    "NO_MATCH": "a file arrived and matches no template, so that nothing was processed",
-    "CHECKED": "the run failed, and a person marked it as dealt with; success_statuses may name CHECKED",
-    "DEACTIVATED": "the configuration is disabled and nothing ran; enable it first",
+    "FAILED": "the API reports no cause; see Tailer Studio",
+    "NO_MATCH": "a file arrived but matches no template, so nothing was processed",
+    "CHECKED": "the run failed, and a user marked it as resolved; success_statuses may contain CHECKED",
+    "DEACTIVATED": "the configuration is disabled, so nothing ran; enable it first",
 }
-#: All statuses that are known, those of a run that goes on first.
+#: All known statuses, those of active runs first.
 STATUSES = (*_ACTIVE, "SUCCESS", *_ENDED)
-#: What a response may leave out.
+#: The members that a response may leave out.
 _OPTIONAL = (
     "account",
     "environment",
@@ -46,9 +46,9 @@ _MEMBERS = ("run_id", "status", *_OPTIONAL)
 
 
 class Scope(TypedDict, total=False):
-    """Where a configuration is: the connection's account and environment, unless they are given here.
+    """Account and environment of a configuration. ``None`` means the connection's.
 
-    ``account`` is six digits with their leading zeros.
+    ``account`` is a text of six digits, with leading zeros.
     """
 
     account: str | None
@@ -57,13 +57,13 @@ class Scope(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """The full identity of a data operation; its fields stand so in each request.
+    """The full identity of a configuration. Its fields are part of each request.
 
     :param account: six digits, with leading zeros.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``.
     :param configuration_type: the name that requests use: ``table-to-table``, never ``gbq-to-gbq``.
-    :param configuration_id: as deployed; Tables to Tables ids end in ``_`` and the environment then, unless
-        they were deployed with a context.
+    :param configuration_id: the id under which it is deployed. Tailer appends ``_`` and the environment to
+        the ids of Tables to Tables configurations that have no context.
     """
 
     account: str
@@ -73,21 +73,21 @@ class Configuration:
 
     @property
     def job_id(self) -> str | None:
-        """The job's id if it follows from the type; most types have file names or placeholders in it."""
+        """The job's id for Tables to Tables, else ``None``: other ids contain file names or placeholders."""
         return f"gbq-to-gbq|{self.configuration_id}" if self.configuration_type == "table-to-table" else None
 
     def owns(self, run: Run) -> bool:
-        """Return whether a listed run is one of this configuration; a response may hold others."""
+        """Return whether a listed run belongs to this configuration. A response may contain others."""
         theirs = (run.account, run.environment, run.configuration_id)
         ours = (self.account, self.environment, self.configuration_id)
         return all(one in {None, other} for one, other in zip(theirs, ours, strict=True))
 
     def identified(self, run: Run, job_id: str | None) -> Run:
-        """Return a run with the identity by which it was asked for: responses may leave it out."""
+        """Return a run with the identity from the request, because a response may leave it out."""
         return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
-        """Return a run that was just launched and has no record yet."""
+        """Return a run that was just launched and is not listed yet."""
         run = self.identified(Run(run_id=run_id, status="", state=RunState.PENDING), job_id)
         return replace(run.snapshot(), state=RunState.PENDING, raw_state="launched")
 
@@ -95,10 +95,10 @@ class Configuration:
 def state_of(
     status: str, success_statuses: Collection[str] = ("SUCCESS",), failure_statuses: Collection[str] = ()
 ) -> RunState:
-    """Return where a run stands; a status that nobody knows is taken as running.
+    """Return the state for a status of Tailer. An unknown status counts as running.
 
-    :param success_statuses: the statuses of a run that went well, upper-case.
-    :param failure_statuses: statuses that count as failures beside the known ones, upper-case.
+    :param success_statuses: the statuses that count as success, in upper case.
+    :param failure_statuses: statuses that count as failures, in addition to the known ones; in upper case.
     """
     if status in success_statuses:
         return RunState.SUCCEEDED
@@ -111,11 +111,11 @@ def state_of(
 class Run:
     """One run, as the API reports it.
 
-    :param status: the platform's word, upper-case.
-    :param state: what it means, as long as nobody names other statuses.
-    :param configuration_type: the type's present name, also if the response has the old one.
-    :param start_execution_date: when it started; this and the next are ISO 8601 as the platform wrote them.
-    :param last_update_date: when its record was changed last; not reported for all types.
+    :param status: Tailer's status, in upper case.
+    :param state: the state for this status with the default ``success_statuses``.
+    :param configuration_type: the type's new name, even if the response contains the old one.
+    :param start_execution_date: when the run started, in ISO 8601 as Tailer wrote it.
+    :param last_update_date: when the run changed last, in ISO 8601; not reported for all types.
     :param duration: ``H:MM:SS.ffffff``.
     """
 
@@ -132,9 +132,9 @@ class Run:
     duration: str | None = None
 
     def snapshot(self, **outcomes: Collection[str]) -> RunSnapshot:
-        """Return the run in the vocabulary that all platforms share.
+        """Return the run in the format that all platforms share.
 
-        :param outcomes: which statuses count as success and failure, as for :func:`state_of`.
+        :param outcomes: ``success_statuses`` and ``failure_statuses`` of :func:`state_of`.
         """
         state = state_of(self.status, **outcomes)
         names = [name for name in _OPTIONAL if name != "start_execution_date"]
@@ -155,20 +155,23 @@ class Run:
 def read_runs(reply: Reply, limit: int | None = None) -> Listed[Run]:
     """Return the runs of a response.
 
-    :param limit: how many were asked for; with as many the list is cut.
+    :param limit: the limit of the request. A list with as many runs counts as cut.
     """
     results = reply.members("results").get("results")
     if results is None or not decode.begins_with(results, b"["):
-        # How an unknown run or configuration is answered is not documented.
+        # The response for an unknown run or configuration is not documented.
         refuse_ko(reply.json_object(), reply, NotFoundError)
-        raise reply.malformed(f"the answer holds no list of results: {reply.text()[:300]}")
+        raise reply.malformed(f"the response contains no list of results: {reply.text()[:300]}")
     runs = read_entries(reply, reply.entries_of(results), _MEMBERS, partial(_run, reply=reply))
     runs.cut = limit is not None and len(runs.found) + len(runs.unreadable) >= limit
     return runs
 
 
 def read_all_runs(reply: Reply) -> list[Run]:
-    """Return the runs of a response, all of which must be readable."""
+    """Return the runs of a response.
+
+    :raises MalformedReplyError: if one of them cannot be read.
+    """
     return read_runs(reply).whole()
 
 
@@ -176,7 +179,7 @@ def _run(payload: object, reply: Reply) -> Run:
     item = payload if isinstance(payload, dict) else {}
     run_id, status = item.get("run_id"), item.get("status")
     if not isinstance(run_id, str) or not run_id or not isinstance(status, str):
-        raise reply.malformed("a run without run_id and status")
+        raise reply.malformed("a run has no run_id or no status")
     require_id(run_id)
     status = status.strip().upper()
     texts = {name: item[name] for name in _OPTIONAL if isinstance(item.get(name), str) and item[name]}
@@ -186,38 +189,40 @@ def _run(payload: object, reply: Reply) -> Run:
 
 
 def read_launched(reply: Reply) -> str:
-    """Return the id of the run that a launch has started."""
+    """Return the run's id in the response to a launch."""
     payload = reply.json()
     run_id = payload.get("run_id") if isinstance(payload, dict) else None
     if not isinstance(run_id, str) or not run_id:
         refuse_ko(payload, reply)
-        raise reply.malformed(f"the answer to a launch holds no run_id: {reply.text()[:300]}")
+        raise reply.malformed(f"the response to a launch contains no run_id: {reply.text()[:300]}")
     return run_id
 
 
 def read_ok(reply: Reply) -> None:
-    """Accept OK, and a response that says nothing; the API may say KO with a good status."""
+    """Accept OK, an empty response and one without a message. The API may answer KO with HTTP status 200."""
     if not reply.body.strip():
-        log.info("The answer is HTTP %s and blank, as the vendor's guide has it; taken as OK", reply.status)
+        log.info(
+            "The response is HTTP %s without content, as in the vendor's guide; taken as OK", reply.status
+        )
         return
     payload = reply.json_object()
     refuse_ko(payload, reply)
     if "message" not in payload:
-        log.info("The answer has no message; taken as OK: %s", reply.text()[:300])
+        log.info("The response has no message; taken as OK: %s", reply.text()[:300])
 
 
 def read_any(reply: Reply) -> None:
-    """Accept any JSON that is no KO."""
+    """Accept any JSON except a KO."""
     refuse_ko(reply.json(), reply)
 
 
 def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
-    """Raise what a KO in a response with a good status stands for.
+    """Raise an error for a KO in a response with a good HTTP status.
 
-    :param refusal: the error for a KO without a code that says more.
+    :param refusal: the class of error for all other codes.
     :raises NotFoundError: for code 404.
-    :raises ServerError: for a code of 500 or more, which proves nothing.
-    :raises ApiError: for any other: nothing was done, and asking again is of no use.
+    :raises ServerError: for a code of 500 or more. Tailer may have acted on the request.
+    :raises ApiError: for all other codes. Tailer did nothing, and another attempt cannot help.
     """
     if not isinstance(payload, dict):
         return
@@ -236,7 +241,7 @@ def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError)
 
 
 def is_json(reply: Reply) -> bool:
-    """Return whether a response is the API's own: a JSON object, no web page and no text of a proxy."""
+    """Return whether a response is a JSON object, as from the API itself and not from a proxy."""
     try:
         reply.json_object()
     except MalformedReplyError:
@@ -245,7 +250,7 @@ def is_json(reply: Reply) -> bool:
 
 
 def google_error(reply: Reply) -> str:
-    """Return the message of an error of Google's endpoints, empty if the response has another shape."""
+    """Return the message of a Google error, empty if the response has another format."""
     try:
         error = reply.json_object().get("error")
     except MalformedReplyError:

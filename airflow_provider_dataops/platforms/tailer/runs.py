@@ -1,4 +1,4 @@
-"""How a Tailer job is launched and its run found again, and what can be waited for. No call stops a run."""
+"""Launch a Tailer job, find its run again, and wait for runs and statuses. The API cannot stop a run."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class TailerJobLaunch(Launch):
-    """One job to be launched.
+    """The launch of one job.
 
-    :param execution_date: the logical date it works for, ``YYYY-MM-DD``.
+    :param execution_date: the logical date of the job, ``YYYY-MM-DD``.
     :param job_id: the job's id, if the user gave it.
-    :param success_statuses: which statuses count as success.
-    :param failure_statuses: which count as failures beside the known ones.
+    :param success_statuses: the statuses that count as success.
+    :param failure_statuses: statuses that count as failures, in addition to the known ones.
     """
 
     api: TailerApi
@@ -40,16 +40,16 @@ class TailerJobLaunch(Launch):
     success_statuses: Sequence[str] = ("SUCCESS",)
     failure_statuses: Sequence[str] = ()
 
-    #: A run writes its own record some seconds after its launch; by this time it is listed.
+    #: Tailer lists a run some seconds after its launch, and certainly after this time.
     listing_delay = 90.0
 
     @property
     def not_found_is_final(self) -> bool:
-        """Whether a 404 proves anything: there is no record of a run until it starts, whenever that is."""
+        """False: a 404 does not prove that there is no run. Tailer lists a run only after it has started."""
         return False
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work."""
+        """Return the arguments that decide what the run does."""
         return {
             "base_url": self.api.settings.base_url,
             **asdict(self.configuration),
@@ -58,14 +58,14 @@ class TailerJobLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the last runs of the configuration.
+        """Return the last runs of the configuration, and the time at the server.
 
-        :raises NotFoundError: if there is no list, and nothing to tell a later run by either.
+        :raises NotFoundError: if there is neither a list nor a time, so a new run could not be recognised.
         """
         try:
             runs, listed_at = yield from self.api.listed(self.configuration)
         except NotFoundError as error:
-            # In its own words the API knows no run of this configuration, as of the date of this answer.
+            # The API itself reports that this configuration has no run at the time of this response.
             if error.date is None:
                 raise
             runs, listed_at = Listed(), error.date
@@ -78,12 +78,12 @@ class TailerJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
-        """Return the launch that recorded a baseline: a run is asked about by its own configuration."""
+        """Return the launch with the configuration and job id of the baseline, which may differ."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Launch the job; the API takes no token."""
+        """Launch the job. The API does not accept a token."""
         run_id = yield from self.api.launch_job(
             self.configuration, execution_date=self.execution_date, job_id=self.job_id
         )
@@ -92,7 +92,8 @@ class TailerJobLaunch(Launch):
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the configuration's runs that are not in the baseline and did not start before it.
 
-        :raises MalformedReplyError: if an entry that may be one of them cannot be read, or may be left out.
+        :raises MalformedReplyError: if an entry that may be such a run cannot be read.
+        :raises IncompleteListError: if the list may leave out such a run.
         """
         since = listing.since(baseline)
         try:
@@ -110,7 +111,7 @@ class TailerJobLaunch(Launch):
         return listing.checked_candidates([*new.values()], runs, baseline, self.api.platform)
 
     def watch(self, run_id: str, token: str = "") -> TailerRunWatch:
-        """Return how to wait for the run."""
+        """Return the watch of the run."""
         return self.api.watch_run(
             self.configuration,
             run_id,
@@ -121,12 +122,12 @@ class TailerJobLaunch(Launch):
 
 
 class TailerWatch(Watch):
-    """Something about one configuration.
+    """The base class of all watches of one configuration.
 
     :param account: six digits.
-    :param environment: the configuration's.
+    :param environment: the environment of the configuration.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param configuration_id: as deployed.
+    :param configuration_id: the id under which it is deployed.
     """
 
     account: str
@@ -136,7 +137,7 @@ class TailerWatch(Watch):
 
     @property
     def named(self) -> dict[str, Any]:
-        """What names the configuration."""
+        """The four fields that identify the configuration."""
         return {
             "account": self.account,
             "environment": self.environment,
@@ -152,17 +153,17 @@ class TailerWatch(Watch):
     def configuration(self, api: TailerApi) -> Configuration:
         """Return the configuration.
 
-        :raises InvalidArgumentError: if the fields, which may have been stored, can name none.
+        :raises InvalidArgumentError: if a field is not valid; the fields may come from Airflow's database.
         """
         return api.configuration(**self.named)
 
 
 class TailerRunWatch(TailerWatch, RunWatch):
-    """One run. The platform is asked about one alone by itself, and about several by one list.
+    """The watch of one run. A single run has a request of its own; several runs share one list request.
 
-    :param success_statuses: which statuses count as success.
-    :param failure_statuses: which count as failures beside the known ones.
-    :param job_id: the job's id; if it is not given and does not follow from the type, lists show the run.
+    :param success_statuses: the statuses that count as success.
+    :param failure_statuses: statuses that count as failures, in addition to the known ones.
+    :param job_id: the job's id. If it is unknown, the watch looks for the run in lists.
     """
 
     success_statuses: list[str]
@@ -183,11 +184,11 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
     @property
     def group(self) -> str:
-        """The configuration, with all else that decides what is asked and what an answer means."""
+        """A key of everything that decides the request and the meaning of its response."""
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the run that is asked about alone, or those of several that are among the last runs."""
+        """Return the single run, or those of several runs that are among the last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}
@@ -203,16 +204,16 @@ class TailerRunWatch(TailerWatch, RunWatch):
     def _asked(self, api: TailerApi, run_id: str) -> Exchange[RunSnapshot]:
         configuration = self.configuration(api)
         job_id = self.job_id or configuration.job_id
-        state, words = RunState.ABSENT, "no record"
+        state, words = RunState.ABSENT, "not listed"
         try:
             if job_id:
                 run = yield from api.check_run_status(configuration, run_id, job_id)
             else:
                 run, is_whole = yield from find_run(api, configuration, run_id)
                 if not is_whole:
-                    state, words = RunState.UNLISTED, "not among the last runs, which alone are listed"
+                    state, words = RunState.UNLISTED, "not in the list, which only contains the last runs"
         except NotFoundError as error:
-            run, words = None, f"no record: {error.body}".strip()
+            run, words = None, f"not listed: {error.message}"
         if run is None:
             return RunSnapshot(run_id=run_id, state=state, raw_state=words)
         return self._snapshot(configuration, run)
@@ -226,16 +227,16 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
 
 class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
-    """A configuration has a run in a certain status.
+    """The condition that a configuration has a run with a given status.
 
     :param status: the status, upper-case.
-    :param started_on: the day on which the run started, ``YYYY-MM-DD``; any day if absent.
+    :param started_on: the day on which the run started, ``YYYY-MM-DD``; any day if ``None``.
     """
 
     status: str
     started_on: str | None = None
 
-    #: Whatever the status is, it is the one that was waited for.
+    #: The user chose the status, so a run with it is a success even if the status means a failure.
     accepts_any_end = True
 
     def check(self) -> None:
@@ -245,16 +246,16 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         require_text_if_set(started_on=self.started_on)
 
     def question(self, api: TailerApi) -> Exchange[JsonObject | None]:
-        """Ask for the newest such run."""
+        """Return the newest run with the status, ``None`` if there is none."""
         configuration = self.configuration(api)
         filters = {"started_on": self.started_on, "status": self.status}
         runs, _ = yield from api.listed(configuration, **filters)
-        # Not only the newest: a response may hold runs of other configurations.
+        # Check all runs: the response may contain runs of other configurations.
         found = (run for run in runs.found if run.status == self.status and configuration.owns(run))
         return next((run.snapshot().as_json() for run in found), None)
 
     def found(self, run_id: str) -> TailerRunWatch:
-        """Return the watch of the run that was found."""
+        """Return the watch of the run that met the condition."""
         return TailerRunWatch(
             run_id=run_id, **self.named, success_statuses=[self.status], failure_statuses=[]
         )

@@ -1,10 +1,9 @@
-"""TRAC Data & Analytics Platform over the REST side of its gateway.
+"""The TRAC Data & Analytics Platform, through the REST interface of its gateway.
 
-Facts: the reference of ``TracMetadataApi``, the platform's own interface definitions, and recorded exchanges
-with its services.
+Sources of the facts: the reference of ``TracMetadataApi``, the platform's interface definitions, and recorded
+exchanges with its services.
 
-The types that users of the API need are importable from here; they live in
-:mod:`airflow_provider_dataops.platforms.trac.model`.
+Import the types of :mod:`airflow_provider_dataops.platforms.trac.model` from here.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # Not at the top: Airflow reads the connection form, a module of this package, while half initialised.
+    # Not at the top: Airflow imports this package for the connection form before it is fully initialised.
     import airflow_provider_dataops.platforms.trac.model as model
 
     if name in model.__all__:

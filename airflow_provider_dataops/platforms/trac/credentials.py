@@ -1,4 +1,4 @@
-"""The headers that prove who we are."""
+"""The authentication headers for TRAC's gateway."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def read_credentials(fields: ConnectionFields) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the headers that prove who we are, and the secrets in them.
+    """Return the authentication headers, and the secrets in them.
 
-    :raises ConnectionSettingsError: if the fields contradict one another or cannot be sent.
+    :raises ConnectionSettingsError: if the fields contradict each other, or contain invalid characters.
     """
     token, login = fields.text("api_token"), (fields.login or "").strip()
     password = (fields.password or "").strip()
@@ -21,17 +21,17 @@ def read_credentials(fields: ConnectionFields) -> tuple[dict[str, str], tuple[st
         raise fields.error("give either login and password or the extra field 'api_token', not both")
     if token:
         token = credential(fields, "extra field 'api_token'", token)
-        # Gateways up to 0.7 look into the second header first.
+        # Gateways up to 0.7 read the second header first.
         return {"Authorization": f"Bearer {token}", "trac_auth_token": token}, (token,)
     if not login:
         if password:
             raise fields.error(
-                "login is empty and there is a password; a token belongs in the extra field 'api_token'"
+                "login is empty, but password is not; put a token into the extra field 'api_token'"
             )
         return {}, ()
     if ":" in login or not login.isprintable():
         raise fields.error(
-            "login holds a colon or what cannot be printed, which Basic authentication cannot send"
+            "login contains a colon or a control character, which Basic authentication does not allow"
         )
     if not password:
         raise fields.error("password is empty")

@@ -1,8 +1,8 @@
-"""The connection form of TRAC. Literals alone: Airflow reads them while it is half initialised."""
+"""The connection form of TRAC. Only literals: Airflow reads them before it is fully initialised."""
 
 from __future__ import annotations
 
-#: What a ``link_template`` may contain, beside ``base_url``.
+#: The placeholders of a ``link_template``, in addition to ``base_url``.
 PLACEHOLDERS = ("tenant", "object_type", "object_id", "object_version", "job_id", "run_id")
 
 FORM = {
@@ -15,11 +15,11 @@ FORM = {
     "host": "http://trac-gateway:8080",
     "port": "8080",
     "fields": {
-        "tenant": ("Tenant", "Default tenant code, for calls that name none."),
-        "meta_prefix": ("Metadata prefix", "First part of the path; empty takes trac-meta."),
-        "orch_prefix": ("Orchestrator prefix", "The same; empty takes trac-orch."),
-        "data_prefix": ("Data prefix", "The same; empty takes trac-data."),
-        "admin_prefix": ("Admin prefix", "The same; empty takes trac-admin."),
+        "tenant": ("Tenant", "Default tenant code."),
+        "meta_prefix": ("Metadata prefix", "First part of the path; trac-meta if empty."),
+        "orch_prefix": ("Orchestrator prefix", "First part of the path; trac-orch if empty."),
+        "data_prefix": ("Data prefix", "First part of the path; trac-data if empty."),
+        "admin_prefix": ("Admin prefix", "First part of the path; trac-admin if empty."),
     },
     "secret_fields": {
         "api_token": ("API token", "For gateways up to 0.7, or a proxy; instead of login and password."),

@@ -1,14 +1,15 @@
-"""How much fits into one message to TRAC's gateway, and into one answer."""
+"""The limits of TRAC's gateway for one request and one response."""
 
 from __future__ import annotations
 
-#: The gateway never answered a request of 2 MB and answered one of about 1 MiB: the most we send, in bytes.
+#: The largest request body, in bytes. The gateway answered one of about 1 MiB and never answered one of 2 MB.
 MAX_BODY = 1_000_000
-#: What fits into one message as base64, with room for everything else in it, in bytes.
+#: The largest content of a small file, in bytes: base64 makes it longer, and the body has other fields.
 MAX_CONTENT = (MAX_BODY - 20_000) // 4 * 3
-#: A longer text in an attribute ends in a 500, in characters.
+#: The longest text of an attribute, in characters. A longer one gets a response 500.
 MAX_TEXT = 4_096
-#: A decimal in an attribute with more digits before the point ends in a 500; more places are cut in silence.
+#: The digits of a decimal attribute before and after the point. With more digits before it TRAC responds 500;
+#: more digits after it are cut without an error.
 MAX_DIGITS, MAX_PLACES = 21, 10
-#: A search never returns more objects, and does not report that it left any out.
+#: The most objects that a search returns. The response does not show whether there are more.
 SEARCH_LIMIT = 100

@@ -1,4 +1,4 @@
-"""How a TRAC job is submitted and found again, and what can be waited for."""
+"""Submit a TRAC job, find it again, and wait for jobs, searches and objects."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 
 class TracJobLaunch(Launch):
-    """One job to be submitted.
+    """The launch of one job.
 
     :param tenant: the tenant's code.
-    :param job: what is to be run.
-    :param job_attrs: further attributes of the job, plain values by name; they decide nothing.
+    :param job: what the job runs.
+    :param job_attrs: further attributes of the job, plain values by name. They are not part of its identity.
     """
 
     api: TracApi
@@ -38,17 +38,17 @@ class TracJobLaunch(Launch):
     job: JobPlan | RunRequest
     job_attrs: JsonObject | None = None
 
-    #: A job that was really submitted is found within this time.
+    #: The search finds a job that was submitted within this time.
     listing_delay = 15.0
     exact = True
 
     @property
     def id_scope(self) -> str:
-        """The gateway and the tenant."""
+        """The gateway's URL and the tenant."""
         return f"{self.api.settings.base_url}/{self.tenant}"
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work: what was asked for, before anything is looked up."""
+        """Return what the user asked for, before versions are looked up. A change of it means another job."""
         return {
             "base_url": self.api.settings.base_url,
             "tenant": self.tenant,
@@ -56,16 +56,16 @@ class TracJobLaunch(Launch):
         }
 
     def prepare(self) -> Exchange[TracJobLaunch]:
-        """Look up the definition of what is to be run, and the latest version of what it uses."""
+        """Look up the definition of the model or flow, and the latest versions of its inputs."""
         plan = yield from self.api.plan(self.job, self.tenant)
         return replace(self, job=plan)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Submit the job with a token among its attributes; it is prepared by now."""
+        """Submit the prepared job, with the token as one of its attributes."""
         return self.api.start_job(self.job, token, self.job_attrs, self.tenant)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs with a token.
+        """Return the jobs that have the token.
 
         :raises MalformedReplyError: if one of them cannot be read.
         """
@@ -73,22 +73,22 @@ class TracJobLaunch(Launch):
         return [snapshot for _, snapshot in found.whole()]
 
     def watch(self, run_id: str, token: str = "") -> TracJobWatch:
-        """Return how to wait for the job."""
+        """Return the watch of the job."""
         return TracJobWatch(run_id=run_id, tenant=self.tenant, submission_id=token)
 
 
 class TracJobWatch(RunWatch):
-    """One job; one search answers for up to a hundred jobs of a tenant that we submitted.
+    """The watch of one job. TRAC cannot cancel a job.
 
-    TRAC cancels no jobs.
+    One search returns up to 100 jobs of a tenant that this provider submitted.
 
     :param tenant: the tenant's code.
-    :param submission_id: the token of the job's submission, by which a search finds it; without one
-        the job is asked about alone.
+    :param submission_id: the token of the job's submission, which the search looks for. Without one, each
+        job needs a request of its own.
     """
 
     tenant: str
-    # Not "token": Airflow takes an argument with that word in its name for a secret.
+    # Not "token": Airflow masks an argument with that word in its name as a secret.
     submission_id: str = ""
 
     sweeps = True
@@ -102,12 +102,12 @@ class TracJobWatch(RunWatch):
 
     @property
     def key(self) -> str:
-        """The job's id, followed by its token where it has one."""
+        """The job's id, followed by its token if it has one."""
         return f"{self.run_id} {self.submission_id}".rstrip()
 
     @property
     def group(self) -> str:
-        """The tenant's jobs."""
+        """The key of all jobs of a tenant, which share one poller."""
         return f"jobs of {self.tenant}"
 
     def look(self, api: TracApi) -> Exchange[RunSnapshot]:
@@ -115,7 +115,7 @@ class TracJobWatch(RunWatch):
         return api.job_snapshot(self.run_id, self.tenant)
 
     def sweep(self, api: TracApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the jobs that have not ended; those that have are looked at for their outputs."""
+        """Return the active jobs. The poller then asks for each ended job, to get its outputs."""
         by_token = {token: key for key in keys for _, _, token in [key.partition(" ")] if token}
         tokens = sorted(by_token)
         active: dict[str, RunSnapshot] = {}
@@ -134,7 +134,7 @@ class TracJobWatch(RunWatch):
 
 
 class TracSearchWatch(ConditionWatch):
-    """A search finds enough objects.
+    """The condition that a search finds enough objects.
 
     :param tenant: the tenant's code.
     :param object_type: the type of object to search.
@@ -159,23 +159,23 @@ class TracSearchWatch(ConditionWatch):
             )
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Search."""
+        """Search, and return the headers if there are enough objects."""
         found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
         if len(found) < self.min_results:
             return None
-        # The headers alone: a hundred tags with all their attributes are no event.
+        # Only the headers: 100 tags with all attributes would be too large for an event.
         return {"found": [tag.header.as_result() for tag in found]}
 
 
 class TracObjectWatch(ConditionWatch):
-    """An object has reached a version, and has certain attributes.
+    """The condition that an object has reached a version, and has given attributes.
 
     :param tenant: the tenant's code.
     :param object_type: the type of object.
     :param object_id: its id.
     :param min_version: the latest version must be this one or a later one.
-    :param attrs: values that attributes of the latest version must have, by name; texts stand for decimals,
-        dates and times.
+    :param attrs: values that attributes of the latest version must have, by name. Decimals, dates and times
+        are texts.
     """
 
     tenant: str
@@ -186,7 +186,7 @@ class TracObjectWatch(ConditionWatch):
 
     @cached_property
     def _warned(self) -> set[str]:
-        """The attributes that were warned about."""
+        """The attributes for which a warning was logged."""
         return set()
 
     def check(self) -> None:
@@ -196,7 +196,7 @@ class TracObjectWatch(ConditionWatch):
         require_whole(min_version=self.min_version)
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Read the latest version with its latest tag; an object that is not there yet is waited for."""
+        """Return the object's header if the condition holds; ``None`` also if there is no object yet."""
         try:
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
         except NotFoundError:
@@ -208,6 +208,10 @@ class TracObjectWatch(ConditionWatch):
             if why and name not in self._warned:
                 self._warned.add(name)
                 log.warning(
-                    "The attribute %r %s; waiting all the same, in case it gets another type", name, why
+                    "Attribute %r of %s %s %s; the wait continues, in case the attribute gets another type",
+                    name,
+                    self.object_type,
+                    self.object_id,
+                    why,
                 )
         return None if differences else tag.header.as_result()

@@ -76,19 +76,19 @@ class TestTheTestButton:
             (reply(401, PLANTED), "Tamr: list jobs: HTTP 401: the credentials are not accepted"),
             (
                 reply(403, {"message": PLANTED}),
-                "Tamr: list jobs: HTTP 403: the credentials are accepted and do not suffice",
+                "Tamr: list jobs: HTTP 403: the credentials are accepted but lack a permission",
             ),
             (
                 reply(404, PLANTED),
-                "Tamr: list jobs: HTTP 404: nothing is there; is the host right, with its path?",
+                "Tamr: list jobs: HTTP 404: not found; is the host right, with its path?",
             ),
-            (reply(429, PLANTED), "Tamr: list jobs: HTTP 429: too many requests; the host answers"),
-            (reply(503, PLANTED), "Tamr: list jobs: HTTP 503: the platform fails at the moment"),
+            (reply(429, PLANTED), "Tamr: list jobs: HTTP 429: too many requests; the host is reachable"),
+            (reply(503, PLANTED), "Tamr: list jobs: HTTP 503: the platform has an internal error"),
             *(
                 (
                     answer,
                     (
-                        f"Tamr: list jobs: HTTP {answer.status}: the answer is not the one expected; "
+                        f"Tamr: list jobs: HTTP {answer.status}: unexpected response; "
                         "is this the platform's host?"
                     ),
                 )
@@ -102,18 +102,18 @@ class TestTheTestButton:
             *(
                 (error, f"Tamr: list jobs: {words}; is the host right and reachable from here?")
                 for error, words in (
-                    (REFUSED, "no connection is accepted"),
+                    (REFUSED, "the host does not accept the connection"),
                     (
                         unreachable(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, PLANTED))),
-                        "the host name is not known",
+                        "the host name cannot be resolved",
                     ),
                     (
                         unreachable(low.ConnectTimeoutError(PLAIN, PLANTED)),
-                        "no connection is made in time",
+                        "the connection timed out",
                     ),
                     (
                         requests.ReadTimeout(low.ReadTimeoutError(HTTPSConnectionPool("h"), "/", PLANTED)),
-                        "no answer comes in time",
+                        "the response timed out",
                     ),
                     (
                         unreachable(low.SSLError(ssl.SSLCertVerificationError(1, PLANTED))),
@@ -121,7 +121,7 @@ class TestTheTestButton:
                     ),
                     (
                         requests.ConnectionError(low.ProtocolError(PLANTED, ConnectionResetError(PLANTED))),
-                        "no HTTP answer",
+                        "no HTTP response",
                     ),
                 )
             ),

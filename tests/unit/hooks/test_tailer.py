@@ -201,7 +201,7 @@ def test_a_ko_is_not_asked_again_and_told_with_its_words(worker: Worker) -> None
         (lambda hook: hook.launch_job(IOWA, logical_date="9/12/2020"), "logical_date"),
         (lambda hook: hook.launch_job(IOWA, job_id=""), "job_id"),
         (lambda hook: hook.check_run_status(IOWA, ""), "run_id"),
-        (lambda hook: hook.check_run_status("x", "r", "storage-to-storage"), "job_id is needed"),
+        (lambda hook: hook.check_run_status("x", "r", "storage-to-storage"), "job_id must be given"),
         (lambda hook: hook.get_last_status(IOWA, status=""), "status"),
         (lambda hook: hook.get_last_status(IOWA, started_on="today"), "started_on"),
         (lambda hook: hook.get_last_status(IOWA, limit=0), "limit"),

@@ -91,7 +91,7 @@ class TestUpload:
 
     def test_does_not_send_refused_credentials_with_each_file(self, worker: Worker, folder: Path) -> None:
         worker.wire.expect(reply(401, "no"))
-        with pytest.raises(UploadError, match="not sent: the credentials were refused") as caught:
+        with pytest.raises(UploadError, match="not sent, because Toucan refused the credentials") as caught:
             worker.toucan().upload_data_source(source=str(folder))
         assert len(worker.wire.sent) == 1
         assert caught.value.permanent
@@ -99,7 +99,7 @@ class TestUpload:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ({"filename": "x.csv"}, "filename 'x.csv' is for one file; source leads to 3"),
+            ({"filename": "x.csv"}, "filename 'x.csv' needs exactly one file; source matches 3"),
             ({"filename": ""}, "filename"),
             ({"source": "/nowhere/*.csv"}, "matches no file"),
             ({"source": ""}, "source"),
@@ -118,7 +118,7 @@ class TestUpload:
     def test_of_two_files_of_one_name_is_refused(self, worker: Worker, folder: Path) -> None:
         (folder / "more").mkdir()
         (folder / "more" / "a.csv").write_text("another")
-        with pytest.raises(InvalidArgumentError, match="two files of one name"):
+        with pytest.raises(InvalidArgumentError, match="two files with the same name"):
             worker.toucan().upload_data_source(source=f"{folder}/**/*.csv")
         assert not worker.wire.sent
 

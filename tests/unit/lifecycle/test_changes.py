@@ -87,7 +87,7 @@ class TestOtherArguments:
         world.start(NOW)
         world.identity = {"what": "tonight"}
         assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
-        assert any("goes on" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+        assert any("keeps running" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
 
     def test_an_old_run_that_has_ended_does_not_matter(self) -> None:
         world = World(QUANTEMPLATE)
@@ -115,7 +115,7 @@ class TestAnotherPlace:
         again = world.start(replace(NOW, max_tries=2))
         assert again.fresh
         assert "r1" in world.active()
-        assert any("r1" in line and "left alone" in line for line in world.log_lines)
+        assert any("r1" in line and "is not stopped at" in line for line in world.log_lines)
 
     def test_a_clear_knows_nothing_of_what_may_have_been_started_elsewhere(self) -> None:
         world = World(TAMR)
@@ -131,7 +131,7 @@ def test_a_run_that_is_to_go_on_is_not_stopped_by_a_clear() -> None:
     world.start(NOW)
     again = world.start(replace(NOW, max_tries=2), cancels=False)
     assert world.active() == ["r1", again.snapshot.run_id]
-    assert any("goes on" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
+    assert any("keeps running" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
@@ -178,6 +178,6 @@ def test_a_record_of_another_version_is_not_guessed_at() -> None:
     world.start(NOW)
     assert world.stored is not None
     world.stored["version"] = 99
-    with pytest.raises(AmbiguousSubmitError, match="version 99"):
+    with pytest.raises(AmbiguousSubmitError, match="version is 99"):
         world.start(NOW)
     assert len(world.ours()) == 1

@@ -356,7 +356,7 @@ def test_an_answer_that_is_not_the_platforms_own_starts_nothing() -> None:
     with pytest.raises(UnroutedError):
         world.start(NOW)
     assert world.tokens == 1
-    assert any("job r1 of an earlier try cannot be asked about" in line for line in world.log_lines)
+    assert any("job r1 of an earlier try cannot be read" in line for line in world.log_lines)
 
 
 LISTING = {"Quantemplate": QUANTEMPLATE, "Tamr": TAMR, "TRAC": TRAC, "Tailer": TAILER}
@@ -432,7 +432,7 @@ class TestTheSearch:
         assert world.start(NOW).snapshot.run_id == "r1"
         assert world.tokens == 1
         assert world.now > back
-        assert any(f"{error}; looking again" in line for line in world.log_lines)
+        assert any(f"{error}; searching for the job again" in line for line in world.log_lines)
 
     def test_looks_that_fail_for_long_end_the_try_and_keep_the_intent(self) -> None:
         world = World(TAMR)
@@ -526,7 +526,7 @@ class TestTheDeadline:
         world = World(kind)
         world.on_submit = answers(world, BUSY, listed_after)
         world.deadline = world.now + 60.0
-        with pytest.raises(RunTimeoutError, match="the next try goes on looking for it"):
+        with pytest.raises(RunTimeoutError, match="the next try continues the search"):
             world.start(NOW)
         assert world.now <= 1_000.0 + 60.0
         # Nobody but the search has anything to do.
@@ -572,4 +572,4 @@ def test_a_guessed_run_is_never_stopped_by_us() -> None:
     world.start(NOW)
     world.start(replace(NOW, max_tries=9))
     assert "r1" in world.active()
-    assert any("goes on" in line and "r1" in line for line in world.log_lines)
+    assert any("not stopped" in line and "r1" in line for line in world.log_lines)

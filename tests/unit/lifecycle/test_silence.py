@@ -31,7 +31,7 @@ def test_a_retry_that_looks_for_a_run_says_what_for_and_how_long() -> None:
     world.log_lines.clear()
     world.start(NOW)
     assert world.log_lines[0] == (
-        "Looking for the job of a submission to https://one that got no response, for 30 s at least"
+        "Searching for the job of a submission to https://one that got no response, for at least 30 s"
     )
 
 
@@ -44,9 +44,9 @@ def test_a_long_search_says_every_half_minute_that_it_goes_on_and_what_it_has_se
 
     world.on_submit = time_out
     world.start(NOW)
-    still = lines(world, "^Still looking")
+    still = lines(world, "^Still searching")
     assert len(still) == 9, "in 300 s"
-    assert re.fullmatch(r"Still looking for the job for 2[67]\d s: none was seen so far", still[0])
+    assert re.fullmatch(r"Still searching for the job, for 2[67]\d s: none is listed so far", still[0])
 
 
 def test_a_search_that_has_seen_a_run_names_it() -> None:
@@ -59,7 +59,7 @@ def test_a_search_that_has_seen_a_run_names_it() -> None:
 
     world.on_submit = time_out
     world.start(NOW)
-    assert lines(world, r"^Still looking for the job for 2[67]\d s: r1 may be it$")
+    assert lines(world, r"^Still searching for the job, for 2[67]\d s: r1 may be it$")
 
 
 def test_a_search_that_is_kept_waiting_says_why() -> None:
@@ -71,15 +71,15 @@ def test_a_search_that_is_kept_waiting_says_why() -> None:
 
     world.on_submit = busy
     world.start(NOW)
-    (line,) = lines(world, "^Looking for")
-    assert line.endswith("for 600 s at least; Simulation asked to be left alone for the first 600 s")
+    (line,) = lines(world, "^Searching for")
+    assert line.endswith("for at least 600 s; Simulation asked for a pause of 600 s first")
 
 
 def test_where_nothing_is_listed_the_log_does_not_speak_of_a_search() -> None:
     world = World(TOUCAN, resubmits=True)
     world.on_submit = never_arrived(world)
     world.start(NOW)
-    assert lines(world, "Looking for") == []
+    assert lines(world, "Searching for") == []
     assert lines(world, "got no response, and Simulation lists no jobs; nothing is submitted for 30 s$")
 
 
@@ -94,8 +94,8 @@ def test_looks_of_a_search_that_fail_say_when_the_next_is_and_when_the_platform_
 
     world.on_search = fail
     world.start(NOW)
-    assert lines(world, r"^Simulation: list jobs failed: reset; looking again for the job in \d+ s$")
-    assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed looks: \d+\)$")
+    assert lines(world, r"^Simulation: list jobs failed: reset; searching for the job again in \d+ s$")
+    assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed requests: \d+\)$")
 
 
 def test_a_run_that_is_not_listed_after_a_clear_is_looked_for_with_a_line() -> None:
@@ -103,7 +103,7 @@ def test_a_run_that_is_not_listed_after_a_clear_is_looked_for_with_a_line() -> N
     world.start(NOW)
     world.runs[0].listed_at = float("inf")
     world.start(replace(NOW, max_tries=2))
-    assert lines(world, "^The job r1, started before the Clear, is not listed; looking again for 60 s$")
+    assert lines(world, "^The job r1, started before the Clear, is not listed; asking again for 60 s$")
 
 
 def test_a_stop_says_how_long_it_waits() -> None:
@@ -142,7 +142,10 @@ class TestRefusedCredentialsThatMayLockTheAccount:
     def test_are_not_sent_again_after_the_deadline(self) -> None:
         world = self.world(refusals=2)
         world.deadline = world.now + 60.0
-        with pytest.raises(RunTimeoutError, match="the credentials were refused, and job r1"):
+        with pytest.raises(RunTimeoutError, match="the credentials were refused, and the state of job r1"):
             world.start(NOW)
         assert len(world.look_errors) == 1
-        assert lines(world, "^The job r1 of an earlier try cannot be asked about and may go on: https://ui/")
+        assert lines(
+            world,
+            "^The state of job r1 of an earlier try cannot be read, it may still be running: https://ui/",
+        )

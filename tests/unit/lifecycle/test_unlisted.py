@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -19,7 +21,7 @@ from tests.unit.lifecycle.simulation import QUANTEMPLATE, TAILER, TAMR, Kind, Wo
 NOW = Generation(max_tries=1, clear_number=0)
 CLEARED = Generation(max_tries=2, clear_number=1)
 UNLISTED = RunSnapshot(run_id="r-1", state=RunState.UNLISTED, raw_state="not listed")
-ABSENT = RunSnapshot(run_id="r-1", state=RunState.ABSENT, raw_state="no record")
+ABSENT = RunSnapshot(run_id="r-1", state=RunState.ABSENT, raw_state="not listed")
 
 
 class TestTheWait:
@@ -27,6 +29,15 @@ class TestTheWait:
         progress = WaitProgress(0.0)
         times = [OUTAGE_BUDGET / 10 * n for n in range(100)]
         assert {progress.saw(UNLISTED, time) for time in times} == {Verdict.WAIT}
+
+    @pytest.mark.parametrize(("seen", "words"), [(False, "not listed yet"), (True, "no longer listed")])
+    def test_logs_whether_an_absent_run_was_listed_before(
+        self, seen: bool, words: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        progress = WaitProgress(0.0, "r-1", "Tailer run", seen)
+        with caplog.at_level(logging.INFO):
+            progress.ending(ABSENT, 0.0, logging.getLogger("the task's"))
+        assert caplog.messages == [f"Tailer run r-1 is {words}"]
 
     def test_counts_no_time_in_which_the_run_cannot_be_listed(self) -> None:
         progress = WaitProgress(0.0)
@@ -69,7 +80,7 @@ class TestARetry:
         world.start(NOW)
         world.runs[0].state = RunState.UNLISTED
         assert world.start(CLEARED).fresh
-        assert any("r1, started before the Clear, goes on" in line for line in world.log_lines)
+        assert any("r1, started before the Clear, was not stopped" in line for line in world.log_lines)
 
 
 class TestTheSearch:

@@ -226,11 +226,11 @@ class TestWaitOnAWorker:
         with caplog.at_level("INFO"):
             result = self.wait(running, error, error, running, done)
         assert caplog.messages == [
-            "Run r-1: running",
-            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next look is due in 2 s",
-            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next look is due in 3 s",
-            "Tamr answers again, after 5 s (failed looks: 2)",
-            "Run r-1: succeeded",
+            "run r-1 is running",
+            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next request is due in 2 s",
+            "Tamr: get job r-1 failed: HTTP 503; run r-1 is not affected, the next request is due in 3 s",
+            "Tamr answers again, after 5 s (failed requests: 2)",
+            "run r-1 is succeeded",
         ]
         assert result.pauses[1:3] == [2.0, 3.0]
 
@@ -239,7 +239,7 @@ class TestWaitOnAWorker:
     ) -> None:
         clock = FakeClock()
         self.wait(OUTAGE, snapshot(RunState.SUCCEEDED), deadline=clock.now + 0.4, clock=clock)
-        assert "the next look is due in 0 s" in caplog.messages[0]
+        assert "the next request is due in 0 s" in caplog.messages[0]
 
     def test_the_timeout_names_the_deadline_the_state_and_the_last_failure(self) -> None:
         clock = FakeClock()
@@ -247,8 +247,8 @@ class TestWaitOnAWorker:
         error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
         event = self.wait(running, error, error, deadline=clock.now + 3.0, clock=clock).value
         assert event.message == (
-            "the deadline 1970-01-01 00:16:43 UTC has passed; last seen running; the last look failed: "
-            "Tamr: get job r-1 failed: HTTP 503"
+            "the deadline 1970-01-01 00:16:43 UTC has passed; the last state was running; "
+            "the last request failed: Tamr: get job r-1 failed: HTTP 503"
         )
         failure = event.failure(platform="Tamr", noun="job", url="", limit="timeout=3 s")
         assert str(failure).startswith(
@@ -363,9 +363,9 @@ class TestEvents:
 
     @pytest.mark.parametrize("told", [None, "finished", [], {}, {"ending": "finished"}, 1])
     def test_so_is_what_is_no_event_at_all(self, told: object) -> None:
-        with pytest.raises(ValueError, match=r"not a RunEvent|an event finished with"):
+        with pytest.raises(ValueError, match=r"not a RunEvent|the ending is finished, but"):
             RunEvent.from_json(told)
-        with pytest.raises(ValueError, match=r"not a ConditionEvent|an event finished with"):
+        with pytest.raises(ValueError, match=r"not a ConditionEvent|the ending is finished, but"):
             ConditionEvent.from_json(told)
 
     @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ class TestRecord:
         earlier = {name: value for name, value in record.as_json().items() if name not in later}
         assert Record.read(earlier) == record, "a release before these fields wrote it"
         # What a later release added may be what keeps a second run from being started.
-        with pytest.raises(ValueError, match="a field, or has one that this release does not know"):
+        with pytest.raises(ValueError, match="a field is missing, or this release does not know a field"):
             Record.read({**record.as_json(), "added_later": True})
 
     @pytest.mark.parametrize(

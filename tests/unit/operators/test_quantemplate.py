@@ -85,7 +85,8 @@ def test_what_cannot_be_stopped_is_named(pipeline: Pipeline, capsys: pytest.Capt
     with pytest.raises(RunTimeoutError):
         operator().execute_complete(attempt.context(), TIMEOUT)
     assert any(
-        "e-1" in line and "may go on: https://" in line for line in capsys.readouterr().out.splitlines()
+        "e-1" in line and "may still be running: https://" in line
+        for line in capsys.readouterr().out.splitlines()
     )
 
 
@@ -94,7 +95,7 @@ def test_a_kill_names_it_once(pipeline: Pipeline, clock: Time, capsys: pytest.Ca
     clock.on_sleep.append(task.on_kill)
     with pytest.raises(RunCancelledError, match="e-1"):
         task.act(Attempt().context())
-    assert sum("may go on" in line for line in capsys.readouterr().out.splitlines()) == 1
+    assert sum("may still be running" in line for line in capsys.readouterr().out.splitlines()) == 1
 
 
 def test_a_429_is_no_slot_here(pipeline: Pipeline) -> None:
@@ -128,7 +129,7 @@ OUTPUT = {**FILE, "pipeline_id": "p-1", "execution_id": "e-1"}
         (QuantemplateUploadDatasetOperator(task_id="t", source="/etc/hosts", dataset_id=""), "dataset_id"),
         (QuantemplateDownloadDatasetOperator(**FILE, dataset_id=""), "dataset_id"),
         (QuantemplateDownloadDatasetOperator(**FILE, dataset_id="d-1", version="newest"), "version"),
-        (QuantemplateDownloadOutputOperator(**OUTPUT, output_id="o-1", output_name="Claims"), "exclude"),
+        (QuantemplateDownloadOutputOperator(**OUTPUT, output_id="o-1", output_name="Claims"), "not both"),
         (QuantemplateDownloadOutputOperator(**{**OUTPUT, "execution_id": ""}), "execution_id"),
         (QuantemplateDownloadOutputOperator(**{**OUTPUT, "destination": ""}), "destination"),
     ],

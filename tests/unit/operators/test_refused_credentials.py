@@ -54,7 +54,7 @@ def test_accepted_then_they_change_nothing(
         assert operator(deferrable=False).execute(Attempt().context())["state"] == "succeeded"
     assert 60.0 < REFUSAL_PAUSE <= looks[1] - looks[0] <= REFUSAL_PAUSE + 60.0
     said = capsys.readouterr().out
-    assert "HTTP 401; run j-1 is not affected, the connection is read again" in said
+    assert "HTTP 401; Tamr job j-1 is not affected, the task reads the connection again" in said
     assert "its credentials are sent once more in 120 s" in said
 
 
@@ -105,7 +105,7 @@ def test_a_connection_that_cannot_be_read_again_leaves_the_run_named(
     tenant.refusals_to_look = [refusal()]
     with pytest.raises(PermanentError, match="is gone"):
         operator(deferrable=False).execute(Attempt().context())
-    assert "job j-1 is not stopped from here and may go on: http" in capsys.readouterr().out
+    assert "job j-1 was not stopped and may still be running: http" in capsys.readouterr().out
 
 
 def test_a_kill_ends_the_pause(tenant: Tenant, clock: Time, quick: Any) -> None:

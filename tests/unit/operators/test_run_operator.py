@@ -114,7 +114,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("told", [None, {}, {"status": "success"}, "success", {"ending": "finished"}])
     def test_an_event_of_another_kind_is_no_success(self, tenant: Tenant, told: Any) -> None:
-        with pytest.raises(RunError, match="trusted"):
+        with pytest.raises(RunError, match="cannot read"):
             operator().execute_complete(Attempt().context(), told)
 
     def test_what_no_retry_can_mend_is_not_retried(self, tenant: Tenant) -> None:
@@ -147,7 +147,7 @@ class TestFailures:
     ) -> None:
         words = re.escape(f"job j-1 had not ended in the time allowed ({named}): the deadline ")
         with pytest.raises(
-            RunTimeoutError, match=words + ".* UTC has passed; last seen RUNNING; now it is RUNNING "
+            RunTimeoutError, match=words + ".* UTC has passed; the last state was RUNNING; now it is RUNNING "
         ):
             operator(deferrable=False, **limits).act(Attempt().context())
 
@@ -168,7 +168,7 @@ class TestFailures:
     def test_the_time_bounds_the_search_for_a_lost_response_too(self, tenant: Tenant, clock: Time) -> None:
         attempt = Attempt()
         tenant.refusals = [ServerError("HTTP 503", status=503, retry_after=900.0)]
-        with pytest.raises(RunTimeoutError, match="the next try goes on looking for it"):
+        with pytest.raises(RunTimeoutError, match="the next try continues the search"):
             operator(timeout=60).act(attempt.context())
         assert clock.slept <= 60.0
         clock.slept += 600.0
@@ -207,7 +207,7 @@ class TestFailures:
             operator(deferrable=False, timeout=5).act(Attempt().context())
         said = capsys.readouterr().out
         assert "HTTP 503: busy" in said
-        assert "job j-1 is not stopped from here and may go on: https://" in said
+        assert "job j-1 was not stopped and may still be running: https://" in said
 
     def test_time_over_leaves_the_job_to_a_newer_try(self, tenant: Tenant) -> None:
         attempt = Attempt()
@@ -420,7 +420,7 @@ class TestSlots:
 
     @pytest.mark.parametrize("told", [None, {}, "go", {"deadline": "later", "slot_waits": 1}])
     def test_an_event_of_another_kind_submits_nothing(self, tenant: Tenant, told: Any) -> None:
-        with pytest.raises(RunError, match="trusted"):
+        with pytest.raises(RunError, match="cannot read"):
             operator(deferrable=True).resume_submit(Attempt().context(), told)
         assert tenant.sent == []
 
@@ -528,7 +528,7 @@ class TestKill:
             clock, operator(deferrable=False), Attempt(store=store, try_number=try_number)
         )
         assert len(tenant.stops()) == stops
-        assert ("j-1 is not stopped and goes on" in capsys.readouterr().out) is not bool(stops)
+        assert ("j-1 was not stopped and keeps running" in capsys.readouterr().out) is not bool(stops)
 
     @pytest.mark.parametrize("deferrable", [True, False])
     def test_after_the_run_has_ended_sends_nothing(
@@ -557,14 +557,14 @@ class TestKill:
         deferral(task, Attempt())
         task.on_kill()
         assert tenant.stops() == []
-        assert "job j-1 is not stopped from here and may go on: http" in capsys.readouterr().out
+        assert "job j-1 was not stopped and may still be running: http" in capsys.readouterr().out
 
     def test_a_stop_that_fails_is_not_the_end_of_the_kill(
         self, tenant: Tenant, quick: Any, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:
         quick.return_value.run.side_effect = ServerError("503", status=503)
         self.killed_in_the_wait(clock, operator(deferrable=False), Attempt())
-        assert "job j-1 could not be stopped and may go on: 503" in capsys.readouterr().out
+        assert "job j-1 could not be stopped and may still be running: 503" in capsys.readouterr().out
 
 
 class TestArguments:
@@ -641,7 +641,7 @@ def test_an_event_about_another_run_is_refused(tenant: Tenant) -> None:
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
     lost = {"ending": "timeout", "run_id": "j-2", "snapshot": None, "message": "late", "permanent": False}
-    with pytest.raises(RunError, match=r"an event about j-2; waited for: j-1"):
+    with pytest.raises(RunError, match=r"an event about j-2; the task waits for j-1"):
         operator(deferrable=True).execute_complete(attempt.context(), lost)
     assert tenant.stops() == []
 
@@ -657,9 +657,9 @@ def test_a_run_whose_record_cannot_be_read_is_named_and_left_alone(
     with pytest.raises(RunTimeoutError, match="j-1"):
         operator(deferrable=True).execute_complete(attempt.context(), late)
     assert tenant.stops() == []
-    assert "job j-1 is not stopped from here and may go on: https://" in capsys.readouterr().out
+    assert "job j-1 was not stopped and may still be running: https://" in capsys.readouterr().out
 
 
 def test_a_kill_before_the_start_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     operator().on_kill()
-    assert "Killed before anything was sent from here" in capsys.readouterr().out
+    assert "The task was killed before this process sent a request" in capsys.readouterr().out

@@ -162,7 +162,7 @@ class TestLife:
         with pytest.raises(RunTimeoutError, match="r-1"):
             operator().execute_complete(attempt.context(), TIMEOUT)
         told = capsys.readouterr().out
-        assert "Tailer run r-1 is not stopped from here and may go on: https://studio.tailer.ai" in told
+        assert "Tailer run r-1 was not stopped and may still be running: https://studio.tailer.ai" in told
 
     def test_a_kill_names_it_and_labels_nothing(
         self, account: Account, clock: Time, capsys: pytest.CaptureFixture[str]
@@ -171,7 +171,7 @@ class TestLife:
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(RunCancelledError, match="r-1"):
             task.act(Attempt().context())
-        assert "r-1 is not stopped from here and may go on: https://studio.tailer.ai" in (
+        assert "r-1 was not stopped and may still be running: https://studio.tailer.ai" in (
             capsys.readouterr().out
         )
         assert set(account.actions()) == {"get_last_status", "launch_job", "check_run_status"}
@@ -181,9 +181,9 @@ class TestEndings:
     @pytest.mark.parametrize(
         ("status", "words"),
         [
-            ("FAILED", "Tailer Studio does"),
+            ("FAILED", "see Tailer Studio"),
             ("NO_MATCH", "matches no template"),
-            ("CHECKED", "a person marked it as dealt with"),
+            ("CHECKED", "a user marked it as resolved"),
             ("DEACTIVATED", "enable it first"),
         ],
     )
@@ -306,12 +306,12 @@ SETTERS: dict[str, tuple[Any, dict[str, Any], str]] = {
             "run_id": "r",
             "status": "CHECKED",
         },
-        "Tailer run r is labelled CHECKED",
+        "Set the status of Tailer run r to CHECKED",
     ),
     "reset": (
         TailerResetWorkflowOperator(**WHERE, configuration_id="w"),
         {"action": "reset_workflow_status", "configuration_type": "workflow", "configuration_id": "w"},
-        "Tailer workflow w is reset",
+        "Reset Tailer workflow w",
     ),
     **{
         status: (
@@ -323,7 +323,7 @@ SETTERS: dict[str, tuple[Any, dict[str, Any], str]] = {
                 "activated": activated,
                 "archived": archived,
             },
-            f"Tailer configuration c is {status}",
+            f"Set the status of Tailer configuration c to {status}",
         )
         for status, activated, archived in (
             ("enabled", True, False),

@@ -207,7 +207,7 @@ class TestTheWait:
             operator().execute(Attempt().context())
         # Asked again, in the triggerer, they would count towards the lock of the account.
         assert len(backend.looks) == 2
-        assert f"op-1 is not stopped from here and may go on: {LINK}" in capsys.readouterr().out
+        assert f"op-1 was not stopped and may still be running: {LINK}" in capsys.readouterr().out
 
     def test_is_not_needed(self, backend: Backend) -> None:
         backend.states = None
@@ -222,7 +222,7 @@ class TestTheWait:
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(RunCancelledError, match="op-1"):
             task.act(Attempt().context())
-        assert f"op-1 is not stopped from here and may go on: {LINK}" in capsys.readouterr().out
+        assert f"op-1 was not stopped and may still be running: {LINK}" in capsys.readouterr().out
 
     def test_goes_on_in_the_next_try(self, backend: Backend) -> None:
         attempt = Attempt()
@@ -287,7 +287,7 @@ class TestALostAnswer:
 
     def test_may_start_a_second_run_and_no_third(self, backend: Backend) -> None:
         backend.refusals = [TransportError("timeout"), TransportError("timeout")]
-        with pytest.raises(PermanentError, match="got no answer") as caught:
+        with pytest.raises(PermanentError, match="got no response") as caught:
             operator(on_ambiguous_submit="resubmit").execute(Attempt().context())
         assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
         assert len(backend.submitted) == 2

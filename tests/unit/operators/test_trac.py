@@ -101,7 +101,7 @@ class TestCreation:
     @pytest.mark.parametrize("answer", [LOST, reply(503), reply(200, b"no JSON")])
     def test_without_an_answer_is_not_repeated(self, worker: Worker, answer: Any) -> None:
         worker.wire.expect(answer)
-        with pytest.raises(PermanentError, match=r"may be there all the same.*Search for CUSTOM") as caught:
+        with pytest.raises(PermanentError, match=r"may exist nevertheless.*Search for CUSTOM") as caught:
             execute(creating())
         assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
         assert len(worker.wire.sent) == 1
@@ -208,7 +208,7 @@ class TestBatch:
     def test_that_creates_is_not_repeated_without_an_answer(self, worker: Worker) -> None:
         worker.wire.expect(LOST)
         creates = [{"object_type": "CUSTOM", "definition": CUSTOM}]
-        with pytest.raises(PermanentError, match="may be there all the same"):
+        with pytest.raises(PermanentError, match="may exist nevertheless"):
             execute(TracWriteBatchOperator(task_id="t", create_objects=creates))
 
     def test_that_creates_nothing_may_be(self, worker: Worker) -> None:
@@ -340,7 +340,7 @@ class TestUploads:
         if kind == "dataset":
             task = TracUploadDatasetOperator(task_id="t", source=str(claims), schema=SCHEMA)
         worker.wire.expect(LOST)
-        with pytest.raises(PermanentError, match=f"the {kind} may be there all the same"):
+        with pytest.raises(PermanentError, match=f"the {kind} may exist nevertheless"):
             execute(task)
 
     def test_of_a_new_version_may_be(self, worker: Worker, claims: Path) -> None:

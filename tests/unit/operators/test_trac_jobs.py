@@ -277,7 +277,7 @@ class TestLife:
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(RunCancelledError, match=JOB):
             task.act(Attempt().context())
-        told = [line for line in capsys.readouterr().out.splitlines() if "may go on" in line]
+        told = [line for line in capsys.readouterr().out.splitlines() if "may still be running" in line]
         assert len(told) == 1
         assert JOB in told[0]
 

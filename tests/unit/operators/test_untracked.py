@@ -77,4 +77,4 @@ def test_a_clear_starts_another_and_says_that_the_old_one_may_go_on(
     attempt.max_tries += 1
     assert Tolerant(cancel_on_kill=False).act(attempt.context()) != first
     assert len(submissions) == 2
-    assert f"{first['run_id']}, started before the Clear, goes on" in capsys.readouterr().out
+    assert f"{first['run_id']}, started before the Clear, was not stopped" in capsys.readouterr().out

@@ -119,7 +119,7 @@ class TestLaunch:
     @pytest.mark.parametrize("kind", ["storage-to-storage", "workflow", "table_to_table"])
     def test_only_what_can_be_launched(self, kind: str) -> None:
         other = tailer().configuration("x", kind)
-        with pytest.raises(InvalidArgumentError, match="table-to-table and table-to-storage alone"):
+        with pytest.raises(InvalidArgumentError, match="table-to-table or table-to-storage to launch"):
             tailer().launch_job(other)
 
     @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ class TestStatuses:
             ("RUNNING", RunState.RUNNING, ""),
             ("SUCCESS", RunState.SUCCEEDED, ""),
             ("success", RunState.SUCCEEDED, ""),
-            ("FAILED", RunState.FAILED, "Tailer Studio does"),
+            ("FAILED", RunState.FAILED, "see Tailer Studio"),
             ("NO_MATCH", RunState.FAILED, "matches no template"),
-            ("CHECKED", RunState.FAILED, "a person marked it as dealt with"),
+            ("CHECKED", RunState.FAILED, "a user marked it as resolved"),
             ("DEACTIVATED", RunState.FAILED, "enable it first"),
             ("WARNING", RunState.UNKNOWN, ""),
         ],
@@ -257,10 +257,10 @@ class TestStatuses:
             (["SUCCESS", 5], [], "success_statuses must be a list"),
             (["SUCCESS"], [" "], "failure_statuses must be a list"),
             (["SUCCESS"], None, "failure_statuses must be a list"),
-            ([], [], "success_statuses must name a status"),
-            (["SUCCESS", "running"], [], "goes on while it is RUNNING"),
-            (["SUCCESS"], ["WAITING"], "goes on while it is WAITING"),
-            (["SUCCESS", "WARNING"], ["warning"], "both name WARNING"),
+            ([], [], "success_statuses must contain a status"),
+            (["SUCCESS", "running"], [], "must not contain the status of an active run: RUNNING"),
+            (["SUCCESS"], ["WAITING"], "must not contain the status of an active run: WAITING"),
+            (["SUCCESS", "WARNING"], ["warning"], "both contain WARNING"),
         ],
     )
     def test_which_make_no_sense_are_refused(self, success: Any, failure: Any, words: str) -> None:
@@ -344,7 +344,7 @@ class TestOkAndKo:
             tailer().set_configuration_status(TABLES, status)
 
     def test_only_workflows_are_reset(self) -> None:
-        with pytest.raises(InvalidArgumentError, match="only a workflow"):
+        with pytest.raises(InvalidArgumentError, match="must be workflow"):
             tailer().reset_workflow(TABLES)
 
 

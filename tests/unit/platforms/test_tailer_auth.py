@@ -242,7 +242,7 @@ class TestFirebase:
     def test_an_answer_without_a_token_is_not_repeated(self, body: object) -> None:
         error = play(tailer(**REFRESHED).login(), reply(body=body)).error
         assert isinstance(error, ApiError)
-        assert "the answer holds no id_token" in str(error)
+        assert "the response contains no id_token" in str(error)
         assert "planted" not in str(error) + error.body
 
     @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ class TestRenewal:
         api = tailer()
         error = refusal_of(api.get_by_status("workflow"), reply(401, {"message": "no"}), api=api)
         assert "'api_token' is not accepted" in str(error)
-        assert "never renewed" in str(error)
+        assert "cannot renew it" in str(error)
 
     def test_a_given_token_needs_nobody(self) -> None:
         clock = FakeClock()
@@ -394,8 +394,8 @@ class TestConnection:
 
     def test_without_an_account_says_what_was_not_tried(self) -> None:
         done = play(tailer(account="", **REFRESHED).test(), reply(body={"id_token": "t"}))
-        assert done.value.startswith("a token was made; whether it is accepted was not tried")
-        assert play(tailer(environment="").test()).value.startswith("there is a token; whether")
+        assert done.value.startswith("got a token, but did not send it to Tailer")
+        assert play(tailer(environment="").test()).value.startswith("the connection contains a token, but")
 
 
 def test_a_login_is_one_step_so_that_only_one_is_under_way() -> None:

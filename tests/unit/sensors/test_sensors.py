@@ -101,7 +101,7 @@ class TestJob:
         tenant.on_request = fail_with(ServerError("503", status=503, platform="Tamr", operation="look"))
         assert sensor.poke(CONTEXT) is False
         said = capsys.readouterr().out
-        assert "Tamr: look failed: 503; run j-1 is not affected, the next look is due in 45 s" in said
+        assert "Tamr: look failed: 503; Tamr job j-1 is not affected, the next request is due in 45 s" in said
         tenant.on_request = lambda _: None
         assert sensor.poke(CONTEXT) is False
         assert "Tamr answers again, after " in capsys.readouterr().out
@@ -145,9 +145,11 @@ class TestJob:
         with pytest.raises(TaskDeferred):
             job_sensor(deferrable=True).execute(CONTEXT)
 
-    def test_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
+    def test_is_waited_for_in_the_triggerer(self, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(TaskDeferred) as caught:
             job_sensor(deferrable=True, poke_interval=20).execute(CONTEXT)
+        said = "Deferred: the triggerer waits for Tamr job j-1, up to the deadline "
+        assert said in capsys.readouterr().out
         trigger = caught.value.trigger
         assert isinstance(trigger, TamrJobTrigger)
         assert (trigger.run_id, trigger.poll_interval, trigger.cancel_on_kill) == ("j-1", 20.0, False)
@@ -201,7 +203,10 @@ class TestRefusedCredentialsThatMayLockTheAccount:
         (nap,) = naps
         assert REFUSAL_PAUSE <= nap <= REFUSAL_PAUSE + 60.0
         assert len(tenant.sent) == 2
-        assert "401; run j-1 is not affected, the connection is read again" in capsys.readouterr().out
+        assert (
+            "401; Tamr job j-1 is not affected, the task reads the connection again"
+            in capsys.readouterr().out
+        )
 
     @pytest.mark.parametrize("mode", ["poke", "reschedule"])
     def test_refused_again_they_fail_the_sensor(self, tenant: Tenant, naps: list[float], mode: str) -> None:
@@ -301,7 +306,7 @@ class TestEndings:
 
     def test_so_it_is_for_a_condition(self, tenant: Tenant) -> None:
         event = {"ending": "timeout", "value": None, "message": "late", "permanent": False}
-        words = r"Tamr: the condition did not hold in the time allowed \(execution_timeout=9 s\): late"
+        words = r"Tamr: the condition was not met in the time allowed \(execution_timeout=9 s\): late"
         task = {"source_id": "s", "timeout": 60, "execution_timeout": timedelta(seconds=9)}
         with pytest.raises(AirflowSensorTimeout, match=words):
             TamrResourceIdleSensor(task_id="t", **task).execute_complete(CONTEXT, event)
@@ -316,7 +321,7 @@ class TestEndings:
 
     @pytest.mark.parametrize("event", [None, {"ending": "met"}, {"ending": "finished", "value": 1}])
     def test_an_event_of_another_kind_is_no_success(self, tenant: Tenant, event: Any) -> None:
-        with pytest.raises(RunError, match="trusted"):
+        with pytest.raises(RunError, match="cannot read"):
             job_sensor().execute_complete(CONTEXT, event)
 
     @pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
@@ -345,7 +350,7 @@ class TestEndings:
     @pytest.mark.parametrize("value", [[], 0, "", {}])
     def test_of_a_condition_that_could_not_be_asked_are_no_success(self, tenant: Tenant, value: Any) -> None:
         sensor = TamrResourceIdleSensor(task_id="t", source_id="s")
-        with pytest.raises(RunError, match="trusted"):
+        with pytest.raises(RunError, match="cannot read"):
             sensor.execute_complete(
                 CONTEXT, {"ending": "unreachable", "value": value, "message": "", "permanent": False}
             )
@@ -367,9 +372,13 @@ class TestConditions:
         tenant.end()
         assert sensor.poke(CONTEXT)
 
-    def test_idle_is_waited_for_in_the_triggerer(self, tenant: Tenant) -> None:
+    def test_idle_is_waited_for_in_the_triggerer(
+        self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         with pytest.raises(TaskDeferred) as caught:
             TamrResourceIdleSensor(task_id="t", source_id="s", deferrable=True).execute(CONTEXT)
+        said = "Deferred: the triggerer waits for the condition at Tamr, up to the deadline "
+        assert said in capsys.readouterr().out
         assert isinstance(caught.value.trigger, TamrResourceIdleTrigger)
         event = {"ending": "finished", "value": {}, "message": "", "permanent": False}
         assert TamrResourceIdleSensor(task_id="t", source_id="s").execute_complete(CONTEXT, event) is None

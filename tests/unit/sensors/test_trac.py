@@ -228,7 +228,8 @@ class TestObject:
         assert sensor.poke(CONTEXT) is False
         [line] = caplog.records
         assert line.levelname == "WARNING"
-        assert f"'approved' is of type {types[0]}, " in line.getMessage()
+        assert line.getMessage().startswith("Attribute 'approved' of DATA ")
+        assert f" is of type {types[0]}, " in line.getMessage()
         assert f" of type {types[1]}; " in line.getMessage()
 
     def test_with_another_value_is_not_warned_about(

@@ -117,7 +117,7 @@ def test_the_run_of_a_task_that_has_ended_is_stopped(stage: Stage, state: str | 
     stage.state = state
     stage.kill()
     assert stage.tenant.stopped == ["j-1"]
-    assert stage.lines[-1] == "The task was ended; run j-1 was told to stop: https://ui/j-1"
+    assert stage.lines[-1] == "The task has ended. Asked Fake to stop run j-1: https://ui/j-1"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_in_every_other_state_the_run_is_left_to_the_next_waiter(stage: Stage, s
     stage.state = state
     stage.kill()
     assert stage.tenant.stopped == []
-    assert f"run j-1 is not stopped: the task is {state}" in stage.lines[-1]
+    assert f"Fake run j-1 was not stopped: the task is {state}" in stage.lines[-1]
     assert stage.lines[-1].endswith("https://ui/j-1")
 
 
@@ -136,7 +136,7 @@ def test_a_state_that_cannot_be_learned_stops_nothing(stage: Stage) -> None:
     stage.state = RuntimeError("API server error 503")
     stage.kill()
     assert stage.tenant.stopped == []
-    assert "run j-1 is not stopped and goes on" in stage.lines[-1]
+    assert "Fake run j-1 was not stopped and keeps running" in stage.lines[-1]
     assert "503" in stage.lines[-1]
     assert stage.lines[-1].endswith("https://ui/j-1")
 
@@ -153,14 +153,14 @@ def test_a_state_that_is_not_reported_in_a_minute_stops_nothing(stage: Stage) ->
     stage.asking_takes = waits.STATE_BUDGET + 1.0
     stage.kill()
     assert stage.tenant.stopped == []
-    assert "Airflow does not report the state of the task (TimeoutError())" in stage.lines[-1]
+    assert "Airflow did not report the state of the task (TimeoutError())" in stage.lines[-1]
 
 
 def test_a_repeated_cancel_does_not_end_the_stop(stage: Stage) -> None:
     stage.tenant.down_until = 8.0
     stage.kill()
     assert stage.tenant.stopped == ["j-1"]
-    assert "told to stop" in stage.lines[-1]
+    assert "to stop run j-1" in stage.lines[-1]
 
 
 def test_the_first_second_says_which_run_it_is_about_and_where_the_outcome_will_be(stage: Stage) -> None:
@@ -170,8 +170,8 @@ def test_the_first_second_says_which_run_it_is_about_and_where_the_outcome_will_
     # Airflow closes the task's log after a second.
     [said] = stage.said_before_asking
     assert said == (
-        "Airflow cancelled this trigger. If the task has ended, run j-1 is stopped now. "
-        "If this log ends here, the triggerer's log has the outcome: https://ui/j-1"
+        "Airflow cancelled this trigger. If the task has ended, the trigger stops Fake run j-1. "
+        "If this log ends here, see the triggerer's log: https://ui/j-1"
     )
     assert stage.tenant.stopped == ["j-1"]
 
@@ -185,7 +185,7 @@ def test_a_stop_that_is_not_taken_in_time_is_an_error_with_the_link(stage: Stage
     stage.kill()
     assert stage.tenant.stopped == []
     assert "run j-1 could not be stopped" in stage.lines[-1]
-    assert "may go on: https://ui/j-1" in stage.lines[-1]
+    assert "may still be running: https://ui/j-1" in stage.lines[-1]
 
 
 def test_a_triggerer_that_ends_meanwhile_says_that_the_run_may_go_on(stage: Stage) -> None:
@@ -200,7 +200,10 @@ def test_a_triggerer_that_ends_meanwhile_says_that_the_run_may_go_on(stage: Stag
         killing.cancel()
 
     run_virtual(main())
-    assert stage.lines[-1] == "run j-1 may go on: the triggerer ends before the stop is sent: https://ui/j-1"
+    assert (
+        stage.lines[-1]
+        == "Fake run j-1 may still be running: the triggerer ends before it sent the stop request: https://ui/j-1"
+    )
 
 
 @pytest.mark.parametrize("state", ["failed", "deferred"])
@@ -211,7 +214,7 @@ def test_a_run_that_is_to_go_on_is_named_and_the_task_is_not_said_to_have_ended(
     stage.kill(cancels=False)
     assert stage.tenant.stopped == []
     assert stage.lines == [
-        "Airflow cancelled this trigger while run j-1 was running; the run goes on: https://ui/j-1"
+        "Airflow cancelled this trigger while Fake run j-1 was running, and it keeps running: https://ui/j-1"
     ]
 
 

@@ -159,8 +159,8 @@ def test_the_log_says_what_was_refused_and_when_it_is_sent_again(
     bench.platform.states["r-1"] = RunState.SUCCEEDED
     play(bench, waits_alone("r-1"))
     said = capsys.readouterr().out
-    assert said.count("HTTP 401; run r-1 is not affected, the connection is read again") == 1
-    assert said.count("One request sends them again in 90 s, for all that wait with them") == 1
+    assert said.count("HTTP 401; Fake run r-1 is not affected, the task reads the connection again") == 1
+    assert said.count("In 90 s one request sends them again, for all triggers that use them") == 1
     assert said.count("answers again, after 9") == 1
 
 

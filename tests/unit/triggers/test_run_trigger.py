@@ -73,7 +73,7 @@ def test_the_end_of_a_run_is_told_soon_after_it(bench: Bench) -> None:
 def test_the_deadline_ends_the_wait_at_its_instant(bench: Bench) -> None:
     at, event = bench.run_ended(trigger(deadline=EPOCH + 1_234.5))
     assert at == pytest.approx(1_234.5)
-    message = "the deadline 2023-11-14 22:33:54 UTC has passed; last seen running"
+    message = "the deadline 2023-11-14 22:33:54 UTC has passed; the last state was running"
     assert event == RunEvent(ending=Ending.TIMEOUT, run_id="r-1", message=message)
 
 
@@ -218,7 +218,7 @@ def test_a_poller_that_dies_twice_ends_the_wait_and_says_where_to_look(bench: Be
     bench.platform.failing = lambda _: RuntimeError("a bug")
     _, event = bench.run_ended(trigger())
     assert event.ending is Ending.UNREACHABLE
-    assert event.message == "polling failed twice; the triggerer's log says why"
+    assert event.message == "polling failed twice; the triggerer's log shows the cause"
     assert len(bench.platform.asked) == 2
 
 
@@ -260,9 +260,9 @@ def test_each_change_of_state_is_logged_once_in_the_tasks_own_log(
         bench.run_ended(waiting, change)
     told = [r.getMessage() for r in caplog.records if r.name == "the task's"]
     assert told == [
-        "Run r-1: running",
-        "Run r-1 is in state '', which this provider does not know; taken as running",
-        "Run r-1: succeeded",
+        "Fake run r-1 is running",
+        "Fake run r-1 has the state '', which this provider does not know; the wait continues",
+        "Fake run r-1 is succeeded",
     ]
 
 

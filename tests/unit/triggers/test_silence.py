@@ -42,7 +42,7 @@ def away(start: float, end: float) -> Callable[[Asked], Exception | None]:
 
 @pytest.mark.parametrize(
     ("waiting", "goes_on"),
-    [(trigger(), "run r-1 is not affected"), (condition(after=200), "the wait goes on")],
+    [(trigger(), "Fake run r-1 is not affected"), (condition(after=200), "the wait continues")],
     ids=["run", "condition"],
 )
 def test_an_outage_is_told_from_its_beginning_to_its_end(
@@ -52,13 +52,13 @@ def test_an_outage_is_told_from_its_beginning_to_its_end(
     waiting.deadline = EPOCH + 2_000.0
     bench.ended(waiting)
     lines = told()
-    failures = [line for line in lines if line.startswith(f"{LOST}; {goes_on}, the next look is due in ")]
+    failures = [line for line in lines if line.startswith(f"{LOST}; {goes_on}, the next request is due in ")]
     (back,) = [line for line in lines if line.startswith("Fake answers again, after ")]
     assert lines.index(failures[-1]) < lines.index(back)
     # All but the first and the last belong to the outage: no line but one for each failed look.
     asked = [time for time in bench.platform.times if 300.0 <= time < 900.0]
     assert len(failures) == len(asked) <= 20
-    assert back.endswith(f"(failed looks: {len(failures)})")
+    assert back.endswith(f"(failed requests: {len(failures)})")
     seconds = float(back.removeprefix("Fake answers again, after ").partition(" ")[0])
     first_good = min(time for time in bench.platform.times if time >= 900.0)
     assert seconds == pytest.approx(first_good - asked[0], abs=1.0)
@@ -71,7 +71,7 @@ def test_the_next_look_comes_when_the_log_says_so(
     bench.platform.failing = away(300.0, 900.0)
     waiting.deadline = EPOCH + 2_000.0
     bench.ended(waiting)
-    said = [float(line.split()[-2]) for line in told() if "the next look is due in" in line]
+    said = [float(line.split()[-2]) for line in told() if "the next request is due in" in line]
     asked = [time for time in bench.platform.times if time >= 300.0]
     passed = [after - before for before, after in pairwise(asked)]
     assert said == pytest.approx(passed[: len(said)], abs=1.5)
@@ -80,9 +80,9 @@ def test_the_next_look_comes_when_the_log_says_so(
 @pytest.mark.parametrize(
     ("failing", "words"),
     [
-        (away(0.0, 0.0), "last seen running"),
-        (away(0.0, 1e9), f"the last look failed: {LOST}"),
-        (away(500.0, 1e9), f"last seen running; the last look failed: {LOST}"),
+        (away(0.0, 0.0), "the last state was running"),
+        (away(0.0, 1e9), f"the last request failed: {LOST}"),
+        (away(500.0, 1e9), f"the last state was running; the last request failed: {LOST}"),
     ],
     ids=["always there", "never there", "away in the end"],
 )
@@ -104,5 +104,5 @@ def test_a_trigger_that_begins_after_the_deadline_names_it_too(bench: Bench) -> 
 def test_a_timeout_of_a_condition_says_why_it_was_not_asked(bench: Bench) -> None:
     bench.platform.failing = away(0.0, 1e9)
     _, payload = bench.ended(condition(deadline=EPOCH + 1_000.0))
-    message = f"the deadline 2023-11-14 22:30:00 UTC has passed; the last look failed: {LOST}"
+    message = f"the deadline 2023-11-14 22:30:00 UTC has passed; the last request failed: {LOST}"
     assert payload["message"] == message
