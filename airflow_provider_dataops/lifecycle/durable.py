@@ -19,13 +19,11 @@ from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     InvalidArgumentError,
     MalformedReplyError,
-    NotFoundError,
     RateLimitedError,
-    RunTimeoutError,
     SlotsTakenError,
 )
 from airflow_provider_dataops.lifecycle.deadlines import pause
-from airflow_provider_dataops.lifecycle.progress import ABSENT_POLLS, ABSENT_SECONDS, Verdict, WaitProgress
+from airflow_provider_dataops.lifecycle.earlier import EarlierRun
 from airflow_provider_dataops.lifecycle.record import (
     Generation,
     Phase,
@@ -37,7 +35,6 @@ from airflow_provider_dataops.lifecycle.record import (
     removed,
 )
 from airflow_provider_dataops.lifecycle.search import Search, watch_of
-from airflow_provider_dataops.lifecycle.wait import look_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,9 +47,6 @@ if TYPE_CHECKING:
 
 #: The most submissions in one try. Another one is sent only if it is proven that the last one did not arrive.
 SUBMISSIONS = 3
-#: How long to wait for the end of a stopped run before the next one starts, in seconds.
-STOP_SECONDS = 120.0
-_LOOK_AGAIN = 5.0
 #: Final states in which a retry returns the run of an earlier try and starts no new one.
 _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
 
@@ -165,16 +159,23 @@ class DurableStart:
             self.store.set(renewed.as_json())
         return renewed
 
-    def _pause(self, seconds: float, otherwise: str) -> Exchange[None]:
-        return pause(seconds, self.clock, self.deadline, otherwise)
+    def _earlier(self, record: Record) -> EarlierRun:
+        return EarlierRun(
+            api=self.launch.api,
+            watch=watch_of(self.launch, record),
+            confirm=lambda: self.store.set(record.as_json()),
+            clock=self.clock,
+            deadline=self.deadline,
+            log=self.log,
+        )
 
     # --- a retry ---------------------------------------------------------------------------------------
 
     def _retried(self, record: Record) -> Exchange[Started]:
-        launch, watch = self.launch, watch_of(self.launch, record)
-        noun, run_id, url = launch.api.noun, record.run_id, watch.url(launch.api)
+        launch, earlier = self.launch, self._earlier(record)
+        noun, run_id, url = launch.api.noun, record.run_id, earlier.url
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
-        snapshot = yield from self._look(watch)
+        snapshot = yield from earlier.look()
         # The platform reported the id, so it knows the run, unless a wait has found that it is lost.
         is_lost = record.lost and snapshot.state is RunState.ABSENT
         active = not snapshot.state.is_final and not is_lost
@@ -185,14 +186,14 @@ class DurableStart:
                 ", ".join(differing),
             )
             if active:
-                yield from self._make_way(record, watch)
+                yield from earlier.make_way()
             return (yield from self._fresh())
         if active or snapshot.state in _STANDS:
             self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
             if record.lost:
                 record = replace(record, lost=False)
                 self.store.set(record.as_json())
-            return Started(snapshot, record, watch, url, fresh=False)
+            return Started(snapshot, record, earlier.watch, url, fresh=False)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
                 f"{noun} {run_id} of an earlier try is not known but may still exist; a second {noun} was "
@@ -208,57 +209,6 @@ class DurableStart:
             f" ({snapshot.message})" if snapshot.message else "",
         )
         return (yield from self._fresh())
-
-    def _look(self, watch: RunWatch) -> Exchange[RunSnapshot]:
-        """Return the run as it is now; its state is ``ABSENT`` if the platform does not list it."""
-        api, run = self.launch.api, f"{self.launch.api.noun} {watch.run_id}"
-        try:
-            return (yield from look_once(lambda: watch.look(api), run, self.clock, self.deadline, self.log))
-        except (ApiError, RunTimeoutError):
-            self.log.warning(
-                "The state of %s of an earlier try cannot be read, it may still be running: %s",
-                run,
-                watch.url(api),
-            )
-            raise
-
-    def _look_well(self, watch: RunWatch) -> Exchange[RunSnapshot]:
-        """Return the run as it is now. Ask several times before it counts as absent."""
-        progress = WaitProgress(self.clock.monotonic())
-        while True:
-            snapshot = yield from self._look(watch)
-            lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
-            if lost or snapshot.state is not RunState.ABSENT:
-                return snapshot
-            if progress.absences == 1:
-                self.log.info(
-                    "The %s %s, started before the Clear, is not listed; asking again for %.0f s",
-                    self.launch.api.noun,
-                    watch.run_id,
-                    ABSENT_SECONDS,
-                )
-            yield from self._pause(
-                ABSENT_SECONDS / ABSENT_POLLS, f"{self.launch.api.noun} {watch.run_id} is not listed"
-            )
-
-    def _make_way(self, record: Record, watch: RunWatch) -> Exchange[None]:
-        noun = self.launch.api.noun
-        if not watch.cancel_on_kill:
-            raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {watch.run_id} with other arguments; it may still be active, "
-                f"and this task cannot stop it; a second {noun} was not started",
-                run_id=watch.run_id,
-                url=watch.url(self.launch.api),
-            )
-        try:
-            yield from self._stopped(record, watch)
-        except NotFoundError as error:
-            raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {watch.run_id} with other arguments, which is not known now, "
-                f"and that does not prove that it has ended; a second {noun} was not started: {error.body}",
-                run_id=watch.run_id,
-                url=watch.url(self.launch.api),
-            ) from error
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
@@ -286,59 +236,7 @@ class DurableStart:
             if found is None:
                 return
             record = found
-        watch = watch_of(launch, record)
-        snapshot = yield from self._look_well(watch)
-        if snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED:
-            return
-        if snapshot.state is RunState.ABSENT:
-            self._warn_of_unknown(watch)
-            return
-        if not watch.cancel_on_kill:
-            self.log.warning(
-                "The %s %s, started before the Clear, was not stopped and keeps running: %s",
-                launch.api.noun,
-                watch.run_id,
-                watch.url(launch.api),
-            )
-            return
-        try:
-            yield from self._stopped(record, watch)
-        except NotFoundError:
-            self._warn_of_unknown(watch)
-
-    def _warn_of_unknown(self, watch: RunWatch) -> None:
-        """Log the run that the platform does not find. It may run all the same: a list can be late."""
-        self.log.warning(
-            "The %s %s, started before the Clear, was not found at %s and was not stopped. It may be running: %s",
-            self.launch.api.noun,
-            watch.run_id,
-            self.launch.api.platform,
-            watch.url(self.launch.api),
-        )
-
-    def _stopped(self, record: Record, watch: RunWatch) -> Exchange[None]:
-        """Stop a run and wait until it has ended.
-
-        :raises NotFoundError: if the platform does not know the run.
-        """
-        # If this write fails, a newer try has taken over and may wait for the run.
-        self.store.set(record.as_json())
-        api, noun, run_id = self.launch.api, self.launch.api.noun, watch.run_id
-        self.log.warning(
-            "Stopping the %s %s, and waiting up to %.0f s for its end: %s",
-            noun,
-            run_id,
-            STOP_SECONDS,
-            watch.url(api),
-        )
-        yield from watch.cancel(api)
-        until = self.clock.monotonic() + STOP_SECONDS
-        while self.clock.monotonic() < until:
-            snapshot = yield from watch.look(api)
-            if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
-                return
-            yield from self._pause(_LOOK_AGAIN, f"{noun} {run_id} has not stopped yet")
-        self.log.warning("The %s %s has not stopped yet; starting a new one", noun, run_id)
+        yield from self._earlier(record).end_after_clear()
 
     # --- a submission ----------------------------------------------------------------------------------
 
@@ -351,7 +249,7 @@ class DurableStart:
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
             baseline = yield from launch.record_baseline()
-            yield from self._pause(0.0, "nothing was submitted")
+            yield from pause(0.0, self.clock, self.deadline, "nothing was submitted")
             record = Record(
                 generation=self.present(),
                 phase=Phase.ON_WORKER,

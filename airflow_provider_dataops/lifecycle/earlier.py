@@ -1,0 +1,164 @@
+"""The run that an earlier try of the task started: read its state, and stop it if it must end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError, NotFoundError, RunTimeoutError
+from airflow_provider_dataops.lifecycle.deadlines import pause
+from airflow_provider_dataops.lifecycle.progress import ABSENT_POLLS, ABSENT_SECONDS, Verdict, WaitProgress
+from airflow_provider_dataops.lifecycle.wait import look_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.log import Log
+    from airflow_provider_dataops.core.watch import RunWatch
+
+#: How long to wait for the end of a stopped run before the next one starts, in seconds.
+STOP_SECONDS = 120.0
+_LOOK_AGAIN = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierRun:
+    """A run whose id an earlier try has stored.
+
+    :param watch: the watch of the run; its ``cancel_on_kill`` says whether this task may stop the run.
+    :param confirm: stores the record again. It raises if a newer try has taken over, because that try may
+        wait for the run.
+    :param deadline: when this try must end, seconds since the epoch.
+    """
+
+    api: Api
+    watch: RunWatch
+    confirm: Callable[[], None]
+    clock: Clock
+    deadline: float
+    log: Log
+
+    @property
+    def url(self) -> str:
+        """The link to the run."""
+        return self.watch.url(self.api)
+
+    def look(self) -> Exchange[RunSnapshot]:
+        """Return the run as it is now; its state is ``ABSENT`` if the platform does not list it.
+
+        :raises ApiError: if the state cannot be read. The log then names the run.
+        """
+        run = f"{self.api.noun} {self.watch.run_id}"
+        try:
+            return (
+                yield from look_once(
+                    lambda: self.watch.look(self.api), run, self.clock, self.deadline, self.log
+                )
+            )
+        except (ApiError, RunTimeoutError):
+            self.log.warning(
+                "The state of %s of an earlier try cannot be read, it may still be running: %s", run, self.url
+            )
+            raise
+
+    def make_way(self) -> Exchange[None]:
+        """Stop the run, because a try with other arguments starts another one.
+
+        :raises AmbiguousSubmitError: if the run may still be active afterwards.
+        """
+        noun = self.api.noun
+        if not self.watch.cancel_on_kill:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {noun} {self.watch.run_id} with other arguments; it may still be "
+                f"active, and this task cannot stop it; a second {noun} was not started",
+                run_id=self.watch.run_id,
+                url=self.url,
+            )
+        try:
+            yield from self._stop()
+        except NotFoundError as error:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {noun} {self.watch.run_id} with other arguments; it is not found "
+                f"now, which does not prove that it has ended; a second {noun} was not started: {error.body}",
+                run_id=self.watch.run_id,
+                url=self.url,
+            ) from error
+
+    def end_after_clear(self) -> Exchange[None]:
+        """Stop the run, because a Clear asks for a new one. Log the run if it may keep running."""
+        snapshot = yield from self._look_well()
+        if snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED:
+            return
+        if snapshot.state is RunState.ABSENT:
+            self._warn_of_unknown()
+            return
+        if not self.watch.cancel_on_kill:
+            self.log.warning(
+                "The %s %s, started before the Clear, was not stopped and keeps running: %s",
+                self.api.noun,
+                self.watch.run_id,
+                self.url,
+            )
+            return
+        try:
+            yield from self._stop()
+        except NotFoundError:
+            self._warn_of_unknown()
+
+    def _look_well(self) -> Exchange[RunSnapshot]:
+        """Return the run as it is now. Ask several times before it counts as absent."""
+        progress = WaitProgress(self.clock.monotonic())
+        while True:
+            snapshot = yield from self.look()
+            lost = progress.saw(snapshot, self.clock.monotonic()) is Verdict.LOST
+            if lost or snapshot.state is not RunState.ABSENT:
+                return snapshot
+            if progress.absences == 1:
+                self.log.info(
+                    "The %s %s, started before the Clear, is not listed; asking again for %.0f s",
+                    self.api.noun,
+                    self.watch.run_id,
+                    ABSENT_SECONDS,
+                )
+            yield from self._pause(ABSENT_SECONDS / ABSENT_POLLS, "is not listed")
+
+    def _warn_of_unknown(self) -> None:
+        """Log the run that the platform does not find. It may run all the same: a list can be late."""
+        self.log.warning(
+            "The %s %s, started before the Clear, was not found at %s. It may be running: %s",
+            self.api.noun,
+            self.watch.run_id,
+            self.api.platform,
+            self.url,
+        )
+
+    def _stop(self) -> Exchange[None]:
+        """Stop the run and wait until it has ended.
+
+        :raises NotFoundError: if the platform does not know the run.
+        """
+        self.confirm()
+        noun, run_id = self.api.noun, self.watch.run_id
+        self.log.warning(
+            "Stopping the %s %s, and waiting up to %.0f s for its end: %s",
+            noun,
+            run_id,
+            STOP_SECONDS,
+            self.url,
+        )
+        yield from self.watch.cancel(self.api)
+        until = self.clock.monotonic() + STOP_SECONDS
+        while self.clock.monotonic() < until:
+            snapshot = yield from self.watch.look(self.api)
+            if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
+                return
+            yield from self._pause(_LOOK_AGAIN, "has not stopped yet")
+        self.log.warning("The %s %s has not stopped yet; starting a new one", noun, run_id)
+
+    def _pause(self, seconds: float, otherwise: str) -> Exchange[None]:
+        what = f"{self.api.noun} {self.watch.run_id} {otherwise}"
+        return pause(seconds, self.clock, self.deadline, what)
