@@ -72,13 +72,13 @@ class TestOtherArguments:
             world.start(NOW)
         assert world.active() == ["r1"]
 
-    def test_nor_beside_one_that_the_platform_does_not_know_just_now(self) -> None:
+    def test_a_run_with_other_arguments_that_is_not_found_may_still_be_active(self) -> None:
         """A stop that is answered by 404 does not prove that the run has ended: a list may be stale."""
         world = World(TAMR)
         world.start(NOW)
         world.identity = {"what": "tonight"}
         world.cancel_error = NotFoundError("unknown", status=404)
-        with pytest.raises(AmbiguousSubmitError, match="r1 with other arguments, which is not known now"):
+        with pytest.raises(AmbiguousSubmitError, match="r1 with other arguments; it is not found now"):
             world.start(NOW)
         assert world.active() == ["r1"]
 
@@ -147,20 +147,26 @@ def test_a_clear_waits_until_what_was_sent_before_is_listed(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC, TAILER, TOUCAN])
-def test_a_clear_names_a_run_that_is_not_listed(kind: Kind) -> None:
+def test_a_clear_logs_a_run_that_is_not_listed(kind: Kind) -> None:
     world = World(kind)
     world.start(NOW)
     world.runs[0].listed_at = world.now + 9_999
     assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
-    assert any("is not stopped; it may go on" in line and "/nightly/r1" in line for line in world.log_lines)
+    assert any(
+        "was not found" in line and "It may be running" in line and "/nightly/r1" in line
+        for line in world.log_lines
+    )
 
 
-def test_a_clear_names_a_run_that_is_not_known_when_it_is_to_be_stopped() -> None:
+def test_a_clear_logs_a_run_that_the_stop_request_does_not_find() -> None:
     world = World(TAMR)
     world.start(NOW)
     world.cancel_error = NotFoundError("unknown", status=404)
     assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
-    assert any("is not stopped; it may go on" in line and "/nightly/r1" in line for line in world.log_lines)
+    assert any(
+        "was not found" in line and "It may be running" in line and "/nightly/r1" in line
+        for line in world.log_lines
+    )
 
 
 def test_a_clear_is_not_held_up_by_strangers() -> None:

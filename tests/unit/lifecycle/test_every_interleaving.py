@@ -244,7 +244,7 @@ class Judge:
         for other in left:
             assert other in old, f"{self.where}: a second run of the cleared task"
             named = any(
-                f"https://ui/nightly/{other}" in line and "goes on" in line for line in world.log_lines
+                f"https://ui/nightly/{other}" in line and "keeps running" in line for line in world.log_lines
             )
             unknown = not self.kind.lists and any("may still be running" in line for line in world.log_lines)
             assert named or unknown, self.where
