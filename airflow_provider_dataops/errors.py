@@ -28,7 +28,7 @@ which Airflow does not retry.
     │       └── IncompleteListError    The list may leave out the run that was looked for.
     └── RunError                   About one remote run. It has ``run_id`` and ``url``.
         ├── RunFailedError         The run failed. A retry starts another run.
-        ├── RunCancelledError      The run was stopped, or the task was killed. A retry starts another run.
+        ├── RunCancelledError      The run was stopped at the platform. A retry starts another run.
         ├── RunTimeoutError        The time is over. Raise ``timeout``. A retry waits for the same run.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.

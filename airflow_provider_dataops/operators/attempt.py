@@ -9,16 +9,11 @@ from uuid import uuid4
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_dataops.adapters.links import push_links
-from airflow_provider_dataops.adapters.task_state import (
-    generation,
-    present_generation,
-    remembered,
-    store_for,
-)
+from airflow_provider_dataops.adapters.task_state import generation, present_generation, remembered, store_for
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy, refusal_pause
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
+from airflow_provider_dataops.errors import ApiError, RunCancelledError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import (
     airflow_timeout,
     deadline_in_words,
@@ -349,6 +344,9 @@ class RunAttempt(KillHandling):
             if error is None:
                 self.log.info("%s succeeded", self.run)
                 return event.snapshot.as_result(self.url)
+            if operator.killed and isinstance(error, RunCancelledError):
+                # The stop request of ``on_kill`` was quicker than this status request.
+                self.abandon()
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
         elif not self.is_settled:

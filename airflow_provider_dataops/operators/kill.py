@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_dataops.core.retry import ONCE
-from airflow_provider_dataops.errors import ApiError, RunCancelledError
+from airflow_provider_dataops.errors import ApiError
 from airflow_provider_dataops.transport.sync import SyncDriver
 
 if TYPE_CHECKING:
@@ -86,16 +87,20 @@ class KillHandling:
             self._stop_quickly()
 
     def abandon(self) -> NoReturn:
-        """End a killed task. Stop the run here if ``on_kill`` did not know its id yet."""
+        """End a killed task. Stop the run here if ``on_kill`` did not know its id yet.
+
+        :raises SystemExit: always.
+        """
         run_id = self.record.run_id if self.record else ""
         if run_id and not self.is_settled:
             if not self.watch.cancel_on_kill:
                 self.log_left_running()
             elif self.may_stop():
                 self._stop_quickly()
-        running = f" while {self.run} was running" if run_id else ""
-        url = self.watch.url(self.hook.api) if run_id else ""
-        raise RunCancelledError(f"the task was killed{running}", run_id=run_id, url=url)
+        running = f" while {self.run} was running: {self.watch.url(self.hook.api)}" if run_id else ""
+        # Airflow logs SystemExit in one line and retries as usual. After any other exception, the line about
+        # the run would disappear behind a traceback.
+        sys.exit(f"the task was killed{running}")
 
     @property
     def has_retry(self) -> bool:

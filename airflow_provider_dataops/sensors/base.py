@@ -109,7 +109,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
         try:
             return work()
         except (DataOpsError, PermanentError, AirflowSensorTimeout) as error:
-            # An outage, or refused credentials, do not show how the run or the condition stands.
+            # After an outage, a retry can still find the run or the condition.
             soft = not isinstance(error, ApiError | OutageError)
             if self.never_fail or (self.soft_fail and soft):
                 raise AirflowSkipException(str(error)) from error

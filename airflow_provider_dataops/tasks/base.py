@@ -30,7 +30,7 @@ def no_retry_if_permanent() -> Iterator[None]:
     except DataOpsError as error:
         if not error.permanent:
             raise
-        raise PermanentError(str(error)) from error
+        raise PermanentError(error).with_traceback(error.__traceback__) from None
 
 
 class DataOpsTask(BaseOperator):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.adapters import supervisor, task_state
-from airflow_provider_dataops.errors import RunCancelledError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from tests.unit.operators.stage import Attempt, deferral, event
 
@@ -163,7 +162,7 @@ class TestAKillWhileAirflowIsAsked:
             return 0
 
         monkeypatch.setattr(task_state, "present_clear_number", present)
-        with pytest.raises(KilledError if is_away else RunCancelledError):
+        with pytest.raises(KilledError if is_away else SystemExit):
             task.act(attempt.context())
 
     def test_stops_the_run_when_the_answer_has_come(

@@ -13,7 +13,6 @@ from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     OutageError,
     PermissionDeniedError,
-    RunCancelledError,
 )
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.operators import base
@@ -112,7 +111,7 @@ def test_a_kill_ends_the_pause(tenant: Tenant, clock: Time, quick: Any) -> None:
     tenant.refusals_to_look = [refusal()]
     task = operator(deferrable=True)
     clock.on_sleep.append(task.on_kill)
-    with pytest.raises(RunCancelledError, match="j-1"):
+    with pytest.raises(SystemExit, match="j-1"):
         task.act(Attempt().context())
     assert clock.slept <= base.SLICE
 

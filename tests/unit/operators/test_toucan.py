@@ -15,7 +15,6 @@ from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     InvalidArgumentError,
-    RunCancelledError,
     RunFailedError,
     RunLostError,
     ServerError,
@@ -192,7 +191,7 @@ class TestTheWait:
             PermanentError, match=r"op-1 of an earlier try is not known.*wait_for_completion"
         ) as caught:
             operator().execute(attempt.context())
-        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        assert isinstance(caught.value.error, AmbiguousSubmitError)
         # Unless that was asked for.
         task = operator(on_ambiguous_submit="resubmit")
         assert deferral(task, attempt).trigger.run_id == "op-2"
@@ -220,7 +219,7 @@ class TestTheWait:
     ) -> None:
         task = operator(deferrable=False)
         clock.on_sleep.append(task.on_kill)
-        with pytest.raises(RunCancelledError, match="op-1"):
+        with pytest.raises(SystemExit, match="op-1"):
             task.act(Attempt().context())
         assert f"op-1 was not stopped and may still be running: {LINK}" in capsys.readouterr().out
 
@@ -238,7 +237,7 @@ class TestAMissingId:
         backend.tells_ids = False
         with pytest.raises(PermanentError, match=r'returned no id.*"accepted": "yes"') as caught:
             operator().execute(Attempt().context())
-        assert isinstance(caught.value.__cause__, UntrackedRunError)
+        assert isinstance(caught.value.error, UntrackedRunError)
         assert backend.looks == []
 
     @pytest.mark.parametrize(
@@ -262,7 +261,7 @@ class TestALostAnswer:
         attempt = Attempt()
         with pytest.raises(PermanentError, match=r"Toucan lists no operations.*Look at Toucan") as caught:
             operator().execute(attempt.context())
-        cause = caught.value.__cause__
+        cause = caught.value.error
         assert isinstance(cause, AmbiguousSubmitError)
         assert cause.permanent
         assert "on_ambiguous_submit='resubmit'" in str(cause)
@@ -289,7 +288,7 @@ class TestALostAnswer:
         backend.refusals = [TransportError("timeout"), TransportError("timeout")]
         with pytest.raises(PermanentError, match="got no response") as caught:
             operator(on_ambiguous_submit="resubmit").execute(Attempt().context())
-        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(backend.submitted) == 2
 
     def test_that_proves_nothing_was_done_is_no_loss(self, backend: Backend) -> None:
@@ -341,7 +340,7 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(PermanentError, match=named) as caught:
         task.execute(Attempt().context())
-    assert isinstance(caught.value.__cause__, InvalidArgumentError)
+    assert isinstance(caught.value.error, InvalidArgumentError)
     assert backend.submitted == []
 
 

@@ -103,14 +103,14 @@ class TestCreation:
         worker.wire.expect(answer)
         with pytest.raises(PermanentError, match=r"may exist nevertheless.*Search for CUSTOM") as caught:
             execute(creating())
-        assert isinstance(caught.value.__cause__, AmbiguousSubmitError)
+        assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(worker.wire.sent) == 1
 
     def test_that_is_refused_made_nothing(self, worker: Worker) -> None:
         worker.wire.expect(refused(400, "no such type"))
         with pytest.raises(PermanentError, match="no such type") as caught:
             execute(creating())
-        assert isinstance(caught.value.__cause__, BadRequestError)
+        assert isinstance(caught.value.error, BadRequestError)
 
     @pytest.mark.parametrize(
         ("arguments", "named"),

@@ -54,7 +54,7 @@ def test_who_does_not_wait_is_told_so() -> None:
 def test_who_would_wait_fails_without_a_retry() -> None:
     with pytest.raises(PermanentError, match="returned no id, so nothing can wait for its end") as caught:
         Operator().execute(Attempt().context())
-    assert isinstance(caught.value.__cause__, UntrackedRunError)
+    assert isinstance(caught.value.error, UntrackedRunError)
 
 
 def test_unless_that_is_good_enough() -> None:
