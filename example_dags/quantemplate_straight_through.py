@@ -36,7 +36,7 @@ with DAG(
     download = QuantemplateDownloadOutputOperator(
         task_id="download_output",
         pipeline_id="p-claims",
-        execution_id="{{ ti.xcom_pull(task_ids='execute_pipeline')['execution_id'] }}",
+        execution_id=execute.output["execution_id"],
         destination=DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/claims.csv",
     )
     upload >> execute >> download

@@ -101,7 +101,7 @@ with DAG(
         fetch = QuantemplateDownloadOutputOperator(
             task_id="download",
             pipeline_id="p-positions",
-            execution_id="{{ ti.xcom_pull(task_ids='positions.cleanse')['execution_id'] }}",
+            execution_id=cleanse.output["execution_id"],
             destination=CLEANSED,
         )
         receive >> cleanse >> fetch

@@ -30,6 +30,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     :param quantemplate_conn_id: the Airflow connection.
     """
 
+    output_keys = ("execution_id",)
     template_fields = ("pipeline_id", *QuantemplatePipelineTask.template_fields)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
@@ -55,6 +56,7 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
+    output_keys = ("dataset_id",)
     template_fields = ("source", "dataset_id", *QuantemplateTask.template_fields)
 
     def __init__(self, *, source: str, dataset_id: str, **kwargs: Any) -> None:

@@ -61,6 +61,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
     :param tailer_conn_id: the Airflow connection.
     """
 
+    output_keys = ("run_id",)
     template_fields = (*TailerTask.template_fields, "logical_date")
     operator_extra_links = (TailerRunLink(),)
 

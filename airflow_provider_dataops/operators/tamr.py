@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class _JobOperator(TamrTask, RunOperator):
     """Creates one job, and waits for its end."""
 
+    output_keys = ("job_id",)
     operator_extra_links = (TamrJobLink(),)
 
     def __init__(self, *, cancel_on_kill: bool = True, **kwargs: Any) -> None:

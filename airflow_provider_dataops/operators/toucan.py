@@ -87,6 +87,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
 class _OperationOperator(ToucanTask, RunOperator):
     """Starts an operation on a small app, and waits for its end."""
 
+    output_keys = ("operation_id",)
     operator_extra_links = (ToucanSmallAppLink(),)
 
     def __init__(

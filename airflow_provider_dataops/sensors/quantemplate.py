@@ -33,6 +33,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
+    output_keys = ("execution_id",)
     template_fields = (
         "pipeline_id",
         "execution_id",

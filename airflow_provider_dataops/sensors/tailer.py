@@ -36,6 +36,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
     :param tailer_conn_id: the Airflow connection.
     """
 
+    output_keys = ("run_id",)
     template_fields = (*TailerTask.template_fields, "run_id")
 
     def __init__(self, *, run_id: str, **kwargs: Any) -> None:
@@ -69,6 +70,7 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
     :param tailer_conn_id: the Airflow connection.
     """
 
+    output_keys = ("run_id",)
     template_fields = (*TailerTask.template_fields, "status", "started_on")
 
     def __init__(

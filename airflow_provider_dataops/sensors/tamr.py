@@ -29,6 +29,7 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
+    output_keys = ("job_id",)
     template_fields = ("job_id", "tamr_conn_id")
 
     def __init__(self, *, job_id: str, **kwargs: Any) -> None:
@@ -82,6 +83,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
+    output_keys = ("job_id",)
     template_fields = (
         "source_id",
         "data_product_id",

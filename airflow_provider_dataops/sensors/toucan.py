@@ -25,6 +25,7 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
     :param toucan_conn_id: the Airflow connection.
     """
 
+    output_keys = ("operation_id",)
     template_fields = ("operation_id", "small_app", "toucan_conn_id")
 
     def __init__(self, *, operation_id: str, **kwargs: Any) -> None:

@@ -46,6 +46,7 @@ class TracJobSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
+    output_keys = ("job_id",)
     template_fields = ("selector", "job_id", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object = None, job_id: str | None = None, **kwargs: Any) -> None:
@@ -108,6 +109,7 @@ class TracObjectSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
+    output_keys = ("key",)
     template_fields = ("object_type", "object_id", "attrs", "tenant", "trac_conn_id")
 
     def __init__(

@@ -8,6 +8,7 @@ when a task runs.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,8 @@ from airflow_provider_dataops.registry import hook_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow.sdk import Context
 
 
 @contextmanager
@@ -40,6 +43,9 @@ class DataOpsTask(BaseOperator):
     #: The platform's name, and its noun for a run; messages use both.
     platform: ClassVar[str]
     noun: ClassVar[str] = "run"
+    #: Keys of the returned dict whose values are XComs of their own, so that a DAG can use
+    #: ``task.output["job_id"]``.
+    output_keys: ClassVar[tuple[str, ...]] = ()
 
     @property
     def conn_id(self) -> str:
@@ -58,6 +64,14 @@ class DataOpsTask(BaseOperator):
         """Return the platform's hook. It calls :meth:`pause` between two attempts at a request."""
         conn_id = self.conn_id
         return hook_class(self.conn_type)(conn_id, sleep=self.pause)
+
+    def post_execute(self, context: Context, result: Any = None) -> None:
+        """Store the values of :attr:`output_keys` as XComs. Airflow calls this when the work is done."""
+        super().post_execute(context, result)
+        # With multiple_outputs, Airflow itself stores all values.
+        if self.do_xcom_push and not self.multiple_outputs and isinstance(result, Mapping):
+            for key in self.output_keys:
+                context["ti"].xcom_push(key, result[key])
 
     def pause(self, duration: float) -> None:
         """Wait before the next attempt at a request.

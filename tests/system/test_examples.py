@@ -84,6 +84,12 @@ def test_a_waiting_task_returns_its_run(
     assert value["url"].endswith(f"/runs/{value['run_id']}")
     assert urlsplit(value["url"]).scheme == "http"
     assert list(airflow.links(dag_id, examples[dag_id], task_id).values()) == [value["url"]]
+    keys = airflow.xcom_keys(dag_id, examples[dag_id], task_id)
+    outputs = [key for key in keys if key != "return_value" and not key.startswith("_link_")]
+    assert 1 <= len(outputs) <= 2
+    assert [airflow.xcom(dag_id, examples[dag_id], task_id, key) for key in outputs] == [
+        value[key] for key in outputs
+    ]
 
 
 def test_the_sources_are_loaded_before_the_product_is_updated(

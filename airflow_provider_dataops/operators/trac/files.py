@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class _UploadOperator(TracOperator):
     """Stores the content of a file, and returns the header of its object."""
 
+    output_keys = ("key",)
     #: The kind of object, and an instruction to find it.
     kind: ClassVar[str]
     look: ClassVar[str]

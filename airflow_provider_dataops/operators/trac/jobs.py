@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class _JobOperator(TracTask, RunOperator):
     """Submits one job, and waits for its end."""
 
+    output_keys: ClassVar[tuple[str, ...]] = ("job_id",)
     operator_extra_links = (TracJobLink(),)
 
     def __init__(self, *, job_attrs: JsonObject | None = None, **kwargs: Any) -> None:
@@ -62,6 +63,7 @@ class TracImportModelOperator(_JobOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
+    output_keys = ("job_id", "model")
     template_fields = (
         "repository",
         "path",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class _DefinitionOperator(TracOperator):
     """Writes the definition of an object."""
 
+    output_keys = ("key",)
+
     def __init__(
         self, *, object_type: str, definition: JsonObject, attrs: JsonObject | None = None, **kwargs: Any
     ) -> None:
@@ -106,6 +108,7 @@ class TracUpdateTagOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
+    output_keys = ("key",)
     template_fields = ("selector", "attrs", "tag_updates", "tenant", "trac_conn_id")
 
     def __init__(
@@ -188,6 +191,7 @@ class TracReadObjectOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
+    output_keys = ("key",)
     template_fields = ("selector", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object, **kwargs: Any) -> None:

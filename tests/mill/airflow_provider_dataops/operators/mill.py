@@ -29,6 +29,7 @@ class MillRunRecipeOperator(MillTask, RunOperator):
 
     template_fields = ("recipe", "mill_conn_id")
     operator_extra_links = (MillBatchLink(),)
+    output_keys = ("batch_id",)
 
     def __init__(self, *, recipe: str, cancel_on_kill: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
