@@ -1,4 +1,4 @@
-"""JSON values that Airflow stores for another process: trigger events and the task state store."""
+"""JSON values that Airflow stores for another process: trigger events, XComs, the task state store."""
 
 from __future__ import annotations
 
@@ -64,6 +64,19 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
 def _digits(number: int) -> str:
     """Return a large number as text. Python converts no number of more than 4300 digits."""
     return f"{number}" if number.bit_length() < 4096 else f"a number of {number.bit_length()} bits"
+
+
+class Result:
+    """A dataclass that a hook returns."""
+
+    def as_result(self) -> dict[str, Any]:
+        """Return the fields as plain JSON, so that a ``@task`` can return them.
+
+        Airflow reads a class of a provider back from XCom only if ``[core] allowed_deserialization_classes``
+        allows it.
+        """
+        values: dict[str, Any] = storable(msgspec.to_builtins(self))
+        return values
 
 
 class JsonDataclass:

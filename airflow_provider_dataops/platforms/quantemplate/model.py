@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.json import storable
+from airflow_provider_dataops.core.json import Result, storable
 from airflow_provider_dataops.core.listing import Listed, read_entries
 from airflow_provider_dataops.core.run import RunSnapshot, RunState, require_id
 from airflow_provider_dataops.core.tokens import Token
@@ -52,7 +52,7 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(Result):
     """One execution of a pipeline. All times are in ISO 8601, as the platform wrote them.
 
     :param run_number: the number of the execution in its pipeline, from 1.

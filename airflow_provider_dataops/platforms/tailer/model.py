@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from airflow_provider_dataops.core import decode
+from airflow_provider_dataops.core.json import Result
 from airflow_provider_dataops.core.listing import Listed, read_entries
 from airflow_provider_dataops.core.run import RunSnapshot, RunState, require_id
 from airflow_provider_dataops.errors import ApiError, MalformedReplyError, NotFoundError, ServerError
@@ -108,7 +109,7 @@ def state_of(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Result):
     """One run, as the API reports it.
 
     :param status: Tailer's status, in upper case.

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core import decode
+from airflow_provider_dataops.core.json import Result
 from airflow_provider_dataops.core.listing import Listed, read_entries
 from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant, require_id
 
@@ -36,7 +37,7 @@ class JobStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Result):
     """One Tamr job.
 
     :param configuration: what the job does; ids that are not set are left out.

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.json import Result
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.core.tokens import Token
 from airflow_provider_dataops.errors import MalformedReplyError
@@ -27,7 +28,7 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class Accepted:
+class Accepted(Result):
     """The response to an upload or a submission.
 
     :param operation_id: the id of the operation. If empty, the backend returned no id, and nothing can wait
@@ -40,7 +41,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Uploaded:
+class Uploaded(Result):
     """One file that was uploaded.
 
     :param source: the path or URL of the file.
@@ -54,7 +55,7 @@ class Uploaded:
 
 
 @dataclass(frozen=True)
-class SmallApp:
+class SmallApp(Result):
     """One small app. A field that the platform does not return is ``None``."""
 
     id: str
@@ -65,7 +66,7 @@ class SmallApp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operation:
+class Operation(Result):
     """One operation.
 
     :param status: the platform's word for the state, in lower case.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from airflow_provider_dataops.core.json import Result
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 from airflow_provider_dataops.platforms.trac.model.objects import Tag, TagHeader
@@ -40,7 +41,7 @@ def state_of(status: object) -> RunState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobStatus:
+class JobStatus(Result):
     """A job's state.
 
     :param job: the job's header; ``None`` for a job that was only validated.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.decode import UNREADABLE
+from airflow_provider_dataops.core.json import Result
 from airflow_provider_dataops.core.listing import Listed, read_entries
 from airflow_provider_dataops.errors import DataOpsError, MalformedReplyError
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
@@ -270,7 +271,7 @@ class BatchResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlatformInfo:
+class PlatformInfo(Result):
     """What a platform says of itself.
 
     :param version: its release; what it can do depends on it.
@@ -294,7 +295,7 @@ class PlatformInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tenant:
+class Tenant(Result):
     """A tenant that we may use."""
 
     code: str
@@ -307,7 +308,7 @@ class Tenant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
+class Resource(Result):
     """A repository or storage of a tenant, as platforms up to 0.8 list them."""
 
     resource_type: str
@@ -327,7 +328,7 @@ class Resource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConfigEntry:
+class ConfigEntry(Result):
     """An entry of a tenant's configuration, as platforms from 0.8 on list them.
 
     :param details: what it is about, in the platform's JSON: resource type, selector of the object behind it.
