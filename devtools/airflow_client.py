@@ -14,6 +14,10 @@ import httpx
 TERMINAL_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _CLOCK_EVENTS = ("running", "deferred", "success", "failed", "skipped", "up_for_retry", "up_for_reschedule")
 
+# An api-server on SQLite cannot take the lock of its database at times; see devtools/airflow_stack.py.
+_LOCKED_TRIES = 40
+_LOCKED_PAUSE = 0.25
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -56,12 +60,24 @@ class AirflowClient:
     """A client of one api-server, logged in as an administrator; error responses raise `AirflowApiError`.
 
     :param timeout: seconds; longer than the database may wait for its lock
+    :param transport: sends the requests instead of the network
+    :param sleep: waits before a request is repeated
     """
 
-    def __init__(self, base_url: str, *, timeout: float = 120.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 120.0,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         # Ignore proxies in the environment: the api-server runs on this machine.
-        self._http = httpx.Client(base_url=self.base_url, timeout=timeout, trust_env=False)
+        self._http = httpx.Client(
+            base_url=self.base_url, timeout=timeout, trust_env=False, transport=transport
+        )
+        self._sleep = sleep
         self._token: str | None = None
 
     def close(self) -> None:
@@ -82,8 +98,29 @@ class AirflowClient:
     ) -> httpx.Response:
         """Send a request to a path below `root`, and return the response. Log in first if necessary.
 
+        If the database reports an error, Airflow rolls the request back. So the client repeats it, whatever
+        its method, for about ten seconds.
+
         :raises AirflowApiError: the response has an error status
         """
+        for _ in range(_LOCKED_TRIES):
+            response = self._send(method, f"{root}{path}", params=params, body=body, headers=headers or {})
+            if not _is_database_error(response):
+                break
+            self._sleep(_LOCKED_PAUSE)
+        if response.is_error:
+            raise AirflowApiError(response)
+        return response
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None,
+        body: object,
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
         for renew in (False, True):
             if self._token is None or renew:
                 login = self._http.get("/auth/token")
@@ -92,15 +129,13 @@ class AirflowClient:
                 self._token = str(login.json()["access_token"])
             response = self._http.request(
                 method,
-                f"{root}{path}",
+                path,
                 params=params,
                 json=body,
-                headers={"Authorization": f"Bearer {self._token}", **(headers or {})},
+                headers={"Authorization": f"Bearer {self._token}", **headers},
             )
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 break
-        if response.is_error:
-            raise AirflowApiError(response)
         return response
 
     def get(self, path: str, **params: Any) -> Json:
@@ -362,6 +397,15 @@ class AirflowClient:
         tasks = self.task_instances(dag_id, run_id)
         tasks.sort(key=lambda task: (task["start_date"] is None, task["start_date"] or "", task["task_id"]))
         return [_times(task, events.get((task["task_id"], task["map_index"]), [])) for task in tasks]
+
+
+def _is_database_error(response: httpx.Response) -> bool:
+    if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+        return False
+    try:
+        return bool(response.json()["detail"]["reason"] == "Database error")
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _times(task: Json, events: list[Json]) -> TaskTimes:

@@ -79,10 +79,15 @@ for _ in range(3):
             pass
 """
 
-# Airflow reads this file from the config folder of its home. Without it, each commit waits for the disk. On a
-# busy machine this took longer than the timeout of a request. With it, a power cut may damage the database,
-# but a killed process does not.
+# Airflow reads this file from the config folder of its home. It changes two things, for SQLite alone.
+# - Without `synchronous=OFF`, each commit waits for the disk. On a busy machine this took longer than the
+#   timeout of a request. With it, a power cut may damage the database, but a killed process does not.
+# - Airflow 3.3.2 writes its audit log on the event loop of the api-server, with a blocking call. If a request in
+#   another thread holds SQLite's lock then, it needs the loop to commit, and both wait until SQLite gives up.
+#   So on a loop SQLite gives up soon. The response is a 500, nothing is written, and the client repeats it.
 _LOCAL_SETTINGS = """
+import asyncio
+
 from sqlalchemy import Engine, event
 
 __all__ = []
@@ -92,6 +97,19 @@ def _write_without_waiting_for_the_disk(connection, _):
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=OFF")
     cursor.close()
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _do_not_block_an_event_loop(connection, *_):
+    if connection.dialect.is_async:
+        return
+    try:
+        asyncio.get_running_loop()
+        milliseconds = 100
+    except RuntimeError:
+        milliseconds = 60_000
+    if connection.info.get("busy_timeout") != milliseconds:
+        connection.info["busy_timeout"] = milliseconds
+        connection.connection.execute(f"PRAGMA busy_timeout={milliseconds}")
 """
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from devtools.airflow_client import AirflowClient
 from devtools.airflow_stack import SERVICES
 from devtools.demo import DAGS
 
 if TYPE_CHECKING:
-    from devtools.airflow_client import AirflowClient
     from devtools.airflow_stack import AirflowStack
 
 
@@ -62,6 +63,22 @@ def test_a_task_has_worker_processes_while_it_works_and_none_while_it_is_deferre
     assert times.deferrals == 1
     assert 2 <= times.on_worker < 9
     assert 10 <= times.deferred < 20
+
+
+def test_requests_that_write_at_the_same_time_do_not_block_the_api_server(
+    stack: AirflowStack, airflow: AirflowClient
+) -> None:
+    airflow.wait_for_dags(["always_paused"])
+
+    # SQLite waits 60 s for its lock. A request that ran into that would time out here.
+    def write(_: int) -> None:
+        client = AirflowClient(stack.base_url, timeout=30)
+        for _ in range(10):
+            client.trigger("always_paused")
+        client.close()
+
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        list(pool.map(write, range(6)))
 
 
 def _roles(stack: AirflowStack, task_instance_id: str) -> set[str]:

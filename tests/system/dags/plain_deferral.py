@@ -26,3 +26,7 @@ class WorkWaitWork(BaseOperator):
 
 with DAG("plain_deferral", schedule=None):
     WorkWaitWork(task_id="wait")
+
+# Its runs stay queued. They cost a request to the api-server, and no worker.
+with DAG("always_paused", schedule=None):
+    WorkWaitWork(task_id="wait")
