@@ -25,9 +25,11 @@ class Launch(AutoDataclass):
     cancel_on_kill: bool = False
     resubmits: bool = False
 
-    #: Seconds after which a run that was really started is sure to be listed.
+    #: Seconds after which a run that was really started is sure to be listed. The form names the same number.
+    #: The connection can set another number.
     listing_delay: ClassVar[float] = 0.0
     #: Seconds after which one is, whose submission timed out; twice the listing delay, if that is more.
+    #: The connection can set another number.
     timeout_delay: ClassVar[float] = 300.0
     #: Whether a token in the request finds the run again without doubt.
     exact: ClassVar[bool] = False

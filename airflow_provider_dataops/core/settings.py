@@ -90,6 +90,8 @@ class Settings:
     :param verify_ssl: whether the server's certificate is checked.
     :param ca_bundle: path of a file with the certificates to trust instead of the usual ones.
     :param request_timeout: seconds of silence after which a request is given up.
+    :param listing_delay: seconds after which the platform certainly lists a new run; 0: the platform's default.
+    :param timeout_delay: the least time of the search after a 504 or a read timeout, in seconds; 0: the default.
     :param proxy: URL of a proxy; empty takes what the environment says.
     :param auth_headers: further headers to send with every request to the platform's own host.
     :param link_template: URL template for the links in Airflow's UI; empty takes the platform's own.
@@ -102,6 +104,8 @@ class Settings:
     verify_ssl: bool = True
     ca_bundle: str = ""
     request_timeout: float = REQUEST_TIMEOUT
+    listing_delay: float = 0.0
+    timeout_delay: float = 0.0
     proxy: str = field(default="", repr=False)
     auth_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_template: str = ""
@@ -186,6 +190,8 @@ def read_settings(
         verify_ssl=fields.flag("verify_ssl", default=True),
         ca_bundle=fields.text("ca_bundle"),
         request_timeout=fields.seconds("request_timeout", REQUEST_TIMEOUT),
+        listing_delay=fields.seconds("listing_delay", 0.0),
+        timeout_delay=fields.seconds("timeout_delay", 0.0),
         proxy=proxy,
         auth_headers=headers,
         link_template=template,
