@@ -82,6 +82,7 @@ def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
             **{name: _text(label, words) for name, (label, words) in form["fields"].items()},
             **{name: _text(label, words, True) for name, (label, words) in form["secret_fields"].items()},
             **_common_fields(placeholders),
+            **_search_fields(form.get("listing_delay")),
         },
     }
 
@@ -90,6 +91,32 @@ def _text(label: str, description: str, secret: bool = False) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": ["string", "null"]}
     if secret:
         schema["format"] = "password"
+    return {"label": label, "description": description, "schema": schema}
+
+
+def _search_fields(listing_delay: int | None) -> dict[str, Any]:
+    """Return the fields that bound the search for the run of a submission that got no response.
+
+    :param listing_delay: the platform's default in seconds; ``None`` if the platform cannot list its runs.
+    """
+    if listing_delay is None:
+        return {}
+    return {
+        "listing_delay": _seconds(
+            "Listing delay",
+            f"Seconds after which the platform certainly lists a new run; {listing_delay} if empty. "
+            f"With a lower number, a retry may start a second run.",
+        ),
+        "timeout_delay": _seconds(
+            "Listing delay after a timeout",
+            "The same after a 504 or a read timeout; 300 if empty, and at least twice the listing delay. "
+            "With a lower number, a retry may start a second run.",
+        ),
+    }
+
+
+def _seconds(label: str, description: str) -> dict[str, Any]:
+    schema = {"type": ["number", "null"], "minimum": 1, "maximum": 86400}
     return {"label": label, "description": description, "schema": schema}
 
 
@@ -104,11 +131,9 @@ def _common_fields(placeholders: str) -> dict[str, Any]:
         "ca_bundle": _text(
             "CA bundle", "Path of a file with the trusted certificates; it must exist on all machines."
         ),
-        "request_timeout": {
-            "label": "Request timeout",
-            "description": "Seconds without data after which a request fails; 30 if empty.",
-            "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
-        },
+        "request_timeout": _seconds(
+            "Request timeout", "Seconds without data after which a request fails; 30 if empty."
+        ),
         "proxy": _text(
             "Proxy", "URL of a proxy; if empty, the proxy of the environment variables.", secret=True
         ),

@@ -84,7 +84,8 @@ for _ in range(3):
 #   timeout of a request. With it, a power cut may damage the database, but a killed process does not.
 # - Airflow 3.3.2 writes its audit log on the event loop of the api-server, with a blocking call. If a request
 #   in another thread holds SQLite's lock then, it needs the loop to commit, and both wait until SQLite gives
-#   up. So on a loop SQLite gives up soon. The response is a 500, nothing is written, the client repeats it.
+#   up. So on a loop SQLite gives up soon. The response is a 500, nothing is written, and the client repeats
+#   the request.
 _LOCAL_SETTINGS = """
 import asyncio
 

@@ -26,9 +26,11 @@ class Launch(AutoDataclass):
     cancel_on_kill: bool = False
     resubmits: bool = False
 
-    #: A run appears in the platform's list within this many seconds after its submission.
+    #: A run appears in the platform's list within this many seconds after its submission. The help of the
+    #: form contains the same number. The connection can set another one.
     listing_delay: ClassVar[float] = 0.0
-    #: The same for a run whose submission timed out. Twice the listing delay applies if it is longer.
+    #: The same for a run whose submission timed out. Twice the listing delay applies if it is longer. The
+    #: connection can set another number.
     timeout_delay: ClassVar[float] = 300.0
     #: Whether the request contains a token by which the run is found again without doubt.
     exact: ClassVar[bool] = False

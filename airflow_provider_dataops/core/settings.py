@@ -94,6 +94,8 @@ class Settings:
     :param verify_ssl: whether to verify the server's certificate.
     :param ca_bundle: path of a file or folder with the certificates to trust; empty for the usual ones.
     :param request_timeout: a request fails if the server sends nothing for this many seconds.
+    :param listing_delay: the platform certainly lists a new run after this many seconds; 0 for its default.
+    :param timeout_delay: the same after a 504 or a read timeout, in seconds; 0 for the default.
     :param proxy: URL of a proxy; if empty, the environment's variables apply, such as ``HTTPS_PROXY``.
     :param auth_headers: further headers, sent with every request to the platform's host and to no other host.
     :param link_template: URL template for the links in Airflow's UI; if empty, the platform's own applies.
@@ -106,6 +108,8 @@ class Settings:
     verify_ssl: bool = True
     ca_bundle: str = ""
     request_timeout: float = REQUEST_TIMEOUT
+    listing_delay: float = 0.0
+    timeout_delay: float = 0.0
     proxy: str = field(default="", repr=False)
     auth_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     link_template: str = ""
@@ -196,6 +200,8 @@ def read_settings(
         verify_ssl=fields.flag("verify_ssl", default=True),
         ca_bundle=fields.text("ca_bundle"),
         request_timeout=fields.seconds("request_timeout", REQUEST_TIMEOUT),
+        listing_delay=fields.seconds("listing_delay", 0.0),
+        timeout_delay=fields.seconds("timeout_delay", 0.0),
         proxy=proxy,
         auth_headers=headers,
         link_template=template,

@@ -156,10 +156,14 @@ class Search:
     @staticmethod
     def _delay(launch: Launch, record: Record) -> float:
         """Return the seconds after which the platform certainly lists a run that has started."""
-        delay = max(launch.listing_delay, launch.api.settings.request_timeout)
-        if record.timed_out and launch.lists_runs:
-            return max(delay, 2 * launch.listing_delay, launch.timeout_delay)
-        return delay
+        settings = launch.api.settings
+        if not launch.lists_runs:
+            return settings.request_timeout
+        listing_delay = settings.listing_delay or launch.listing_delay
+        if record.timed_out:
+            timeout_delay = settings.timeout_delay or launch.timeout_delay
+            return max(settings.request_timeout, 2 * listing_delay, timeout_delay)
+        return max(settings.request_timeout, listing_delay)
 
     def _seen(self, launch: Launch, record: Record) -> Exchange[Record]:
         """Return the record with the runs that are listed now added to its candidates."""

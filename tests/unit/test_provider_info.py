@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from airflow.sdk.log import _secrets_masker
 
+from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.provider_info import get_provider_info
 
 INFO = get_provider_info()
@@ -65,6 +66,26 @@ def test_the_form_shows_a_port_and_no_field_is_mandatory(told: dict[str, Any]) -
     # Airflow 3.3.2 tests no connection without a port.
     assert "port" not in told["ui-field-behaviour"]["hidden-fields"]
     assert all("null" in field["schema"]["type"] for field in told["conn-fields"].values())
+
+
+@pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
+def test_a_form_names_the_listing_delay_of_a_platform_that_lists_its_runs(form: dict[str, Any]) -> None:
+    runs = import_module(f"airflow_provider_dataops.platforms.{form['connection-type']}.runs")
+    launches = [
+        value
+        for value in vars(runs).values()
+        if isinstance(value, type) and issubclass(value, Launch) and value is not Launch
+    ]
+    assert launches
+    for launch in launches:
+        assert ("timeout_delay" in form["conn-fields"]) == launch.lists_runs
+        if launch.lists_runs:
+            words = form["conn-fields"]["listing_delay"]["description"]
+            assert f"; {launch.listing_delay:.0f} if empty" in words
+            assert (
+                f"; {launch.timeout_delay:.0f} if empty"
+                in form["conn-fields"]["timeout_delay"]["description"]
+            )
 
 
 @pytest.mark.parametrize("told", TYPES, ids=lambda t: t["connection-type"])

@@ -23,4 +23,5 @@ FORM = {
     },
     "secret_fields": {},
     "link_placeholders": PLACEHOLDERS,
+    "listing_delay": 60,
 }

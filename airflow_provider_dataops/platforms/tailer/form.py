@@ -32,4 +32,5 @@ FORM = {
         "api_token": ("Token", "For bearer; it is not renewed."),
     },
     "link_placeholders": PLACEHOLDERS,
+    "listing_delay": 90,
 }

@@ -17,4 +17,5 @@ FORM = {
     "fields": {},
     "secret_fields": {},
     "link_placeholders": PLACEHOLDERS,
+    "listing_delay": 30,
 }

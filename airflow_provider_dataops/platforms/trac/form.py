@@ -25,4 +25,5 @@ FORM = {
         "api_token": ("API token", "For gateways up to 0.7, or a proxy; instead of login and password."),
     },
     "link_placeholders": PLACEHOLDERS,
+    "listing_delay": 15,
 }

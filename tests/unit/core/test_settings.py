@@ -11,7 +11,17 @@ from airflow_provider_dataops.platforms.quantemplate.api import BASE_URL
 from tests.unit.platforms.apis import quantemplate, tamr
 
 FORM = dict.fromkeys(
-    ["auth_url", "verify_ssl", "ca_bundle", "request_timeout", "proxy", "auth_headers", "link_template"]
+    [
+        "auth_url",
+        "verify_ssl",
+        "ca_bundle",
+        "request_timeout",
+        "listing_delay",
+        "timeout_delay",
+        "proxy",
+        "auth_headers",
+        "link_template",
+    ]
 )
 
 
@@ -20,6 +30,12 @@ def test_unfilled_fields_are_no_fields(empty: Any) -> None:
     settings = quantemplate(host=empty, extra=dict.fromkeys(FORM, empty)).settings
     assert settings.base_url == BASE_URL
     assert (settings.verify_ssl, settings.request_timeout, settings.proxy) == (True, 30.0, "")
+    assert (settings.listing_delay, settings.timeout_delay) == (0.0, 0.0)
+
+
+def test_the_delays_of_a_search_are_read() -> None:
+    settings = tamr(extra={"listing_delay": "45", "timeout_delay": 900}).settings
+    assert (settings.listing_delay, settings.timeout_delay) == (45.0, 900.0)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +73,8 @@ def test_a_host_is_a_url(fields: dict[str, Any], url: str) -> None:
         ({"extra": {"request_timeout": 0}}, "request_timeout"),
         ({"extra": {"request_timeout": "soon"}}, "request_timeout"),
         ({"extra": {"request_timeout": True}}, "request_timeout"),
+        ({"extra": {"listing_delay": 0}}, "listing_delay"),
+        ({"extra": {"timeout_delay": "soon"}}, "timeout_delay"),
         ({"extra": {"auth_headers": "nonsense"}}, "auth_headers"),
         ({"extra": {"auth_headers": {"X": 1}}}, "auth_headers"),
         ({"extra": {"auth_headers": {"X": "pa55word\r\nY: z"}}}, "cannot be sent"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.http import Pause, Request
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core.settings import Settings
 from airflow_provider_dataops.errors import NotFoundError, TransportError
 from airflow_provider_dataops.lifecycle.durable import DurableStart, Started
 
@@ -83,6 +84,7 @@ class World:
     clear_number: int = 0
     identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
     id_scope: str = "https://one"
+    settings: Settings = field(default_factory=lambda: Settings(conn_id="simulation", base_url="https://one"))
     #: Called instead of an ordinary answer to a submission.
     on_submit: Callable[[RemoteRun], None] | None = None
     #: What a look ends with, where it fails.
@@ -208,11 +210,10 @@ class _Launch:
     waits_for_slot: bool = True
     cancel_on_kill: bool = False
     resubmits: bool = False
-    api: Any = field(
-        default_factory=lambda: SimpleNamespace(
-            settings=SimpleNamespace(request_timeout=30.0), platform="Simulation", noun="job"
-        )
-    )
+
+    @property
+    def api(self) -> Any:
+        return SimpleNamespace(settings=self.world.settings, platform="Simulation", noun="job")
 
     @property
     def exact(self) -> bool:

@@ -56,6 +56,21 @@ def test_the_run_whose_answer_was_lost_is_adopted(kind: object, delay: float) ->
     assert any("Adopted" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
 
 
+@pytest.mark.parametrize(
+    ("listing_delay", "seconds"),
+    [(0.0, 30.0), (45.0, 45.0), (5.0, 10.0)],
+    ids=["default", "longer", "shorter"],
+)
+def test_a_search_lasts_for_the_listing_delay_of_the_connection(listing_delay: float, seconds: float) -> None:
+    world = World(TAMR)
+    world.settings = replace(world.settings, request_timeout=10.0, listing_delay=listing_delay)
+    world.on_submit = never_arrived(world)
+    began = world.now
+    world.start(NOW)
+    assert seconds <= world.now - began < seconds + 5.0
+    assert world.tokens == 2
+
+
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
 def test_a_submission_that_never_arrived_is_sent_again_once_that_is_settled(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]
@@ -496,6 +511,22 @@ class TestASubmissionThatTimedOut:
         world.start(NOW)
         assert world.now - began >= 300.0
         assert world.tokens == 2
+
+    def test_is_sent_again_sooner_if_the_connection_sets_a_shorter_delay(self) -> None:
+        world = World(TAMR)
+        world.settings = replace(world.settings, listing_delay=10.0, timeout_delay=40.0)
+        world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
+        began = world.now
+        world.start(NOW)
+        assert 40.0 <= world.now - began < 60.0
+        assert world.tokens == 2
+
+    def test_is_searched_for_at_least_twice_the_listing_delay_of_the_connection(self) -> None:
+        world = World(TAMR)
+        world.settings = replace(world.settings, listing_delay=100.0, timeout_delay=40.0)
+        world.on_submit = answers(world, GATEWAY_TIMEOUT, 190.0)
+        assert world.start(NOW).snapshot.run_id == "r1"
+        assert world.tokens == 1
 
     def test_is_not_sent_again_where_absence_proves_nothing(self) -> None:
         world = World(TAILER)
