@@ -99,6 +99,7 @@ class ApiError(DataOpsError):
     :param not_sent: True where it is proven that the server cannot have acted on the request.
     :param timed_out: True where the server did not answer in time: it may still be working on the request.
     :param date: the server's own time of its response, in seconds since the epoch.
+    :param redirected_to: scheme, host and port to which the server redirected; empty if it did not.
     """
 
     #: True for refused credentials if refusals may lock the account: only a wait sends them again, and once.
@@ -119,6 +120,7 @@ class ApiError(DataOpsError):
         not_sent: bool = False,
         timed_out: bool = False,
         date: float | None = None,
+        redirected_to: str = "",
     ) -> None:
         super().__init__(message)
         self.message = one_line(message)
@@ -133,6 +135,7 @@ class ApiError(DataOpsError):
         self.not_sent = not_sent
         self.timed_out = timed_out or status == 504
         self.date = date
+        self.redirected_to = redirected_to
 
     def __str__(self) -> str:
         """Return one line that names platform, operation, status and the server's own words."""

@@ -101,8 +101,8 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     def test_connection(self) -> tuple[bool, str]:
         """Test whether the platform accepts the credentials.
 
-        The message never contains what the server wrote. Otherwise a user who may edit connections could read
-        responses of internal hosts.
+        The message never contains what the server wrote, except the host of a redirect. Otherwise a user who
+        may edit connections could read responses of internal hosts.
         """
         from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver
@@ -113,7 +113,8 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
                 api.test(), ONCE
             )
         except ConnectionSettingsError as error:
-            return False, str(error)
+            # Airflow's UI tests under a random id.
+            return False, str(error).removeprefix(f"connection {self.conn_id!r}: ")
         except ApiError as error:
             return False, diagnosis(error)
         except DataOpsError as error:
@@ -145,7 +146,9 @@ def diagnosis(error: ApiError) -> str:
         404: "not found; is the host right, with its path?",
         429: "too many requests; the host is reachable",
     }
-    if error.status >= 500:
+    if error.redirected_to:
+        hint = f"the server redirected to {error.redirected_to}; is that the platform's host?"
+    elif error.status >= 500:
         hint = "the platform has an internal error"
     elif isinstance(error, AuthenticationError):
         hint = hints[401]

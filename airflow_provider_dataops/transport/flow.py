@@ -261,9 +261,14 @@ def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
         raise UnroutedError(
             f"the server redirected {request.method} {where}; check the host in the connection",
             status=reply.status,
+            redirected_to=origin(target),
         )
     if scheme == "http" and request.url.startswith("https:"):
-        raise MalformedReplyError(f"the server redirected {where}, from https to http", status=reply.status)
+        raise MalformedReplyError(
+            f"the server redirected {where}, from https to http",
+            status=reply.status,
+            redirected_to=origin(target),
+        )
     if same_origin(request.url, target):
         return replace(request, url=target)
     return replace(request, url=target, secret_headers={})
@@ -276,8 +281,10 @@ def _from_elsewhere(error: ApiError, asked: str, answered: str) -> ApiError:
         "check the host in the connection"
     )
     if is_passing(error):
-        return error.again_as(type(error), message)
-    return UnroutedError(message, status=error.status, body=error.body)
+        elsewhere = error.again_as(type(error), message)
+        elsewhere.redirected_to = origin(answered)
+        return elsewhere
+    return UnroutedError(message, status=error.status, body=error.body, redirected_to=origin(answered))
 
 
 def _from_to(source: str, target: str) -> str:

@@ -239,7 +239,7 @@ class TestToucan:
         for n in range(9):
             (tmp_path / f"{n}.csv").write_bytes(CSV)
         toucan.connect(password="wrong")
-        with pytest.raises(UploadError, match="not sent: the credentials were refused"):
+        with pytest.raises(UploadError, match="not sent, because Toucan refused the credentials"):
             toucan.hook().upload_data_source(source=str(tmp_path))
         assert len(toucan.asked()) == 1
 

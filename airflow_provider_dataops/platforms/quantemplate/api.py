@@ -6,6 +6,7 @@ no request that reads or cancels one execution. An execution is found in the lis
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,12 @@ from airflow_provider_dataops.core.settings import (
     read_settings,
 )
 from airflow_provider_dataops.core.tokens import TokenKeeper
-from airflow_provider_dataops.errors import ApiError, AuthenticationError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from airflow_provider_dataops.platforms.quantemplate.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.quantemplate.model import (
     Execution,
@@ -283,8 +289,14 @@ class QuantemplateApi(Api):
         return first
 
     def test(self) -> Exchange[str]:
-        """Fetch a token. The API has no request that shows which datasets and pipelines the user may use."""
+        """Fetch a token, and send it to the API's host.
+
+        The API has no request that succeeds for every user. So the test asks for a pipeline that does not
+        exist, and expects the platform to say so.
+        """
         yield from self.login()
+        with suppress(NotFoundError, PermissionDeniedError):
+            yield from self._list(self.organisation_id or "c-test", "p-connection-test", read_run_numbers)
         return "the client id and secret are accepted; permissions for datasets and pipelines were not tested"
 
     # --- links -----------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from airflow_provider_dataops.errors import (
     EXCERPT_LIMIT,
     ApiError,
     AuthenticationError,
+    ConnectionSettingsError,
     error_for_status,
     one_line,
 )
@@ -244,10 +245,12 @@ class ToucanApi(Api):
     def test(self) -> Exchange[str]:
         """List the small apps. This tests the credentials, and needs no small app."""
         apps = yield from self.list_small_apps()
-        proof = "the credentials are accepted"
         if self._default_small_app and self._default_small_app not in {app.id for app in apps}:
-            proof += f"; small app {self._default_small_app!r} does not exist, or the user may not see it"
-        return proof
+            raise ConnectionSettingsError(
+                f"connection {self.settings.conn_id!r}: the credentials are accepted, but the user sees no "
+                f"small app {self._default_small_app!r}"
+            )
+        return "the credentials are accepted"
 
     # --- links and texts -------------------------------------------------------------------------------
 

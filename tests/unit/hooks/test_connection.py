@@ -64,11 +64,44 @@ class TestTheTestButton:
         assert worker.tamr().test_connection() == (True, "the API key is accepted")
         assert [s.url.partition("?")[2] for s in worker.wire.sent] == ["pageSize=1"]
 
-    def test_asks_quantemplate_for_a_token_and_does_not_promise_more(self, worker: Worker) -> None:
-        worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}))
+    @pytest.mark.parametrize("refusal", [reply(404, {"message": "unknown"}), reply(403, "not shared")])
+    def test_sends_a_quantemplate_token_to_the_api_and_expects_no_permission(
+        self, worker: Worker, refusal: Any
+    ) -> None:
+        worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}), refusal)
         good, message = worker.quantemplate().test_connection()
         assert good
         assert "permissions for datasets and pipelines were not tested" in message
+        assert worker.wire.sent[1].url.endswith("/pipelines/p-connection-test/executions")
+
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            [reply(404, "<html></html>", headers={"Content-Type": "text/html"})],
+            [REFUSED],
+            # A token that is rejected is fetched anew, once.
+            [reply(401, "no"), reply(body={"access_token": "t0ken-of-a-session"}), reply(401, "no")],
+        ],
+    )
+    def test_fails_if_the_api_is_not_at_the_host_or_rejects_the_quantemplate_token(
+        self, worker: Worker, answers: list[Any]
+    ) -> None:
+        worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}), *answers)
+        assert not worker.quantemplate().test_connection()[0]
+
+    def test_names_the_host_that_a_redirect_leads_to(self, worker: Worker) -> None:
+        moved = reply(302, headers={"Location": f"https://login.example/?{PLANTED}"})
+        worker.wire.expect(moved, reply(403, PLANTED))
+        good, message = worker.tamr().test_connection()
+        assert not good
+        assert message == (
+            "Tamr: list jobs: HTTP 403: the server redirected to https://login.example; "
+            "is that the platform's host?"
+        )
+
+    def test_does_not_repeat_the_random_id_under_which_the_ui_tests(self, worker: Worker) -> None:
+        worker.connect("tamr_default", host=None)
+        assert worker.tamr().test_connection()[1].startswith("host is empty")
 
     @pytest.mark.parametrize(
         ("answer", "message"),

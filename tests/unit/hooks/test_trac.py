@@ -164,7 +164,7 @@ def test_the_test_button(worker: Worker) -> None:
     worker.wire.expect(reply(body={"tenants": [{"tenantCode": "OTHER"}]}), reply(406, "planted"))
     assert worker.trac().test_connection() == (
         False,
-        "connection 'trac_default': the gateway does not list the tenant 'ACME_CORP'",
+        "the gateway does not list the tenant 'ACME_CORP'",
     )
     assert worker.trac().test_connection() == (
         False,

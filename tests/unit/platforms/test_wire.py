@@ -49,7 +49,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 def test_token_of_quantemplate(wire: Wire) -> None:
     api = quantemplate(login="id & ?", password="p+w/%=")
-    (request,) = sent(wire, api, api.test(), reply(body={"access_token": "t0ken"}))
+    request, _ = sent(wire, api, api.test(), reply(body={"access_token": "t0ken"}), reply(404, {}))
     assert request.method == "POST"
     assert request.url == (
         "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
@@ -261,7 +261,9 @@ CHAIN = (
             b"",
             id="state",
         ),
-        pytest.param(lambda api: api.test(), reply(body=[]), "GET", f"{TOUCAN}/small-apps", b"", id="test"),
+        pytest.param(
+            lambda api: api.test(), reply(body=[{"id": "app"}]), "GET", f"{TOUCAN}/small-apps", b"", id="test"
+        ),
         pytest.param(
             lambda api: api.get_etl_config("app", "staging"),
             reply(body={}),
@@ -284,7 +286,9 @@ def test_toucan(
 
 def test_login_of_toucan(wire: Wire) -> None:
     api = toucan(extra={"auth_type": "login"})
-    request, listing = sent(wire, api, api.test(), reply(body={"token": "t0ken"}), reply(body=[]))
+    request, listing = sent(
+        wire, api, api.test(), reply(body={"token": "t0ken"}), reply(body=[{"id": "app"}])
+    )
     assert (request.method, request.url) == ("POST", f"{TOUCAN}/login")
     assert request.body == b'{"username":"user","password":"p4ssword"}'
     assert "Authorization" not in request.headers
