@@ -75,23 +75,39 @@ def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
         "hook-name": form["name"],
         "ui-field-behaviour": {
             "hidden-fields": form["hidden"],
-            "relabeling": form["labels"],
+            # Airflow 3.3.2 tests no connection without a port.
+            "relabeling": {**form["labels"], "port": f"Port ({form['port']}; Test needs it)"},
             "placeholders": {"host": form["host"], "port": form["port"]},
         },
         "conn-fields": {
-            **{name: _text(label, words) for name, (label, words) in form["fields"].items()},
-            **{name: _text(label, words, True) for name, (label, words) in form["secret_fields"].items()},
+            **{name: _field(**field) for name, field in form["fields"].items()},
             **_common_fields(placeholders),
             **_search_fields(form.get("listing_delay")),
         },
     }
 
 
-def _text(label: str, description: str, secret: bool = False) -> dict[str, Any]:
+def _field(
+    label: str,
+    help: str,
+    *,
+    secret: bool = False,
+    choices: list[str] | None = None,
+    optional: bool = False,
+) -> dict[str, Any]:
+    """Return a field for text.
+
+    :param secret: whether the form hides what the user types.
+    :param choices: the values of a drop-down. The first one is the default unless the field is optional.
+    """
     schema: dict[str, Any] = {"type": ["string", "null"]}
     if secret:
         schema["format"] = "password"
-    return {"label": label, "description": description, "schema": schema}
+    if choices:
+        schema["enum"] = choices
+        if not optional:
+            schema["default"] = choices[0]
+    return {"label": label, "description": help, "schema": schema}
 
 
 def _search_fields(listing_delay: int | None) -> dict[str, Any]:
@@ -128,21 +144,21 @@ def _common_fields(placeholders: str) -> dict[str, Any]:
             "description": "Switch it off only for tests.",
             "schema": {"type": ["boolean", "null"], "default": True},
         },
-        "ca_bundle": _text(
+        "ca_bundle": _field(
             "CA bundle", "Path of a file with the trusted certificates; it must exist on all machines."
         ),
         "request_timeout": _seconds(
             "Request timeout", "Seconds without data after which a request fails; 30 if empty."
         ),
-        "proxy": _text(
+        "proxy": _field(
             "Proxy", "URL of a proxy; if empty, the proxy of the environment variables.", secret=True
         ),
-        "auth_headers": _text(
+        "auth_headers": _field(
             "Extra headers",
             "JSON object of headers to send with every request, for a gateway in front of the platform.",
             secret=True,
         ),
-        "link_template": _text(
+        "link_template": _field(
             "Link template", f"URL of the links in Airflow's UI. Placeholders: {placeholders}."
         ),
     }

@@ -14,6 +14,8 @@ import pytest
 from airflow.sdk.log import _secrets_masker
 
 from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.platforms.tailer import arguments, credentials
+from airflow_provider_dataops.platforms.toucan import api as toucan
 from airflow_provider_dataops.provider_info import get_provider_info
 
 INFO = get_provider_info()
@@ -96,3 +98,20 @@ def test_secret_fields_bear_names_that_airflow_redacts(told: dict[str, Any]) -> 
     }
     assert {name for name in told["conn-fields"] if masker.should_hide_value_for_key(name)} == secret
     assert secret >= {"proxy", "auth_headers"}
+
+
+@pytest.mark.parametrize(
+    ("conn_type", "field", "allowed", "default"),
+    [
+        ("toucan", "auth_type", toucan.AUTH_TYPES, "basic"),
+        ("tailer", "auth_type", credentials.AUTH_TYPES, "service_account"),
+        ("tailer", "environment", arguments.ENVIRONMENTS, None),
+    ],
+)
+def test_a_closed_set_of_values_is_a_drop_down(
+    conn_type: str, field: str, allowed: tuple[str, ...], default: str | None
+) -> None:
+    (form,) = [form for form in TYPES if form["connection-type"] == conn_type]
+    schema = form["conn-fields"][field]["schema"]
+    assert tuple(schema["enum"]) == allowed
+    assert schema.get("default") == default

@@ -15,13 +15,16 @@ FORM = {
     "host": "https://fabric.prod.quantemplate.com/external/v1",
     "port": "443",
     "fields": {
-        "auth_url": ("Token endpoint", "The URL that returns tokens; if empty, the one of production."),
-        "organisation_id": (
-            "Organisation id",
-            "The organisation, c-…, for tasks without the argument organisation_id.",
-        ),
+        "organisation_id": {
+            "label": "Organisation id",
+            "help": "The organisation, c-…, for tasks without the argument organisation_id.",
+        },
+        "auth_url": {
+            "label": "Token endpoint",
+            "help": "The URL that returns tokens; if empty, the one of production. Quantemplate's support "
+            "creates an API user, whose client id and client secret are the fields above.",
+        },
     },
-    "secret_fields": {},
     "link_placeholders": PLACEHOLDERS,
     "listing_delay": 60,
 }

@@ -15,21 +15,56 @@ FORM = {
     "host": "https://tailer-api-nqonovswsq-ew.a.run.app",
     "port": "443",
     "fields": {
-        "auth_type": ("Kind of credential", "service_account (the default), firebase or bearer."),
-        "firebase_sign_in_url": ("Sign-in URL", "For firebase; Google's if empty."),
-        "firebase_refresh_url": ("Token refresh URL", "For firebase; Google's if empty."),
-        "account": ("Account", "Default account, six digits."),
-        "environment": ("Environment", "Default environment: PROD, PREPROD, STAGING or DEV."),
-        "studio_url": ("Tailer Studio", "Where links lead; studio.tailer.ai if empty."),
-    },
-    "secret_fields": {
-        "service_account_secret_json": (
-            "Service account key",
-            "JSON of the key, or the path of a file with it; the file must exist on all machines.",
-        ),
-        "firebase_api_key": ("Firebase web API key", "For firebase."),
-        "refresh_token": ("Refresh token", "For firebase, instead of email and password."),
-        "api_token": ("Token", "For bearer; it is not renewed."),
+        "auth_type": {
+            "label": "Authentication",
+            "help": "service_account signs tokens with a Google key; firebase signs in as a user of Tailer; "
+            "bearer sends the token below.",
+            "choices": ["service_account", "firebase", "bearer"],
+        },
+        "service_account_secret_json": {
+            "label": "Service account key",
+            "help": "For service_account: the JSON of the key, or the path of a file with it. The file must "
+            "exist on all machines.",
+            "secret": True,
+        },
+        "firebase_api_key": {
+            "label": "Firebase web API key",
+            "help": "For firebase: the key that Tailer's installation page shows.",
+            "secret": True,
+        },
+        "refresh_token": {
+            "label": "Refresh token",
+            "help": "For firebase, instead of email and password: refreshToken in the file "
+            "tailer-configuration.json of Tailer's command line.",
+            "secret": True,
+        },
+        "api_token": {
+            "label": "Token",
+            "help": "For bearer: from the command tailer auth get-token. It expires after about an hour.",
+            "secret": True,
+        },
+        "account": {
+            "label": "Account",
+            "help": "The account, six digits, for tasks without the argument account.",
+        },
+        "environment": {
+            "label": "Environment",
+            "help": "The environment for tasks without the argument environment.",
+            "choices": ["PROD", "PREPROD", "STAGING", "DEV"],
+            "optional": True,
+        },
+        "studio_url": {
+            "label": "Tailer Studio",
+            "help": "The URL where links lead; studio.tailer.ai if empty.",
+        },
+        "firebase_sign_in_url": {
+            "label": "Sign-in URL",
+            "help": "For firebase; the URL of Google's service if empty.",
+        },
+        "firebase_refresh_url": {
+            "label": "Token refresh URL",
+            "help": "For firebase; the URL of Google's service if empty.",
+        },
     },
     "link_placeholders": PLACEHOLDERS,
     "listing_delay": 90,

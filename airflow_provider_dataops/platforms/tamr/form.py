@@ -15,7 +15,6 @@ FORM = {
     "host": "my-tenant, my-tenant.tamr.cloud or a URL",
     "port": "443",
     "fields": {},
-    "secret_fields": {},
     "link_placeholders": PLACEHOLDERS,
     "listing_delay": 30,
 }

@@ -15,16 +15,22 @@ FORM = {
     "host": "https://api-instance.toucantoco.com",
     "port": "443",
     "fields": {
-        "small_app": ("Small app", "The small app for tasks without the argument small_app."),
-        "auth_type": (
-            "Authentication",
-            "basic (the default), login (fetches a token) or bearer (the API token below).",
-        ),
-        "front_url": (
-            "Front URL",
-            "The URL where people open the apps; if empty, it is made from a host that begins with api-.",
-        ),
+        "auth_type": {
+            "label": "Authentication",
+            "help": "basic sends user and password with each request; login exchanges them for a token; "
+            "bearer sends the API token below.",
+            "choices": ["basic", "login", "bearer"],
+        },
+        "api_token": {"label": "API token", "help": "Only for bearer.", "secret": True},
+        "small_app": {
+            "label": "Small app",
+            "help": "The small app for tasks without the argument small_app.",
+        },
+        "front_url": {
+            "label": "Front URL",
+            "help": "The URL where people open the apps; if empty, it is made from a host that begins with "
+            "api-.",
+        },
     },
-    "secret_fields": {"api_token": ("API token", "Only for the authentication bearer.")},
     "link_placeholders": PLACEHOLDERS,
 }

@@ -15,14 +15,31 @@ FORM = {
     "host": "http://trac-gateway:8080",
     "port": "8080",
     "fields": {
-        "tenant": ("Tenant", "Default tenant code."),
-        "meta_prefix": ("Metadata prefix", "First part of the path; trac-meta if empty."),
-        "orch_prefix": ("Orchestrator prefix", "First part of the path; trac-orch if empty."),
-        "data_prefix": ("Data prefix", "First part of the path; trac-data if empty."),
-        "admin_prefix": ("Admin prefix", "First part of the path; trac-admin if empty."),
-    },
-    "secret_fields": {
-        "api_token": ("API token", "For gateways up to 0.7, or a proxy; instead of login and password."),
+        "tenant": {
+            "label": "Tenant",
+            "help": "The code of the tenant for tasks without the argument tenant.",
+        },
+        "api_token": {
+            "label": "API token",
+            "help": "For gateways up to 0.7, or for a proxy; instead of login and password.",
+            "secret": True,
+        },
+        "meta_prefix": {
+            "label": "Metadata prefix",
+            "help": "The first part of the path to the metadata service; trac-meta if empty.",
+        },
+        "orch_prefix": {
+            "label": "Orchestrator prefix",
+            "help": "The first part of the path to the orchestrator; trac-orch if empty.",
+        },
+        "data_prefix": {
+            "label": "Data prefix",
+            "help": "The first part of the path to the data service; trac-data if empty.",
+        },
+        "admin_prefix": {
+            "label": "Admin prefix",
+            "help": "The first part of the path to the admin service; trac-admin if empty.",
+        },
     },
     "link_placeholders": PLACEHOLDERS,
     "listing_delay": 15,

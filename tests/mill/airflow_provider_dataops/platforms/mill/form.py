@@ -15,7 +15,6 @@ FORM = {
     "host": "https://mill.example",
     "port": "443",
     "fields": {},
-    "secret_fields": {},
     "link_placeholders": PLACEHOLDERS,
     "listing_delay": 10,
 }
