@@ -41,6 +41,8 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
         super().__init__(**kwargs)
         self.deferrable = require_boolean("deferrable", deferrable)
         self._wait: SensorWait | None = None
+        #: The link to the run; empty until it is known.
+        self.run_url = ""
 
     # --- what a platform adds --------------------------------------------------------------------------
 
@@ -73,6 +75,11 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             # Not in the first poke: there ``silent_fail`` would hide a wrong argument until the timeout.
             wait, hook = self._waiting()
             if not self.deferrable:
+                if self.run_url and self.mode == "poke":
+                    # In the other modes Airflow stores the link itself when the worker is free again.
+                    from airflow_provider_dataops.adapters.links import push_links
+
+                    push_links(self, context, self.run_url, self.log)
                 return super().execute(context)
             # Ask once before the task defers: a condition that holds already needs no trigger.
             answer = wait.poke(hook)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_one, whole_number
+from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask
 
@@ -33,6 +34,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
     :param quantemplate_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (QuantemplateExecutionLink(),)
     output_keys = ("execution_id",)
     template_fields = (
         "pipeline_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_still_set, require_text, set_arguments
+from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.platforms.tailer.arguments import day
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tailer import TailerRunTask, TailerTask
@@ -36,6 +37,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
     :param tailer_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (TailerRunLink(),)
     output_keys = ("run_id",)
     template_fields = (*TailerTask.template_fields, "run_id")
 
@@ -70,6 +72,7 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
     :param tailer_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (TailerRunLink(),)
     output_keys = ("run_id",)
     template_fields = (*TailerTask.template_fields, "status", "started_on")
 

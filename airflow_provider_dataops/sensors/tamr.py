@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.links.tamr import TamrJobLink
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tamr import TamrTask
 
@@ -29,6 +30,7 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (TamrJobLink(),)
     output_keys = ("job_id",)
     template_fields = ("job_id", "tamr_conn_id")
 
@@ -83,6 +85,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
     :param tamr_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (TamrJobLink(),)
     output_keys = ("job_id",)
     template_fields = (
         "source_id",

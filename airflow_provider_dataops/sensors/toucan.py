@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.toucan import ToucanTask
 
@@ -25,6 +26,7 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
     :param toucan_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (ToucanSmallAppLink(),)
     output_keys = ("operation_id",)
     template_fields = ("operation_id", "small_app", "toucan_conn_id")
 

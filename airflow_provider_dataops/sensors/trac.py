@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.trac import TracTask
 
@@ -46,6 +47,7 @@ class TracJobSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
+    operator_extra_links = (TracJobLink(),)
     output_keys = ("job_id",)
     template_fields = ("selector", "job_id", "tenant", "trac_conn_id")
 

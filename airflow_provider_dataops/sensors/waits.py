@@ -37,7 +37,10 @@ def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
     """
     watch = sensor.watch(api)
     watch.check()
-    return RunEnd(sensor, watch) if isinstance(watch, RunWatch) else ConditionMet(sensor, watch)
+    if not isinstance(watch, RunWatch):
+        return ConditionMet(sensor, watch)
+    sensor.run_url = watch.url(api)
+    return RunEnd(sensor, watch)
 
 
 class SensorWait:
@@ -220,7 +223,7 @@ class ConditionMet(SensorWait):
         if not isinstance(self.watch, RunConditionWatch):
             return storable(self.sensor.result(value))
         snapshot = RunSnapshot.from_json(value)
-        url = self.watch.found(snapshot.run_id).url(api)
+        url = self.sensor.run_url = self.watch.found(snapshot.run_id).url(api)
         if self.watch.accepts_any_end:
             return snapshot.as_result(url)
         return self.run_result(RunEvent.finished(snapshot), url)

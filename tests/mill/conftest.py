@@ -11,6 +11,7 @@ from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.triggers import guard
 from tests.integration.bench.base import Connections
 from tests.mill.bench.mill import MillBench
+from tests.unit.operators.stage import catch_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,4 @@ def mill(_grafted: None, dataops_sandbox: Sandbox, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
     """Catch the links that are pushed."""
-    pushed: list[str] = []
-    xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
-    xcom.side_effect = lambda **row: pushed.append(row["value"])
-    return pushed
+    return catch_links(mocker)

@@ -21,6 +21,12 @@ from airflow_provider_dataops.operators.trac import (
     TracRunModelOperator,
     TracSubmitJobOperator,
 )
+from airflow_provider_dataops.sensors.quantemplate import QuantemplateExecutionSensor
+from airflow_provider_dataops.sensors.tailer import TailerLastStatusSensor, TailerRunSensor
+from airflow_provider_dataops.sensors.tamr import TamrJobSensor, TamrJobSucceededSensor
+from airflow_provider_dataops.sensors.toucan import ToucanOperationSensor
+from airflow_provider_dataops.sensors.trac import TracJobSensor
+from tests.unit.platforms.apis import tamr
 
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
@@ -79,3 +85,29 @@ def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
 def test_each_operator_that_starts_a_run_has_one(operator: Any, name: str, key: str) -> None:
     (link,) = operator.operator_extra_links
     assert (link.name, link.xcom_key) == (name, key)
+
+
+def test_a_sensor_knows_the_link_to_its_run_before_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    sensor = TamrJobSensor(task_id="t", job_id="j-1")
+    monkeypatch.setattr(sensor, "make_hook", lambda: SimpleNamespace(api=tamr()))
+    (link,) = sensor.operator_extra_links
+    assert link.get_link(sensor, ti_key=KEY) == ""
+    sensor._waiting()
+    assert link.get_link(sensor, ti_key=KEY) == "https://my-tenant.tamr.cloud/"
+
+
+SENSORS = [
+    QuantemplateExecutionSensor,
+    TailerRunSensor,
+    TailerLastStatusSensor,
+    TamrJobSensor,
+    TamrJobSucceededSensor,
+    ToucanOperationSensor,
+    TracJobSensor,
+]
+
+
+@pytest.mark.parametrize("sensor", SENSORS, ids=lambda sensor: sensor.__name__)
+def test_each_sensor_that_returns_a_run_has_the_link_of_the_operator(sensor: Any) -> None:
+    (link,) = sensor.operator_extra_links
+    assert type(link).__module__ == sensor.__module__.replace(".sensors.", ".links.")

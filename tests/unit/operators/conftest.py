@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.operators import base
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
-from tests.unit.operators.stage import Hook, Pipeline, Tenant, Time
+from tests.unit.operators.stage import Hook, Pipeline, Tenant, Time, catch_links
 from tests.unit.platforms.apis import quantemplate
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
     """Catch the links that are pushed."""
-    pushed: list[str] = []
-    xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
-    xcom.side_effect = lambda **told: pushed.append(told["value"])
-    return pushed
+    return catch_links(mocker)
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ from tests.unit.platforms.apis import tamr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_mock import MockerFixture
+
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.operators.base import RunOperator
@@ -230,6 +232,14 @@ class Attempt:
         )
         told: Mapping[str, Any] = {"ti": ti, "dag_run": SimpleNamespace(clear_number=self.clear_number)}
         return {**told, "task_state_store": self.store} if self.store is not None else told
+
+
+def catch_links(mocker: MockerFixture) -> list[str]:
+    """Return a list that receives each link that a task stores."""
+    stored: list[str] = []
+    xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
+    xcom.side_effect = lambda **row: stored.append(row["value"])
+    return stored
 
 
 SLOTS_TAKEN = RateLimitedError("5 jobs run", status=429, retry_after=1.0)

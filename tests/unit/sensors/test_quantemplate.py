@@ -14,10 +14,10 @@ from airflow_provider_dataops.triggers.quantemplate import (
     QuantemplateExecutionTrigger,
     QuantemplateNextExecutionTrigger,
 )
-from tests.unit.operators.stage import PAST, Hook, Pipeline
+from tests.unit.operators.stage import PAST, Attempt, Hook, Pipeline
 from tests.unit.platforms.apis import quantemplate
 
-CONTEXT: Any = {}
+CONTEXT = Attempt().context()
 FORMS: dict[str, dict[str, Any]] = {
     "a certain one": {"execution_id": "e-1"},
     "the next one": {"after_run_number": 0},

@@ -38,10 +38,10 @@ from airflow_provider_dataops.sensors.tamr import (
     TamrResourceIdleSensor,
 )
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger, TamrResourceIdleTrigger
-from tests.unit.operators.stage import PAST, Hook, Tenant
+from tests.unit.operators.stage import PAST, Attempt, Hook, Tenant
 from tests.unit.platforms.apis import tamr
 
-CONTEXT: Any = {}
+CONTEXT = Attempt().context()
 
 
 @pytest.fixture
@@ -256,7 +256,9 @@ class TestModes:
     def reschedule(self, began: datetime) -> Any:
         return {"ti": SimpleNamespace(get_first_reschedule_date=lambda context: began)}
 
-    def test_poke_asks_until_it_holds(self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_poke_asks_until_it_holds(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, links: list[str]
+    ) -> None:
         slept: list[float] = []
 
         def sleep(duration: float) -> None:
@@ -267,6 +269,8 @@ class TestModes:
         monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", sleep)
         assert job_sensor(poke_interval=7).execute(CONTEXT)["state"] == "succeeded"
         assert slept == [7, 7]
+        # Airflow would store the link only at the end.
+        assert links == ["https://my-tenant.tamr.cloud/"]
 
     def test_reschedule_gives_the_slot_back(self, tenant: Tenant) -> None:
         sensor = job_sensor(mode="reschedule", poke_interval=60)

@@ -14,11 +14,11 @@ from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.sensors.tailer import TailerLastStatusSensor, TailerRunSensor
 from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger, TailerRunTrigger
-from tests.unit.operators.stage import Hook
+from tests.unit.operators.stage import Attempt, Hook
 from tests.unit.operators.tailer_account import Account
 from tests.unit.platforms.apis import tailer
 
-CONTEXT: Any = {}
+CONTEXT = Attempt().context()
 STORES = {
     "account": "000099",
     "environment": "DEV",

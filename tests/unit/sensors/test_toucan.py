@@ -13,10 +13,10 @@ from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.sensors.toucan import ToucanOperationSensor
 from airflow_provider_dataops.triggers.toucan import ToucanOperationTrigger
 from tests.unit.fakes import reply
-from tests.unit.operators.stage import Hook
+from tests.unit.operators.stage import Attempt, Hook
 from tests.unit.platforms.apis import toucan
 
-CONTEXT: Any = {}
+CONTEXT = Attempt().context()
 
 
 @pytest.fixture

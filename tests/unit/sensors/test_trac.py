@@ -23,12 +23,12 @@ from airflow_provider_dataops.sensors.trac import (
 )
 from airflow_provider_dataops.tasks.trac import TracTask
 from airflow_provider_dataops.triggers.trac import TracJobTrigger, TracObjectTrigger, TracSearchTrigger
-from tests.unit.operators.stage import Hook
+from tests.unit.operators.stage import Attempt, Hook
 from tests.unit.operators.trac_stage import Gateway
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import DATA_ID, header, tag
 
-CONTEXT: Any = {}
+CONTEXT = Attempt().context()
 JOB = str(UUID(int=1))
 CUT = datetime(2026, 11, 20, 10, 0, 0, 123_000, tzinfo=UTC)
 NOTHING = Value([], ValueType("ARRAY", ValueType("STRING")))
