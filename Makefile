@@ -10,7 +10,7 @@ NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system postgres chaos format constraints clean
+.PHONY: help venv demo up down test lint unit integration replay system postgres chaos format constraints audit clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -73,6 +73,9 @@ constraints:  ## Renew constraints.txt from the newest releases
 	@build/constraints/bin/python -m pip --quiet --no-input install $(AIRFLOW) ./sandbox '.[dev]'
 	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude airflow-provider-dataops --exclude dataops-sandbox | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | sort -f; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+audit:  ## Ask an advisory source about the pinned dependencies; needs the Internet, and is no part of `make test`
+	@$(PYTHON) -m devtools.audit $(ARGS)
 
 clean: ## Remove .venv and everything that was built or left behind
 	@if [ -x $(BIN)/python ] && [ -d .demo ]; then $(BIN)/python -m devtools.demo down; fi
