@@ -160,6 +160,19 @@ class TestThePageOfEndings:
         assert set(re.findall(r"\]\(#([^)]+)\)", RELIABILITY)) <= anchors
 
 
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+class TestThePageOfSecurity:
+    def test_names_tests_that_exist(self) -> None:
+        assert missing_tests(re.findall(r"`(tests/[^`]+)`", SECURITY)) == []
+
+    def test_has_a_test_beside_each_promise(self) -> None:
+        promises = re.findall(r"^- (\*\*.*(?:\n  .*)*)", SECURITY, re.MULTILINE)
+        assert len(promises) > 20
+        assert [promise for promise in promises if "`tests/" not in promise] == []
+
+
 LIMITS = re.findall(r"^\| .+ \| ([\d.]+) ?(\S*) \| `([\w.]+)` \|", RELIABILITY, re.MULTILINE)
 UNITS = {"": 1, "s": 1, "min": 60, "h": 3600, "%": 0.01, "KiB": 2**10, "MiB": 2**20}
 

@@ -113,6 +113,31 @@ def test_nothing_is_imported_by_a_string_beyond_the_registry() -> None:
     assert users == {"registry"}
 
 
+#: What would run what it reads, or has a shell run it.
+RUNS = {
+    "pickle",
+    "marshal",
+    "shelve",
+    "dill",
+    "joblib",
+    "yaml",
+    "subprocess",
+    "eval",
+    "exec",
+    "compile",
+    "system",
+}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_nothing_that_a_server_sends_can_run(path: str) -> None:
+    assert not {module.split(".")[0] for _, module in imports(FILES[path])} & RUNS
+    calls = [node.func for node in ast.walk(FILES[path]) if isinstance(node, ast.Call)]
+    # `re.compile` is an attribute, the built-in functions are names.
+    assert not {call.id for call in calls if isinstance(call, ast.Name)} & RUNS
+    assert not {call.attr for call in calls if isinstance(call, ast.Attribute)} & (RUNS - {"compile"})
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_a_file_fits_on_a_few_screens(path: str) -> None:
     assert len((ROOT / f"{path}.py").read_text(encoding="utf-8").splitlines()) <= 400

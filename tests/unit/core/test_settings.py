@@ -136,25 +136,6 @@ def test_who_shares_what_is_told_by_all_that_matters() -> None:
     assert quantemplate(login="one").settings.account_key != quantemplate(login="two").settings.account_key
 
 
-def test_links_are_filled_with_encoded_values() -> None:
-    api = tamr(host="https://x", extra={"link_template": "{base_url}/o/{job_id}?r={run_id}"})
-    assert api.link("unused", job_id="a/b", run_id="&") == "https://x/o/a%2Fb?r=%26"
-
-
-def test_a_links_value_that_is_no_unicode_breaks_no_task() -> None:
-    assert (
-        tamr(extra={"link_template": "https://x/{run_id}"}).link("unused", run_id="\ud83d") == "https://x/%3F"
-    )
-
-
 def test_a_host_with_an_empty_label_is_told() -> None:
     with pytest.raises(ConnectionSettingsError, match="valid host name"):
         tamr(host="my-tenant..tamr.cloud")
-
-
-@pytest.mark.parametrize(
-    "template", ["{base_url}/{run_id}", "http://x:8080?r={run_id}", "https://[::1]/{run_id}"]
-)
-def test_an_id_may_stand_behind_a_links_host(template: str) -> None:
-    api = tamr(extra={"link_template": template})
-    assert api.link("unused", run_id=".evil.example@x").endswith(".evil.example%40x")

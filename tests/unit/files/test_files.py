@@ -237,6 +237,14 @@ class TestDownload:
             receive(file, CSV, {"content-length": announced})
         assert not list(tmp_path.iterdir())
 
+    def test_is_not_moved_by_a_name_that_the_server_sends(self, tmp_path: Path) -> None:
+        place = tmp_path / "in" / "out.csv"
+        with destination(str(place)) as file:
+            file.begin({"content-disposition": "attachment; filename=../../evil.csv", "content-length": "3"})
+            file.write(CSV[:3])
+            file.finish()
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [place]
+
     @pytest.mark.parametrize("kind", ["text/html", "Text/HTML; charset=utf-8"])
     def test_of_a_web_page_is_refused(self, tmp_path: Path, kind: str) -> None:
         with pytest.raises(MalformedReplyError, match="web page"), destination(str(tmp_path / "x")) as file:
