@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_dataops.core.retry import RETRY_AFTER_CAP, RetryPolicy, Standstill, backoff, retry_after
-from airflow_provider_dataops.errors import AuthenticationError, ServerError
-from airflow_provider_dataops.transport.gate import RequestGate
+from airflow_provider_dataops.errors import ServerError
 from tests.unit.fakes import FakeClock, reply
 
 NOW = 1_795_168_800.0  # 2026-11-20T10:00:00Z
@@ -92,49 +91,3 @@ class TestStandstill:
         clock.now += 600
         standstill.reached(position)
         assert standstill.seconds() == 600
-
-
-class TestGate:
-    def test_a_short_outage_slows_nobody(self) -> None:
-        gate = RequestGate()
-        for second in range(60):
-            assert gate.wait(float(second)) == 0.0
-            gate.failed(ServerError("x", status=503), float(second), float(second))
-
-    def test_a_long_one_gets_one_request_a_minute(self) -> None:
-        gate = RequestGate()
-        gate.failed(ServerError("x", status=503), 0.0, 0.0)
-        sent = [t for t in range(60, 600) if gate.wait(float(t)) == 0.0]
-        assert sent == [60 + 60 * n for n in range(9)]
-
-    def test_a_good_answer_closes_it(self) -> None:
-        gate = RequestGate()
-        gate.failed(ServerError("x", status=503), 0.0, 0.0)
-        assert gate.wait(61.0) == 0.0
-        assert gate.wait(62.0) > 0.0
-        gate.succeeded(0.0)
-        assert gate.wait(62.0) == 0.0
-
-    def test_what_the_server_asked_for_outlives_a_good_answer(self) -> None:
-        gate = RequestGate()
-        gate.failed(ServerError("x", status=429, retry_after=7.0), 100.0, 100.0)
-        gate.succeeded(0.0)
-        assert gate.wait(101.0) == 6.0
-        assert gate.wait(107.0) == 0.0
-
-    def test_a_shorter_word_does_not_cut_a_longer_one(self) -> None:
-        gate = RequestGate()
-        gate.leave_alone(60.0, 100.0)
-        gate.leave_alone(1.0, 101.0)
-        assert gate.wait(110.0) == 50.0
-
-    def test_nobody_is_left_alone_for_days(self) -> None:
-        gate = RequestGate()
-        gate.leave_alone(1e9, 100.0)
-        assert gate.wait(100.0) == RETRY_AFTER_CAP
-
-    def test_a_refusal_is_no_outage(self) -> None:
-        gate = RequestGate()
-        for second in range(200):
-            gate.failed(AuthenticationError("x", status=401), float(second), float(second))
-            assert gate.wait(float(second)) == 0.0

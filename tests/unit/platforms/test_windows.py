@@ -21,9 +21,10 @@ from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
 from airflow_provider_dataops.platforms.trac.runs import TracJobWatch
 from tests.unit.fakes import Play, play, reply
 from tests.unit.platforms.apis import quantemplate, tailer, tamr, trac
+from tests.unit.platforms.tailer.runs import STORAGE, asked, item, results
+from tests.unit.platforms.tailer.test_runs import watch
 from tests.unit.platforms.test_lists import execution, found, tag
 from tests.unit.platforms.test_lists import job as running
-from tests.unit.platforms.test_tailer import STORAGE, asked, item, results, watch
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Reply

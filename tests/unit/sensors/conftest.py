@@ -12,7 +12,42 @@ if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
 
+from airflow_provider_dataops.sensors.tamr import (
+    TamrJobSensor,
+    TamrJobSucceededSensor,
+    TamrResourceIdleSensor,
+)
+from tests.unit.operators.stage import PAST, Hook, Tenant
+
+
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
     """Catch the links that are stored."""
     return catch_links(mocker)
+
+
+@pytest.fixture
+def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """Put a tenant with one running job behind every Tamr sensor."""
+    there = Tenant()
+    configuration = {"load": {"sourceId": "s"}}
+    past = [{"state": "PENDING", "stateStartTime": PAST}]
+    running = {"state": "RUNNING", "stateStartTime": PAST}
+    there.jobs["j-1"] = {
+        "jobId": "j-1",
+        "configuration": configuration,
+        "status": running,
+        "statusHistory": past,
+    }
+    monkeypatch.setattr(TamrJobSensor, "make_hook", lambda _: Hook(there, lambda _: None))
+    monkeypatch.setattr(TamrResourceIdleSensor, "make_hook", lambda _: Hook(there, lambda _: None))
+    monkeypatch.setattr(TamrJobSucceededSensor, "make_hook", lambda _: Hook(there, lambda _: None))
+    return there
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the pauses that a sensor makes; they take no time."""
+    taken: list[float] = []
+    monkeypatch.setattr("airflow_provider_dataops.sensors.waits.time.sleep", taken.append)
+    return taken

@@ -24,7 +24,7 @@ from airflow_provider_dataops.sensors.trac import (
 from airflow_provider_dataops.tasks.trac import TracTask
 from airflow_provider_dataops.triggers.trac import TracJobTrigger, TracObjectTrigger, TracSearchTrigger
 from tests.unit.operators.stage import Attempt, Hook
-from tests.unit.operators.trac_stage import Gateway
+from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import DATA_ID, header, tag
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
-import socket
-import ssl
 import threading
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -15,7 +12,6 @@ import pytest
 import requests
 from urllib3 import HTTPConnectionPool
 from urllib3 import exceptions as low
-from urllib3.connection import HTTPConnection
 
 from airflow_provider_dataops.core.http import EnsureCredentials, Exchange, Pause, Reply, Request, call
 from airflow_provider_dataops.core.retry import ONCE
@@ -28,10 +24,10 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.transport import body, sync
-from airflow_provider_dataops.transport.adapter import NotConnectedError
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import reply, surviving_exchange
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate, tamr
+from tests.unit.transport.jobs import RESET
 from tests.unit.transport.worker import TOKEN
 
 if TYPE_CHECKING:
@@ -39,8 +35,8 @@ if TYPE_CHECKING:
 
     from tests.unit.transport.worker import Worker
 
+
 JOB = reply(body={"jobId": "j-1", "status": {"state": "PENDING"}})
-RESET = requests.ConnectionError(low.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
 
 
 class TestUploads:
@@ -180,78 +176,6 @@ class TestAnswers:
     def test_the_reason_of_the_status_line_is_told(self, worker: Worker) -> None:
         with pytest.raises(NotFoundError, match="HTTP 404 Nothing Here: gone"):
             worker.create(Reply(404, {}, b"gone", "Nothing Here"))
-
-
-def unconnected(reason: Exception) -> Exception:
-    """Return the error of a connection that could not be made."""
-    error = NotConnectedError()
-    error.__cause__ = reason
-    return error
-
-
-PLAIN = HTTPConnection("h", 443)
-
-
-@pytest.mark.parametrize(
-    ("error", "words", "not_sent"),
-    [
-        (unconnected(low.NewConnectionError(PLAIN, "refused")), "NewConnectionError: .*refused", True),
-        (
-            unconnected(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, "not known"))),
-            "NameResolutionError: .*not known",
-            True,
-        ),
-        (
-            unconnected(low.ConnectTimeoutError(PLAIN, "timed out")),
-            "ConnectTimeoutError: .*timed out",
-            True,
-        ),
-        (
-            unconnected(ssl.SSLCertVerificationError(1, "self-signed")),
-            "SSLCertVerificationError: .*self-signed",
-            True,
-        ),
-        (
-            unconnected(OSError("Tunnel connection failed: 407 Who?")),
-            "OSError: Tunnel connection failed: 407 Who?",
-            True,
-        ),
-        (RESET, "ConnectionResetError: .*reset", False),
-        (
-            requests.ReadTimeout(low.ReadTimeoutError(HTTPConnectionPool("h"), "/x", "Read timed out.")),
-            "ReadTimeoutError: .*Read timed out",
-            False,
-        ),
-        (
-            requests.exceptions.SSLError(low.SSLError(ssl.SSLEOFError(8, "EOF occurred"))),
-            "SSLEOFError: .*EOF occurred",
-            False,
-        ),
-        (
-            requests.exceptions.ChunkedEncodingError(
-                low.ProtocolError("Connection broken", low.IncompleteRead(3, 5))
-            ),
-            "IncompleteRead: .*3 bytes read",
-            False,
-        ),
-        (low.DecodeError("not gzip"), "DecodeError: ", False),
-        # What the libraries let through from below.
-        (http.client.LineTooLong("header line"), "LineTooLong: .*header line", False),
-        (
-            UnicodeError("label too long"),
-            "UnicodeError: the request or the response is not valid HTTP",
-            False,
-        ),
-        (requests.ConnectionError(), "ConnectionError: no further details", False),
-    ],
-)
-def test_whether_the_server_can_have_acted(
-    worker: Worker, error: Exception, words: str, not_sent: bool
-) -> None:
-    with pytest.raises(TransportError, match=f"^Tamr: create job .* failed: {words}") as caught:
-        worker.create(error)
-    assert caught.value.not_sent is not_sent
-    assert caught.value.may_have_been_processed is not not_sent
 
 
 def test_a_server_that_nobody_waits_for_may_still_be_at_work(worker: Worker) -> None:

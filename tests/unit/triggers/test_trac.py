@@ -7,7 +7,7 @@ from uuid import UUID
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.unit.operators.stage import Hook
-from tests.unit.operators.trac_stage import Gateway
+from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.told import header, tag
 

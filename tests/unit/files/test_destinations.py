@@ -1,0 +1,162 @@
+"""Files that are received, on a disk and in object stores."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
+from airflow_provider_dataops.files.destinations import destination
+from airflow_provider_dataops.files.sources import source
+from tests.unit.files.receiving import CSV, receive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestDestination:
+    def test_holds_what_came_in_the_last_attempt_alone(self, place: str) -> None:
+        with destination(place) as file:
+            file.begin({})
+            file.write(b"a longer beginning that was cut off")
+            receive(file, CSV)
+        assert file.size == len(CSV)
+        with source(place).open() as opened:
+            assert opened.read() == CSV
+
+    def test_is_not_there_before_it_is_whole(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, CSV)
+            with pytest.raises(InvalidArgumentError, match="not a file"):
+                source(place)
+
+    def test_keeps_its_old_content_until_then_and_after_a_failure(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, b"old")
+        with pytest.raises(TransportError), destination(place) as file:  # noqa: PT012 - what is raised inside
+            receive(file, CSV)
+            raise TransportError("reset")
+        with source(place).open() as opened:
+            assert opened.read() == b"old"
+
+    def test_leaves_nothing_else_behind(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        with destination(str(place)) as file:
+            receive(file, CSV)
+        with pytest.raises(KeyboardInterrupt), destination(str(place)) as file:  # noqa: PT012
+            file.begin({})
+            raise KeyboardInterrupt
+        assert list(tmp_path.iterdir()) == [place]
+
+    def test_does_not_change_under_who_reads_the_old_one(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        place.write_bytes(b"old")
+        with place.open("rb") as reader:
+            with destination(str(place)) as file:
+                receive(file, CSV)
+            assert reader.read() == b"old"
+
+    def test_of_two_at_once_is_one_of_them_whole(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        with destination(str(place)) as one, destination(str(place)) as other:
+            receive(one, b"one")
+            receive(other, b"other")
+        assert place.read_bytes() == b"one"
+        assert list(tmp_path.iterdir()) == [place]
+
+    @pytest.mark.parametrize("ending", ["", "/", "/new/"])
+    def test_that_is_a_folder_is_refused(self, tmp_path: Path, ending: str) -> None:
+        with (
+            pytest.raises(InvalidArgumentError, match="save_to"),
+            destination(f"{tmp_path}{ending}", "save_to"),
+        ):
+            pass
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("nowhere", ["", " ", None, 5])
+    def test_that_is_no_text_is_refused(self, nowhere: str) -> None:
+        with pytest.raises(InvalidArgumentError, match="destination"), destination(nowhere):
+            pass
+
+
+class TestDownload:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"content-length": str(len(CSV))},
+            {},
+            {"content-length": "no number"},
+            {"content-length": "\u00b2"},
+            {"content-length": "9" * 5_000},
+            {"content-length": "5", "content-encoding": "gzip"},
+        ],
+    )
+    def test_is_whole_where_nothing_else_was_announced(self, tmp_path: Path, headers: dict[str, str]) -> None:
+        with destination(str(tmp_path / "x")) as file:
+            receive(file, CSV, headers)
+        assert (tmp_path / "x").read_bytes() == CSV
+
+    @pytest.mark.parametrize("announced", ["0", "12", "14"])
+    def test_of_another_length_than_announced_is_refused(self, tmp_path: Path, announced: str) -> None:
+        with (
+            pytest.raises(TransportError, match=f"13 of {announced} bytes"),
+            destination(str(tmp_path / "x")) as file,
+        ):
+            receive(file, CSV, {"content-length": announced})
+        assert not list(tmp_path.iterdir())
+
+    def test_is_not_moved_by_a_name_that_the_server_sends(self, tmp_path: Path) -> None:
+        place = tmp_path / "in" / "out.csv"
+        with destination(str(place)) as file:
+            file.begin({"content-disposition": "attachment; filename=../../evil.csv", "content-length": "3"})
+            file.write(CSV[:3])
+            file.finish()
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [place]
+
+    @pytest.mark.parametrize("kind", ["text/html", "Text/HTML; charset=utf-8"])
+    def test_of_a_web_page_is_refused(self, tmp_path: Path, kind: str) -> None:
+        with pytest.raises(MalformedReplyError, match="web page"), destination(str(tmp_path / "x")) as file:
+            file.begin({"content-type": kind})
+
+
+class TestReplacedFile:
+    def test_keeps_its_mode(self, tmp_path: Path) -> None:
+        place = tmp_path / "out.csv"
+        place.write_bytes(b"old")
+        place.chmod(0o600)
+        with destination(str(place)) as file:
+            receive(file, CSV)
+        assert (place.stat().st_mode & 0o777, place.read_bytes()) == (0o600, CSV)
+
+    def test_of_a_link_is_its_target(self, tmp_path: Path) -> None:
+        target, link = tmp_path / "kept" / "target.csv", tmp_path / "link.csv"
+        target.parent.mkdir()
+        target.write_bytes(b"old")
+        link.symlink_to(target)
+        with destination(str(link)) as file:
+            receive(file, CSV)
+        assert link.is_symlink()
+        assert target.read_bytes() == CSV
+
+    def test_takes_away_what_killed_downloads_of_it_left_a_day_ago(self, tmp_path: Path) -> None:
+        old, young, others, users = (
+            tmp_path / name
+            for name in (
+                ".x.csv.0a1b2c3d.part",
+                ".x.csv.ffffffff.part",
+                ".y.csv.0a1b2c3d.part",
+                ".x.csv.my.part",
+            )
+        )
+        for path in (old, young, others, users):
+            path.write_bytes(b"half")
+        for path in (old, others, users):
+            os.utime(path, (0, time.time() - 86_500))
+        with destination(str(tmp_path / "x.csv")) as file:
+            receive(file, CSV)
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+            [young.name, others.name, users.name, "x.csv"]
+        )

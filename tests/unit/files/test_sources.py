@@ -1,0 +1,212 @@
+"""Files that are sent, on a disk and in object stores."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.sdk.io import attach
+from fsspec import AbstractFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_provider_dataops.errors import FileAccessError, InvalidArgumentError
+from airflow_provider_dataops.files.destinations import destination
+from airflow_provider_dataops.files.sources import source, sources
+from tests.unit.files.receiving import CSV, receive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+    from pytest_mock import MockerFixture
+
+
+class TestSource:
+    def test_is_read_from_its_start_as_often_as_needed(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, CSV)
+        found = source(place)
+        assert (found.name, found.size) == ("naïve name.csv", len(CSV))
+        for _ in range(2):
+            with found.open() as opened:
+                assert opened.read() == CSV
+
+    def test_that_is_missing_is_told_by_its_argument(self, place: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=r"upload_from .* is not a file") as caught:
+            source(place, "upload_from")
+        assert caught.value.permanent
+
+    @pytest.mark.parametrize("find", [source, sources])
+    def test_whose_name_cannot_be_sent_is_told_by_its_argument(
+        self, tmp_path: Path, find: Callable[[str, str], object]
+    ) -> None:
+        path = tmp_path / "caf\udce9.csv"
+        path.write_bytes(CSV)
+        with pytest.raises(InvalidArgumentError, match="upload_from has characters that cannot be sent"):
+            find(str(path), "upload_from")
+        if find is sources:
+            with pytest.raises(InvalidArgumentError, match="upload_from has characters that cannot be sent"):
+                find(str(tmp_path), "upload_from")
+
+    def test_of_a_folder_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgumentError, match="not a file"):
+            source(str(tmp_path))
+
+    def test_that_is_empty_is_refused(self, place: str) -> None:
+        with destination(place) as file:
+            receive(file, b"")
+        with pytest.raises(InvalidArgumentError, match="is empty"):
+            source(place)
+
+    def test_in_the_home_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / "claims.csv").write_bytes(CSV)
+        assert source("~/claims.csv").size == len(CSV)
+
+
+class TestSources:
+    @pytest.fixture(params=["disk", "file URL", "object store"])
+    def folder(self, request: pytest.FixtureRequest, tmp_path: Path, bucket: ObjectStoragePath) -> str:
+        """Return a folder with two files, a hidden one, and one in a subfolder."""
+        kinds = {"disk": str(tmp_path), "file URL": tmp_path.as_uri(), "object store": str(bucket)}
+        for name in ("b.csv", "a.csv", ".hidden", "more/c.csv"):
+            with destination(f"{kinds[request.param]}/{name}") as file:
+                receive(file, CSV)
+        return kinds[request.param]
+
+    @pytest.mark.parametrize(
+        ("pattern", "names"),
+        [
+            ("", ["a.csv", "b.csv"]),
+            ("/a.csv", ["a.csv"]),
+            ("/*.csv", ["a.csv", "b.csv"]),
+            ("/[b].csv", ["b.csv"]),
+            ("/**/*.csv", ["a.csv", "b.csv", "c.csv"]),
+            ("/*/?.csv", ["c.csv"]),
+        ],
+    )
+    def test_are_those_meant_in_order(self, folder: str, pattern: str, names: list[str]) -> None:
+        found = sources(folder + pattern)
+        assert [file.name for file in found] == names
+        with found[0].open() as opened:
+            assert opened.read() == CSV
+
+    @pytest.mark.parametrize(
+        ("pattern", "words"),
+        [("/*.xlsx", "matches no file"), ("/c.csv", "neither a file nor a folder nor a pattern")],
+    )
+    def test_that_are_none_are_told_by_their_argument(self, folder: str, pattern: str, words: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=f"upload_from .* {words}"):
+            sources(folder + pattern, "upload_from")
+
+    def test_of_which_one_is_empty_are_refused(self, folder: str) -> None:
+        with destination(f"{folder}/z.csv") as file:
+            receive(file, b"")
+        with pytest.raises(InvalidArgumentError, match=r"z\.csv' is empty"):
+            sources(folder)
+
+    def test_with_brackets_in_a_name_are_files(self, tmp_path: Path) -> None:
+        (tmp_path / "[1].csv").write_bytes(CSV)
+        (tmp_path / "1.csv").write_bytes(CSV)
+        assert [file.name for file in sources(str(tmp_path / "[1].csv"))] == ["[1].csv"]
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("s4://bucket/x.csv", "Unsupported filesystem: 's4'"),
+        ("s3://[bucket/x.csv", "Invalid IPv6 URL"),
+        ("file://[/x.csv", "Invalid IPv6 URL"),
+        ("~no-such-user/x.csv", "home directory"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(where: str, words: str) -> None:
+    for find in (source, sources):
+        with pytest.raises(InvalidArgumentError, match=words):
+            find(where)
+    with pytest.raises(InvalidArgumentError, match=words), destination(where):
+        pass
+
+
+class TestStoreThatCannotBeAsked:
+    @pytest.fixture
+    def broken(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> str:
+        mocker.patch.object(MemoryFileSystem, "info", side_effect=PermissionError("403 Forbidden"))
+        return f"{bucket}/x.csv"
+
+    @pytest.mark.parametrize("find", [source, sources])
+    def test_is_no_missing_source(self, broken: str, find: Callable[[str], object]) -> None:
+        with pytest.raises(FileAccessError, match=r"memory://.*: PermissionError: 403 Forbidden") as caught:
+            find(broken)
+        assert not caught.value.permanent
+
+    @pytest.mark.parametrize("pattern", ["", "/*.csv", "/*/?.csv"])
+    def test_to_list_its_files_is_no_empty_one(
+        self, bucket: ObjectStoragePath, mocker: MockerFixture, pattern: str
+    ) -> None:
+        with destination(f"{bucket}/more/c.csv") as file:
+            receive(file, CSV)
+        mocker.patch.object(MemoryFileSystem, "ls", side_effect=OSError(16, "Slow down"))
+        with pytest.raises(FileAccessError, match="Slow down"):
+            sources(f"{bucket}{pattern}")
+
+    @pytest.mark.parametrize("pattern", ["", "/*.csv", "/**/*.csv"])
+    def test_for_one_of_its_files_leaves_none_out(
+        self, bucket: ObjectStoragePath, mocker: MockerFixture, pattern: str
+    ) -> None:
+        for name in ("a.csv", "b.csv"):
+            with destination(f"{bucket}/{name}") as file:
+                receive(file, CSV)
+        info = MemoryFileSystem.info
+
+        def fail(store: MemoryFileSystem, path: str, **options: object) -> object:
+            if path.endswith("b.csv"):
+                raise PermissionError("403 Forbidden")
+            return info(store, path, **options)
+
+        mocker.patch.object(MemoryFileSystem, "info", fail)
+        # As most stores do it: for them every failure means "no file".
+        mocker.patch.object(MemoryFileSystem, "isfile", AbstractFileSystem.isfile)
+        with pytest.raises(FileAccessError, match="403 Forbidden"):
+            sources(f"{bucket}{pattern}")
+
+    def test_for_a_bucket_says_so(self) -> None:
+        attach("memory", fs=MemoryFileSystem())
+        for url in ("memory://nowhere/x.csv", "memory://nowhere/*.csv", "memory://nowhere/x/"):
+            for find in (source, sources):
+                with pytest.raises(FileAccessError, match="there is no bucket 'nowhere'"):
+                    find(url)
+
+    def test_is_no_destination_either(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> None:
+        mocker.patch.object(MemoryFileSystem, "info", side_effect=OSError(16, "Slow down"))
+        with pytest.raises(FileAccessError, match="Slow down"), destination(f"{bucket}/x.csv"):
+            pass
+
+    def test_by_those_who_may_only_write_is_a_destination(
+        self, broken: str, bucket: ObjectStoragePath
+    ) -> None:
+        with destination(broken) as file:
+            receive(file, CSV)
+        assert bucket.fs.cat_file(f"{bucket.path}/x.csv") == CSV
+
+    def test_with_an_unknown_connection_says_so(self) -> None:
+        with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: "):
+            source("s3://nobody@bucket/x.csv")
+
+    def test_on_a_disk_says_so(self, tmp_path: Path, mocker: MockerFixture) -> None:
+        mocker.patch.object(type(tmp_path), "stat", side_effect=OSError(5, "Input/output error"))
+        with pytest.raises(FileAccessError, match="Input/output error"):
+            source(str(tmp_path / "x.csv"))
+
+
+def test_a_source_notices_its_change(tmp_path: Path) -> None:
+    place = tmp_path / "x.csv"
+    place.write_bytes(CSV)
+    found = source(str(place))
+    assert not found.has_changed()
+    os.utime(place, ns=(1, 1))
+    assert found.has_changed()
+    place.unlink()
+    assert found.has_changed()

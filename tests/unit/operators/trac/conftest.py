@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_dataops.operators.trac.base import TracOperator
+from tests.unit.hooks.worker import Worker
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """Set up a machine on which operators pause without waiting."""
+    there = Worker.set_up(monkeypatch)
+    monkeypatch.setattr(TracOperator, "make_hook", lambda task: there.trac(task.trac_conn_id))
+    return there

@@ -1,0 +1,184 @@
+"""Operators that store and fetch files and datasets of TRAC."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_dataops.errors import TransportError
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.operators.trac import (
+    TracDownloadDatasetOperator,
+    TracDownloadFileOperator,
+    TracUploadDatasetOperator,
+    TracUploadFileOperator,
+)
+from airflow_provider_dataops.platforms.trac import MAX_CONTENT
+from tests.unit.fakes import reply
+from tests.unit.operators.trac.calls import LOST, RESULT, SCHEMA, WRITTEN, execute, sent
+from tests.unit.platforms.trac.told import DATA_ID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.hooks.worker import Worker
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Path:
+    path = tmp_path / "claims.csv"
+    path.write_bytes(b"id\nCL-1\n")
+    return path
+
+
+class TestUploads:
+    def test_of_a_dataset(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(WRITTEN)
+        task = TracUploadDatasetOperator(
+            task_id="t", source=str(claims), schema=SCHEMA, attrs={"dataset_class": "claims"}
+        )
+        assert execute(task) == RESULT
+        call, told = sent(worker)
+        assert call == "create-small-dataset"
+        assert (told["format"], told["schema"]) == ("text/csv", SCHEMA)
+        assert base64.b64decode(told["content"]) == b"id\nCL-1\n"
+        assert told["tagUpdates"] == [{"attrName": "dataset_class", "value": {"stringValue": "claims"}}]
+
+    def test_of_a_new_version(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(WRITTEN)
+        task = TracUploadDatasetOperator(
+            task_id="t", source=str(claims), schema=SCHEMA, prior_version=f"DATA-{DATA_ID}-v3"
+        )
+        execute(task)
+        call, told = sent(worker)
+        assert (call, told["priorVersion"]["objectVersion"]) == ("update-small-dataset", 3)
+
+    def test_of_a_dataset_by_a_schema_that_is_there(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(WRITTEN)
+        schema = {"object_type": "SCHEMA", "key": f"SCHEMA-{DATA_ID}-v1"}
+        task = TracUploadDatasetOperator(
+            task_id="t", source=str(claims), schema_id=schema, format="text/tab-separated-values"
+        )
+        execute(task)
+        told = sent(worker)[1]
+        assert (told["schemaId"]["objectId"], told["format"]) == (DATA_ID, "text/tab-separated-values")
+        assert "schema" not in told
+
+    def test_of_a_file(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(WRITTEN)
+        assert execute(TracUploadFileOperator(task_id="t", source=str(claims))) == RESULT
+        call, told = sent(worker)
+        assert (call, told["name"], told["mimeType"]) == ("create-small-file", "claims.csv", "text/csv")
+        assert base64.b64decode(told["content"]) == b"id\nCL-1\n"
+
+    def test_of_a_file_by_another_name(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(WRITTEN)
+        execute(TracUploadFileOperator(task_id="t", source=str(claims), name="c.bin", mime_type="a/b"))
+        assert {k: v for k, v in sent(worker)[1].items() if k in ("name", "mimeType")} == {
+            "name": "c.bin",
+            "mimeType": "a/b",
+        }
+
+    @pytest.mark.parametrize("kind", ["file", "dataset"])
+    def test_without_an_answer_are_not_repeated(self, worker: Worker, claims: Path, kind: str) -> None:
+        task: Any = TracUploadFileOperator(task_id="t", source=str(claims))
+        if kind == "dataset":
+            task = TracUploadDatasetOperator(task_id="t", source=str(claims), schema=SCHEMA)
+        worker.wire.expect(LOST)
+        with pytest.raises(PermanentError, match=f"the {kind} may exist nevertheless"):
+            execute(task)
+
+    def test_of_a_new_version_may_be(self, worker: Worker, claims: Path) -> None:
+        worker.wire.expect(LOST)
+        task = TracUploadFileOperator(task_id="t", source=str(claims), prior_version=f"FILE-{DATA_ID}-v1")
+        with pytest.raises(TransportError):
+            execute(task)
+
+
+def test_a_download_appears_when_it_is_complete(worker: Worker, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "reserves.csv"
+    worker.wire.expect(reply(200, b"id,reserve\n"))
+    task = TracDownloadDatasetOperator(task_id="t", selector=f"DATA-{DATA_ID}-v3", destination=str(target))
+    assert execute(task) == str(target)
+    assert target.read_bytes() == b"id,reserve\n"
+    assert [path.name for path in target.parent.iterdir()] == ["reserves.csv"]
+    assert worker.wire.sent[0].url.endswith(f"/DATA/{DATA_ID}/versions/3/data?format=csv")
+
+
+def test_a_dataset_is_downloaded_in_another_format(worker: Worker, tmp_path: Path) -> None:
+    worker.wire.expect(reply(200, b"ARROW1"))
+    task = TracDownloadDatasetOperator(
+        task_id="t", selector=f"DATA-{DATA_ID}", destination=str(tmp_path / "r.arrow"), format="arrow"
+    )
+    execute(task)
+    assert worker.wire.sent[0].url.endswith("/data?format=arrow")
+
+
+def test_a_file_is_downloaded_in_its_latest_version(worker: Worker, tmp_path: Path) -> None:
+    worker.wire.expect(reply(200, b"%PDF"))
+    file = {"object_type": "FILE", "key": f"FILE-{DATA_ID}"}
+    execute(TracDownloadFileOperator(task_id="t", selector=file, destination=str(tmp_path / "r.pdf")))
+    assert (tmp_path / "r.pdf").read_bytes() == b"%PDF"
+    assert worker.wire.sent[0].url.endswith(f"/FILE/{DATA_ID}/versions/latest/file")
+
+
+def test_nothing_appears_where_a_download_fails(worker: Worker, tmp_path: Path) -> None:
+    worker.wire.expect(reply(404))
+    task = TracDownloadFileOperator(
+        task_id="t", selector=f"FILE-{DATA_ID}", destination=str(tmp_path / "r.pdf")
+    )
+    with pytest.raises(Exception, match="404"):
+        execute(task)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    contents = {
+        "a.csv": b"id\n",
+        "a.parquet": b"PAR1",
+        "empty.csv": b"",
+        "large.csv": b"x" * (MAX_CONTENT + 1),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    return {name: str(tmp_path / name) for name in [*contents, "missing.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "named"),
+    [
+        ("missing.csv", {"schema": SCHEMA}, "is not a file"),
+        ("empty.csv", {"schema": SCHEMA}, "is empty"),
+        ("large.csv", {"schema": SCHEMA}, "larger uploads exist on gRPC alone"),
+        ("a.parquet", {"schema": SCHEMA}, "format must be given"),
+        ("a.csv", {}, "schema, schema_id"),
+        ("a.csv", {"schema": SCHEMA, "schema_id": f"SCHEMA-{DATA_ID}"}, "schema, schema_id"),
+    ],
+)
+def test_datasets_that_cannot_be_stored_are_not_sent(
+    worker: Worker, files: dict[str, str], name: str, arguments: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(PermanentError, match=named):
+        execute(TracUploadDatasetOperator(task_id="t", source=files[name], **arguments))
+    assert worker.wire.sent == []
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [("large.csv", f"{MAX_CONTENT + 1} bytes long"), ("missing.csv", "is not a file")]
+)
+def test_files_that_cannot_be_stored_are_not_sent(
+    worker: Worker, files: dict[str, str], name: str, named: str
+) -> None:
+    with pytest.raises(PermanentError, match=named):
+        execute(TracUploadFileOperator(task_id="t", source=files[name]))
+    assert worker.wire.sent == []
+
+
+@pytest.mark.parametrize("operator", [TracDownloadFileOperator, TracDownloadDatasetOperator])
+def test_a_download_needs_a_destination(worker: Worker, operator: Any) -> None:
+    worker.connections.clear()
+    with pytest.raises(PermanentError, match="destination"):
+        execute(operator(task_id="t", selector=f"FILE-{DATA_ID}", destination=""))

@@ -1,0 +1,326 @@
+"""The life of a TRAC job, which cannot be cancelled, and what is to be run in Python terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from airflow_provider_dataops.errors import (
+    AmbiguousSubmitError,
+    BadRequestError,
+    NotFoundError,
+    RunFailedError,
+)
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.operators.trac import (
+    TracImportModelOperator,
+    TracRunFlowOperator,
+    TracRunModelOperator,
+    TracSubmitJobOperator,
+)
+from airflow_provider_dataops.tasks.trac import TracTask
+from airflow_provider_dataops.triggers.trac import TracJobTrigger
+from tests.unit.operators.stage import Attempt, Hook, Time, deferral
+from tests.unit.operators.trac.stage import Gateway
+from tests.unit.platforms.apis import trac
+from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.operators.base import RunOperator
+    from airflow_provider_dataops.platforms.trac.api import TracApi
+
+JOB = str(UUID(int=1))
+MADE = str(UUID(int=1001))
+IMPORT = {"repository": "acme_models", "entry_point": "reserving.Chain", "version": "v1.4.0", "path": "src"}
+#: What the operators of a DAG hand on.
+MODEL = {"run_id": JOB, "model": f"MODEL-{MODEL_ID}-v2", "outputs": {}}
+CLAIMS = {"object_type": "DATA", "object_id": DATA_ID, "object_version": 3, "key": f"DATA-{DATA_ID}-v3"}
+RUN = {"model": MODEL, "parameters": {"rate": "0.5"}, "inputs": {"claims": CLAIMS}}
+
+
+def hook_of(task: RunOperator, gateway: Gateway, api: TracApi | None = None) -> Hook:
+    hook = Hook(gateway, task.pause, api or trac())
+    hook.conn_id = task.conn_id
+    return hook
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    there = Gateway()
+    monkeypatch.setattr(TracTask, "make_hook", lambda self: hook_of(self, there))
+    return there
+
+
+def importing(**arguments: Any) -> TracImportModelOperator:
+    return TracImportModelOperator(**{"task_id": "t", **IMPORT, "deferrable": True, **arguments})
+
+
+def running(**arguments: Any) -> TracRunModelOperator:
+    return TracRunModelOperator(**{"task_id": "t", **RUN, "deferrable": True, **arguments})
+
+
+def finished(operator: RunOperator, attempt: Attempt, gateway: Gateway) -> dict[str, Any]:
+    """Return what a task returns that a trigger has waited for."""
+    trigger = deferral(operator, attempt).trigger
+    gateway.end(trigger.run_id)
+    hook = Hook(gateway, lambda _: None, trac())
+    snapshot = hook.run(trigger.look(hook.api))
+    event = {"ending": "finished", "run_id": trigger.run_id, "snapshot": snapshot.as_json()}
+    resumed = operator.execute_complete(attempt.context(), {**event, "message": "", "permanent": False})
+    assert isinstance(resumed, dict)
+    return resumed
+
+
+TIMEOUT = {"ending": "timeout", "run_id": JOB, "snapshot": None, "message": "late", "permanent": False}
+
+
+class TestImport:
+    def test_returns_the_model(self, gateway: Gateway) -> None:
+        result = finished(importing(), Attempt(), gateway)
+        assert result["model"] == f"MODEL-{MADE}-v1"
+        assert result["outputs"] == {"model": f"MODEL-{MADE}-v1"}
+        assert (result["run_id"], result["job"], result["state"]) == (JOB, f"JOB-{JOB}-v1", "succeeded")
+        assert (result["status"], result["job_type"]) == ("SUCCEEDED", "IMPORT_MODEL")
+
+    def test_is_submitted_as_it_was_asked_for(self, gateway: Gateway) -> None:
+        task = importing(model_attrs={"family": "reserving"}, job_attrs={"dag_id": "d"}, package="")
+        trigger = deferral(task, Attempt()).trigger
+        [told] = gateway.submitted
+        assert told["job"]["importModel"] == {
+            "language": "python",
+            "repository": "acme_models",
+            "path": "src",
+            "entryPoint": "reserving.Chain",
+            "version": "v1.4.0",
+            "modelAttrs": [{"attrName": "family", "value": {"stringValue": "reserving"}}],
+        }
+        own, token = told["jobAttrs"]
+        assert own == {"attrName": "dag_id", "value": {"stringValue": "d"}}
+        assert (token["attrName"], token["value"]["stringValue"]) == (
+            "airflow_token",
+            trigger.submission_id,
+        )
+
+    def test_from_a_repository_of_packages(self, gateway: Gateway) -> None:
+        task = importing(path=None, package="acme-reserving", package_group="com.acme", language="java")
+        deferral(task, Attempt())
+        told = gateway.submitted[0]["job"]["importModel"]
+        assert (told["language"], told["package"], told["packageGroup"]) == (
+            "java",
+            "acme-reserving",
+            "com.acme",
+        )
+        assert "path" not in told
+
+    def test_who_does_not_wait_has_no_model_yet(self, gateway: Gateway) -> None:
+        result = importing(wait_for_completion=False).act(Attempt().context())
+        assert (result["run_id"], result["state"], result["model"]) == (JOB, "pending", None)
+
+
+class TestModelRun:
+    def test_what_others_returned_is_taken(self, gateway: Gateway) -> None:
+        deferral(running(), Attempt())
+        [told] = gateway.submitted
+        assert told["job"]["runModel"] == {
+            "model": {
+                "objectType": "MODEL",
+                "objectId": MODEL_ID,
+                "objectVersion": 2,
+                "latestTag": True,
+            },
+            "parameters": {"rate": {"type": {"basicType": "FLOAT"}, "floatValue": 0.5}},
+            "inputs": {
+                "claims": {
+                    "objectType": "DATA",
+                    "objectId": DATA_ID,
+                    "objectVersion": 3,
+                    "latestTag": True,
+                }
+            },
+        }
+
+    @pytest.mark.parametrize("model", [f"MODEL-{MODEL_ID}-v2", {"objectType": "MODEL", "objectId": MODEL_ID}])
+    def test_so_are_selectors(self, gateway: Gateway, model: Any) -> None:
+        deferral(running(model=model, inputs={"claims": f"DATA-{DATA_ID}"}), Attempt())
+        told = gateway.submitted[0]["job"]["runModel"]
+        assert told["model"]["objectVersion"] == 2
+        assert told["inputs"]["claims"]["objectVersion"] == 3
+
+    def test_outputs_may_be_new_versions(self, gateway: Gateway) -> None:
+        prior = {"reserves": f"DATA-{DATA_ID}-v3"}
+        deferral(running(prior_outputs=prior, output_attrs={"stage": "test"}), Attempt())
+        told = gateway.submitted[0]["job"]["runModel"]
+        assert told["priorOutputs"]["reserves"]["objectVersion"] == 3
+        assert told["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
+
+    def test_returns_keys_of_its_outputs(self, gateway: Gateway) -> None:
+        result = finished(running(), Attempt(), gateway)
+        assert result["outputs"] == {"reserves": f"DATA-{MADE}-v1"}
+        assert "model" not in result
+
+    def test_is_waited_for_on_a_worker_alike(self, gateway: Gateway, clock: Time) -> None:
+        clock.on_sleep.append(gateway.end)
+        result = running(deferrable=False).act(Attempt().context())
+        assert (result["state"], result["outputs"]) == ("succeeded", {"reserves": f"DATA-{MADE}-v1"})
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [
+            ({"parameters": {}}, "parameters lacks rate"),
+            ({"parameters": {"rate": "high"}}, r"parameters\['rate'\] must be a FLOAT"),
+            ({"inputs": {}}, "inputs lacks claims"),
+            ({"inputs": {"claims": "latest"}}, r"inputs\['claims'\]"),
+            ({"model": f"DATA-{DATA_ID}"}, "model must point at a MODEL"),
+            ({"model": {"run_id": JOB, "model": None}}, "model is empty in what the task returned"),
+        ],
+    )
+    def test_what_the_model_cannot_take_is_not_submitted(
+        self, gateway: Gateway, changes: dict[str, Any], named: str
+    ) -> None:
+        with pytest.raises(PermanentError, match=named):
+            running(**changes).execute(Attempt().context())
+        assert gateway.submitted == []
+
+
+class TestFlowRun:
+    def flow(self, **arguments: Any) -> TracRunFlowOperator:
+        given = {"flow": f"FLOW-{FLOW_ID}", "models": {"reserve": MODEL}, **RUN, "deferrable": True}
+        del given["model"]
+        return TracRunFlowOperator(task_id="t", **{**given, **arguments})
+
+    def test_models_may_be_what_an_import_returned(self, gateway: Gateway) -> None:
+        prior = {"reserves": f"DATA-{DATA_ID}-v3"}
+        deferral(self.flow(output_attrs={"stage": "test"}, prior_outputs=prior), Attempt())
+        told = gateway.submitted[0]["job"]["runFlow"]
+        assert told["flow"]["objectId"] == FLOW_ID
+        assert told["priorOutputs"]["reserves"]["objectVersion"] == 3
+        assert told["models"]["reserve"]["objectVersion"] == 2
+        assert told["parameters"] == {"rate": {"type": {"basicType": "FLOAT"}, "floatValue": 0.5}}
+        assert told["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
+
+    @pytest.mark.parametrize("models", [{}, MODEL, "MODEL-1", None])
+    def test_models_that_are_none_are_not_submitted(self, gateway: Gateway, models: Any) -> None:
+        with pytest.raises(PermanentError, match="models"):
+            self.flow(models=models).execute(Attempt().context())
+        assert gateway.submitted == []
+
+
+class TestAnyJob:
+    def test_is_submitted_without_a_look(self, gateway: Gateway) -> None:
+        job = {"jobType": "RUN_MODEL", "runModel": {"model": f"MODEL-{MODEL_ID}-v2", "parameters": {"n": 1}}}
+        deferral(TracSubmitJobOperator(task_id="t", job=job, deferrable=True), Attempt())
+        assert gateway.sent[0] == "submit-job"
+        told = gateway.submitted[0]["job"]["runModel"]
+        assert told["parameters"] == {"n": {"type": {"basicType": "INTEGER"}, "integerValue": 1}}
+
+
+class TestLife:
+    def test_the_trigger_knows_the_job_and_its_token(self, gateway: Gateway) -> None:
+        trigger = deferral(running(poll_interval=20), Attempt()).trigger
+        assert isinstance(trigger, TracJobTrigger)
+        assert (trigger.conn_id, trigger.tenant, trigger.run_id) == ("trac_default", "ACME_CORP", JOB)
+        assert trigger.poll_interval == 20.0
+        assert trigger.key == f"{JOB} {trigger.submission_id}"
+
+    def test_a_retry_takes_up_its_job_whatever_its_attributes(self, gateway: Gateway) -> None:
+        attempt = Attempt()
+        deferral(running(job_attrs={"try_number": 1}), attempt)
+        attempt.try_number = 2
+        gateway.end()
+        result = running(job_attrs={"try_number": 2}).act(attempt.context())
+        assert (result["run_id"], result["state"]) == (JOB, "succeeded")
+        assert len(gateway.submitted) == 1
+
+    def test_a_retry_that_asks_for_something_else_starts_nothing_beside_it(self, gateway: Gateway) -> None:
+        attempt = Attempt()
+        deferral(running(), attempt)
+        with pytest.raises(PermanentError, match=JOB) as caught:
+            running(parameters={"rate": 0.75}).execute(attempt.context())
+        assert isinstance(caught.value.error, AmbiguousSubmitError)
+        assert len(gateway.submitted) == 1
+
+    def test_a_job_whose_answer_was_lost_is_found_by_its_token(self, gateway: Gateway) -> None:
+        gateway.lost = 1
+        trigger = deferral(running(), Attempt()).trigger
+        assert trigger.run_id == JOB
+        assert len(gateway.submitted) == 1
+
+    def test_a_retry_takes_up_its_job_whatever_became_of_the_model(self, gateway: Gateway) -> None:
+        attempt = Attempt()
+        deferral(running(model=f"MODEL-{MODEL_ID}"), attempt)
+        attempt.try_number = 2
+        # As of a model that is gone, or has got another parameter.
+        gateway.refuse_all_but(f"JOB/{JOB}")
+        trigger = deferral(running(model=f"MODEL-{MODEL_ID}"), attempt).trigger
+        assert trigger.run_id == JOB
+        assert len(gateway.submitted) == 1
+
+    def test_what_it_runs_is_not_looked_up_again(self, gateway: Gateway) -> None:
+        attempt = Attempt()
+        deferral(running(), attempt)
+        gateway.end()
+        gateway.refuse_all_but(f"JOB/{JOB}", "search")
+        assert running().execute_complete(attempt.context(), TIMEOUT)["state"] == "succeeded"
+
+    def test_that_failed_says_why(self, gateway: Gateway, clock: Time) -> None:
+        clock.on_sleep.append(lambda: gateway.end(status="FAILED", trac_job_error_message="no such column"))
+        with pytest.raises(RunFailedError, match="no such column"):
+            running(deferrable=False).act(Attempt().context())
+
+    def test_a_kill_says_once_that_it_goes_on(
+        self, gateway: Gateway, clock: Time, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        task = running(deferrable=False)
+        clock.on_sleep.append(task.on_kill)
+        with pytest.raises(SystemExit, match=JOB):
+            task.act(Attempt().context())
+        told = [line for line in capsys.readouterr().out.splitlines() if "may still be running" in line]
+        assert len(told) == 1
+        assert JOB in told[0]
+
+    def test_a_model_that_is_not_there(self, gateway: Gateway) -> None:
+        with pytest.raises(NotFoundError):
+            running(model=f"MODEL-{UUID(int=77)}").execute(Attempt().context())
+        assert gateway.submitted == []
+
+    def test_a_job_that_the_platform_refuses(self, gateway: Gateway) -> None:
+        def refuse(call: str) -> None:
+            if call == "submit-job":
+                raise BadRequestError("unknown repository", status=412)
+
+        gateway.on_request = refuse
+        with pytest.raises(PermanentError, match="unknown repository"):
+            importing().execute(Attempt().context())
+
+    def test_it_is_run_and_linked_in_the_tenant_that_is_given(
+        self, gateway: Gateway, links: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tenants: list[str] = []
+        api = trac(extra={"link_template": "https://ui/{tenant}/{object_type}/{job_id}"})
+        monkeypatch.setattr(TracTask, "make_hook", lambda self: hook_of(self, gateway, api))
+        gateway.on_request = lambda call: tenants.append(gateway.tenant)
+        deferral(running(tenant="OTHER_CO"), Attempt())
+        assert links == [f"https://ui/OTHER_CO/JOB/{JOB}"]
+        assert set(tenants) == {"OTHER_CO"}
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (running(trac_conn_id=""), "trac_conn_id"),
+        (running(job_attrs={"airflow_token": "x"}), "airflow_token"),
+        (running(job_attrs={"trac_job": "x"}), "trac_job"),
+        (running(job_attrs=["x"]), "job_attrs"),
+        (importing(repository=""), "repository"),
+        (importing(version=None), "version"),
+        (importing(entry_point=" "), "entry_point"),
+        (TracSubmitJobOperator(task_id="t", job={}), "jobType"),
+        (TracSubmitJobOperator(task_id="t", job={"jobType": "RUN_MODEL"}), "runModel"),
+    ],
+)
+def test_wrong_arguments_fail_before_anything_is_sent(task: Any, named: str, gateway: Gateway) -> None:
+    with pytest.raises(PermanentError, match=named):
+        task.execute(Attempt().context())
+    assert gateway.sent == []

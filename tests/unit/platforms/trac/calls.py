@@ -1,0 +1,16 @@
+"""What the tests of TRAC's calls have in common: what was sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.unit.platforms.trac.told import DATA_ID
+
+CUSTOM_BODY = {"customSchemaType": "acme", "customSchemaVersion": 1, "customData": "QQ=="}
+CUSTOM = {"custom": CUSTOM_BODY}
+KEY = f"DATA-{DATA_ID}-v3"
+
+
+def body(request: Any) -> Any:
+    return json.loads(request.body.content)

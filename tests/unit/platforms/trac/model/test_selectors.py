@@ -1,0 +1,137 @@
+"""What points at an object of TRAC, and what does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.trac import Selector, TagHeader
+from airflow_provider_dataops.platforms.trac.model.objects import Tag
+from tests.unit.platforms.trac.keys import DATA, ID
+
+HEADER = TagHeader(object_type="DATA", object_id=ID, object_version=3, tag_version=2)
+AS_OF = {"isoDatetime": "2026-02-28T23:59:59Z"}
+
+
+@pytest.mark.parametrize(
+    ("told", "sent"),
+    [
+        (f"DATA-{ID}-v3", {"objectVersion": 3, "latestTag": True}),
+        (f"data-{ID.upper()}-v3", {"objectVersion": 3, "latestTag": True}),
+        (f"DATA-{ID}", {"latestObject": True, "latestTag": True}),
+        (DATA, {"latestObject": True, "latestTag": True}),
+        ({**DATA, "objectVersion": 3, "latestTag": True}, {"objectVersion": 3, "latestTag": True}),
+        ({**DATA, "objectVersion": "3", "tagVersion": "2"}, {"objectVersion": 3, "tagVersion": 2}),
+        ({**DATA, "objectVersion": 3, "objectAsOf": None}, {"objectVersion": 3, "latestTag": True}),
+        (
+            {**DATA, "objectAsOf": AS_OF, "tagAsOf": "2026-02-28T23:59:59+00:00"},
+            {
+                "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59+00:00"},
+                "tagAsOf": {"isoDatetime": "2026-02-28T23:59:59+00:00"},
+            },
+        ),
+        (HEADER, {"objectVersion": 3, "tagVersion": 2}),
+        (HEADER.as_json(), {"objectVersion": 3, "tagVersion": 2}),
+        (Tag(header=HEADER, attrs={}), {"objectVersion": 3, "tagVersion": 2}),
+        (Tag(header=HEADER, attrs={}).as_json(), {"objectVersion": 3, "tagVersion": 2}),
+        (HEADER.selector, {"objectVersion": 3, "tagVersion": 2}),
+    ],
+)
+def test_both_criteria_are_always_sent(told: Any, sent: dict[str, Any]) -> None:
+    assert Selector.of(told).as_json() == {**DATA, **sent}
+
+
+@pytest.mark.parametrize(
+    ("told", "tag"),
+    [
+        # Changes of tags made since these were read are kept.
+        (HEADER, {"latestTag": True}),
+        (HEADER.as_json(), {"latestTag": True}),
+        ({**DATA, "objectVersion": 3, "tagVersion": 2, "tagTimestamp": AS_OF}, {"latestTag": True}),
+        (Tag(header=HEADER, attrs={}), {"latestTag": True}),
+        (Tag(header=HEADER, attrs={}).as_json(), {"latestTag": True}),
+        ({"tag_version": 2, "key": f"DATA-{ID}-v3"}, {"latestTag": True}),
+        (f"DATA-{ID}-v3", {"latestTag": True}),
+        # These name their tag.
+        ({**DATA, "objectVersion": 3, "tagVersion": 2}, {"tagVersion": 2}),
+        (HEADER.selector, {"tagVersion": 2}),
+        (
+            {**DATA, "objectVersion": 3, "tagAsOf": AS_OF},
+            {"tagAsOf": {"isoDatetime": "2026-02-28T23:59:59+00:00"}},
+        ),
+    ],
+)
+def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
+    assert Selector.of_prior(told, "prior_version").as_json() == {**DATA, "objectVersion": 3, **tag}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (None, "must be a selector, a header, a tag or an object key"),
+        (5, "must be a selector"),
+        ("", "must be an object key"),
+        (ID, "must be an object key"),
+        (f"DATA-{ID}-v0", "version must be a whole number from 1"),
+        (f"DATA-{ID}-latest", "must be an object key"),
+        ({}, "objectType must be an identifier"),
+        ({"objectType": "DATA"}, "objectId must be a UUID"),
+        ({"objectType": "DATA", "objectId": "abc"}, "objectId must be a UUID; given: 'abc'"),
+        ({**DATA, "objectVersion": 0}, "objectVersion must be a whole number from 1; given: 0"),
+        ({**DATA, "objectVersion": True}, "objectVersion must be a whole number"),
+        ({**DATA, "objectVersion": 1.0}, "objectVersion must be a whole number"),
+        ({**DATA, "objectVersion": "{{ v }}"}, "objectVersion must be a whole number"),
+        ({**DATA, "objectVersion": 1, "latestObject": True}, "must hold one of objectVersion, objectAsOf"),
+        ({**DATA, "latestTag": False}, "latestTag may only be true"),
+        ({**DATA, "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59"}}, "with an offset"),
+        # None of these is silently the latest.
+        (
+            {**DATA, "objectAsOf": {"isoDateTime": "2026-02-28T23:59:59Z"}},
+            "objectAsOf must hold 'isoDatetime' alone; given: {'isoDateTime'",
+        ),
+        ({**DATA, "objectAsOf": {}}, "objectAsOf must hold 'isoDatetime' alone; given: {}"),
+        ({**DATA, "tagAsOf": {"isoDatetime": None}}, "tagAsOf must hold 'isoDatetime' alone"),
+        ({**DATA, "tagAsOf": {**AS_OF, "offset": 1}}, "tagAsOf must hold 'isoDatetime' alone"),
+        ({**DATA, "version": 3}, "unknown field 'version'"),
+        ({"header": "DATA"}, "holds a header that is none"),
+    ],
+)
+def test_what_points_at_nothing(told: Any, words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"inputs .*{words}|inputs: .*{words}"):
+        Selector.of(told, "inputs")
+
+
+def test_naive_times_are_refused_when_they_are_sent() -> None:
+    naive = Selector(object_type="DATA", object_id=ID, object_as_of=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(InvalidArgumentError, match="offset"):
+        naive.as_json()
+
+
+def test_headers_and_tags_as_json_hold_plain_values() -> None:
+    header = TagHeader(
+        object_type="DATA",
+        object_id=ID,
+        object_version=1,
+        tag_version=1,
+        object_timestamp=datetime(2026, 1, 1, tzinfo=UTC),
+        is_latest_tag=True,
+    )
+    tag = Tag(
+        header=header, attrs={"at": datetime(2026, 1, 1, tzinfo=UTC)}, definition={"objectType": "DATA"}
+    )
+    assert tag.as_json() == {
+        "header": {
+            **DATA,
+            "objectVersion": 1,
+            "objectTimestamp": {"isoDatetime": "2026-01-01T00:00:00+00:00"},
+            "tagVersion": 1,
+            "tagTimestamp": None,
+            "isLatestObject": False,
+            "isLatestTag": True,
+        },
+        "attrs": {"at": "2026-01-01T00:00:00+00:00"},
+        "definition": {"objectType": "DATA"},
+    }

@@ -1,0 +1,141 @@
+"""How a sensor waits: in each mode, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import (
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_dataops.errors import AuthenticationError, OutageError, RunError
+from airflow_provider_dataops.sensors.tamr import TamrResourceIdleSensor
+from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_refusal
+
+if TYPE_CHECKING:
+    from tests.unit.operators.stage import Tenant
+
+
+class TestModes:
+    """What Airflow's own loop makes of the answers."""
+
+    def reschedule(self, began: datetime) -> Any:
+        return {"ti": SimpleNamespace(get_first_reschedule_date=lambda context: began)}
+
+    def test_poke_asks_until_it_holds(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, links: list[str]
+    ) -> None:
+        slept: list[float] = []
+
+        def sleep(duration: float) -> None:
+            slept.append(duration)
+            if len(slept) == 2:
+                tenant.end()
+
+        monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", sleep)
+        assert job_sensor(poke_interval=7).execute(CONTEXT)["state"] == "succeeded"
+        assert slept == [7, 7]
+        # Airflow would store the link only at the end.
+        assert links == ["https://my-tenant.tamr.cloud/"]
+
+    def test_reschedule_gives_the_slot_back(self, tenant: Tenant) -> None:
+        sensor = job_sensor(mode="reschedule", poke_interval=60)
+        began = datetime.now(tz=UTC)
+        with pytest.raises(AirflowRescheduleException) as caught:
+            sensor.execute(self.reschedule(began))
+        assert 50 <= (caught.value.reschedule_date - began).total_seconds() <= 70
+        tenant.end()
+        assert sensor.execute(self.reschedule(began))["state"] == "succeeded"
+
+    @pytest.mark.parametrize("soft_fail", [False, True])
+    def test_reschedule_ends_with_the_time(self, tenant: Tenant, soft_fail: bool) -> None:
+        sensor = job_sensor(mode="reschedule", timeout=60, soft_fail=soft_fail)
+        long_ago = datetime.now(tz=UTC) - timedelta(hours=1)
+        with pytest.raises(AirflowSkipException if soft_fail else AirflowSensorTimeout):
+            sensor.execute(self.reschedule(long_ago))
+
+    def test_the_triggerer_is_given_the_lesser_time(self, tenant: Tenant) -> None:
+        sensor = job_sensor(
+            deferrable=True, timeout=3600, execution_timeout=timedelta(seconds=300), poke_interval=45
+        )
+        with pytest.raises(TaskDeferred) as caught:
+            sensor.execute(CONTEXT)
+        assert caught.value.trigger.deadline == pytest.approx(time.time() + 300, abs=5)
+        assert caught.value.timeout == pytest.approx(timedelta(seconds=300 + 90), abs=timedelta(seconds=5))
+
+
+AWAY = {"ending": "unreachable", "run_id": "j-1", "snapshot": None, "message": "503", "permanent": False}
+
+
+class TestEndings:
+    def test_out_of_time_is_airflows_own_and_says_what_is_known(self, tenant: Tenant) -> None:
+        words = r"j-1 had not ended in the time allowed \(timeout=60 s\): late .*; now it is RUNNING"
+        with pytest.raises(AirflowSensorTimeout, match=words):
+            job_sensor(timeout=60).execute_complete(CONTEXT, TIMEOUT)
+
+    def test_so_it_is_for_a_condition(self, tenant: Tenant) -> None:
+        event = {"ending": "timeout", "value": None, "message": "late", "permanent": False}
+        words = r"Tamr: the condition was not met in the time allowed \(execution_timeout=9 s\): late"
+        task = {"source_id": "s", "timeout": 60, "execution_timeout": timedelta(seconds=9)}
+        with pytest.raises(AirflowSensorTimeout, match=words):
+            TamrResourceIdleSensor(task_id="t", **task).execute_complete(CONTEXT, event)
+
+    def test_unless_it_holds_by_now(self, tenant: Tenant) -> None:
+        tenant.end()
+        assert job_sensor().execute_complete(CONTEXT, TIMEOUT)["state"] == "succeeded"
+
+    def test_unreachable(self, tenant: Tenant) -> None:
+        with pytest.raises(OutageError):
+            job_sensor().execute_complete(CONTEXT, AWAY)
+
+    @pytest.mark.parametrize("event", [None, {"ending": "met"}, {"ending": "finished", "value": 1}])
+    def test_an_event_of_another_kind_is_no_success(self, tenant: Tenant, event: Any) -> None:
+        with pytest.raises(RunError, match="cannot read"):
+            job_sensor().execute_complete(CONTEXT, event)
+
+    @pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
+    def test_a_skip_where_the_user_asked_for_it(self, tenant: Tenant, option: str) -> None:
+        tenant.end(reason="X")
+        with pytest.raises(AirflowSkipException):
+            job_sensor(**{option: True}).execute(CONTEXT)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(**{option: True, "job_id": "typo"}).execute_complete(CONTEXT, TIMEOUT)
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_soft_fail_does_not_hide_an_outage(self, tenant: Tenant, deferrable: bool) -> None:
+        sensor = job_sensor(soft_fail=True, deferrable=deferrable)
+        with pytest.raises(OutageError):
+            sensor.execute_complete(CONTEXT, AWAY)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(never_fail=True).execute_complete(CONTEXT, AWAY)
+
+    def test_a_trigger_that_airflow_timed_out_is_a_sensor_out_of_time(self, tenant: Tenant) -> None:
+        told = {"error": "Trigger timeout"}
+        with pytest.raises(AirflowSensorTimeout):
+            job_sensor().resume_execution("__fail__", told, CONTEXT)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(soft_fail=True).resume_execution("__fail__", told, CONTEXT)
+
+    @pytest.mark.parametrize("value", [[], 0, "", {}])
+    def test_of_a_condition_that_could_not_be_asked_are_no_success(self, tenant: Tenant, value: Any) -> None:
+        sensor = TamrResourceIdleSensor(task_id="t", source_id="s")
+        with pytest.raises(RunError, match="cannot read"):
+            sensor.execute_complete(
+                CONTEXT, {"ending": "unreachable", "value": value, "message": "", "permanent": False}
+            )
+
+    def test_soft_fail_does_not_hide_refused_credentials(self, tenant: Tenant, naps: list[float]) -> None:
+        refusal = locking_refusal()
+        refusal.permanent = False
+        tenant.on_request = fail_with(refusal)
+        with pytest.raises(AuthenticationError):
+            job_sensor(soft_fail=True).execute(CONTEXT)
+        with pytest.raises(AirflowSkipException):
+            job_sensor(never_fail=True).execute(CONTEXT)

@@ -1,0 +1,78 @@
+"""Credentials whose refusals may lock the account, as a sensor on a worker bears them."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
+from airflow_provider_dataops.errors import AuthenticationError, PermissionDeniedError
+from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.sensors.tamr import TamrJobSensor
+from tests.unit.operators.stage import Hook, Tenant
+from tests.unit.platforms.apis import tamr
+from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_refusal
+
+
+class TestRefusedCredentialsThatMayLockTheAccount:
+    """They are sent once more, after a pause, in whichever mode."""
+
+    @pytest.mark.parametrize("deferrable", [False, True])
+    def test_accepted_then_they_change_nothing(
+        self, tenant: Tenant, naps: list[float], deferrable: bool, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        tenant.on_request = lambda _: fail_with(locking_refusal())("") if not naps else None
+        sensor = job_sensor(deferrable=deferrable)
+        if deferrable:
+            with pytest.raises(TaskDeferred):
+                sensor.execute(CONTEXT)
+        else:
+            assert sensor.poke(CONTEXT) is False
+        (nap,) = naps
+        assert REFUSAL_PAUSE <= nap <= REFUSAL_PAUSE + 60.0
+        assert len(tenant.sent) == 2
+        assert (
+            "401; Tamr job j-1 is not affected, the task reads the connection again"
+            in capsys.readouterr().out
+        )
+
+    @pytest.mark.parametrize("mode", ["poke", "reschedule"])
+    def test_refused_again_they_fail_the_sensor(self, tenant: Tenant, naps: list[float], mode: str) -> None:
+        tenant.on_request = fail_with(locking_refusal())
+        with pytest.raises(AuthenticationError):
+            job_sensor(mode=mode).poke(CONTEXT)
+        assert (len(naps), len(tenant.sent)) == (1, 2)
+
+    def test_they_are_not_sent_again_beyond_the_time_of_the_sensor(
+        self, tenant: Tenant, naps: list[float]
+    ) -> None:
+        tenant.on_request = fail_with(locking_refusal())
+        with pytest.raises(AuthenticationError):
+            job_sensor(timeout=60).poke(CONTEXT)
+        assert (len(naps), len(tenant.sent)) == (0, 1)
+
+    def test_nor_by_the_last_look_after_the_deadline(self, tenant: Tenant, naps: list[float]) -> None:
+        tenant.on_request = fail_with(locking_refusal())
+        with pytest.raises(PermanentError, match="401"):
+            job_sensor().execute_complete(CONTEXT, TIMEOUT)
+        assert (len(naps), len(tenant.sent)) == (0, 1)
+
+    def test_changed_ones_are_sent_at_once(
+        self, tenant: Tenant, naps: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = iter(["old", "new"])
+        monkeypatch.setattr(
+            TamrJobSensor, "make_hook", lambda _: Hook(tenant, lambda _: None, tamr(password=next(keys)))
+        )
+        refusals = [locking_refusal()]
+        tenant.on_request = lambda _: fail_with(refusals.pop())("") if refusals else None
+        assert job_sensor().poke(CONTEXT) is False
+        assert naps == []
+
+    def test_a_missing_right_is_asked_for_once(self, tenant: Tenant, naps: list[float]) -> None:
+        refusal = PermissionDeniedError("403", status=403)
+        refusal.locks_out = True
+        tenant.on_request = fail_with(refusal)
+        with pytest.raises(PermissionDeniedError):
+            job_sensor().poke(CONTEXT)
+        assert len(tenant.sent) == 1
