@@ -113,6 +113,27 @@ def test_nothing_is_imported_by_a_string_beyond_the_registry() -> None:
     assert users == {"registry"}
 
 
+#: What makes a function more than a name for a value.
+_DECIDES = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.Match, ast.BoolOp, ast.comprehension)
+TESTS = Path(__file__).parent
+
+
+def decides(tree: ast.AST) -> bool:
+    """Return whether a module has a function with a branch or a loop."""
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return any(isinstance(node, _DECIDES) for function in functions for node in ast.walk(function))
+
+
+#: One simulation tests the modules of `lifecycle` together: its test files are named after what happens.
+WITH_LOGIC = [path for path in FILES if decides(FILES[path]) and room(path) != "lifecycle"]
+
+
+@pytest.mark.parametrize("path", WITH_LOGIC)
+def test_a_module_with_logic_has_a_test_file_of_its_name(path: str) -> None:
+    folder, _, name = path.rpartition("/")
+    assert (TESTS / folder / f"test_{name.strip('_')}.py").is_file()
+
+
 #: What would run what it reads, or has a shell run it.
 RUNS = {
     "pickle",

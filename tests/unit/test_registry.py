@@ -1,0 +1,28 @@
+"""Each platform's hook and triggers are found by its connection type."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.platforms.tamr.runs import TamrJobWatch
+from airflow_provider_dataops.registry import PLATFORMS, hook_class, trigger_class
+from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_a_hook_has_the_connection_type_that_it_is_found_by(name: str) -> None:
+    assert hook_class(name).conn_type == name
+
+
+def test_the_hook_of_one_platform() -> None:
+    assert hook_class("tamr") is TamrHook
+
+
+def test_the_trigger_is_the_watch_with_a_connection() -> None:
+    assert trigger_class("tamr", TamrJobWatch(run_id="j-1")) is TamrJobTrigger
+
+
+def test_an_unknown_connection_type() -> None:
+    with pytest.raises(KeyError):
+        hook_class("other")
