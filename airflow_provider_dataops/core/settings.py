@@ -90,8 +90,8 @@ class Settings:
     :param verify_ssl: whether the server's certificate is checked.
     :param ca_bundle: path of a file with the certificates to trust instead of the usual ones.
     :param request_timeout: seconds of silence after which a request is given up.
-    :param listing_delay: seconds after which the platform certainly lists a new run; 0: the platform's default.
-    :param timeout_delay: the least time of the search after a 504 or a read timeout, in seconds; 0: the default.
+    :param listing_delay: seconds after which the platform certainly lists a new run; 0: its default.
+    :param timeout_delay: the same after a 504 or a read timeout; 0: the default.
     :param proxy: URL of a proxy; empty takes what the environment says.
     :param auth_headers: further headers to send with every request to the platform's own host.
     :param link_template: URL template for the links in Airflow's UI; empty takes the platform's own.
