@@ -10,10 +10,10 @@ NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system postgres chaos format constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast postgres chaos format constraints audit clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 # The stamp is written last, so that a broken installation is built anew.
 $(READY): pyproject.toml sandbox/pyproject.toml constraints.txt
@@ -38,6 +38,7 @@ down: $(READY)  ## End what `make up` started
 test: lint  ## Lint and all tests
 	$(BIN)/python -m pytest tests/unit tests/integration tests/mill
 	$(BIN)/python -m pytest tests/system
+	$(BIN)/python -m pytest --sqlite -m fast tests/chaos
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -55,6 +56,9 @@ replay: $(READY)  ## TRAC's recorded steps against the sandbox; prints how many 
 
 system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
 	$(BIN)/python -m pytest tests/system
+
+chaos-fast: $(READY)  ## A few kills of `make chaos` on SQLite; no PostgreSQL needed
+	$(BIN)/python -m pytest --sqlite -m fast tests/chaos
 
 postgres: $(READY)  ## The nastiest events through a real triggerer on PostgreSQL; needs Debian's package postgresql
 	@$(NEEDS_POSTGRES)

@@ -15,7 +15,7 @@ TERMINAL_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", 
 _CLOCK_EVENTS = ("running", "deferred", "success", "failed", "skipped", "up_for_retry", "up_for_reschedule")
 
 # An api-server on SQLite cannot take the lock of its database at times; see devtools/airflow_stack.py.
-_LOCKED_TRIES = 40
+_LOCKED_TRIES = 20
 _LOCKED_PAUSE = 0.25
 
 Json = dict[str, Any]
@@ -99,7 +99,7 @@ class AirflowClient:
         """Send a request to a path below `root`, and return the response. Log in first if necessary.
 
         If the database reports an error, Airflow rolls the request back. So the client repeats it, whatever
-        its method, for about ten seconds.
+        its method, for about five seconds.
 
         :raises AirflowApiError: the response has an error status
         """

@@ -1,4 +1,4 @@
-"""The acts: each finds its victim among the processes that there are, and does one thing to it."""
+"""The acts. Each one chooses a process or a submission, and does one harmful thing to it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import psutil
 
+from devtools.airflow_client import AirflowApiError
+from tests.chaos.dags.storm.storm import resource_of
+from tests.chaos.settings import REQUEST_TIMEOUT
 from tests.chaos.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -23,13 +27,16 @@ if TYPE_CHECKING:
     from tests.chaos.plan import Act
     from tests.chaos.proxy import Hold, Proxy, Request
 
-#: Seconds for which processes are frozen. A task's supervisor goes on sending heartbeats for it.
+#: For how long an act freezes processes, in seconds. If only the task's own process is frozen, its supervisor
+#: still sends heartbeats.
 TASK_FROZEN = (3.0, 12.0)
-#: Longer than a task may be without a heartbeat, with the time until Airflow looks: another try begins.
+#: Some of these are longer than Airflow waits for a heartbeat of a task. Then it starts another try.
 WORKER_FROZEN = (8.0, 30.0)
-#: Longer than a triggerer may be without one: its triggers move to the other triggerer.
+#: All of these are longer than Airflow waits for a heartbeat of a triggerer. Its triggers move to the other.
 TRIGGERER_FROZEN = (14.0, 25.0)
-#: What the platform does to a submission. Whether it acts on the request is drawn, where both can be.
+#: A response that comes after the client has stopped waiting for it.
+TOO_LATE = REQUEST_TIMEOUT + 3.0
+#: The faults of a submission. `processed` is whether the platform starts the run.
 DISTURBANCES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("reset_after", {}),
     ("reset_before", {}),
@@ -42,14 +49,21 @@ DISTURBANCES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("html", {"status": 502, "processed": True}),
     ("slow", {"delay": 4.0}),
 )
+#: The same for faults after which the platform may start the run later, so that the search takes longer.
+TIMEOUTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("status", {"status": 504, "processed": True}),
+    ("status", {"status": 504, "processed": False}),
+    ("slow", {"delay": TOO_LATE}),
+    ("slow", {"delay": TOO_LATE}),
+)
 
 
 @dataclass
 class Stage:
-    """All that can be acted on.
+    """Everything that an act can be done to.
 
-    :ivar done: how often each act found a victim.
-    :ivar terminated: the task instances that an act has sent a SIGTERM.
+    :ivar done: how often each act was done.
+    :ivar terminated: the ids of the task instances that got a SIGTERM from an act.
     """
 
     stack: AirflowStack
@@ -60,11 +74,11 @@ class Stage:
     done: Counter[str] = field(default_factory=Counter)
     terminated: set[str] = field(default_factory=set)
     _frozen: list[tuple[float, list[int]]] = field(default_factory=list)
-    _traps: list[Hold] = field(default_factory=list)
+    _holds: list[Hold] = field(default_factory=list)
     _ended: set[str] = field(default_factory=set)
 
     def play(self, act: Act) -> bool:
-        """Do one act; return false if there is nobody to do it to."""
+        """Do one act. Return false if no process or submission is there to do it to."""
         victim = ACTS[act.kind](self, act)
         if victim is None:
             return False
@@ -78,18 +92,40 @@ class Stage:
         return self._at_a_task(act, ("runner",), signal.SIGKILL)
 
     def kill_worker(self, act: Act) -> str | None:
-        # The supervisor first: it would report the end of its child.
+        # The supervisor first. Otherwise it would report the end of its child to Airflow.
         return self._at_a_task(act, ("supervisor", "runner"), signal.SIGKILL)
 
     def kill_supervisor(self, act: Act) -> str | None:
-        """Its child goes on, and notices when it wants something of Airflow."""
+        """Kill a supervisor. Its child keeps running until its next request to Airflow, which fails."""
         return self._at_a_task(act, ("supervisor",), signal.SIGKILL)
 
     def terminate_task(self, act: Act) -> str | None:
-        victim = self._at_a_task(act, ("runner",), signal.SIGTERM)
+        return self._terminate(act)
+
+    def terminate_tamr_task(self, act: Act) -> str | None:
+        """Send a SIGTERM to a task on a worker whose Tamr job is running. The task stops its job."""
+        return self._terminate(act, self._tamr_tasks_with_a_job())
+
+    def _terminate(self, act: Act, among: set[str] | None = None) -> str | None:
+        victim = self._at_a_task(act, ("runner",), signal.SIGTERM, among=among)
         if victim is not None:
             self.terminated.add(victim)
         return victim
+
+    def _tamr_tasks_with_a_job(self) -> set[str]:
+        """Return the ids of the tasks that wait on a worker for an active Tamr job."""
+        active = {run.resource for run in self.sandbox.platforms["tamr"].runs() if not run.finished}
+        try:
+            tasks = self.stack.client.task_instances("storm", "storm")
+        except (httpx.HTTPError, AirflowApiError):
+            # Another act has stopped the API server or its database.
+            return set()
+        return {
+            task["id"]
+            for task in tasks
+            if task["task_id"] == "tamr_on_worker"
+            and resource_of(task["task_id"], task["map_index"]) in active
+        }
 
     def freeze_task(self, act: Act) -> str | None:
         return self._at_a_task(act, ("runner",), signal.SIGSTOP, act.random.uniform(*TASK_FROZEN))
@@ -107,15 +143,15 @@ class Stage:
         if service is not None:
             pids = _session(self.stack.pid(service))
             self._send(pids, signal.SIGSTOP)
-            self._thaw_later(pids, act.random.uniform(*TRIGGERER_FROZEN))
+            self._continue_later(pids, act.random.uniform(*TRIGGERER_FROZEN))
         return service
 
     def restart_scheduler(self, act: Act) -> str | None:
-        """The machine with the scheduler and its workers goes away."""
+        """Kill the scheduler and its workers, as if their machine was lost, and start a new one."""
         return self._restart("scheduler")
 
     def kill_scheduler_alone(self, act: Act) -> str | None:
-        """Its workers go on with their tasks, and nobody hears of them."""
+        """Kill the scheduler. Its workers keep running their tasks, but no executor reads their reports."""
         return self._restart("scheduler", children=False)
 
     def restart_api_server(self, act: Act) -> str | None:
@@ -133,32 +169,43 @@ class Stage:
         return service
 
     def _triggerer(self, act: Act) -> str | None:
-        """Choose a triggerer; one always stays, so that there is somebody to take over."""
+        """Choose a triggerer if all of them work. So one is always left that can take over the triggers."""
         frozen = {pid for _, pids in self._frozen for pid in pids}
         names = [name for name in self.stack.services if name.startswith("triggerer")]
         whole = [name for name in names if self.stack.alive(name) and self.stack.pid(name) not in frozen]
         return act.random.choice(whole) if len(whole) == len(names) else None
 
     def _at_a_task(
-        self, act: Act, roles: tuple[str, ...], sig: signal.Signals, frozen: float = 0.0
+        self,
+        act: Act,
+        roles: tuple[str, ...],
+        sig: signal.Signals,
+        frozen: float = 0.0,
+        among: set[str] | None = None,
     ) -> str | None:
-        """Choose a task that runs, send its processes a signal, and return the task instance's id."""
-        # Only a worker whose task runs: one that dies between two tasks takes a lock of the executor's queue
-        # along, and no worker gets a task any more.
+        """Choose a running task, send a signal to its processes, and return the id of the task instance.
+
+        :param frozen: seconds until the processes continue after a SIGSTOP.
+        :param among: the ids of the task instances to choose from; ``None`` for all.
+        """
+        # An idle worker may hold the lock of the executor's queue. If it died, no worker would get a task.
         running: dict[str, dict[str, int]] = {}
         for worker in self.stack.workers():
             if worker.task_instance_id is not None:
                 running.setdefault(worker.task_instance_id, {})[worker.role] = worker.pid
         whole = {name for name, pids in running.items() if {"supervisor", "runner"} <= pids.keys()}
-        if not whole - self._ended:
+        found = whole - self._ended
+        if among is not None:
+            found &= among
+        if not found:
             return None
-        victim = act.random.choice(sorted(whole - self._ended))
+        victim = act.random.choice(sorted(found))
         pids = [running[victim][role] for role in roles]
         self._send(pids, sig)
         if sig is signal.SIGSTOP:
-            self._thaw_later(pids, frozen)
+            self._continue_later(pids, frozen)
         else:
-            # A killed process stays on the list until its parent has noticed.
+            # A killed process stays on the list until its parent has read its exit status.
             self._ended.add(victim)
         return victim
 
@@ -168,11 +215,11 @@ class Stage:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sig)
 
-    def _thaw_later(self, pids: list[int], seconds: float) -> None:
+    def _continue_later(self, pids: list[int], seconds: float) -> None:
         self._frozen.append((time.monotonic() + seconds, pids))
 
-    def thaw(self, *, everything: bool = False) -> None:
-        """Let those go on whose time is over."""
+    def continue_frozen(self, *, everything: bool = False) -> None:
+        """Continue the frozen processes whose time is over, or all of them."""
         now = time.monotonic()
         due = [pids for until, pids in self._frozen if everything or until <= now]
         self._frozen = [(until, pids) for until, pids in self._frozen if pids not in due]
@@ -182,27 +229,34 @@ class Stage:
     # --- submissions -----------------------------------------------------------------------------------
 
     def disturb_submission(self, act: Act) -> str | None:
-        """The next submission to a platform goes wrong in one of many ways."""
+        """Let the next submission to a platform fail in one of many ways."""
+        return self._disturb(act, DISTURBANCES)
+
+    def time_out_submission(self, act: Act) -> str | None:
+        """Let the next submission to a platform time out, at a gateway or at the client."""
+        return self._disturb(act, TIMEOUTS)
+
+    def _disturb(self, act: Act, faults: tuple[tuple[str, dict[str, Any]], ...]) -> str:
         target = TARGETS[act.random.choice(("tamr", "quantemplate", "trac"))]
-        kind, options = act.random.choice(DISTURBANCES)
+        kind, options = act.random.choice(faults)
         self.sandbox.add_fault(
             kind, platform=target.platform, operation=target.submission, times=1, **options
         )
         return f"{target.platform}: {kind} {options or ''}"
 
     def kill_at_submission(self, act: Act) -> str | None:
-        """The next submission is held, with or without the platform acting on it, and its sender killed."""
+        """Hold the next submission, and kill its sender. The platform may have started the run."""
         hold = self.platforms.hold(self._is_submission, is_passed_on=act.random.random() < 0.5)
-        self._traps.append(hold)
-        return "the platform acts on it" if hold.is_passed_on else "the platform does not get it"
+        self._holds.append(hold)
+        return "the platform starts the run" if hold.is_passed_on else "the platform gets no request"
 
-    def spring_traps(self) -> None:
-        """Kill whoever waits in a submission that is held."""
-        for hold in [hold for hold in self._traps if hold.reached.is_set()]:
-            self._traps.remove(hold)
+    def kill_held_senders(self) -> None:
+        """Kill the processes whose submissions are held."""
+        for hold in [hold for hold in self._holds if hold.reached.is_set()]:
+            self._holds.remove(hold)
             pid = self._sender(hold.request.port) if hold.request else None
             if pid is None:
-                # It was killed in the meantime, or its worker was.
+                # Another act has killed the sender.
                 self.platforms.give_up(hold)
             else:
                 self._send([pid], signal.SIGKILL)
@@ -211,7 +265,7 @@ class Stage:
         return any(target.is_submission(self.sandbox, request) for target in TARGETS.values())
 
     def _sender(self, port: int) -> int | None:
-        """Return the process that has a connection from a port of this machine."""
+        """Return the id of the worker process that has a connection from a local port."""
         for worker in self.stack.workers():
             with contextlib.suppress(psutil.Error):
                 for connection in psutil.Process(worker.pid).net_connections("tcp"):
@@ -221,7 +275,7 @@ class Stage:
 
 
 def _session(leader: int) -> list[int]:
-    """Return all processes of a session."""
+    """Return the ids of all processes of a session."""
     found = []
     for pid in psutil.pids():
         with contextlib.suppress(OSError):
@@ -237,6 +291,7 @@ ACTS: dict[str, Callable[[Stage, Act], str | None]] = {
     "freeze a task": Stage.freeze_task,
     "freeze a worker": Stage.freeze_worker,
     "terminate a task": Stage.terminate_task,
+    "terminate a Tamr task": Stage.terminate_tamr_task,
     "kill a triggerer": Stage.kill_triggerer,
     "freeze a triggerer": Stage.freeze_triggerer,
     "restart the scheduler": Stage.restart_scheduler,
@@ -244,5 +299,6 @@ ACTS: dict[str, Callable[[Stage, Act], str | None]] = {
     "restart the API server": Stage.restart_api_server,
     "restart the database": Stage.restart_database,
     "disturb a submission": Stage.disturb_submission,
+    "time out a submission": Stage.time_out_submission,
     "kill at a submission": Stage.kill_at_submission,
 }

@@ -1,4 +1,4 @@
-"""The seed, the folder that keeps all logs, and the figures at the end."""
+"""The database, the seed, the folder with all logs, and the figures at the end."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ ROOT = Path(__file__).resolve().parents[2]
 _FIGURES = pytest.StashKey[list[str]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sqlite", action="store_true", help="run Airflow on SQLite, not on PostgreSQL")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = []
 
 
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> list[str]:
-    """Give the lines that are printed at the end."""
+    """Return the list of lines that pytest prints at the end."""
     return request.config.stash[_FIGURES]
 
 
@@ -35,19 +39,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def seed(figures: list[str]) -> str:
-    """Give ``SEED`` from the environment; by default the first digits of the commit's hash."""
+def seed() -> str:
+    """Return ``SEED`` from the environment. By default it is the start of the commit's hash."""
+    if given := os.environ.get("SEED"):
+        return given
     command = ["git", "rev-parse", "--short=8", "HEAD"]
-    given = os.environ.get("SEED") or subprocess.check_output(command, cwd=ROOT, text=True).strip()
-    figures.append(
-        f"seed {given}: SEED={given} make chaos repeats the acts, in their order and at their times"
-    )
-    return given
+    commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # An unpacked archive has no commit.
+    return commit.stdout.strip() or "0"
 
 
 @pytest.fixture(scope="session")
 def kept(seed: str) -> Path:
-    """Give an empty folder below ``build`` that stays after the tests."""
+    """Return an empty folder below ``build``. It stays after the tests."""
     folder = ROOT / "build" / "chaos" / seed
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -55,7 +59,7 @@ def kept(seed: str) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _clocked(seed: str, figures: list[str]) -> Iterator[None]:
+def _clocked(figures: list[str]) -> Iterator[None]:
     began = time.monotonic()
     yield
     figures.append(f"{time.monotonic() - began:.0f} s in all")

@@ -1,4 +1,4 @@
-"""Many DAG runs at once: one request at a time asks Airflow about all of them."""
+"""Waits for many DAG runs at once: one request reads the states of all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ASK_EVERY = 2.0
 
 
 class DagRuns:
-    """Starts DAG runs and waits for their ends; a context manager, safe to use from many threads."""
+    """Starts DAG runs and waits until they have ended; a context manager that many threads may use."""
 
     def __init__(self, airflow: AirflowClient) -> None:
         self._airflow = airflow
@@ -23,25 +23,25 @@ class DagRuns:
         self._thread = threading.Thread(target=self._ask, name="dag-runs", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
+        """Start the thread that reads the states."""
         self._thread.start()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Stop asking."""
+        """Stop the thread."""
         self._stopped.set()
         self._thread.join()
 
     def start(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a DAG run."""
-        # The API server is one process: seventy at once would make the tasks wait for it.
+        # The API server is one process. Seventy requests at once would delay those of the tasks.
         with self._starting:
             self._airflow.trigger(dag_id, conf=conf, run_id=run_id)
 
     def end(self, run_id: str, timeout: float) -> str:
-        """Wait for the end of a DAG run, and return its state.
+        """Wait until a DAG run has ended, and return its state.
 
-        :raises TimeoutError: saying which.
+        :raises TimeoutError: after `timeout` seconds
         """
         with self._changed:
             if not self._changed.wait_for(lambda: run_id in self._states, timeout):

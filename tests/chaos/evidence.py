@@ -1,4 +1,4 @@
-"""What the sandbox has seen, as files beside Airflow's logs."""
+"""Writes the runs and requests of the sandbox to files beside Airflow's logs."""
 
 from __future__ import annotations
 

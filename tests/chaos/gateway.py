@@ -1,7 +1,7 @@
 """The proxy between the workers and Airflow's API server.
 
-The workers' supervisors report to the execution API: that a task starts, each value of its state store, its
-results, that it is deferred or has ended. So the proxy knows where each task is, without asking.
+The supervisor of a task reports each step to the execution API: the start, each value of the state store, the
+result, the deferral and the end. So the proxy knows the step of each task without a request of its own.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _TASK = re.compile(r"/(?:task-instances|store/ti)/([0-9a-f-]{36})")
 class Report:
     """One report of a task.
 
-    :param starts: how often this try of the task has started until now: 2 after it was resumed.
-    :param body: JSON; ``None`` if there is none.
+    :param starts: how often this try has started so far: 2 after it was resumed once.
+    :param body: the decoded JSON; ``None`` if there is no body.
     """
 
     method: str
@@ -34,15 +34,15 @@ class Report:
 
     @property
     def record(self) -> dict[str, Any] | None:
-        """The record of the run, if the report stores one."""
+        """The record of the run that the report stores; ``None`` if it stores none."""
         stores = self.method == "PUT" and "/store/ti/" in self.path
         return self.body["value"] if stores else None
 
     @property
     def state(self) -> str | None:
-        """The state of the task, if the report says one."""
-        says = self.method == "PATCH" and self.path.endswith("/state")
-        return self.body["state"] if says else None
+        """The state of the task that the report contains; ``None`` if it contains none."""
+        has_state = self.method == "PATCH" and self.path.endswith("/state")
+        return self.body["state"] if has_state else None
 
 
 @dataclass
@@ -52,7 +52,7 @@ class _Task:
 
 
 class Gateway(Proxy):
-    """Tells tasks apart by the id of their DAG run, which holds one task each."""
+    """Identifies a task by the id of its DAG run. Each DAG run has one task."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Gateway(Proxy):
         self._run_of: dict[str, str] = {}
 
     def hold_report(self, run_id: str, matches: Callable[[Report], bool], *, is_passed_on: bool) -> Hold:
-        """Hold the first report of a DAG run's task that matches."""
+        """Order to hold the first report that matches, of the task of a DAG run."""
 
         def is_it(request: Request) -> bool:
             if self._run(request) != run_id:
@@ -72,14 +72,14 @@ class Gateway(Proxy):
         return self.hold(is_it, is_passed_on=is_passed_on)
 
     def task_instance(self, run_id: str) -> str:
-        """Return the id under which the task of a DAG run started last."""
+        """Return the id of the task instance of a DAG run that started last."""
         with self.changed:
             return self._task(run_id).starts[-1]
 
     def wait_for_state(self, run_id: str, state: str, timeout: float) -> None:
-        """Wait until the task was reported to be in a state.
+        """Wait until the task of a DAG run has reported a state.
 
-        :raises TimeoutError: saying which.
+        :raises TimeoutError: after `timeout` seconds
         """
         with self.changed:
             task = self._task(run_id)
@@ -87,7 +87,7 @@ class Gateway(Proxy):
                 raise TimeoutError(f"{run_id} was not {state} within {timeout:.0f} s, only {task.states}")
 
     def learn(self, request: Request, content: bytes) -> None:
-        """Note which DAG run a task that starts belongs to, and its states."""
+        """Store the DAG run of a task that starts, and the states that a task reports."""
         if request.method != "PATCH":
             return
         with self.changed:
@@ -103,7 +103,7 @@ class Gateway(Proxy):
         return self._runs.setdefault(run_id, _Task())
 
     def _run(self, request: Request) -> str | None:
-        # Results go by the names of DAG, run and task; everything else by the task instance's id.
+        # The URL of a result contains the DAG run. All other URLs contain the id of the task instance.
         names = request.path.partition("/xcoms/")[2].split("/")
         return names[1] if len(names) > 1 else self._run_of.get(_task_instance(request))
 

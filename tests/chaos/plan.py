@@ -1,12 +1,14 @@
-"""What is done when: drawn from the seed alone, so that a seed repeats it."""
+"""The acts and their times. They depend on the seed alone, so the same seed repeats them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
 
-#: For how long acts are begun, in seconds.
+#: The last act is due within this many seconds.
 SECONDS = 300.0
+#: Acts for which a victim is there only at first: they are due within this many seconds.
+EARLY = {"terminate a Tamr task": 110.0}
 #: How often each act is done.
 COUNTS = {
     "kill a task": 24,
@@ -15,13 +17,15 @@ COUNTS = {
     "freeze a task": 8,
     "freeze a worker": 8,
     "terminate a task": 4,
+    "terminate a Tamr task": 6,
     "kill a triggerer": 4,
     "freeze a triggerer": 4,
     "restart the scheduler": 2,
     "kill the scheduler alone": 1,
     "restart the API server": 2,
     "restart the database": 2,
-    "disturb a submission": 20,
+    "disturb a submission": 18,
+    "time out a submission": 8,
     "kill at a submission": 15,
 }
 
@@ -30,9 +34,9 @@ COUNTS = {
 class Act:
     """One act.
 
-    :param at: when it is due, in seconds from the start.
-    :param due: the same, or later if it was put off.
-    :param random: decides everything else about it.
+    :param at: when it is due at first, in seconds from the start.
+    :param due: when it is due now: later if it found no victim.
+    :param random: makes all other choices of the act.
     """
 
     at: float
@@ -45,10 +49,12 @@ class Act:
 def drawn(seed: str) -> list[Act]:
     """Return all acts in their order."""
     random = Random(seed)  # noqa: S311 - repeatable on purpose
-    kinds = [kind for kind, count in COUNTS.items() for _ in range(count)]
-    random.shuffle(kinds)
-    times = sorted(random.uniform(0, SECONDS) for _ in kinds)
+    times = sorted(
+        (random.uniform(0, EARLY.get(kind, SECONDS)), kind)
+        for kind, count in COUNTS.items()
+        for _ in range(count)
+    )
     return [
         Act(at, at, kind, number, Random(f"{seed}-{number}"))  # noqa: S311
-        for number, (at, kind) in enumerate(zip(times, kinds, strict=True))
+        for number, (at, kind) in enumerate(times)
     ]

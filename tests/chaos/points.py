@@ -1,7 +1,7 @@
-"""The points of a run's life at which its processes are killed, and how each of them is reached.
+"""The points at which a test kills the processes of a task, and how the test gets the task there.
 
-Nothing of Airflow or of the provider is changed for it. A proxy holds a request to the platform, or a report
-to Airflow; while it is held, the process that waits for the answer is killed with SIGKILL.
+Airflow and the provider are unchanged. A proxy holds a request to the platform, or a report to Airflow. While
+it holds the request, the test kills the process that waits for the response with SIGKILL.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ if TYPE_CHECKING:
     from tests.chaos.proxy import Hold, Proxy
 
 MODES = ("deferrable", "on_worker")
-#: Where nothing shows whether Toucan took the submission: the task fails and says so.
+#: Points at which nothing shows whether Toucan started the run. The task fails with `AmbiguousSubmitError`.
 BETWEEN_INTENT_AND_ID = ("before the POST", "response lost", "id not stored")
-#: Bounds, in seconds. All cells run at once, so a cell may stand in the queue for long.
+#: Seconds within which a cell must reach its point. All cells run at once, so a task may be queued for long.
 REACHED_WITHIN = 300.0
+#: Seconds within which a killed process must have ended.
 KILLED_WITHIN = 30.0
-
-
 TASK = "work"
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One kill: a platform, how its task waits, and the point."""
+    """One kill: the platform, how the task waits, and the point."""
 
     platform: str
     mode: str
@@ -53,26 +52,26 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """A name of letters, for ids."""
+        """A name without blanks, for ids."""
         return f"{self.mode}_{self.point.replace(' ', '_')}"
 
     @property
     def run_id(self) -> str:
-        """The id of its DAG run."""
+        """The id of the cell's DAG run."""
         return f"{self.platform}_{self.name}"
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether nothing shows if the run was started: Toucan has no list."""
+        """Whether nothing shows if the run was started, because Toucan cannot list its operations."""
         return self.platform == "toucan" and self.point in BETWEEN_INTENT_AND_ID
 
 
 class Scene:
-    """One cell on its stage.
+    """One cell, with the Airflow and the sandbox that it runs in.
 
-    :param gateway: between the workers and Airflow.
-    :param platforms: between the provider and the sandbox.
-    :param triggerer: where all cells meet that want the triggerer to be killed.
+    :param gateway: the proxy between the workers and Airflow.
+    :param platforms: the proxy between the provider and the sandbox.
+    :param triggerer: the cells that need a dead triggerer wait for each other here. Then it is killed once.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class Scene:
         self.state = ""
 
     def begin(self) -> None:
-        """Start the task, and bring it to its point."""
+        """Start the task, and kill it at its point."""
         hold = self.cell.point in ("deferred", "waiting")
         self.resource = self.cell.target.add(self.sandbox, self.cell.name, hold=hold)
         POINTS[self.cell.point](self)
@@ -109,11 +108,11 @@ class Scene:
         self._start()
 
     def before_the_post(self) -> None:
-        """The intent is stored, and the task does not know it."""
+        """Kill the worker when Airflow has stored the intent, before the task knows that."""
         self._kill_where(lambda report: report.record is not None, is_passed_on=True)
 
     def response_lost(self) -> None:
-        """The platform has acted on the request, and the task waits for the response."""
+        """Kill the task when the platform has started the run, before the response arrives."""
         target = self.cell.target
         hold = self.platforms.hold(
             lambda request: target.is_submission(self.sandbox, request, self.resource), is_passed_on=True
@@ -123,18 +122,18 @@ class Scene:
         self._kill("runner")
 
     def id_not_stored(self) -> None:
-        """The response has come, and its id does not reach Airflow."""
+        """Kill the worker when it has the response, before Airflow gets the id of the run."""
         self._kill_where(_stores_id, is_passed_on=False)
 
     def stored(self) -> None:
-        """The id is stored; the worker goes on to defer the task, or to wait."""
+        """Kill the worker when Airflow has stored the id, before the task is deferred or waits."""
         if self.cell.mode == "deferrable":
             self._kill_where(lambda report: report.state == "deferred", is_passed_on=False)
         else:
             self._kill_where(_stores_id, is_passed_on=True)
 
     def deferred(self) -> None:
-        """The trigger waits, and its triggerer is killed."""
+        """Kill the triggerer while the trigger waits."""
         self._start()
         self.gateway.wait_for_state(self.cell.run_id, "deferred", REACHED_WITHIN)
         run = self._looked_at()
@@ -142,22 +141,22 @@ class Scene:
         self._finish(run)
 
     def waiting(self) -> None:
-        """The task waits on its worker."""
+        """Kill the task while it waits on its worker."""
         self._start()
         run = self._looked_at()
         self._kill("runner")
         self._finish(run)
 
     def resumed(self) -> None:
-        """The task is on a worker again, and begins to look after the result."""
+        """Kill the worker when the task has been resumed, before it stores that in Airflow."""
         self._kill_where(lambda report: report.starts == 2 and report.record is not None, is_passed_on=False)
 
     def returning(self) -> None:
-        """The run has ended, and its result does not reach Airflow."""
+        """Kill the worker when the run has ended, before Airflow gets the result."""
         self._kill_where(lambda report: report.path.endswith("/return_value"), is_passed_on=False)
 
     def _kill_where(self, matches: Callable[[Report], bool], *, is_passed_on: bool) -> None:
-        """Hold a report to Airflow, and end the whole worker meanwhile: its supervisor would repeat it."""
+        """Hold a report to Airflow, and kill the task and its supervisor, which would repeat the report."""
         hold = self.gateway.hold_report(self.cell.run_id, matches, is_passed_on=is_passed_on)
         self._start()
         self._wait(hold)
@@ -170,7 +169,7 @@ class Scene:
     def _kill(self, *roles: Literal["supervisor", "runner"]) -> None:
         task_instance = self.gateway.task_instance(self.cell.run_id)
         found = {worker.role: worker.pid for worker in self.stack.workers_of(task_instance)}
-        # The supervisor first: it would report the end of its child.
+        # The supervisor first. Otherwise it would report the end of its child to Airflow.
         for role in roles:
             os.kill(found[role], signal.SIGKILL)
         gone = {found[role] for role in roles}
@@ -179,7 +178,7 @@ class Scene:
         )
 
     def _looked_at(self) -> RunRecord:
-        """Wait until who waits for the run has logged what the platform says of it."""
+        """Return the run when the task or its trigger has logged the state of the run."""
         target = self.cell.target
         run = self.sandbox.wait_for(lambda _: target.runs(self.sandbox, self.resource), REACHED_WITHIN)[0]
         self.stack.wait_until(lambda: f" {run.run_id} is " in self.log(), timeout=REACHED_WITHIN)
@@ -189,12 +188,12 @@ class Scene:
         self.sandbox.platforms[run.platform].actions()["finish"](run.run_id)
 
     def result(self) -> dict[str, Any]:
-        """Return what the task returned."""
+        """Return the value that the task returned."""
         found: dict[str, Any] = self.stack.client.xcom(self.cell.dag_id, self.cell.run_id, TASK)
         return found
 
     def log(self) -> str:
-        """Return what all tries of the task and its triggers have logged."""
+        """Return the logs of all tries of the task and of its triggers."""
         folder = self.stack.home / "logs" / f"dag_id={self.cell.dag_id}" / f"run_id={self.cell.run_id}"
         return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.log*")))
 
@@ -214,7 +213,7 @@ POINTS: dict[str, Callable[[Scene], None]] = {
     "resumed": Scene.resumed,
     "returning": Scene.returning,
 }
-#: What a task that waits on its worker meets in place of a deferral.
+#: The points that a mode does not have.
 ELSEWHERE = {"deferrable": ("waiting", "returning"), "on_worker": ("deferred", "resumed")}
 
 CELLS = [
@@ -224,3 +223,16 @@ CELLS = [
     for point in POINTS
     if point not in ELSEWHERE[mode]
 ]
+#: The cells of `make chaos-fast`: each platform, and each point but one. The system tests kill a task that
+#: waits on a worker.
+FAST = {
+    Cell("tamr", "on_worker", "response lost"),
+    Cell("tamr", "deferrable", "deferred"),
+    Cell("quantemplate", "deferrable", "stored"),
+    Cell("quantemplate", "on_worker", "before the POST"),
+    Cell("tailer", "on_worker", "id not stored"),
+    Cell("tailer", "deferrable", "resumed"),
+    Cell("trac", "on_worker", "returning"),
+    Cell("trac", "deferrable", "id not stored"),
+    Cell("toucan", "deferrable", "response lost"),
+}

@@ -1,4 +1,4 @@
-"""A proxy that holds a request: whoever sent it stands still at a point that is known exactly."""
+"""A proxy that can hold a request, so that its sender waits at an exactly known point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Headers that concern one connection alone, and what would have the body compressed.
+#: Headers of a single connection, and the header that asks for a compressed body. They are not passed on.
 _OWN = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding", "host"}
 )
@@ -23,9 +23,9 @@ _OWN = frozenset(
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came.
+    """A request from a client.
 
-    :param port: the sender's.
+    :param port: the client's port.
     """
 
     method: str
@@ -36,11 +36,11 @@ class Request:
 
 @dataclass(eq=False)
 class Hold:
-    """One request that is to be held until its sender is gone.
+    """An order to hold one request until its sender has closed the connection.
 
-    :param matches: returns whether a request is the one; the first is.
-    :param is_passed_on: whether the server gets the request, so that only the response is held.
-    :ivar request: the request, once it is held.
+    :param matches: returns whether to hold a request. Only the first match is held.
+    :param is_passed_on: if true, the server gets the request, and only the response is held.
+    :ivar request: the held request; ``None`` before.
     """
 
     matches: Callable[[Request], bool]
@@ -52,10 +52,10 @@ class Hold:
 
 
 class Proxy:
-    """Serves from a thread with an event loop of its own; a context manager.
+    """Passes requests on to a server, from a thread with its own event loop; a context manager.
 
-    :ivar url: its own URL, known once it serves.
-    :ivar target: URL of the server; may be set later.
+    :ivar url: the proxy's own URL; empty before it serves.
+    :ivar target: the server's URL. It may be set later.
     """
 
     def __init__(self, target: str = "") -> None:
@@ -67,7 +67,7 @@ class Proxy:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        """Serve."""
+        """Start to serve."""
         ready: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(ready)), name="proxy", daemon=True
@@ -83,20 +83,20 @@ class Proxy:
             self._thread.join()
 
     def hold(self, matches: Callable[[Request], bool], *, is_passed_on: bool) -> Hold:
-        """Hold the first request that matches."""
+        """Order to hold the first request that matches."""
         held = Hold(matches, is_passed_on)
         with self.changed:
             self._holds.append(held)
         return held
 
     def give_up(self, held: Hold) -> None:
-        """Hold no request any more; one that is held gets no response."""
+        """Cancel an order. If its request is held already, close the connection without a response."""
         with self.changed:
             held.is_taken = True
         self._loop.call_soon_threadsafe(held.released.set)
 
     def learn(self, request: Request, content: bytes) -> None:
-        """Take note of a request that went well, and of its response."""
+        """Process a successful request and the body of its response. A subclass may override this."""
 
     async def _serve(self, ready: Future[None]) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -108,7 +108,7 @@ class Proxy:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        # No cookie of one client reaches another.
+        # Do not send the cookies of one client with the requests of another.
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as self._session:
             ready.set_result(None)
             try:
@@ -134,7 +134,7 @@ class Proxy:
             ) as answer:
                 content = await answer.read()
         except aiohttp.ClientError:
-            # The client sees what the proxy saw: no answer.
+            # The proxy got no response, so the client gets none either.
             return _dropped(came)
         if answer.ok:
             self.learn(request, content)
@@ -155,7 +155,7 @@ class Proxy:
 
     @staticmethod
     async def _keep(came: web.Request, held: Hold) -> web.StreamResponse:
-        """Hold a request. If its sender goes away, this is cancelled."""
+        """Hold a request. The server cancels this if the sender closes the connection."""
         held.reached.set()
         await held.released.wait()
         return _dropped(came)

@@ -1,4 +1,4 @@
-"""Compares what tasks returned, without what differs from one run to the next."""
+"""Makes the results of two tasks comparable: removes ids, times and names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _DIFFERS = re.compile(
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|\b(?:job_|op-|e-|o-)\d+\b"
     r"|\d{4}-\d\d-\d\d[T ][0-9:.]+(?:Z|[+-]\d\d:?\d\d)?"
-    r"|\b\d+:\d\d:\d\d(?:\.\d+)?"  # how long a run took
+    r"|\b\d+:\d\d:\d\d(?:\.\d+)?"  # the duration of a run
 )
 
 
 def shape(result: object, resource: str) -> Any:
-    """Return a result with its ids, times and resource replaced by their kind."""
+    """Return a result with placeholders for ids, times and the resource."""
     text = json.dumps(result).replace(resource, "<resource>")
     return json.loads(_DIFFERS.sub("<differs>", text))

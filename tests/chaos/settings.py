@@ -1,26 +1,29 @@
-"""Settings of Airflow and of the connections under which processes are killed.
+"""Settings of Airflow and of the connections for the chaos tests.
 
-They are settings that any deployment may choose; nothing is patched. Airflow's defaults let a task without a
-heartbeat run for 300 s and a scheduler or triggerer for 30 s: here a death is noticed sooner, so that more of
-them fit into the time.
+Any deployment can choose these settings. The tests patch nothing. By default, Airflow waits 300 s for the
+heartbeat of a task, and 30 s for that of a scheduler or triggerer. Here it waits less, so that more acts fit
+into the time.
 """
 
 from __future__ import annotations
 
 SETTINGS = {
-    # A task that has sent no heartbeat for 20 s counts as dead; it sends one every 5 s, as ever.
+    # A task without a heartbeat for 20 s counts as dead. A task sends one every 5 s, as by default.
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-    # What a dead triggerer was running is taken over after 12 s.
+    # A triggerer without a heartbeat for 12 s counts as dead, and others take over its triggers.
     "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
 }
-#: Where the scheduler is killed: tasks whose scheduler is lost are looked for every 10 s. It counts as lost
-#: after 30 s, Airflow's default: on a busy machine one round of a scheduler that lives takes 20 s.
+#: For tests that kill the scheduler: another scheduler adopts its tasks sooner. A scheduler still counts as
+#: dead only after 30 s, Airflow's default. On a busy machine one loop of a scheduler takes up to 20 s.
 LOSES_SCHEDULERS = {"SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10"}
 
-#: Seconds of silence after which a request is given up. A search for a lost run takes no less.
+#: Seconds after which a request fails if the server sends nothing.
 REQUEST_TIMEOUT = 10.0
+#: Extra fields of all connections; the README describes them. A frozen task continues after 30 s and may send
+#: its submission then. The next try begins 15 s after the freeze at the earliest. So its search takes 20 s.
+CONNECTION_FIELDS = {"request_timeout": REQUEST_TIMEOUT, "listing_delay": 20.0, "timeout_delay": 45.0}
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Two DAG runs under random acts: a loop that acts when something is due, and restarts what has died."""
+"""Runs two DAG runs while acts are done, and restarts services that end by themselves."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ if TYPE_CHECKING:
     from tests.chaos.acts import Stage
     from tests.chaos.plan import Act
 
-#: After the last act, the tasks have this long to end, in seconds: the longest searches are within it.
+#: Seconds after the last act within which all tasks must end. The longest search for a run takes less.
 CALM_WITHIN = 900.0
-#: The first task runs after so many seconds at most.
+#: The first task must run within this many seconds.
 BEGUN_WITHIN = 120.0
-#: An act that finds nobody is put off, for so long in all: a killed scheduler is missed for up to a minute.
+#: An act that finds no victim is tried again for this many seconds. After the scheduler was killed, no task
+#: may start for a minute.
 VICTIM_WITHIN = 90.0
-PUT_OFF = 2.0
+TRY_AGAIN_AFTER = 2.0
 _TICK = 0.25
 _ASK_EVERY = 5.0
 
 
 class Storm:
-    """Plays the acts beside DAG runs, each of which has the name of its DAG.
+    """Does the acts while the DAG runs are active. The id of a DAG run is that of its DAG.
 
-    :param acts: in the order in which they are due.
+    :param acts: all acts, sorted by the time when they are due.
+    :ivar restarts: how many services ended by themselves and were restarted.
+    :ivar missed: how many acts found no victim.
     """
 
     def __init__(self, stage: Stage, acts: Sequence[Act], dags: Sequence[str]) -> None:
@@ -42,12 +45,12 @@ class Storm:
         self.missed = 0
 
     def run(self) -> dict[str, str]:
-        """Begin the DAG runs, play all acts, and wait until the DAG runs have ended; each one's state."""
+        """Start the DAG runs, do all acts, wait until the DAG runs have ended, and return their states."""
         airflow = self.stage.stack.client
         airflow.wait_for_dags(self.dags)
         for dag_id in self.dags:
             airflow.run(dag_id, run_id=dag_id)
-        # The acts are for tasks that run.
+        # The times of the acts count from the first running task.
         self.stage.stack.wait_until(
             lambda: any(worker.role == "runner" for worker in self.stage.stack.workers()),
             timeout=BEGUN_WITHIN,
@@ -56,8 +59,8 @@ class Storm:
         asked_at, states = began, dict.fromkeys(self.dags, "running")
         try:
             while not set(states.values()) <= {"success", "failed"}:
-                self.stage.thaw()
-                self.stage.spring_traps()
+                self.stage.continue_frozen()
+                self.stage.kill_held_senders()
                 self._keep_alive()
                 now = time.monotonic()
                 if self.acts and self.acts[0].due <= now - began:
@@ -69,35 +72,35 @@ class Storm:
                 else:
                     time.sleep(_TICK)
         finally:
-            self.stage.thaw(everything=True)
+            self.stage.continue_frozen(everything=True)
             self.missed += len(self.acts)
         return states
 
     def _act(self, now: float) -> None:
-        """Do what is due first, or put it off until there is somebody to do it to."""
+        """Do the act that is due first. If it finds no victim, try it again later."""
         act = self.acts.pop(0)
         if self.stage.play(act):
             return
         if now - act.at < VICTIM_WITHIN:
-            insort(self.acts, replace(act, due=now + PUT_OFF), key=lambda one: one.due)
+            insort(self.acts, replace(act, due=now + TRY_AGAIN_AFTER), key=lambda one: one.due)
         else:
             self.missed += 1
-            self.stage.note(f"{act.number:3} {act.kind}: nobody there")
+            self.stage.note(f"{act.number:3} {act.kind}: no victim found")
 
     def _keep_alive(self) -> None:
-        """Start services again that have ended, as every deployment does; a lost database ends some."""
+        """Restart services that have ended, as every deployment does. Some end if the database is away."""
         stack = self.stage.stack
         for service in stack.services:
             if not stack.alive(service):
                 stack.kill(service)
                 stack.spawn(service)
                 self.restarts += 1
-                self.stage.note(f"    {service} had ended and is started again")
+                self.stage.note(f"    {service} had ended and was restarted")
 
     def _states(self, before: dict[str, str]) -> dict[str, str]:
         airflow = self.stage.stack.client
         try:
             return {dag_id: str(airflow.dag_run(dag_id, dag_id)["state"]) for dag_id in self.dags}
         except (httpx.HTTPError, AirflowApiError):
-            # It is away at the moment, or its database is.
+            # An act has stopped the API server or its database.
             return before

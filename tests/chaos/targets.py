@@ -1,10 +1,12 @@
-"""What runs are started on, on each platform, and how the sandbox is told of it."""
+"""The resources that the tests start runs of, on each platform, and how the sandbox creates them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from tests.chaos.settings import CONNECTION_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """One platform.
+    """The resources of one platform.
 
-    :param submission: the operation that starts a run.
-    :param naming: makes the id of a resource from a name.
-    :param deploy: makes a resource known to the sandbox.
+    :param submission: the sandbox's name of the operation that starts a run.
+    :param naming: the pattern of a resource's id, with its name in the braces.
+    :param deploy: creates a resource in the sandbox.
     """
 
     platform: str
@@ -30,24 +32,24 @@ class Target:
     deploy: Callable[[Sandbox, str], object]
 
     def add(self, sandbox: Sandbox, name: str, **script: Any) -> str:
-        """Make a resource known whose runs follow a script, and return its id."""
+        """Create a resource whose runs follow a script, and return its id."""
         resource = self.naming.format(name)
         self.deploy(sandbox, resource)
         sandbox.platforms[self.platform].actions()["script"](resource, **script)
         return resource
 
     def runs(self, sandbox: Sandbox, resource: str) -> list[RunRecord]:
-        """Return the runs that were started on a resource, oldest first."""
+        """Return the runs of a resource, oldest first."""
         runs = sandbox.platforms[self.platform].runs()
         return [run for run in runs if run.resource == resource]
 
     def submissions(self, sandbox: Sandbox, resource: str) -> list[Entry]:
-        """Return the requests to start a run on a resource on which the platform acted."""
+        """Return the requests that started a run of a resource."""
         entries = sandbox.journal.entries(self.platform, self.submission)
         return [entry for entry in entries if entry.processed and entry.mentions(resource)]
 
     def is_submission(self, sandbox: Sandbox, request: Request, resource: str = "") -> bool:
-        """Return whether a request starts a run, on a resource or on any."""
+        """Return whether a request starts a run, of this resource if one is named."""
         prefix, _, path = request.path.removeprefix("/").partition("/")
         if prefix != self.platform:
             return False
@@ -69,7 +71,7 @@ TARGETS = {
         Target(
             "tailer",
             "launch_job",
-            # The platform deploys a configuration of this type under an id that ends in its environment.
+            # The id of such a configuration ends in its environment.
             "000099_{}_DEV",
             lambda sandbox, name: sandbox.tailer.add_configuration(name),
         ),
@@ -81,16 +83,15 @@ TARGETS = {
 }
 
 
-def connections(sandbox: Sandbox, url: str, request_timeout: float) -> dict[str, dict[str, Any]]:
+def connections(sandbox: Sandbox, url: str) -> dict[str, dict[str, Any]]:
     """Return a connection to each platform.
 
-    :param url: of the sandbox, or of a proxy in front of it.
-    :param request_timeout: in seconds.
+    :param url: the URL of the sandbox, or of a proxy in front of it.
     """
     fields = {f"{name}_default": sandbox.connection(name) for name in sandbox.platforms}
-    # A service account signs for the URL that it asks, and the sandbox knows nothing of a proxy's.
+    # The token of a service account contains the URL, and the sandbox rejects the URL of a proxy.
     fields["tailer_default"] = sandbox.connection("tailer", "bearer")
     for connection in fields.values():
-        connection["extra"]["request_timeout"] = request_timeout
+        connection["extra"] |= CONNECTION_FIELDS
     found: dict[str, dict[str, Any]] = json.loads(json.dumps(fields).replace(sandbox.url, url))
     return found

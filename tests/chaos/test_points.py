@@ -1,4 +1,4 @@
-"""Kills at chosen points: each leaves exactly one remote run, and the result of an undisturbed run."""
+"""Kills at chosen points: the task has one remote run, and returns what an undisturbed task returns."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from devtools.postgres import Postgres
 from tests.chaos import evidence
 from tests.chaos.dag_runs import DagRuns
 from tests.chaos.gateway import Gateway
-from tests.chaos.points import CELLS, Cell, Scene
+from tests.chaos.points import CELLS, FAST, Cell, Scene
 from tests.chaos.proxy import Proxy
 from tests.chaos.results import shape
-from tests.chaos.settings import REQUEST_TIMEOUT, environment
+from tests.chaos.settings import environment
 from tests.chaos.targets import connections
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from dataops_sandbox.platform import RunRecord
 
 DAGS = Path(__file__).parent / "dags" / "points"
-#: So many cells are on their way to their point at once. The five that meet where the triggerer is killed are
-#: among them; those that have been killed need little.
+#: How many cells may be on the way to their point at the same time. The five cells that wait for each other
+#: before the triggerer is killed must be among them.
 AT_ONCE = 14
-#: A bound for a cell from its start to its end, and for all cells, in seconds.
+#: Seconds within which a cell must end.
 ENDED_WITHIN = 900.0
 
 
@@ -45,19 +45,30 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Return the settings of Airflow's database: PostgreSQL, or SQLite if pytest has `--sqlite`."""
+    if request.config.getoption("--sqlite"):
+        yield {}
+        return
+    with Postgres() as postgres:
+        yield {"DATABASE__SQL_ALCHEMY_CONN": postgres.url}
+
+
+@pytest.fixture(scope="module")
 def scenes(
-    request: pytest.FixtureRequest, sandbox: Sandbox, kept: Path, figures: list[str]
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    database: dict[str, str],
+    kept: Path,
+    figures: list[str],
 ) -> Iterator[dict[Cell, Future[Scene]]]:
-    """Play all cells that are to be tested at once; each one's scene when its DAG run has ended."""
+    """Start all selected cells at once. The future of a cell has its scene when its DAG run has ended."""
     wanted = {item.callspec.params["cell"] for item in request.session.items if hasattr(item, "callspec")}
     wanted |= {undisturbed(cell) for cell in wanted}
     began = time.monotonic()
-    with Postgres() as database, Gateway() as gateway, Proxy(sandbox.url) as platforms:
-        env = environment(
-            DATABASE__SQL_ALCHEMY_CONN=database.url,
-            CORE__EXECUTION_API_SERVER_URL=f"{gateway.url}/execution/",
-        )
-        fields = connections(sandbox, platforms.url, REQUEST_TIMEOUT)
+    with Gateway() as gateway, Proxy(sandbox.url) as platforms:
+        env = environment(CORE__EXECUTION_API_SERVER_URL=f"{gateway.url}/execution/", **database)
+        fields = connections(sandbox, platforms.url)
         stack = AirflowStack(kept / "points", DAGS, fields, env, parallelism=16)
         gateway.target = stack.base_url
         with stack, DagRuns(stack.client) as dag_runs:
@@ -85,10 +96,10 @@ def scenes(
 
 
 def in_background(scene: Scene, turns: threading.Semaphore) -> Future[Scene]:
-    """Play a cell to the end of its DAG run, in a thread that the end of the tests does not wait for."""
+    """Run a cell to the end of its DAG run, in a thread. The end of the tests does not wait for it."""
     played: Future[Scene] = Future()
 
-    def play() -> None:
+    def run() -> None:
         try:
             with turns:
                 scene.begin()
@@ -97,7 +108,7 @@ def in_background(scene: Scene, turns: threading.Semaphore) -> Future[Scene]:
         except BaseException as error:
             played.set_exception(error)
 
-    threading.Thread(target=play, name=scene.cell.run_id, daemon=True).start()
+    threading.Thread(target=run, name=scene.cell.run_id, daemon=True).start()
     return played
 
 
@@ -105,7 +116,11 @@ def undisturbed(cell: Cell) -> Cell:
     return Cell(cell.platform, cell.mode, "undisturbed")
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.platform}-{cell.mode}-{cell.point}")
+@pytest.mark.parametrize(
+    "cell",
+    [pytest.param(cell, marks=[pytest.mark.fast] if cell in FAST else []) for cell in CELLS],
+    ids=lambda cell: f"{cell.platform}-{cell.mode}-{cell.point}",
+)
 def test_a_kill_leaves_one_run_and_the_result_of_an_undisturbed_task(
     cell: Cell, scenes: dict[Cell, Future[Scene]], sandbox: Sandbox
 ) -> None:
@@ -127,5 +142,5 @@ def test_a_kill_leaves_one_run_and_the_result_of_an_undisturbed_task(
 
 
 def stops(sandbox: Sandbox, run: RunRecord) -> int:
-    """Count the requests to stop a run."""
+    """Return the number of requests to stop a run."""
     return sum(entry.mentions(run.run_id) for entry in sandbox.journal.entries("tamr", "stop_job"))

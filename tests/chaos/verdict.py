@@ -1,4 +1,4 @@
-"""What must hold after the storm, and what is counted apart."""
+"""Compares tasks and remote runs after the storm, and counts the runs that may have a successor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos.dags.storm.storm import SHARED, SHARES, name
+from tests.chaos.dags.storm.storm import SHARED, SHARES, resource_of
 from tests.chaos.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ SHARED_PIPELINE = "pipeline_shared"
 
 @dataclass(frozen=True)
 class Task:
-    """One mapped task at the end.
+    """One mapped task instance after its end.
 
-    :param logs: of all its tries, and of their triggers.
-    :param result: what it returned.
-    :param ids: under which its tries ran, oldest first.
+    :param logs: the logs of all its tries and their triggers.
+    :param result: the value that it returned.
+    :param ids: the ids of its tries, oldest first.
     """
 
     task_id: str
@@ -45,21 +45,30 @@ class Task:
 
 @dataclass
 class Verdict:
-    """What was found.
+    """The figures of a storm.
 
-    :ivar broken: each broken invariant, in words.
-    :ivar successors: how many Tamr jobs have a successor, by the cause of their stop.
+    :ivar broken: one message for each broken invariant.
+    :ivar stopped: the cause of the stop of each Tamr job that has a successor, by job id.
+    :ivar runs: how many remote runs were started.
+    :ivar ambiguous: how many of the tasks on the shared pipeline failed as ambiguous.
+    :ivar guessed: how many of them adopted a run and logged that this was a guess.
     """
 
     broken: list[str] = field(default_factory=list)
-    successors: Counter[str] = field(default_factory=Counter)
+    stopped: dict[str, str] = field(default_factory=dict)
     runs: int = 0
     ambiguous: int = 0
     guessed: int = 0
 
+    @property
+    def successors(self) -> str:
+        """How many Tamr jobs have a successor, and why each of them was stopped."""
+        causes = Counter(self.stopped.values())
+        return "; ".join(f"{count} after {cause}" for cause, count in causes.items()) or "none"
+
 
 def tasks_of(stage: Stage, dag_id: str) -> list[Task]:
-    """Read how the tasks of a DAG run have ended; its id is the DAG's."""
+    """Return the tasks of a DAG run. The id of the DAG run is that of its DAG."""
     airflow, found = stage.stack.client, []
     for instance in airflow.task_instances(dag_id, dag_id):
         task_id, index = instance["task_id"], instance["map_index"]
@@ -81,34 +90,33 @@ def tasks_of(stage: Stage, dag_id: str) -> list[Task]:
 
 
 def judge(stage: Stage, storm: list[Task], shared: list[Task]) -> Verdict:
-    """Compare tasks and runs."""
+    """Check all invariants of the storm, and return the figures."""
     verdict = Verdict()
-    say = verdict.broken.append
+    report = verdict.broken.append
     sandbox = stage.sandbox
     if len(storm) != sum(SHARES.values()) or len(shared) != SHARED:
-        say(f"{len(storm)} and {len(shared)} tasks instead of {sum(SHARES.values())} and {SHARED}")
+        report(f"{len(storm)} and {len(shared)} tasks instead of {sum(SHARES.values())} and {SHARED}")
     for task in storm:
         _judge_own(task, stage, verdict)
     _judge_shared(shared, sandbox, verdict)
     runs = sandbox.runs()
     verdict.runs = len(runs)
     if active := [run.run_id for run in runs if not run.finished]:
-        say(f"runs that are still active: {active}")
+        report(f"runs that are still active: {active}")
     strangers = {run.resource for run in runs} - {_resource(task) for task in storm} - {SHARED_PIPELINE}
     if strangers:
-        say(f"runs of nobody's resources: {sorted(strangers)}")
+        report(f"runs of resources that no task has: {sorted(strangers)}")
     if refusals := sandbox.journal.refusals():
-        say(f"{len(refusals)} requests broke a platform's rules, the first: {refusals[0]}")
+        report(f"{len(refusals)} requests broke a platform's rules, the first: {refusals[0]}")
     return verdict
 
 
 def _resource(task: Task) -> str:
-    first = 0 if task.task_id.endswith("_deferrable") else SHARES[task.platform, True]
-    return TARGETS[task.platform].naming.format(name(first + task.index))
+    return resource_of(task.task_id, task.index)
 
 
 def _judge_own(task: Task, stage: Stage, verdict: Verdict) -> None:
-    """A task on a resource of its own has one run, or the last one after jobs that were stopped."""
+    """Check a task with a resource of its own: one run, or the last one after Tamr jobs that were stopped."""
     if task.state != "success":
         verdict.broken.append(f"{task.label} is {task.state}: {_last_error(task)}")
         return
@@ -119,13 +127,13 @@ def _judge_own(task: Task, stage: Stage, verdict: Verdict) -> None:
     for run in runs[:-1]:
         cause = _cause(task, run, stage)
         if cause:
-            verdict.successors[cause] += 1
+            verdict.stopped[run.run_id] = cause
         else:
-            verdict.broken.append(f"{task.label} started {run.run_id} ({run.state}), and then another one")
+            verdict.broken.append(f"{task.label} started {run.run_id} ({run.state}), and then another run")
 
 
 def _cause(task: Task, run: RunRecord, stage: Stage) -> str:
-    """Return why a run was stopped, from the logs; empty if nothing that may have a successor."""
+    """Return why a Tamr job was stopped, by the logs; empty if the run may have no successor."""
     stopped = run.detail.get("error") or {}
     if run.platform != "tamr" or stopped.get("reason") != "STOPPED_BY_USER":
         return ""
@@ -133,16 +141,16 @@ def _cause(task: Task, run: RunRecord, stage: Stage) -> str:
         return ""
     tries = set(task.ids)
     if tries & stage.terminated:
-        return "SIGTERM sent by an act"
+        return "a SIGTERM from an act"
     services = stage.stack.logs("scheduler")
     failed = [line for line in services.splitlines() if "Too many failed heartbeats" in line]
     if any(one in line for line in failed for one in tries):
-        return "SIGTERM sent by Airflow after failed heartbeats"
+        return "a SIGTERM from Airflow after failed heartbeats"
     return ""
 
 
 def _judge_shared(tasks: list[Task], sandbox: Sandbox, verdict: Verdict) -> None:
-    """Tasks on one pipeline: each has a run of its own, or says that it guesses, or fails as ambiguous."""
+    """Check the tasks on one pipeline: each has its own run, logs a guess, or fails as ambiguous."""
     holders: dict[str, list[Task]] = {}
     for task in tasks:
         if task.state == "success":
@@ -156,10 +164,10 @@ def _judge_shared(tasks: list[Task], sandbox: Sandbox, verdict: Verdict) -> None
         guesses = [task for task in sharing if f"Adopted execution {run_id}" in task.logs]
         verdict.guessed += len(guesses)
         if run_id not in known:
-            verdict.broken.append(f"{sharing[0].label} returned {run_id}, which nobody started")
+            verdict.broken.append(f"{sharing[0].label} returned {run_id}, which no task started")
         if len(sharing) - len(guesses) > 1:
             labels = [task.label for task in sharing]
-            verdict.broken.append(f"{labels} returned {run_id}, and at most one says that it guesses")
+            verdict.broken.append(f"{labels} returned {run_id}, and more than one of them logged no guess")
 
 
 def _last_error(task: Task) -> str:

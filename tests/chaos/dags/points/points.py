@@ -1,4 +1,4 @@
-"""One task that starts a run of the resource named in the DAG run's configuration, on each platform."""
+"""DAGs with one task each, for each platform. The task starts a run of the resource in the DAG run's conf."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ for platform, (operator, arguments) in OPERATORS.items():
                 task_id="work",
                 deferrable=mode == "deferrable",
                 poll_interval=2,
-                # More than one try can end on a busy machine.
+                # A busy machine may end more than one try.
                 retries=20,
                 retry_delay=timedelta(seconds=1),
                 **arguments,
