@@ -1,4 +1,4 @@
-"""Mill on the sandbox, known to the package for as long as a test lasts."""
+"""The fixtures of the Mill tests: the package and the sandbox know Mill while a test runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from tests.mill.bench.mill import MillBench
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dataops_sandbox import Sandbox
     from pytest_mock import MockerFixture
+
+    from dataops_sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +34,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mill(_grafted: None, dataops_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> MillBench:
-    """Give a mill whose batches go on until they are finished."""
+    """Return a bench on which a batch keeps running until the test ends it."""
     return MillBench(dataops_sandbox, Connections.installed(monkeypatch.setattr, BaseHook), "mill_default")
 
 
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
-    """Catch the links that are pushed."""
+    """Return a list that receives each link that a task pushes to XCom."""
     pushed: list[str] = []
     xcom = mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
     xcom.side_effect = lambda **row: pushed.append(row["value"])

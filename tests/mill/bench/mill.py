@@ -1,4 +1,4 @@
-"""Mill on the bench."""
+"""Mill for the conformance bench."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from tests.integration.bench.base import Bench
 from tests.mill.graft import grafted
 
 # isort: split
-# Only after the graft there are such modules.
+# These modules can be imported only after the graft.
 from airflow_provider_dataops.hooks.mill import MillHook
 from airflow_provider_dataops.triggers.mill import MillBatchTrigger
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from dataops_sandbox import Sandbox
-
     from airflow_provider_dataops.platforms.mill.runs import BatchLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from dataops_sandbox import Sandbox
 
 
 class MillBench(Bench):
@@ -44,7 +43,7 @@ class MillBench(Bench):
         self.connect(password=secret)
 
     def expire(self) -> None:
-        """Do nothing: an API key is no token."""
+        """Do nothing: an API key does not expire."""
 
     def launch(self, hook: MillHook) -> BatchLaunch:
         return hook.api.launch("flour", cancel_on_kill=True)
