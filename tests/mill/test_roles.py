@@ -35,14 +35,14 @@ def test_the_hook_sends_the_documented_requests(mill: MillBench) -> None:
     assert [batch.id for batch in hook.list_batches("flour")] == [batch_id]
     assert hook.list_batches("a b") == []
     hook.cancel_batch(batch_id)
-    assert [(entry.method, f"{entry.path}?{entry.query}", entry.body) for entry in mill.asked()] == [
+    assert [(entry.method, f"{entry.path}?{entry.query}", entry.body) for entry in mill.requests()] == [
         ("POST", "/mill/v1/batches?", b'{"recipe":"flour"}'),
         ("GET", f"/mill/v1/batches/{batch_id}?", b""),
         ("GET", "/mill/v1/batches?recipe=flour", b""),
         ("GET", "/mill/v1/batches?recipe=a+b", b""),
         ("POST", f"/mill/v1/batches/{batch_id}/cancel?", b""),
     ]
-    assert {entry.header("X-API-Key") for entry in mill.asked()} == {"mill_sandbox"}
+    assert {entry.header("X-API-Key") for entry in mill.requests()} == {"mill_sandbox"}
     assert mill.sandbox.journal.refusals() == []
 
 
@@ -69,7 +69,7 @@ class TestOperator:
         assert isinstance(trigger, MillBatchTrigger)
         assert trigger.cancel_on_kill is True
         mill.finish(trigger.run_id)
-        event = run(mill.ended(trigger)).as_json()
+        event = run(mill.event_of(trigger)).as_json()
         result = operator(deferrable=True).execute_complete(attempt.context(), event)
         assert (result["run_id"], result["state"]) == (trigger.run_id, "succeeded")
 
@@ -77,7 +77,7 @@ class TestOperator:
         attempt = Attempt()
         trigger = deferral(operator(deferrable=True), attempt).trigger
         mill.store.finish(trigger.run_id, "the stone broke")
-        event = run(mill.ended(trigger)).as_json()
+        event = run(mill.event_of(trigger)).as_json()
         with pytest.raises(RunFailedError, match=r"Mill batch b-\d+ ended failed: the stone broke"):
             operator().execute_complete(attempt.context(), event)
 
@@ -94,7 +94,7 @@ class TestOperator:
     def test_rejects_a_recipe_without_a_name(self, mill: MillBench, recipe: Any) -> None:
         with pytest.raises(PermanentError, match="recipe must be a non-empty text"):
             operator(recipe=recipe).execute(Attempt().context())
-        assert mill.asked() == []
+        assert mill.requests() == []
 
 
 class TestSensor:

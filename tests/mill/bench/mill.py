@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class MillBench(Bench):
     name = "mill"
     platform = "Mill"
-    polled = "list_batches"
-    looked = "get_batch"
-    submitted = "run_recipe"
-    asking = ("list_batches", "get_batch")
-    listing = "list batches"
-    failing: ClassVar[dict[str, Any]] = {"error": "the stone broke"}
+    poll_operation = "list_batches"
+    status_operation = "get_batch"
+    submit_operation = "run_recipe"
+    trigger_operations = ("list_batches", "get_batch")
+    poll_pattern = "list batches"
+    failed_end: ClassVar[dict[str, Any]] = {"error": "the stone broke"}
 
     @classmethod
     def mounted(cls, sandbox: Sandbox) -> AbstractContextManager[None]:
@@ -39,7 +39,7 @@ class MillBench(Bench):
         self.store.configure(api_key=secret)
         self.connect(password=secret)
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.connect(password=secret)
 
     def expire(self) -> None:
