@@ -275,7 +275,7 @@ class AirflowStack:
     def spawn(self, service: str) -> None:
         """Start a service that does not run, without waiting until it works."""
         command = _command(service)
-        # The first one holds the port of the log server; the others' logs are read from their files.
+        # The first triggerer uses the port of the log server. The logs of the others are read from files.
         options = [] if service == command else ["--skip-serve-logs"]
         with self.log_file(service).open("ab") as log:
             process = subprocess.Popen(

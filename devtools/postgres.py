@@ -1,10 +1,10 @@
-"""A PostgreSQL server of its own on loopback, for as long as a block lasts.
+"""Runs a new PostgreSQL server on loopback until a block ends.
 
     with Postgres() as server:
         ... server.url ... server.restart()
 
-It needs Debian's package `postgresql`, and leaves nothing behind. Run as root, it becomes the user
-`postgres`, since PostgreSQL refuses to run as root.
+It needs Debian's package `postgresql`, and removes all its files at the end. PostgreSQL does not run as root,
+so if the caller is root, the server runs as the user `postgres`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from pathlib import Path
 
 _START_SECONDS = 60.0
 _USER = "postgres"
-#: Nothing here outlives a power cut, so nothing waits for the disk. A commit still reaches the kernel before
-#: it is reported (`synchronous_commit` stays on), so that it outlives a crash of the server.
-#: The workers of the LocalExecutor inherit the scheduler's connection. If it is killed in a transaction, they
-#: keep the connection for as long as they live, and with it the lock on the DAG run: hence a limit.
+#: The data need not survive a power cut, so the server does not wait for the disk. `synchronous_commit` stays
+#: on: the kernel has each commit before the client learns of it. So a commit survives a crash of the server.
+#: The workers of the LocalExecutor inherit the scheduler's connection. If the scheduler is killed in a
+#: transaction, its workers keep the connection open, and with it the lock on the DAG run. So there is a
+#: timeout.
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -35,7 +36,7 @@ _SETTINGS = {
 }
 
 
-# Reads the server's process ids from its standard input until the other end is gone, then ends the last one.
+# Reads the server's process ids from standard input until the pipe is closed, then stops the last server.
 _GUARD = """
 import os, shutil, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -54,7 +55,10 @@ class PostgresError(RuntimeError):
 
 
 def _program(name: str) -> str:
-    """Return the path of one of PostgreSQL's programs, of the newest version on this machine."""
+    """Return the path of a program of the newest PostgreSQL on this machine.
+
+    :raises PostgresError: if there is no such program.
+    """
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     program = str(found[-1]) if found else shutil.which(name)
     if program is None:
@@ -69,7 +73,9 @@ def _free_port() -> int:
 
 
 class Postgres:
-    """Serves an empty database; a context manager. However this process ends, the database ends with it.
+    """Runs a server with an empty database; a context manager.
+
+    A guard process stops the server when this Python process ends in any way.
 
     :raises PostgresError: if PostgreSQL is not installed, or does not start.
     """
@@ -77,7 +83,7 @@ class Postgres:
     def __init__(self) -> None:
         self._ready = _program("pg_isready")
         self._user = _USER if os.geteuid() == 0 else None
-        # Directly below the folder for temporary files: the user postgres cannot enter those of root.
+        # Directly below the folder for temporary files: the user postgres cannot enter root's folders.
         self._folder = tempfile.TemporaryDirectory(prefix="dataops-postgres-", ignore_cleanup_errors=True)
         self._home = Path(self._folder.name)
         self._port = _free_port()
@@ -88,7 +94,7 @@ class Postgres:
         self.url = f"postgresql+psycopg2://airflow@127.0.0.1:{self._port}/postgres"
 
     def __enter__(self) -> Postgres:
-        """Make the database, and serve it."""
+        """Create the database, and start the server."""
         try:
             self._make()
             self._start()
@@ -98,14 +104,14 @@ class Postgres:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Stop serving, and remove the database."""
-        # A fast shutdown: connections that are still open are cut.
+        """Stop the server, and remove the database."""
+        # SIGINT is PostgreSQL's fast shutdown: the server closes all connections.
         self._stop(signal.SIGINT)
         self._guard.communicate()
         self._folder.cleanup()
 
     def restart(self) -> None:
-        """Crash and start again: connections are cut, and what was not committed is lost."""
+        """Crash the server and start it again: open connections break, and open transactions are lost."""
         self._stop(signal.SIGQUIT)
         self._start()
 

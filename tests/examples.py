@@ -1,7 +1,7 @@
 """How many examples a property test draws.
 
-Few, and each time the same ones; or, with ``DATAOPS_EXAMPLES=20`` in the environment, twenty times as many,
-each time others.
+By default, a test draws few examples, and the same ones in each run. With ``DATAOPS_EXAMPLES=20`` in the
+environment, it draws twenty times as many, and different ones in each run.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ TIMES = int(os.environ.get("DATAOPS_EXAMPLES", "1"))
 
 
 def examples(number: int, **more: Any) -> settings:
-    """Return the settings of a test that draws so many examples."""
+    """Return the settings of a property test that draws ``number`` examples, or a multiple of it."""
     return settings(
         max_examples=number * TIMES,
         derandomize=TIMES == 1,
         database=None,
         deadline=None,
-        # What explains a failure takes long, and seldom does.
+        # Without Phase.explain: it takes long, and its explanations seldom help.
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
         **more,

@@ -1,29 +1,34 @@
-"""Event loops for tests: a real one, and one on which time passes by itself as soon as nobody has work."""
+"""Event loops for tests: a real one, and one with virtual time, which passes when no task has work."""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from airflow_provider_dataops.polling import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from concurrent.futures import Executor
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 #: Seconds since the epoch at which virtual time begins.
 EPOCH = 1_700_000_000.0
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a test's coroutine on the machine's own time."""
+    """Run a test's coroutine in real time, and return its result."""
     return asyncio.run(_clean(main))
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
-    """Run a test's coroutine on virtual time, which jumps to the next timer once nothing is left to do."""
+    """Run a test's coroutine in virtual time, and return its result.
+
+    When all tasks wait, the time jumps to the next timer.
+    """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(_clean(main))
 
@@ -32,7 +37,7 @@ async def _clean(main: Coroutine[Any, Any, T]) -> T:
     try:
         return await main
     finally:
-        # In a triggerer they live as long as its one loop does.
+        # A triggerer has one loop, and its connections live as long as that loop. A test process has many.
         for connection in connections._connections.values():
             for poller in connection.pollers.values():
                 poller.stop()
@@ -42,7 +47,7 @@ async def _clean(main: Coroutine[Any, Any, T]) -> T:
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock goes on by jumps; while a thread works for it, the clock stands still."""
+    """A loop whose clock jumps from timer to timer. While a thread works for the loop, the clock stops."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -52,9 +57,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
-    def run_in_executor(self, executor: Any, function: Any, *arguments: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         self.threads += 1
-        future = super().run_in_executor(executor, function, *arguments)
+        future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._returned)
         return future
 
@@ -71,7 +78,9 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is None or (timeout > 0 and self._loop.threads):
             ready = super().select(5.0)
             if not ready and timeout is None:
-                raise RuntimeError("nothing will ever happen on this loop")
+                raise RuntimeError(
+                    "all tasks of this loop wait, and there is no timer: they would wait forever"
+                )
             return ready
         ready = super().select(0)
         if not ready and timeout > 0:
@@ -80,7 +89,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class LoopClock:
-    """The package's clock on the running loop's time, without chance."""
+    """A clock for the package that shows the running loop's time; its random numbers are all 0.5."""
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

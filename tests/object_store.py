@@ -1,4 +1,4 @@
-"""A real object store that speaks S3, on loopback, and connections to it."""
+"""A real object store with the S3 API, on loopback, and connections to it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 BUCKET = "bucket"
 SECRET = "test-secret"
-#: What the identity of each key may do.
+#: What each access key may do.
 ACTIONS = {"reader-and-writer": ["Admin", "Read", "Write", "List", "Tagging"], "writer": ["Write"]}
-#: What the server consists of.
+#: The parts of the server. Each needs two ports.
 SERVICES = ("master", "volume", "filer", "s3", "admin")
 #: Seconds within which the server must be ready.
 START_TIMEOUT = 60.0
@@ -42,13 +42,13 @@ class ObjectStore:
 
     netloc: str
 
-    @cache  # noqa: B019 - a client takes half a second to be made; there is one server in a test run
+    @cache  # noqa: B019 - it takes half a second to make a client, and a test run has one server
     def connect(self, *, netloc: str = "", key: str = "reader-and-writer", secret: str = SECRET) -> str:
-        """Return the id of a connection, for a URL such as ``s3://<id>@bucket/key``.
+        """Return the id of a new connection, for a URL such as ``s3://<id>@bucket/key``.
 
-        Its file system is of the class that Airflow's Amazon provider uses.
+        Its file system has the class that Airflow's Amazon provider uses.
 
-        :param netloc: where the connection leads if not to this server.
+        :param netloc: host and port to connect to, if not those of this server.
         """
         conn_id = f"store-{uuid.uuid4()}"
         store = S3FileSystem(
@@ -56,7 +56,7 @@ class ObjectStore:
             secret=secret,
             endpoint_url=f"http://{netloc or self.netloc}",
             client_kwargs={"region_name": "us-east-1"},
-            # Else an outage is only reported after half a minute.
+            # With retries, the client reports an outage only after half a minute.
             config_kwargs={"retries": {"max_attempts": 0}},
             skip_instance_cache=True,
         )
@@ -66,9 +66,9 @@ class ObjectStore:
 
 
 class Line:
-    """A way to a server that a test can cut.
+    """A TCP proxy in front of a server. A test can cut its connections.
 
-    :param server: its host and port.
+    :param server: the server's host and port.
     """
 
     def __init__(self, server: str) -> None:
@@ -79,13 +79,13 @@ class Line:
 
     @contextmanager
     def leading(self) -> Iterator[str]:
-        """Yield the host and port where the line begins."""
+        """Yield the host and port of the proxy."""
         with serving(self._connect) as beginning:
             yield beginning.netloc
             self.cut()
 
     def cut(self) -> None:
-        """Break all connections, and accept no more."""
+        """Break all connections, and close each new one at once."""
         self._is_cut = True
         for end in self._open:
             with suppress(OSError):
@@ -137,7 +137,8 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     ports = iter(free_ports(2 * len(SERVICES)))
     for service in SERVICES:
         options |= {f"{service}.port": next(ports), f"{service}.port.grpc": next(ports)}
-    command = [Path(sys.executable).with_name("weed"), "mini", *(f"-{k}={v}" for k, v in options.items())]
+    program = Path(sys.executable).with_name("weed")
+    command = [str(program), "mini", *(f"-{name}={value}" for name, value in options.items())]
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -145,28 +146,28 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
             yield ObjectStore(_address(server))
         finally:
             server.kill()
-            # It keeps these nowhere else.
+            # The server has no option for the folder of these sockets.
             for service in SERVICES:
                 grpc = options[f"{service}.port.grpc"]
                 Path(f"/tmp/seaweedfs-{service}-grpc-{grpc}.sock").unlink(missing_ok=True)
 
 
 def _address(server: subprocess.Popen[str]) -> str:
-    """Return the host and port of a server that begins to answer."""
+    """Wait until a server accepts requests, and return its host and port."""
     too_late = threading.Timer(START_TIMEOUT, server.kill)
     too_late.start()
-    told = ""
+    output = ""
     assert server.stdout is not None
     for line in server.stdout:
-        told += line
+        output += line
         if found := re.search(r"S3 Endpoint: +http://(\S+)", line):
             too_late.cancel()
             return found[1]
-    raise RuntimeError(f"the object store did not start:\n{told}")
+    raise RuntimeError(f"the object store did not start; its output:\n{output}")
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of loopback on which nobody listens."""
+    """Return unused ports of the loopback interface."""
     with ExitStack() as opened:
         sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

@@ -1,4 +1,4 @@
-"""Servers that do what a test says, byte by byte, and both drivers to ask them with."""
+"""Servers that send the exact bytes that a test chooses, and both drivers to send requests to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Has each connection served by ``talk``; it counts the connections."""
+    """Calls ``talk`` with each new connection, and counts the connections."""
 
     daemon_threads = True
     block_on_close = False
@@ -40,14 +40,14 @@ class Server(socketserver.ThreadingTCPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
-        # Clients that have heard enough hang up.
+        # A client that has read enough closes the connection.
         with suppress(OSError):
             self.talk(request)
 
     def shutdown_request(self, request: Any) -> None:
         with suppress(OSError):
             request.shutdown(socket.SHUT_WR)
-            # What the client still sends is taken in, else the system resets the connection.
+            # Read what the client still sends. Otherwise, the system resets the connection.
             request.settimeout(1.0)
             while request.recv(65_536):
                 pass
@@ -56,7 +56,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def serving(talk: Talk) -> Iterator[Server]:
-    """Serve on loopback."""
+    """Run a server on loopback until the block ends, and yield it."""
     with Server(talk) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
@@ -68,7 +68,7 @@ def serving(talk: Talk) -> Iterator[Server]:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Return the head of a request."""
+    """Read the head of a request, and return it; return what arrived if the client stops early."""
     head = b""
     while b"\r\n\r\n" not in head:
         if not (received := connection.recv(65_536)):
@@ -78,7 +78,7 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def answering(*answers: bytes) -> Talk:
-    """Answer one request after the other on each connection, then close it."""
+    """Send these responses, one for each request of a connection, then close the connection."""
 
     def talk(connection: socket.socket) -> None:
         for answer in answers:
@@ -90,7 +90,7 @@ def answering(*answers: bytes) -> Talk:
 
 
 def repeating(head: bytes, again: bytes) -> Talk:
-    """Answer without an end."""
+    """Send a response that never ends: the head, then the same bytes again and again."""
 
     def talk(connection: socket.socket) -> None:
         read_request(connection)
@@ -132,10 +132,10 @@ DRIVERS = [worker, triggerer]
 
 
 def get(url: str, **options: Any) -> Exchange[Any]:
-    """Ask for something."""
+    """Return an exchange that sends a GET request."""
     return call(Request(operation="read it", method="GET", url=url, repeatable=True, **options))
 
 
 def post(url: str, **options: Any) -> Exchange[Any]:
-    """Start something."""
+    """Return an exchange that sends a POST request, which must not be repeated."""
     return call(Request(operation="start it", method="POST", url=url, **options))

@@ -1,10 +1,12 @@
-"""Catches code of the package that holds the event loop.
+"""Finds code of the package that blocks the event loop.
 
-Every callback of every event loop is timed while :func:`watching` is active. What counts is the processor
-time of the loop's own thread, without garbage collections: a machine under load, on which the process waits
-for its turn, raises no false alarm. Calls that block without using the processor are seen in two ways: the
-usual ones (``time.sleep``, and by Python's audit events blocking sockets, name lookups, files and processes)
-whatever their length, all others by the wall clock with a higher limit.
+While :func:`watching` is active, the watchdog times every callback of every event loop. It counts the
+processor time of the loop's own thread, without garbage collections. So a busy machine, where the process has
+to wait for the processor, causes no false alarm.
+
+Some calls block without using the processor. The watchdog reports the usual ones at any length:
+``time.sleep``, and, by Python's audit events, blocking sockets, name lookups, files and processes. It reports
+all others by the wall clock, with a higher limit.
 """
 
 from __future__ import annotations
@@ -30,15 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-#: Seconds of processor time for which one callback may hold the loop. A busy host adds to what a machine
-#: counts: 23 ms were seen for closing a session, which takes less than one.
+#: Seconds of processor time that one callback may use. On a busy host, a virtual machine counts too much:
+#: closing a session takes less than 1 ms, and 23 ms were measured.
 CPU_LIMIT = 0.035
-#: The same for one call into C, which cannot be told from a machine that its host stops for some 30 ms.
+#: The same for one call into C. It is higher because a host can stop a virtual machine for about 30 ms, and
+#: in the samples this looks like a call into C.
 CALL_LIMIT = 0.100
-#: Seconds by the clock, less the time for which the system let others run.
+#: Seconds by the wall clock, minus the time in which the thread was ready but the system ran others.
 WALL_LIMIT = 0.250
-#: Seconds between two looks at what a callback is doing.
-LOOK_EVERY = 0.004
+#: Seconds between two samples of what a callback is doing.
+SAMPLE_EVERY = 0.004
 
 _PACKAGE = os.path.dirname(airflow_provider_dataops.__file__) + os.sep
 
@@ -55,7 +58,10 @@ def _is_ours(frame: FrameType | None) -> bool:
 
 
 def _stack(frame: FrameType) -> list[FrameSummary]:
-    """Return the innermost frames. Nothing is read from files here: that would let the callback get on."""
+    """Return the innermost frames, outermost first.
+
+    Do not read source lines from files here: the callback would continue meanwhile.
+    """
     frames = [
         FrameSummary(one.f_code.co_filename, line, one.f_code.co_name, lookup_line=False)
         for one, line in islice(traceback.walk_stack(frame), 15)
@@ -68,27 +74,27 @@ def _starts_a_thread(stack: list[FrameSummary]) -> bool:
 
 
 def _queued() -> float:
-    """Return the seconds for which this thread was ready to run and the system ran others."""
+    """Return the seconds in which this thread was ready to run but the system ran others."""
     try:
-        with open(f"/proc/self/task/{threading.get_native_id()}/schedstat") as told:
-            return int(told.read().split()[1]) / 1e9
+        with open(f"/proc/self/task/{threading.get_native_id()}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
     except (OSError, IndexError, ValueError):
         return 0.0
 
 
 @dataclass
 class _Running:
-    """The callback that a thread is in."""
+    """The callback that a thread is running."""
 
     thread: int
     began: float
-    #: What it was doing at each look; empty where no frame of the package was in it.
-    seen: list[list[FrameSummary]] = field(default_factory=list)
+    #: The stack at each sample; an empty list if no frame of the package was in it.
+    samples: list[list[FrameSummary]] = field(default_factory=list)
 
 
 @dataclass
 class Watchdog:
-    """What was caught."""
+    """Times callbacks, and collects a text about each one that blocked its loop."""
 
     caught: list[str] = field(default_factory=list)
     _running: dict[int, _Running] = field(default_factory=dict)
@@ -96,7 +102,7 @@ class Watchdog:
     _collecting: float = 0.0
 
     def run(self, handle: asyncio.Handle, original: Any) -> None:
-        """Run a callback of a loop, and judge it."""
+        """Run a callback of a loop, and report it if it blocked the loop."""
         thread = threading.get_ident()
         running = _Running(thread, time.perf_counter())
         queued, collected = _queued(), self._collected
@@ -112,32 +118,35 @@ class Watchdog:
                 self._judge(running, cpu, wall)
 
     def _judge(self, running: _Running, cpu: float, wall: float) -> None:
-        if cpu <= CPU_LIMIT and (wall <= WALL_LIMIT or len(running.seen) * LOOK_EVERY < wall / 4):
-            # Who blocks lets other threads run, the one that looks among them. Where that one did not get on,
-            # they waited for each other: that is the machine's load.
+        if cpu <= CPU_LIMIT and (wall <= WALL_LIMIT or len(running.samples) * SAMPLE_EVERY < wall / 4):
+            # A call that blocks lets other threads run, so the sampling thread takes many samples. If there
+            # are few, that thread had to wait too. Then the cause is the machine's load.
             return
-        stacks = [stack for stack in running.seen if stack]
+        stacks = [stack for stack in running.samples if stack]
         if cpu <= CPU_LIMIT and stacks and all(map(_starts_a_thread, stacks)):
-            # A pool starts a thread and waits until the system runs it: that is the machine's load.
+            # A pool starts a thread and waits until the system runs it. The cause is the machine's load.
             return
-        # Python code is looked at again and again. There is one look after a call into C, and one after
-        # a stop of the machine, which counts as processor time.
+        # Python code is sampled many times. A call into C gives one sample, after its end. So does a stop
+        # of the machine, which counts as processor time.
         if len(stacks) >= 2 or (stacks and cpu > CALL_LIMIT):
             where = "".join(traceback.format_list(stacks[-1]))
             self.caught.append(
                 f"held the event loop: {cpu * 1e3:.0f} ms busy, {wall * 1e3:.0f} ms in all\n{where}"
             )
 
-    def look(self) -> None:
-        """Note what the callbacks that run for long are doing."""
+    def sample(self) -> None:
+        """Record the stack of each callback that has run for some time."""
         now = time.perf_counter()
         for running in list(self._running.values()):
             frame = sys._current_frames().get(running.thread)
-            if now - running.began >= LOOK_EVERY and frame is not None and len(running.seen) < 1_000:
-                running.seen.append(_stack(frame) if _is_ours(frame) else [])
+            if now - running.began >= SAMPLE_EVERY and frame is not None and len(running.samples) < 1_000:
+                running.samples.append(_stack(frame) if _is_ours(frame) else [])
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take a call that may block, made by the caller of this method's caller."""
+        """Report a call that may block, if the package makes it on an event loop.
+
+        The frame two levels above this method has made the call.
+        """
         if threading.get_ident() not in self._running:
             return
         if event == "socket.connect" and arguments[0].gettimeout() == 0:
@@ -148,7 +157,7 @@ class Watchdog:
             self.caught.append(f"called {event}{arguments!r} on the event loop\n{stack}")
 
     def collect(self, phase: str, _: dict[str, int]) -> None:
-        """Take the time of a garbage collection."""
+        """Measure the time of a garbage collection; Python calls this at its start and its end."""
         if phase == "start":
             self._collecting = time.thread_time()
         elif threading.get_ident() in self._running:
@@ -156,7 +165,7 @@ class Watchdog:
 
 
 def _is_import_or_traceback(frame: FrameType | None) -> bool:
-    """Tell whether a file is opened by Python itself, which the processor time accounts for."""
+    """Return whether Python itself opens a file. The processor time of the callback includes that."""
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith("<frozen importlib") or name.endswith("linecache.py"):
@@ -176,44 +185,43 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watching() -> Iterator[Watchdog]:
-    """Watch all event loops; who uses it decides what to do with what was caught."""
+    """Watch all event loops until the block ends; ``caught`` of the watchdog has what was found."""
     global _active, _hooked
     if not _hooked:
-        # An audit hook cannot be taken away again; without a watchdog it does nothing.
+        # Python cannot remove an audit hook. While no watchdog is active, the hook does nothing.
         sys.addaudithook(_audit)
         _hooked = True
     watchdog = Watchdog()
-    original = asyncio.Handle._run  # type: ignore[attr-defined]
+    original, original_sleep = asyncio.Handle._run, time.sleep
     over = threading.Event()
 
-    def looking() -> None:
-        while not over.wait(LOOK_EVERY):
-            watchdog.look()
+    def take_samples() -> None:
+        while not over.wait(SAMPLE_EVERY):
+            watchdog.sample()
 
     def sleep(seconds: float, /) -> None:
         watchdog.audit("time.sleep", (seconds,))
         original_sleep(seconds)
 
-    original_sleep, time.sleep = time.sleep, sleep
-    looker = threading.Thread(target=looking, name="watchdog", daemon=True)
-    asyncio.Handle._run = lambda handle: watchdog.run(handle, original)  # type: ignore[attr-defined]
-    gc.callbacks.append(watchdog.collect)
-    _active = watchdog
-    looker.start()
-    try:
-        yield watchdog
-    finally:
-        over.set()
-        looker.join()
-        _active = None
-        gc.callbacks.remove(watchdog.collect)
-        time.sleep = original_sleep
-        asyncio.Handle._run = original  # type: ignore[attr-defined]
+    sampler = threading.Thread(target=take_samples, name="watchdog", daemon=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", sleep)
+        patch.setattr(asyncio.Handle, "_run", lambda handle: watchdog.run(handle, original))
+        gc.callbacks.append(watchdog.collect)
+        _active = watchdog
+        sampler.start()
+        try:
+            yield watchdog
+        finally:
+            over.set()
+            sampler.join()
+            _active = None
+            gc.callbacks.remove(watchdog.collect)
 
 
 @pytest.fixture(autouse=True)
 def _event_loop_is_left_free() -> Iterator[None]:
-    """Fail a test in which our code holds the event loop."""
+    """Fail a test if the package blocks the event loop."""
     with watching() as watchdog:
         yield
     if watchdog.caught:

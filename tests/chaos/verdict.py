@@ -137,7 +137,7 @@ def _cause(task: Task, run: RunRecord, stage: Stage) -> str:
     stopped = run.detail.get("error") or {}
     if run.platform != "tamr" or stopped.get("reason") != "STOPPED_BY_USER":
         return ""
-    if f"Asked Tamr to stop job {run.run_id}" not in task.logs:
+    if not any(run.run_id in line and "stop" in line for line in task.logs.splitlines()):
         return ""
     tries = set(task.ids)
     if tries & stage.terminated:

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
-    """Have hooks and triggers find the connections that a test sets."""
+    """Make hooks and triggers read the connections that the test sets."""
     return Connections.installed(monkeypatch.setattr, BaseHook)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have triggers ask twenty times a second; what is waited for stays real."""
+    """Make triggers poll twenty times a second, and retry almost at once."""
     monkeypatch.setattr(progress, "FIRST_INTERVAL", 0.05)
     monkeypatch.setattr(progress, "FAILURE_FLOOR", 0.05)
     monkeypatch.setattr(progress, "backoff", lambda failures, **_: 0.01 * failures)
@@ -48,7 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def task_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have Airflow report that a trigger's task has ended."""
+    """Make Airflow report that the task of a trigger has ended."""
 
     async def state(_: object) -> str:
         return "failed"

@@ -1,6 +1,7 @@
-"""A disturbance of six seconds in the middle of twenty waiting runs.
+"""A platform fails for six seconds while twenty triggers wait for runs.
 
-All kinds are had at once, each on a sandbox of its own, on the real intervals and the real time.
+All kinds of failures are tested at the same time, each with its own sandbox. The intervals and the time are
+real.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ BENCHES: dict[str, type[Bench]] = {
     "trac": MarkedTracBench,
     "toucan": ToucanBench,
 }
-#: How many requests it takes to look at all runs, where it is more than one.
+#: How many requests a poll of all runs takes, if it is more than one.
 GROUPS = {"quantemplate": 5, "toucan": RUNS}
 
 
 @dataclass
 class Course:
-    """What became of twenty runs in one kind of disturbance."""
+    """Twenty runs of one platform during one kind of failure, and the events of their triggers."""
 
     bench: Bench
     kind: dict[str, Any]
@@ -64,30 +65,30 @@ class Course:
         pipelines = [f"p-{1 + n % 5}" if self.bench.name == "quantemplate" else "" for n in range(RUNS)]
         run_ids = [self.bench.start(pipeline) for pipeline in pipelines]
         waiting = [
-            asyncio.ensure_future(self.bench.ended(self.bench.trigger(run_id, pipeline)))
+            asyncio.ensure_future(self.bench.event_of(self.bench.trigger(run_id, pipeline)))
             for run_id, pipeline in zip(run_ids, pipelines, strict=True)
         ]
-        await self._after(lambda: len(self.bench.asked(self.bench.polled)) >= 1)
+        await self._after(lambda: len(self.bench.requests(self.bench.poll_operation)) >= 1)
         options = dict(self.kind)
         self.fault = self.bench.fault(options.pop("kind"), since="first_hit", **options)
         await self._after(lambda: self.fault.hits >= 1)
         await asyncio.sleep(SECONDS)
-        # The runs end while the waiters do not know yet whether the platform is back.
+        # The runs end before the triggers know that the platform works again.
         for run_id in run_ids:
             self.bench.finish(run_id)
         self.events = await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _after(self, happened: Callable[[], bool]) -> None:
-        # Not in a thread: ten of them would leave none for the triggers.
+        # Not in a thread: the courses would occupy all threads of the pool, and the triggers need some.
         async with asyncio.timeout(15.0):
             while not happened():  # noqa: ASYNC110 - it happens in another thread
                 await asyncio.sleep(0.02)
 
 
-def decided(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the requests that we decided to send.
+def sent_by_us(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the requests that the provider has sent, without those that aiohttp has repeated by itself.
 
-    Where a connection breaks, aiohttp sends a GET once more at once (RFC 9112, 9.3.1).
+    If a connection breaks, aiohttp sends a GET request again at once (RFC 9112, 9.3.1).
     """
     ours: list[Entry] = []
     broken: dict[str, float] = {}
@@ -110,7 +111,7 @@ def courses() -> dict[tuple[str, str], Course]:
                 bench = bench_class(sandboxes.enter_context(Sandbox()), connections, f"{name}-{kind}")
                 bench.connect(request_timeout=2.0)
                 if name == "toucan":
-                    # Its default credentials are a password, which is not sent again once it is refused.
+                    # With its default credentials, the provider sends a rejected password only once.
                     bench.add_to_connection(auth_type="login")
                 courses[name, kind] = Course(bench, options)
 
@@ -129,47 +130,47 @@ class TestEachKind:
         course = courses[name, kind]
         assert course.fault.hits >= 1
         endings = [
-            (event.ending, event.snapshot.state) if not isinstance(event, BaseException) else event
+            event
+            if isinstance(event, BaseException)
+            else (event.ending, event.snapshot and event.snapshot.state)
             for event in course.events
         ]
         assert endings == [(Ending.FINISHED, RunState.SUCCEEDED)] * RUNS
 
-    def test_the_platform_is_not_stormed(
+    def test_the_failing_platform_gets_few_requests(
         self, courses: dict[tuple[str, str], Course], name: str, kind: str
     ) -> None:
-        struck = decided(entry for entry in courses[name, kind].bench.asked() if entry.fault)
+        failed = sent_by_us(entry for entry in courses[name, kind].bench.requests() if entry.fault)
         groups = GROUPS.get(name, 1)
-        # At most the first look, and those after pauses of at least a second.
-        assert len(struck) <= groups * 7
+        # One poll at the start of the failure, and at most one in each of the six seconds.
+        assert len(failed) <= groups * 7
 
 
 @pytest.mark.parametrize("name", BENCHES)
-def test_no_request_is_sent_before_the_server_asked_for_it(
+def test_no_request_is_sent_before_retry_after_has_passed(
     courses: dict[tuple[str, str], Course], name: str
 ) -> None:
-    entries = courses[name, "429"].bench.asked()
-    refused = [entry for entry in entries if entry.status == 429]
-    assert refused
-    for entry in refused:
-        # Those of other pipelines may have been on their way when the first was refused.
-        told = entry.monotonic + 0.25
-        assert [e for e in entries if told < e.monotonic < entry.monotonic + 7.0] == []
+    entries = courses[name, "429"].bench.requests()
+    limited = [entry for entry in entries if entry.status == 429]
+    assert limited
+    for entry in limited:
+        # Requests for other pipelines may have been sent before the first response with 429 arrived.
+        received = entry.monotonic + 0.25
+        assert [e for e in entries if received < e.monotonic < entry.monotonic + 7.0] == []
 
 
-def test_the_waiting_runs_of_a_group_were_asked_about_together(
-    courses: dict[tuple[str, str], Course],
-) -> None:
-    """Twenty waiters make as many requests as there are groups, an interval."""
+def test_one_request_polls_all_runs_of_a_group(courses: dict[tuple[str, str], Course]) -> None:
+    """In each interval, twenty triggers together send one request for each group."""
     for (name, kind), course in courses.items():
-        times = [entry.monotonic for entry in decided(course.bench.sweeps())]
+        times = [entry.monotonic for entry in sent_by_us(course.bench.sweeps())]
         groups = GROUPS.get(name, 1)
         assert len(times) <= groups * (2 + (times[-1] - times[0]) / 0.9), (name, kind)
 
 
 @pytest.mark.parametrize(("name", "login"), [("quantemplate", "get_token"), ("toucan", "login")])
-def test_a_refused_token_is_not_fetched_anew_by_everybody(
+def test_not_every_trigger_fetches_a_new_token_after_a_401(
     courses: dict[tuple[str, str], Course], name: str, login: str
 ) -> None:
-    # Once by whoever was refused, and possibly once more for those who came meanwhile.
-    assert 2 <= len(courses[name, "401"].bench.asked(login)) <= 3
-    assert len(courses[name, "503"].bench.asked(login)) == 1
+    # One login at the start, and one after the 401. Requests in between may cause one more.
+    assert 2 <= len(courses[name, "401"].bench.requests(login)) <= 3
+    assert len(courses[name, "503"].bench.requests(login)) == 1

@@ -1,4 +1,4 @@
-"""Each way in which a platform can misbehave, met by a hook on a worker and by a trigger."""
+"""How a hook on a worker and a trigger react to each kind of failure of a platform."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.events import RunEvent
     from tests.integration.bench.base import Bench
 
-#: Faults that pass, with what the error says where they last.
-PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
+#: Failures that may be temporary: fault, its options, the error if the failure does not end, and its message.
+TEMPORARY: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
     "500": (
         "status",
         {"status": 500},
@@ -100,8 +100,8 @@ PASSING: dict[str, tuple[str, dict[str, Any], type[ApiError], str]] = {
     ),
 }
 
-#: Faults after which asking again is of no use.
-LASTING: dict[str, tuple[int, type[ApiError]]] = {
+#: Failures for which a retry of the request does not help.
+PERMANENT: dict[str, tuple[int, type[ApiError]]] = {
     "400 Bad Request": (400, BadRequestError),
     "403 Forbidden": (403, PermissionDeniedError),
     "409 Conflict": (409, ConflictError),
@@ -112,26 +112,26 @@ LASTING: dict[str, tuple[int, type[ApiError]]] = {
 @pytest.fixture(autouse=True)
 def _limits(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if request.node.name.endswith("-hang]"):
-        # Where nothing is to hang, a machine that is busy for a moment must not count as a failure.
-        lasts = request.function.__name__.endswith("_what_lasts")
-        monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12 if lasts else 0.5)
+        # If only some requests hang, the others must not time out on a busy machine.
+        never_ends = request.function.__name__.endswith("_that_does_not_end")
+        monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12 if never_ends else 0.5)
     monkeypatch.setattr(body, "MAX_REPLY_BYTES", 1_000_000)
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Sandbox]:
-    """Another origin than the platform's."""
+def other_origin() -> Iterator[Sandbox]:
+    """Run a second sandbox: a server with another origin than the platform's."""
     with Sandbox() as sandbox:
         yield sandbox
 
 
-def outlasted(bench: Bench, kind: str, times: int, **options: Any) -> RunEvent:
-    """Return what a trigger tells of a run that ends once a fault has struck so often."""
+def event_after_fault(bench: Bench, kind: str, times: int, **options: Any) -> RunEvent:
+    """Return the event of a trigger if ``times`` polls fail, and the run ends after that."""
     run_id = bench.start()
 
     async def main() -> RunEvent:
-        waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
-        armed = bench.fault(kind, operation=bench.polled, times=times, **options)
+        waiting = asyncio.ensure_future(bench.event_of(bench.trigger(run_id)))
+        armed = bench.fault(kind, operation=bench.poll_operation, times=times, **options)
         await asyncio.to_thread(bench.sandbox.wait_for, lambda _: armed.hits == times)
         bench.finish(run_id)
         return await waiting
@@ -139,25 +139,28 @@ def outlasted(bench: Bench, kind: str, times: int, **options: Any) -> RunEvent:
     return run(main())
 
 
-def message_ends(error: str, bench: Bench) -> bool:
-    """Tell whether the error tells of the request, without its host and query."""
-    return f"({bench.method} /{bench.name}/" in error and "?" not in error.rpartition(f"({bench.method}")[2]
+def names_the_request(error: str, bench: Bench) -> bool:
+    """Return whether an error message has method and path of the request, but not its host and query."""
+    return (
+        f"({bench.status_method} /{bench.name}/" in error
+        and "?" not in error.rpartition(f"({bench.status_method}")[2]
+    )
 
 
-@pytest.mark.parametrize("kind", PASSING)
-class TestPassing:
-    def test_a_hook_asks_again(self, bench: Bench, kind: str) -> None:
-        fault, options, _, _ = PASSING[kind]
+@pytest.mark.parametrize("kind", TEMPORARY)
+class TestTemporaryFailure:
+    def test_a_hook_retries_the_request(self, bench: Bench, kind: str) -> None:
+        fault, options, _, _ = TEMPORARY[kind]
         run_id, hook = bench.start(), bench.hook()
         hook.run(bench.hook().api.test())
-        bench.fault(fault, operation=bench.looked, times=2, **options)
+        bench.fault(fault, operation=bench.status_operation, times=2, **options)
         assert bench.look(hook, run_id).state is RunState.RUNNING
         assert len(bench.worker_time.pauses) == 2
 
-    def test_a_hook_says_clearly_what_lasts(self, bench: Bench, kind: str) -> None:
-        fault, options, error_class, words = PASSING[kind]
+    def test_a_hook_reports_a_failure_that_does_not_end(self, bench: Bench, kind: str) -> None:
+        fault, options, error_class, words = TEMPORARY[kind]
         run_id = bench.start()
-        bench.fault(fault, operation=bench.looked, **options)
+        bench.fault(fault, operation=bench.status_operation, **options)
         with pytest.raises(error_class) as caught:
             bench.look(bench.hook(), run_id)
         error = caught.value
@@ -165,187 +168,193 @@ class TestPassing:
         assert str(error).startswith(f"{bench.platform}: ")
         assert error.operation in str(error)
         assert f"{error.operation} failed: " in str(error)
-        assert words in bench.words(error)
-        assert message_ends(str(error), bench)
+        assert words in bench.text_of(error)
+        assert names_the_request(str(error), bench)
         assert error.status == options.get("status", error.status)
         assert sum(bench.worker_time.pauses) <= 120.0
         bench.sandbox.clear_faults()
 
-    def test_a_submission_is_sent_once(self, bench: Bench, kind: str) -> None:
-        fault, options, error_class, _ = PASSING[kind]
+    def test_a_hook_sends_a_submission_only_once(self, bench: Bench, kind: str) -> None:
+        fault, options, error_class, _ = TEMPORARY[kind]
         hook = bench.hook()
-        bench.fault(fault, operation=bench.submitted, times=1, **options)
+        bench.fault(fault, operation=bench.submit_operation, times=1, **options)
         with pytest.raises(error_class) as caught:
             bench.submit(hook)
-        assert len(bench.asked(bench.submitted)) == 1
+        assert len(bench.requests(bench.submit_operation)) == 1
         assert caught.value.may_have_been_processed is (error_class is not RateLimitedError)
 
     @pytest.mark.usefixtures("quick")
-    def test_a_trigger_goes_on(self, bench: Bench, kind: str) -> None:
-        fault, options, error_class, _ = PASSING[kind]
-        # A list that cannot be read is not asked for again at once, where the run can be looked at alone.
+    def test_a_trigger_keeps_waiting(self, bench: Bench, kind: str) -> None:
+        fault, options, error_class, _ = TEMPORARY[kind]
+        # After a list that cannot be parsed, the trigger reads the run alone, if the platform allows that.
         times = 1 if issubclass(error_class, MalformedReplyError) else 2
-        event = outlasted(bench, fault, times, **options)
+        event = event_after_fault(bench, fault, times, **options)
         assert event.ending is Ending.FINISHED
         assert event.snapshot is not None
         assert event.snapshot.state is RunState.SUCCEEDED
 
     @pytest.mark.usefixtures("quick")
-    def test_a_trigger_says_clearly_what_lasts(
+    def test_a_trigger_reports_a_failure_that_does_not_end(
         self, bench: Bench, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
-        fault, options, error_class, words = PASSING[kind]
+        fault, options, error_class, words = TEMPORARY[kind]
         is_unreadable = issubclass(error_class, MalformedReplyError)
         run_id = bench.start()
-        for operation in {bench.polled, *bench.asking} if is_unreadable else {bench.polled}:
+        for operation in (
+            {bench.poll_operation, *bench.trigger_operations} if is_unreadable else {bench.poll_operation}
+        ):
             bench.fault(fault, operation=operation, **options)
         if error_class is ReplyTooLargeError:
-            # It may become smaller: this is borne until the deadline.
-            event = run(bench.ended(bench.trigger(run_id, deadline=time.time() + 1.0)))
+            # The next response may be smaller, so the trigger keeps waiting until the deadline.
+            event = run(bench.event_of(bench.trigger(run_id, deadline=time.time() + 1.0)))
             assert event.ending is Ending.TIMEOUT
         else:
-            event = run(bench.ended(bench.trigger(run_id)))
+            event = run(bench.event_of(bench.trigger(run_id)))
             assert event.ending is Ending.UNREACHABLE
-        asked = r"\S.*" if is_unreadable else bench.listing
-        assert re.search(rf"{bench.platform}: {asked} failed: ", event.message)
-        assert words in bench.words(event.message)
-        assert message_ends(event.message, bench)
+        request = r"\S.*" if is_unreadable else bench.poll_pattern
+        assert re.search(rf"{bench.platform}: {request} failed: ", event.message)
+        assert words in bench.text_of(event.message)
+        assert names_the_request(event.message, bench)
         bench.sandbox.clear_faults()
 
 
-@pytest.mark.parametrize("kind", LASTING)
-class TestLasting:
+@pytest.mark.parametrize("kind", PERMANENT)
+class TestPermanentFailure:
     def test_a_hook_fails_at_once(self, bench: Bench, kind: str) -> None:
-        status, error_class = LASTING[kind]
+        status, error_class = PERMANENT[kind]
         run_id = bench.start()
-        bench.fault("status", operation=bench.looked, status=status)
+        bench.fault("status", operation=bench.status_operation, status=status)
         with pytest.raises(error_class) as caught:
             bench.look(bench.hook(), run_id)
-        words = f"failed: HTTP {kind}: a fault of the sandbox caused this error ({bench.method} /"
-        assert words in bench.words(caught.value)
-        assert len(bench.asked(bench.looked)) == 1
+        words = f"failed: HTTP {kind}: a fault of the sandbox caused this error ({bench.status_method} /"
+        assert words in bench.text_of(caught.value)
+        assert len(bench.requests(bench.status_operation)) == 1
 
     @pytest.mark.usefixtures("quick")
     def test_a_trigger_ends_the_wait(self, bench: Bench, kind: str) -> None:
-        status, _ = LASTING[kind]
+        status, _ = PERMANENT[kind]
         run_id = bench.start()
-        for operation in bench.asking:
+        for operation in bench.trigger_operations:
             bench.fault("status", operation=operation, status=status)
-        event = run(bench.ended(bench.trigger(run_id)))
+        event = run(bench.event_of(bench.trigger(run_id)))
         assert event.ending is Ending.UNREACHABLE
         assert event.message.startswith(f"{bench.platform}: ")
         assert (
-            f" failed: HTTP {kind}: a fault of the sandbox caused this error ({bench.method} /"
-            in bench.words(event.message)
+            f" failed: HTTP {kind}: a fault of the sandbox caused this error ({bench.status_method} /"
+            in bench.text_of(event.message)
         )
 
 
-class TestSlowness:
-    def test_within_the_limit_a_hook_waits(self, bench: Bench) -> None:
+class TestSlowResponse:
+    def test_a_hook_waits_for_it_within_the_timeout(self, bench: Bench) -> None:
         run_id = bench.start()
-        bench.fault("slow", operation=bench.looked, delay=0.1, times=1)
+        bench.fault("slow", operation=bench.status_operation, delay=0.1, times=1)
         assert bench.look(bench.hook(), run_id).state is RunState.RUNNING
         assert bench.worker_time.pauses == []
 
     @pytest.mark.usefixtures("quick")
-    def test_within_the_limit_a_trigger_waits(self, bench: Bench) -> None:
+    def test_a_trigger_waits_for_it_within_the_timeout(self, bench: Bench) -> None:
         run_id = bench.start()
         bench.finish(run_id)
-        fault = bench.fault("slow", operation=bench.polled, delay=0.1, times=1)
-        assert run(bench.ended(bench.trigger(run_id))).ending is Ending.FINISHED
+        fault = bench.fault("slow", operation=bench.poll_operation, delay=0.1, times=1)
+        assert run(bench.event_of(bench.trigger(run_id))).ending is Ending.FINISHED
         assert fault.hits == 1
 
 
 class TestUnknownState:
-    def test_a_hook_tells_it_as_unknown(self, bench: Bench) -> None:
+    def test_a_hook_returns_it_as_unknown(self, bench: Bench) -> None:
         run_id = bench.start()
-        bench.fault("unknown_state", operation=bench.looked)
+        bench.fault("unknown_state", operation=bench.status_operation)
         seen = bench.look(bench.hook(), run_id)
         assert (seen.state, seen.status.upper()) == (RunState.UNKNOWN, "REORGANISING")
 
     @pytest.mark.usefixtures("quick")
-    def test_a_trigger_takes_it_as_running(self, bench: Bench) -> None:
-        assert outlasted(bench, "unknown_state", 3).ending is Ending.FINISHED
+    def test_a_trigger_treats_it_as_running(self, bench: Bench) -> None:
+        assert event_after_fault(bench, "unknown_state", 3).ending is Ending.FINISHED
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_proxys_404_ends_no_wait(bench: Bench) -> None:
+def test_a_trigger_keeps_waiting_after_a_404_of_a_proxy(bench: Bench) -> None:
     page = {"status": 404, "body": "<h1>no backend</h1>", "content_type": "text/html"}
-    assert outlasted(bench, "status", 6, **page).ending is Ending.FINISHED
+    assert event_after_fault(bench, "status", 6, **page).ending is Ending.FINISHED
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("status", [302, 307])
-def test_a_redirect_to_a_maintenance_page_ends_no_wait(bench: Bench, elsewhere: Sandbox, status: int) -> None:
-    page = {"status": status, "location": f"{elsewhere.url}/maintenance"}
-    assert outlasted(bench, "redirect", 6, **page).ending is Ending.FINISHED
+def test_a_trigger_keeps_waiting_after_a_redirect_to_a_maintenance_page(
+    bench: Bench, other_origin: Sandbox, status: int
+) -> None:
+    page = {"status": status, "location": f"{other_origin.url}/maintenance"}
+    assert event_after_fault(bench, "redirect", 6, **page).ending is Ending.FINISHED
 
 
 class TestRedirects:
-    """To another origin: followed for a GET alone, and never with credentials."""
+    """Redirects to another origin. Only a GET request is redirected, and never with credentials."""
 
     REFUSED = "the server redirected POST from http://127.0.0.1:"
     FOLLOWED = "unknown platform 'sign-in'"
 
-    def arm(self, bench: Bench, elsewhere: Sandbox, **options: Any) -> None:
-        bench.fault("redirect", location=f"{elsewhere.url}/sign-in", status=307, **options)
+    def arm(self, bench: Bench, other_origin: Sandbox, **options: Any) -> None:
+        bench.fault("redirect", location=f"{other_origin.url}/sign-in", status=307, **options)
 
-    def check(self, bench: Bench, elsewhere: Sandbox, told: str) -> None:
-        followed = elsewhere.journal.entries()
-        assert (self.FOLLOWED if bench.method == "GET" else self.REFUSED) in told
-        assert bool(followed) is (bench.method == "GET")
+    def check(self, bench: Bench, other_origin: Sandbox, message: str) -> None:
+        followed = other_origin.journal.entries()
+        assert (self.FOLLOWED if bench.status_method == "GET" else self.REFUSED) in message
+        assert bool(followed) is (bench.status_method == "GET")
         for entry in followed:
             names = {name.lower() for name, _ in entry.headers}
             assert not names & {"authorization", "x-api-key", "x-more", "cookie"}
 
-    def test_a_hook_takes_no_credentials_along(self, bench: Bench, elsewhere: Sandbox) -> None:
+    def test_a_hook_sends_no_credentials_to_another_origin(self, bench: Bench, other_origin: Sandbox) -> None:
         bench.connect(auth_headers={"X-More": "planted-secret"})
-        self.arm(bench, elsewhere, operation=bench.looked)
+        self.arm(bench, other_origin, operation=bench.status_operation)
         with pytest.raises(ApiError) as caught:
             bench.look(bench.hook(), bench.start())
-        self.check(bench, elsewhere, str(caught.value))
+        self.check(bench, other_origin, str(caught.value))
 
-    def test_a_trigger_takes_no_credentials_along(
-        self, bench: Bench, elsewhere: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
+    def test_a_trigger_sends_no_credentials_to_another_origin(
+        self, bench: Bench, other_origin: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Another host's 404 is none of the platform's, at Toucan neither: it is an outage.
+        # A 404 from another host says nothing about the run, so it counts as an outage.
         monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
-        self.arm(bench, elsewhere, operation=bench.polled)
-        event = run(bench.ended(bench.trigger(bench.start())))
+        self.arm(bench, other_origin, operation=bench.poll_operation)
+        event = run(bench.event_of(bench.trigger(bench.start())))
         assert event.ending is Ending.UNREACHABLE
-        self.check(bench, elsewhere, event.message)
+        self.check(bench, other_origin, event.message)
 
-    def test_a_submission_is_not_carried_elsewhere(self, bench: Bench, elsewhere: Sandbox) -> None:
-        self.arm(bench, elsewhere, operation=bench.submitted)
+    def test_a_submission_is_not_sent_to_another_origin(self, bench: Bench, other_origin: Sandbox) -> None:
+        self.arm(bench, other_origin, operation=bench.submit_operation)
         with pytest.raises(ApiError, match=r"redirected POST from \S+/\*\*\* to \S+/\*\*\*; check the host"):
             bench.submit(bench.hook())
-        assert elsewhere.journal.entries() == []
+        assert other_origin.journal.entries() == []
 
 
 class TestCredentials:
-    def test_a_refused_key_is_told_by_the_hook(self, bench: Bench) -> None:
-        bench.misuse_secret("wrong")
+    def test_a_hook_reports_a_rejected_key(self, bench: Bench) -> None:
+        bench.use_wrong_secret("wrong")
         with pytest.raises(AuthenticationError) as caught:
             bench.look(bench.hook(), bench.start())
-        told = bench.words(caught.value)
-        assert re.match(f"{bench.platform}: .* failed: HTTP 401 Unauthorized: ", told)
+        message = bench.text_of(caught.value)
+        assert re.match(f"{bench.platform}: .* failed: HTTP 401 Unauthorized: ", message)
 
     @pytest.mark.usefixtures("quick")
-    def test_a_refused_key_ends_a_trigger_after_the_connection_was_read_again(self, bench: Bench) -> None:
+    def test_a_trigger_ends_if_the_connection_still_has_a_rejected_key(self, bench: Bench) -> None:
         run_id = bench.start()
-        bench.misuse_secret("wrong")
-        event = run(bench.ended(bench.trigger(run_id)))
+        bench.use_wrong_secret("wrong")
+        event = run(bench.event_of(bench.trigger(run_id)))
         assert event.ending is Ending.UNREACHABLE
-        assert "HTTP 401 Unauthorized: " in bench.words(event.message)
+        assert "HTTP 401 Unauthorized: " in bench.text_of(event.message)
 
     @pytest.mark.usefixtures("quick")
-    def test_a_key_that_was_changed_in_the_connection_is_taken_up_by_a_trigger(self, bench: Bench) -> None:
+    def test_a_trigger_uses_a_key_that_was_changed_in_the_connection(self, bench: Bench) -> None:
         run_id = bench.start()
 
         async def main() -> None:
-            waiting = asyncio.ensure_future(bench.ended(bench.trigger(run_id)))
-            await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked(bench.polled)) > 2)
+            waiting = asyncio.ensure_future(bench.event_of(bench.trigger(run_id)))
+            await asyncio.to_thread(
+                bench.sandbox.wait_for, lambda _: len(bench.requests(bench.poll_operation)) > 2
+            )
             bench.use_secret("renewed")
             bench.expire()
             bench.finish(run_id)
@@ -353,43 +362,43 @@ class TestCredentials:
 
         run(main())
 
-    def test_an_expired_token_is_renewed_once_by_the_hook(self, quantemplate: Bench) -> None:
+    def test_a_hook_renews_an_expired_token_once(self, quantemplate: Bench) -> None:
         hook, run_id = quantemplate.hook(), quantemplate.start()
         quantemplate.look(hook, run_id)
         quantemplate.fault("expired_token", operation="list_executions", times=1)
         assert quantemplate.look(hook, run_id).state is RunState.RUNNING
-        assert len(quantemplate.asked("get_token")) == 2
+        assert len(quantemplate.requests("get_token")) == 2
 
     @pytest.mark.usefixtures("quick")
-    def test_an_expired_token_is_not_renewed_by_each_trigger(self, quantemplate: Bench) -> None:
+    def test_all_triggers_together_renew_an_expired_token_once(self, quantemplate: Bench) -> None:
         pipelines = [f"p-{n}" for n in range(1, 9)]
         run_ids = [quantemplate.start(pipeline) for pipeline in pipelines]
 
         async def main() -> None:
             waiting = [
-                asyncio.ensure_future(quantemplate.ended(quantemplate.trigger(run_id, pipeline)))
+                asyncio.ensure_future(quantemplate.event_of(quantemplate.trigger(run_id, pipeline)))
                 for run_id, pipeline in zip(run_ids, pipelines, strict=True)
             ]
-            count = lambda _: len(quantemplate.asked("list_executions")) >= 16  # noqa: E731
+            count = lambda _: len(quantemplate.requests("list_executions")) >= 16  # noqa: E731
             await asyncio.to_thread(quantemplate.sandbox.wait_for, count)
-            assert len(quantemplate.asked("get_token")) == 1
+            assert len(quantemplate.requests("get_token")) == 1
             quantemplate.store.revoke()
             for run_id in run_ids:
                 quantemplate.finish(run_id)
             endings = Counter(event.ending for event in await asyncio.gather(*waiting))
             assert endings == {Ending.FINISHED: 8}
-            assert len(quantemplate.asked("get_token")) == 2
+            assert len(quantemplate.requests("get_token")) == 2
 
         run(main())
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_deadline_is_kept_while_the_platform_hangs(bench: Bench) -> None:
+def test_a_trigger_ends_at_its_deadline_even_if_the_platform_hangs(bench: Bench) -> None:
     run_id = bench.start()
     bench.connect(request_timeout=30)
     bench.fault("hang")
     began = time.monotonic()
-    event = run(bench.ended(bench.trigger(run_id, deadline=time.time() + 0.5)))
+    event = run(bench.event_of(bench.trigger(run_id, deadline=time.time() + 0.5)))
     assert event.ending is Ending.TIMEOUT
     assert time.monotonic() - began < 5.0
     bench.sandbox.clear_faults()

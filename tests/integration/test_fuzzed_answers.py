@@ -1,4 +1,4 @@
-"""Whatever a server sends, either driver returns a typed result or raises one of our errors."""
+"""For any response of a server, each driver returns a typed result or raises an error of the provider."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ HEADERS = st.one_of(
     st.tuples(st.just(b"Set-Cookie"), st.sampled_from([b"a=b; expires=\xff", b"=;=;", b"a=b; max-age=9e9"])),
     st.tuples(st.sampled_from([b"grpc-message", b"X", b"", b" X", b"X\x00"]), TEXTS),
 )
-#: JSON that can be decoded and is too deep for whoever goes through it.
+#: JSON that can be decoded, but is so deep that a recursive function fails on it.
 DEEP = b'{"a":' * 900 + rb'"\ud800"' + b"}" * 900
 BODIES = st.one_of(
     TEXTS,
@@ -102,14 +102,14 @@ def answers(draw: st.DrawFn) -> bytes:
 
 
 def download(url: str) -> Exchange[Any]:
-    """Receive a file."""
+    """Return an exchange that downloads a file."""
     return get(url, sink=Download("memory", BytesIO), parse=read_nothing)
 
 
 @pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.__name__)
-def test_only_our_own_errors_come_out(driver: Any) -> None:
+def test_a_driver_raises_only_errors_of_the_provider(driver: Any) -> None:
     answer = b""
-    words: list[bytes] = []
+    messages: list[bytes] = []
 
     def talk(connection: socket.socket) -> None:
         read_request(connection)
@@ -130,8 +130,8 @@ def test_only_our_own_errors_come_out(driver: Any) -> None:
                 try:
                     driver(exchange, host=server.url)
                 except DataOpsError as error:
-                    # It is logged, and becomes an event.
-                    words.append(str(error).encode())
+                    # The message must be valid UTF-8, because it is logged and is sent in an event.
+                    messages.append(str(error).encode())
 
         ask()
-    assert words
+    assert messages

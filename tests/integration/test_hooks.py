@@ -1,8 +1,8 @@
-"""Each method of the hooks, over real sockets."""
+"""The methods of the hooks, against a sandbox over real sockets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,9 +17,12 @@ from airflow_provider_dataops.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.integration.bench.base import Bench
+
+    Calls = tuple[Callable[[], object], ...]
 
 CSV = "id,name\n1,Zoë ✓\n2,Łukasz\n".encode()
 
@@ -44,7 +47,7 @@ class TestTamr:
         assert [run.run_id for run in tamr.sandbox.runs()] == [job.job_id for job in jobs]
         assert tamr.sandbox.journal.refusals() == []
 
-    def test_taken_slots_are_told_and_nothing_is_repeated(self, tamr: Bench) -> None:
+    def test_a_rejected_job_is_reported_and_not_sent_again_if_all_slots_are_taken(self, tamr: Bench) -> None:
         hook = tamr.hook()
         for _ in range(5):
             tamr.start()
@@ -52,25 +55,25 @@ class TestTamr:
             RateLimitedError, match="HTTP 429 Too Many Requests: 5 jobs are running, and only 5"
         ):
             hook.load_source("src_orders")
-        assert len(tamr.asked("create_job")) == 1
+        assert len(tamr.requests("create_job")) == 1
 
-    def test_all_pages_are_read_unless_told_otherwise(self, tamr: Bench) -> None:
+    def test_a_list_reads_all_pages_unless_max_pages_is_set(self, tamr: Bench) -> None:
         hook, ids = tamr.hook(), [tamr.start() for _ in range(65)]
         assert sorted(job.job_id for job in hook.list_jobs()) == sorted(ids)
-        assert len(tamr.asked("list_jobs")) == 3
+        assert len(tamr.requests("list_jobs")) == 3
         assert [job.job_id for job in hook.list_jobs(max_pages=1)] == ids[:-31:-1]
 
-    def test_the_list_is_of_what_was_asked_for(self, tamr: Bench) -> None:
-        ended, on_it, other = tamr.start(), tamr.start(), tamr.start("src_suppliers")
+    def test_a_list_contains_only_the_jobs_that_match_its_arguments(self, tamr: Bench) -> None:
+        ended, active, other = tamr.start(), tamr.start(), tamr.start("src_suppliers")
         tamr.finish(ended)
         hook = tamr.hook()
         found = hook.list_jobs(source_id="src_orders", filter="status.state != DONE")
-        assert [job.job_id for job in found] == [on_it]
+        assert [job.job_id for job in found] == [active]
         assert [job.job_id for job in hook.list_jobs(source_id="src_suppliers")] == [other]
         with pytest.raises(BadRequestError, match="list jobs failed: HTTP 400"):
             hook.list_jobs(filter="no such field = 1")
 
-    def test_a_job_is_stopped(self, tamr: Bench) -> None:
+    def test_stop_job_stops_a_job(self, tamr: Bench) -> None:
         hook = tamr.hook()
         job_id = hook.load_source("src_orders").job_id
         hook.stop_job(job_id)
@@ -78,36 +81,37 @@ class TestTamr:
         job = hook.get_job(job_id)
         assert (job.status, job.state, job.reason) == ("DONE", RunState.CANCELLED, "STOPPED_BY_USER")
 
-    def test_done_is_not_success(self, tamr: Bench) -> None:
+    def test_a_job_in_state_done_with_an_error_has_failed(self, tamr: Bench) -> None:
         job_id = tamr.start()
         tamr.store.finish(job_id, {"reason": "SOURCE_UNAVAILABLE", "message": "no such bucket"})
         job = tamr.hook().get_job(job_id)
         assert (job.status, job.state) == ("DONE", RunState.FAILED)
         assert job.snapshot().message == "SOURCE_UNAVAILABLE: no such bucket"
 
-    def test_unknown_ids_are_told(self, tamr: Bench) -> None:
+    def test_an_unknown_id_raises_an_error_with_the_id(self, tamr: Bench) -> None:
         with pytest.raises(
             NotFoundError, match="get job job_x failed: HTTP 404 Not Found: job job_x not found"
         ):
             tamr.hook().get_job("job_x")
 
-    def test_bad_arguments_send_nothing(self, tamr: Bench) -> None:
+    def test_invalid_arguments_raise_an_error_before_any_request(self, tamr: Bench) -> None:
         hook = tamr.hook()
-        for call in (
+        calls: Calls = (
             lambda: hook.get_job(" "),
             lambda: hook.stop_job(""),
             lambda: hook.load_source(""),
             lambda: hook.publish("", "dp"),
             lambda: hook.create_job({}),
             lambda: hook.create_job({"load": {"sourceId": "a"}, "update": {"workflowId": "b"}}),
-        ):
+        )
+        for call in calls:
             with pytest.raises(InvalidArgumentError):
                 call()
-        assert tamr.asked() == []
+        assert tamr.requests() == []
 
 
 class TestQuantemplate:
-    def test_straight_through(self, quantemplate: Bench, tmp_path: Path) -> None:
+    def test_a_file_is_uploaded_processed_and_downloaded(self, quantemplate: Bench, tmp_path: Path) -> None:
         (tmp_path / "in.csv").write_bytes(CSV)
         hook = quantemplate.hook()
         assert hook.upload_dataset(source=str(tmp_path / "in.csv"), dataset_id="d-claims") == len(CSV)
@@ -122,9 +126,11 @@ class TestQuantemplate:
         assert "Łukasz" in where.read_text()
         assert [path.name for path in where.parent.iterdir()] == ["out.csv"]
         assert quantemplate.sandbox.journal.refusals() == []
-        assert len(quantemplate.asked("get_token")) == 1
+        assert len(quantemplate.requests("get_token")) == 1
 
-    def test_versions_of_a_dataset_come_back_byte_for_byte(self, quantemplate: Bench, tmp_path: Path) -> None:
+    def test_each_version_of_a_dataset_is_downloaded_unchanged(
+        self, quantemplate: Bench, tmp_path: Path
+    ) -> None:
         hook = quantemplate.hook()
         for version in (b"one\n", b"two\n"):
             (tmp_path / "in").write_bytes(version)
@@ -145,14 +151,14 @@ class TestQuantemplate:
         assert not (tmp_path / "x").exists()
         assert hook.download_output(**where, output_name="Rejected: for review") > 0
 
-    def test_executions_are_listed_and_a_missing_one_is_told(self, quantemplate: Bench) -> None:
+    def test_executions_are_listed_and_a_missing_one_raises_an_error(self, quantemplate: Bench) -> None:
         ids = {quantemplate.start() for _ in range(3)}
         hook = quantemplate.hook()
         assert {execution.id for execution in hook.list_executions(pipeline_id="p-1")} == ids
         with pytest.raises(NotFoundError, match="execution e-x is not in the list of pipeline p-1"):
             hook.get_execution(pipeline_id="p-1", execution_id="e-x")
 
-    def test_what_is_not_shared_is_told_in_the_servers_words(
+    def test_an_error_quotes_the_server_if_a_resource_is_not_shared(
         self, quantemplate: Bench, tmp_path: Path
     ) -> None:
         (tmp_path / "in").write_bytes(CSV)
@@ -165,7 +171,7 @@ class TestQuantemplate:
             hook.execute_pipeline(pipeline_id="p-unshared")
 
     @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncated", "html", "status"])
-    def test_a_download_that_broke_begins_anew(self, quantemplate: Bench, tmp_path: Path, kind: str) -> None:
+    def test_a_broken_download_starts_again(self, quantemplate: Bench, tmp_path: Path, kind: str) -> None:
         content = CSV * 20_000
         quantemplate.store.upload("d-1", content)
         quantemplate.fault(kind, operation="download_dataset", times=2)
@@ -174,7 +180,7 @@ class TestQuantemplate:
         assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
     @pytest.mark.parametrize("kind", ["truncated", "html", "reset_after"])
-    def test_a_download_that_never_succeeds_leaves_what_was_there(
+    def test_a_download_that_never_succeeds_keeps_the_old_file(
         self, quantemplate: Bench, tmp_path: Path, kind: str
     ) -> None:
         (tmp_path / "x").write_bytes(b"old")
@@ -184,8 +190,8 @@ class TestQuantemplate:
         assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x", b"old")]
 
     @pytest.mark.parametrize("options", [{"kind": "status"}, {"kind": "reset_before", "size": 100_000}])
-    def test_an_upload_that_broke_is_sent_again_whole(
-        self, quantemplate: Bench, tmp_path: Path, options: dict[str, object]
+    def test_a_broken_upload_is_sent_again_completely(
+        self, quantemplate: Bench, tmp_path: Path, options: dict[str, Any]
     ) -> None:
         content = CSV * 20_000
         (tmp_path / "in").write_bytes(content)
@@ -193,20 +199,23 @@ class TestQuantemplate:
         quantemplate.hook().upload_dataset(source=str(tmp_path / "in"), dataset_id="d-1")
         assert [version.size for version in quantemplate.store.datasets["d-1"].versions] == [len(content)]
 
-    def test_bad_arguments_send_nothing(self, quantemplate: Bench, tmp_path: Path) -> None:
+    def test_invalid_arguments_raise_an_error_before_any_request(
+        self, quantemplate: Bench, tmp_path: Path
+    ) -> None:
         (tmp_path / "empty").write_bytes(b"")
         hook = quantemplate.hook()
-        for call in (
+        calls: Calls = (
             lambda: hook.upload_dataset(source=str(tmp_path / "missing"), dataset_id="d-1"),
             lambda: hook.upload_dataset(source=str(tmp_path / "empty"), dataset_id="d-1"),
             lambda: hook.upload_dataset(source=str(tmp_path), dataset_id="d-1"),
             lambda: hook.execute_pipeline(pipeline_id=""),
             lambda: hook.download_dataset(dataset_id="d-1", destination=str(tmp_path)),
             lambda: hook.download_dataset(dataset_id="d-1", destination="x", version=-1),
-        ):
+        )
+        for call in calls:
             with pytest.raises(InvalidArgumentError):
                 call()
-        assert quantemplate.asked() == []
+        assert quantemplate.requests() == []
 
 
 class TestToucan:
@@ -233,34 +242,36 @@ class TestToucan:
         toucan.finish(operation_id)
         assert hook.get_operation(operation_id).state is RunState.SUCCEEDED
         assert toucan.sandbox.journal.refusals() == []
-        assert len(toucan.asked("login")) == (1 if auth_type == "login" else 0)
+        assert len(toucan.requests("login")) == (1 if auth_type == "login" else 0)
 
-    def test_a_wrong_password_is_sent_once(self, toucan: Bench, tmp_path: Path) -> None:
+    def test_a_wrong_password_is_sent_only_once(self, toucan: Bench, tmp_path: Path) -> None:
         for n in range(9):
             (tmp_path / f"{n}.csv").write_bytes(CSV)
         toucan.connect(password="wrong")
         with pytest.raises(UploadError, match="not sent, because Toucan refused the credentials"):
             toucan.hook().upload_data_source(source=str(tmp_path))
-        assert len(toucan.asked()) == 1
+        assert len(toucan.requests()) == 1
 
 
-class TestTheButton:
-    """``test_connection``, in the API server."""
+class TestTheTestButton:
+    """``test_connection``, which the Test button of the UI calls."""
 
-    def test_says_what_was_proved(self, bench: Bench) -> None:
+    def test_shows_that_the_credentials_are_accepted(self, bench: Bench) -> None:
         works, message = bench.hook().test_connection()
         assert works
-        assert bench.proved in message
+        assert bench.test_message in message
 
-    def test_says_what_is_wrong_and_nothing_of_the_servers_answer(self, bench: Bench) -> None:
-        bench.misuse_secret("wrong")
+    def test_shows_that_the_credentials_are_rejected_without_the_text_of_the_server(
+        self, bench: Bench
+    ) -> None:
+        bench.use_wrong_secret("wrong")
         works, message = bench.hook().test_connection()
         assert not works
         assert message.startswith(f"{bench.platform}: ")
         assert "HTTP 401: the credentials are not accepted" in message
         assert "invalid" not in message.replace("not valid", "")
 
-    def test_repeats_nothing_that_a_foreign_host_says(self, bench: Bench) -> None:
+    def test_does_not_show_the_text_of_another_host(self, bench: Bench) -> None:
         bench.fault("html", status=403, body="internal secret page")
         works, message = bench.hook().test_connection()
         assert not works

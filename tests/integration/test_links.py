@@ -1,4 +1,4 @@
-"""The links of runs in a sandbox lead to its pages."""
+"""The links of runs open the sandbox's pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.integration.bench.base import Bench
 
 
-def test_link_of_a_run_leads_to_its_page(bench: Bench) -> None:
+def test_the_link_of_a_run_opens_its_page(bench: Bench) -> None:
     run_id = bench.start()
     watch: Any = bench.trigger(run_id)
 

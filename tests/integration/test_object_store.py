@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.raw import Talk
 
 MIB = 1024 * 1024
-#: The least that S3 takes as a part.
+#: The smallest part that S3 accepts in a multipart upload.
 PART = 5 * MIB
 
 
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
 
 
 class Folder:
-    """A folder of a bucket that holds nothing yet, as a DAG names it."""
+    """An empty folder of a bucket, with the URLs that a DAG uses for its files."""
 
     def __init__(self, server: ObjectStore) -> None:
         self.server = server
@@ -76,7 +76,7 @@ class Folder:
 
 @pytest.fixture(scope="module")
 def nobody() -> str:
-    """Return a host and a port where nobody listens."""
+    """Return a host and a port where no server listens."""
     return f"127.0.0.1:{free_ports(1)[0]}"
 
 
@@ -87,7 +87,7 @@ def folder(server: ObjectStore) -> Folder:
 
 @contextmanager
 def memory() -> Iterator[Callable[[], int]]:
-    """Yield what returns the most memory, in bytes, that was in use since then."""
+    """Yield a function that returns the highest use of memory since the start of the block, in bytes."""
     tracemalloc.start()
     try:
         yield lambda: tracemalloc.get_traced_memory()[1]
@@ -96,7 +96,7 @@ def memory() -> Iterator[Callable[[], int]]:
 
 
 def sending(size: int, announced: int = 0) -> Talk:
-    """Answer with a file of this size."""
+    """Respond with a file of ``size`` bytes; its Content-Length may announce more."""
 
     def talk(connection: socket.socket) -> None:
         read_request(connection)
@@ -108,7 +108,7 @@ def sending(size: int, announced: int = 0) -> Talk:
 
 
 def taking(connection: socket.socket) -> None:
-    """Take in a file of any size."""
+    """Receive a file of any size, and respond with a success."""
     head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
     left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]) - len(body)
     while left and (received := connection.recv(65_536)):
@@ -126,7 +126,7 @@ def upload(url: str, where: str) -> None:
 
 @pytest.fixture
 def warm(server: ObjectStore) -> None:
-    """Have loaded what the first transfer loads: that is no part of what a transfer needs."""
+    """Transfer one file first: the first transfer loads modules, and their memory must not be measured."""
     where = Folder(server).write("x.csv", b"a,b\n")
     with serving(taking) as platform:
         upload(platform.url, where)
@@ -150,7 +150,7 @@ class TestDownload:
         assert folder.fs.info(folder.path("x.csv"))["size"] == 8 * PART
         assert folder.unfinished() == []
 
-    def test_that_breaks_is_aborted_and_leaves_what_was_there(
+    def test_is_aborted_and_keeps_the_old_file_if_the_connection_breaks(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(destinations, "PART_BYTES", PART)
@@ -165,7 +165,7 @@ class TestDownload:
         assert folder.unfinished() == []
 
     @pytest.mark.parametrize("size", [1, 2 * PART], ids=["before", "after the first part"])
-    def test_of_a_killed_task_is_aborted(
+    def test_is_aborted_if_the_task_is_killed(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch, size: int
     ) -> None:
         monkeypatch.setattr(destinations, "PART_BYTES", PART)
@@ -176,7 +176,7 @@ class TestDownload:
         assert folder.names() == []
         assert folder.unfinished() == []
 
-    def test_that_is_repeated_holds_what_came_last(
+    def test_contains_only_the_last_attempt_if_it_is_repeated(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(destinations, "PART_BYTES", PART)
@@ -188,7 +188,7 @@ class TestDownload:
         assert folder.unfinished() == []
 
     @pytest.mark.parametrize("content", [b"", b"a,b\n"])
-    def test_of_less_than_a_part_replaces_what_was_there(self, folder: Folder, content: bytes) -> None:
+    def test_of_a_small_file_replaces_the_old_file_at_its_end(self, folder: Folder, content: bytes) -> None:
         folder.write("x.csv", b"old")
         with destination(folder.url("x.csv")) as file:
             file.begin({})
@@ -198,7 +198,7 @@ class TestDownload:
         assert folder.unfinished() == []
 
     @pytest.mark.parametrize("size", [1, PART + 1])
-    def test_needs_no_permission_but_to_write(
+    def test_needs_only_permission_to_write(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch, size: int
     ) -> None:
         monkeypatch.setattr(destinations, "PART_BYTES", PART)
@@ -213,14 +213,14 @@ class TestDownload:
 
 class TestUpload:
     @pytest.mark.usefixtures("warm")
-    def test_streams(self, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_streams_the_file(self, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, "BLOCK_BYTES", MIB)
         where = folder.write("x.csv", bytes(24 * MIB))
         with serving(taking) as platform, memory() as most:
             upload(platform.url, where)
             assert most() < 8 * MIB
 
-    def test_of_a_file_that_is_replaced_meanwhile_fails(
+    def test_fails_if_the_file_is_replaced_meanwhile(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(files, "BLOCK_BYTES", MIB)
@@ -233,8 +233,8 @@ class TestUpload:
         with serving(replace) as platform, pytest.raises(FileAccessError, match=r"x\.csv"):
             upload(platform.url, where)
 
-    def test_of_files_in_a_folder_or_of_a_pattern(self, folder: Folder) -> None:
-        # What S3's console makes for a folder is an empty file.
+    def test_finds_the_files_of_a_folder_or_a_pattern(self, folder: Folder) -> None:
+        # S3's console creates an empty file for each folder.
         for name, content in (("", b""), ("more/", b""), ("a b#?.csv", b"1"), ("b.csv", b"1"), (".c", b"1")):
             folder.write(name, content)
         folder.write("more/d.csv", b"1")
@@ -252,7 +252,9 @@ class TestUpload:
         }
 
 
-def test_a_dataset_comes_from_the_store_and_goes_back(quantemplate: Bench, folder: Folder) -> None:
+def test_a_dataset_is_uploaded_from_the_store_and_downloaded_to_it(
+    quantemplate: Bench, folder: Folder
+) -> None:
     content = "Name;Prämie\n".encode() * 500_000
     where = folder.write("in.csv", content)
     hook = quantemplate.hook()
@@ -264,7 +266,7 @@ def test_a_dataset_comes_from_the_store_and_goes_back(quantemplate: Bench, folde
 class TestFailingStore:
     @pytest.fixture(params=["wrong secret", "no such bucket", "nobody listens"])
     def failing(self, request: pytest.FixtureRequest, folder: Folder, nobody: str) -> tuple[str, str]:
-        """Return the URL of a file that cannot be looked at, and the store's words."""
+        """Return the URL of a file in a store that does not work, and the store's error message."""
         folder.write("x.csv", b"a,b\n")
         if request.param == "wrong secret":
             return folder.url("x.csv", folder.server.connect(secret="wrong")), "PermissionError: "
@@ -273,31 +275,35 @@ class TestFailingStore:
         return folder.url("x.csv", folder.server.connect(netloc=nobody)), "Could not connect to the endpoint"
 
     @pytest.mark.parametrize("find", [source, sources])
-    def test_is_no_missing_source(self, failing: tuple[str, str], find: Callable[[str], object]) -> None:
+    def test_is_not_reported_as_a_missing_file(
+        self, failing: tuple[str, str], find: Callable[[str], object]
+    ) -> None:
         url, words = failing
         with pytest.raises(FileAccessError, match=words) as caught:
             find(url)
         assert not caught.value.permanent
 
-    def test_to_match_a_pattern_is_no_empty_one(self, failing: tuple[str, str]) -> None:
+    def test_is_not_reported_as_a_pattern_without_files(self, failing: tuple[str, str]) -> None:
         url, words = failing
         with pytest.raises(FileAccessError, match=words):
             sources(url.replace("x.csv", "*.csv"))
 
-    def test_is_no_destination(self, failing: tuple[str, str]) -> None:
+    def test_is_reported_for_a_destination(self, failing: tuple[str, str]) -> None:
         url, words = failing
         with pytest.raises(FileAccessError, match=words) as caught, destination(url) as file:  # noqa: PT012
             file.begin({})
             file.write(b"a,b\n")
         assert not caught.value.permanent
 
-    def test_is_told_by_a_hook(self, failing: tuple[str, str], quantemplate: Bench) -> None:
+    def test_is_reported_by_a_hook_before_any_request(
+        self, failing: tuple[str, str], quantemplate: Bench
+    ) -> None:
         url, words = failing
         with pytest.raises(FileAccessError, match=words):
             quantemplate.hook().upload_dataset(source=url, dataset_id="d-1")
-        assert quantemplate.asked() == []
+        assert quantemplate.requests() == []
 
-    def test_that_fails_in_the_middle_of_a_download_is_told(
+    def test_is_reported_if_it_fails_during_a_download(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(destinations, "PART_BYTES", PART)
@@ -312,7 +318,7 @@ class TestFailingStore:
         assert not caught.value.permanent
         assert folder.names() == []
 
-    def test_that_fails_after_a_file_was_chosen_is_told(self, folder: Folder) -> None:
+    def test_is_reported_if_it_fails_before_an_upload(self, folder: Folder) -> None:
         folder.write("x.csv", b"a,b\n")
         line = Line(folder.server.netloc)
         with line.leading() as netloc, serving(taking) as platform:
@@ -321,7 +327,7 @@ class TestFailingStore:
             with pytest.raises(FileAccessError, match=r"x\.csv: "):
                 worker(post(platform.url, body=FileBody(chosen), parse=read_nothing), host=platform.url)
 
-    def test_that_fails_in_the_middle_of_an_upload_is_told(
+    def test_is_reported_if_it_fails_during_an_upload(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(files, "BLOCK_BYTES", MIB)
@@ -341,7 +347,9 @@ class TestFailingStore:
 
 
 @pytest.mark.parametrize("find", [source, sources])
-def test_a_missing_key_is_told_by_its_argument(folder: Folder, find: Callable[[str, str], object]) -> None:
+def test_the_error_for_a_missing_file_has_the_name_of_the_argument(
+    folder: Folder, find: Callable[[str, str], object]
+) -> None:
     with pytest.raises(InvalidArgumentError, match=r"upload_from .* a file") as caught:
         find(folder.url("x.csv"), "upload_from")
     assert caught.value.permanent

@@ -1,4 +1,4 @@
-"""No credential in any log, exception, trigger argument or event, whatever happens."""
+"""No log, exception, trigger argument or event contains a credential, whatever happens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_dataops.core import settings
 from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.transport import body
-from tests.integration.test_faults import LASTING, PASSING
+from tests.integration.test_faults import PERMANENT, TEMPORARY
 from tests.loops import run
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 KEY, HEADER, PROXY = "planted-key-7f3a", "planted-header-91bc", "planted-proxy-5d20"
 
+#: A fault and its options, by the name of the scene; ``None`` if there is no fault.
 SCENES: dict[str, tuple[str, dict[str, Any]] | None] = {
     "success": None,
-    **{name: (fault, options) for name, (fault, options, _, _) in PASSING.items()},
-    **{name: ("status", {"status": status}) for name, (status, _) in LASTING.items()},
+    **{name: (fault, options) for name, (fault, options, _, _) in TEMPORARY.items()},
+    **{name: ("status", {"status": status}) for name, (status, _) in PERMANENT.items()},
     "401": ("status", {"status": 401}),
     "redirect elsewhere": ("redirect", {"location": "http://127.0.0.1:1/elsewhere?signature=x"}),
     "redirect in a circle": ("redirect", {"location": "?again"}),
@@ -34,35 +35,36 @@ SCENES: dict[str, tuple[str, dict[str, Any]] | None] = {
 
 
 class Everything:
-    """All that was said."""
+    """Collects all output of the provider, so that the test can search it for secrets."""
 
     def __init__(
         self, bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
     ) -> None:
         self._bench, self._caplog, self._capfd = bench, caplog, capfd
-        self._said: list[str] = []
+        self._texts: list[str] = []
 
     def add(self, *things: object) -> None:
+        """Add the texts of objects: ``str``, ``repr``, and the traceback of an exception."""
         for thing in things:
-            self._said += [str(thing), repr(thing)]
+            self._texts += [str(thing), repr(thing)]
             if isinstance(thing, BaseException):
-                self._said += traceback.format_exception(thing)
-                self._said.append(repr(vars(thing)))
+                self._texts += traceback.format_exception(thing)
+                self._texts.append(repr(vars(thing)))
 
     def check(self) -> None:
-        """Search everything for everything that was planted, and for the tokens that were given out."""
+        """Fail if a text, a log record or the output contains a planted secret or an access token."""
         secrets = [KEY, HEADER, PROXY]
-        for entry in self._bench.asked():
+        for entry in self._bench.requests():
             scheme, _, token = (entry.header("Authorization") or "").partition(" ")
             if scheme == "Bearer":
                 secrets.append(token)
         logged = [
             record.getMessage() + repr(record.args) + str(record.exc_text) for record in self._caplog.records
         ]
-        said = "\n".join([*self._said, *logged, *self._capfd.readouterr()])
-        assert len(said) > 50, "nothing was captured"
+        output = "\n".join([*self._texts, *logged, *self._capfd.readouterr()])
+        assert len(output) > 50, "nothing was captured"
         for secret in secrets:
-            assert secret not in said, said[max(0, said.index(secret) - 300) :][:600]
+            assert secret not in output, output[max(0, output.index(secret) - 300) :][:600]
 
 
 @pytest.fixture
@@ -86,17 +88,17 @@ def everything(
 
 
 def arm(bench: Bench, scene: str, operations: tuple[str, ...]) -> None:
-    if (told := SCENES[scene]) is not None:
-        fault, options = told
+    if (fault_and_options := SCENES[scene]) is not None:
+        fault, options = fault_and_options
         for operation in operations:
             bench.fault(fault, operation=operation, **options)
 
 
 @pytest.mark.parametrize("scene", SCENES)
-class TestNoSecretIsTold:
+class TestNoSecretIsShown:
     def test_by_a_hook(self, bench: Bench, everything: Everything, scene: str) -> None:
         run_id, hook = bench.start(), bench.hook()
-        arm(bench, scene, (*bench.asking, bench.submitted))
+        arm(bench, scene, (*bench.trigger_operations, bench.submit_operation))
         for call in (lambda: bench.look(hook, run_id), lambda: bench.submit(hook)):
             try:
                 everything.add(call())
@@ -109,16 +111,19 @@ class TestNoSecretIsTold:
     @pytest.mark.usefixtures("quick", "task_ended")
     def test_by_a_trigger(self, bench: Bench, everything: Everything, scene: str) -> None:
         run_id = bench.start()
-        arm(bench, scene, bench.asking)
-        # An answer that is too large is borne until the deadline.
-        changes = {"deadline": time.time() + 1.0} if scene in {"endless", "huge"} else {}
+        arm(bench, scene, bench.trigger_operations)
+        # If a response is too large, the trigger keeps waiting until its deadline.
+        is_too_large = scene in {"endless", "huge"}
+        changes: dict[str, Any] = {"deadline": time.time() + 1.0} if is_too_large else {}
         trigger = bench.trigger(run_id, **changes)
         everything.add(trigger, trigger.serialize())
 
         async def main() -> None:
-            waiting = asyncio.ensure_future(bench.ended(trigger))
+            waiting = asyncio.ensure_future(bench.event_of(trigger))
             if scene == "success":
-                await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked(bench.polled)) > 1)
+                await asyncio.to_thread(
+                    bench.sandbox.wait_for, lambda _: len(bench.requests(bench.poll_operation)) > 1
+                )
                 bench.finish(run_id)
             everything.add(await waiting)
             await trigger.on_kill()
@@ -128,7 +133,7 @@ class TestNoSecretIsTold:
         everything.check()
 
 
-def test_the_token_endpoints_refusal_tells_no_secret(quantemplate: Bench, everything: Everything) -> None:
+def test_the_error_of_the_token_endpoint_shows_no_secret(quantemplate: Bench, everything: Everything) -> None:
     quantemplate.store.configure(client_secret="another")
     with pytest.raises(DataOpsError) as caught:
         quantemplate.look(quantemplate.hook(), "e-1")
@@ -138,8 +143,8 @@ def test_the_token_endpoints_refusal_tells_no_secret(quantemplate: Bench, everyt
 
 
 @pytest.mark.usefixtures("quick")
-class TestAProxysPassword:
-    def test_is_not_told_by_a_hook(self, bench: Bench, everything: Everything) -> None:
+class TestThePasswordOfAProxy:
+    def test_is_not_shown_by_a_hook(self, bench: Bench, everything: Everything) -> None:
         bench.add_to_connection(proxy=f"http://user:{PROXY}@127.0.0.1:1")
         hook = bench.hook()
         with pytest.raises(DataOpsError) as caught:
@@ -147,22 +152,22 @@ class TestAProxysPassword:
         everything.add(caught.value, hook.api.settings, hook.test_connection())
         everything.check()
 
-    def test_is_not_told_by_a_trigger(self, bench: Bench, everything: Everything) -> None:
+    def test_is_not_shown_by_a_trigger(self, bench: Bench, everything: Everything) -> None:
         bench.add_to_connection(proxy=f"http://user:{PROXY}@127.0.0.1:1")
         trigger = bench.trigger("x-1")
-        everything.add(trigger, run(bench.ended(trigger)))
+        everything.add(trigger, run(bench.event_of(trigger)))
         everything.check()
 
-    def test_is_not_told_where_the_sandbox_takes_the_place_of_a_proxy(
+    def test_is_not_shown_if_the_proxy_responds_with_an_error(
         self, bench: Bench, everything: Everything
     ) -> None:
-        """It answers the absolute URL, or CONNECT, by an error of its own."""
+        """The proxy is the sandbox, which responds to an absolute URL or to CONNECT with an error."""
         proxy = bench.sandbox.url.replace("http://", f"http://user:{PROXY}@")
         for host in ("http://platform.invalid", "https://platform.invalid"):
             bench.add_to_connection(proxy=proxy, host=host, auth_url=f"{host}/token")
             with pytest.raises(DataOpsError) as caught:
                 bench.look(bench.hook(), "x-1")
-            everything.add(caught.value, run(bench.ended(bench.trigger("x-1"))))
+            everything.add(caught.value, run(bench.event_of(bench.trigger("x-1"))))
         everything.check()
 
 

@@ -1,4 +1,7 @@
-"""Many waits of one Toucan account whose credentials are refused, against a backend that locks accounts."""
+"""Many triggers of one Toucan account get a 401, and must not lock the account.
+
+The backend locks an account after too many rejected logins.
+"""
 
 from __future__ import annotations
 
@@ -17,29 +20,29 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("quick")
 
-#: The backend locks an account at the sixth refusal of a minute.
+#: The backend locks an account at the sixth rejected login within a minute.
 MOST_REFUSALS = 5
 
 
 def wait(toucan: ToucanBench, apps: dict[str, str]) -> list[RunEvent]:
-    """Wait for all operations at the same time.
+    """Wait for all operations at the same time, and return the events of their triggers.
 
-    :param apps: the small app of each operation.
+    :param apps: the small app of each operation, by the operation's id.
     """
 
     async def main() -> list[Any]:
         triggers = [toucan.trigger(run_id, app) for run_id, app in apps.items()]
-        return await asyncio.gather(*map(toucan.ended, triggers))
+        return await asyncio.gather(*map(toucan.event_of, triggers))
 
     return run(main())
 
 
 def refusals(toucan: ToucanBench) -> list[Any]:
-    return [entry for entry in toucan.asked() if entry.status == 401]
+    return [entry for entry in toucan.requests() if entry.status == 401]
 
 
 @pytest.mark.parametrize("auth_type", ["basic", "login"])
-def test_a_wrong_password_locks_nobody_out_and_each_wait_names_its_own_operation(
+def test_a_wrong_password_does_not_lock_the_account_and_each_error_has_its_own_operation(
     toucan: ToucanBench, auth_type: str
 ) -> None:
     toucan.store.add_small_app("another-app")
@@ -55,7 +58,7 @@ def test_a_wrong_password_locks_nobody_out_and_each_wait_names_its_own_operation
     assert toucan.look(toucan.hook(), next(iter(apps))).status == "running"
 
 
-def test_a_refusal_that_passes_fails_nobody(toucan: ToucanBench) -> None:
+def test_a_single_401_does_not_end_any_wait(toucan: ToucanBench) -> None:
     apps = {toucan.start(): SMALL_APP for _ in range(8)}
     for run_id in apps:
         toucan.finish(run_id)

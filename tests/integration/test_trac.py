@@ -1,4 +1,4 @@
-"""What TRAC alone does, over real sockets."""
+"""Behaviour that only TRAC has, over real sockets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tests.integration.bench.trac import MarkedTracBench
 from tests.loops import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dataops_sandbox import Sandbox
     from tests.integration.bench.base import Connections
     from tests.integration.bench.trac import TracBench
@@ -28,35 +30,37 @@ def checkpoint(hook: Any, **attrs: Any) -> Any:
 
 
 class TestTags:
-    def test_of_many_writers_none_loses_a_change(self, trac: TracBench) -> None:
+    def test_many_writers_at_once_lose_no_change(self, trac: TracBench) -> None:
         made = checkpoint(trac.hook(), rows=1)
         writers = {f"writer_{n}": n for n in range(4)}
         with ThreadPoolExecutor(len(writers)) as pool:
-            told = pool.map(lambda one: trac.hook().update_tag(made.key, attrs=dict([one])), writers.items())
-            assert sorted(header.tag_version for header in told) == [2, 3, 4, 5]
+            headers = pool.map(
+                lambda one: trac.hook().update_tag(made.key, attrs=dict([one])), writers.items()
+            )
+            assert sorted(header.tag_version for header in headers) == [2, 3, 4, 5]
         attrs = trac.hook().get_latest_tag("CUSTOM", made.object_id, 1).attrs
         assert {name: attrs[name] for name in writers} == writers
 
-    def test_a_tag_that_is_named_is_taken_at_its_word(self, trac: TracBench) -> None:
+    def test_an_update_of_an_old_tag_version_raises_an_error(self, trac: TracBench) -> None:
         made = checkpoint(trac.hook(), rows=1)
         trac.hook().update_tag(made, attrs={"rows": 2})
         with pytest.raises(ConflictError, match="superseded"):
             trac.hook().update_tag(made, attrs={"rows": 3})
 
-    def test_a_job_that_goes_on_is_left_alone(self, trac: TracBench) -> None:
+    def test_the_tag_of_a_running_job_is_not_changed(self, trac: TracBench) -> None:
         job_id = trac.start()
         with pytest.raises(ConflictError, match="is RUNNING: a job whose tag is changed before its end"):
             trac.hook().update_tag(f"JOB-{job_id}-v1", attrs={"approved": True})
-        assert trac.asked("update_tag") == []
+        assert trac.requests("update_tag") == []
 
-    def test_one_that_has_ended_is_tagged(self, trac: TracBench) -> None:
+    def test_the_tag_of_a_job_that_has_ended_is_changed(self, trac: TracBench) -> None:
         job_id = trac.start()
         trac.finish(job_id)
         trac.hook().update_tag(f"JOB-{job_id}-v1", attrs={"approved": True})
         assert trac.hook().get_latest_tag("JOB", job_id, 1).attrs["approved"] is True
 
 
-def test_a_batch_is_written_whole_or_not_at_all(trac: TracBench) -> None:
+def test_a_batch_is_written_completely_or_not_at_all(trac: TracBench) -> None:
     hook = trac.hook()
     made = checkpoint(hook, run="one")
     hook.update_tag(made, attrs={"rows": 2})
@@ -67,7 +71,7 @@ def test_a_batch_is_written_whole_or_not_at_all(trac: TracBench) -> None:
     assert len(hook.search("CUSTOM", ["run", "EQ", "two"])) == 0
 
 
-def test_a_search_that_is_cut_off_says_so(trac: TracBench) -> None:
+def test_a_search_result_that_is_cut_off_has_possibly_more(trac: TracBench) -> None:
     hook = trac.hook()
     for _ in range(2):
         hook.write_batch(
@@ -82,14 +86,14 @@ def test_a_search_that_is_cut_off_says_so(trac: TracBench) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_many_jobs_are_told_of_by_one_search(dataops_sandbox: Sandbox, connections: Connections) -> None:
+def test_one_search_polls_many_jobs(dataops_sandbox: Sandbox, connections: Connections) -> None:
     bench = MarkedTracBench(dataops_sandbox, connections)
     job_ids = [bench.start() for _ in range(12)]
 
     async def main() -> None:
-        waiting = [asyncio.ensure_future(bench.ended(bench.trigger(job_id))) for job_id in job_ids]
-        await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.asked("search")) >= 3)
-        assert bench.asked("get_latest_tag") == []
+        waiting = [asyncio.ensure_future(bench.event_of(bench.trigger(job_id))) for job_id in job_ids]
+        await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.requests("search")) >= 3)
+        assert bench.requests("get_latest_tag") == []
         for job_id in job_ids:
             bench.finish(job_id)
         assert {event.ending for event in await asyncio.gather(*waiting)} == {Ending.FINISHED}
@@ -97,15 +101,15 @@ def test_many_jobs_are_told_of_by_one_search(dataops_sandbox: Sandbox, connectio
     run(main())
 
 
-class TestGenerations:
-    def test_up_to_0_8_resources_are_listed(self, trac: TracBench) -> None:
+class TestVersionsOfTrac:
+    def test_up_to_0_8_the_hook_lists_resources(self, trac: TracBench) -> None:
         trac.store.configure(generation="0.8")
         [found] = trac.hook().list_resources("MODEL_REPOSITORY")
         assert found.resource_key == "acme_models"
         assert trac.hook().resource_info("MODEL_REPOSITORY", "acme_models") == found
 
     @pytest.mark.parametrize("generation", ["0.8", "0.10"])
-    def test_unknown_types_are_named(self, trac: TracBench, generation: str) -> None:
+    def test_the_error_for_an_unknown_type_has_its_name(self, trac: TracBench, generation: str) -> None:
         trac.store.configure(generation=generation)
         hook = trac.hook()
         with pytest.raises(BadRequestError, match="TRAC knows no object type NOPE"):
@@ -113,15 +117,16 @@ class TestGenerations:
         words = "TRAC 0.8.0 knows no resource type NOPE" if generation == "0.8" else "list_config_entries"
         with pytest.raises(BadRequestError, match=words):
             hook.list_resources("NOPE")
-        for call in (
+        calls: tuple[Callable[[], object], ...] = (
             lambda: hook.search("NOPE"),
             lambda: hook.list_config_entries(resource_type="NOPE"),
             lambda: hook.create_object("SCHEMA", {"schema": {"schemaType": "NOPE"}}),
-        ):
+        )
+        for call in calls:
             with pytest.raises(BadRequestError, match=r"HTTP 400 .*Invalid enum value: NOPE"):
                 call()
 
-    def test_later_they_are_configuration_entries(self, trac: TracBench) -> None:
+    def test_after_0_8_resources_are_configuration_entries(self, trac: TracBench) -> None:
         with pytest.raises(BadRequestError, match="list_config_entries"):
             trac.hook().list_resources("MODEL_REPOSITORY")
         trac.store.add_resource("risk_models")
@@ -129,7 +134,7 @@ class TestGenerations:
         assert entry.config_key == "risk_models"
 
 
-def test_what_was_uploaded_comes_back(trac: TracBench, tmp_path: Any) -> None:
+def test_a_downloaded_file_equals_the_uploaded_one(trac: TracBench, tmp_path: Any) -> None:
     hook = trac.hook()
     made = hook.create_small_file(
         content=b"\x00\xffbytes", name="model.bin", mime_type="application/octet-stream"

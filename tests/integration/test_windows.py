@@ -1,4 +1,4 @@
-"""Runs that a platform's list leaves out: none is lost, and none is overlooked."""
+"""Runs that the platform's list does not contain: the provider loses none of them, and ignores none."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ EXPORT = "000099_export_pda_DEV"
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a run up at once that the platform does not list."""
+    """Make triggers give up a run soon after the platform stops returning it."""
     monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.2)
     monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
 
 
 @pytest.mark.usefixtures("impatient")
 class TestTailer:
-    """The API lists a hundred runs, and a job of table-to-storage has an id that does not follow from it."""
+    """The API lists only a hundred runs.
+
+    The job id of a table-to-storage run does not follow from its configuration. So the provider can read such
+    a run alone only after a list has shown its job id.
+    """
 
     def test_120_runs_of_one_configuration_are_all_found(self, tailer: TailerBench) -> None:
         run_ids = [tailer.start(EXPORT) for _ in range(120)]
@@ -45,12 +49,12 @@ class TestTailer:
             triggers = [
                 tailer.trigger(run_id, EXPORT, configuration_type="table-to-storage") for run_id in run_ids
             ]
-            waiting = [asyncio.ensure_future(tailer.ended(trigger)) for trigger in triggers]
-            # So often is each of those asked about that are not listed: they would be given up by then.
-            often = 20 * 2 * (progress.ABSENT_POLLS + 1)
+            waiting = [asyncio.ensure_future(tailer.event_of(trigger)) for trigger in triggers]
+            # After so many requests, the triggers would have given up the 20 runs that are not listed.
+            enough = 20 * 2 * (progress.ABSENT_POLLS + 1)
 
             def is_settled(_: object) -> bool:
-                return len(tailer.asked()) > often or any(wait.done() for wait in waiting)
+                return len(tailer.requests()) > enough or any(wait.done() for wait in waiting)
 
             await asyncio.to_thread(tailer.sandbox.wait_for, is_settled, 20)
             for run_id in run_ids:
@@ -62,24 +66,24 @@ class TestTailer:
         assert {event.snapshot.state for event in events} == {RunState.SUCCEEDED}
         assert tailer.sandbox.journal.refusals() == []
 
-    def test_a_worker_finds_the_oldest(self, tailer: TailerBench) -> None:
+    def test_a_worker_finds_the_oldest_run(self, tailer: TailerBench) -> None:
         oldest, *_ = (tailer.start(EXPORT) for _ in range(120))
         hook = tailer.hook()
         watch = self.launch(hook).watch(oldest)
         assert hook.run(watch.look(hook.api)).state is RunState.RUNNING
 
-    def test_a_lost_submission_is_told_from_120_runs_before_it(
+    def test_a_retry_recognises_its_own_run_among_240_others(
         self, tailer: TailerBench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for _ in range(120):
             tailer.start(EXPORT)
         monkeypatch.setattr(tailer, "launch", self.launch)
         life = Life(tailer)
-        tailer.fault("reset_after", operation=tailer.submitted, times=1)
+        tailer.fault("reset_after", operation=tailer.submit_operation, times=1)
         started = life.start()
         assert len(life.runs) == 121
         assert started.snapshot.run_id == life.runs[-1].run_id
-        # With 120 more of them a retry still finds it, and starts nothing.
+        # A retry still finds the run after 120 more runs, and starts no other.
         for _ in range(120):
             tailer.start(EXPORT)
         again = life.start()
@@ -92,10 +96,10 @@ class TestTailer:
 
 
 class TestTamr:
-    """The API lists thirty jobs on a page."""
+    """The API lists thirty jobs on each page."""
 
     @pytest.mark.parametrize("filters", ["refused", "ignored"])
-    def test_a_resource_is_not_idle_while_a_job_behind_the_first_pages_is_open(
+    def test_a_resource_is_not_idle_while_a_job_on_a_later_page_is_active(
         self, tamr: TamrBench, filters: str
     ) -> None:
         tamr.store.configure(filters=filters)
@@ -112,7 +116,7 @@ class TestTamr:
                 return ConditionEvent.from_json(payload)
 
             waiting = asyncio.ensure_future(met())
-            await asyncio.to_thread(tamr.sandbox.wait_for, lambda _: len(tamr.asked()) > 10)
+            await asyncio.to_thread(tamr.sandbox.wait_for, lambda _: len(tamr.requests()) > 10)
             assert not waiting.done()
             tamr.finish(job_id)
             return await waiting

@@ -1,4 +1,4 @@
-"""What the two drivers really send, from the sandbox's journal."""
+"""The requests that both drivers really send, as the sandbox's journal shows them."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ EXCHANGES: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-async def _told_nobody(secret: str) -> None:
-    """Mask nothing."""
+async def _mask_nothing(secret: str) -> None:
+    pass
 
 
-def asynchronously(bench: Bench, make: Callable[[Any], Any]) -> None:
+def run_in_triggerer(bench: Bench, make: Callable[[Any], Any]) -> None:
     """Run one exchange as a triggerer does."""
     hook = bench.hook()
     api = type(hook).api_from(bench.connections.get(bench.conn_id))
 
     async def main() -> None:
-        driver = AsyncDriver(api, register_secret=_told_nobody)
+        driver = AsyncDriver(api, register_secret=_mask_nothing)
         await driver.open()
         try:
             await driver.run(make(api))
@@ -74,7 +74,7 @@ def asynchronously(bench: Bench, make: Callable[[Any], Any]) -> None:
 
 
 def seen(entry: Any) -> dict[str, Any]:
-    """Return all that a server sees of a request but the token that it gave out itself."""
+    """Return everything that a server sees of a request, without the access token."""
     headers = sorted((name.lower(), value) for name, value in entry.headers)
     shown = [(n, "Bearer …" if n == "authorization" else v) for n, v in headers]
     return {"line": (entry.method, entry.path), "headers": shown, "body": entry.body}
@@ -86,16 +86,16 @@ def test_both_drivers_send_the_same_request(exchange: str, request: pytest.Fixtu
     bench: Bench = request.getfixturevalue(name)
     hook = bench.hook()
     hook.run(make(hook.api))
-    from_worker = [seen(entry) for entry in bench.asked()]
+    from_worker = [seen(entry) for entry in bench.requests()]
     bench.sandbox.journal.clear()
-    asynchronously(bench, make)
-    assert [seen(entry) for entry in bench.asked()] == from_worker
+    run_in_triggerer(bench, make)
+    assert [seen(entry) for entry in bench.requests()] == from_worker
     assert bench.sandbox.journal.refusals() == []
 
 
 @pytest.fixture
 def odd_server() -> Iterator[str]:
-    """Serve one refusal, again and again, whose head is in Latin-1; give its address."""
+    """Run a server whose only response is an error with a head in Latin-1, and yield its URL."""
 
     class Refusing(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -112,8 +112,8 @@ def odd_server() -> Iterator[str]:
         serving.join()
 
 
-class TestAReasonInAnyAlphabet:
-    """A text that cannot be encoded, in the event of a trigger, would end Airflow's triggerer."""
+class TestAReasonPhraseInLatin1:
+    """If a trigger's event had a text that cannot be encoded, Airflow's triggerer would end."""
 
     def test_on_a_worker(self, tamr: Bench, odd_server: str) -> None:
         tamr.add_to_connection(host=odd_server)
@@ -122,15 +122,15 @@ class TestAReasonInAnyAlphabet:
 
     def test_in_a_triggerer(self, tamr: Bench, odd_server: str) -> None:
         tamr.add_to_connection(host=odd_server)
-        told: RunEvent = run(tamr.ended(tamr.trigger("j-1")))
-        assert "HTTP 403 Gesperrt für alle" in told.message
-        assert told.message.encode()
+        event: RunEvent = run(tamr.event_of(tamr.trigger("j-1")))
+        assert "HTTP 403 Gesperrt für alle" in event.message
+        assert event.message.encode()
 
 
 class TestTheRequests:
-    def test_a_job_is_created_by_compact_json_with_a_length(self, tamr: Bench) -> None:
+    def test_create_job_sends_compact_json_with_a_content_length(self, tamr: Bench) -> None:
         tamr.submit(tamr.hook())
-        [entry] = tamr.asked()
+        [entry] = tamr.requests()
         host = tamr.sandbox.url.removeprefix("http://")
         assert (entry.method, entry.path) == ("POST", "/tamr/api/v1beta1/jobs")
         assert entry.body == b'{"configuration":{"load":{"sourceId":"src_orders"}}}'
@@ -147,30 +147,30 @@ class TestTheRequests:
         )
         assert entry.header("Transfer-Encoding") is None
 
-    def test_a_stop_keeps_its_colon(self, tamr: Bench) -> None:
+    def test_stop_job_sends_a_path_with_a_colon(self, tamr: Bench) -> None:
         job_id = tamr.start()
         tamr.hook().stop_job(job_id)
-        [entry] = tamr.asked()
+        [entry] = tamr.requests()
         assert (entry.method, entry.path, entry.body) == (
             "POST",
             f"/tamr/api/v1beta1/jobs/{job_id}:stop",
             b"{}",
         )
 
-    def test_a_filter_is_encoded_as_a_query_is(self, tamr: Bench) -> None:
+    def test_a_filter_is_percent_encoded(self, tamr: Bench) -> None:
         tamr.hook().list_jobs(filter="status.state != DONE")
-        [entry] = tamr.asked()
+        [entry] = tamr.requests()
         assert entry.query == "pageSize=30&filter=status.state%20%21%3D%20DONE"
 
     def test_an_id_with_a_slash_stays_one_segment(self, tamr: Bench) -> None:
         with pytest.raises(Exception, match="HTTP 404"):
             tamr.hook().get_job("a/b:stop?x=1#y é")
-        [entry] = tamr.asked()
+        [entry] = tamr.requests()
         assert entry.path == "/tamr/api/v1beta1/jobs/a%2Fb%3Astop%3Fx%3D1%23y%20%C3%A9"
 
-    def test_a_token_is_asked_for_by_a_form_without_credentials_elsewhere(self, quantemplate: Bench) -> None:
+    def test_the_request_for_a_token_has_the_credentials_only_in_its_form(self, quantemplate: Bench) -> None:
         quantemplate.look(quantemplate.hook(), quantemplate.start())
-        token, listing = quantemplate.asked()
+        token, listing = quantemplate.requests()
         assert token.body == (
             b"grant_type=client_credentials&client_id=sandbox-client&client_secret=sandbox-secret"
         )
@@ -178,34 +178,34 @@ class TestTheRequests:
         assert token.header("Authorization") is None
         assert (listing.header("Authorization") or "").startswith("Bearer sandbox.")
 
-    def test_an_execution_is_asked_for_with_no_body_and_no_type(self, quantemplate: Bench) -> None:
+    def test_execute_pipeline_sends_no_body_and_no_content_type(self, quantemplate: Bench) -> None:
         quantemplate.submit(quantemplate.hook())
-        entry = quantemplate.asked("execute_pipeline")[0]
+        entry = quantemplate.requests("execute_pipeline")[0]
         assert entry.path == f"/quantemplate/external/v1/organisations/{ORG}/pipelines/p-1/executions"
         assert (entry.body, entry.header("Content-Type"), entry.header("Content-Length")) == (b"", None, "0")
 
-    def test_a_file_is_sent_bare_with_a_length_and_in_no_chunks(
+    def test_upload_dataset_sends_only_the_file_with_a_content_length(
         self, quantemplate: Bench, tmp_path: Path
     ) -> None:
         content = "id,name\n1,Zoë ✓\n".encode() * 100_000
         (tmp_path / "claims é.csv").write_bytes(content)
         sent = quantemplate.hook().upload_dataset(source=str(tmp_path / "claims é.csv"), dataset_id="d-1")
-        entry = quantemplate.asked("upload_dataset")[0]
+        entry = quantemplate.requests("upload_dataset")[0]
         assert sent == len(content)
         assert entry.header("Content-Length") == str(len(content))
         assert entry.header("Transfer-Encoding") is None
         assert entry.header("Content-Type") == "application/octet-stream"
         assert entry.body_sha256 == hashlib.sha256(content).hexdigest()
 
-    def test_a_release_is_a_flag_without_a_value(self, toucan: Bench) -> None:
+    def test_release_is_a_query_parameter_without_a_value(self, toucan: Bench) -> None:
         toucan.hook().populate(input_domains=["referential"], release=True)
-        asynchronously(toucan, EXCHANGES["populate and release"][1])
-        assert [entry.query for entry in toucan.asked("populate")] == ["stage=staging&release"] * 2
+        run_in_triggerer(toucan, EXCHANGES["populate and release"][1])
+        assert [entry.query for entry in toucan.requests("populate")] == ["stage=staging&release"] * 2
         assert toucan.sandbox.journal.refusals() == []
 
-    def test_a_download_is_not_compressed_on_its_way(self, quantemplate: Bench, tmp_path: Path) -> None:
+    def test_a_download_is_not_compressed(self, quantemplate: Bench, tmp_path: Path) -> None:
         quantemplate.hook().download_dataset(dataset_id="d-claims", destination=str(tmp_path / "x.csv"))
-        assert quantemplate.asked("download_dataset")[0].header("Accept-Encoding") == "identity"
+        assert quantemplate.requests("download_dataset")[0].header("Accept-Encoding") == "identity"
         assert (tmp_path / "x.csv").read_bytes() == b"id,amount\n1,2\n"
 
 
@@ -218,35 +218,35 @@ def _netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_netrc")
-class TestTheUsersHome:
-    def test_has_no_say_on_a_worker(self, bench: Bench) -> None:
+class TestTheNetrcFile:
+    def test_is_not_used_on_a_worker(self, bench: Bench) -> None:
         bench.look(bench.hook(), bench.start())
         planted = base64.b64encode(b"planted:planted").decode()
-        assert all(planted not in (entry.header("Authorization") or "") for entry in bench.asked())
+        assert all(planted not in (entry.header("Authorization") or "") for entry in bench.requests())
 
-    def test_has_no_say_in_a_triggerer(self, quantemplate: Bench) -> None:
-        asynchronously(quantemplate, lambda api: api.list_executions(ORG, "p-1"))
-        assert all("Basic" not in (entry.header("Authorization") or "") for entry in quantemplate.asked())
+    def test_is_not_used_in_a_triggerer(self, quantemplate: Bench) -> None:
+        run_in_triggerer(quantemplate, lambda api: api.list_executions(ORG, "p-1"))
+        assert all("Basic" not in (entry.header("Authorization") or "") for entry in quantemplate.requests())
 
 
 def test_cookies_are_not_kept(bench: Bench) -> None:
     run_id, hook = bench.start(), bench.hook()
     headers = {"Set-Cookie": "session=1; Path=/"}
-    bench.fault("status", operation=bench.looked, status=503, headers=headers, times=1)
+    bench.fault("status", operation=bench.status_operation, status=503, headers=headers, times=1)
     bench.look(hook, run_id)
     bench.look(hook, run_id)
-    assert all(entry.header("Cookie") is None for entry in bench.asked())
+    assert all(entry.header("Cookie") is None for entry in bench.requests())
 
 
 def test_a_worker_uses_one_connection_for_all_its_requests(tamr: Bench) -> None:
     job_id, hook = tamr.start(), tamr.hook()
     for _ in range(5):
         hook.get_job(job_id)
-    assert len({entry.peer for entry in tamr.asked()}) == 1
+    assert len({entry.peer for entry in tamr.requests()}) == 1
 
 
-def test_the_connections_own_headers_go_with_each_request(bench: Bench) -> None:
+def test_each_request_has_the_headers_of_the_connection(bench: Bench) -> None:
     bench.connect(auth_headers={"X-Gateway": "planted"})
     bench.look(bench.hook(), bench.start())
-    asked = [entry for entry in bench.asked() if entry.operation != "get_token"]
-    assert [entry.header("X-Gateway") for entry in asked] == ["planted"]
+    entries = [entry for entry in bench.requests() if entry.operation != "get_token"]
+    assert [entry.header("X-Gateway") for entry in entries] == ["planted"]

@@ -1,4 +1,4 @@
-"""Mill on the sandbox, known to the package for as long as a test lasts."""
+"""The fixtures of the Mill tests: the package and the sandbox know Mill while a test runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from tests.unit.operators.stage import catch_links
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dataops_sandbox import Sandbox
     from pytest_mock import MockerFixture
+
+    from dataops_sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +35,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mill(_grafted: None, dataops_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> MillBench:
-    """Give a mill whose batches go on until they are finished."""
+    """Return a bench on which a batch keeps running until the test ends it."""
     return MillBench(dataops_sandbox, Connections.installed(monkeypatch.setattr, BaseHook), "mill_default")
 
 
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
-    """Catch the links that are pushed."""
+    """Return a list that receives each link that a task pushes to XCom."""
     return catch_links(mocker)

@@ -1,4 +1,4 @@
-"""Puts Mill into the package, for tests alone: each folder here joins the package's folder of that name."""
+"""Adds Mill to the package in tests: Python then also finds the modules below `package` and `sandbox`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dataops_sandbox
 import pytest
 
+import dataops_sandbox
 from airflow_provider_dataops.provider_info import FORMS
 from airflow_provider_dataops.registry import PLATFORMS, Modules
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
 
 PACKAGE = "airflow_provider_dataops"
-ROOT = Path(__file__).parent / PACKAGE
+HERE = Path(__file__).parent
+ROOT = HERE / "package" / PACKAGE
 
-for _room in ("platforms", "hooks", "links", "tasks", "operators", "sensors", "triggers"):
-    import_module(f"{PACKAGE}.{_room}").__path__.append(str(ROOT / _room))
-dataops_sandbox.__path__.append(str(ROOT.parent / "sandbox" / "dataops_sandbox"))
+for _folder in ("platforms", "hooks", "links", "tasks", "operators", "sensors", "triggers"):
+    import_module(f"{PACKAGE}.{_folder}").__path__.append(str(ROOT / _folder))
+dataops_sandbox.__path__.append(str(HERE / "sandbox" / "dataops_sandbox"))
 
 
 @contextmanager
 def grafted(sandbox: Sandbox) -> Iterator[None]:
-    """Let the package and a sandbox know Mill for a while: other tests check what these really know.
+    """Register Mill with the package and with a sandbox until the block ends.
 
-    For a real platform the three lines stand in ``registry.py``, ``provider_info.py`` and
-    ``dataops_sandbox/registry.py``.
+    It does not stay registered, because other tests check the lists of real platforms. A real platform has
+    these three entries in ``registry.py``, ``provider_info.py`` and ``dataops_sandbox/registry.py``.
     """
-    from dataops_sandbox.mill.wire import Mill
-
     from airflow_provider_dataops.platforms.mill.form import FORM
+    from dataops_sandbox.mill.wire import Mill
 
     world = next(iter(sandbox.platforms.values())).world
     with pytest.MonkeyPatch.context() as patch:

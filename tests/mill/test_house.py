@@ -1,4 +1,4 @@
-"""Mill obeys the rules that hold for the package's own platforms."""
+"""Mill follows the same rules as the package's own platforms."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ ROLES = list(FILES)
     ],
     ids=lambda rule: rule.__name__,
 )
-def test_imports(path: str, rule: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_follows_each_rule_about_imports(
+    path: str, rule: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(test_house.FILES, path, FILES[path])
     rule(path)
 
@@ -48,7 +50,7 @@ def test_no_import_is_deferred(path: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert test_house.deferred(path) == []
 
 
-def test_a_dag_file_loads_nothing_that_speaks_http() -> None:
+def test_a_dag_file_loads_no_http_client() -> None:
     script = (
         f"import json, sys, tests.mill.graft, {PACKAGE}.operators.mill, {PACKAGE}.sensors.mill\n"
         "print(json.dumps(sorted(sys.modules)))"
@@ -57,7 +59,7 @@ def test_a_dag_file_loads_nothing_that_speaks_http() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout
     loaded = set(json.loads(printed.splitlines()[-1]))
-    rooms = (
+    modules = (
         "core.api",
         "core.http",
         "hooks.mill",
@@ -66,7 +68,7 @@ def test_a_dag_file_loads_nothing_that_speaks_http() -> None:
         "platforms.mill.runs",
     )
     assert f"{PACKAGE}.operators.mill" in loaded
-    assert not loaded & {"requests", "aiohttp", "urllib3", *(f"{PACKAGE}.{room}" for room in rooms)}
+    assert not loaded & {"requests", "aiohttp", "urllib3", *(f"{PACKAGE}.{module}" for module in modules)}
 
 
 class TestProviderInfo:
@@ -74,18 +76,18 @@ class TestProviderInfo:
     def info(self) -> dict[str, Any]:
         return get_provider_info()
 
-    def test_is_what_airflow_expects(self, info: dict[str, Any]) -> None:
+    def test_matches_the_schema_of_airflow(self, info: dict[str, Any]) -> None:
         schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
         jsonschema.validate(info, schema)
 
-    def test_names_what_is_there(self, info: dict[str, Any]) -> None:
+    def test_lists_the_modules_and_the_link(self, info: dict[str, Any]) -> None:
         names = {
             info[kind][-1]["python-modules"][0] for kind in ("operators", "sensors", "hooks", "triggers")
         }
         assert names == {f"{PACKAGE}.{kind}.mill" for kind in ("operators", "sensors", "hooks", "triggers")}
         assert test_provider_info.load(info["extra-links"][-1]).name == "Mill batch"
 
-    def test_has_a_form_that_keeps_the_rules(self, info: dict[str, Any]) -> None:
+    def test_has_a_form_that_follows_the_rules(self, info: dict[str, Any]) -> None:
         form = info["connection-types"][-1]
         test_provider_info.test_hooks_agree_with_their_connection_type(form)
         test_provider_info.test_the_form_shows_a_port_and_no_field_is_mandatory(form)

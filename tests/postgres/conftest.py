@@ -1,4 +1,4 @@
-"""One real Airflow on PostgreSQL, and one sandbox."""
+"""The fixtures of the PostgreSQL tests: one real Airflow, and one sandbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """Serve the platforms from a thread of the test process."""
+    """Run the sandbox in a thread of the test process."""
     with Sandbox() as server:
         yield server
 

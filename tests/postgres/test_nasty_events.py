@@ -1,4 +1,8 @@
-"""PostgreSQL takes no NUL, msgpack no 2^64, UTF-8 no half a pair: the triggerer bears them all."""
+"""The triggerer survives values that PostgreSQL, msgpack or UTF-8 cannot represent.
+
+PostgreSQL cannot store a NUL character, msgpack cannot encode 2^64, and UTF-8 cannot encode half a surrogate
+pair.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
     from devtools.airflow_stack import AirflowStack
 
-#: A job, an execution, an operation and a search with something nasty wherever a value may be.
+#: A job, an execution, an operation and a search result, with a nasty value in each member that may have one.
 TAMR = """{{"jobId": "{run}", "configuration": {{"load": {{"sourceId": {value}}}}}, "status": {{
     "state": "DONE", "stateStartTime": {value}, "error": {{"reason": {value}, "message": {value}}}}}}}"""
 QUANTEMPLATE = """[{{"id": "{run}", "runNumber": 1, "status": "Failed", "createdBy": {value},
@@ -26,13 +30,13 @@ UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def arm(sandbox: Sandbox, **where: str) -> None:
-    """Answer in the nasty way, after the first look, which is the worker's."""
+    """Make the trigger's requests get a nasty response. The worker's request, the first, gets a good one."""
     sandbox.add_fault("malformed_json", skip=1, **where)
 
 
 @pytest.fixture
 def runs(sandbox: Sandbox) -> dict[str, str]:
-    """Begin a run for each task, and let the platform answer about it in its own way."""
+    """Start a run for each task, with its nasty responses; return the run ids by task id."""
     for platform in (sandbox.tamr, sandbox.quantemplate, sandbox.toucan, sandbox.tailer):
         platform.script(hold=True)
     sandbox.add_fault("status", platform="tamr", operation="list_jobs", status=400)
@@ -58,12 +62,12 @@ def runs(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _processes(stack: AirflowStack) -> set[int]:
-    """Return the triggerer and its child in which the triggers run."""
+    """Return the ids of the triggerer's process and of its child process, which runs the triggers."""
     service = psutil.Process(stack.pid("triggerer"))
     return {service.pid, *(child.pid for child in service.children(recursive=True))}
 
 
-def test_each_task_ends_with_a_clear_message_and_the_triggerer_goes_on(
+def test_each_task_ends_with_a_clear_message_and_the_triggerer_keeps_running(
     stack: AirflowStack, sandbox: Sandbox, runs: dict[str, str]
 ) -> None:
     stack.client.wait_for_dags(["nasty"])
@@ -78,7 +82,7 @@ def test_each_task_ends_with_a_clear_message_and_the_triggerer_goes_on(
     assert len(tasks) >= 30
     ended = {task["task_id"]: task["state"] for task in tasks}
     logs = {name: stack.client.log("nasty", run_id, name) for name in ended}
-    # What a search finds is an answer like any other.
+    # A search may succeed: in its result, nasty values are ordinary data.
     assert {name for name, state in ended.items() if state != "failed"} <= {f"trac_{name}" for name in VALUES}
     for name in (name for name, state in ended.items() if state == "failed"):
         errors = re.findall(r"^\s*(?:Run|Outage|Permanent)\w*Error: .*$", logs[name], re.MULTILINE)

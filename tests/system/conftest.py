@@ -1,4 +1,4 @@
-"""One real Airflow and one sandbox for all system tests."""
+"""The fixtures of the system tests: one real Airflow and one sandbox for all of them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ LAST = "test_secrets.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Look for secrets when everything that could have let one slip has happened."""
+    """Run the search for secrets last, so that it searches what all other tests have written."""
     items.sort(key=lambda item: item.path.name == LAST)
 
 
 @pytest.fixture(scope="session")
 def sandbox_server() -> Iterator[Sandbox]:
-    """Serve the platforms from a thread of the test process, for the whole session."""
+    """Run the sandbox in a thread of the test process, for the whole session."""
     with Sandbox(run_seconds=3) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder that the example DAGs download to."""
+    """Return the folder that the example DAGs download to."""
     return tmp_path_factory.mktemp("downloads")
 
 
@@ -44,7 +44,7 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(
     sandbox_server: Sandbox, downloads: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AirflowStack]:
-    """Run Airflow with connections to the sandbox, the example DAGs and those of the system tests."""
+    """Run Airflow with connections to the sandbox, the example DAGs and the DAGs of the system tests."""
     planted.into(sandbox_server)
     connections = {
         f"{platform}_default": planted.connection(sandbox_server, platform)
@@ -59,16 +59,16 @@ def stack(
 
 @pytest.fixture(scope="session")
 def airflow(stack: AirflowStack) -> AirflowClient:
-    """Give the client of the running Airflow's REST API."""
+    """Return a client of the running Airflow's REST API."""
     return stack.client
 
 
 @pytest.fixture(scope="module")
 def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
-    """Give the sandbox as it is at the start of a module: no runs, no faults, an empty journal."""
+    """Reset the sandbox for a module: no runs, no faults, an empty journal."""
     sandbox_server.reset()
     planted.into(sandbox_server)
-    # The tests of a module run their jobs side by side.
+    # The tests of a module run their jobs at the same time.
     sandbox_server.tamr.configure(slots=100)
     sandbox_server.quantemplate.upload("d-claims", b"claim_id,paid\nCL-1,1\n")
     yield sandbox_server
@@ -77,15 +77,16 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def stage(airflow: AirflowClient, sandbox: Sandbox) -> Stage:
-    """Give what starts tasks that wait for runs of their own."""
+    """Return the stage, which starts tasks. Each task waits for runs that no other task uses."""
     return Stage(airflow, sandbox)
 
 
 @pytest.fixture(scope="session")
 def examples(airflow: AirflowClient, sandbox_server: Sandbox) -> dict[str, str]:
-    """Run the example DAGs side by side to their end; each one's run id."""
+    """Run the example DAGs at the same time, wait until all have ended, and return their run ids."""
     planted.into(sandbox_server)
-    # Two of them start three loads each: with five slots, one would wait for its turn and be deferred again.
+    # Two of them start three load jobs each. With Tamr's five slots, one job would have to wait for a free
+    # slot, and its task would be deferred twice.
     sandbox_server.tamr.configure(slots=100)
     airflow.wait_for_dags(DAGS)
     runs = {dag_id: airflow.run(dag_id) for dag_id in DAGS}

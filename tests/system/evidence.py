@@ -1,4 +1,4 @@
-"""All that one Airflow has written: what the search for secrets looks through."""
+"""Collects everything that an Airflow has written, so that the tests can search it for secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet, InvalidToken
 if TYPE_CHECKING:
     from devtools.airflow_stack import AirflowStack
 
-# Airflow deletes these rows with the deferral, with the next try of the task, or with its Clear.
+# Airflow deletes these rows when the deferral ends, when the next try starts, or when a task is cleared.
 _SHORT_LIVED = {
     "trigger": "kwargs",
     "xcom": "value",
@@ -21,7 +21,7 @@ _SHORT_LIVED = {
 
 
 def keep(stack: AirflowStack) -> None:
-    """Have the database keep a copy of every short-lived row from now on."""
+    """Make the database keep a copy of each short-lived row from now on."""
     with closing(_database(stack)) as database, database:
         for table, column in _SHORT_LIVED.items():
             database.execute(f"CREATE TABLE kept_{table} (value TEXT)")
@@ -33,13 +33,13 @@ def keep(stack: AirflowStack) -> None:
 
 
 def kept(stack: AirflowStack, table: str) -> bytes:
-    """Return all values that a short-lived table has held; triggers' arguments are decrypted."""
+    """Return all values that a short-lived table has had, with the arguments of triggers decrypted."""
     with closing(_database(stack)) as database:
         values = [str(value) for (value,) in database.execute(f"SELECT value FROM kept_{table}")]  # noqa: S608
     if table == "trigger":
         fernet = Fernet(stack.env["AIRFLOW__CORE__FERNET_KEY"])
         values = [_plain(fernet, value) for value in values]
-    # An escaped text could hide what is looked for.
+    # Remove escapes: an escaped text would not match the secret.
     return "\n".join(values).encode().replace(rb"\"", b'"')
 
 
@@ -47,12 +47,12 @@ def _plain(fernet: Fernet, value: str) -> str:
     try:
         return fernet.decrypt(value).decode()
     except InvalidToken:
-        # Airflow stores a trigger without arguments as it is.
+        # Airflow does not encrypt the arguments of a trigger that has none.
         return value
 
 
 def written(stack: AirflowStack) -> dict[str, bytes]:
-    """Return everything, by where it was written."""
+    """Return everything that Airflow has written, by the place where it is."""
     logs = stack.home / "logs"
     services = {path.stem: path.read_bytes() for path in (logs / "services").glob("*.log")}
     tasks = [path for path in logs.glob("dag_id=*/**/*.log*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""Secrets that the system tests work with and that must not turn up anywhere."""
+"""The secrets that the system tests use. Airflow must not write any of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CLIENT_SECRET = "planted-client-secret-Zr81kd"
 USER_PASSWORD = "planted-user-password-Pw03nB"
 GATEWAY_TOKEN = "planted-gateway-token-Qd64sY"
 GATEWAY = "planted-gateway-header-9hTvLq"
-#: For connections that only the connection tests make.
+#: Only the tests of connections use these two.
 STORED_PASSWORD = "planted-stored-password-J4wPz0"
 PROXY_PASSWORD = "planted-proxy-password-Xc55ou"
-#: Written by a server into its answer to a connection test.
+#: A server sends this in its response to a connection test.
 SERVER_BODY = "planted-server-body-mK3fAe"
 
 EVERYTHING = (
@@ -33,18 +33,18 @@ EVERYTHING = (
     SERVER_BODY,
 )
 
-#: What the sandbox's token endpoint hands out.
+#: The tokens that the sandbox's token endpoint issues.
 TOKENS = re.compile(
     rb"(?<![A-Za-z_])(?:sandbox\.[A-Za-z0-9_-]{43}|refresh\.[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])"
 )
 
-#: What is signed with a service account's key, and the key.
+#: A token that is signed with the key of a service account, and that key.
 SIGNED = re.compile(rb"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 PRIVATE_KEY = re.compile(rb"BEGIN (?:RSA )?PRIVATE KEY")
 
 
 def into(sandbox: Sandbox) -> None:
-    """Make the platforms ask for these secrets."""
+    """Make the sandbox's platforms require these secrets."""
     sandbox.tamr.configure(api_key=API_KEY)
     sandbox.quantemplate.configure(client_secret=CLIENT_SECRET)
     sandbox.toucan.configure(password=USER_PASSWORD)
@@ -52,7 +52,7 @@ def into(sandbox: Sandbox) -> None:
 
 
 def connection(sandbox: Sandbox, platform: str) -> dict[str, Any]:
-    """Give a connection that works against the sandbox and carries a gateway's header, and links by run."""
+    """Return a connection to the sandbox, with a header for a gateway and a template for links."""
     fields = sandbox.connection(platform)
     extra = {
         **fields["extra"],
@@ -63,7 +63,7 @@ def connection(sandbox: Sandbox, platform: str) -> dict[str, Any]:
 
 
 def found_in(text: bytes) -> list[str]:
-    """Name the secrets that are in a text."""
+    """Return the secrets that are in a text."""
     tokens = {match.decode() for match in TOKENS.findall(text)}
     signed = {match[0].decode() for match in SIGNED.finditer(text) if _is_ours(match[1])}
     keys = {match.decode() for match in PRIVATE_KEY.findall(text)}
@@ -71,7 +71,7 @@ def found_in(text: bytes) -> list[str]:
 
 
 def _is_ours(claims: bytes) -> bool:
-    """Tell our tokens from those of Airflow's own services."""
+    """Return whether a token is one of ours; Airflow's services sign tokens too."""
     try:
         return EMAIL.encode() in base64.urlsafe_b64decode(claims + b"=" * (-len(claims) % 4))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tasks that wait for runs of their own, so that tests can run side by side against one sandbox."""
+"""Starts tasks that each use a resource of their own, so that many tests can share one sandbox."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from devtools.airflow_client import AirflowClient
 
 TASK = "wait"
-# Resources are never used twice in a session.
+# In a session, no resource is used twice.
 _numbers = count(1)
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """One run of a DAG of `dags/waits.py`, whose only task starts runs of a resource nobody else uses."""
+    """One run of a DAG of `dags/waits.py`. Its task starts runs of a resource that no other task uses."""
 
     airflow: AirflowClient
     sandbox: Sandbox
@@ -45,11 +45,11 @@ class Waiting:
         return [run for run in self.sandbox.runs() if run.resource == self.resource]
 
     def started(self, number: int = 1, timeout: float = 60.0) -> RunRecord:
-        """Wait until the task has started so many runs, and return the last of these."""
+        """Wait until the task has started `number` runs, and return the last of these."""
         return self.sandbox.wait_for(lambda _: self.runs()[number - 1 :], timeout)[0]
 
     def submissions(self) -> int:
-        """Count the requests that started a run."""
+        """Return how many requests to start a run the task has sent."""
         operation = "create_job" if self.dag_id.startswith("tamr") else "execute_pipeline"
         wanted = f'"{self.resource}"'.encode()
         return sum(
@@ -58,16 +58,16 @@ class Waiting:
         )
 
     def stops(self, run_id: str) -> int:
-        """Count the requests that asked for the stop of a run."""
+        """Return how many requests to stop a run the sandbox has received."""
         entries = self.sandbox.journal.entries("tamr", "stop_job")
         return sum(run_id in entry.path for entry in entries)
 
     def stopped(self, run_id: str, timeout: float) -> None:
-        """Wait until a stop of a run was asked for."""
+        """Wait until the sandbox has received a request to stop a run."""
         self.sandbox.wait_for(lambda _: self.stops(run_id), timeout)
 
     def finish(self) -> None:
-        """End the newest run with success."""
+        """Let the newest run end with success."""
         run = self.runs()[-1]
         self.sandbox.platforms[run.platform].actions()["finish"](run.run_id)
 
@@ -81,7 +81,7 @@ class Waiting:
         return self.airflow.log(*self.where, try_number=try_number)
 
     def errors(self, try_number: int | None = None) -> list[str]:
-        """Return the lines of a try's log that name an error of the provider."""
+        """Return the lines of a try's log that begin with an error of the provider."""
         return [
             line.strip()
             for line in self.log(try_number).splitlines()
@@ -90,14 +90,18 @@ class Waiting:
 
 
 class Stage:
-    """Starts tasks."""
+    """Starts tasks in the running Airflow."""
 
     def __init__(self, airflow: AirflowClient, sandbox: Sandbox) -> None:
         self.airflow = airflow
         self.sandbox = sandbox
 
     def begin(self, dag_id: str, *scripts: dict[str, Any]) -> Waiting:
-        """Run a DAG of `dags/waits.py` on a new resource; its runs follow the scripts, the last one stays."""
+        """Run a DAG of `dags/waits.py` on a new resource.
+
+        :param scripts: how the runs of the resource behave, first run first; the last script is for all
+            further runs too.
+        """
         resource = f"r-{next(_numbers)}"
         if dag_id.startswith("tamr"):
             self.sandbox.tamr.add_source(resource)
@@ -115,6 +119,6 @@ class Stage:
 
 
 def finish_all(waiting: Iterable[Waiting]) -> None:
-    """End the newest run of each."""
+    """Let the newest run of each task end with success."""
     for one in waiting:
         one.finish()

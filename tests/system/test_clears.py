@@ -1,8 +1,9 @@
-"""A Clear of a task that runs on a worker starts its work afresh, although the task has retries left."""
+"""If a user clears a task that runs on a worker, the task starts a new run, even if it has retries left."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ TASK = "work"
 
 @dataclass(frozen=True)
 class Working:
-    """A task of a DAG of `tests/chaos/dags/points`, whose runs stay active."""
+    """A task of a DAG in `tests/chaos/dags/points`. Its runs do not end by themselves."""
 
     airflow: AirflowClient
     sandbox: Sandbox
@@ -33,7 +34,7 @@ class Working:
         return f"started_on_{self.target.platform}_on_worker", self.run_id, TASK
 
     def runs(self, number: int) -> list[RunRecord]:
-        """Wait until the task has started so many runs."""
+        """Wait until the task has started `number` runs, and return all its runs."""
         return self.sandbox.wait_for(
             lambda _: self.target.runs(self.sandbox, self.resource)[number - 1 :] and self.all_runs(), 120
         )
@@ -41,7 +42,7 @@ class Working:
     def all_runs(self) -> list[RunRecord]:
         return self.target.runs(self.sandbox, self.resource)
 
-    def remembers(self, run: RunRecord) -> bool:
+    def has_stored(self, run: RunRecord) -> bool:
         """Return whether the task has stored the id of a run."""
         record: dict[str, Any] = self.airflow.state_store(*self.where).get("dataops_run") or {}
         return record.get("run_id") == run.run_id
@@ -52,7 +53,7 @@ class Working:
 
 @pytest.fixture(scope="module")
 def cleared(stack: AirflowStack, sandbox: Sandbox) -> dict[str, Working]:
-    """Start a task on each platform, and clear it when it has stored the id of its run."""
+    """Start a task for each platform, and clear it as soon as it has stored the id of its run."""
     airflow, tasks = stack.client, {}
     for platform, target in TARGETS.items():
         resource = target.add(sandbox, "clear", hold=True)
@@ -62,7 +63,7 @@ def cleared(stack: AirflowStack, sandbox: Sandbox) -> dict[str, Working]:
         tasks[platform] = Working(airflow, sandbox, target, resource, run_id)
     for task in tasks.values():
         [first] = task.runs(1)
-        stack.wait_until(lambda task=task, run=first: task.remembers(run), timeout=60)
+        stack.wait_until(partial(task.has_stored, first), timeout=60)
         airflow.clear(task.where[0], task.run_id, [TASK])
     return tasks
 
@@ -73,7 +74,7 @@ def test_a_cleared_task_starts_a_second_run_and_returns_it(
 ) -> None:
     task = cleared[platform]
     first, second = task.runs(2)
-    stack.wait_until(lambda: task.remembers(second), timeout=60)
+    stack.wait_until(lambda: task.has_stored(second), timeout=60)
     store = task.sandbox.platforms[platform]
     if platform == "tamr":
         assert first.finished

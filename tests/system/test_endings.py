@@ -1,4 +1,4 @@
-"""However a wait ends, nothing runs twice and nothing is left running, and the log says what happened."""
+"""A wait can end in many ways. In each, no run is started twice or left running, and the log explains it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITHIN_SECONDS = 20.0
 
 @pytest.fixture(scope="module")
 def begun(stage: Stage) -> dict[str, Waiting]:
-    """Start everything at once: each test follows one of these to its end."""
+    """Start all tasks at once; each test takes one of them, and follows it to its end."""
     return {
         "failed at Tamr": stage.begin("tamr_deferred", {"error": TAMR_ERROR}),
         "failed at Quantemplate": stage.begin("quantemplate_deferred", {"outcome": "Failed"}),
@@ -39,7 +39,7 @@ def test_marking_a_deferred_task_failed_stops_its_tamr_job_once(
     stack: AirflowStack, begun: dict[str, Waiting]
 ) -> None:
     task = begun["marked at Tamr"]
-    job = _taken_up(stack, task)
+    job = _wait_for_trigger(stack, task)
     task.airflow.mark_task(*task.where, "failed")
     task.stopped(job.run_id, WITHIN_SECONDS)
     task.sandbox.wait_for(lambda _: task.runs()[0].finished)
@@ -49,15 +49,15 @@ def test_marking_a_deferred_task_failed_stops_its_tamr_job_once(
     assert task.submissions() == 1
 
 
-def test_marking_a_deferred_task_failed_says_that_the_quantemplate_execution_goes_on(
+def test_marking_a_deferred_task_failed_logs_that_the_quantemplate_execution_keeps_running(
     stack: AirflowStack, begun: dict[str, Waiting]
 ) -> None:
     task = begun["marked at Quantemplate"]
-    execution = _taken_up(stack, task)
+    execution = _wait_for_trigger(stack, task)
     task.airflow.mark_task(*task.where, "failed")
-    said = f"Quantemplate execution {execution.run_id} was running, and it keeps running: http"
-    stack.wait_until(lambda: said in task.log(), timeout=WITHIN_SECONDS)
-    (line,) = [line for line in task.log().splitlines() if said in line]
+    message = f"Quantemplate execution {execution.run_id} was running, and it keeps running: http"
+    stack.wait_until(lambda: message in task.log(), timeout=WITHIN_SECONDS)
+    (line,) = [line for line in task.log().splitlines() if message in line]
     assert line.rstrip().endswith(f"/runs/{execution.run_id}")
     assert not task.runs()[0].finished
 
@@ -66,11 +66,11 @@ def test_clearing_a_deferred_task_stops_its_job_and_starts_another(
     stack: AirflowStack, begun: dict[str, Waiting]
 ) -> None:
     task = begun["cleared"]
-    first = _taken_up(stack, task)
+    first = _wait_for_trigger(stack, task)
     task.airflow.clear(task.dag_id, task.run_id, [task.where[2]])
     second = task.started(2)
     task.until("deferred")
-    # The trigger asks for the stop, and so does the new try where it meets the job still winding down.
+    # The trigger sends a stop request. The new try sends another one if the job has not stopped yet.
     assert 1 <= task.stops(first.run_id) <= 2
     assert task.runs()[0].detail["error"]["reason"] == "STOPPED_BY_USER"
     link = task.link()
@@ -83,7 +83,7 @@ def test_clearing_a_deferred_task_stops_its_job_and_starts_another(
     assert task.stops(second.run_id) == 0
 
 
-def test_marking_a_task_failed_that_waits_on_a_worker_stops_its_job_within_seconds(
+def test_marking_a_task_on_a_worker_failed_stops_its_job_within_seconds(
     stack: AirflowStack, begun: dict[str, Waiting]
 ) -> None:
     task = begun["marked on a worker"]
@@ -97,7 +97,7 @@ def test_marking_a_task_failed_that_waits_on_a_worker_stops_its_job_within_secon
     assert task.submissions() == 1
 
 
-def test_a_retry_after_its_worker_was_killed_hard_takes_up_the_same_job(
+def test_a_retry_waits_for_the_same_job_after_the_worker_was_killed(
     stack: AirflowStack, begun: dict[str, Waiting]
 ) -> None:
     task = begun["killed hard on a worker"]
@@ -132,7 +132,9 @@ def test_a_job_that_takes_too_long_is_stopped_and_fails_its_task(
     assert task.submissions() == 1
 
 
-def test_a_failed_job_fails_its_task_with_one_line_in_the_platform_s_words(begun: dict[str, Waiting]) -> None:
+def test_a_failed_job_fails_its_task_with_one_line_that_quotes_the_platform(
+    begun: dict[str, Waiting],
+) -> None:
     task = begun["failed at Tamr"]
     assert task.ended() == "failed"
     (job,) = task.runs()
@@ -156,7 +158,7 @@ def test_a_failed_execution_fails_its_task_with_one_line(begun: dict[str, Waitin
     assert error.endswith(f"[{link}]")
 
 
-def test_a_retry_after_a_failed_job_starts_exactly_one_new_job_and_a_clear_another(
+def test_a_retry_after_a_failed_job_starts_one_new_job_and_a_clear_starts_another(
     begun: dict[str, Waiting],
 ) -> None:
     task = begun["failed once"]
@@ -175,8 +177,8 @@ def test_a_retry_after_a_failed_job_starts_exactly_one_new_job_and_a_clear_anoth
     assert task.submissions() == 3
 
 
-def _taken_up(stack: AirflowStack, task: Waiting) -> RunRecord:
-    """Wait until the triggerer has told of the run: before, it has no trigger to tell of a user's action."""
+def _wait_for_trigger(stack: AirflowStack, task: Waiting) -> RunRecord:
+    """Wait until the trigger has logged the run, and return the run. Before that, no trigger can react."""
     task.until("deferred")
     run = task.runs()[-1]
     stack.wait_until(lambda: f" {run.run_id} is " in task.log(), timeout=30)

@@ -1,4 +1,4 @@
-"""The example DAGs do what they show, in a real Airflow."""
+"""The example DAGs work in a real Airflow, with the results that they promise."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from devtools.airflow_client import AirflowClient
 
+#: The tasks that wait for a run, by DAG.
 WAITING = {
     "toucan_refresh": {"preprocess", "populate", "release"},
     "tailer_launch": {"prepare_tables", "export_tables"},
@@ -43,21 +44,23 @@ WAITING = {
         "release",
     },
 }
-#: Those whose result and link are looked at, task by task.
+#: The tasks whose results and links are checked one by one.
 TASKS = [
     (dag_id, task_id)
     for dag_id, task_ids in WAITING.items()
     for task_id in sorted(task_ids)
-    if task_id != "customers.load"  # which is mapped
+    if task_id != "customers.load"  # a mapped task has many results
 ]
 
 
-def test_no_example_is_left_out() -> None:
+def test_the_tests_cover_all_examples() -> None:
     assert set(WAITING) == set(DAGS)
 
 
 @pytest.mark.parametrize("dag_id", WAITING)
-def test_it_succeeds(airflow: AirflowClient, examples: dict[str, str], dag_id: str) -> None:
+def test_all_tasks_succeed_in_their_first_try(
+    airflow: AirflowClient, examples: dict[str, str], dag_id: str
+) -> None:
     tasks = airflow.task_instances(dag_id, examples[dag_id])
     assert {task["state"] for task in tasks} == {"success"}
     assert {task["try_number"] for task in tasks} == {1}
@@ -65,7 +68,7 @@ def test_it_succeeds(airflow: AirflowClient, examples: dict[str, str], dag_id: s
 
 
 @pytest.mark.parametrize("dag_id", WAITING)
-def test_exactly_the_waiting_tasks_were_deferred(
+def test_only_the_tasks_that_wait_were_deferred(
     airflow: AirflowClient, examples: dict[str, str], dag_id: str
 ) -> None:
     times = airflow.times(dag_id, examples[dag_id])
@@ -74,7 +77,7 @@ def test_exactly_the_waiting_tasks_were_deferred(
 
 
 @pytest.mark.parametrize(("dag_id", "task_id"), TASKS)
-def test_a_waiting_task_returns_its_run(
+def test_a_task_that_waits_returns_its_run(
     airflow: AirflowClient, examples: dict[str, str], dag_id: str, task_id: str
 ) -> None:
     value = airflow.xcom(dag_id, examples[dag_id], task_id)
@@ -104,7 +107,7 @@ def test_the_sources_are_loaded_before_the_product_is_updated(
     assert results["run_workflow"]["finished_at"] < results["publish_golden_records"]["started_at"]
 
 
-def test_the_download_holds_exactly_what_the_pipeline_makes_of_the_upload(
+def test_the_downloaded_file_is_the_output_of_the_pipeline_for_the_uploaded_file(
     airflow: AirflowClient, examples: dict[str, str], downloads: Path
 ) -> None:
     dag_id = "quantemplate_straight_through"
@@ -118,7 +121,7 @@ def test_the_download_holds_exactly_what_the_pipeline_makes_of_the_upload(
     assert [file.name for file in path.parent.iterdir()] == ["claims.csv"]
 
 
-def test_the_model_ran_on_exactly_what_was_uploaded(
+def test_the_report_is_the_output_of_the_model_for_the_uploaded_file(
     airflow: AirflowClient, examples: dict[str, str], downloads: Path
 ) -> None:
     path = downloads / "trac_model_run" / examples["trac_model_run"] / "report.csv"
@@ -138,7 +141,7 @@ def test_the_release_comes_last(airflow: AirflowClient, examples: dict[str, str]
 
 
 def _as_the_sandbox_computes(source: Path) -> bytes:
-    """Trim and number the rows, and raise the header, as the sandbox's pipelines say they do."""
+    """Return what the sandbox's pipelines make of a file: trimmed cells, numbered rows, upper-case names."""
     head, *rows = csv.reader(io.StringIO(source.read_text(encoding="utf-8-sig"), newline=""))
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""A wait that is ended from outside, in a real Airflow: by a person, a signal, a limit, a missing part."""
+"""Something outside the task ends its wait: a user, a signal, a timeout, a missing service or connection."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def test_marking_a_deferred_task_successful_stops_its_job(stack: AirflowStack, s
     assert (task.submissions(), task.stops(job.run_id)) == (1, 1)
 
 
-def test_marking_a_task_successful_that_waits_on_a_worker_stops_its_job(
-    stack: AirflowStack, stage: Stage
-) -> None:
+def test_marking_a_task_on_a_worker_successful_stops_its_job(stack: AirflowStack, stage: Stage) -> None:
     task = stage.begin("tamr_on_worker", HOLD)
     job = task.started()
     instance = task.until("running")
@@ -48,7 +46,7 @@ def test_the_execution_timeout_on_a_worker_stops_the_job(stage: Stage) -> None:
     assert "AirflowTaskTimeout" in task.log()
 
 
-def test_a_retry_after_a_sigterm_starts_another_job_as_the_first_was_stopped(
+def test_a_retry_after_a_sigterm_starts_another_job_because_the_first_was_stopped(
     stack: AirflowStack, stage: Stage
 ) -> None:
     task = stage.begin("tamr_on_worker_retry", HOLD)
@@ -62,7 +60,7 @@ def test_a_retry_after_a_sigterm_starts_another_job_as_the_first_was_stopped(
     assert (task.submissions(), task.stops(job.run_id), task.stops(second.run_id)) == (2, 1, 0)
 
 
-def test_a_retry_after_a_sigterm_takes_up_an_execution_that_cannot_be_stopped(
+def test_a_retry_after_a_sigterm_waits_for_an_execution_that_cannot_be_stopped(
     stack: AirflowStack, stage: Stage
 ) -> None:
     task = stage.begin("quantemplate_on_worker_retry", HOLD)
@@ -77,7 +75,7 @@ def test_a_retry_after_a_sigterm_takes_up_an_execution_that_cannot_be_stopped(
     assert task.submissions() == 1
 
 
-def test_without_a_triggerer_a_clear_still_stops_the_job_and_another_wait_goes_on_later(
+def test_while_no_triggerer_runs_a_clear_stops_the_job_and_other_tasks_resume_later(
     stack: AirflowStack, stage: Stage
 ) -> None:
     waits, cleared = (stage.begin("tamr_deferred", HOLD) for _ in range(2))
@@ -87,7 +85,7 @@ def test_without_a_triggerer_a_clear_still_stops_the_job_and_another_wait_goes_o
     stack.kill("triggerer")
     try:
         cleared.airflow.clear(cleared.dag_id, cleared.run_id, [cleared.where[2]])
-        # No trigger hears of the Clear: the new try stops the old job.
+        # No trigger notices the Clear, so the new try stops the old job.
         second = cleared.started(2)
         assert cleared.runs()[0].detail["error"]["reason"] == "STOPPED_BY_USER"
         waits.finish()
@@ -96,7 +94,7 @@ def test_without_a_triggerer_a_clear_still_stops_the_job_and_another_wait_goes_o
         stack.restart("triggerer")
     assert not cleared.runs()[1].finished
     cleared.finish()
-    # The new triggerer takes over what the killed one ran once that has been silent for long enough.
+    # The new triggerer gets the triggers of the killed one only when its last heartbeat is old enough.
     for task in (waits, cleared):
         assert task.ended(timeout=120) == "success"
     assert waits.airflow.xcom(*waits.where)["run_id"] == job.run_id
@@ -105,27 +103,27 @@ def test_without_a_triggerer_a_clear_still_stops_the_job_and_another_wait_goes_o
     assert (cleared.submissions(), cleared.stops(first.run_id), cleared.stops(second.run_id)) == (2, 1, 0)
 
 
-def test_a_connection_that_was_deleted_during_the_wait_fails_the_task_and_a_retry_takes_the_result(
+def test_a_task_fails_if_its_connection_was_deleted_and_its_retry_returns_the_same_job(
     stack: AirflowStack, stage: Stage
 ) -> None:
-    airflow, there = stage.airflow, planted.connection(stage.sandbox, "tamr")
-    airflow.create_connection(CONNECTION, there)
+    airflow, fields = stage.airflow, planted.connection(stage.sandbox, "tamr")
+    airflow.create_connection(CONNECTION, fields)
     task = stage.begin("tamr_connection", HOLD)
     job = task.started()
     stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
     airflow.request("DELETE", f"/connections/{CONNECTION}")
     task.finish()
-    # The trigger has its connection; the worker that resumes the task has none.
+    # The trigger has already read its connection. The worker that resumes the task cannot read it.
     task.until("up_for_retry")
     assert CONNECTION in task.log(1)
-    airflow.create_connection(CONNECTION, there)
+    airflow.create_connection(CONNECTION, fields)
     assert task.ended() == "success"
     assert airflow.xcom(*task.where)["run_id"] == job.run_id
     assert (task.submissions(), task.stops(job.run_id)) == (1, 0)
 
 
 def _terminate(stack: AirflowStack, task: Waiting) -> None:
-    """Tell the task's own process to end, once the run can be stopped or named."""
+    """Send SIGTERM to the task's process, as soon as the task has the link of its run."""
     instance = task.until("running")
     stack.wait_until(task.link, timeout=10)
     (runner,) = [worker for worker in stack.workers_of(instance["id"]) if worker.role == "runner"]

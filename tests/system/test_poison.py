@@ -1,4 +1,4 @@
-"""One bad row must not take the whole deployment's triggerer down."""
+"""A trigger row that cannot be read must not stop the triggerer of the whole deployment."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def triggerer_renewed_afterwards(stack: AirflowStack) -> Iterator[None]:
-    """Let no other test's trigger suffer.
+    """Restart the triggerer after the test, so that the test does not affect other tests.
 
-    A triggerer of Airflow 3.3.2 remembers the ids of rows that it could not build, and passes over a later
-    row of the same id. SQLite uses ids again.
+    A triggerer of Airflow 3.3.2 remembers the ids of rows that it could not read, and ignores a later row
+    with the same id. SQLite reuses ids.
     """
     yield
     stack.restart("triggerer")
 
 
-def test_no_class_is_left_out() -> None:
+def test_the_poisoned_dag_covers_all_trigger_classes() -> None:
     found = {f"{PauseTrigger.__module__}.{PauseTrigger.__qualname__}"}
     for entry in get_provider_info()["triggers"]:
         for name in entry["python-modules"]:
@@ -46,7 +46,7 @@ def test_no_class_is_left_out() -> None:
 
 
 @pytest.mark.usefixtures("triggerer_renewed_afterwards")
-def test_the_triggerer_survives_and_the_others_go_on(
+def test_the_triggerer_and_other_triggers_survive_unreadable_rows(
     stack: AirflowStack, airflow: AirflowClient, stage: Stage
 ) -> None:
     bystander = stage.begin("tamr_deferred", {"hold": True})
@@ -68,6 +68,9 @@ def test_the_triggerer_survives_and_the_others_go_on(
 
 
 def _processes(stack: AirflowStack) -> set[int]:
-    """Return the triggerer and its child in which the triggers run; a service could outlive that one."""
+    """Return the ids of the triggerer's process and of its child process, which runs the triggers.
+
+    The child could crash and be replaced while the triggerer itself keeps running.
+    """
     service = psutil.Process(stack.pid("triggerer"))
     return {service.pid, *(child.pid for child in service.children(recursive=True))}

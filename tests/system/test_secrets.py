@@ -1,4 +1,4 @@
-"""Runs last: no secret of this session may stand anywhere in what Airflow wrote."""
+"""Runs last: nothing that Airflow has written in this session may contain a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.system.scenes import Stage
 
 
-def test_a_secret_that_the_server_repeats_is_masked(stage: Stage) -> None:
+def test_a_secret_is_masked_if_a_response_repeats_it(stage: Stage) -> None:
     fault = stage.sandbox.add_fault(
         "status", platform="tamr", operation="create_job", status=400, body=f"bad key {planted.API_KEY}!"
     )
@@ -32,7 +32,7 @@ def test_a_secret_that_the_server_repeats_is_masked(stage: Stage) -> None:
 
 @pytest.fixture(scope="module")
 def written(stack: AirflowStack, examples: dict[str, str]) -> dict[str, bytes]:
-    """Return everything that was written, once the example DAGs have run."""
+    """Return everything that Airflow has written, after the example DAGs have run."""
     return evidence.written(stack)
 
 
@@ -52,11 +52,13 @@ def written(stack: AirflowStack, examples: dict[str, str]) -> dict[str, bytes]:
         ("database", b"src_customers"),
     ],
 )
-def test_there_is_something_to_search_in(written: dict[str, bytes], where: str, marker: bytes) -> None:
+def test_each_place_has_the_text_that_is_to_be_searched(
+    written: dict[str, bytes], where: str, marker: bytes
+) -> None:
     assert marker in written[where]
 
 
-def test_the_search_finds_what_is_there() -> None:
+def test_the_search_finds_each_kind_of_secret() -> None:
     token = Tokens().issue(0.0, 1.0)
     assert planted.found_in(f"x{planted.API_KEY}y Bearer {token}".encode()) == [planted.API_KEY, token]
     assert planted.found_in(b"nothing of this kind") == []
@@ -67,6 +69,6 @@ def test_the_search_finds_what_is_there() -> None:
     assert planted.found_in(b'{"private_key": "-----BEGIN PRIVATE KEY-----"') == ["BEGIN PRIVATE KEY"]
 
 
-def test_no_secret_was_written(written: dict[str, bytes]) -> None:
+def test_airflow_has_written_no_secret(written: dict[str, bytes]) -> None:
     found = {where: planted.found_in(text) for where, text in written.items()}
     assert {where: secrets for where, secrets in found.items() if secrets} == {}

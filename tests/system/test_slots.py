@@ -1,4 +1,4 @@
-"""Slots that are taken are waited for, without a worker."""
+"""A task that waits for a free slot of Tamr needs no worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Airflow runs, knows the provider and can import all DAGs; and what other tests measure with is right."""
+"""Airflow runs, knows the provider, and imports all DAGs. The tools of the other tests measure correctly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_all_services_are_healthy(stack: AirflowStack, airflow: AirflowClient) -
     assert set(airflow.health().values()) == {"healthy"}
 
 
-def test_the_dags_are_there_and_none_fails_to_import(airflow: AirflowClient) -> None:
+def test_airflow_imports_all_dags_without_an_error(airflow: AirflowClient) -> None:
     airflow.wait_for_dags((*DAGS, "plain_deferral"))
     assert airflow.import_errors() == []
 

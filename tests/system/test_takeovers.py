@@ -1,4 +1,7 @@
-"""Who takes a run over, in a real Airflow: another triggerer, a retry, a Clear; and who only seems to."""
+"""A run gets a new owner in a real Airflow: another triggerer, a retry, or the new try after a Clear.
+
+Some events only look like a new owner: the Clear of another task, or a second cancel of the trigger.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,20 @@ if TYPE_CHECKING:
     from tests.system.scenes import Stage
 
 HOLD = {"hold": True}
-# A live try stores the DAG run's clear_number once a minute.
+# A running try stores the DAG run's clear_number once a minute.
 RENEWED_WITHIN = 80.0
 
 
-def test_a_trigger_that_moves_to_another_triggerer_leaves_its_job_running(
+def test_a_job_keeps_running_when_its_trigger_moves_to_another_triggerer(
     stack: AirflowStack, stage: Stage
 ) -> None:
     task = stage.begin("tamr_deferred", HOLD)
     job = task.started()
     stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
-    # What a triggerer finds that was frozen for longer than the others wait for it.
+    # This happens if a triggerer is frozen for so long that another one takes its triggers.
     _move_all_triggers(stack)
-    left = f"job {job.run_id} was not stopped: the task is deferred"
-    stack.wait_until(lambda: left in task.log() + stack.logs("triggerer"), timeout=90)
+    message = f"job {job.run_id} was not stopped: the task is deferred"
+    stack.wait_until(lambda: message in task.log() + stack.logs("triggerer"), timeout=90)
     assert task.airflow.task(*task.where)["state"] == "deferred"
     assert not task.runs()[0].finished
     _end_the_other_triggerer(stack)
@@ -38,23 +41,30 @@ def test_a_trigger_that_moves_to_another_triggerer_leaves_its_job_running(
     assert (task.submissions(), task.stops(job.run_id)) == (1, 0)
 
 
-def test_a_stop_that_is_refused_at_first_is_sent_again_although_airflow_repeats_its_cancel(
+def test_a_stop_request_is_retried_after_503_although_airflow_cancels_the_trigger_again(
     stack: AirflowStack, stage: Stage
 ) -> None:
     task = stage.begin("tamr_deferred", HOLD)
     job = task.started()
     stack.wait_until(lambda: f"Tamr job {job.run_id} is " in task.log(), timeout=60)
-    busy = {"operation": "stop_job", "times": 1, "status": 503, "headers": {"Retry-After": "4"}}
+    busy: dict[str, Any] = {
+        "operation": "stop_job",
+        "times": 1,
+        "status": 503,
+        "headers": {"Retry-After": "4"},
+    }
     task.sandbox.add_fault("status", platform="tamr", **busy)
     task.airflow.mark_task(*task.where, "failed")
     task.sandbox.wait_for(lambda _: task.runs()[0].finished, 90)
     assert task.stops(job.run_id) == 2
     assert f"job {job.run_id} is stopped now" in task.log()
-    told = f"Asked Tamr to stop job {job.run_id}"
-    stack.wait_until(lambda: told in task.log() + stack.logs("triggerer"), timeout=10)
+    message = f"Asked Tamr to stop job {job.run_id}"
+    stack.wait_until(lambda: message in task.log() + stack.logs("triggerer"), timeout=10)
 
 
-def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(stack: AirflowStack, stage: Stage) -> None:
+def test_a_clear_starts_a_new_run_for_the_cleared_task_but_not_for_the_task_beside_it(
+    stack: AirflowStack, stage: Stage
+) -> None:
     sandbox, airflow, dag_id = stage.sandbox, stage.airflow, "tamr_neighbours"
     for source in ("n-wait", "n-other"):
         sandbox.tamr.add_source(source)
@@ -64,12 +74,13 @@ def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(stack: Airflow
     task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
     job = task.started()
     [first] = _runs_of(stage, "n-other", 1)
-    # Both know the ids of their jobs; a job whose id was never stored is found as a guess, and not stopped.
-    for task_id in ("wait", "other"):
-        stack.wait_until(lambda task_id=task_id: _clear_number(task, task_id) == 0, timeout=60)
+    # Wait until both tasks have stored the ids of their jobs. Without an id, a task could only guess which
+    # job it has started, and does not stop such a job.
+    stack.wait_until(lambda: _clear_number(task, "wait") == 0, timeout=60)
+    stack.wait_until(lambda: _clear_number(task, "other") == 0, timeout=60)
 
     airflow.clear(dag_id, run_id, ["other"])
-    # It was running on a worker with a retry left: a Clear all the same.
+    # The cleared task was running on a worker, and had a retry left. That must not look like a retry.
     _, second = _runs_of(stage, "n-other", 2)
     assert first.run_id != second.run_id
     assert task.stops(first.run_id) >= 1
@@ -88,7 +99,7 @@ def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(stack: Airflow
 
 
 def _runs_of(stage: Stage, source: str, number: int) -> list[RunRecord]:
-    """Wait until so many jobs of a source were started."""
+    """Wait until there are `number` jobs of a source, and return them."""
 
     def started(_: object) -> list[RunRecord]:
         runs = [run for run in stage.sandbox.runs() if run.resource == source]
@@ -98,18 +109,18 @@ def _runs_of(stage: Stage, source: str, number: int) -> list[RunRecord]:
 
 
 def _clear_number(task: Waiting, task_id: str) -> int | None:
-    """Return what the record of a task whose run is known holds of the DAG run's Clears."""
+    """Return the DAG run's clear_number in the record of a task; ``None`` before the task knows its run."""
     rows = task.airflow.state_store(task.dag_id, task.run_id, task_id)
     record: dict[str, Any] = rows.get("dataops_run") or {}
     return record["generation"]["clear_number"] if record.get("run_id") else None
 
 
-#: A triggerer that exists in the database alone.
+#: A triggerer that exists only in the database.
 _OTHER = {"id": 1_000_000}
 
 
 def _move_all_triggers(stack: AirflowStack) -> None:
-    """Let another triggerer, which looks alive for a minute, own all triggers."""
+    """Assign all triggers to another triggerer, which looks healthy for a minute."""
     _write(
         stack,
         "INSERT INTO job (id, job_type, state, hostname, latest_heartbeat) "

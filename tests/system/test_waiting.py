@@ -1,4 +1,4 @@
-"""What a waiting task costs, and what its user can see meanwhile."""
+"""A deferred task uses no worker process and no slot, and its user can open the link of its run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCHED_SECONDS = 4.0
 
 @pytest.fixture(scope="module")
 def deferred(stack: AirflowStack, stage: Stage) -> dict[str, Waiting]:
-    """Have a task of each platform wait in the triggerer, with the workers' heartbeats of before gone by."""
+    """Start a deferred task on two platforms, and wait until their worker processes have ended."""
     waiting = {
         dag_id: stage.begin(dag_id, {"hold": True}) for dag_id in ("tamr_deferred", "quantemplate_deferred")
     }
@@ -27,14 +27,14 @@ def deferred(stack: AirflowStack, stage: Stage) -> dict[str, Waiting]:
 
 
 @pytest.mark.parametrize("dag_id", ["tamr_deferred", "quantemplate_deferred"])
-def test_the_link_is_there_while_the_task_is_deferred(deferred: dict[str, Waiting], dag_id: str) -> None:
+def test_the_link_exists_while_the_task_is_deferred(deferred: dict[str, Waiting], dag_id: str) -> None:
     task = deferred[dag_id]
     link = task.link()
     assert link is not None
     assert link.endswith(f"/runs/{task.started().run_id}")
 
 
-def test_between_submit_and_end_no_worker_process_is_alive_and_all_slots_are_free(
+def test_deferred_tasks_use_no_worker_process_and_no_slot(
     stack: AirflowStack, stage: Stage, deferred: dict[str, Waiting]
 ) -> None:
     ids = [task.until("deferred")["id"] for task in deferred.values()]
@@ -55,7 +55,7 @@ def test_between_submit_and_end_no_worker_process_is_alive_and_all_slots_are_fre
 
 
 @pytest.mark.parametrize("dag_id", ["tamr_on_worker", "quantemplate_on_worker"])
-def test_the_link_is_there_while_the_task_waits_on_a_worker(
+def test_the_link_exists_while_the_task_waits_on_a_worker(
     stack: AirflowStack, stage: Stage, dag_id: str
 ) -> None:
     task = stage.begin(dag_id, {"hold": True})

@@ -105,7 +105,7 @@ def test_there_is_one_for_each_platform() -> None:
 #: Where a path on these pages may begin: the package, or the example of a platform in the same places.
 PLACES = [
     place / folder
-    for place in (ROOT, ROOT / "tests" / "mill")
+    for place in (ROOT, ROOT / "tests" / "mill", ROOT / "tests" / "mill" / "package")
     for folder in (".", "airflow_provider_dataops")
 ]
 CODE = [

@@ -1,4 +1,4 @@
-"""A platform of the sandbox with the hook and the triggers that are tried on it."""
+"""The conformance bench: what the tests need to know about a platform to run on all of them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """Airflow's connections, in memory."""
+    """Connections in memory, which hooks and triggers read instead of Airflow's."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def installed(cls, patch: Callable[..., None], hook: type[Any]) -> Self:
-        """Return connections that are read instead of Airflow's.
+        """Make hooks and triggers read new, empty connections, and return these.
 
-        :param patch: sets an attribute, ``monkeypatch.setattr``.
+        :param patch: a function that sets an attribute, such as ``monkeypatch.setattr``.
+        :param hook: Airflow's ``BaseHook``.
         """
         connections = cls()
 
@@ -44,23 +45,23 @@ class Connections:
         return connections
 
     def set(self, conn_id: str, fields: dict[str, Any], **changes: Any) -> None:
-        """Keep a connection; what is no field of one is put in its extra."""
+        """Set a connection. Changes that are not fields of a connection are set in its extra."""
         names = {"host", "port", "schema", "login", "password"}
         extra = fields.get("extra", {}) | {k: v for k, v in changes.items() if k not in names}
         self._known[conn_id] = {**fields, **{k: v for k, v in changes.items() if k in names}, "extra": extra}
 
     def fields(self, conn_id: str) -> dict[str, Any]:
-        """Return what was set."""
+        """Return the fields of a connection."""
         return self._known[conn_id]
 
     def get(self, conn_id: str) -> Connection:
-        """Return a connection as Airflow would."""
+        """Return a connection in the form that Airflow returns."""
         fields = dict(self._known[conn_id])
         return Connection(conn_id=conn_id, **{**fields, "extra": json.dumps(fields["extra"])})
 
 
 class WorkerTime:
-    """A clock on which the pauses of a hook pass at once."""
+    """A clock for a hook. It skips the hook's pauses, so that they take no real time."""
 
     def __init__(self) -> None:
         self._skipped = 0.0
@@ -81,35 +82,38 @@ class WorkerTime:
 
 
 class Bench(ABC):
-    """One platform; connections, runs and what waits for them."""
+    """One platform in the sandbox, with its connection, its hook and its triggers."""
 
+    #: The connection type, and the platform's name in messages.
     name: ClassVar[str]
     platform: ClassVar[str]
-    #: The operations by which a trigger and a hook ask about a run, and their words for them.
-    polled: ClassVar[str]
-    looked: ClassVar[str]
-    submitted: ClassVar[str]
-    #: All by which a trigger can learn of a run.
-    asking: ClassVar[tuple[str, ...]]
-    #: What an error of a trigger says that it was doing; a pattern.
-    listing: ClassVar[str]
-    #: By which a run is asked about.
-    method: ClassVar[str] = "GET"
-    #: Whether runs can be listed, so that one whose answer was lost is found again.
-    lists: ClassVar[bool] = True
-    #: Whether the platform may lose sight of a run.
-    forgets: ClassVar[bool] = True
-    #: What a good test of the connection says.
-    proved: ClassVar[str] = "accepted"
-    #: Whether a run is found again beyond doubt.
-    adopted: ClassVar[str] = "guessed"
-    #: What the platform puts before its words of refusal.
-    prefix: ClassVar[str] = ""
-    #: How the sandbox ends a run without success.
-    failing: ClassVar[dict[str, Any]]
-    #: How a run behaves that the platform does not tell of at once, for half a second.
-    late: ClassVar[dict[str, Any]] = {"hidden": 0.5}
-    #: How the sandbox's runs behave, beside never ending by themselves.
+    #: The sandbox's name of the operation with which a trigger polls.
+    poll_operation: ClassVar[str]
+    #: The operation with which a hook reads the status of one run.
+    status_operation: ClassVar[str]
+    #: The operation that starts a run.
+    submit_operation: ClassVar[str]
+    #: All operations with which a trigger can read the status of a run.
+    trigger_operations: ClassVar[tuple[str, ...]]
+    #: A regular expression for the trigger's request in an error message.
+    poll_pattern: ClassVar[str]
+    #: The HTTP method of ``status_operation``.
+    status_method: ClassVar[str] = "GET"
+    #: Whether runs can be listed, so that a run is found again if the response to its submission was lost.
+    can_list: ClassVar[bool] = True
+    #: Whether the platform may stop returning a run.
+    can_forget: ClassVar[bool] = True
+    #: A part of the message of a successful connection test.
+    test_message: ClassVar[str] = "accepted"
+    #: How sure the provider is that it has found its own run again: ``exact`` or ``guessed``.
+    adoption: ClassVar[str] = "guessed"
+    #: The text that the platform puts before the reason of an error.
+    error_prefix: ClassVar[str] = ""
+    #: The arguments with which the sandbox ends a run without success.
+    failed_end: ClassVar[dict[str, Any]]
+    #: The script of a run that the platform returns only after half a second.
+    late_script: ClassVar[dict[str, Any]] = {"hidden": 0.5}
+    #: The script of all other runs. In addition, they never end by themselves.
     script: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, sandbox: Sandbox, connections: Connections, conn_id: str = "") -> None:
@@ -118,28 +122,31 @@ class Bench(ABC):
         self.conn_id = conn_id or self.name
         self.worker_time = WorkerTime()
         self.connect()
-        sandbox.platforms[self.name].script(hold=True, **self.script)
+        self.store.script(hold=True, **self.script)
 
     @classmethod
     def mounted(cls, sandbox: Sandbox) -> AbstractContextManager[None]:
-        """Return what lets package and sandbox know a platform for one test; they know their own anyway."""
+        """Return a context in which the package and the sandbox know the platform.
+
+        They always know the package's own platforms, so only the bench of another platform overrides this.
+        """
         return nullcontext()
 
     @property
     def store(self) -> Any:
-        """The platform inside the sandbox."""
+        """The platform in the sandbox."""
         return self.sandbox.platforms[self.name]
 
     def connect(self, **changes: Any) -> None:
-        """Set the connection, with some fields changed."""
+        """Set the connection to the sandbox's, with some fields changed."""
         self.connections.set(self.conn_id, self.sandbox.connection(self.name), **changes)
 
     def add_to_connection(self, **changes: Any) -> None:
-        """Change some fields of the connection as it is now."""
+        """Change some fields of the current connection, and keep the others."""
         self.connections.set(self.conn_id, self.connections.fields(self.conn_id), **changes)
 
     def hook(self) -> Any:
-        """Return a hook whose pauses take no time."""
+        """Return a hook whose pauses take no real time."""
         hook = self._hook()
         hook.driver.clock = self.worker_time
         return hook
@@ -148,58 +155,58 @@ class Bench(ABC):
         """Arm a fault of this platform."""
         return self.sandbox.add_fault(kind, platform=self.name, **options)
 
-    def words(self, error: object) -> str:
-        """Return an error's text as if the platform put nothing before its own words."""
-        return str(error).replace(self.prefix, "")
+    def text_of(self, error: object) -> str:
+        """Return the text of an error in a form that is the same for all platforms."""
+        return str(error).replace(self.error_prefix, "")
 
-    def asked(self, operation: str | None = None) -> list[Any]:
-        """Return the requests that reached the platform."""
+    def requests(self, operation: str | None = None) -> list[Any]:
+        """Return the requests that the platform has received."""
         return self.sandbox.journal.entries(self.name, operation)
 
     def sweeps(self) -> list[Any]:
-        """Return the requests that told of all runs of a group."""
-        return self.asked(self.polled)
+        """Return the requests that return the runs of a whole group."""
+        return self.requests(self.poll_operation)
 
     @abstractmethod
     def use_secret(self, secret: str) -> None:
-        """Have platform and connection agree on a credential."""
+        """Set the same credential on the platform and in the connection."""
 
     @abstractmethod
-    def misuse_secret(self, secret: str) -> None:
-        """Put a credential into the connection that the platform does not know."""
+    def use_wrong_secret(self, secret: str) -> None:
+        """Set a credential in the connection that the platform does not know."""
 
     @abstractmethod
     def expire(self) -> None:
-        """Make the tokens worthless that were given out, where there are any."""
+        """Make the tokens expire that the platform has issued, if it issues tokens."""
 
     @abstractmethod
     def launch(self, hook: Any) -> Launch:
-        """Return what an operator would start."""
+        """Return the launch that an operator would use."""
 
     @abstractmethod
     def _hook(self) -> DataOpsHook[Any]: ...
 
     @abstractmethod
     def start(self, resource: str = "") -> str:
-        """Start a run that goes on until it is finished, and return its id."""
+        """Start a run that keeps running until ``finish`` is called, and return its id."""
 
     @abstractmethod
     def look(self, hook: Any, run_id: str) -> Any:
-        """Ask for a run by the hook."""
+        """Return a run, read with the hook."""
 
     @abstractmethod
     def submit(self, hook: Any) -> str:
-        """Start a run by the hook."""
+        """Start a run with the hook, and return its id."""
 
     @abstractmethod
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
         """Return the trigger that waits for a run."""
 
     def finish(self, run_id: str) -> None:
-        """End a run with success."""
+        """Let a run end with success."""
         self.store.finish(run_id)
 
-    async def ended(self, trigger: RunTrigger) -> RunEvent:
-        """Run a trigger to its only event, as it comes back to a worker."""
+    async def event_of(self, trigger: RunTrigger) -> RunEvent:
+        """Run a trigger until its only event, and return the event as a worker receives it."""
         [payload] = [event.payload async for event in trigger.run()]
         return RunEvent.from_json(json.loads(json.dumps(payload)))

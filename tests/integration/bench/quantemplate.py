@@ -1,4 +1,4 @@
-"""Quantemplate on the bench."""
+"""Quantemplate for the conformance bench."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ORGANISATION = "c-sandbox"
 class QuantemplateBench(Bench):
     name = "quantemplate"
     platform = "Quantemplate"
-    polled = "list_executions"
-    looked = "list_executions"
-    submitted = "execute_pipeline"
-    asking = ("list_executions",)
-    listing = "list executions of p-1"
-    failing: ClassVar[dict[str, Any]] = {"status": "Failed"}
+    poll_operation = "list_executions"
+    status_operation = "list_executions"
+    submit_operation = "execute_pipeline"
+    trigger_operations = ("list_executions",)
+    poll_pattern = "list executions of p-1"
+    failed_end: ClassVar[dict[str, Any]] = {"status": "Failed"}
 
     def __init__(self, sandbox: Sandbox, connections: Connections, conn_id: str = "") -> None:
         super().__init__(sandbox, connections, conn_id)
@@ -36,7 +36,7 @@ class QuantemplateBench(Bench):
         self.store.configure(client_secret=secret)
         self.connect(password=secret)
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.connect(password=secret)
 
     def expire(self) -> None:

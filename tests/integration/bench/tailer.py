@@ -1,4 +1,4 @@
-"""Tailer on the bench."""
+"""Tailer for the conformance bench."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class TailerBench(Bench):
-    """It signs its tokens, until a secret is to be tried: then that is a given token."""
+    """The connection has a service account, which signs tokens; ``use_secret`` sets a fixed token instead."""
 
     name = "tailer"
     platform = "Tailer"
-    polled = "run_status"
-    looked = "run_status"
-    submitted = "launch_job"
-    asking = ("run_status",)
-    listing = r"check run \S+"
-    method = "POST"
-    prefix = "ko: "
-    failing: ClassVar[dict[str, Any]] = {"status": "FAILED"}
-    late: ClassVar[dict[str, Any]] = {"start_gap": 0.5}
+    poll_operation = "run_status"
+    status_operation = "run_status"
+    submit_operation = "launch_job"
+    trigger_operations = ("run_status",)
+    poll_pattern = r"check run \S+"
+    status_method = "POST"
+    error_prefix = "ko: "
+    failed_end: ClassVar[dict[str, Any]] = {"status": "FAILED"}
+    late_script: ClassVar[dict[str, Any]] = {"start_gap": 0.5}
     script: ClassVar[dict[str, Any]] = {"start_gap": 0.0}
 
     #: A configuration of the vendor's guide.
@@ -35,13 +35,13 @@ class TailerBench(Bench):
 
     def use_secret(self, secret: str) -> None:
         self.store.configure(api_token=secret)
-        self.misuse_secret(secret)
+        self.use_wrong_secret(secret)
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.connect(auth_type="bearer", api_token=secret)
 
     def use(self, auth_type: str, **options: Any) -> None:
-        """Set the connection for another kind of credential."""
+        """Set the connection to another kind of credential."""
         self.connections.set(self.conn_id, self.store.connection(auth_type, **options))
 
     def expire(self) -> None:
@@ -66,7 +66,7 @@ class TailerBench(Bench):
         return hook.launch_job(self.configuration_id)
 
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
-        arguments = {
+        arguments: dict[str, Any] = {
             "deadline": time.time() + 60.0,
             "poll_interval": 1.0,
             "account": "000099",

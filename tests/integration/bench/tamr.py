@@ -1,4 +1,4 @@
-"""Tamr Cloud on the bench."""
+"""Tamr Cloud for the conformance bench."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 class TamrBench(Bench):
     name = "tamr"
     platform = "Tamr"
-    polled = "list_jobs"
-    looked = "get_job"
-    submitted = "create_job"
-    asking = ("list_jobs", "get_job")
-    listing = "list jobs"
-    failing: ClassVar[dict[str, Any]] = {"error": {"reason": "BROKEN", "message": "m"}}
+    poll_operation = "list_jobs"
+    status_operation = "get_job"
+    submit_operation = "create_job"
+    trigger_operations = ("list_jobs", "get_job")
+    poll_pattern = "list jobs"
+    failed_end: ClassVar[dict[str, Any]] = {"error": {"reason": "BROKEN", "message": "m"}}
     script: ClassVar[dict[str, Any]] = {"waiting": 0.0}
 
     def use_secret(self, secret: str) -> None:
         self.store.configure(api_key=secret)
         self.connect(password=secret)
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.connect(password=secret)
 
     def expire(self) -> None:
-        """Do nothing: an API key is no token."""
+        """Do nothing: an API key does not expire."""
 
     def launch(self, hook: TamrHook) -> TamrJobLaunch:
         return hook.api.launch({"load": {"sourceId": "src_orders"}}, cancel_on_kill=True)

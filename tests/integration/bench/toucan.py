@@ -1,4 +1,4 @@
-"""Toucan Toco on the bench."""
+"""Toucan Toco for the conformance bench."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ SMALL_APP = "product-corporation"
 class ToucanBench(Bench):
     name = "toucan"
     platform = "Toucan"
-    polled = "get_operation"
-    looked = "get_operation"
-    submitted = "run_operations"
-    asking = ("get_operation",)
-    listing = r"get operation op-\S+"
-    lists = False
-    failing: ClassVar[dict[str, Any]] = {"status": "failed"}
+    poll_operation = "get_operation"
+    status_operation = "get_operation"
+    submit_operation = "run_operations"
+    trigger_operations = ("get_operation",)
+    poll_pattern = r"get operation op-\S+"
+    can_list = False
+    failed_end: ClassVar[dict[str, Any]] = {"status": "failed"}
     script: ClassVar[dict[str, Any]] = {"pending": 0.0}
 
     def use_secret(self, secret: str) -> None:
         self.store.configure(password=secret)
         self.connect(password=secret)
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.connect(password=secret)
 
     def expire(self) -> None:
-        """Do nothing: a password is no token."""
+        """Do nothing: a password does not expire."""
 
     def launch(self, hook: ToucanHook) -> ToucanOperationLaunch:
         return ToucanOperationLaunch(api=hook.api, small_app=SMALL_APP, work=toucan_work.run_operations())

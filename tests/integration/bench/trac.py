@@ -1,4 +1,4 @@
-"""TRAC on the bench."""
+"""TRAC for the conformance bench."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class TracBench(Bench):
-    """Imports of a model, asked about one by one; many are told of by one search in ``test_trac.py``."""
+    """Jobs that import a model. Each trigger polls its own job."""
 
     name = "trac"
     platform = "TRAC"
-    polled = "get_latest_tag"
-    looked = "get_latest_tag"
-    submitted = "submit_job"
-    asking = ("get_latest_tag",)
-    listing = r"get JOB-\S+"
-    forgets = False
-    adopted = "exact"
-    failing: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
-    late: ClassVar[dict[str, Any]] = {"duration": 0.5}
+    poll_operation = "get_latest_tag"
+    status_operation = "get_latest_tag"
+    submit_operation = "submit_job"
+    trigger_operations = ("get_latest_tag",)
+    poll_pattern = r"get JOB-\S+"
+    can_forget = False
+    adoption = "exact"
+    failed_end: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
+    late_script: ClassVar[dict[str, Any]] = {"duration": 0.5}
     script: ClassVar[dict[str, Any]] = {"duration": 0.02}
-    proved = "the gateway answers"
+    test_message = "the gateway answers"
 
     tenant = "ACME_CORP"
     job = trac.import_model(
@@ -44,12 +44,12 @@ class TracBench(Bench):
         self.store.configure(auth="bearer", api_token=secret)
         self.connect()
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.store.configure(auth="bearer")
         self.connect(api_token=secret)
 
     def expire(self) -> None:
-        """Do nothing: the token is the proxy's."""
+        """Do nothing: TRAC issues no tokens; a proxy in front of it does."""
 
     def launch(self, hook: TracHook) -> TracJobLaunch:
         return hook.api.launch(self.job, tenant=self.tenant)
@@ -60,15 +60,18 @@ class TracBench(Bench):
     def start(self, resource: str = "") -> str:
         job_id: str = self.store.start(self.job.definition)
         while self.store.run(job_id).began(0) is None:
-            time.sleep(0.005)  # its steps come with the time, and nothing tells of them
+            time.sleep(0.005)  # the sandbox starts the job a moment later, and has no event for this
         return job_id
 
     def look(self, hook: TracHook, run_id: str) -> Any:
         status = str(hook.get_latest_tag("JOB", run_id, 1).attrs["trac_job_status"])
         return SimpleNamespace(state=trac.state_of(status), status=status)
 
-    def words(self, error: object) -> str:
-        """Return an error's text as if the platform's words did not take the place of the reason phrase."""
+    def text_of(self, error: object) -> str:
+        """Return the text of an error in a form that is the same for all platforms.
+
+        TRAC puts its error message in place of the reason phrase. This adds the phrase of the status code.
+        """
 
         def named(found: re.Match[str]) -> str:
             phrase = HTTPStatus(int(found[1])).phrase
@@ -87,10 +90,10 @@ class TracBench(Bench):
 
 
 class MarkedTracBench(TracBench):
-    """Jobs that carry the token by which one search tells of all of them."""
+    """Jobs that have a token as an attribute. One search for the tokens returns all jobs."""
 
-    polled = "search"
-    listing = "search JOB"
+    poll_operation = "search"
+    poll_pattern = "search JOB"
 
     def start(self, resource: str = "") -> str:
         token = f"token-{len(self.sandbox.runs())}"
@@ -101,8 +104,10 @@ class MarkedTracBench(TracBench):
         return job_id
 
     def sweeps(self) -> list[Any]:
-        """Return the searches for many; those for the outputs of one that has ended are no sweeps."""
-        return [entry for entry in self.asked(self.polled) if b'"operator":"IN"' in (entry.body or b"")]
+        """Return the searches for many jobs; a search for the outputs of one job is none of them."""
+        return [
+            entry for entry in self.requests(self.poll_operation) if b'"operator":"IN"' in (entry.body or b"")
+        ]
 
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
         return super().trigger(run_id, resource, submission_id=self.tokens[run_id], **changes)

@@ -78,11 +78,14 @@ class QuantemplateClient(Client):
 
     def execute(self, pipeline: str = "p-claims") -> dict[str, Any]:
         """Start an execution."""
-        return self.ok("POST", f"/organisations/c-sandbox/pipelines/{pipeline}/executions")
+        started: dict[str, Any] = self.ok("POST", f"/organisations/c-sandbox/pipelines/{pipeline}/executions")
+        return started
 
     def executions(self, pipeline: str = "p-claims") -> list[dict[str, Any]]:
         """List the executions."""
-        return self.ok("GET", f"/organisations/c-sandbox/pipelines/{pipeline}/executions")
+        path = f"/organisations/c-sandbox/pipelines/{pipeline}/executions"
+        listed: list[dict[str, Any]] = self.ok("GET", path)
+        return listed
 
     def output(self, execution: str, output: str, pipeline: str = "p-claims") -> requests.Response:
         """Download an output."""
@@ -99,11 +102,14 @@ class TamrClient(Client):
 
     def create(self, kind: str = "load", **ids: str) -> dict[str, Any]:
         """Create a job with these ids; without ids it loads ``src_orders``."""
-        return self.ok("POST", "/jobs", json={"configuration": {kind: ids or {"sourceId": "src_orders"}}})
+        body = {"configuration": {kind: ids or {"sourceId": "src_orders"}}}
+        job: dict[str, Any] = self.ok("POST", "/jobs", json=body)
+        return job
 
     def get(self, job_id: str) -> dict[str, Any]:
         """Get a job."""
-        return self.ok("GET", f"/jobs/{job_id}")
+        job: dict[str, Any] = self.ok("GET", f"/jobs/{job_id}")
+        return job
 
     def stop(self, job_id: str) -> None:
         """Stop a job."""
@@ -111,7 +117,8 @@ class TamrClient(Client):
 
     def state(self, job_id: str) -> str:
         """Get the state of a job."""
-        return self.get(job_id)["status"]["state"]
+        state: str = self.get(job_id)["status"]["state"]
+        return state
 
     def listed(self, **query: Any) -> list[str]:
         """List the ids of a page of jobs."""

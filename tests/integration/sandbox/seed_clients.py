@@ -1,6 +1,6 @@
-"""The vendors' own example programs, letter by letter but for their base URLs, which stand in globals.
+"""The vendors' own example programs. The only change: their base URLs are global variables.
 
-They are the proof that the sandbox takes what the platforms take, so nothing below may be tidied up.
+They show that the sandbox accepts what the platforms accept. So do not change or tidy up anything below.
 Quantemplate: "Straight-Through Processing". Tamr: "Coordinating Data Product Refresh via API".
 """
 # ruff: noqa: E501, RET507, RUF015, S113, T201

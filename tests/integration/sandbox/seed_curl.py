@@ -1,8 +1,10 @@
-"""The curl lines of the guides of Toucan and Tailer, letter by letter but for what is told below.
+"""The curl commands of the guides of Toucan and Tailer, with these changes only:
 
-Toucan: the scheme, as the sandbox has no TLS, and in the loop the variable from which the name is made, which the
-guide never sets. Tailer: the base URL, and the token, which comes from the environment instead of its command.
-Nothing else may be tidied up: the braces around ``$API_URL`` are taken away by curl.
+Toucan: the scheme is http, because the sandbox has no TLS. In the loop, the name comes from another variable,
+because the guide never sets its own. Tailer: the base URL is another one, and the token comes from the environment
+instead of a command.
+
+Do not tidy up anything else: curl removes the braces around ``$API_URL``.
 """
 # ruff: noqa: E501
 

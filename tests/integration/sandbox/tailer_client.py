@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import strategies as st
 
@@ -52,12 +53,13 @@ def sign(
     :param kid: id of the key in the header, which not every library puts there
     """
     now, email = int(time.time()), key["client_email"]
-    said = {"iat": now, "exp": now + 3600, "iss": email, "sub": email, "email": email, "aud": audience}
-    said = {name: value for name, value in {**said, **claims}.items() if value is not None}
+    payload = {"iat": now, "exp": now + 3600, "iss": email, "sub": email, "email": email, "aud": audience}
+    payload = {name: value for name, value in {**payload, **claims}.items() if value is not None}
     header = {"alg": alg, "typ": "JWT"} if kid is None else {"alg": alg, "typ": "JWT", "kid": kid}
-    signed = b".".join(_part(json.dumps(part).encode()) for part in (header, said))
+    signed = b".".join(_part(json.dumps(part).encode()) for part in (header, payload))
     private = load_pem_private_key(key["private_key"].encode(), None)
-    signature = private.sign(signed, padding.PKCS1v15(), hashes.SHA256())  # type: ignore[call-arg,union-attr]
+    assert isinstance(private, RSAPrivateKey)
+    signature = private.sign(signed, padding.PKCS1v15(), hashes.SHA256())
     return (signed + b"." + _part(signature)).decode()
 
 

@@ -605,7 +605,8 @@ class TestAim:
 def test_connections_and_platform_work_again_after_every_kind(
     sandbox: Sandbox, tamr: TamrClient, quantemplate: QuantemplateClient, kind: str
 ) -> None:
-    sandbox.add_fault(kind, times=1, **({"delay": 0.01} if kind == "slow" else {}))
+    options: dict[str, Any] = {"delay": 0.01} if kind == "slow" else {}
+    sandbox.add_fault(kind, times=1, **options)
     with contextlib.suppress(requests.RequestException):
         quantemplate.dataset()
     # The client may not have noticed yet that the connection was closed.

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-Start = "Callable[..., subprocess.Popen[str]]"
+    Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Return a function that starts the command; at the end of the test, kill its processes."""
     started: list[subprocess.Popen[str]] = []
 
@@ -53,7 +53,7 @@ def url_when_ready(ready_file: Path, process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_a_signal_and_ends_with_0(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     ready_file = tmp_path / "ready"
-    ready_file.write_text("left by one that was killed")
+    ready_file.write_text("left by a process that was killed")
     process = start("--port", "0", "--run-seconds", "0.5", "--ready-file", str(ready_file))
     assert process.stdout is not None
     assert process.stderr is not None
@@ -63,7 +63,8 @@ def test_serves_until_a_signal_and_ends_with_0(start: Start, tmp_path: Path, num
     health = requests.get(url + "/_sandbox/health", timeout=PATIENCE).json()
     # The process does not wait for a hanging request when it ends.
     requests.post(url + "/_sandbox/faults", json={"kind": "hang"}, timeout=PATIENCE)
-    with socket.create_connection(url.removeprefix("http://").split(":"), timeout=PATIENCE) as connection:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /tamr/api/v1beta1/jobs HTTP/1.1\r\nHost: sandbox\r\n\r\n")
         process.send_signal(number)
         process.wait(PATIENCE)

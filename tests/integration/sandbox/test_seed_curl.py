@@ -1,4 +1,4 @@
-"""The curl lines of Toucan's and Tailer's guides work against the sandbox as they do in the guides."""
+"""The curl commands of Toucan's and Tailer's guides work against the sandbox as the guides say."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from dataops_sandbox import ManualClock, Sandbox
 
+    Shell = Callable[..., str]
+
 CURL, BASH = shutil.which("curl"), shutil.which("bash")
 
-pytestmark = pytest.mark.skipif(not (CURL and BASH), reason="the guides' lines need curl and bash")
-
-Shell = "Callable[..., str]"
+pytestmark = pytest.mark.skipif(not (CURL and BASH), reason="the guides' commands need curl and bash")
 
 
 @pytest.fixture
-def shell(sandbox: Sandbox, tmp_path: Path) -> Callable[..., str]:
-    """Run lines in a shell that knows the variables of the guides, and give what they print."""
-    # Beside the lines, which stay as they are: a curl that fails says so.
+def shell(sandbox: Sandbox, tmp_path: Path) -> Shell:
+    """Return a function that runs commands in a shell with the guides' variables, and returns the output."""
+    # The commands themselves are not changed. With these options, curl reports an error.
     (tmp_path / ".curlrc").write_text("silent\nshow-error\nfail-with-body\n")
     known = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -28,7 +28,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         monkeypatch.setattr(seed_clients, "QUANTEMPLATE_URL", serving.quantemplate.base_url)
         monkeypatch.setattr(seed_clients, "QUANTEMPLATE_TOKEN_URL", serving.quantemplate.auth_url)
         monkeypatch.setattr(seed_clients, "TAMR_URL", serving.tamr.base_url)
-        # Polling interval and timeout, which the functions that wait do not pass on.
+        # Set the polling interval and the timeout here: the functions that wait do not pass them on.
         monkeypatch.setattr(seed_clients.poll_job, "__defaults__", (0.01, 2))
         yield serving
 
@@ -156,6 +156,6 @@ def test_tamr_poll_ends_at_its_timeout_and_the_job_keeps_running(
     job_id = seed_clients.refresh_source("src_orders", TENANT, session, wait=False)
 
     with pytest.raises(RuntimeError, match="exceed the timeout"):
-        seed_clients.poll_job(job_id, TENANT, session, timeout_hours=0.05 / 3600)
+        seed_clients.poll_job(job_id, TENANT, session, timeout_hours=0.05 / 3600)  # type: ignore[arg-type]
 
     assert not sandbox.runs()[0].finished

@@ -201,7 +201,7 @@ class TestFirebase:
     def test_sign_in_must_be_json_and_refresh_a_form(self, sandbox: Sandbox) -> None:
         for url in (sandbox.tailer.sign_in_url, sandbox.tailer.refresh_url):
             form = {"grantType": "refresh_token", "refreshToken": "sandbox-refresh-token"}
-            options = {"data": form} if url == sandbox.tailer.sign_in_url else {"json": form}
+            options: dict[str, Any] = {"data": form} if url == sandbox.tailer.sign_in_url else {"json": form}
             response = requests.post(f"{url}?key=sandbox-web-key", timeout=PATIENCE, **options)
             assert response.status_code == 400
             assert response.json()["error"]["code"] == 400

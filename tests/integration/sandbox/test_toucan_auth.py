@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import jwt
 import pytest
+from requests.auth import HTTPBasicAuth
 
 from tests.integration.sandbox.toucan_client import APP, AUTH, ToucanClient
 
@@ -98,7 +99,7 @@ def test_basic_credentials_must_be_base64_of_a_pair(
 
 def test_basic_credentials_must_be_utf8(sandbox: Sandbox, toucan: ToucanClient) -> None:
     sandbox.toucan.configure(password="pä:ß")
-    toucan.session.auth = (AUTH[0].encode(), "pä:ß".encode())
+    toucan.session.auth = HTTPBasicAuth(AUTH[0].encode(), "pä:ß".encode())
     assert statuses(toucan) == [200]
 
 

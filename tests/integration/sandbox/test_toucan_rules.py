@@ -340,7 +340,7 @@ class TestControls:
             ("error", "x"),
         ],
     )
-    def test_invalid_script_is_rejected(self, sandbox: Sandbox, field: str, wrong: object) -> None:
+    def test_invalid_script_is_rejected(self, sandbox: Sandbox, field: str, wrong: Any) -> None:
         with pytest.raises(ValueError, match=rf"^{field}\b.*known: duration, hold, pending"):
             sandbox.toucan.script(**{field: wrong})
 

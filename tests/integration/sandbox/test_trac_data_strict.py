@@ -72,7 +72,7 @@ class TestFiles:
         assert trac.post(f"{DATA}/create-small-file", body).reason == words
 
     def test_later_versions(self, trac: TracClient) -> None:
-        body = {"name": "a.txt", "mimeType": "text/plain", "content": "AQ=="}
+        body: dict[str, Any] = {"name": "a.txt", "mimeType": "text/plain", "content": "AQ=="}
         first = trac.ok(f"{DATA}/create-small-file", body)
         body["priorVersion"] = selector_of(first)
         reply = trac.post(f"{DATA}/update-small-file", {**body, "name": "a"})

@@ -220,7 +220,8 @@ class TestAuth:
 
 
 def test_read_batch_is_always_unavailable(trac: TracClient) -> None:
-    for body in ([], {}, {"selector": []}):
+    bodies: list[Any] = [[], {}, {"selector": []}]
+    for body in bodies:
         assert trac.post(f"{META}/read-batch", body).status == 503
 
 

@@ -87,7 +87,7 @@ class TestTagUpdates:
 
     def test_are_applied_in_their_order(self, trac: TracClient) -> None:
         header = trac.create(n={"integerValue": 1}, old={"booleanValue": True})
-        updates = [
+        updates: list[dict[str, Any]] = [
             {"operation": "CLEAR_ALL_ATTR"},
             {"operation": "CREATE_OR_APPEND_ATTR", "attrName": "n", "value": {"integerValue": 2}},
             {"operation": "CREATE_OR_APPEND_ATTR", "attrName": "n", "value": {"integerValue": 3}},

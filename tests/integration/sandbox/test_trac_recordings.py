@@ -1,7 +1,7 @@
 """The sandbox answers all recorded exchanges like the real TRAC platform, in the same order.
 
-A reply must be the recorded one up to object ids, times and the build of the platform. Ids and times are
-bound to those of the sandbox where they first appear, so that what was equal in the recording must be equal.
+A reply must equal the recorded one, except for object ids, times and the build of the platform. Each recorded
+id and time belongs to the sandbox's value at its first appearance. From then on, the values must agree.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import pytest
 from tests.integration.sandbox.trac_client import ORCH, Reply, TracClient, decode_details
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dataops_sandbox import ManualClock, Sandbox
 
 RECORDING = Path(__file__).parents[2] / "recordings" / "trac_exchanges.jsonl"
@@ -167,7 +169,7 @@ def test_every_recorded_exchange(sandbox: Sandbox, trac: TracClient, clock: Manu
             del value["type"]
         trac.ok(f"{ORCH}/submit-job", body)
 
-    between = {
+    between: dict[str, Callable[[], object]] = {
         "coalesced poll (IN)": submit_without_types,
         "check-job evicted": lambda: clock.advance(120),
     }
@@ -177,5 +179,5 @@ def test_every_recorded_exchange(sandbox: Sandbox, trac: TracClient, clock: Manu
             between[exchange["name"]]()
         replay.play(exchange)
     assert len(EXCHANGES) == 75
-    # The clients of the recorded session broke the rules on purpose; the journal tells each time.
+    # The clients of the recorded session broke the rules on purpose. The journal shows each time.
     assert {entry.status for entry in sandbox.journal.refusals()} == {400, 404, 406}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 META, ORCH = "/trac-meta/api/v1/ACME_CORP", "/trac-orch/api/v1/ACME_CORP"
 DATA, ADMIN = "/trac-data/api/v1/ACME_CORP", "/trac-admin/api/v1/ACME_CORP"
-CUSTOM = {
+CUSTOM: dict[str, Any] = {
     "objectType": "CUSTOM",
     "custom": {"customSchemaType": "acme_checkpoint", "customSchemaVersion": 1, "customData": "AQ=="},
 }
@@ -49,16 +49,17 @@ def decode_details(text: str) -> dict[str, Any]:
     """Decode the value of ``trac-error-details-bin``."""
     fields = _decode(base64.b64decode(text + "=" * (-len(text) % 4)))
     items = [dict(_decode(value)) for number, value in fields if number == 3]
-    told = dict(fields)
+    members = dict(fields)
     return {
-        "code": told[1],
-        "message": told[2].decode(),
+        "code": members[1],
+        "message": members[2].decode(),
         "items": [(item[1].decode(), item.get(2, b"").decode()) for item in items],
     }
 
 
 def _decode(data: bytes) -> list[tuple[int, Any]]:
-    fields, position = [], 0
+    fields: list[tuple[int, Any]] = []
+    position = 0
 
     def varint() -> int:
         nonlocal position
@@ -102,8 +103,8 @@ class TracClient:
         self._connection.request(method, self._prefix + path, body=body, headers=dict(headers))
         response = self._connection.getresponse()
         data = response.read()
-        told = {name.lower(): value for name, value in response.getheaders()}
-        return Reply(response.status, response.reason, told, data)
+        received = {name.lower(): value for name, value in response.getheaders()}
+        return Reply(response.status, response.reason, received, data)
 
     def get(self, path: str, **headers: str) -> Reply:
         """Send a GET with the headers that the gateway requires."""
@@ -111,8 +112,8 @@ class TracClient:
 
     def post(self, path: str, body: Any, **headers: str) -> Reply:
         """Send a POST with the headers that the gateway requires."""
-        told = {"Accept": "application/json", "Content-Type": "application/json", **headers}
-        return self.send("POST", path, told, json.dumps(body).encode())
+        sent = {"Accept": "application/json", "Content-Type": "application/json", **headers}
+        return self.send("POST", path, sent, json.dumps(body).encode())
 
     def ok(self, path: str, body: Any = None) -> Any:
         """Send a request that must succeed, and return the JSON; without a body it is a GET."""

@@ -44,7 +44,7 @@ def parts(operation: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def sent(trac: TracBench) -> list[tuple[str, Any]]:
-    bodies = [(entry.operation, json.loads(entry.body)) for entry in trac.asked() if entry.body]
+    bodies = [(entry.operation, json.loads(entry.body)) for entry in trac.requests() if entry.body]
     return [part for operation, body in bodies for part in parts(operation, body)]
 
 
@@ -107,7 +107,7 @@ def test_is_what_trac_runs(trac: TracBench, trac_runtime: TracRuntime) -> None:
     [found] = hook.search("MODEL", ["trac_create_job", "EQ", started.job.key])
     hook.submit_job(hook.plan_model_run(found.header, parameters={"rows": 3}))
 
-    importing, running = (json.loads(entry.body) for entry in trac.asked("submit_job"))
+    importing, running = (json.loads(entry.body) for entry in trac.requests("submit_job"))
     imported = trac_runtime.run(importing)
     # The model is another object there; all else is what the hook sent.
     running["job"]["runModel"]["model"] = imported.model

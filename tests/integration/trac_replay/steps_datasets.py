@@ -210,7 +210,7 @@ class Datasets:
         latest = f"SCHEMA-{kept.object_id}"
         step("dataset by schema key latest", create, content=rows, schema_id=latest, show=content)
         step("dataset unknown schema", create, content=rows, schema_id=f"SCHEMA-{NOBODY}-v1")
-        json = {"schema_id": kept, "format": "application/json"}
+        json: dict[str, Any] = {"schema_id": kept, "format": "application/json"}
         table = '[{"id":1,"b":"ü"},{"id":2,"b":null}]'
         step("dataset json in", create, content=table, **json, show=content)
         step("dataset json bad", create, content='{"id":1', **json)

@@ -54,7 +54,7 @@ def run(recorder: Recorder, hook: TracHook, directory: Path) -> None:
     step("file v2", read, second, show=file)
     step("file v1 still", read, first, show=file)
     step("file latest by key", read, key, show=file)
-    three = {"content": b"three"}
+    three: dict[str, Any] = {"content": b"three"}
     step("file update superseded", create, **three, name="a.txt", prior_version=first)
     step("file update other ext", create, **three, name="a.csv", prior_version=second)
     step(

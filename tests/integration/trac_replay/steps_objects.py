@@ -62,7 +62,7 @@ class Objects:
         return self.hook.create_object(**{"object_type": "CUSTOM", "definition": custom(), **changes})
 
     def _update(self, prior: Any, definition: Any, object_type: str = "CUSTOM", **attrs: Any) -> Any:
-        more = {"attrs": attrs} if attrs else {}
+        more: dict[str, Any] = {"attrs": attrs} if attrs else {}
         return self.hook.update_object(
             object_type=object_type, definition=definition, prior_version=prior, **more
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -133,7 +132,7 @@ def _count(tags: Any) -> tuple[int, bool]:
 
 
 def _without_five(recorder: Recorder, hook: TracHook, mine: list[str]) -> None:
-    """Search where the five objects are not, or for what cannot be."""
+    """Search where the five objects are not, and search for impossible values."""
     step = recorder.step
     step("search all type", hook.search, "SCHEMA", show=lambda tags: len(tags) > 0)
     step("search none", hook.search, "STORAGE", show=_count)
@@ -142,7 +141,9 @@ def _without_five(recorder: Recorder, hook: TracHook, mine: list[str]) -> None:
     step("search other tenant", hook.search, "CUSTOM", mine, tenant="EMPTY_CO", show=len)
     step("search long string", hook.search, "CUSTOM", ["srun", "=", "x" * 5000], show=len)
     step("search big dec", hook.search, "CUSTOM", ["q_d", ">=", Decimal("1" * 60)], show=len)
-    deep: Any = functools.reduce(lambda inner, _: {"not": inner}, range(30), mine)
+    deep: Any = mine
+    for _ in range(30):
+        deep = {"not": deep}
     step("search depth 30", hook.search, "CUSTOM", deep, show=len)
 
 

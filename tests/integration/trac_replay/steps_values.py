@@ -119,4 +119,5 @@ def run(recorder: Recorder, hook: TracHook, run_name: str) -> None:
                 show=lambda tag: repr(tag.attrs.get("x"))[:120],
             )
     for name in NAMES:
-        step(f"attr name {name[:12]}({len(name)})", create, **{name: 1})
+        attrs: dict[str, Any] = {name: 1}
+        step(f"attr name {name[:12]}({len(name)})", create, **attrs)

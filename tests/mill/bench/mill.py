@@ -1,4 +1,4 @@
-"""Mill on the bench."""
+"""Mill for the conformance bench."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from tests.integration.bench.base import Bench
 from tests.mill.graft import grafted
 
 # isort: split
-# Only after the graft there are such modules.
+# These modules can be imported only after the graft.
 from airflow_provider_dataops.hooks.mill import MillHook
 from airflow_provider_dataops.triggers.mill import MillBatchTrigger
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from dataops_sandbox import Sandbox
-
     from airflow_provider_dataops.platforms.mill.runs import BatchLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from dataops_sandbox import Sandbox
 
 
 class MillBench(Bench):
     name = "mill"
     platform = "Mill"
-    polled = "list_batches"
-    looked = "get_batch"
-    submitted = "run_recipe"
-    asking = ("list_batches", "get_batch")
-    listing = "list batches"
-    failing: ClassVar[dict[str, Any]] = {"error": "the stone broke"}
+    poll_operation = "list_batches"
+    status_operation = "get_batch"
+    submit_operation = "run_recipe"
+    trigger_operations = ("list_batches", "get_batch")
+    poll_pattern = "list batches"
+    failed_end: ClassVar[dict[str, Any]] = {"error": "the stone broke"}
 
     @classmethod
     def mounted(cls, sandbox: Sandbox) -> AbstractContextManager[None]:
@@ -40,11 +39,11 @@ class MillBench(Bench):
         self.store.configure(api_key=secret)
         self.connect(password=secret)
 
-    def misuse_secret(self, secret: str) -> None:
+    def use_wrong_secret(self, secret: str) -> None:
         self.connect(password=secret)
 
     def expire(self) -> None:
-        """Do nothing: an API key is no token."""
+        """Do nothing: an API key does not expire."""
 
     def launch(self, hook: MillHook) -> BatchLaunch:
         return hook.api.launch("flour", cancel_on_kill=True)

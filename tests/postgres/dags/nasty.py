@@ -1,4 +1,4 @@
-"""Sensors whose platforms answer with what Airflow's database, its sockets or Python cannot take."""
+"""Sensors whose platforms send values that Airflow's database, its sockets or Python cannot represent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_dataops.sensors.tamr import TamrJobSensor
 from airflow_provider_dataops.sensors.toucan import ToucanOperationSensor
 from airflow_provider_dataops.sensors.trac import TracSearchSensor
 
-#: JSON literals by name.
+#: Nasty JSON literals, by name.
 VALUES = {
     "nul": json.dumps("a\x00b"),
     "surrogate": r'"\ud83d"',

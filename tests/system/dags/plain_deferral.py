@@ -1,4 +1,4 @@
-"""A task of Airflow's own that works, is deferred and works again: what the tests of the test tools watch."""
+"""A task without this provider that works, is deferred, and works again. It tests the tools of the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class WorkWaitWork(BaseOperator):
-    """Hold a worker for two seconds, none for ten, and one again."""
+    """Use a worker for two seconds, then none for ten seconds, then a worker again."""
 
     def execute(self, context: Context) -> None:
         time.sleep(2)

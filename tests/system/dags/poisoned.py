@@ -1,4 +1,4 @@
-"""Tasks that defer with trigger rows which no version of this provider would write today."""
+"""Tasks that are deferred with trigger rows that the provider's triggers cannot read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.sdk import DAG, BaseOperator
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from airflow.sdk import Context
+    from airflow.triggers.base import TriggerEvent
 
 PACKAGE = "airflow_provider_dataops.triggers"
 
@@ -84,7 +87,7 @@ CLASSES: dict[str, list[str]] = {
 
 
 def poisons(fields: list[str]) -> dict[str, dict[str, Any]]:
-    """Return arguments that are wrong in each way that a stored row can be."""
+    """Return wrong arguments for a trigger, by the way in which they are wrong."""
     return {
         "missing": {},
         "next_version": {**dict.fromkeys(fields, "x"), "of_the_next_version": True},
@@ -94,7 +97,7 @@ def poisons(fields: list[str]) -> dict[str, dict[str, Any]]:
 
 
 class PoisonOperator(BaseOperator):
-    """Defers with a trigger row as it is given."""
+    """Defers itself with exactly the trigger row that its arguments describe."""
 
     def __init__(self, *, classpath: str, arguments: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -102,26 +105,29 @@ class PoisonOperator(BaseOperator):
         self.arguments = arguments
 
     def execute(self, context: Context) -> NoReturn:
-        """Defer."""
+        """Defer the task."""
         from airflow.triggers.base import BaseTrigger
 
         row = (self.classpath, self.arguments)
 
         class Stored(BaseTrigger):
+            def __init__(self) -> None:
+                BaseTrigger.__init__(self)
+
             def serialize(self) -> tuple[str, dict[str, Any]]:
                 return row
 
-            async def run(self) -> Any:
+            def run(self) -> AsyncIterator[TriggerEvent]:
                 raise NotImplementedError
 
         self.defer(trigger=Stored(), method_name="resume", timeout=60)
 
     def resume(self, context: Context, event: Any = None) -> None:
-        """End with success, which no poisoned trigger must bring about."""
+        """Succeed. A poisoned trigger must never get the task here."""
 
 
 with DAG("poisoned", schedule=None):
-    # A row of each class, and three or more of each kind; unit tests put every class to every kind.
+    # One row for each class, and three or more for each kind. Unit tests combine every class with every kind.
     for number, (path, names) in enumerate(CLASSES.items()):
         kind, given = [*poisons(names).items()][number % 4]
         PoisonOperator(task_id=f"{path.rpartition('.')[2]}_{kind}", classpath=path, arguments=given)

@@ -1,4 +1,4 @@
-"""Tasks that start a run of the resource named in the DAG run's configuration, and wait in all ways."""
+"""Tasks that start a run of a resource and wait for its end; the DAG run's configuration has the resource."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAMR: dict[str, dict[str, Any]] = {
     "tamr_on_worker_retry": {"deferrable": False, **RETRY},
     "tamr_on_worker_timeout": {"deferrable": False, "timeout": 6},
     "tamr_on_worker_execution_timeout": {"deferrable": False, "execution_timeout": timedelta(seconds=6)},
-    # Its connection comes and goes.
+    # A test creates its connection and deletes it.
     "tamr_connection": {
         "deferrable": True,
         "tamr_conn_id": "tamr_of_a_day",

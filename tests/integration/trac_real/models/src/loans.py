@@ -1,6 +1,8 @@
-"""Models that the tests have TRAC's own runtime import and run. They need its environment, not ours."""
+"""Models for TRAC's own runtime, which imports and runs them in its own virtual environment."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas
 import tracdap.rt.api as trac
@@ -12,35 +14,35 @@ LOANS = (
 
 
 class LoanBook(trac.TracModel):
-    """Makes up loans, so that there is a dataset to begin with."""
+    """Creates loans, so that other models have an input dataset."""
 
-    def define_parameters(self):
+    def define_parameters(self) -> Any:
         return trac.define_parameters(trac.define_parameter("rows", trac.INTEGER, label="How many loans"))
 
-    def define_inputs(self):
+    def define_inputs(self) -> Any:
         return {}
 
-    def define_outputs(self):
+    def define_outputs(self) -> Any:
         return {"loans": trac.define_output_table(*LOANS)}
 
-    def run_model(self, ctx):
+    def run_model(self, ctx: Any) -> None:
         ids = list(range(1, ctx.get_parameter("rows") + 1))
         ctx.put_pandas_table("loans", pandas.DataFrame({"loan_id": ids, "balance": [100.5 * n for n in ids]}))
 
 
 class ScaledLoans(trac.TracModel):
-    """Scales the balances of loans."""
+    """Multiplies the balances of loans by a factor."""
 
-    def define_parameters(self):
+    def define_parameters(self) -> Any:
         return trac.define_parameters(trac.define_parameter("factor", trac.FLOAT, label="Factor"))
 
-    def define_inputs(self):
+    def define_inputs(self) -> Any:
         return {"loans": trac.define_input_table(*LOANS)}
 
-    def define_outputs(self):
+    def define_outputs(self) -> Any:
         return {"scaled": trac.define_output_table(*LOANS)}
 
-    def run_model(self, ctx):
+    def run_model(self, ctx: Any) -> None:
         factor = ctx.get_parameter("factor")
         if factor < 0:
             raise ValueError("factor must not be negative")
@@ -50,9 +52,9 @@ class ScaledLoans(trac.TracModel):
 
 
 class Echo(trac.TracModel):
-    """Tells which Python value arrives for a parameter of each type."""
+    """Returns the Python value of a parameter of each type, as text."""
 
-    def define_parameters(self):
+    def define_parameters(self) -> Any:
         array = trac.TypeDescriptor(
             trac.BasicType.ARRAY, arrayType=trac.TypeDescriptor(trac.BasicType.STRING)
         )
@@ -69,10 +71,10 @@ class Echo(trac.TracModel):
             trac.define_parameter("weights", mapping, label="A map"),
         )
 
-    def define_inputs(self):
+    def define_inputs(self) -> Any:
         return {}
 
-    def define_outputs(self):
+    def define_outputs(self) -> Any:
         return {
             "values": trac.define_output_table(
                 trac.define_field("parameter", trac.STRING, label="Name", business_key=True),
@@ -80,6 +82,6 @@ class Echo(trac.TracModel):
             )
         }
 
-    def run_model(self, ctx):
+    def run_model(self, ctx: Any) -> None:
         values = {name: repr(ctx.get_parameter(name)) for name in self.define_parameters()}
         ctx.put_pandas_table("values", pandas.DataFrame(values.items(), columns=["parameter", "value"]))

@@ -1,4 +1,4 @@
-"""The batches of the sandbox's Mill, and the methods by which a test changes them."""
+"""The batches of the sandbox's Mill, and the methods with which a test changes them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class MillSettings(Settings):
 
 
 class BatchScript(Script):
-    """How a batch behaves. A cancel also ends a batch with ``hold``."""
+    """How a batch behaves. A cancel request also ends a batch with ``hold``."""
 
     queued: Seconds = 0.0
-    """Seconds before the milling begins."""
+    """Seconds from the creation of a batch until its milling begins."""
     hidden: Seconds = 0.0
     """Seconds during which get and list respond as if the batch did not exist."""
 
@@ -47,7 +47,7 @@ class Batch(Run[BatchScript]):
             self.end(due)
 
     def end(self, at: float, error: str | None = None) -> None:
-        """End the batch; with an error, it has failed."""
+        """End the batch: as ``failed`` if there is an error, else as ``done``."""
         self.finished_at, self.outcome, self.error = at, "failed" if error else "done", error
 
     def cancel(self, at: float) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP interface of the sandbox's Mill. It follows the page of facts, not the hook."""
+"""The HTTP interface of the sandbox's Mill. It is written from docs/mill.md, not from the hook."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NewBatch(Rules):
 
 
 class Mill(MillStore):
-    """The sandbox's Mill."""
+    """The sandbox's Mill: a store of batches with an HTTP interface."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class MillBatchLink(RunLink):
-    """Leads to the batch, by the connection's ``link_template`` or to its page at the mill."""
+    """Opens the batch: at the URL of the connection's ``link_template``, or on its page at the mill."""
 
     name = "Mill batch"

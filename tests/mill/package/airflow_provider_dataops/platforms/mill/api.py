@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class MillApi(Api):
-    """Mill, reached with an API key."""
+    """The Mill API, used with an API key."""
 
     platform = "Mill"
     noun = "batch"
@@ -38,7 +38,7 @@ class MillApi(Api):
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> MillApi:
-        """Read an Airflow connection of type ``mill``.
+        """Return the API of an Airflow connection of type ``mill``.
 
         :raises ConnectionSettingsError: if the host or the API key is missing.
         """
@@ -56,7 +56,7 @@ class MillApi(Api):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, recipe: str, *, cancel_on_kill: bool = False) -> BatchLaunch:
-        """Return a batch to be started."""
+        """Return the launch that starts a batch."""
         return BatchLaunch(api=self, recipe=recipe, cancel_on_kill=cancel_on_kill)
 
     def watch_batch(self, batch_id: str) -> BatchWatch:
@@ -66,7 +66,10 @@ class MillApi(Api):
     # --- calls -----------------------------------------------------------------------------------------
 
     def run_recipe(self, recipe: str) -> Exchange[Batch]:
-        """Start a batch. Each call starts another one: after an error without a response, look first."""
+        """Start a batch, and return it.
+
+        Each call starts another batch. So after an error without a response, first list the batches.
+        """
         require_text(recipe=recipe)
         return self.post(f"run recipe {recipe}", self._url(), json_body({"recipe": recipe}), read_batch)
 
@@ -86,21 +89,21 @@ class MillApi(Api):
     def listed(
         self, recipe: str | None = None, *, wanted: frozenset[str] | None = None
     ) -> Exchange[Listed[Batch]]:
-        """Return the newest batches as far as they can be read.
+        """Return the newest batches, and apart from them the entries that cannot be parsed.
 
-        :param wanted: the ids of the batches to return; the others do not become objects.
+        :param wanted: the ids of the batches to return; the other entries are not parsed.
         """
         query = f"?{urlencode({'recipe': recipe})}" if recipe else ""
         return self.get("list batches", self._url() + query, partial(read_batches, wanted=wanted))
 
     def cancel_batch(self, batch_id: str) -> Exchange[Batch]:
-        """Cancel a batch, and return it; one that has ended stays as it is."""
+        """Cancel a batch, and return it. A batch that has ended stays as it is."""
         require_text(batch_id=batch_id)
         url = self._url(batch_id, "cancel")
         return self.post(f"cancel batch {batch_id}", url, None, read_batch, repeatable=True)
 
     def test(self) -> Exchange[str]:
-        """List batches, which every key may."""
+        """Test the API key, and return a message. The test lists batches, which every key may do."""
         yield from self.list_batches()
         return "the API key is accepted"
 

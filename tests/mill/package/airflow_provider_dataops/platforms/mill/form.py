@@ -1,8 +1,8 @@
-"""The connection form of Mill. Literals alone: Airflow reads them while it is half initialised."""
+"""The connection form of Mill. It has only literals, because Airflow reads it while it is still starting."""
 
 from __future__ import annotations
 
-#: What a ``link_template`` may contain, beside ``base_url``.
+#: The placeholders of a ``link_template``, besides ``base_url``.
 PLACEHOLDERS = ("batch_id", "run_id")
 
 FORM = {

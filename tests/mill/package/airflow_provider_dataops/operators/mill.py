@@ -23,7 +23,8 @@ class MillRunRecipeOperator(MillTask, RunOperator):
     ``recipe``.
 
     :param recipe: the recipe.
-    :param cancel_on_kill: cancel the batch when the task ends before it: killed, marked, cleared, timed out.
+    :param cancel_on_kill: cancel the batch if the task ends first: if it is killed, marked, cleared or timed
+        out.
     :param mill_conn_id: the Airflow connection.
     """
 
@@ -42,5 +43,5 @@ class MillRunRecipeOperator(MillTask, RunOperator):
         require_text(recipe=self.recipe)
 
     def launch(self, api: MillApi, context: Context) -> BatchLaunch:
-        """Return the batch to be started."""
+        """Return the launch that starts the batch."""
         return api.launch(self.recipe, cancel_on_kill=self.cancel_on_kill)

@@ -1,4 +1,4 @@
-"""What Mill knows of a batch, and how its JSON is read."""
+"""A batch, and how its JSON is parsed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _MEMBERS = ("id", "recipe", "state", "error", "created_at", "started_at", "ended
 class Batch:
     """One run of a recipe.
 
-    :param status: the platform's word for its state.
-    :param error: why it failed.
+    :param status: the state in the platform's words.
+    :param error: why the batch failed; empty if it did not fail.
     """
 
     id: str
@@ -55,12 +55,15 @@ class Batch:
 
 
 def read_batch(reply: Reply) -> Batch:
-    """Return the batch of a response."""
+    """Return the batch in a response."""
     return _batch(reply.json(), reply)
 
 
 def read_batches(reply: Reply, *, wanted: frozenset[str] | None = None) -> Listed[Batch]:
-    """Return the batches of a list: all, or the wanted ones by id."""
+    """Return the batches in a response.
+
+    :param wanted: the ids of the batches to return; ``None`` returns all.
+    """
     batches = reply.members("batches").get("batches")
     if batches is None:
         raise reply.malformed("no list of batches")

@@ -9,7 +9,7 @@ from airflow_provider_dataops.platforms.mill.api import MillApi
 
 
 class MillHook(DataOpsHook[MillApi]):
-    """Calls the Mill API.
+    """Calls the Mill API. Each method waits for the response.
 
     :param mill_conn_id: the Airflow connection, of type ``mill``.
     """

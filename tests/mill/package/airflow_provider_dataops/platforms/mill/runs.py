@@ -1,4 +1,4 @@
-"""How a batch is started and found again, and how it is waited for."""
+"""How the provider starts a batch, finds it again, and waits for its end."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class BatchLaunch(Launch):
-    """One batch to be started."""
+    """Starts one batch, or finds it again."""
 
     api: MillApi
     recipe: str
 
-    #: The list shows a batch at the latest this long after its creation.
+    #: Seconds after its creation at which the list shows a batch at the latest.
     listing_delay = 10.0
 
     def identity(self) -> JsonObject:
-        """Return what decides the remote work."""
+        """Return the values that identify the remote work."""
         return {"base_url": self.api.settings.base_url, "recipe": self.recipe}
 
     def record_baseline(self) -> Exchange[JsonObject]:
@@ -38,18 +38,18 @@ class BatchLaunch(Launch):
         return {"recipe": self.recipe, "newest": max(ids, default="")}
 
     def earlier(self, baseline: JsonObject) -> BatchLaunch:
-        """Return the launch that recorded a baseline."""
+        """Return the launch of the try that recorded a baseline."""
         return replace(self, recipe=baseline["recipe"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the batch; the API takes no token."""
+        """Start the batch. The token is not sent, because the API has no field for it."""
         batch = yield from self.api.run_recipe(self.recipe)
         return batch.snapshot()
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the recipe's batches since the baseline: ids sort in the order of creation.
+        """Return the recipe's batches that are newer than the baseline. Ids sort in the order of creation.
 
-        :raises MalformedReplyError: if an entry that may be one of them cannot be read.
+        :raises MalformedReplyError: if an entry of the list is unreadable, and may be a newer batch.
         """
         newest = baseline["newest"]
         batches = yield from self.api.listed(baseline["recipe"])
@@ -62,17 +62,17 @@ class BatchLaunch(Launch):
 
 
 class BatchWatch(RunWatch):
-    """One batch. The list of the newest answers for many; older ones are read one by one."""
+    """Watches one batch. One list request serves many watches; older batches need a request each."""
 
     sweeps = True
 
     @property
     def group(self) -> str:
-        """All batches of the installation."""
+        """The name of the group whose batches one list request covers: all of the installation."""
         return "batches"
 
     def sweep(self, api: MillApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return those of the batches that are among the newest."""
+        """Return the wanted batches that the list of the newest contains, by id."""
         batches = yield from api.listed(wanted=keys)
         return {batch.id: batch.snapshot() for batch in batches.found}
 
