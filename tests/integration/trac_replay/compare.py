@@ -11,6 +11,8 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.errors import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,7 +58,8 @@ def _comparable(outcome: Mapping[str, Any]) -> str:
     if "ok" in outcome:
         return f"value {_content(_level(outcome['ok']))}"
     words = _SERVER_WORDS.search(outcome["msg"] or "")
-    said = f": {_level(words[1])}" if words else ""
+    # The recorded errors are older than the rule that an error stands on one line.
+    said = f": {_level(one_line(words[1]))}" if words else ""
     return f"{outcome['err']} {outcome['status']}{said}"
 
 
