@@ -33,7 +33,7 @@ class TracBench(Bench):
     failing: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
     late: ClassVar[dict[str, Any]] = {"duration": 0.5}
     script: ClassVar[dict[str, Any]] = {"duration": 0.02}
-    proved = "the gateway answers"
+    proved = "the gateway responds"
 
     tenant = "ACME_CORP"
     job = trac.import_model(
