@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class TamrHook(DataOpsHook[TamrApi]):
     """Calls the Tamr Cloud Jobs API.
 
-    Each call that makes a job makes another one: after an error without an answer, look before repeating.
+    Each call that creates a job creates another one. After an error without a response, the job may exist.
+    So check :meth:`list_jobs` before you call the method again.
 
     :param tamr_conn_id: the Airflow connection, of type ``tamr``.
     """
@@ -34,38 +35,41 @@ class TamrHook(DataOpsHook[TamrApi]):
         super().__init__(tamr_conn_id, **options)
 
     def create_job(self, configuration: Mapping[str, Any]) -> Job:
-        """Create any job.
+        """Create a job of any type and return it.
 
-        :param configuration: exactly one of ``load``, ``update``, ``publish`` with its ids.
-        :raises RateLimitedError: if the tenant's slots (5 by default) are taken.
+        :param configuration: a dict with exactly one of ``load``, ``update`` and ``publish``, and its ids.
+        :raises RateLimitedError: if all job slots of the tenant (5 by default) are in use.
         """
         configurations.check_configuration(configuration)
         return self.run(self.api.create_job(configuration))
 
     def load_source(self, source_id: str) -> Job:
-        """Refresh a source from the storage behind it."""
+        """Create the job that loads a source from its storage."""
         return self.create_job(configurations.load(source_id))
 
     def update_data_product(self, data_product_id: str) -> Job:
-        """Run a data product."""
+        """Create the job that runs a data product."""
         return self.create_job(configurations.update_data_product(data_product_id))
 
     def run_workflow(self, workflow_id: str) -> Job:
-        """Run a workflow, which updates the system of record and the RealTime search index."""
+        """Create the job that runs a workflow. It updates the system of record and the RealTime index."""
         return self.create_job(configurations.run_workflow(workflow_id))
 
     def publish(self, destination_id: str, data_product_id: str | None = None) -> Job:
-        """Publish to a destination; one of a data product needs that product's id, too."""
+        """Create the job that publishes to a destination.
+
+        :param data_product_id: needed if the destination belongs to a data product.
+        """
         return self.create_job(configurations.publish(destination_id, data_product_id))
 
     def get_job(self, job_id: str) -> Job:
-        """Return one job."""
+        """Return a job by its id."""
         require_text(job_id=job_id)
         return self.run(self.api.get_job(job_id))
 
     list_jobs = blocking(TamrApi.list_jobs)
 
     def stop_job(self, job_id: str) -> None:
-        """Ask for a stop. It is a request: the job may still succeed or fail."""
+        """Send a stop request for a job, and do not wait. The job may still succeed or fail."""
         require_text(job_id=job_id)
         self.run(self.api.stop_job(job_id))

@@ -7,6 +7,6 @@ from airflow_provider_dataops.triggers.base import RunTrigger
 
 
 class ToucanOperationTrigger(ToucanOperationWatch, RunTrigger):
-    """Waits for the end of one operation."""
+    """Waits until one Toucan Toco operation has ended."""
 
     conn_type = "toucan"

@@ -112,9 +112,9 @@ class TestVersionsOfTrac:
     def test_the_error_for_an_unknown_type_has_its_name(self, trac: TracBench, generation: str) -> None:
         trac.store.configure(generation=generation)
         hook = trac.hook()
-        with pytest.raises(BadRequestError, match="TRAC knows no object type NOPE"):
+        with pytest.raises(BadRequestError, match="TRAC has no object_type NOPE"):
             hook.get_latest_object("NOPE", "01a1fb70-c0a1-7bb2-ae6a-f79c5720de08")
-        words = "TRAC 0.8.0 knows no resource type NOPE" if generation == "0.8" else "list_config_entries"
+        words = "TRAC 0.8.0 has no resource_type NOPE" if generation == "0.8" else "list_config_entries"
         with pytest.raises(BadRequestError, match=words):
             hook.list_resources("NOPE")
         calls: tuple[Callable[[], object], ...] = (

@@ -33,7 +33,7 @@ class TracBench(Bench):
     failed_end: ClassVar[dict[str, Any]] = {"status": "FAILED", "message": "m"}
     late_script: ClassVar[dict[str, Any]] = {"duration": 0.5}
     script: ClassVar[dict[str, Any]] = {"duration": 0.02}
-    test_message = "the gateway answers"
+    test_message = "the gateway responds"
 
     tenant = "ACME_CORP"
     job = trac.import_model(

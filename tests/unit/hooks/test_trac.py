@@ -113,7 +113,7 @@ class TestFiles:
 
     def test_what_does_not_fit_into_one_message_is_not_sent(self, worker: Worker, tmp_path: Path) -> None:
         (tmp_path / "large.csv").write_bytes(b"x" * (MAX_CONTENT + 1))
-        with pytest.raises(InvalidArgumentError, match=r"large\.csv is .* gRPC alone"):
+        with pytest.raises(InvalidArgumentError, match=r"source 'large\.csv' must have at most 735000 bytes"):
             worker.trac().create_small_file(source=str(tmp_path / "large.csv"))
         assert not worker.wire.sent
 
@@ -164,7 +164,7 @@ def test_the_test_button(worker: Worker) -> None:
     worker.wire.expect(reply(body={"tenants": [{"tenantCode": "OTHER"}]}), reply(406, "planted"))
     assert worker.trac().test_connection() == (
         False,
-        "the gateway does not list the tenant 'ACME_CORP'",
+        "extra field 'tenant' must be a tenant that the gateway lists; given: 'ACME_CORP'",
     )
     assert worker.trac().test_connection() == (
         False,

@@ -132,16 +132,16 @@ class TestSearch:
         assert self.sensor().execute_complete(CONTEXT, event) == told != []
 
     def test_that_was_cut_off_ends_the_sensor(self, gateway: Gateway) -> None:
-        """It goes on in the platform's database, and a few of them stop the platform."""
+        """Its query keeps running in TRAC's database, and a few such queries stop TRAC."""
 
         def cut(call: str) -> None:
             raise ServerError("HTTP 504", status=504)
 
         gateway.on_request = cut
         search = {"any": [["region", "=", "UK"], ["withdrawn", "EXISTS"]]}
-        with pytest.raises(BadRequestError, match="goes on in the platform's database"):
+        with pytest.raises(BadRequestError, match="may keep running in TRAC's database"):
             self.sensor(search=search).poke(CONTEXT)
-        with pytest.raises(PermanentError, match="goes on in the platform's database"):
+        with pytest.raises(PermanentError, match="may keep running in TRAC's database"):
             self.sensor(search=search, deferrable=True).execute(CONTEXT)
         assert gateway.sent == ["search", "search"]
 
@@ -282,7 +282,7 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         (TracJobSensor(task_id="t", job_id="7"), "job_id must be"),
         (
             TracJobSensor(task_id="t", selector={"run_id": JOB, "job": None}),
-            "job is empty in what the task returned",
+            r"selector\['job'\] must not be empty; the task .* may not have waited",
         ),
         (TracJobSensor(task_id="t", selector=f"DATA-{DATA_ID}"), "JOB"),
         (TracJobSensor(task_id="t", job_id=JOB, trac_conn_id=""), "trac_conn_id"),
@@ -291,12 +291,18 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         (TracSearchSensor(task_id="t", object_type="DATA", search=["a", "~", 1]), "operator"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=LONG, deferrable=True), "8000"),
         # What a template rendered to nothing is no wish for all objects.
-        (TracSearchSensor(task_id="t", object_type="DATA", search={}), "search is empty, .*; given: {}"),
-        (TracSearchSensor(task_id="t", object_type="DATA", search=[]), "search is empty"),
-        (TracSearchSensor(task_id="t", object_type="DATA", search=""), "search is empty"),
+        (
+            TracSearchSensor(task_id="t", object_type="DATA", search={}),
+            "search must not be empty, .*; given: {}",
+        ),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=[]), "search must not be empty"),
+        (TracSearchSensor(task_id="t", object_type="DATA", search=""), "search must not be empty"),
         (TracSearchSensor(task_id="t", object_type=""), "object_type"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID), "min_version or attrs"),
-        (TracObjectSensor(task_id="t", object_type="DATA", object_id="7", min_version=1), "objectId"),
+        (
+            TracObjectSensor(task_id="t", object_type="DATA", object_id="7", min_version=1),
+            "object_id must be a UUID",
+        ),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, min_version=-1), "min_version"),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs={"a": None}), "attrs"),
         (
@@ -305,7 +311,7 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         ),
         (
             TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs={"a-b": 1}),
-            "a name in attrs must be an identifier",
+            "each name in attrs must be an identifier",
         ),
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs=["a"]), "attrs"),  # type: ignore[arg-type]
     ],

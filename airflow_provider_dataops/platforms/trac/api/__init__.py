@@ -1,4 +1,4 @@
-"""The gateway's calls, a noun each."""
+"""The calls of TRAC's API. Each module contains the calls for one kind of object."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class TracApi(InstallationCalls, JobCalls, DataCalls):
-    """TRAC, reached with one connection."""
+    """TRAC's API with the settings of one connection."""
 
-    # What is to be run, in Python terms; nothing is looked up yet.
+    # The arguments of :meth:`launch`. Creating one sends no request.
     import_model = staticmethod(import_model)
     new_run = staticmethod(RunRequest.of)
 
@@ -39,12 +39,11 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         job_attrs: JsonObject | None = None,
         tenant: str | None = None,
     ) -> TracJobLaunch:
-        """Return a job to be submitted.
+        """Return the launch of a job. Nothing is sent yet.
 
-        :param job: its definition in the platform's JSON, or what :meth:`import_model` or :meth:`new_run`
-            returned.
+        :param job: its definition in TRAC's JSON, or the result of :meth:`import_model` or :meth:`new_run`.
         :param job_attrs: further attributes of the job, plain values by name.
-        :raises InvalidArgumentError: if it is no job, or no job can have such attributes.
+        :raises InvalidArgumentError: if this is not a job, or jobs cannot have these attributes.
         """
         require_job_attrs(job_attrs)
         asked = job if isinstance(job, RunRequest) else plan(job)
@@ -55,9 +54,9 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
     ) -> TracJobWatch:
         """Return the watch of a job that something else submitted.
 
-        :param selector: the job, or what a job operator returned; or
-        :param job_id: its id.
-        :raises InvalidArgumentError: unless exactly one of them points at a job.
+        :param selector: a selector of the job, or the result of a job operator.
+        :param job_id: the job's id, instead of ``selector``.
+        :raises InvalidArgumentError: if both or none of them are given, or the argument selects no job.
         """
         require_one(selector=selector, job_id=job_id)
         job = job_selector(job_id, "job_id") if job_id else job_selector(selector)
@@ -66,9 +65,9 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
     def watch_search(
         self, object_type: str, search: object, *, min_results: int, tenant: str | None = None
     ) -> TracSearchWatch:
-        """Return the watch of a search, for the time when it finds enough objects.
+        """Return the condition that a search finds enough objects.
 
-        :raises InvalidArgumentError: if the platform would not take the search.
+        :raises InvalidArgumentError: if TRAC would reject the search.
         """
         expression = search_parameters(object_type, search, now=0.0).get("search")
         return TracSearchWatch(
@@ -84,13 +83,13 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         attrs: JsonObject | None = None,
         tenant: str | None = None,
     ) -> TracObjectWatch:
-        """Return the watch of an object, for a version or for values of its attributes.
+        """Return the condition that an object has reached a version, or has values of attributes.
 
-        :raises InvalidArgumentError: if neither is to be waited for, or no attribute can have such a value.
+        :raises InvalidArgumentError: if neither is given, or attributes cannot have such a name or value.
         """
-        Selector.of({"objectType": object_type, "objectId": object_id}, "the object")
+        Selector.of_arguments(object_type, object_id)
         if min_version is None and not attrs:
-            raise InvalidArgumentError("min_version or attrs must be given; given: neither")
+            raise InvalidArgumentError("min_version or attrs must be given; given: neither of them")
         if min_version is not None:
             require_whole(min_version=min_version)
         return TracObjectWatch(

@@ -1,6 +1,6 @@
-"""The data service: small files and datasets in one message each, and downloads of any size.
+"""The calls of TRAC's data service: uploads of small files and datasets, and downloads of any size.
 
-Uploads of any size exist on gRPC alone, which does not pass the gateway.
+Larger uploads need gRPC, which TRAC's gateway does not forward.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 CSV = "text/csv"
-#: A limit that is none, in rows: TRAC takes this one, and not every larger one.
+#: More rows than any dataset has. TRAC rejects some larger limits.
 ALL_ROWS = 1_000_000_000
 
 
 class DataCalls(Gateway):
-    """What the data service can do over REST, from 0.8 on; downloads of files are older."""
+    """The calls of the data service. They need TRAC 0.8; only ``download_file`` works before."""
 
     def write_small_file(
         self,
@@ -43,11 +43,11 @@ class DataCalls(Gateway):
         prior_version: object = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create a file, or a new version of one.
+        """Create a file, or a new version of a file, and return its header.
 
-        :param mime_type: its media type; by default the one that the name's end stands for.
-        :param prior_version: a selector of the version that this one follows.
-        :raises InvalidArgumentError: if the content does not fit into one message.
+        :param mime_type: its media type; by default the one for the name's extension.
+        :param prior_version: a selector of the latest version, to create a new version.
+        :raises InvalidArgumentError: if the content is too large for one request.
         """
         require_text(name=name)
         media_type = mime_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -78,13 +78,13 @@ class DataCalls(Gateway):
         prior_version: object = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create a dataset, or a new version of one.
+        """Create a dataset, or a new version of a dataset, and return its header.
 
-        :param schema: its schema in the platform's JSON.
-        :param schema_id: a selector of a version of a SCHEMA object instead.
+        :param schema: its schema in TRAC's JSON.
+        :param schema_id: a selector of a version of a SCHEMA object, instead of ``schema``.
         :param format: the media type of the content.
-        :param prior_version: a selector of the version that this one follows.
-        :raises InvalidArgumentError: if the content does not fit into one message.
+        :param prior_version: a selector of the latest version, to create a new version.
+        :raises InvalidArgumentError: if the content is too large for one request.
         """
         require_one(schema=schema, schema_id=schema_id)
         require_text(format=format)
@@ -93,13 +93,13 @@ class DataCalls(Gateway):
             selector = Selector.of_type(schema_id, "SCHEMA", "schema_id")
             if not selector.is_fixed:
                 raise InvalidArgumentError(
-                    f"schema_id must name a version of the schema, which TRAC demands; given: {schema_id!r}"
+                    f"schema_id must have an object version, because TRAC requires it; given: {schema_id!r}"
                 )
             message = {"schemaId": selector.as_json()}
         elif isinstance(schema, Mapping):
             message = {"schema": dict(schema)}
         else:
-            raise InvalidArgumentError(f"schema must be a schema definition; given: {schema!r}")
+            raise InvalidArgumentError(f"schema must be a dict with a schema definition; given: {schema!r}")
         message["format"] = format
         return self._write("dataset", format, message, content, attrs, prior_version, tenant)
 
@@ -112,18 +112,18 @@ class DataCalls(Gateway):
         offset: int | None = None,
         tenant: str | None = None,
     ) -> Exchange[SmallDataset]:
-        """Return a dataset with its content, or some of its rows.
+        """Return a dataset with its content, or with some of its rows.
 
-        :param format: the media type to have it in.
-        :param limit: at most this many rows, from 1.
-        :param offset: leave out this many rows at the start.
+        :param format: the media type of the returned content.
+        :param limit: the most rows to return, from 1; all by default.
+        :param offset: how many rows to leave out at the start.
         """
         target = Selector.of_type(selector, "DATA")
         require_text(format=format)
         if limit == 0:
-            raise InvalidArgumentError("limit must be above 0, which TRAC takes for no limit; given: 0")
+            raise InvalidArgumentError("limit must be above 0, because 0 means no limit to TRAC; given: 0")
         if offset is not None and limit is None:
-            # With an offset and no limit TRAC returns the header alone.
+            # With an offset and without a limit, TRAC returns only the header row.
             limit = ALL_ROWS
         rows = present({"limit": limit, "offset": offset})
         require_whole(**rows)
@@ -138,15 +138,15 @@ class DataCalls(Gateway):
         )
 
     def download_file(self, selector: object, sink: Sink, *, tenant: str | None = None) -> Exchange[None]:
-        """Stream a file of any size."""
+        """Stream a file of any size to a sink."""
         return self._download(Selector.of_type(selector, "FILE"), "file", sink, tenant)
 
     def download_data(
         self, selector: object, sink: Sink, *, format: str = "csv", tenant: str | None = None
     ) -> Exchange[None]:
-        """Stream a dataset of any size; platforms from 0.9 on.
+        """Stream a dataset of any size to a sink. Needs TRAC 0.9.
 
-        :param format: the short name of the format to have it in.
+        :param format: the short name of the file's format, ``csv`` for instance.
         """
         require_text(format=format)
         query = "?" + urlencode({"format": format})
@@ -157,12 +157,13 @@ class DataCalls(Gateway):
     ) -> Exchange[None]:
         if target.object_as_of is not None:
             raise InvalidArgumentError(
-                "the version to download must be a version or the latest; given: a time"
+                "selector must have an object version, or select the latest: TRAC cannot download the "
+                f"version of a time; given: objectAsOf {target.object_as_of.isoformat()}"
             )
         version = str(target.object_version or "latest")
         path = (self.tenant(tenant), target.object_type, target.object_id, "versions", version, part)
         url = self._url("data", *path) + query
-        # Downloads go without Accept: up to 0.8 the gateway refuses any.
+        # Downloads are sent without the header Accept, because the gateway up to 0.8 rejects it.
         return self.get(f"download {target}", url, read_nothing, headers={}, sink=sink)
 
     def _write(

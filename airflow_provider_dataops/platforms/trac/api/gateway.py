@@ -1,4 +1,4 @@
-"""TRAC's gateway: where its services are, what a request must and must not carry, how errors look."""
+"""TRAC's gateway: the URLs of its services, the headers of requests, and its errors."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-#: The first part of each service's path, which an installation may rename.
+#: The first part of each service's path. An installation may have changed it.
 PREFIXES = {"meta": "trac-meta", "orch": "trac-orch", "data": "trac-data", "admin": "trac-admin"}
 _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
 
 class Gateway(Api):
-    """The REST side of the gateway, in front of all services.
+    """The REST interface of TRAC's gateway. All services are behind this gateway.
 
-    Each call checks its arguments and returns an exchange, which
-    :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs.
+    Each call validates its arguments and returns an exchange.
+    :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs it.
 
-    :param credentials: headers that prove who we are; none where the installation asks for none.
-    :param tenant: the connection's own, for calls that name none.
-    :param prefixes: the first part of each service's path.
+    :param credentials: the authentication headers; empty if the installation needs none.
+    :param tenant: the connection's tenant, for calls without the argument ``tenant``; it may be empty.
+    :param prefixes: the first part of each service's path, by service.
     """
 
     platform = "TRAC"
@@ -63,14 +63,14 @@ class Gateway(Api):
         self._prefixes = prefixes
         #: Seconds since the epoch.
         self._clock = time.time
-        #: A number from 0 up to 1, for pauses that are not the same for all.
+        #: A random number from 0 to below 1, so that writers do not pause for the same time.
         self._chance = random.random
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields) -> Self:
-        """Read an Airflow connection of type ``trac``.
+        """Return the API for an Airflow connection of type ``trac``.
 
-        :raises ConnectionSettingsError: if the host is missing, or something cannot be used.
+        :raises ConnectionSettingsError: if the host is missing, or a field has an invalid value.
         """
         headers, secrets = read_credentials(fields)
         tenant = fields.text("tenant")
@@ -90,39 +90,39 @@ class Gateway(Api):
         return cls(settings, credentials=headers, tenant=tenant, prefixes=prefixes)
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the headers of the token, or of login and password; none from 0.8 on without a proxy."""
+        """Return the authentication headers. TRAC from 0.8 on needs them only behind a proxy."""
         return self._credentials
 
     def tenant(self, tenant: str | None) -> str:
-        """Return the tenant to use: the argument, or the connection's if that is ``None``.
+        """Return the argument, or the connection's tenant if the argument is ``None``.
 
-        :raises InvalidArgumentError: if there is neither, or it cannot be the code of one.
+        :raises InvalidArgumentError: if there is neither, or the code is not an identifier.
         """
         return require_identifier("tenant", self.text_or_default("tenant", tenant, self._tenant))
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error that an unsuccessful reply stands for."""
+        """Return the class of the error to raise for a response without a 2xx status code."""
         if reply.status == 412 and "superseded" in f"{reply.reason} {self.error_text(reply)}".lower():
             return ConflictError
         if reply.status >= 500 and is_refusal(reply.headers, request.operation):
             return BadRequestError
         if reply.status == 404 and reply.text() == NO_METHOD:
-            # Of another generation: no retry and no other id will help.
+            # This release of TRAC does not have the call. A retry or another id does not help.
             return BadRequestError
         if reply.status == 404 and "grpc-status" not in reply.headers:
-            # No service of TRAC's said so: a proxy, or the gateway, which has no such route.
+            # TRAC's services always send this header. So a proxy or the gateway found no route.
             return UnroutedError
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return the platform's words: of its services in a header, of the gateway itself in the body."""
+        """Return TRAC's text about an error. Its services send it in a header, its gateway in the body."""
         details = details_of(reply.headers)
         return details.text(reply.reason) if details else reply.text()
 
     def object_url(self, tenant: str, object_type: str, object_id: str, object_version: int = 1) -> str:
         """Return the link to a version of an object.
 
-        TRAC has no pages for people: without a template it is the address in the API.
+        TRAC has no web pages. So without a ``link_template`` the link is the object's URL in the API.
         """
         version = str(object_version)
         return self.link(
@@ -144,9 +144,9 @@ class Gateway(Api):
     def _read(
         self, operation: str, read: Callable[[Any], T], service: str, tenant: str | None, *path: str
     ) -> Exchange[T]:
-        """Ask a service for something by a GET, which must not have a ``Content-Type``.
+        """Return the exchange that sends a GET request. It must not have a ``Content-Type``.
 
-        :param read: makes the result of the decoded answer.
+        :param read: returns the result for the decoded response.
         """
         url = self._url(service, self.tenant(tenant), *path)
         return self.get(operation, url, lambda reply: read(reply.json()))
@@ -161,11 +161,11 @@ class Gateway(Api):
         message: JsonObject,
         **options: Any,
     ) -> Exchange[T]:
-        """Call a method of a service by a POST.
+        """Return the exchange that calls a method of a service with a POST request.
 
-        :param read: makes the result of the decoded answer.
-        :param options: ``repeatable=True`` lets the request be repeated.
-        :raises InvalidArgumentError: if the message is too large for the gateway, which would never answer.
+        :param read: returns the result for the decoded response.
+        :param options: ``repeatable=True`` if it is safe to send the request twice.
+        :raises InvalidArgumentError: if the request is too large. The gateway would never respond to it.
         """
         return self._post(
             operation, lambda reply: read(reply.json()), service, tenant, method, message, **options
@@ -181,12 +181,12 @@ class Gateway(Api):
         message: JsonObject,
         **options: Any,
     ) -> Exchange[T]:
-        """Call a method of a service whose answer is not decoded as a whole."""
+        """Return the exchange that calls a method of a service. ``parse`` decodes the response."""
         url, body = self._url(service, self.tenant(tenant), method), json_body(message)
         if len(body.content) > MAX_BODY:
             raise InvalidArgumentError(
-                f"{operation}: the request is {len(body.content)} bytes long, the gateway takes about "
-                f"{MAX_BODY}; send less at once"
+                f"{operation}: the request must have at most {MAX_BODY} bytes, the most that TRAC's gateway "
+                f"accepts; given: {len(body.content)}. Send less in one request"
             )
         return self.post(operation, url, body, parse, **options)
 
@@ -195,5 +195,5 @@ def _prefix(fields: ConnectionFields, service: str) -> str:
     name = f"{service}_prefix"
     prefix = fields.text(name).strip("/").removesuffix("/api/v1") or PREFIXES[service]
     if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
-        raise fields.error(f"extra field {name!r} must be the first part of a path; given: {prefix!r}")
+        raise fields.error(f"extra field {name!r} must be the first part of a URL's path; given: {prefix!r}")
     return prefix

@@ -1,4 +1,4 @@
-"""What an installation says of itself: its release, tenants, resources, configuration."""
+"""The calls that read an installation's version, tenants, resources and configuration."""
 
 from __future__ import annotations
 
@@ -30,34 +30,35 @@ _UP_TO_0_8 = re.compile(r"0\.[0-8](?![0-9])")
 
 
 class InstallationCalls(Gateway):
-    """What can be asked about an installation and its tenants."""
+    """The calls about an installation and its tenants."""
 
     def platform_info(self) -> Exchange[PlatformInfo]:
-        """Return what the platform says of itself, its version among it."""
+        """Return the version and environment of the installation."""
         return self._read("get platform info", PlatformInfo.from_json, "meta", "trac", "platform-info")
 
     def list_tenants(self) -> Exchange[list[Tenant]]:
-        """Return the tenants that we may use."""
+        """Return the tenants that the connection's account may use."""
         return self._read(
             "list tenants", _listed("tenants", Tenant.from_json), "meta", "trac", "list-tenants"
         )
 
     def test(self) -> Exchange[str]:
-        """Ask for the tenants, which needs whatever the gateway needs."""
+        """Request the list of tenants, and check that it contains the connection's tenant."""
         tenants = yield from self.list_tenants()
         if not self._tenant:
-            return "the gateway answers; no tenant is set in the connection"
+            return "the gateway responds; the connection has no tenant to check"
         if self._tenant not in {tenant.code for tenant in tenants}:
             raise ConnectionSettingsError(
-                f"connection {self.settings.conn_id!r}: the gateway does not list the tenant {self._tenant!r}"
+                f"connection {self.settings.conn_id!r}: extra field 'tenant' must be a tenant that the "
+                f"gateway lists; given: {self._tenant!r}"
             )
-        return "the gateway answers, and the tenant is there"
+        return f"the gateway responds, and lists the tenant {self._tenant!r}"
 
     def list_resources(self, resource_type: str, *, tenant: str | None = None) -> Exchange[list[Resource]]:
         """Return a tenant's resources of a type.
 
         :param resource_type: ``MODEL_REPOSITORY`` or ``INTERNAL_STORAGE``, for instance.
-        :raises BadRequestError: on platforms from 0.9 on, which have :meth:`list_config_entries` instead.
+        :raises BadRequestError: for TRAC from 0.9 on. Use :meth:`list_config_entries` there.
         """
         kind = checked_type(resource_type, "resource_type")
         read = _listed("resources", Resource.from_json)
@@ -70,7 +71,7 @@ class InstallationCalls(Gateway):
     ) -> Exchange[Resource]:
         """Return one resource of a tenant.
 
-        :raises BadRequestError: on platforms from 0.9 on, which have :meth:`list_config_entries` instead.
+        :raises BadRequestError: for TRAC from 0.9 on. Use :meth:`list_config_entries` there.
         """
         require_text(resource_key=resource_key)
         kind = checked_type(resource_type, "resource_type")
@@ -85,9 +86,9 @@ class InstallationCalls(Gateway):
         include_deleted: bool = False,
         tenant: str | None = None,
     ) -> Exchange[list[ConfigEntry]]:
-        """Return entries of a tenant's configuration, resources by default; platforms from 0.8 on.
+        """Return entries of a tenant's configuration, by default its resources. Needs TRAC 0.8.
 
-        Resources that stand in the tenant's configuration file alone are not listed.
+        TRAC does not list a resource that is only in the tenant's configuration file.
         """
         require_text(config_class=config_class)
         kind = None if resource_type is None else checked_type(resource_type, "resource_type")
@@ -108,7 +109,7 @@ class InstallationCalls(Gateway):
         )
 
     def _up_to_0_8(self, exchange: Exchange[T], resource_type: str) -> Exchange[T]:
-        """Say why a platform finds no such call: it is too new, or it does not know the type in the path."""
+        """Explain a 404: TRAC is too new for the call, or it does not know the type in the path."""
         try:
             return (yield from exchange)
         except BadRequestError as error:
@@ -116,15 +117,15 @@ class InstallationCalls(Gateway):
                 raise
             version = (yield from self.platform_info()).version
             if _UP_TO_0_8.match(version):
-                message = f"TRAC {version} knows no resource type {resource_type}"
+                message = f"TRAC {version} has no resource_type {resource_type}"
             else:
                 message = (
-                    "TRAC has had no such call since 0.9; list_config_entries lists resources there, but not "
-                    "those of the tenant's configuration file"
+                    "TRAC from 0.9 on does not have this call. Use list_config_entries; it does not list the "
+                    "resources in the tenant's configuration file"
                 )
             raise error.again_as(BadRequestError, message) from error
 
 
 def _listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    """Return what reads the list of an answer."""
+    """Return the function that reads a list in a decoded response."""
     return lambda payload: [read(item) for item in listed(payload, name)]

@@ -1,4 +1,4 @@
-"""The calls about jobs."""
+"""The calls that validate, submit and read jobs."""
 
 from __future__ import annotations
 
@@ -30,33 +30,34 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.listing import Listed
 
-#: Where the outputs of each type of job are looked for.
+#: The types of objects that are searched for the outputs of a job, by the type of job.
 _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN_FLOW": ("DATA", "FILE")}
 
 
 class JobCalls(MetadataCalls):
-    """What the orchestrator can do. Jobs cannot be cancelled."""
+    """The calls of the orchestrator, and the searches for jobs. TRAC cannot cancel jobs."""
 
     def validate_job(
         self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
     ) -> Exchange[JobStatus]:
-        """Have a job checked without running it.
+        """Let TRAC validate a job without running it.
 
-        :param job: the job's definition in the platform's JSON, or a plan.
-        :raises BadRequestError: if it could not run.
+        :param job: the job's definition in TRAC's JSON, or a plan.
+        :raises BadRequestError: if TRAC would not run the job.
         """
         return self._request_job("validate-job", job, job_attrs, tenant)
 
     def submit_job(
         self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
     ) -> Exchange[JobStatus]:
-        """Submit a job and return its state.
+        """Submit a job and return its status.
 
-        Each call runs another job, and none is repeated by itself: after an error without an answer, search
-        before repeating. An attribute of your own in ``job_attrs`` makes that possible.
+        Each call submits another job, so a failed request is not repeated. After an error without a response,
+        search for the job before you call this again. An attribute of your own in ``job_attrs`` makes this
+        possible.
 
-        :param job: the job's definition in the platform's JSON, or a plan. Values of parameters may be plain
-            Python.
+        :param job: the job's definition in TRAC's JSON, or a plan. Values of parameters may be plain Python
+            values.
         """
         return self._request_job("submit-job", job, job_attrs, tenant)
 
@@ -69,11 +70,11 @@ class JobCalls(MetadataCalls):
         return self._send(operation, JobStatus.from_json, "orch", tenant, method, present(message))
 
     def check_job(self, selector: object, *, tenant: str | None = None) -> Exchange[JobStatus]:
-        """Return a job's state.
+        """Return a job's status.
 
-        The orchestrator is asked, which knows finer steps than the metadata. It forgets a job about two
-        minutes after its end and answers 500 from then on; whatever it fails with, the job's tag is read
-        instead.
+        The orchestrator reports more detailed states than the metadata. But from about two minutes after the
+        end of a job, it responds 500. If it does not return the status, the status is read from the job's
+        tag.
 
         :param selector: a selector of the job, or its id.
         """
@@ -95,10 +96,10 @@ class JobCalls(MetadataCalls):
     def start_job(
         self, job: JobPlan | RunRequest, token: str, job_attrs: JsonObject | None, tenant: str
     ) -> Exchange[RunSnapshot]:
-        """Submit a job with a token among its attributes, and return how it stands.
+        """Submit a job with a token as one of its attributes, and return its state.
 
-        A job that has ended already counts as running: the first request of the wait reads its tag, with its
-        outputs. Here a failure to read the tag would count as a refusal of the submission.
+        A job that has already ended is returned as running. Then the first request of the wait reads its tag
+        and its outputs. If that request failed here, the caller would take the submission as rejected.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -106,21 +107,21 @@ class JobCalls(MetadataCalls):
         started = status.snapshot(str(prepared.definition["jobType"]))
         return replace(started, state=RunState.RUNNING) if started.state.is_final else started
 
-    # --- what is to be run -----------------------------------------------------------------------------
+    # --- plans of jobs ---------------------------------------------------------------------------------
 
     def plan_model_run(
         self, model: object, *, tenant: str | None = None, **arguments: Unpack[RunArguments]
     ) -> Exchange[JobPlan]:
         """Return the job that runs a model, ready for :meth:`validate_job` and :meth:`submit_job`.
 
-        The model's definition is read, and what is asked for in its latest version is fixed to that of now.
+        The model's definition is read. Each selector of a latest version gets the number of this version.
 
         :param model: a selector of the model.
-        :param arguments: ``parameters``, plain values by name. Every declared one is needed, and is given the
-            declared type. ``inputs``, selectors by the input's name; every one that is not optional is
-            needed. ``prior_outputs``, selectors, by the output's name, of the objects that are to get a new
-            version. ``output_attrs``, attributes of everything that the job makes.
-        :raises InvalidArgumentError: if the model does not take these arguments.
+        :param arguments: ``parameters``, plain values by name. Every declared parameter must be given, and
+            gets the declared type. ``inputs``, selectors by the input's name. Every input that is not
+            optional must be given. ``prior_outputs``, selectors by the output's name: the output becomes a
+            new version of that object. ``output_attrs``, attributes of all outputs.
+        :raises InvalidArgumentError: if the model does not accept these arguments.
         """
         return self.plan(RunRequest.of("MODEL", model, **arguments), self.tenant(tenant))
 
@@ -135,15 +136,17 @@ class JobCalls(MetadataCalls):
         """Return the job that runs a flow, ready for :meth:`validate_job` and :meth:`submit_job`.
 
         :param flow: a selector of the flow.
-        :param models: the selector of a model for each of the flow's model nodes.
-        :param arguments: those of :meth:`plan_model_run`.
+        :param models: a selector of a model for each model node of the flow, by the node's name.
+        :param arguments: as in :meth:`plan_model_run`.
+        :raises InvalidArgumentError: if the flow does not accept these arguments.
         """
         return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
     def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
-        """Return the job with the version of everything that it uses fixed, so that it is what was checked.
+        """Return the plan of a job. Each selector gets the version whose definition was validated.
 
-        :raises InvalidArgumentError: if the model or flow does not take the run's arguments.
+        :param job: a run, or a plan, which is returned unchanged.
+        :raises InvalidArgumentError: if the model or flow does not accept the arguments.
         """
         if isinstance(job, JobPlan):
             return job
@@ -171,14 +174,15 @@ class JobCalls(MetadataCalls):
             if selector not in tags:
                 tags[selector] = yield from self.read_object(selector, tenant=tenant)
 
-    # --- how a job stands ------------------------------------------------------------------------------
+    # --- the states of jobs ----------------------------------------------------------------------------
 
     def jobs_with_token(
         self, operator: str, token: str | list[str], tenant: str
     ) -> Exchange[Listed[tuple[str, RunSnapshot]]]:
-        """Return the jobs that we submitted with a token, or with one of several, each with its token.
+        """Return the jobs that were submitted with a token, or with one of several tokens.
 
         :param operator: ``EQ`` for one token, ``IN`` for several.
+        :return: pairs of the token and the job.
         """
 
         def parse(payload: JsonObject) -> tuple[str, RunSnapshot]:
@@ -188,7 +192,7 @@ class JobCalls(MetadataCalls):
         return self._searched(lambda reply: read_found(reply, parse), "JOB", [TOKEN, operator, token], tenant)
 
     def job_snapshot(self, job_id: str, tenant: str) -> Exchange[RunSnapshot]:
-        """Return a job as the metadata shows it; of one that has ended with its outputs and its log."""
+        """Return a job as the metadata reports it. A job that has ended has its outputs and its log file."""
         try:
             tag = yield from self._job(job_id, tenant)
         except NotFoundError as error:
@@ -201,12 +205,12 @@ class JobCalls(MetadataCalls):
             outputs = result_outputs(result)
         if not outputs and status.status_code == "SUCCEEDED":
             made = yield from self._made(tag, tenant)
-            # The log bears the name of an output, too.
+            # TRAC also gives the log file the name of an output.
             outputs = {name: key for name, key in made.items() if key != log_file(result)}
         return snapshot(tag, result=result, outputs=outputs)
 
     def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
-        """Return the job's RESULT; platforms up to 0.7 make none."""
+        """Return the job's RESULT object, ``None`` if there is none, as in TRAC up to 0.7."""
         result_id = job.body.get("resultId")
         if not result_id:
             return None
@@ -217,9 +221,9 @@ class JobCalls(MetadataCalls):
             return None
 
     def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, str]]:
-        """Return what a job made, found by the attributes that TRAC gives its outputs.
+        """Return the keys of a job's outputs by name. They are found by the attributes that TRAC gives them.
 
-        An imported model is found in no other way, and the outputs of runs up to 0.8.0.
+        The RESULT does not contain an imported model. Up to TRAC 0.8.0, it contains no outputs of runs.
         """
         kinds = _OUTPUT_TYPES.get(str(job.attrs.get("trac_job_type")), ("MODEL", "DATA", "FILE"))
         outputs: dict[str, str] = {}
@@ -231,10 +235,11 @@ class JobCalls(MetadataCalls):
         return outputs
 
     def _made_of_kind(self, kind: str, job_key: str, tenant: str) -> Exchange[list[Tag]]:
-        """Return the versions of objects that a job made.
+        """Return the object versions of one type that a job created.
 
-        A search of prior versions finds one of each object, the newest that matches. Each version names its
-        own job in ``trac_update_job``. All versions name the job of the first one in ``trac_create_job``.
+        A search in prior versions returns one version of each object, the newest that matches. The attribute
+        ``trac_update_job`` of a version is the job that created this version. In all versions of an object,
+        ``trac_create_job`` is the job that created the first one.
         """
         term = ["trac_update_job", "EQ", job_key]
         found = yield from self.search(kind, term, prior_versions=True, tenant=tenant)

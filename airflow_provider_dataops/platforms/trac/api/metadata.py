@@ -1,4 +1,4 @@
-"""The metadata service: objects, their tags, searches, and batches of changes."""
+"""The calls of TRAC's metadata service: objects, their tags, searches, and batches of changes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How often a tag is written that others keep changing.
+#: How many attempts a change of a tag has while other writers change the same tag.
 TAG_ATTEMPTS = 6
+#: The pause after attempt n is random, from 0 to this many seconds times 2 to the power of n.
 _TAG_PAUSE = 0.25
 
 
 class MetadataCalls(Gateway):
-    """What the metadata service can do."""
+    """The calls of the metadata service."""
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -57,11 +58,10 @@ class MetadataCalls(Gateway):
         )
 
     def read_batch(self, selectors: Sequence[object], *, tenant: str | None = None) -> Exchange[list[Tag]]:
-        """Return several objects in the order of their selectors; one that cannot be read fails all.
+        """Return several objects in the order of their selectors. It raises an error if one cannot be read.
 
-        The platform's own batch call answers 503 over REST, whatever it is sent, and its only other way in
-        takes the platform's compiled protobuf classes. So the objects are read one by one. Selectors of the
-        latest version may therefore show objects as they were at slightly different times.
+        TRAC's own batch call always responds 503 over REST. So the objects are read one by one. With
+        selectors of the latest version, they may show slightly different times.
         """
         if isinstance(selectors, str | Mapping) or not isinstance(selectors, Sequence):
             raise InvalidArgumentError(f"selectors must be a list; given: {selectors!r}")
@@ -83,19 +83,12 @@ class MetadataCalls(Gateway):
         *,
         tenant: str | None = None,
     ) -> Exchange[Tag]:
-        """Return a version of an object with a version of its tag, the latest for either that is ``None``."""
-        target = Selector.of(
-            {
-                "objectType": object_type,
-                "objectId": object_id,
-                "objectVersion": object_version,
-                "tagVersion": tag_version,
-            },
-            "get_object",
-        )
+        """Return a version of an object with a version of its tag. ``None`` means the latest version."""
+        target = Selector.of_arguments(object_type, object_id, object_version, tag_version)
         if target.tag_version is not None and not target.is_fixed:
             raise InvalidArgumentError(
-                "tag_version counts within an object version; give object_version, too"
+                "tag_version needs object_version, because each object version has tag versions of its own; "
+                f"given: tag_version={tag_version!r}"
             )
         version, tag = (str(n or "latest") for n in (target.object_version, target.tag_version))
         path = (target.object_type, target.object_id, "versions", version, "tags", tag)
@@ -111,19 +104,19 @@ class MetadataCalls(Gateway):
         prior_tags: bool = False,
         tenant: str | None = None,
     ) -> Exchange[SearchResult]:
-        """Return the objects of a type that an expression finds, without definitions, the newest tag first.
+        """Return the objects of a type that a search finds, newest tag first, without definitions.
 
-        At most 100 are returned, and the platform does not report whether there are more: the result's
-        ``possibly_more`` is true then, and the hook logs a warning.
+        TRAC returns at most 100 objects, and does not report whether there are more. If it returns 100, the
+        result's ``possibly_more`` is true, and the hook logs a warning.
 
-        :param search: a term: ``["region", "IN", ["UK", "IE"]]``, ``["withdrawn", "EXISTS"]``, or with the
-            attribute's type ``["business_date", ">=", "2026-02-01", "DATE"]``; or terms combined:
-            ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": ...}``. Without one, all objects of the type.
-        :param search_as_of: a time in the past, to search the metadata as it was then.
-        :param prior_versions: search all versions of each object, not the latest alone.
-        :param prior_tags: search all versions of each tag.
-        :raises BadRequestError: if a search with ``any`` or ``not`` was cut off: it goes on in the platform's
-            database, and a few of them stop the platform. It is not repeated.
+        :param search: a term, ``["region", "IN", ["UK", "IE"]]``, ``["withdrawn", "EXISTS"]``, or with the
+            attribute's type ``["business_date", ">=", "2026-02-01", "DATE"]``; or a combination of terms:
+            ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
+        :param search_as_of: a time in the past; the search then sees the metadata of that time.
+        :param prior_versions: search in all versions of each object, not only in the latest.
+        :param prior_tags: search in all versions of each tag.
+        :raises BadRequestError: if TRAC aborts a search with ``any`` or ``not``. The search is not repeated,
+            because its query keeps running in TRAC's database. A few such queries stop TRAC.
         """
         options = {"as_of": search_as_of, "prior_versions": prior_versions, "prior_tags": prior_tags}
         return self._searched(SearchResult.read, object_type, search, tenant, **options)
@@ -154,12 +147,12 @@ class MetadataCalls(Gateway):
     ) -> Exchange[TagHeader]:
         """Create an object and return its header.
 
-        Each call creates another one, and none is repeated by itself: after an error without an answer,
-        search before repeating.
+        Each call creates another object, so a failed request is not repeated. After an error without a
+        response, search for the object before you call this again.
 
-        :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``; others come from jobs and uploads.
-        :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint",
-            "customSchemaVersion": 1, "customData": b"..."}}``.
+        :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``; jobs and uploads create all other types.
+        :param definition: the definition in TRAC's JSON: ``{"custom": {"customSchemaType":
+            "acme_checkpoint", "customSchemaVersion": 1, "customData": b"..."}}``.
         """
         kind = checked_type(object_type)
         message = create_request(kind, definition, attrs, tag_updates)
@@ -175,11 +168,11 @@ class MetadataCalls(Gateway):
         tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Make a new version of an object and return its header.
+        """Create a new version of an object and return its header.
 
-        :param prior_version: a selector with the version that this one follows.
-        :raises ConflictError: if there is a newer version by now. Read it, and decide anew: what another has
-            written is not written over unseen.
+        :param prior_version: a selector of the object's latest version, with its number.
+        :raises ConflictError: if the object has a newer version. Read that version and decide again, so that
+            you do not overwrite the change of another writer.
         """
         kind = checked_type(object_type)
         message = update_request(kind, definition, prior_version, attrs, tag_updates)
@@ -196,12 +189,12 @@ class MetadataCalls(Gateway):
     ) -> Exchange[TagHeader]:
         """Change an object's attributes and return the header with the new version of its tag.
 
-        With a selector of the latest tag the tag is read first, and where another writer was faster it is
-        read again and the same changes are made to the new one, six times at the most. A selector with a tag
-        version is taken at its word.
+        If the selector has no tag version, the latest tag is read first. If another writer changes the tag
+        meanwhile, it is read again and the same changes are made to the new tag, in up to six attempts. If
+        the selector has a tag version, there is one attempt.
 
-        :raises ConflictError: if others kept being faster, if the tag that was named is not the newest, or if
-            the object is a job that has not ended: its tag belongs to the platform until then.
+        :raises ConflictError: if other writers changed the tag during all attempts, if the selected tag is
+            not the newest, or if the object is an active job. The change would delete the job's results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
@@ -219,14 +212,14 @@ class MetadataCalls(Gateway):
             except ConflictError:
                 if target.tag_version is not None or attempt == TAG_ATTEMPTS:
                     raise
-            # Another writer was faster: its tag is read, and the same changes are made to it.
+            # Another writer was faster. The next attempt reads the new tag and makes the same changes to it.
             yield Pause(self._chance() * _TAG_PAUSE * 2**attempt)
             attempt += 1
 
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that makes a new version of a tag, as it is now; no changes make one, too."""
+        """Return the request that changes the newest tag. An empty list of changes also creates a version."""
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:
@@ -234,8 +227,8 @@ class MetadataCalls(Gateway):
             status = tag.attrs.get("trac_job_status")
             if is_job and not state_of(status).is_final:
                 raise ConflictError(
-                    f"{tag.header.key} is {status}: a job whose tag is changed before its end loses its "
-                    "results; give job_attrs when it is submitted, or tag it afterwards",
+                    f"the job {tag.header.key} is {status}. A change of its tag would delete its results. "
+                    "Change the tag after the job has ended, or give job_attrs when you submit a job",
                     platform=self.platform,
                     operation=f"tag {target}",
                 )
@@ -255,21 +248,21 @@ class MetadataCalls(Gateway):
         update_tags: Sequence[JsonObject] = (),
         tenant: str | None = None,
     ) -> Exchange[BatchResult]:
-        """Write several things in one transaction: all of them, or nothing.
+        """Write several objects and tags in one transaction: all of them or none.
 
-        :param create_objects: dicts of the arguments of :meth:`create_object`.
-        :param update_objects: dicts of the arguments of :meth:`update_object`, each object once.
+        :param create_objects: dicts with the arguments of :meth:`create_object`.
+        :param update_objects: dicts with the arguments of :meth:`update_object`, each object once.
         :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
-            The latest tags are looked up first; the version that the same batch creates cannot be tagged.
-        :raises ConflictError: if something was changed by another meanwhile; nothing was written.
+            The latest tags are read first. So a batch cannot tag a version that it creates.
+        :raises ConflictError: if another writer changed one of them meanwhile. Then nothing was written.
         """
         creates = _each("create_objects", create_objects, create_request)
         updates = _each("update_objects", update_objects, update_request)
-        _refuse_twins("update_objects", [update["priorVersion"]["objectId"] for update in updates])
+        _reject_duplicates("update_objects", [update["priorVersion"]["objectId"] for update in updates])
         tags = _each("update_tags", update_tags, _tag_change)
         if not (creates or updates or tags):
             raise InvalidArgumentError(
-                "a batch must hold something; create_objects, update_objects, update_tags are empty"
+                "one of create_objects, update_objects and update_tags must be given; given: none of them"
             )
         return self._written(creates, updates, tags, self.tenant(tenant))
 
@@ -283,7 +276,7 @@ class MetadataCalls(Gateway):
         tagged = []
         for target, changes in tags:
             tagged.append((yield from self._tag_request(target, changes, tenant)))
-        _refuse_twins("update_tags", [Selector.of(request["priorVersion"]).key for request in tagged])
+        _reject_duplicates("update_tags", [Selector.of(request["priorVersion"]).key for request in tagged])
         message = {"createObjects": creates, "updateObjects": updates, "updateTags": tagged}
         operation = f"write a batch of {len(creates) + len(updates) + len(tagged)}"
         message = {name: requests for name, requests in message.items() if requests}
@@ -293,59 +286,60 @@ class MetadataCalls(Gateway):
 
 
 def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
-    """Say that a type is unknown. It stands in the path, so the gateway says that there is no such call."""
+    """Explain a 404: the type is part of the path, so the gateway finds no call for an unknown type."""
     try:
         return (yield from exchange)
     except BadRequestError as error:
         if error.status != 404:
             raise
-        message = f"TRAC knows no object type {target.object_type}"
+        message = f"TRAC has no object_type {target.object_type}"
         raise error.again_as(BadRequestError, message) from error
 
 
 def _not_repeated(search: Exchange[T]) -> Exchange[T]:
-    """Return what a search finds; if the platform cuts it off, raise an error that is not retried."""
+    """Return the result of a search. If TRAC aborts the search, raise an error that is not retried."""
     try:
         return (yield from search)
     except (ServerError, TransportError) as error:
-        # A 503 says that the platform is away; it has not begun to search.
+        # With a 503, TRAC is not available and has not started the search. So the search may be repeated.
         if error.not_sent or error.status == 503:
             raise
         raise error.again_as(
             BadRequestError,
-            f"{error.message}; a search with any or not is not repeated, since it goes on in the platform's "
-            "database when it is cut off: search for IN or NE instead, or for one term at a time",
+            f"{error.message}; a search with any or not is not repeated, because its query may keep running "
+            "in TRAC's database. Search with IN or NE instead, or for one term at a time",
         ) from error
 
 
 def _tag_change(
     selector: object = None, attrs: JsonObject | None = None, tag_updates: TagUpdates | None = None
 ) -> tuple[Selector, list[dict[str, Any]]]:
-    """Return what is to be tagged, and the changes of its attributes.
+    """Return the selector of the object to tag, and the changes of its attributes.
 
-    :raises InvalidArgumentError: if there are no changes, or another tag is meant than the newest or one by
-        its number.
+    :raises InvalidArgumentError: if there are no changes, or the selector has a time for its tag.
     """
     target = Selector.of(selector)
     if target.tag_as_of is not None:
         raise InvalidArgumentError(
-            "selector: only the newest tag can be changed; give tagVersion or latestTag"
+            "selector must have tagVersion or latestTag, because only the newest tag can be changed; "
+            f"given: tagAsOf {target.tag_as_of.isoformat()}"
         )
     if target.tag_version is not None and not target.is_fixed:
         raise InvalidArgumentError(
-            "selector: tagVersion counts within an object version; give objectVersion, too"
+            "selector['tagVersion'] needs objectVersion, because each object version has tag versions of its "
+            f"own; given: {selector!r}"
         )
     changes = read_updates(attrs, tag_updates)
     if changes is None:
-        raise InvalidArgumentError("attrs or tag_updates must be given")
+        raise InvalidArgumentError("attrs or tag_updates must be given; given: neither of them")
     return target, changes
 
 
 def _each(name: str, items: object, read: Callable[..., T]) -> list[T]:
-    """Read the items of one of a batch's lists.
+    """Return the requests for one of the lists of a batch.
 
-    :param read: makes a request of an item, whose fields are its arguments.
-    :raises InvalidArgumentError: naming the item that is wrong.
+    :param read: returns the request for an item. The fields of the item are its arguments.
+    :raises InvalidArgumentError: with the index of the wrong item.
     """
     if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
         raise InvalidArgumentError(f"{name} must be a list; given: {items!r}")
@@ -353,7 +347,9 @@ def _each(name: str, items: object, read: Callable[..., T]) -> list[T]:
     requests = []
     for n, item in enumerate(items):
         if not isinstance(item, Mapping) or set(item).difference(allowed):
-            raise InvalidArgumentError(f"{name}[{n}] may hold {', '.join(sorted(allowed))}; given: {item!r}")
+            raise InvalidArgumentError(
+                f"{name}[{n}] must contain only {', '.join(sorted(allowed))}; given: {item!r}"
+            )
         try:
             requests.append(read(**item))
         except InvalidArgumentError as error:
@@ -361,9 +357,9 @@ def _each(name: str, items: object, read: Callable[..., T]) -> list[T]:
     return requests
 
 
-def _refuse_twins(name: str, keys: list[str]) -> None:
-    twins = sorted({key for key in keys if keys.count(key) > 1})
-    if twins:
+def _reject_duplicates(name: str, keys: list[str]) -> None:
+    duplicates = sorted({key for key in keys if keys.count(key) > 1})
+    if duplicates:
         raise InvalidArgumentError(
-            f"{name} must not hold anything twice; given more than once: {', '.join(twins)}"
+            f"{name} must contain each object only once; given several times: {', '.join(duplicates)}"
         )

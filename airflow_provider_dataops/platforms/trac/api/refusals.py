@@ -1,4 +1,4 @@
-"""How TRAC reports errors: in the reason phrase, and in full in a header with a small protobuf message."""
+"""Read TRAC's errors. It sends a short text as the reason phrase, and a header with a protobuf message."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DETAILS = "trac-error-details-bin"
-#: What the gateway says where it knows no such call; the text of a 404 of its own.
+#: The body of the gateway's 404 for a call that it does not have.
 NO_METHOD = "REST API METHOD NOT FOUND"
-#: The gRPC statuses of a 500 that is about the request: UNIMPLEMENTED, as of a format, and DATA_LOSS, which
-#: is said of content that cannot be read. Seen on a real platform, as is that nothing was made.
+#: The gRPC statuses of a 500 for an invalid request. UNIMPLEMENTED: TRAC does not support a format, for
+#: instance. DATA_LOSS: TRAC cannot read the content. A real installation sent both, and created nothing.
 _REFUSALS = frozenset({"12", "15"})
+#: The gRPC status UNKNOWN.
 _UNKNOWN = "2"
-#: How many single problems an error repeats.
+#: An error message contains at most this many single problems.
 ITEMS = 20
 
 
 @dataclass(frozen=True)
 class Details:
-    """The platform's own words about an error.
+    """TRAC's own text about an error.
 
-    :param items: the single problems, each with the field that it is about, where there is one.
+    :param items: the single problems, each with the path of its field. The path may be empty.
     """
 
     message: str
     items: tuple[tuple[str, str], ...] = ()
 
     def text(self, reason: str) -> str:
-        """Return the words in one line, without the message where the reason phrase has said it."""
+        """Return the text on one line. The message is left out if it is the same as the reason phrase."""
         shown = [f"{detail} [{path}]" if path else detail for detail, path in self.items[:ITEMS]]
         if len(self.items) > ITEMS:
             shown.append(f"and {len(self.items) - ITEMS} more")
@@ -41,19 +42,20 @@ class Details:
 
 
 def is_refusal(headers: Mapping[str, str], operation: str) -> bool:
-    """Return whether a response with a status from 500 on is about the request, and not about the platform.
+    """Return whether TRAC rejected the request, although the status code is 500 or higher.
 
-    :param operation: what was asked for: a job of a type that is not supported ends in UNKNOWN.
+    :param operation: what the request does. For a job of a type that TRAC does not support, TRAC sends
+        UNKNOWN.
     """
     status = headers.get("grpc-status")
     return status in _REFUSALS or (status == _UNKNOWN and "IMPORT_DATA" in operation)
 
 
 def details_of(headers: Mapping[str, str]) -> Details | None:
-    """Return what the headers of an answer say about an error, ``None`` if they say nothing."""
+    """Return the text about an error in the headers of a response, ``None`` if there is none."""
     try:
         text = headers[DETAILS].strip()
-        # The header goes without padding.
+        # TRAC sends base64 without padding.
         return _decoded(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
     except (KeyError, ValueError):
         pass
@@ -62,7 +64,7 @@ def details_of(headers: Mapping[str, str]) -> Details | None:
 
 
 def _decoded(content: bytes) -> Details:
-    """Read ``TracErrorDetails``: 1 code, 2 message, 3 items, each with 1 detail and 2 fieldPath."""
+    """Read a ``TracErrorDetails``. Its fields: 1 code, 2 message, 3 items with 1 detail and 2 fieldPath."""
     message, items = "", []
     for number, value in _fields(content):
         if number == 2:
@@ -74,9 +76,9 @@ def _decoded(content: bytes) -> Details:
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Go through a protobuf message; of fields that are no text or message only the number matters.
+    """Return number and value of the fields of a protobuf message that are texts or messages.
 
-    :raises ValueError: if it is cut off or no such message.
+    :raises ValueError: if this is not a protobuf message, or it is cut off.
     """
     at = 0
     while at < len(content):
@@ -90,7 +92,7 @@ def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
         else:
             size = {1: 8, 5: 4}.get(wire, len(content) + 1)
         if at + size > len(content):
-            raise ValueError("cut off")
+            raise ValueError("the protobuf message is cut off")
         if wire == 2:
             yield number, content[at : at + size]
         at += size
@@ -106,4 +108,4 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise ValueError("cut off")
+    raise ValueError("the protobuf message is cut off")

@@ -1,4 +1,4 @@
-"""The types that users of TRAC's API need; each module holds a noun."""
+"""The values that TRAC's API accepts and returns. Each module contains one kind of value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Definitions of jobs in Python terms, checked against the model or flow that they run."""
+"""The definitions of jobs. A run is validated against the definition of its model or flow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 from airflow_provider_dataops.platforms.trac.model.values import Value, ValueType, as_wire
 
-#: Attributes given as a dict of values, or as a list of changes.
+#: Attributes: a dict of values by name, or a list of changes.
 Attrs = JsonObject | Sequence[JsonObject] | None
 
 _DETAILS = {
@@ -25,22 +25,22 @@ _DETAILS = {
     "EXPORT_DATA": "exportData",
     "JOB_GROUP": "jobGroup",
 }
-#: Groups of selectors that the platform takes with a fixed version alone.
+#: The fields of a job in which TRAC rejects selectors of the latest version.
 FIXED = ("models", "inputs", "priorOutputs")
 
 
 @dataclass(frozen=True)
 class JobPlan:
-    """A job that is ready to be submitted.
+    """A job that can be submitted.
 
-    :param definition: as it is sent, with each object's version fixed.
+    :param definition: the job in TRAC's JSON. The selectors of inputs, outputs and models have versions.
     """
 
     definition: JsonObject
 
     @property
     def identity(self) -> JsonObject:
-        """What decides the remote work: the definition itself."""
+        """The definition. Two plans with the same definition do the same remote work."""
         return self.definition
 
 
@@ -58,11 +58,13 @@ def import_model(
 ) -> JobPlan:
     """Return the job that imports a model.
 
-    :param repository: the key of a repository of the tenant.
-    :param entry_point: the model's class with its module, dotted.
+    :param repository: the key of a model repository of the tenant.
+    :param entry_point: the model's class with its module, ``package.module.Class``.
     :param version: a tag or commit of the repository, or a package's version.
     :param path: the folder of the code in the repository.
-    :param prior_model: the model of which this is a new version; TRAC 0.10 and later.
+    :param prior_model: a selector of a version of a model. The import then creates the next version of this
+        model. Needs TRAC 0.10.
+    :raises InvalidArgumentError: with the name of the wrong argument.
     """
     required = {"repository": repository, "entry_point": entry_point, "version": version}
     optional = {"path": path, "package": package, "package_group": package_group}
@@ -82,47 +84,52 @@ def import_model(
 
 
 def plan(job: object) -> JobPlan:
-    """Return any job in the platform's JSON, with plain values and object keys turned into its form.
+    """Return the plan of a job of any type. Plain values and object keys are converted to TRAC's JSON.
 
-    :raises InvalidArgumentError: if it is no job, or the platform would not take it.
+    :param job: the job in TRAC's JSON, or a plan, which is returned unchanged.
+    :raises InvalidArgumentError: if it is not a job, or TRAC would reject it.
     """
     if isinstance(job, JobPlan):
         return job
     if not isinstance(job, Mapping):
         raise InvalidArgumentError(f"job must be a dict; given: {job!r}")
-    kind = object_type(job.get("jobType"), "job: jobType")
+    kind = object_type(job.get("jobType"), "job['jobType']")
     member = _DETAILS.get(kind) or next((name for name in job if name != "jobType"), "")
     if set(job) != {"jobType", member} or not isinstance(job[member], Mapping):
+        wanted = f"the dict {member!r}" if member else "a dict with the job's definition"
         raise InvalidArgumentError(
-            f"job of type {kind} must hold {member!r} beside jobType; given: {sorted(job)}"
+            f"job of type {kind} must contain 'jobType' and {wanted}, and nothing else; given: {sorted(job)}"
         )
     return JobPlan({"jobType": kind, member: _details(job[member], f"job[{member!r}]")})
 
 
 def _details(fields: JsonObject, where: str) -> dict[str, Any]:
     if fields.get("outputs"):
-        raise InvalidArgumentError(f"{where}: outputs must be empty, TRAC fills them; give priorOutputs")
+        raise InvalidArgumentError(
+            f"{where}['outputs'] must be empty, because TRAC fills it; give 'priorOutputs' instead; "
+            f"given: {fields['outputs']!r}"
+        )
     details = dict(fields)
     if "parameters" in fields:
         details["parameters"] = {
-            name: as_wire(value, typed=True, where=f"{where}: parameter {name!r}")
-            for name, value in _mapping(fields["parameters"], f"{where}: parameters").items()
+            name: as_wire(value, typed=True, where=f"{where}['parameters'][{name!r}]")
+            for name, value in _mapping(fields["parameters"], f"{where}['parameters']").items()
         }
     for group in FIXED:
         if group in fields:
             read = Selector.of_prior if group == "priorOutputs" else Selector.of
             details[group] = {
-                name: _fixed(value, f"{where}: {group}[{name!r}]", read)
-                for name, value in _mapping(fields[group], f"{where}: {group}").items()
+                name: _fixed(value, f"{where}[{group!r}][{name!r}]", read)
+                for name, value in _mapping(fields[group], f"{where}[{group!r}]").items()
             }
     for single in ("model", "flow"):
         if single in fields:
-            details[single] = Selector.of(fields[single], f"{where}: {single}").as_json()
+            details[single] = Selector.of(fields[single], f"{where}[{single!r}]").as_json()
     if fields.get("priorModel") is not None:
-        details["priorModel"] = _fixed_model(fields["priorModel"], f"{where}: priorModel")
+        details["priorModel"] = _fixed_model(fields["priorModel"], f"{where}['priorModel']")
     for attrs in ("outputAttrs", "modelAttrs"):
         if attrs in fields:
-            details[attrs] = _attrs(fields[attrs], f"{where}: {attrs}") or []
+            details[attrs] = _attrs(fields[attrs], f"{where}[{attrs!r}]") or []
     return details
 
 
@@ -130,8 +137,8 @@ def _fixed(value: object, what: str, read: Callable[[object, str], Selector]) ->
     selector = read(value, what)
     if selector.is_latest:
         raise InvalidArgumentError(
-            f"{what} must say its object version, TRAC refuses the latest there; the operators that run "
-            f"models and flows look it up; given: {value!r}"
+            f"{what} must have an object version, because TRAC rejects the latest version here; "
+            f"TracRunModelOperator and TracRunFlowOperator look up versions; given: {value!r}"
         )
     return selector.as_json()
 
@@ -153,12 +160,12 @@ def _mapping(value: object, what: str) -> JsonObject:
 
 
 class RunArguments(TypedDict, total=False):
-    """What a model or flow is run with, as keyword arguments; all are optional.
+    """The optional keyword arguments of a run of a model or flow.
 
-    ``parameters`` are plain values by name. Every declared one is needed, and is given the declared type.
-    ``inputs`` are selectors by the input's name; every one that is not optional is needed. ``prior_outputs``
-    are selectors, by the output's name, of the objects that are to get a new version. ``output_attrs`` are
-    attributes of everything that the job makes.
+    ``parameters`` are plain values by name. Every declared parameter must be given, and gets the declared
+    type. ``inputs`` are selectors by the input's name. Every input that is not optional must be given.
+    ``prior_outputs`` are selectors by the output's name: the output becomes a new version of that object.
+    ``output_attrs`` are attributes of all outputs.
     """
 
     parameters: JsonObject | None
@@ -169,16 +176,18 @@ class RunArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """A model or flow that is to be run, as it was asked for; some of it is looked up before it is submitted.
+    """A run of a model or flow with the arguments that the user gave.
 
-    A retry that takes up its job looks none of that up: a model may have changed since.
+    Definitions and versions are looked up only before the job is submitted. A retry that finds its job does
+    not look them up again, because the model may have changed since.
 
     :param kind: ``MODEL`` or ``FLOW``.
-    :param target: the model, or the flow.
-    :param models: the model behind each of a flow's model nodes.
+    :param target: the model or the flow.
+    :param models: a model for each model node of a flow, by the node's name.
     :param parameters: plain values by name.
-    :param inputs: selectors by name.
-    :param prior_outputs: the objects that outputs become new versions of, by output.
+    :param inputs: selectors by the input's name.
+    :param prior_outputs: selectors by the output's name. The output becomes a new version of that object.
+    :param output_attrs: changes of the attributes of all outputs, in TRAC's JSON.
     """
 
     kind: str
@@ -201,12 +210,12 @@ class RunRequest:
         prior_outputs: object = None,
         output_attrs: Attrs = None,
     ) -> RunRequest:
-        """Return a run with its arguments checked as far as that is possible without its definition.
+        """Return a run. The arguments are validated as far as possible without the definition.
 
         :param kind: ``MODEL`` or ``FLOW``.
-        :param target: a selector of the model or flow. Wherever a model is taken, what
-            ``TracImportModelOperator`` returned does as well.
-        :raises InvalidArgumentError: naming the argument.
+        :param target: a selector of the model or flow. The result of ``TracImportModelOperator`` is a
+            selector of its model.
+        :raises InvalidArgumentError: with the name of the wrong argument.
         """
 
         def model(value: object, what: str) -> Selector:
@@ -217,7 +226,7 @@ class RunRequest:
             target=Selector.of_type(target, kind, kind.lower()),
             models=_selectors("models", models, model),
             parameters={
-                require_identifier("the name of a parameter", name): value
+                require_identifier("each name in parameters", name): value
                 for name, value in _mapping(parameters, "parameters").items()
             },
             inputs=_selectors("inputs", inputs),
@@ -227,75 +236,96 @@ class RunRequest:
 
     @property
     def identity(self) -> JsonObject:
-        """What decides the remote work, by which a retry finds its job again.
+        """The run as the user wrote it, by which a retry finds its job again.
 
-        The latest version of an input is still "the latest" here, and a parameter is as it was given.
+        Parameters are not converted, and the latest versions are not looked up.
         """
         return self.job({name: repr(value) for name, value in self.parameters.items()}, {})
 
     @property
     def selectors(self) -> list[Selector]:
-        """Everything whose version must be known, each once; the run's own models first."""
+        """All selectors of the run, each once: the model or flow, its models, inputs and prior outputs."""
         groups = (self.models, self.inputs, self.prior_outputs)
         return list(dict.fromkeys([self.target, *(s for group in groups for s in group.values())]))
 
     def job(self, parameters: JsonObject, fixed: Mapping[Selector, Selector]) -> dict[str, Any]:
-        """Return the job.
+        """Return the job in TRAC's JSON.
 
-        :param parameters: as they are sent.
-        :param fixed: selectors with a version, by those that were asked for.
+        :param parameters: the parameters in TRAC's JSON.
+        :param fixed: the selectors with a version, by the selectors that the user gave.
         """
 
-        def sent(selectors: Mapping[str, Selector]) -> dict[str, Any] | None:
+        def to_json(selectors: Mapping[str, Selector]) -> dict[str, Any] | None:
             return {name: fixed.get(s, s).as_json() for name, s in selectors.items()} or None
 
         details = {
             self.kind.lower(): fixed.get(self.target, self.target).as_json(),
-            "models": sent(self.models),
+            "models": to_json(self.models),
             "parameters": dict(parameters) or None,
-            "inputs": sent(self.inputs),
-            "priorOutputs": sent(self.prior_outputs),
+            "inputs": to_json(self.inputs),
+            "priorOutputs": to_json(self.prior_outputs),
             "outputAttrs": self.output_attrs,
         }
         job_type = f"RUN_{self.kind}"
         return {"jobType": job_type, _DETAILS[job_type]: present(details)}
 
     def check_models(self, definition: JsonObject) -> None:
-        """Refuse a run of a flow with a model too few or too many.
+        """Check that ``models`` contains exactly one model for each model node of the flow.
 
-        :param definition: of the flow; a model has no model nodes.
+        :param definition: the definition of the flow, or of a model, which has no model nodes.
+        :raises InvalidArgumentError: if a model is missing, or has no node.
         """
-        wanted = _nodes(definition, "MODEL_NODE")
-        _check_names("models", self.models, wanted, wanted)
+        nodes = _nodes(definition, "MODEL_NODE")
+        self._check_names("models", self.models, nodes, nodes)
 
     def check(self, definition: JsonObject, models: Mapping[str, JsonObject]) -> dict[str, Any]:
-        """Return the parameters to be sent.
+        """Validate the inputs and parameters, and return the parameters in TRAC's JSON.
 
-        :param definition: of the model or flow.
-        :param models: the definitions of a flow's models.
-        :raises InvalidArgumentError: if a parameter or input is missing, unknown, or of another type.
+        :param definition: the definition of the model or flow.
+        :param models: the definitions of a flow's models, by the node's name.
+        :raises InvalidArgumentError: if an input or parameter is missing or unknown, or a parameter cannot
+            have its declared type.
         """
         declared = definition.get("inputs") or {}
         inputs = set(declared) if self.kind == "MODEL" else _nodes(definition, "INPUT_NODE")
         required = {name for name in inputs if not (declared.get(name) or {}).get("optional")}
-        _check_names("inputs", self.inputs, required, inputs)
+        self._check_names("inputs", self.inputs, required, inputs)
         types = {name: _type(p) for name, p in (definition.get("parameters") or {}).items()}
         for name in _nodes(definition, "PARAMETER_NODE"):
             types[name] = types.get(name) or _type_by_edge(name, definition, models)
-        # Where no node stands for it, a parameter of the flow is one of its models' by the same name.
+        # Not every parameter of a flow has a node. The others are parameters of its models.
         for name in set(self.parameters) - set(types):
             found = [m["parameters"][name] for m in models.values() if name in (m.get("parameters") or {})]
             if found:
                 types[name] = _type(found[0])
-        _check_names("parameters", self.parameters, set(types), set(types))
+        self._check_names("parameters", self.parameters, set(types), set(types))
         return {name: _typed(name, value, types[name]) for name, value in self.parameters.items()}
+
+    def _check_names(self, what: str, values: JsonObject, required: set[str], known: set[str]) -> None:
+        """Check that an argument contains all required names and only known names."""
+        missing, unknown = sorted(required - set(values)), sorted(set(values) - known)
+        if missing:
+            raise InvalidArgumentError(
+                f"{_items(what, missing)} must be given: the {self.kind.lower()} requires it, and TRAC has "
+                f"no defaults; given: {', '.join(sorted(values)) or 'none'}"
+            )
+        if unknown:
+            raise InvalidArgumentError(
+                f"{_items(what, unknown)} is not in the definition of the {self.kind.lower()}; allowed: "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
+
+
+def _items(what: str, names: list[str]) -> str:
+    """Return items of an argument as the user wrote them: ``inputs['positions'], inputs['rates']``."""
+    return ", ".join(f"{what}[{name!r}]" for name in names)
 
 
 def _selectors(
     what: str, values: object, read: Callable[[object, str], Selector] = Selector.of
 ) -> dict[str, Selector]:
     return {
-        require_identifier(f"a name in {what}", name): read(value, f"{what}[{name!r}]")
+        require_identifier(f"each name in {what}", name): read(value, f"{what}[{name!r}]")
         for name, value in _mapping(values, what).items()
     }
 
@@ -305,23 +335,12 @@ def _nodes(definition: JsonObject, kind: str) -> set[str]:
     return {name for name, node in nodes.items() if node.get("nodeType") == kind}
 
 
-def _check_names(what: str, values: JsonObject, required: set[str], known: set[str]) -> None:
-    missing, unknown = sorted(required - set(values)), sorted(set(values) - known)
-    if missing:
-        raise InvalidArgumentError(f"{what} lacks {', '.join(missing)}; TRAC applies no defaults")
-    if unknown:
-        names = ", ".join(sorted(known)) or "none"
-        raise InvalidArgumentError(
-            f"{what} holds {', '.join(unknown)}, which the definition does not know; it has: {names}"
-        )
-
-
 def _type(parameter: Any) -> ValueType | None:
     return ValueType.from_json((parameter or {}).get("paramType"))
 
 
 def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject]) -> ValueType | None:
-    """Return the type of the model's parameter that a parameter node leads to."""
+    """Return the type of a parameter node: an edge connects the node with a parameter of a model."""
     for edge in flow.get("edges") or []:
         source, target = edge.get("source") or {}, edge.get("target") or {}
         if source.get("node") == name:
@@ -332,5 +351,5 @@ def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject])
 
 
 def _typed(name: str, value: object, kind: ValueType | None) -> dict[str, Any]:
-    """Return a parameter with its declared type; without one it keeps its own."""
+    """Return a parameter in TRAC's JSON, with its declared type or, without one, with its Python type."""
     return as_wire(Value(value, kind) if kind else value, typed=True, where=f"parameters[{name!r}]")

@@ -1,4 +1,4 @@
-"""Files and datasets that fit into one message."""
+"""Files and datasets that are small enough for one request or response."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SmallFile:
-    """A file as TRAC keeps it.
+    """A file with its content.
 
-    :param definition: its definition in the platform's JSON.
+    :param name: the file's name at TRAC.
+    :param mime_type: its media type.
+    :param definition: its definition in TRAC's JSON.
     """
 
     name: str
@@ -29,9 +31,9 @@ class SmallFile:
 
     @classmethod
     def from_json(cls, payload: Any) -> SmallFile:
-        """Read a file.
+        """Return the file in a response.
 
-        :raises ValueError: if its content is no base64.
+        :raises ValueError: if the content is not base64.
         """
         definition = payload.get("fileDefinition") or {}
         return cls(
@@ -44,9 +46,9 @@ class SmallFile:
 
 @dataclass(frozen=True, kw_only=True)
 class SmallDataset:
-    """A dataset in the format that was asked for.
+    """A dataset with its content, in the requested format.
 
-    :param data_schema: its schema in the platform's JSON.
+    :param data_schema: its schema in TRAC's JSON.
     """
 
     content: bytes = field(repr=False)
@@ -54,40 +56,40 @@ class SmallDataset:
 
     @classmethod
     def from_json(cls, payload: Any) -> SmallDataset:
-        """Read a dataset.
+        """Return the dataset in a response.
 
-        :raises ValueError: if its content is no base64.
+        :raises ValueError: if the content is not base64.
         """
         return cls(content=_content(payload), data_schema=payload.get("schema") or {})
 
 
 def _content(payload: JsonObject) -> bytes:
-    """Return the content of an answer; an empty one is left out of it."""
+    """Return the decoded content of a response. TRAC leaves out the field if the content is empty."""
     try:
         return base64.b64decode(payload.get("content") or "", validate=True)
     except binascii.Error as error:
-        raise ValueError("content that is no base64") from error
+        raise ValueError("the content is not base64") from error
 
 
 def small_content(source: FileSource) -> bytes:
-    """Return a file's content, for one message.
+    """Return the content of a file that is small enough for one request.
 
-    :raises InvalidArgumentError: if it does not fit into one; nothing is read then.
+    :raises InvalidArgumentError: if the file is too large. It is not read then.
     """
-    check_size(source.size, source.name)
+    check_size(source.size, f"source {source.name!r}")
     with source.open() as file:
         return file.read()
 
 
 def check_size(size: int, what: str) -> None:
-    """Refuse what does not fit into one message.
+    """Check that a content is small enough for one request.
 
     :param size: its length in bytes.
-    :param what: its name, for the error.
-    :raises InvalidArgumentError: naming the largest size.
+    :param what: the argument that contains it, for the error.
+    :raises InvalidArgumentError: if it is larger than :data:`MAX_CONTENT`.
     """
     if size > MAX_CONTENT:
         raise InvalidArgumentError(
-            f"{what} is {size} bytes long; one message to TRAC's gateway holds {MAX_CONTENT}, and larger "
-            "uploads exist on gRPC alone. Put it into storage that TRAC reads, or split it"
+            f"{what} must have at most {MAX_CONTENT} bytes, the most that TRAC's gateway accepts over REST; "
+            f"given: {size}. Split it, or copy it to a storage that TRAC reads"
         )

@@ -1,4 +1,4 @@
-"""Jobs: their states, and what they made."""
+"""The states of jobs, and their outputs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
-#: The attribute that holds our token.
+#: The job attribute that contains the token of a submission. By this token a lost job is found again.
 TOKEN = "airflow_token"  # noqa: S105 - its name
-#: Jobs never get a second version.
+#: TRAC never creates a second version of a job.
 JOB_VERSION = 1
 _UNKNOWN = "JOB_STATUS_CODE_NOT_SET"
 _STATES = {
@@ -36,17 +36,17 @@ _STATES = {
 
 
 def state_of(status: object) -> RunState:
-    """Return the state that a status code stands for; a code that is not known means still running."""
+    """Return the state for TRAC's status code, ``UNKNOWN`` for a code of a later release."""
     return _STATES.get(str(status), RunState.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobStatus(Result):
-    """A job's state.
+    """A job's status.
 
     :param job: the job's header; ``None`` for a job that was only validated.
-    :param status_code: the platform's word.
-    :param status_message: why it failed.
+    :param status_code: TRAC's own word, ``RUNNING`` for instance.
+    :param status_message: why the job failed.
     """
 
     job: TagHeader | None
@@ -55,21 +55,21 @@ class JobStatus(Result):
 
     @property
     def state(self) -> RunState:
-        """The state in the vocabulary that all platforms share."""
+        """The state in the words that all platforms share."""
         return state_of(self.status_code)
 
     def snapshot(
         self, job_type: str, *, result: Tag | None = None, outputs: JsonObject | None = None
     ) -> RunSnapshot:
-        """Return the job in the vocabulary that all platforms share; objects are shown by their keys.
+        """Return the job in the words that all platforms share, with the keys of its objects.
 
-        :param job_type: the platform's word, ``RUN_MODEL`` for instance.
-        :param result: the RESULT of a job that has ended.
-        :param outputs: the keys of what the job made, by output.
-        :raises MalformedReplyError: if the platform reported no id.
+        :param job_type: TRAC's own word, ``RUN_MODEL`` for instance.
+        :param result: the RESULT object of a job that has ended.
+        :param outputs: the keys of the job's outputs, by name.
+        :raises MalformedReplyError: if TRAC returned no job id.
         """
         if self.job is None:
-            raise MalformedReplyError("the job was taken and its jobId is missing", status=200)
+            raise MalformedReplyError("TRAC accepted the job, but its response has no jobId", status=200)
         job_id, message = self.job.object_id, self.status_message
         if result is not None:
             message = message or str(result.body.get("statusMessage") or "")
@@ -97,7 +97,7 @@ class JobStatus(Result):
 
     @classmethod
     def from_json(cls, payload: Any) -> JobStatus:
-        """Read what the orchestrator reports."""
+        """Return the status in a response of the orchestrator."""
         header = payload.get("jobId")
         return cls(
             job=TagHeader.from_json(header) if header else None,
@@ -107,7 +107,7 @@ class JobStatus(Result):
 
     @classmethod
     def from_tag(cls, tag: Tag) -> JobStatus:
-        """Read what the metadata has about a job."""
+        """Return the status in a job's attributes."""
         return cls(
             job=tag.header,
             status_code=str(tag.attrs.get("trac_job_status") or _UNKNOWN),
@@ -116,30 +116,33 @@ class JobStatus(Result):
 
 
 def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None = None) -> RunSnapshot:
-    """Return a job of the metadata in the vocabulary that all platforms share.
+    """Return a job that was read from the metadata, in the words that all platforms share.
 
-    :param result: the RESULT of a job that has ended.
-    :param outputs: the keys of what the job made, by output.
+    :param result: the RESULT object of a job that has ended.
+    :param outputs: the keys of the job's outputs, by name.
     """
     job_type = str(job.attrs.get("trac_job_type") or "")
     return JobStatus.from_tag(job).snapshot(job_type, result=result, outputs=outputs)
 
 
 def require_job_attrs(job_attrs: JsonObject | None) -> None:
-    """Refuse attributes that no job can have, or that would hide our token.
+    """Check that a job can have these attributes.
 
-    :raises InvalidArgumentError: naming the attribute.
+    :raises InvalidArgumentError: if TRAC would reject an attribute, or it would replace the token.
     """
     read_updates(job_attrs, where="job_attrs")
     if TOKEN in (job_attrs or {}):
-        raise InvalidArgumentError(f"job_attrs must not hold {TOKEN!r}: by it the job is found again")
+        raise InvalidArgumentError(
+            f"job_attrs must not contain {TOKEN!r}: the provider sets it, to find the job again"
+        )
 
 
 def job_selector(value: object, what: str = "selector") -> Selector:
-    """Return the selector of a job: from its id, its key, or anything else that points at it.
+    """Return the selector of a job.
 
+    :param value: the job's id, its key, or any other selector.
     :param what: the name of the argument, for errors.
-    :raises InvalidArgumentError: if it points at no job.
+    :raises InvalidArgumentError: if the value does not select a job.
     """
     if isinstance(value, str) and _is_uuid(value):
         value = f"JOB-{value.strip()}-v{JOB_VERSION}"
@@ -148,13 +151,13 @@ def job_selector(value: object, what: str = "selector") -> Selector:
 
 
 def log_file(result: Tag | None) -> str | None:
-    """Return the key of a job's log, where its RESULT names one."""
+    """Return the key of a job's log file, ``None`` if its RESULT contains none."""
     selector = result.body.get("logFileId") if result else None
     return Selector.from_answer(selector).key if selector else None
 
 
 def result_outputs(result: Tag | None) -> dict[str, str]:
-    """Return the keys of what a job made, by output, as far as its RESULT names them."""
+    """Return the keys of the outputs in a job's RESULT, by name. TRAC up to 0.8 leaves outputs out."""
     outputs = (result.body.get("outputs") if result else None) or {}
     return {name: Selector.from_answer(selector).key for name, selector in outputs.items()}
 

@@ -1,4 +1,4 @@
-"""How an attribute is compared with a value that somebody waits for."""
+"""Compare an attribute with the value that a sensor waits for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from airflow_provider_dataops.platforms.trac.model.values import ValueType, conv
 
 
 def difference(actual: object, wanted: object) -> str | None:
-    """Return ``None`` if an attribute has a value, otherwise how its type rules that out, or an empty text.
+    """Compare an attribute with a value.
 
     :param actual: the attribute's value.
-    :param wanted: the value as plain JSON; it is read as one of the attribute's type.
+    :param wanted: the value as plain JSON. It is converted to the attribute's type.
+    :return: ``None`` if they are equal. If the attribute's type has no such value, a text that explains it.
+        Otherwise an empty text.
     """
     equal = _equals(actual, wanted)
     if equal is None:
@@ -22,7 +24,7 @@ def difference(actual: object, wanted: object) -> str | None:
 
 
 def _equals(actual: object, wanted: object) -> bool | None:
-    """Return whether two values are equal; ``None`` if no value of the first one's type is the second."""
+    """Return whether two values are equal, ``None`` if the type of ``actual`` has no such value."""
     if isinstance(actual, list) and isinstance(wanted, list):
         items = [_equals(*pair) for pair in zip(actual, wanted, strict=False)]
         return None if None in items else len(actual) == len(wanted) and all(items)
@@ -32,13 +34,13 @@ def _equals(actual: object, wanted: object) -> bool | None:
         return None
     if isinstance(value, datetime) and isinstance(actual, datetime):
         return _cut(value) == _cut(actual)
-    # NaN is unequal even to itself.
+    # In Python, NaN is not equal to itself. A sensor that waits for NaN must find it.
     return bool(value == actual or (value != value and actual != actual))
 
 
 def _read(wanted: object, kind: ValueType) -> Any:
     if isinstance(wanted, float) and kind.basic == "DECIMAL":
-        # The text that the number was written as: 0.1, not the binary fraction next to it.
+        # The text 0.1 becomes exactly 0.1. The float 0.1 is a slightly different number.
         wanted = repr(wanted)
     elif isinstance(wanted, float) and kind.basic == "INTEGER" and wanted.is_integer():
         wanted = int(wanted)
@@ -46,7 +48,7 @@ def _read(wanted: object, kind: ValueType) -> Any:
 
 
 def _cut(moment: datetime) -> datetime:
-    """Return a moment as TRAC keeps it."""
+    """Return a time cut to milliseconds, as TRAC stores it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -1,4 +1,4 @@
-"""What TRAC lets things be called."""
+"""The names that TRAC accepts for attributes, parameters and types."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import re
 from airflow_provider_dataops.errors import InvalidArgumentError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: A longer name of an attribute ends in a 500, in characters.
+#: The longest name of an attribute, in characters. TRAC responds 500 to a longer one.
 MAX_NAME = 256
 _RESERVED = ("trac_", "tracdap_", "_")
 
 
 def plain_text(value: str) -> str:
-    """Return a text itself: ``str()`` of a member of an enumeration of texts is its name in Python."""
+    """Return a text, or the value of a ``str`` enumeration's member: ``str()`` would return its name."""
     return str.__str__(value)
 
 
 def require_identifier(what: str, name: object) -> str:
-    """Return a name that is an identifier.
+    """Return a name unchanged, after a check that it is an identifier.
 
-    :raises InvalidArgumentError: if it is none.
+    :param what: the name of the argument, for errors.
+    :raises InvalidArgumentError: if it is not an identifier.
     """
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
         raise InvalidArgumentError(
@@ -31,22 +32,22 @@ def require_identifier(what: str, name: object) -> str:
 
 
 def require_own_name(what: str, name: object) -> str:
-    """Return an identifier that the platform does not keep for itself.
+    """Return a name unchanged, after a check that it is an identifier that TRAC does not reserve.
 
-    :raises InvalidArgumentError: if it is none.
+    :raises InvalidArgumentError: if it is not.
     """
     identifier = require_identifier(what, name)
     if identifier.lower().startswith(_RESERVED):
         raise InvalidArgumentError(
-            f"{what} must not begin with trac_, tracdap_ or _, which TRAC keeps; given: {name!r}"
+            f"{what} must not begin with trac_, tracdap_ or _, which TRAC reserves; given: {name!r}"
         )
     return identifier
 
 
 def require_attribute_name(what: str, name: object) -> str:
-    """Return a name that an attribute of ours can have.
+    """Return a name unchanged, after a check that users can create an attribute with this name.
 
-    :raises InvalidArgumentError: if it can have none such.
+    :raises InvalidArgumentError: if they cannot.
     """
     own = require_own_name(what, name)
     if len(own) > MAX_NAME:
@@ -57,8 +58,8 @@ def require_attribute_name(what: str, name: object) -> str:
 
 
 def object_type(name: object, what: str = "object_type") -> str:
-    """Return a type of object in upper case; a type that a later platform may bring is let through.
+    """Return a type of object in upper case. Types that this provider does not know are accepted.
 
-    :raises InvalidArgumentError: if it cannot be the name of one.
+    :raises InvalidArgumentError: if the name is not an identifier.
     """
     return require_identifier(what, name).upper()

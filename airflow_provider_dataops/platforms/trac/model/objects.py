@@ -1,4 +1,4 @@
-"""What TRAC answers, as plain Python: headers, tags, tenants, resources. Unknown fields are let through."""
+"""TRAC's responses as plain Python: headers, tags, tenants, resources. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class TagHeader:
-    """Which version of which object, and of its tag; the answer to each write.
+    """Identifies a version of an object and a version of its tag. Each write returns a header.
 
-    :param object_timestamp: when this version of the object was made.
-    :param tag_timestamp: when this version of the tag was made; nothing else shows a change of tags.
+    :param object_timestamp: when this version of the object was created.
+    :param tag_timestamp: when this version of the tag was created. Only this time shows a change of tags.
     """
 
     object_type: str
@@ -56,11 +56,11 @@ class TagHeader:
 
     @property
     def key(self) -> str:
-        """The object key: ``DATA-<uuid>-v3``."""
+        """The object key, ``DATA-<uuid>-v3`` for instance."""
         return self.selector.key
 
     def as_json(self) -> dict[str, Any]:
-        """Return the header in the platform's JSON; it can be given wherever a selector can."""
+        """Return the header in TRAC's JSON. Every selector argument accepts it."""
         return {
             "objectType": self.object_type,
             "objectId": self.object_id,
@@ -73,7 +73,7 @@ class TagHeader:
         }
 
     def as_result(self) -> dict[str, Any]:
-        """Return the header as a task returns it: plain JSON that templates can take apart."""
+        """Return the header as the result of a task: JSON whose fields templates can read."""
         return {
             "object_type": self.object_type,
             "object_id": self.object_id,
@@ -86,9 +86,9 @@ class TagHeader:
 
     @classmethod
     def from_json(cls, payload: Any) -> TagHeader:
-        """Read a header.
+        """Return the header in a response.
 
-        :raises ValueError: if it lacks its type, id or versions.
+        :raises ValueError: if the type, the id or a version is missing.
         """
         return cls(
             object_type=_required(payload, "objectType", str),
@@ -107,7 +107,7 @@ class Tag:
     """An object with its attributes.
 
     :param attrs: the attributes as Python values, by name.
-    :param definition: the object itself in the platform's JSON; empty where a search found it.
+    :param definition: the object itself in TRAC's JSON. It is empty in the results of a search.
     """
 
     header: TagHeader
@@ -121,18 +121,18 @@ class Tag:
 
     @property
     def body(self) -> JsonObject:
-        """What the definition holds beside its type: the flow, the model, the job."""
+        """The part of the definition that depends on the type: the flow, the model or the job."""
         body = self.definition.get(self.header.object_type.lower())
         return body if isinstance(body, Mapping) else {}
 
     def as_json(self) -> dict[str, Any]:
-        """Return the tag as JSON, with attributes as plain values: decimals, dates and times are texts."""
+        """Return the tag as JSON. Attributes are plain values; decimals, dates and times are texts."""
         return self._with_header(header=self.header.as_json())
 
     def as_result(self) -> dict[str, Any]:
-        """Return the tag as a task returns it: its header's result, ``attrs``, and any ``definition``.
+        """Return the tag as the result of a task: the header's fields, ``attrs`` and ``definition``.
 
-        Attributes are plain values; decimals, dates and times are texts.
+        Attributes are plain values; decimals, dates and times are texts. An empty definition is left out.
         """
         return self._with_header(**self.header.as_result())
 
@@ -141,11 +141,11 @@ class Tag:
         return {**tag, "definition": dict(self.definition)} if self.definition else tag
 
     def differences(self, wanted: JsonObject) -> dict[str, str]:
-        """Return which attributes do not have the values that somebody waits for.
+        """Return the attributes that do not have the wanted values.
 
         :param wanted: values as plain JSON, by the attribute's name.
-        :return: by name how the attribute's type rules the value out; an empty text where it does not, as
-            for an attribute that is missing.
+        :return: for each such name a text. If the attribute's type has no such value, the text explains it.
+            Otherwise it is empty, for instance if the attribute is missing.
         """
         found = {
             name: difference(self.attrs[name], value) if name in self.attrs else ""
@@ -155,13 +155,14 @@ class Tag:
 
     @classmethod
     def from_json(cls, payload: Any) -> Tag:
-        """Read a tag.
+        """Return the tag in a response.
 
-        :raises ValueError: if it has no header, an attribute cannot be read, or its definition is no object.
+        :raises ValueError: if the header is missing, an attribute cannot be read, or the definition is not a
+            JSON object.
         """
         definition = payload.get("definition") or {}
         if not isinstance(definition, Mapping):
-            raise ValueError(f"a definition that is no object: {str(definition)[:100]}")
+            raise ValueError(f"the definition is not a JSON object: {str(definition)[:100]}")
         return cls(
             header=TagHeader.from_json(payload["header"]),
             attrs={name: from_wire(value) for name, value in (payload.get("attrs") or {}).items()},
@@ -171,9 +172,11 @@ class Tag:
 
 @contextmanager
 def reading(tag: Tag) -> Iterator[None]:
-    """Take a definition apart. It was not when the tag was read: what it holds differs from type to type.
+    """Raise one kind of error if the code in this context cannot read the definition of an object.
 
-    :raises MalformedReplyError: if it is not as documented.
+    A definition is not validated when its tag is read, because each type of object has other fields.
+
+    :raises MalformedReplyError: if the definition does not have the documented fields.
     """
     try:
         yield
@@ -181,71 +184,71 @@ def reading(tag: Tag) -> Iterator[None]:
         raise
     except UNREADABLE as error:
         raise MalformedReplyError(
-            f"the definition of {tag.header.key} has an unknown shape: {error!r}", status=200
+            f"the definition of {tag.header.key} does not have the documented fields: {error!r}", status=200
         ) from error
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found, without definitions, the newest tag first."""
+    """The objects that a search found, newest tag first. They have no definitions."""
 
     tags: tuple[Tag, ...]
 
     @property
     def possibly_more(self) -> bool:
-        """Whether the platform returned as many as it ever does, 100: a narrower search may find more."""
+        """Whether the search returned 100 objects, the most that TRAC returns: there may be more."""
         return len(self.tags) >= SEARCH_LIMIT
 
     def __iter__(self) -> Iterator[Tag]:
-        """Go through the tags."""
+        """Return an iterator over the tags."""
         return iter(self.tags)
 
     def __len__(self) -> int:
-        """Return how many were found."""
+        """Return the number of objects that were found."""
         return len(self.tags)
 
     @classmethod
     def read(cls, reply: Reply) -> SearchResult:
-        """Read what a search found.
+        """Return the objects in the response to a search.
 
-        :raises MalformedReplyError: if any of it cannot be read.
+        :raises MalformedReplyError: if one of them cannot be read.
         """
         return cls(tuple(read_found(reply, Tag.from_json).whole()))
 
 
 def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
-    """Return what a search found, as far as it can be read.
+    """Return the objects in the response to a search. The result also reports the unreadable ones.
 
-    :param parse: makes the value of a tag in the platform's JSON.
+    :param parse: returns the value for an object in TRAC's JSON.
     """
     found = reply.members("searchResult").get("searchResult")
     if found is None:
-        # A search that finds nothing leaves its only member out.
+        # If a search finds nothing, the response is an empty JSON object.
         reply.members(others=False)
     entries = () if found is None else reply.entries_of(found)
     return read_entries(reply, entries, ("header", "attrs"), parse)
 
 
 def listed(payload: Any, name: str) -> list[Any]:
-    """Return the list of an answer that holds nothing else. The platform leaves an empty one out.
+    """Return the list in a response. TRAC leaves out an empty list, so the response is then empty.
 
-    :raises ValueError: if the answer holds something else instead.
+    :raises ValueError: if the response has other fields but not the list.
     """
     if name not in payload and payload:
-        raise ValueError(f"an answer without {name}")
+        raise ValueError(f"the response has no {name}")
     return list(payload.get(name) or [])
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """The headers that a batch made, each list in the order of its request."""
+    """The headers that a batch returned, each list in the order of the request."""
 
     created: tuple[TagHeader, ...]
     updated: tuple[TagHeader, ...]
     tagged: tuple[TagHeader, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the headers in the platform's JSON."""
+        """Return the headers in TRAC's JSON."""
         return {
             "createObjects": [header.as_json() for header in self.created],
             "updateObjects": [header.as_json() for header in self.updated],
@@ -253,18 +256,21 @@ class BatchResult:
         }
 
     def as_result(self) -> dict[str, Any]:
-        """Return the headers as a task returns them: ``created``, ``updated`` and ``tagged``."""
+        """Return the headers as the result of a task: ``created``, ``updated`` and ``tagged``."""
         return {name: [header.as_result() for header in headers] for name, headers in vars(self).items()}
 
     @classmethod
     def from_json(cls, payload: Any) -> BatchResult:
-        """Read what a batch made."""
+        """Return the headers in the response to a batch.
+
+        :raises ValueError: if it contains no header, or a header cannot be read.
+        """
 
         def headers(name: str) -> tuple[TagHeader, ...]:
             return tuple(TagHeader.from_json(header) for header in payload.get(name) or [])
 
         if not any(payload.get(name) for name in ("createObjects", "updateObjects", "updateTags")):
-            raise ValueError("an answer to a batch without a header")
+            raise ValueError("the response to a batch contains no header")
         return cls(
             created=headers("createObjects"), updated=headers("updateObjects"), tagged=headers("updateTags")
         )
@@ -272,10 +278,12 @@ class BatchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformInfo(Result):
-    """What a platform says of itself.
+    """The version and environment of a TRAC installation.
 
-    :param version: its release; what it can do depends on it.
-    :param production: whether it calls itself a production environment.
+    :param version: its release, ``0.9.1`` for instance. Some calls need a certain release.
+    :param environment: the name of the environment.
+    :param production: whether this is a production environment.
+    :param deployment_info: further texts from the platform's configuration, by name.
     """
 
     version: str
@@ -285,7 +293,7 @@ class PlatformInfo(Result):
 
     @classmethod
     def from_json(cls, payload: Any) -> PlatformInfo:
-        """Read what a platform says of itself."""
+        """Return the information in a response."""
         return cls(
             version=str(payload["tracVersion"]),
             environment=_text(payload, "environment"),
@@ -296,20 +304,20 @@ class PlatformInfo(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant(Result):
-    """A tenant that we may use."""
+    """A tenant that the connection's account may use."""
 
     code: str
     description: str
 
     @classmethod
     def from_json(cls, payload: Any) -> Tenant:
-        """Read a tenant."""
+        """Return the tenant in a response."""
         return cls(code=str(payload["tenantCode"]), description=_text(payload, "description"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource(Result):
-    """A repository or storage of a tenant, as platforms up to 0.8 list them."""
+    """A model repository or storage of a tenant, as TRAC up to 0.8 lists it."""
 
     resource_type: str
     resource_key: str
@@ -318,7 +326,7 @@ class Resource(Result):
 
     @classmethod
     def from_json(cls, payload: Any) -> Resource:
-        """Read a resource."""
+        """Return the resource in a response."""
         return cls(
             resource_type=_text(payload, "resourceType"),
             resource_key=str(payload["resourceKey"]),
@@ -329,9 +337,10 @@ class Resource(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigEntry(Result):
-    """An entry of a tenant's configuration, as platforms from 0.8 on list them.
+    """An entry of a tenant's configuration, as TRAC from 0.8 on lists it.
 
-    :param details: what it is about, in the platform's JSON: resource type, selector of the object behind it.
+    :param config_class: the kind of entry, ``trac_resources`` for instance.
+    :param details: the resource type and the selector of the entry's object, in TRAC's JSON.
     """
 
     config_class: str
@@ -344,7 +353,7 @@ class ConfigEntry(Result):
 
     @classmethod
     def from_json(cls, payload: Any) -> ConfigEntry:
-        """Read an entry."""
+        """Return the entry in a response."""
         return cls(
             config_class=_text(payload, "configClass"),
             config_key=str(payload["configKey"]),
@@ -359,7 +368,7 @@ class ConfigEntry(Result):
 def _required(payload: Any, name: str, kind: type) -> Any:
     value = payload.get(name)
     if isinstance(value, bool) or not isinstance(value, kind) or value == "":
-        raise ValueError(f"a header without {name}")
+        raise ValueError(f"a header has no {name}")
     return value
 
 

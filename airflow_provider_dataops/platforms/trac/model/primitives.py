@@ -1,4 +1,4 @@
-"""Primitive values: how a Python value becomes one of a type, and how JSON shows it."""
+"""Convert Python values to TRAC's primitive types, and to JSON."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 class UnfitValueError(ValueError):
-    """A value that the type cannot hold; the message completes the sentence "must be an INTEGER"."""
+    """The type does not have this value. The message continues the words "must be an INTEGER"."""
 
 
 def read_primitive(basic: str, value: Any) -> Any:
-    """Return a value as one of a primitive type, where nothing is lost by that. Texts are read.
+    """Return a value, converted to a primitive type without loss. Texts are parsed.
 
     :param basic: the type's name, ``DATE`` for instance.
     :raises KeyError: if there is no primitive type of that name.
-    :raises ValueError: if the value cannot be one of that type.
+    :raises ValueError: if the value cannot be converted.
     """
     accepted, read = _READERS[basic]
-    # In Python a bool is an int, too.
+    # In Python, a bool is also an int.
     if not isinstance(value, accepted) or (isinstance(value, bool) and basic != "BOOLEAN"):
-        raise ValueError(f"no {basic}: {value!r}")
+        raise ValueError(f"not a value of type {basic}: {value!r}")
     try:
         return read(value)
     except ArithmeticError as error:
-        raise ValueError(f"no {basic}: {value!r}") from error
+        raise ValueError(f"not a value of type {basic}: {value!r}") from error
 
 
 def _boolean(value: bool | str) -> bool:
@@ -40,7 +40,7 @@ def _boolean(value: bool | str) -> bool:
         return value
     word = value.strip().lower()
     if word not in ("true", "false"):
-        raise ValueError(word)
+        raise ValueError(f"not a value of type BOOLEAN: {word!r}")
     return word == "true"
 
 
@@ -54,7 +54,7 @@ def _integer(value: int | str) -> int:
 def _float(value: float | str) -> float:
     number = float(value)
     if isinstance(value, int) and int(number) != value:
-        raise UnfitValueError("that holds the number exactly")
+        raise UnfitValueError("that has exactly this value")
     if isinstance(value, str) and math.isinf(number) and "inf" not in value.lower():
         raise UnfitValueError("of 64 bits")
     return number
@@ -69,7 +69,7 @@ def _decimal(value: int | str | Decimal) -> Decimal:
 
 def _date(value: date | str) -> date:
     if isinstance(value, datetime):
-        raise ValueError("a time is no day")
+        raise ValueError("a datetime is not a date")
     return date.fromisoformat(value.strip()) if isinstance(value, str) else value
 
 
@@ -80,7 +80,7 @@ def _datetime(value: datetime | str) -> datetime:
     return moment
 
 
-#: By type: the Python types that are taken, and what makes a value of them.
+#: By TRAC's type: the Python types that are accepted, and the function that converts them.
 _READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "BOOLEAN": (bool | str, _boolean),
     "INTEGER": (int | str, _integer),
@@ -94,24 +94,24 @@ PRIMITIVES = tuple(_READERS)
 
 
 def instant_text(moment: datetime) -> str:
-    """Return a moment as the platform reads it: ISO 8601 with seconds and an offset.
+    """Return a time as TRAC reads it: in ISO 8601 with seconds and an offset.
 
-    :raises InvalidArgumentError: if it has no offset, or needs to be written in UTC and has no year there.
+    :raises InvalidArgumentError: if the time has no offset, or its year in UTC is not from 1 to 9999.
     """
     offset = moment.utcoffset()
     if offset is None:
         raise InvalidArgumentError(f"a time must have an offset from UTC; given: {moment!r}")
     try:
-        # Offsets of old times may have seconds, which few readers know.
+        # Times before about 1920 may have an offset with seconds, which few parsers accept.
         return (moment if offset.seconds % 60 == 0 else moment.astimezone(UTC)).isoformat()
     except OverflowError:
         raise InvalidArgumentError(
-            f"a time must be from the year 1 to the year 9999 in UTC, too; given: {moment!r}"
+            f"a time must be in the years 1 to 9999 in UTC; given: {moment!r}"
         ) from None
 
 
 def as_plain_json(value: Any) -> Any:
-    """Return a Python value as JSON has it: decimals, dates and times as text, odd floats by their name."""
+    """Return a Python value as JSON. Decimals, dates, times, NaN and the infinities become texts."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):

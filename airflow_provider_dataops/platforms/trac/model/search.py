@@ -1,14 +1,14 @@
-"""Searches: a small readable form, checked here because the platform checks only the outermost term.
+"""Search expressions: a short form of them, and their validation. TRAC validates only the outermost term.
 
-A term is a list, so that a template can render it from JSON::
+A term is a list, because a template can render a list from JSON::
 
     ["region", "IN", ["UK", "IE"]]
     ["business_date", ">=", "2026-02-01", "DATE"]
     ["withdrawn", "EXISTS"]
 
-The fourth item is the attribute's type, where it is not the value's own. Terms are combined by
-``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}``. The platform's own form, ``{"term": {...}}`` and
-``{"logical": {...}}``, does as well, and is checked alike.
+The fourth item is the attribute's type. It is needed if the value has another type, such as a text for a
+date. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. TRAC's own form, ``{"term":
+{...}}`` and ``{"logical": {...}}``, is accepted and validated in the same way.
 """
 
 from __future__ import annotations
@@ -50,29 +50,29 @@ def search_parameters(
     prior_tags: bool = False,
     now: float,
 ) -> dict[str, Any]:
-    """Return the search to be sent.
+    """Return the request of a search in TRAC's JSON.
 
     :param kind: the type of object to search.
     :param search: the expression; ``None`` finds all objects of the type.
-    :param as_of: search the metadata as it was at that time.
-    :param prior_versions: look at all versions of each object, not at the latest alone.
-    :param prior_tags: look at all versions of each tag.
+    :param as_of: a time in the past; the search then sees the metadata of that time.
+    :param prior_versions: search in all versions of each object, not only in the latest.
+    :param prior_tags: search in all versions of each tag.
     :param now: seconds since the epoch.
-    :raises InvalidArgumentError: if the platform would not take it, or would fail on it.
+    :raises InvalidArgumentError: if TRAC would reject the search or fail to run it.
     """
     message: dict[str, Any] = {"objectType": object_type(kind)}
     if search is not None:
         if search in ({}, [], (), ""):
             raise InvalidArgumentError(
-                "search is empty, as a template that rendered to nothing; leave it out to find all objects "
-                f"of the type; given: {search!r}"
+                "search must not be empty, a template may have rendered to an empty value; leave search out "
+                f"to find all objects of the type; given: {search!r}"
             )
         message["search"] = expression(search)
     if as_of is not None:
         moment = instant_from(as_of, "search_as_of")
         if moment.timestamp() > now:
             raise InvalidArgumentError(
-                f"search_as_of must not be in the future; given: {instant_text(moment)}, now it is "
+                f"search_as_of must not be in the future; given: {instant_text(moment)}, the time is now "
                 f"{datetime.fromtimestamp(now, UTC).isoformat(timespec='seconds')}"
             )
         message["searchAsOf"] = {"isoDatetime": instant_text(moment)}
@@ -80,25 +80,29 @@ def search_parameters(
 
 
 def expression(value: object, where: str = "search") -> dict[str, Any]:
-    """Return the platform's form of an expression.
+    """Return an expression in TRAC's JSON.
 
-    :raises InvalidArgumentError: naming the part that is wrong.
+    :param where: the name of the argument, for errors.
+    :raises InvalidArgumentError: with the part of the expression that is wrong.
     """
     if isinstance(value, list | tuple):
         return _term_of_list(value, where)
     if not isinstance(value, Mapping) or len(value) != 1:
-        raise _no_expression(value, where)
+        raise _not_an_expression(value, where)
     ((name, inner),) = value.items()
     if name in _COMBINATIONS:
-        return _combined(_COMBINATIONS[name], [inner] if name == "not" else inner, f"{where}[{name!r}]")
+        where = f"{where}[{name!r}]"
+        if name == "not":
+            return _joined("NOT", [expression(inner, where)])
+        return _combined(_COMBINATIONS[name], inner, where)
     if name == "term":
-        return _term_of_wire(inner, where)
+        return _term_of_wire(inner, f"{where}['term']")
     if name == "logical" and isinstance(inner, Mapping) and set(inner) == {"operator", "expr"}:
-        return _combined(inner["operator"], inner["expr"], where)
-    raise _no_expression(value, where)
+        return _combined(inner["operator"], inner["expr"], f"{where}['logical']['expr']")
+    raise _not_an_expression(value, where)
 
 
-def _no_expression(value: object, where: str) -> InvalidArgumentError:
+def _not_an_expression(value: object, where: str) -> InvalidArgumentError:
     return InvalidArgumentError(
         f"{where} must be a term such as ['region', '=', 'UK'], or one of {{'all': [...]}}, "
         f"{{'any': [...]}}, {{'not': ...}}; given: {value!r}"
@@ -108,25 +112,28 @@ def _no_expression(value: object, where: str) -> InvalidArgumentError:
 def _combined(operator: object, parts: object, where: str) -> dict[str, Any]:
     if operator not in _COMBINATIONS.values():
         raise InvalidArgumentError(
-            f"{where}: the logical operator must be AND, OR or NOT; given: {operator!r}"
+            f"{where}: the operator of a 'logical' must be AND, OR or NOT; given: {operator!r}"
         )
     if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
-        raise InvalidArgumentError(f"{where} must be a list of expressions, and not empty; given: {parts!r}")
+        raise InvalidArgumentError(f"{where} must be a list of expressions, not empty; given: {parts!r}")
     if operator == "NOT" and len(parts) != 1:
-        raise InvalidArgumentError(f"{where}: NOT takes one expression; given: {len(parts)}")
-    expressions = [expression(part, f"{where}[{n}]") for n, part in enumerate(parts)]
+        raise InvalidArgumentError(
+            f"{where} must contain one expression, because the operator is NOT; given: {len(parts)}"
+        )
+    return _joined(str(operator), [expression(part, f"{where}[{n}]") for n, part in enumerate(parts)])
+
+
+def _joined(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any]:
     if len(expressions) == 1 and operator != "NOT":
         return expressions[0]
-    return _as_one_term(str(operator), expressions) or {
-        "logical": {"operator": operator, "expr": expressions}
-    }
+    return _as_one_term(operator, expressions) or {"logical": {"operator": operator, "expr": expressions}}
 
 
 def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the one term that says the same, if there is one.
+    """Return one term with the same meaning, ``None`` if there is none.
 
-    An OR of three terms takes the real platform seconds. One of four, or a NOT, is often cut off after ten.
-    IN and NE take no time at all.
+    TRAC needs seconds for an OR of three terms. It often aborts an OR of four terms, or a NOT, after ten
+    seconds. It answers IN and NE at once.
     """
     terms = [part.get("term", {}) for part in expressions]
     if operator == "AND" or any(term.get("operator") != "EQ" for term in terms):
@@ -144,7 +151,7 @@ def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, 
 
 
 def is_flat(parameters: JsonObject) -> bool:
-    """Return whether a search is sure to take no time: it holds neither an OR nor a NOT."""
+    """Return whether TRAC answers a search quickly, because it contains no OR and no NOT."""
     return _has_no_branches(parameters.get("search", {}))
 
 
@@ -158,12 +165,12 @@ def _has_no_branches(part: JsonObject) -> bool:
 def _term_of_list(term: Sequence[Any], where: str) -> dict[str, Any]:
     if not 2 <= len(term) <= 4:
         raise InvalidArgumentError(
-            f"{where}: a term is [name, operator, value] or [name, operator, value, type]; given: {term!r}"
+            f"{where} must be [name, operator, value] or [name, operator, value, type]; given: {term!r}"
         )
     name, operator, value, attr_type = (*term, None, None)[:4]
     if len(term) < 4 or value is None:
         return _term(name, operator, value, attr_type, where)
-    kind = ValueType.named(attr_type)
+    kind = ValueType.named(attr_type, f"{where}[3], the attribute's type,")
     many = isinstance(value, list | tuple)
     typed = Value(list(value), ValueType("ARRAY", kind)) if many else Value(value, kind)
     return _term(name, operator, typed, None, where)
@@ -172,7 +179,7 @@ def _term_of_list(term: Sequence[Any], where: str) -> dict[str, Any]:
 def _term_of_wire(term: object, where: str) -> dict[str, Any]:
     if not isinstance(term, Mapping) or set(term) - {"attrName", "attrType", "operator", "searchValue"}:
         raise InvalidArgumentError(
-            f"{where}: a term may hold attrName, attrType, operator and searchValue; given: {term!r}"
+            f"{where} must contain only attrName, attrType, operator and searchValue; given: {term!r}"
         )
     return _term(
         term.get("attrName"), term.get("operator"), term.get("searchValue"), term.get("attrType"), where
@@ -191,17 +198,19 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
     basic = None
     if sign == "EXISTS":
         if value is not None:
-            raise InvalidArgumentError(f"{where}: EXISTS takes no value; given: {value!r}")
+            raise InvalidArgumentError(f"{where}: EXISTS must have no value; given: {value!r}")
         if attr_type is not None:
-            basic = ValueType.named(attr_type).basic
+            basic = ValueType.named(attr_type, f"{where}: the attribute's type").basic
     else:
-        # Before its type is asked for, which an empty list does not show, and where it is known after all.
-        _refuse_empty(sign, value, where)
-        plain, kind = understood(value, where)
-        _refuse_empty(sign, plain, where)
+        # Twice: an empty list without a type would be another error, and one with a type is found only later.
+        _reject_empty(sign, value, where)
+        plain, kind = understood(value, f"{where}: the value")
+        _reject_empty(sign, plain, where)
         basic = _checked(sign, kind, where)
         if attr_type is not None and attr_type != basic:
-            raise InvalidArgumentError(f"{where}: attrType is {attr_type!r} and the value is a {kind}")
+            raise InvalidArgumentError(
+                f"{where}: attrType must be the type of searchValue, {basic}; given: {attr_type!r}"
+            )
     return {
         "term": present(
             {
@@ -214,25 +223,31 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
     }
 
 
-def _refuse_empty(sign: str, value: object, where: str) -> None:
+def _reject_empty(sign: str, value: object, where: str) -> None:
     if sign == "IN" and isinstance(value, list | tuple) and not value:
-        raise InvalidArgumentError(f"{where}: IN takes a list of one value or more; given: an empty list")
+        raise InvalidArgumentError(f"{where}: the value of IN must be a list, not empty; given: {value!r}")
 
 
 def _checked(sign: str, kind: ValueType, where: str) -> str:
-    """Return the type of the attribute that a value is compared with."""
+    """Return the type of the attribute that the operator compares with a value of this type."""
     basic = kind.basic
     if sign == "IN":
         if basic != "ARRAY" or kind.item is None:
-            raise InvalidArgumentError(f"{where}: IN takes a list of values; given: a {kind}")
+            raise InvalidArgumentError(
+                f"{where}: the value of IN must be a list; given: a value of type {kind}"
+            )
         basic = kind.item.basic
     if basic not in PRIMITIVES:
-        raise InvalidArgumentError(f"{where}: {sign} takes a primitive value; given: a {kind}")
+        raise InvalidArgumentError(
+            f"{where}: the value of {sign} must be primitive; given: a value of type {kind}"
+        )
     if sign in _ORDERED and basic in _NOT_ORDERED:
         raise InvalidArgumentError(
-            f"{where}: {sign} does not compare a {basic}; give another type as the term's fourth item, "
-            "'DATE' for instance"
+            f"{where}: {sign} cannot compare values of type {basic}; give the attribute's type as the fourth "
+            "item of the term, 'DATE' for instance"
         )
     if sign not in _ORDERED and basic in _NOT_EQUAL:
-        raise InvalidArgumentError(f"{where}: {sign} does not compare a {basic}; use a range of >= and <=")
+        raise InvalidArgumentError(
+            f"{where}: {sign} cannot compare values of type {basic}; use a range of >= and <="
+        )
     return basic

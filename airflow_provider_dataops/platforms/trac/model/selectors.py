@@ -1,7 +1,7 @@
-"""How objects of TRAC are pointed at.
+"""Selectors of TRAC's objects.
 
-A selector always says which version of an object and which version of its tag: a number, a time, or the
-latest.
+A selector contains one criterion for the object's version, and one for the version of its tag. Each is a
+number, a time or the latest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 _KEY = re.compile(r"([A-Za-z_]+)-([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:-v([0-9]+))?")
-#: What a header holds beside a selector's own fields; it is let through, so that headers can be given.
+#: The fields that only a header has. They are ignored, so a header can be used as a selector.
 _HEADER_FIELDS = frozenset({"objectTimestamp", "tagTimestamp", "isLatestObject", "isLatestTag"})
 _OBJECT = ("objectVersion", "objectAsOf", "latestObject")
 _TAG = ("tagVersion", "tagAsOf", "latestTag")
@@ -33,14 +33,14 @@ _FIELDS = frozenset({"objectType", "objectId", *_OBJECT, *_TAG})
 
 @dataclass(frozen=True, kw_only=True)
 class Selector:
-    """Points at an object: with neither version nor time at the latest, of the object and of its tag each.
+    """Selects a version of an object, and a version of its tag. Both are the latest by default.
 
     :param object_type: ``DATA``, ``MODEL``, ``JOB`` and so on.
     :param object_id: a UUID.
-    :param object_version: a version of the object, from 1.
-    :param object_as_of: the latest version at that time instead.
-    :param tag_version: a version of the object version's tag, from 1.
-    :param tag_as_of: the latest tag at that time instead.
+    :param object_version: the number of a version of the object, from 1.
+    :param object_as_of: a time, instead of a version; it selects the latest version of that time.
+    :param tag_version: the number of a version of the tag, from 1. Each object version has a tag of its own.
+    :param tag_as_of: a time, instead of a tag version; it selects the latest tag of that time.
     """
 
     object_type: str
@@ -57,7 +57,7 @@ class Selector:
 
     @property
     def is_latest(self) -> bool:
-        """Whether the object's latest version is meant."""
+        """Whether the selector has neither an object version nor a time."""
         return self.object_version is None and self.object_as_of is None
 
     @property
@@ -67,7 +67,7 @@ class Selector:
         return f"{self.object_type}-{self.object_id}{version}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the selector as it is sent: with both criteria."""
+        """Return the selector in TRAC's JSON, which always contains both criteria."""
         return {
             "objectType": self.object_type,
             "objectId": self.object_id,
@@ -76,7 +76,7 @@ class Selector:
         }
 
     def with_latest_tag(self) -> Selector:
-        """Return the selector of the same object with its latest tag."""
+        """Return a selector of the same object version, with its latest tag."""
         return replace(self, tag_version=None, tag_as_of=None)
 
     def __str__(self) -> str:
@@ -85,13 +85,12 @@ class Selector:
 
     @classmethod
     def of(cls, value: object, what: str = "selector") -> Selector:
-        """Return the selector that something stands for.
+        """Return a value as a selector.
 
-        :param value: a selector, a header or a tag, each as an object or in the platform's JSON; what an
-            operator returned for an object; or an object key, ``DATA-<uuid>-v3``, without a version for the
-            latest. What it does not say is the latest.
+        :param value: a selector, a header or a tag, each as an object or in TRAC's JSON; the result of an
+            operator; or an object key, ``DATA-<uuid>-v3``. Without a version it selects the latest.
         :param what: the name of the argument, for errors.
-        :raises InvalidArgumentError: if it is none of these.
+        :raises InvalidArgumentError: if the value is none of these.
         """
         if isinstance(value, Selector):
             return value
@@ -106,54 +105,74 @@ class Selector:
                 f"given: {value!r}"
             )
         if isinstance(value.get("key"), str):
-            return cls._of_key(value["key"], what)
-        return cls._of_json(value.get("header", value), what)
+            return cls._of_key(value["key"], f"{what}['key']")
+        if "header" in value:
+            return cls._of_json(value["header"], f"{what}['header']")
+        return cls._of_json(value, what)
+
+    @classmethod
+    def of_arguments(
+        cls, kind: str, object_id: str, object_version: int | None = None, tag_version: int | None = None
+    ) -> Selector:
+        """Return the selector for a call with these arguments.
+
+        :param kind: the argument ``object_type``.
+        :raises InvalidArgumentError: with the name of the wrong argument.
+        """
+        return cls(
+            object_type=object_type(kind),
+            object_id=_uuid(object_id, "object_id"),
+            object_version=_version("object_version", object_version),
+            tag_version=_version("tag_version", tag_version),
+        )
 
     @classmethod
     def of_type(cls, value: object, kind: str, what: str = "selector") -> Selector:
-        """Return the selector of an object of one type.
+        """Return a value as a selector of an object of one type.
 
-        :param value: as in :meth:`of`; or what a job operator returned, for the job or model in it.
+        :param value: as in :meth:`of`; or the result of a job operator, which contains a job or a model.
         :param kind: the type, ``MODEL`` for instance.
-        :raises InvalidArgumentError: if it points at another object, or the job operator did not wait for
-            what is needed here.
+        :raises InvalidArgumentError: if the value selects an object of another type, or the job operator did
+            not wait for the model.
         """
         part = kind.lower()
         if isinstance(value, Mapping) and part in value:
             if not value[part]:
                 raise InvalidArgumentError(
-                    f"{part} is empty in what the task returned: did it wait for its job? It returned: "
-                    f"{dict(value)}"
+                    f"{what}[{part!r}] must not be empty; the task that returned it may not have waited for "
+                    f"its job; given: {dict(value)}"
                 )
-            value = value[part]
+            value, what = value[part], f"{what}[{part!r}]"
         selector = cls.of(value, what)
         if selector.object_type != kind:
-            raise InvalidArgumentError(f"{what} must point at a {kind}; given: {selector}")
+            raise InvalidArgumentError(f"{what} must select an object of type {kind}; given: {selector}")
         return selector
 
     @classmethod
     def of_prior(cls, value: object, what: str) -> Selector:
-        """Return the selector of what a new version follows.
+        """Return a value as a selector of the object that gets a new version.
 
-        The new version takes over the attributes of the tag that is named. That of a header or tag is merely
-        the newest of the moment when it was read: with it, changes made since would be lost. So the latest
-        tag is meant, unless a selector names another one.
+        The new version takes over the attributes of the selected tag. A header or tag contains the tag
+        version from the time when it was read. That version would lose all later changes of the attributes.
+        So a header or tag selects the latest tag. Only a selector can select another one.
         """
         selector = cls.of(value, what)
         return selector.with_latest_tag() if _was_read(value) else selector
 
     @classmethod
     def from_answer(cls, payload: object) -> Selector:
-        """Return a selector in an answer of the platform; fields of later releases are ignored.
+        """Return the selector in a response. Fields of later releases are ignored.
 
-        :raises MalformedReplyError: if it is none.
+        :raises MalformedReplyError: if it is not a selector.
         """
         try:
             if not isinstance(payload, Mapping):
-                raise InvalidArgumentError(f"no selector: {payload!r}")
-            return cls._of_json({name: payload[name] for name in payload if name in _FIELDS}, "the answer")
+                raise InvalidArgumentError(f"selector must be a JSON object; given: {payload!r}")
+            return cls._of_json({name: payload[name] for name in payload if name in _FIELDS}, "selector")
         except InvalidArgumentError as error:
-            raise MalformedReplyError(str(error), status=200) from error
+            raise MalformedReplyError(
+                f"the response contains a selector that cannot be read: {error}", status=200
+            ) from error
 
     @classmethod
     def _of_key(cls, text: str, what: str) -> Selector:
@@ -166,20 +185,23 @@ class Selector:
         return cls(
             object_type=kind.upper(),
             object_id=object_id.lower(),
-            object_version=_version(f"{what}: the version", version),
+            object_version=_version(f"the version in {what}", version),
         )
 
     @classmethod
     def _of_json(cls, payload: Any, what: str) -> Selector:
         if not isinstance(payload, Mapping):
-            raise InvalidArgumentError(f"{what} holds a header that is none: {payload!r}")
+            raise InvalidArgumentError(f"{what} must be a header in TRAC's JSON; given: {payload!r}")
         fields = {name: value for name, value in payload.items() if value is not None}
         unknown = set(fields) - _FIELDS - _HEADER_FIELDS
         if unknown:
-            raise InvalidArgumentError(f"{what} holds the unknown field {sorted(unknown)[0]!r}")
+            raise InvalidArgumentError(
+                f"{what} must contain only the fields {', '.join(sorted(_FIELDS))}; "
+                f"given: {', '.join(map(repr, sorted(unknown)))}"
+            )
         return cls(
-            object_type=object_type(fields.get("objectType"), f"{what}: objectType"),
-            object_id=_uuid(fields.get("objectId"), f"{what}: objectId"),
+            object_type=object_type(fields.get("objectType"), f"{what}['objectType']"),
+            object_id=_uuid(fields.get("objectId"), f"{what}['objectId']"),
             **_read_criterion("object", fields, _OBJECT, what),
             **_read_criterion("tag", fields, _TAG, what),
         )
@@ -193,7 +215,7 @@ def _uuid(value: object, what: str) -> str:
 
 
 def _was_read(value: object) -> bool:
-    """Return whether this is a header or a tag, and no selector that somebody wrote."""
+    """Return whether a value is a header or a tag from a response, and not a selector that a user wrote."""
     if isinstance(value, Mapping):
         return "header" in value or not _HEADER_FIELDS.isdisjoint(value)
     return not isinstance(value, Selector)
@@ -207,26 +229,30 @@ def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime
 
 
 def _read_criterion(part: str, fields: JsonObject, names: tuple[str, str, str], what: str) -> dict[str, Any]:
-    """Return the arguments of a selector for one of its criteria."""
+    """Return the arguments of a selector for the version of its object or tag."""
     by_number, by_time, latest = names
     present = [name for name in names if name in fields]
     if len(present) > 1:
-        raise InvalidArgumentError(f"{what} must hold one of {', '.join(names)}; given: {', '.join(present)}")
+        raise InvalidArgumentError(
+            f"{what} must contain only one of {', '.join(names)}; given: {', '.join(present)}"
+        )
     if fields.get(latest, True) is not True:
-        raise InvalidArgumentError(f"{what}: {latest} may only be true; given: {fields[latest]!r}")
+        raise InvalidArgumentError(f"{what}[{latest!r}] must be true; given: {fields[latest]!r}")
     as_of = fields.get(by_time)
     if isinstance(as_of, Mapping):
         if set(as_of) != {"isoDatetime"} or not as_of["isoDatetime"]:
-            raise InvalidArgumentError(f"{what}: {by_time} must hold 'isoDatetime' alone; given: {as_of!r}")
+            raise InvalidArgumentError(
+                f"{what}[{by_time!r}] must contain only 'isoDatetime'; given: {as_of!r}"
+            )
         as_of = as_of["isoDatetime"]
     return {
-        f"{part}_version": _version(f"{what}: {by_number}", fields.get(by_number)),
-        f"{part}_as_of": None if as_of is None else instant_from(as_of, f"{what}: {by_time}"),
+        f"{part}_version": _version(f"{what}[{by_number!r}]", fields.get(by_number)),
+        f"{part}_as_of": None if as_of is None else instant_from(as_of, f"{what}[{by_time!r}]"),
     }
 
 
 def _version(what: str, value: Any) -> int | None:
-    """Return a version; a template renders it to text."""
+    """Return a version as a number. It may be a text, because templates render to text."""
     if value is None:
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():

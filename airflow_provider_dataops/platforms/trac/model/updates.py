@@ -1,4 +1,4 @@
-"""What is written: changes of attributes, definitions, and the requests that hold them."""
+"""The requests that write objects and tags, and the validation of their definitions and attributes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES,
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.values import as_wire, understood
 
-#: Changes of attributes, in their order.
+#: Changes of attributes. TRAC makes them in this order.
 TagUpdates = Sequence[JsonObject]
 
 DEFAULT_OPERATION = "CREATE_OR_REPLACE_ATTR"
@@ -34,7 +34,7 @@ OPERATIONS = (
     "DELETE_ATTR",
     "CLEAR_ALL_ATTR",
 )
-#: What clients may create and update; everything else appears through jobs and the data API.
+#: The types that clients can create and update. Jobs and uploads create objects of all other types.
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
 
 
@@ -44,15 +44,15 @@ def read_updates(
     where: str = "attrs",
     listed: str = "tag_updates",
 ) -> list[dict[str, Any]] | None:
-    """Return the tag updates to be sent, ``None`` if both arguments are.
+    """Return changes of attributes in TRAC's JSON, ``None`` if both arguments are ``None``.
 
-    :param attrs: values by name; each attribute is created, or replaced.
+    :param attrs: values by name; each attribute is created or replaced.
     :param updates: further changes in their order, each ``{"operation": "APPEND_ATTR", "attrName": "labels",
-        "value": "eod"}``; without an operation as ``attrs``.
-    :param where: how the user calls ``attrs``, in errors.
-    :param listed: how the user calls ``updates``.
-    :raises InvalidArgumentError: for a reserved name, an operation that does not exist, a value that no
-        attribute can have.
+        "value": "eod"}``. Without an operation the attribute is created or replaced.
+    :param where: the user's name for the argument ``attrs``, for errors.
+    :param listed: the user's name for the argument ``updates``, for errors.
+    :raises InvalidArgumentError: for a reserved name, an unknown operation, or a value that attributes
+        cannot have.
     """
     if attrs is None and updates is None:
         return None
@@ -63,7 +63,7 @@ def read_updates(
     return [
         *(
             {
-                "attrName": require_attribute_name(f"a name in {where}", name),
+                "attrName": require_attribute_name(f"each name in {where}", name),
                 "value": _attribute(value, f"{where}[{name!r}]"),
             }
             for name, value in (attrs or {}).items()
@@ -74,23 +74,27 @@ def read_updates(
 
 def _update(change: object, where: str) -> dict[str, Any]:
     if not isinstance(change, Mapping) or set(change) - {"operation", "attrName", "value"}:
-        raise InvalidArgumentError(f"{where} may hold operation, attrName and value; given: {change!r}")
+        raise InvalidArgumentError(
+            f"{where} must contain only operation, attrName and value; given: {change!r}"
+        )
     operation = change.get("operation") or DEFAULT_OPERATION
     if operation not in OPERATIONS:
         raise InvalidArgumentError(
-            f"{where}: operation must be one of {', '.join(OPERATIONS)}; given: {operation!r}"
+            f"{where}['operation'] must be one of {', '.join(OPERATIONS)}; given: {operation!r}"
         )
     name, value = change.get("attrName"), change.get("value")
     update: dict[str, Any] = {"operation": operation} if "operation" in change else {}
     if operation == "CLEAR_ALL_ATTR":
         if name is not None or value is not None:
-            raise InvalidArgumentError(f"{where}: CLEAR_ALL_ATTR takes neither attrName nor value")
+            raise InvalidArgumentError(
+                f"{where}: CLEAR_ALL_ATTR must have no attrName and no value; given: {change!r}"
+            )
         return update
-    update["attrName"] = require_attribute_name(f"{where}: attrName", name)
+    update["attrName"] = require_attribute_name(f"{where}['attrName']", name)
     if operation != "DELETE_ATTR":
-        update["value"] = _attribute(value, f"{where}: value")
+        update["value"] = _attribute(value, f"{where}['value']")
     elif value is not None:
-        raise InvalidArgumentError(f"{where}: DELETE_ATTR takes no value; given: {value!r}")
+        raise InvalidArgumentError(f"{where}: DELETE_ATTR must have no value; given: {value!r}")
     return update
 
 
@@ -100,69 +104,71 @@ def _attribute(value: object, where: str) -> dict[str, Any]:
 
 
 def _plain(value: object, where: str) -> Any:
-    """Return an attribute's value as plain Python: a primitive one, or a list of primitive ones."""
+    """Return an attribute's value as plain Python: a primitive value or a list of them."""
     plain, kind = understood(value, where)
     single = kind.item if kind.basic == "ARRAY" else kind
     if single is None or single.basic not in PRIMITIVES:
-        raise InvalidArgumentError(f"{where} must be a primitive value or a list of such; given: {kind}")
+        raise InvalidArgumentError(
+            f"{where} must be a primitive value or a list of them; given: a value of type {kind}"
+        )
     for item in plain if isinstance(plain, list) else [plain]:
         if isinstance(item, str) and len(item) > MAX_TEXT:
             raise InvalidArgumentError(
-                f"{where}: a text must have at most {MAX_TEXT} characters, more ends in an error of TRAC's; "
+                f"{where} must have at most {MAX_TEXT} characters, because TRAC cannot store more; "
                 f"given: {len(item)}"
             )
-        if isinstance(item, Decimal) and not _is_kept(item):
+        if isinstance(item, Decimal) and not _can_be_stored(item):
             raise InvalidArgumentError(
-                f"{where}: a decimal must have at most {MAX_DIGITS} digits before the point and {MAX_PLACES} "
-                f"after it, TRAC keeps no more; given: {str(item)[:80]}"
+                f"{where} must have at most {MAX_DIGITS} digits before the point and {MAX_PLACES} after it, "
+                f"because TRAC cannot store more; given: {str(item)[:80]}"
             )
     return plain
 
 
-def _is_kept(number: Decimal) -> bool:
-    """Return whether TRAC keeps a decimal as it is."""
+def _can_be_stored(number: Decimal) -> bool:
+    """Return whether TRAC stores a decimal without a change."""
     _, digits, exponent = number.as_tuple()
     cut = -int(exponent) - MAX_PLACES
     return (not number or number.adjusted() < MAX_DIGITS) and not (cut > 0 and any(digits[-cut:]))
 
 
 def plain_attributes(attrs: JsonObject | None) -> dict[str, Any]:
-    """Return values that somebody waits for, as plain JSON by the attribute's name.
+    """Return the values that a sensor waits for, as plain JSON by the attribute's name.
 
-    :raises InvalidArgumentError: if no attribute can have such a name or value.
+    :raises InvalidArgumentError: if attributes cannot have such a name or value.
     """
     if attrs and not isinstance(attrs, Mapping):
         raise InvalidArgumentError(f"attrs must be a dict of names and values; given: {attrs!r}")
     return {
-        require_identifier("a name in attrs", name): as_plain_json(_plain(value, f"attrs[{name!r}]"))
+        require_identifier("each name in attrs", name): as_plain_json(_plain(value, f"attrs[{name!r}]"))
         for name, value in (attrs or {}).items()
     }
 
 
 def object_definition(kind: str, definition: object) -> dict[str, Any]:
-    """Return an object's definition to be sent.
+    """Return an object's definition in TRAC's JSON.
 
     :param kind: the type of the object.
-    :param definition: in the platform's JSON, ``{"custom": {...}}``, with ``objectType`` or without;
-        ``customData`` may be bytes.
-    :raises InvalidArgumentError: if clients cannot write that type, or it is no definition of it.
+    :param definition: ``{"custom": {...}}``, with or without ``objectType``. ``customData`` may be bytes.
+    :raises InvalidArgumentError: if clients cannot write this type, or this is not a definition of it.
     """
     if kind not in WRITABLE:
         raise InvalidArgumentError(
-            f"object_type must be one of {', '.join(WRITABLE)}: TRAC creates other objects through jobs and "
-            f"uploads; given: {kind!r}"
+            f"object_type must be one of {', '.join(WRITABLE)}, because only jobs and uploads create objects "
+            f"of other types; given: {kind!r}"
         )
     member = kind.lower()
     if not isinstance(definition, Mapping) or not isinstance(definition.get(member), Mapping):
-        raise InvalidArgumentError(f"definition must hold {member!r}; given: {definition!r}")
-    if checked_type(definition.get("objectType", kind), "definition: objectType") != kind:
+        raise InvalidArgumentError(f"definition must contain the dict {member!r}; given: {definition!r}")
+    if checked_type(definition.get("objectType", kind), "definition['objectType']") != kind:
         raise InvalidArgumentError(
-            f"definition is of type {definition['objectType']!r}, object_type says {kind!r}"
+            f"definition['objectType'] must be object_type, {kind!r}; given: {definition['objectType']!r}"
         )
     unknown = set(definition) - {"objectType", "objectProps", member}
     if unknown:
         raise InvalidArgumentError(
-            f"definition of a {kind} may hold {member!r} alone; given: {sorted(unknown)[0]!r}"
+            f"definition must contain only {member!r}, because object_type is {kind!r}; "
+            f"given: {', '.join(map(repr, sorted(unknown)))}"
         )
     body = dict(definition[member])
     if kind == "CUSTOM":
@@ -172,8 +178,8 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
 
 
 def _check_custom(body: dict[str, Any]) -> None:
-    require_own_name("definition: customSchemaType", body.get("customSchemaType"))
-    require_whole(1, **{"definition: customSchemaVersion": body.get("customSchemaVersion")})
+    require_own_name("definition['custom']['customSchemaType']", body.get("customSchemaType"))
+    require_whole(1, **{"definition['custom']['customSchemaVersion']": body.get("customSchemaVersion")})
     data = body.get("customData")
     if isinstance(data, bytes):
         data = body["customData"] = base64.b64encode(data).decode()
@@ -182,19 +188,22 @@ def _check_custom(body: dict[str, Any]) -> None:
     except ValueError:
         content = False
     if not content:
-        raise InvalidArgumentError("definition: customData must be bytes, or base64 text, and not empty")
+        raise InvalidArgumentError(
+            "definition['custom']['customData'] must be bytes or a base64 text, not empty; "
+            f"given: {str(data)[:80]!r}"
+        )
 
 
 def fixed_prior(value: object, what: str = "prior_version") -> Selector:
-    """Return the selector of the version that a new one follows.
+    """Return a value as a selector of the version that the new version replaces.
 
-    :raises InvalidArgumentError: if it does not say which: writing over "the latest" would lose what another
-        did.
+    :raises InvalidArgumentError: if it has no object version. A selector of the latest version would
+        overwrite changes of other writers.
     """
     selector = Selector.of_prior(value, what)
     if not selector.is_fixed:
         raise InvalidArgumentError(
-            f"{what} must say its object version, as the header of a read or write does; given: {value!r}"
+            f"{what} must have an object version, such as the header of a read or write has; given: {value!r}"
         )
     return selector
 
@@ -208,7 +217,7 @@ def create_request(
     """Return the request that creates an object.
 
     :param object_type: its type; by default the ``objectType`` of its definition.
-    :raises InvalidArgumentError: naming the argument that is wrong.
+    :raises InvalidArgumentError: with the name of the wrong argument.
     """
     if not object_type and isinstance(definition, Mapping):
         object_type = definition.get("objectType")
@@ -229,14 +238,16 @@ def update_request(
     attrs: JsonObject | None = None,
     tag_updates: TagUpdates | None = None,
 ) -> dict[str, Any]:
-    """Return the request that makes a new version of an object.
+    """Return the request that creates a new version of an object.
 
-    :param prior_version: a selector of the version that this one follows.
-    :raises InvalidArgumentError: naming the argument that is wrong.
+    :param prior_version: a selector of the object's latest version, with its number.
+    :raises InvalidArgumentError: with the name of the wrong argument.
     """
     prior = fixed_prior(prior_version)
     request = create_request(object_type, definition, attrs, tag_updates)
     kind = request["objectType"]
     if prior.object_type != kind:
-        raise InvalidArgumentError(f"prior_version is a {prior.object_type}, object_type says {kind!r}")
+        raise InvalidArgumentError(
+            f"prior_version must select an object of type {kind}, the object_type; given: {prior}"
+        )
     return {**request, "priorVersion": prior.as_json()}

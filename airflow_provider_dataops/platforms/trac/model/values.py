@@ -1,21 +1,21 @@
-"""Python values and TRAC's typed ``Value``, both ways.
+"""Convert Python values to TRAC's typed values, and back.
 
 =========== ============= =================================================================================
 TRAC        Python        remarks
 =========== ============= =================================================================================
-BOOLEAN     ``bool``      looked for before ``int``, which it is in Python, too
+BOOLEAN     ``bool``
 INTEGER     ``int``       64 bits
 FLOAT       ``float``     with NaN and the infinities
 STRING      ``str``
-DECIMAL     ``Decimal``   the platform cuts zeros at the end
+DECIMAL     ``Decimal``   TRAC cuts zeros at the end
 DATE        ``date``
-DATETIME    ``datetime``  with an offset, one without is refused; the platform keeps milliseconds, in UTC
-ARRAY       ``list``      all items of one type; an empty one needs its type: :class:`Value`
-MAP         ``dict``      keys are text
+DATETIME    ``datetime``  must have an offset; TRAC stores milliseconds, in UTC
+ARRAY       ``list``      all items have one type; an empty list needs a type, see :class:`Value`
+MAP         ``dict``      keys are texts
 =========== ============= =================================================================================
 
-Where a Python value has no place, as in a template that renders to JSON, the platform's own form does as
-well: ``{"dateValue": {"isoDate": "{{ ds }}"}}``.
+TRAC's own form of a value is accepted everywhere, for instance from a template that renders to JSON:
+``{"dateValue": {"isoDate": "{{ ds }}"}}``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from airflow_provider_dataops.platforms.trac.model.primitives import (
     read_primitive,
 )
 
-#: Integers up to here travel as JSON numbers; beyond it some JSON readers round, so that they go as text.
+#: A larger integer is sent as a text, because some JSON parsers round it.
 SAFE_INTEGER = 2**53
 
 _FIELDS = {
@@ -50,7 +50,7 @@ _FIELDS = {
     "mapValue": "MAP",
 }
 _FIELD_OF = {basic: name for name, basic in _FIELDS.items()}
-#: How a value inside ``decimalValue`` and so on is called.
+#: By type: the name of the only field inside ``decimalValue`` and so on.
 _MEMBERS = {
     "DECIMAL": "decimal",
     "DATE": "isoDate",
@@ -58,14 +58,14 @@ _MEMBERS = {
     "ARRAY": "items",
     "MAP": "entries",
 }
-#: The first that fits counts.
+#: Python types and the types of TRAC for them. The first match counts.
 _PYTHON_TYPES: tuple[tuple[Any, str], ...] = (
-    (bool, "BOOLEAN"),  # before int, which it is, too
+    (bool, "BOOLEAN"),  # before int, because a bool is also an int
     (int, "INTEGER"),
     (float, "FLOAT"),
     (str, "STRING"),
     (Decimal, "DECIMAL"),
-    (datetime, "DATETIME"),  # before date, which it is, too
+    (datetime, "DATETIME"),  # before date, because a datetime is also a date
     (date, "DATE"),
     (list | tuple, "ARRAY"),
     (Mapping, "MAP"),
@@ -74,21 +74,22 @@ _PYTHON_TYPES: tuple[tuple[Any, str], ...] = (
 
 @dataclass(frozen=True)
 class ValueType:
-    """A type of TRAC.
+    """A type of values in TRAC.
 
     :param basic: its name, ``STRING`` for instance.
-    :param item: of an array's items, or of all values of a map; ``None`` for a map of several types.
+    :param item: the type of an array's items, or of a map's values; ``None`` if a map's values have several
+        types.
     """
 
     basic: str
     item: ValueType | None = None
 
     def __str__(self) -> str:
-        """Return the type as messages show it: ``ARRAY of STRING``."""
+        """Return the type in words, for messages: ``ARRAY of STRING``."""
         return f"{self.basic} of {self.item}" if self.item else self.basic
 
     def as_json(self) -> dict[str, Any]:
-        """Return the type descriptor."""
+        """Return the type in TRAC's JSON: a type descriptor."""
         descriptor: dict[str, Any] = {"basicType": self.basic}
         if self.item is not None:
             descriptor["arrayType" if self.basic == "ARRAY" else "mapType"] = self.item.as_json()
@@ -96,7 +97,7 @@ class ValueType:
 
     @classmethod
     def from_json(cls, payload: object) -> ValueType | None:
-        """Return the type that a descriptor stands for, ``None`` if it names none."""
+        """Return the type in a type descriptor, ``None`` if it contains no type."""
         if not isinstance(payload, Mapping):
             return None
         basic = payload.get("basicType")
@@ -106,24 +107,23 @@ class ValueType:
         return cls(basic, cls.from_json(inner))
 
     @classmethod
-    def named(cls, name: object) -> ValueType:
-        """Return the primitive type of a name, in upper or lower case.
+    def named(cls, name: object, what: str = "type") -> ValueType:
+        """Return the primitive type with a name, in upper or lower case.
 
-        :raises InvalidArgumentError: if there is none.
+        :param what: the name of the argument, for errors.
+        :raises InvalidArgumentError: if there is no such type.
         """
         basic = name.upper() if isinstance(name, str) else ""
         if basic not in PRIMITIVES:
-            raise InvalidArgumentError(
-                f"{name!r} is no primitive type of TRAC; allowed: {', '.join(PRIMITIVES)}"
-            )
+            raise InvalidArgumentError(f"{what} must be one of {', '.join(PRIMITIVES)}; given: {name!r}")
         return cls(basic)
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value with its type, where Python's own type does not say it: an empty list, 1 as a FLOAT.
+    """A value with its type in TRAC, for an empty list or to send 1 as a FLOAT.
 
-    :param value: the Python value; it is converted to the type where nothing is lost.
+    :param value: the Python value. It is converted to the type if that is possible without loss.
     :param type: a primitive type's name, or a :class:`ValueType`.
     """
 
@@ -132,16 +132,16 @@ class Value:
 
     @property
     def value_type(self) -> ValueType:
-        """The type."""
+        """The type, also if it was given by name."""
         return self.type if isinstance(self.type, ValueType) else ValueType.named(self.type)
 
 
 def understood(value: object, where: str = "value") -> tuple[Any, ValueType]:
-    """Return a value as plain Python, with its type.
+    """Return a value as plain Python, and its type.
 
-    :param value: plain Python, a :class:`Value`, or the platform's own form.
-    :param where: what the value is, for errors.
-    :raises InvalidArgumentError: if the platform has no such value.
+    :param value: plain Python, a :class:`Value`, or TRAC's own form.
+    :param where: the name of the argument, for errors.
+    :raises InvalidArgumentError: if TRAC has no such value.
     """
     if isinstance(value, Value):
         return _typed(value.value, value.value_type, where)
@@ -149,7 +149,7 @@ def understood(value: object, where: str = "value") -> tuple[Any, ValueType]:
 
 
 def is_wire(value: object) -> bool:
-    """Return whether a value is in the platform's own form: one of its fields, and perhaps ``type``."""
+    """Return whether a value has TRAC's own form: a field such as ``dateValue``, and perhaps ``type``."""
     if not isinstance(value, Mapping):
         return False
     fields = set(value) - {"type"}
@@ -158,7 +158,7 @@ def is_wire(value: object) -> bool:
 
 def _typed(value: object, kind: ValueType, where: str) -> tuple[Any, ValueType]:
     if kind.basic == "ARRAY" and kind.item is None:
-        # Half a type: the platform wants all of it.
+        # TRAC needs the type of the items, so it is taken from the items.
         return _inferred(value, where)
     return converted(value, kind, where), kind
 
@@ -168,11 +168,11 @@ def _from_users_wire(payload: Any, where: str) -> tuple[Any, ValueType]:
     basic = _FIELDS[name]
     kind = ValueType.from_json(payload.get("type"))
     if kind is not None and kind.basic != basic:
-        raise InvalidArgumentError(f"{where} says type {kind} and holds {name!r}")
+        raise InvalidArgumentError(f"{where}['type'] must be the type of {name!r}, {basic}; given: {kind}")
     member, inner = _MEMBERS.get(basic), payload[name]
     if member is not None:
         if not isinstance(inner, Mapping) or set(inner) - {member}:
-            raise InvalidArgumentError(f"{where}: {name!r} must hold {member!r} alone; given: {inner!r}")
+            raise InvalidArgumentError(f"{where}[{name!r}] must contain only {member!r}; given: {inner!r}")
         inner = inner.get(member, {} if basic == "MAP" else [] if basic == "ARRAY" else "")
     if kind is None and basic in ("ARRAY", "MAP"):
         return _inferred(inner, where)
@@ -183,8 +183,8 @@ def _inferred(value: Any, where: str) -> tuple[Any, ValueType]:
     basic = next((basic for kind, basic in _PYTHON_TYPES if isinstance(value, kind)), None)
     if basic is None:
         raise InvalidArgumentError(
-            f"{where} is {'null' if value is None else f'a {type(value).__name__}'}; TRAC has bool, int, "
-            "float, str, Decimal, date, datetime, list and dict"
+            f"{where} must be a bool, int, float, str, Decimal, date, datetime, list or dict; given: "
+            f"{'None' if value is None else f'a {type(value).__name__}'}"
         )
     if basic == "ARRAY":
         return _inferred_list(value, where)
@@ -197,14 +197,14 @@ def _inferred_list(value: Any, where: str) -> tuple[Any, ValueType]:
     parts = [understood(item, f"{where}[{n}]") for n, item in enumerate(value)]
     if not parts:
         raise InvalidArgumentError(
-            f"{where} is an empty list, whose type cannot be told; give "
+            f"{where} must not be an empty list without a type; give "
             '{"type": {"basicType": "ARRAY", "arrayType": {"basicType": "STRING"}}, '
             '"arrayValue": {"items": []}}'
         )
     kinds = list(dict.fromkeys(kind for _, kind in parts))
     if len(kinds) > 1:
         raise InvalidArgumentError(
-            f"{where} must hold items of one type; given: {', '.join(map(str, kinds))}"
+            f"{where} must have items of one type; given: {', '.join(map(str, kinds))}"
         )
     return [plain for plain, _ in parts], ValueType("ARRAY", kinds[0])
 
@@ -214,25 +214,25 @@ def _inferred_dict(value: Any, where: str) -> tuple[Any, ValueType]:
     kinds = list(dict.fromkeys(kind for _, kind in parts.values()))
     if len(kinds) == 1:
         return {key: plain for key, (plain, _) in parts.items()}, ValueType("MAP", kinds[0])
-    # The descriptor cannot name the types of such a map: each value keeps its own.
+    # A type descriptor has only one type for all values. So each value is sent with its own type.
     return {key: Value(*part) for key, part in parts.items()}, ValueType("MAP")
 
 
 def _by_text(value: Mapping[Any, Any], where: str) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
-            raise InvalidArgumentError(f"{where} must have texts as keys; given: {key!r}")
+            raise InvalidArgumentError(f"each key of {where} must be a text; given: {key!r}")
     return {plain_text(key): item for key, item in value.items()}
 
 
 def converted(value: object, kind: ValueType, where: str = "value") -> Any:
-    """Return a value as one of a type, where nothing is lost by that.
+    """Return a value, converted to a type without loss.
 
-    An int does for a FLOAT or DECIMAL; texts are read, since a template renders to one: ``"2026-02-27"`` for
-    a DATE, ``"true"`` for a BOOLEAN.
+    An int becomes a FLOAT or DECIMAL. A text is parsed, because templates render to text: ``"2026-02-27"``
+    becomes a DATE, ``"true"`` a BOOLEAN.
 
-    :param where: what the value is, for errors.
-    :raises InvalidArgumentError: if the value cannot be one of that type.
+    :param where: the name of the argument, for errors.
+    :raises InvalidArgumentError: if the value cannot be converted.
     """
     if isinstance(value, Value) or is_wire(value):
         value, _ = understood(value, where)
@@ -248,7 +248,9 @@ def converted(value: object, kind: ValueType, where: str = "value") -> Any:
         try:
             return read_primitive(kind.basic, value)
         except KeyError:
-            raise InvalidArgumentError(f"{where} must be a {kind}, which is a type not known here") from None
+            raise InvalidArgumentError(
+                f"{where} must be a {kind}, a type that this provider does not know; given: {value!r}"
+            ) from None
         except UnfitValueError as error:
             why = f" {error}"
         except ValueError:
@@ -258,10 +260,10 @@ def converted(value: object, kind: ValueType, where: str = "value") -> Any:
 
 
 def instant_from(value: object, where: str) -> datetime:
-    """Return the moment that a ``datetime`` or an ISO 8601 text with an offset stands for.
+    """Return a ``datetime``, or the time in an ISO 8601 text with an offset.
 
-    :param where: what the value is, for errors.
-    :raises InvalidArgumentError: if it is none.
+    :param where: the name of the argument, for errors.
+    :raises InvalidArgumentError: if the value is neither.
     """
     moment: datetime = converted(value, ValueType("DATETIME"), where)
     return moment
@@ -271,11 +273,11 @@ def instant_from(value: object, where: str) -> datetime:
 
 
 def as_wire(value: object, *, typed: bool = False, where: str = "value") -> dict[str, Any]:
-    """Return the ``Value`` to be sent for a Python value.
+    """Return a Python value in TRAC's JSON.
 
-    :param typed: send the type of primitives, too; that of arrays and maps always is.
-    :param where: what the value is, for errors.
-    :raises InvalidArgumentError: if the platform has no such value.
+    :param typed: whether to include the type of a primitive value. Arrays and maps always include it.
+    :param where: the name of the argument, for errors.
+    :raises InvalidArgumentError: if TRAC has no such value.
     """
     plain, kind = understood(value, where)
     body = _body(plain, kind)
@@ -302,11 +304,11 @@ def _entry(value: Any, kind: ValueType | None) -> dict[str, Any]:
 
 
 def from_wire(payload: Any) -> Any:
-    """Return the Python value of a ``Value`` in an answer.
+    """Return a value in a response as a Python value.
 
-    A value without a field is ``None``; one of a kind that is not known here is returned as it came.
+    A value without a field is ``None``. A value of a type that this provider does not know stays JSON.
 
-    :raises ValueError: if it cannot be read.
+    :raises ValueError: if the value cannot be read.
     """
     name = next((name for name in payload if name in _FIELDS), None)
     if name is None:

@@ -152,7 +152,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     [
         ("missing.csv", {"schema": SCHEMA}, "is not a file"),
         ("empty.csv", {"schema": SCHEMA}, "is empty"),
-        ("large.csv", {"schema": SCHEMA}, "larger uploads exist on gRPC alone"),
+        ("large.csv", {"schema": SCHEMA}, "the most that TRAC's gateway accepts over REST"),
         ("a.parquet", {"schema": SCHEMA}, "format must be given"),
         ("a.csv", {}, "schema, schema_id"),
         ("a.csv", {"schema": SCHEMA, "schema_id": f"SCHEMA-{DATA_ID}"}, "schema, schema_id"),
@@ -167,7 +167,11 @@ def test_datasets_that_cannot_be_stored_are_not_sent(
 
 
 @pytest.mark.parametrize(
-    ("name", "named"), [("large.csv", f"{MAX_CONTENT + 1} bytes long"), ("missing.csv", "is not a file")]
+    ("name", "named"),
+    [
+        ("large.csv", f"at most {MAX_CONTENT} bytes.*; given: {MAX_CONTENT + 1}"),
+        ("missing.csv", "is not a file"),
+    ],
 )
 def test_files_that_cannot_be_stored_are_not_sent(
     worker: Worker, files: dict[str, str], name: str, named: str

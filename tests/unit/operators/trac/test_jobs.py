@@ -168,12 +168,15 @@ class TestModelRun:
     @pytest.mark.parametrize(
         ("changes", "named"),
         [
-            ({"parameters": {}}, "parameters lacks rate"),
+            ({"parameters": {}}, r"parameters\['rate'\] must be given"),
             ({"parameters": {"rate": "high"}}, r"parameters\['rate'\] must be a FLOAT"),
-            ({"inputs": {}}, "inputs lacks claims"),
+            ({"inputs": {}}, r"inputs\['claims'\] must be given"),
             ({"inputs": {"claims": "latest"}}, r"inputs\['claims'\]"),
-            ({"model": f"DATA-{DATA_ID}"}, "model must point at a MODEL"),
-            ({"model": {"run_id": JOB, "model": None}}, "model is empty in what the task returned"),
+            ({"model": f"DATA-{DATA_ID}"}, "model must select an object of type MODEL"),
+            (
+                {"model": {"run_id": JOB, "model": None}},
+                r"model\['model'\] must not be empty; the task .* may not have waited",
+            ),
         ],
     )
     def test_what_the_model_cannot_take_is_not_submitted(

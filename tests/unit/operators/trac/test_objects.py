@@ -75,7 +75,7 @@ class TestCreation:
             ({"object_type": "MODEL"}, "object_type"),
             ({"definition": {}}, "definition"),
             ({"attrs": {"trac_x": 1}}, "trac_"),
-            ({"attrs": {"x": None}}, "null"),
+            ({"attrs": {"x": None}}, r"attrs\['x'\]"),
             ({"tenant": "ACME-CORP"}, "tenant"),
             ({"trac_conn_id": ""}, "trac_conn_id"),
         ],
@@ -182,7 +182,9 @@ class TestBatch:
         assert all(request.url.endswith("read-object") for request in worker.wire.sent)
 
     def test_that_is_empty_is_not_sent(self, worker: Worker) -> None:
-        with pytest.raises(PermanentError, match="must hold something"):
+        with pytest.raises(
+            PermanentError, match="create_objects, update_objects and update_tags must be given"
+        ):
             execute(TracWriteBatchOperator(task_id="t"))
 
 
@@ -207,7 +209,7 @@ class TestReading:
 
     @pytest.mark.parametrize("search", [{}, [], ""])
     def test_an_empty_search_is_not_one_for_all_objects(self, worker: Worker, search: Any) -> None:
-        with pytest.raises(PermanentError, match="search is empty"):
+        with pytest.raises(PermanentError, match="search must not be empty"):
             execute(TracSearchOperator(task_id="t", object_type="CUSTOM", search=search))
         assert worker.wire.sent == []
 

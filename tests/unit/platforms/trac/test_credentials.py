@@ -46,7 +46,7 @@ def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
         ({"login": "a:b", "password": "x"}, "login contains a colon"),
         ({"extra": {"api_token": "t\nX: y"}}, "cannot be sent"),
         ({"extra": {"tenant": "ACME-CORP"}}, "'tenant' must be an identifier"),
-        ({"extra": {"meta_prefix": "a b"}}, "'meta_prefix' must be the first part of a path"),
+        ({"extra": {"meta_prefix": "a b"}}, "'meta_prefix' must be the first part of a URL's path"),
         ({"extra": {"data_prefix": "a/../b"}}, "'data_prefix' must be"),
         ({"extra": {"orch_prefix": "x?y"}}, "'orch_prefix' must be"),
     ],

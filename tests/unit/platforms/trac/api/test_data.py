@@ -68,7 +68,7 @@ class TestWriting:
         assert sent(done)[1]["mimeType"] == "application/octet-stream"
 
     def test_a_schema_needs_a_version(self) -> None:
-        with pytest.raises(InvalidArgumentError, match="schema_id must name a version"):
+        with pytest.raises(InvalidArgumentError, match="schema_id must have an object version"):
             play(trac().write_small_dataset(CONTENT, schema_id=f"SCHEMA-{DATA_ID}"))
 
     def test_datasets(self) -> None:
@@ -111,25 +111,31 @@ class TestWriting:
             (lambda api: api.write_small_file("", b"x"), "name must be"),
             (
                 lambda api: api.write_small_file("x", b"z" * (MAX_CONTENT + 1)),
-                f"one message .* {MAX_CONTENT}",
+                f"content must have at most {MAX_CONTENT} bytes.*; given: {MAX_CONTENT + 1}",
             ),
-            (lambda api: api.write_small_file("x", b"y", prior_version=DATA_KEY), "must point at a FILE"),
+            (
+                lambda api: api.write_small_file("x", b"y", prior_version=DATA_KEY),
+                "prior_version must select an object of type FILE",
+            ),
             (
                 lambda api: api.write_small_file("x", b"y", prior_version=f"FILE-{DATA_ID}"),
-                "prior_version must say its object version",
+                "prior_version must have an object version",
             ),
             (lambda api: api.write_small_dataset(b"x"), "exactly one of schema, schema_id"),
             (
                 lambda api: api.write_small_dataset(b"x", schema=SCHEMA, schema_id=f"SCHEMA-{DATA_ID}"),
                 "exactly one of schema, schema_id",
             ),
-            (lambda api: api.write_small_dataset(b"x", schema="a,b"), "schema must be a schema definition"),
+            (
+                lambda api: api.write_small_dataset(b"x", schema="a,b"),
+                "schema must be a dict with a schema definition",
+            ),
             (
                 lambda api: api.write_small_dataset(b"x", schema_id=DATA_KEY),
-                "schema_id must point at a SCHEMA",
+                "schema_id must select an object of type SCHEMA",
             ),
-            (lambda api: api.read_small_file(DATA_KEY), "selector must point at a FILE"),
-            (lambda api: api.read_small_dataset(FILE_KEY), "selector must point at a DATA"),
+            (lambda api: api.read_small_file(DATA_KEY), "selector must select an object of type FILE"),
+            (lambda api: api.read_small_dataset(FILE_KEY), "selector must select an object of type DATA"),
             (lambda api: api.read_small_dataset(DATA_KEY, limit=-1), "limit must be a whole number"),
             # It is the default value on the wire, and would return all rows.
             (lambda api: api.read_small_dataset(DATA_KEY, limit=0), "limit must be above 0"),
@@ -141,7 +147,7 @@ class TestWriting:
 
     def test_a_file_that_does_not_fit_is_not_even_opened(self) -> None:
         source = MemorySource(b"z" * (MAX_CONTENT + 1))
-        with pytest.raises(InvalidArgumentError, match=r"claims\.csv is \d+ bytes long"):
+        with pytest.raises(InvalidArgumentError, match=r"source 'claims\.csv' must have at most \d+ bytes"):
             small_content(source)
         assert not source.opened
 
@@ -214,5 +220,7 @@ class TestDownloads:
 
     def test_a_time_is_no_version(self) -> None:
         as_of = {"objectType": "FILE", "objectId": DATA_ID, "objectAsOf": "2026-01-01T00:00:00Z"}
-        with pytest.raises(InvalidArgumentError, match="must be a version or the latest"):
+        with pytest.raises(
+            InvalidArgumentError, match="selector must have an object version, or select the latest"
+        ):
             trac().download_file(as_of, MemorySink())

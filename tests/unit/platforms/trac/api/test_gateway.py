@@ -89,7 +89,9 @@ def test_only_what_does_no_harm_twice_is_sent_twice() -> None:
 
 def test_what_the_gateway_would_never_answer_is_not_sent() -> None:
     custom = {"custom": {"customSchemaType": "a", "customSchemaVersion": 1, "customData": b"x" * MAX_BODY}}
-    with pytest.raises(InvalidArgumentError, match=rf"create CUSTOM: .* takes about {MAX_BODY}"):
+    with pytest.raises(
+        InvalidArgumentError, match=rf"create CUSTOM: .* at most {MAX_BODY} bytes.*; given: \d+"
+    ):
         trac().create_object("CUSTOM", custom)
 
 
@@ -104,11 +106,11 @@ def test_links_are_addresses_in_the_api_or_follow_the_template() -> None:
 class TestTheTest:
     def test_asks_for_the_tenants(self) -> None:
         done = play(trac().test(), TENANTS)
-        assert done.value == "the gateway answers, and the tenant is there"
+        assert done.value == "the gateway responds, and lists the tenant 'ACME_CORP'"
         assert [r.path for r in done.requests] == ["/trac-meta/api/v1/trac/list-tenants"]
 
     def test_promises_nothing_about_a_tenant_that_is_not_set(self) -> None:
-        assert "no tenant is set" in play(trac(extra={"tenant": ""}).test(), TENANTS).value
+        assert "has no tenant to check" in play(trac(extra={"tenant": ""}).test(), TENANTS).value
 
     def test_tells_that_the_tenant_is_not_there(self) -> None:
         error = play(trac(extra={"tenant": "OTHER"}).test(), TENANTS).error

@@ -50,7 +50,7 @@ class TestGenerations:
             error = play(exchange, gone, info).error
             assert isinstance(error, BadRequestError)
             assert error.permanent
-            assert f"TRAC {version} knows no resource type NOPE" in str(error)
+            assert f"TRAC {version} has no resource_type NOPE" in str(error)
 
     @pytest.mark.parametrize("call", ["list_resources", "list_config_entries"])
     def test_a_refused_resource_type_is_told_in_the_platforms_words(self, call: str) -> None:
@@ -63,7 +63,7 @@ class TestGenerations:
         error = play(trac().get_object("nope", DATA_ID), gone).error
         assert isinstance(error, BadRequestError)
         assert error.permanent
-        assert "TRAC knows no object type NOPE" in str(error)
+        assert "TRAC has no object_type NOPE" in str(error)
 
     def test_an_object_that_is_missing_is_of_a_known_type(self) -> None:
         gone = NotFoundError("HTTP 404 Metadata not found", status=404)

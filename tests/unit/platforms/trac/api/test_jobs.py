@@ -97,7 +97,7 @@ class TestLook:
 
     @pytest.mark.parametrize("definition", ["x", ["x"], 1])
     def test_a_tag_has_no_definition_that_is_no_object(self, definition: Any) -> None:
-        with pytest.raises(ValueError, match="a definition that is no object"):
+        with pytest.raises(ValueError, match="the definition is not a JSON object"):
             Tag.from_json({**job("SUCCEEDED"), "definition": definition})
 
     def test_an_imported_model_is_searched_for(self) -> None:

@@ -77,7 +77,7 @@ class TestUpdateTag:
         # Whatever tag was named, the newest one tells how the job stands.
         assert body(done.requests[0])["latestTag"] is True
         assert isinstance(done.error, ConflictError)
-        assert "loses its results" in str(done.error)
+        assert "would delete its results" in str(done.error)
 
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
     def test_a_job_that_ended_is(self, status: str) -> None:
@@ -100,9 +100,13 @@ class TestUpdateTag:
             (
                 {**header(), "tagVersion": None, "tagAsOf": "2026-01-01T00:00:00Z"},
                 {"attrs": {}},
-                "newest tag",
+                "selector must have tagVersion or latestTag.*; given: tagAsOf 2026-01-01",
             ),
-            ({**header(), "objectVersion": None}, {"attrs": {}}, "give objectVersion, too"),
+            (
+                {**header(), "objectVersion": None},
+                {"attrs": {}},
+                r"selector\['tagVersion'\] needs objectVersion",
+            ),
         ],
     )
     def test_what_cannot_be_tagged(self, selector: Any, changes: dict[str, Any], words: str) -> None:
@@ -113,21 +117,45 @@ class TestUpdateTag:
 @pytest.mark.parametrize(
     ("kind", "definition", "words"),
     [
-        ("MODEL", {"model": {}}, "object_type must be one of FLOW, CUSTOM, SCHEMA: .*; given: 'MODEL'"),
-        ("custom", None, "definition must hold 'custom'"),
-        ("CUSTOM", CUSTOM_BODY, "definition must hold 'custom'"),
-        ("CUSTOM", {"objectType": "FLOW", "custom": CUSTOM_BODY}, "is of type 'FLOW'"),
+        ("MODEL", {"model": {}}, "object_type must be one of FLOW, CUSTOM, SCHEMA, .*; given: 'MODEL'"),
+        ("custom", None, "definition must contain the dict 'custom'"),
+        ("CUSTOM", CUSTOM_BODY, "definition must contain the dict 'custom'"),
+        (
+            "CUSTOM",
+            {"objectType": "FLOW", "custom": CUSTOM_BODY},
+            r"definition\['objectType'\] must be .*, 'CUSTOM'; given: 'FLOW'",
+        ),
         ("CUSTOM", {"custom": CUSTOM_BODY, "flow": {}}, "given: 'flow'"),
         (
             "CUSTOM",
             {"custom": {**CUSTOM_BODY, "customSchemaType": "trac_x"}},
-            "customSchemaType must not begin",
+            r"definition\['custom'\]\['customSchemaType'\] must not begin",
         ),
-        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customSchemaVersion": 0}}, "customSchemaVersion must be"),
-        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customSchemaVersion": True}}, "customSchemaVersion must be"),
-        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customData": ""}}, "customData must be"),
-        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customData": b""}}, "customData must be"),
-        ("CUSTOM", {"custom": {**CUSTOM_BODY, "customData": "no base64"}}, "customData must be"),
+        (
+            "CUSTOM",
+            {"custom": {**CUSTOM_BODY, "customSchemaVersion": 0}},
+            r"\['customSchemaVersion'\] must be",
+        ),
+        (
+            "CUSTOM",
+            {"custom": {**CUSTOM_BODY, "customSchemaVersion": True}},
+            r"\['customSchemaVersion'\] must be",
+        ),
+        (
+            "CUSTOM",
+            {"custom": {**CUSTOM_BODY, "customData": ""}},
+            r"definition\['custom'\]\['customData'\] must be",
+        ),
+        (
+            "CUSTOM",
+            {"custom": {**CUSTOM_BODY, "customData": b""}},
+            r"definition\['custom'\]\['customData'\] must be",
+        ),
+        (
+            "CUSTOM",
+            {"custom": {**CUSTOM_BODY, "customData": "no base64"}},
+            r"definition\['custom'\]\['customData'\] must be",
+        ),
     ],
 )
 def test_definitions_that_are_refused(kind: str, definition: Any, words: str) -> None:
@@ -138,8 +166,8 @@ def test_definitions_that_are_refused(kind: str, definition: Any, words: str) ->
 @pytest.mark.parametrize(
     ("prior", "words"),
     [
-        (f"CUSTOM-{DATA_ID}", "prior_version must say its object version"),
-        (f"FLOW-{DATA_ID}-v1", "prior_version is a FLOW, object_type says 'CUSTOM'"),
+        (f"CUSTOM-{DATA_ID}", "prior_version must have an object version"),
+        (f"FLOW-{DATA_ID}-v1", "prior_version must select an object of type CUSTOM, .*; given: FLOW-"),
     ],
 )
 def test_a_new_version_says_which_it_follows(prior: str, words: str) -> None:
@@ -226,25 +254,28 @@ class TestWriteBatch:
     @pytest.mark.parametrize(
         ("batch", "words"),
         [
-            ({}, "a batch must hold something"),
+            ({}, "one of create_objects, update_objects and update_tags must be given"),
             ({"create_objects": CUSTOM}, "create_objects must be a list"),
-            ({"create_objects": [{"definition": CUSTOM, "tenant": "A"}]}, r"create_objects\[0\] may hold"),
+            (
+                {"create_objects": [{"definition": CUSTOM, "tenant": "A"}]},
+                r"create_objects\[0\] must contain only",
+            ),
             ({"create_objects": [{"definition": CUSTOM}]}, r"create_objects\[0\]: object_type must be an"),
             (
                 {"create_objects": [CREATED, {**CREATED, "attrs": {"a": None}}]},
-                r"^create_objects\[1\]: attrs\['a'\] is null",
+                r"^create_objects\[1\]: attrs\['a'\] must be .*; given: None",
             ),
             (
                 {"create_objects": [CREATED, {"object_type": "CUSTOM"}]},
-                r"^create_objects\[1\]: definition must hold 'custom'",
+                r"^create_objects\[1\]: definition must contain the dict 'custom'",
             ),
             (
                 {"update_objects": [{**CREATED, "prior_version": KEY}]},
-                r"^update_objects\[0\]: prior_version is a DATA",
+                r"^update_objects\[0\]: prior_version must select .* CUSTOM, .*; given: DATA-",
             ),
             (
                 {"update_tags": [{"selector": KEY, "attrs": {}}, {"selector": KEY, "tag_updates": ["x"]}]},
-                r"^update_tags\[1\]: tag_updates\[0\] may hold operation",
+                r"^update_tags\[1\]: tag_updates\[0\] must contain only operation",
             ),
             ({"update_tags": [{"attrs": {}}]}, r"^update_tags\[0\]: selector must be a selector"),
             ({"update_tags": [{"selector": KEY}]}, r"^update_tags\[0\]: attrs or tag_updates must be given"),
@@ -259,7 +290,7 @@ class TestWriteBatch:
                         for v in (1, 2)
                     ]
                 },
-                f"update_objects must not hold anything twice; .*{DATA_ID}",
+                f"update_objects must contain each object only once; .*{DATA_ID}",
             ),
         ],
     )
@@ -282,7 +313,9 @@ def test_objects_by_address(given: tuple[int, ...], path: str) -> None:
 
 
 def test_a_tag_version_counts_within_an_object_version() -> None:
-    with pytest.raises(InvalidArgumentError, match="give object_version"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"tag_version needs object_version.*; given: tag_version=2"
+    ):
         trac().get_object("DATA", DATA_ID, None, 2)
 
 

@@ -92,10 +92,13 @@ class TestImport:
             ({"repository": ""}, "repository must be a non-empty text"),
             ({"version": None}, "version must be"),
             ({"path": " "}, "path must be"),
-            ({"prior_model": f"MODEL-{MODEL_ID}"}, "prior_model must say its object version"),
-            ({"prior_model": POSITIONS}, "prior_model must point at a MODEL"),
-            ({"model_attrs": {"trac_x": 1}}, "a name in model_attrs must not begin with trac_"),
-            ({"model_attrs": [{"attrName": "_x", "value": 1}]}, r"model_attrs\[0\]: attrName must not begin"),
+            ({"prior_model": f"MODEL-{MODEL_ID}"}, "prior_model must have an object version"),
+            ({"prior_model": POSITIONS}, "prior_model must select an object of type MODEL"),
+            ({"model_attrs": {"trac_x": 1}}, "each name in model_attrs must not begin with trac_"),
+            (
+                {"model_attrs": [{"attrName": "_x", "value": 1}]},
+                r"model_attrs\[0\]\['attrName'\] must not begin",
+            ),
             ({"model_attrs": "x"}, "model_attrs must be a list of changes"),
         ],
     )
@@ -178,12 +181,21 @@ class TestRunModel:
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            ({"parameters": {"confidence": 1}}, "parameters lacks as_of; TRAC applies no defaults"),
-            ({"parameters": {**GIVEN, "x": 1}}, "parameters holds x, .*; it has: as_of, confidence"),
+            (
+                {"parameters": {"confidence": 1}},
+                r"parameters\['as_of'\] must be given: the model .*; given: confidence",
+            ),
+            (
+                {"parameters": {**GIVEN, "x": 1}},
+                r"parameters\['x'\] is not in .* model; allowed: as_of, confidence",
+            ),
             ({"parameters": {**GIVEN, "confidence": "much"}}, r"parameters\['confidence'\] must be a FLOAT"),
             ({"parameters": {**GIVEN, "confidence": True}}, r"parameters\['confidence'\] must be a FLOAT"),
-            ({"inputs": {}}, "inputs lacks positions"),
-            ({"inputs": {"positions": POSITIONS, "loans": POSITIONS}}, "inputs holds loans"),
+            ({"inputs": {}}, r"inputs\['positions'\] must be given: the model requires it.*; given: none"),
+            (
+                {"inputs": {"positions": POSITIONS, "loans": POSITIONS}},
+                r"inputs\['loans'\] is not in the definition of the model; allowed: limits, ",
+            ),
         ],
     )
     def test_what_the_model_does_not_take(self, given: dict[str, Any], words: str) -> None:
@@ -195,13 +207,17 @@ class TestRunModel:
     @pytest.mark.parametrize(
         ("model", "given", "words"),
         [
-            (POSITIONS, {}, "model must point at a MODEL"),
+            (POSITIONS, {}, "model must select an object of type MODEL"),
             (MODEL_KEY, {"parameters": ["a"]}, "parameters must be a dict"),
-            (MODEL_KEY, {"parameters": {"a-b": 1}}, "name of a parameter must be an identifier"),
+            (MODEL_KEY, {"parameters": {"a-b": 1}}, "each name in parameters must be an identifier"),
             (MODEL_KEY, {"inputs": {"positions": "latest"}}, r"inputs\['positions'\] must be an object key"),
-            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "a name in output_attrs must not begin with"),
-            (MODEL_KEY, {"output_attrs": {"x": None}}, r"output_attrs\['x'\] is null"),
-            (MODEL_KEY, {"output_attrs": [{"attrName": "x"}]}, r"output_attrs\[0\]: value is null"),
+            (MODEL_KEY, {"output_attrs": {"_x": 1}}, "each name in output_attrs must not begin with"),
+            (MODEL_KEY, {"output_attrs": {"x": None}}, r"output_attrs\['x'\] must be .*; given: None"),
+            (
+                MODEL_KEY,
+                {"output_attrs": [{"attrName": "x"}]},
+                r"output_attrs\[0\]\['value'\] must be .*; given: None",
+            ),
             (MODEL_KEY, {"tenant": "A-B"}, "tenant must be an identifier"),
             (MODEL_KEY, {"tenant": 5}, "tenant must be a non-empty text; given: 5"),
         ],
@@ -278,11 +294,20 @@ class TestRunFlow:
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            ({"models": {}}, "models lacks score"),
-            ({"models": {"score": MODEL_KEY, "extra": MODEL_KEY}}, "models holds extra, .*; it has: score"),
-            ({"inputs": {}}, "inputs lacks loans"),
-            ({"parameters": {"currency": "EUR"}}, "parameters lacks cut"),
-            ({"parameters": {"currency": "EUR", "cut": 1, "x": 1}}, "parameters holds x"),
+            ({"models": {}}, r"models\['score'\] must be given: the flow requires it"),
+            (
+                {"models": {"score": MODEL_KEY, "extra": MODEL_KEY}},
+                r"models\['extra'\] is not in .* flow; allowed: score",
+            ),
+            ({"inputs": {}}, r"inputs\['loans'\] must be given: the flow"),
+            (
+                {"parameters": {"currency": "EUR"}},
+                r"parameters\['cut'\] must be given: the flow .*; given: currency",
+            ),
+            (
+                {"parameters": {"currency": "EUR", "cut": 1, "x": 1}},
+                r"parameters\['x'\] is not in the definition of the flow; allowed: currency, cut",
+            ),
             ({"parameters": {"currency": 5, "cut": 1}}, r"parameters\['currency'\] must be a STRING"),
         ],
     )
@@ -293,7 +318,9 @@ class TestRunFlow:
             raise error
 
     def test_models_are_models(self) -> None:
-        with pytest.raises(InvalidArgumentError, match=r"models\['score'\] must point at a MODEL"):
+        with pytest.raises(
+            InvalidArgumentError, match=r"models\['score'\] must select an object of type MODEL"
+        ):
             trac().plan_flow_run(f"FLOW-{FLOW_ID}", models={"score": POSITIONS})
 
 
@@ -336,25 +363,34 @@ class TestAnyJob:
         ("job", "words"),
         [
             (None, "job must be a dict"),
-            ({}, "jobType must be an identifier"),
-            ({"jobType": "RUN_MODEL"}, "must hold 'runModel' beside jobType"),
-            ({"jobType": "RUN_MODEL", "runFlow": {}}, "must hold 'runModel'"),
+            ({}, r"job\['jobType'\] must be an identifier"),
+            ({"jobType": "RUN_MODEL"}, "must contain 'jobType' and the dict 'runModel'"),
+            ({"jobType": "RUN_MODEL", "runFlow": {}}, "the dict 'runModel'.*; given: .*'runFlow'"),
             ({"jobType": "RUN_MODEL", "runModel": {}, "resultId": {}}, "given: .*'resultId'"),
-            ({"jobType": "RUN_MODEL", "runModel": {"outputs": {"a": POSITIONS}}}, "outputs must be empty"),
+            (
+                {"jobType": "RUN_MODEL", "runModel": {"outputs": {"a": POSITIONS}}},
+                r"job\['runModel'\]\['outputs'\] must be empty",
+            ),
             (
                 {"jobType": "RUN_MODEL", "runModel": {"inputs": {"a": f"DATA-{DATA_ID}"}}},
-                r"inputs\['a'\] must say its object version",
+                r"job\['runModel'\]\['inputs'\]\['a'\] must have an object version",
             ),
-            ({"jobType": "RUN_MODEL", "runModel": {"inputs": [POSITIONS]}}, "inputs must be a dict"),
+            (
+                {"jobType": "RUN_MODEL", "runModel": {"inputs": [POSITIONS]}},
+                r"job\['runModel'\]\['inputs'\] must be a dict",
+            ),
             (
                 {"jobType": "IMPORT_MODEL", "importModel": {"priorModel": f"MODEL-{MODEL_ID}"}},
-                r"job\['importModel'\]: priorModel must say its object version",
+                r"job\['importModel'\]\['priorModel'\] must have an object version",
             ),
             (
                 {"jobType": "RUN_MODEL", "runModel": {"outputAttrs": [{"attrName": "x"}]}},
-                r"job\['runModel'\]: outputAttrs\[0\]: value is null",
+                r"job\['runModel'\]\['outputAttrs'\]\[0\]\['value'\] must be .*; given: None",
             ),
-            ({"jobType": "RUN_MODEL", "runModel": {"parameters": {"n": None}}}, "parameter 'n' is null"),
+            (
+                {"jobType": "RUN_MODEL", "runModel": {"parameters": {"n": None}}},
+                r"job\['runModel'\]\['parameters'\]\['n'\] must be .*; given: None",
+            ),
         ],
     )
     def test_what_is_no_job(self, job: Any, words: str) -> None:

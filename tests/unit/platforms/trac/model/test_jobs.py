@@ -22,5 +22,7 @@ def test_jobs_have_one_version(told: Any) -> None:
 
 
 def test_what_is_no_job() -> None:
-    with pytest.raises(InvalidArgumentError, match="must point at a JOB; given: DATA-"):
+    with pytest.raises(
+        InvalidArgumentError, match="selector must select an object of type JOB; given: DATA-"
+    ):
         job_selector(f"DATA-{ID}-v1")

@@ -61,5 +61,5 @@ def test_offsets_with_seconds_become_utc() -> None:
 
 @pytest.mark.parametrize("moment", [odd(1, 5), odd(9999, -5)])
 def test_what_utc_has_no_year_for_is_refused(moment: datetime) -> None:
-    with pytest.raises(InvalidArgumentError, match="from the year 1 to the year 9999 in UTC"):
+    with pytest.raises(InvalidArgumentError, match="in the years 1 to 9999 in UTC"):
         as_wire(moment)

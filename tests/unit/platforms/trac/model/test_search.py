@@ -124,41 +124,53 @@ def test_members_of_enumerations_are_their_values() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (["region", ">", "UK"], "GT does not compare a STRING"),
-        (["ok", "<", True], "LT does not compare a BOOLEAN"),
-        (["ratio", "=", 0.5], "EQ does not compare a FLOAT"),
-        (["amount", "!=", Decimal(1)], "NE does not compare a DECIMAL"),
-        (["at", "=", datetime(2026, 1, 1, tzinfo=UTC)], "EQ does not compare a DATETIME"),
-        (["ratio", "IN", [0.5]], "IN does not compare a FLOAT"),
-        (["region", "IN", "UK"], "IN takes a list of values; given: a STRING"),
-        (["region", "IN", []], r"IN takes a list of one value or more; given: an empty list"),
-        (["region", "IN", [], "STRING"], "IN takes a list of one value or more"),
-        (["region", "IN", Value([], ValueType("ARRAY", ValueType("STRING")))], "IN takes a list of one"),
-        (term("region", "STRING", "IN", {**IN_UK, "arrayValue": {"items": []}}), "IN takes a list of one"),
-        ({"not": ["region", "IN", [], "STRING"]}, r"search\['not'\]\[0\] \(region\): IN takes a list of one"),
+        (["region", ">", "UK"], "GT cannot compare values of type STRING"),
+        (["ok", "<", True], "LT cannot compare values of type BOOLEAN"),
+        (["ratio", "=", 0.5], "EQ cannot compare values of type FLOAT"),
+        (["amount", "!=", Decimal(1)], "NE cannot compare values of type DECIMAL"),
+        (["at", "=", datetime(2026, 1, 1, tzinfo=UTC)], "EQ cannot compare values of type DATETIME"),
+        (["ratio", "IN", [0.5]], "IN cannot compare values of type FLOAT"),
+        (["region", "IN", "UK"], "the value of IN must be a list; given: a value of type STRING"),
+        (["region", "IN", []], r"the value of IN must be a list, not empty; given: \[\]"),
+        (["region", "IN", [], "STRING"], "the value of IN must be a list, not empty"),
+        (
+            ["region", "IN", Value([], ValueType("ARRAY", ValueType("STRING")))],
+            "IN must be a list, not empty",
+        ),
+        (
+            term("region", "STRING", "IN", {**IN_UK, "arrayValue": {"items": []}}),
+            "IN must be a list, not empty",
+        ),
+        ({"not": ["region", "IN", [], "STRING"]}, r"search\['not'\] \(region\): .* not empty"),
         (["region", "IN", ["UK", 5]], "items of one type"),
-        (["region", "=", ["UK"]], "EQ takes a primitive value"),
-        (["region", "IN", [["UK"]]], "IN takes a primitive value"),
-        (["region", "=", None], "is null"),
-        (["region", "EXISTS", True], "EXISTS takes no value"),
-        (["region", "EXISTS", None, "ARRAY"], "'ARRAY' is no primitive type"),
+        (["region", "=", ["UK"]], "the value of EQ must be primitive"),
+        (["region", "IN", [["UK"]]], "the value of IN must be primitive"),
+        (["region", "=", None], "the value must be a bool, int, .*; given: None"),
+        (["region", "EXISTS", True], "EXISTS must have no value; given: True"),
+        (["region", "EXISTS", None, "ARRAY"], "type must be one of BOOLEAN, .*; given: 'ARRAY'"),
         (["region", "~", "UK"], "operator must be one of .*; given: '~'"),
         (["a region", "=", "UK"], "must be an identifier"),
-        (["region"], r"a term is \[name, operator, value\]"),
+        (["region"], r"search must be \[name, operator, value\]"),
         (["day", ">", "soon", "DATE"], "must be a DATE"),
-        (["day", ">", "2026-01-01", "DAY"], "'DAY' is no primitive type"),
+        (["day", ">", "2026-01-01", "DAY"], r"search\[3\], .* must be one of BOOLEAN, .*; given: 'DAY'"),
         ({"all": []}, "not empty"),
         ({"any": "x"}, "must be a list of expressions"),
         ({"some": []}, "search must be a term"),
         ({"region": "UK", "n": 5}, "search must be a term"),
         ("region = 'UK'", "search must be a term"),
         ({"not": [["a", "EXISTS"], ["b", "EXISTS"]]}, "must be"),
-        ({"logical": {"operator": "NOT", "expr": [WITHDRAWN, WITHDRAWN]}}, "NOT takes one expression"),
+        (
+            {"logical": {"operator": "NOT", "expr": [WITHDRAWN, WITHDRAWN]}},
+            r"search\['logical'\]\['expr'\] must contain one expression",
+        ),
         ({"logical": {"operator": "XOR", "expr": [WITHDRAWN]}}, "must be AND, OR or NOT"),
-        (term("region", "DATE", "EQ", UK), "attrType is 'DATE' and the value is a STRING"),
-        ({"term": {"attr": "region"}}, "a term may hold"),
+        (term("region", "DATE", "EQ", UK), "attrType must be .*, STRING; given: 'DATE'"),
+        ({"term": {"attr": "region"}}, r"search\['term'\] must contain only attrName"),
         # The platform looks at the outermost term alone, and fails on what is wrong further in.
-        ({"all": [["a", "=", "b"], {"not": ["ratio", "=", 0.5]}]}, r"\['all'\]\[1\]\['not'\]\[0\] \(ratio\)"),
+        (
+            {"all": [["a", "=", "b"], {"not": ["ratio", "=", 0.5]}]},
+            r"search\['all'\]\[1\]\['not'\] \(ratio\)",
+        ),
     ],
 )
 def test_what_the_platform_would_refuse_or_fail_on(told: Any, words: str) -> None:
@@ -200,7 +212,7 @@ def test_a_time_that_cannot_be_searched_at(as_of: str, words: str) -> None:
 
 @pytest.mark.parametrize("search", [{}, [], (), ""])
 def test_nothing_is_no_search_for_all(search: object) -> None:
-    with pytest.raises(InvalidArgumentError, match="leave it out to find all objects"):
+    with pytest.raises(InvalidArgumentError, match="leave search out to find all objects"):
         search_parameters("DATA", search, now=NOW)
 
 
@@ -236,7 +248,7 @@ def test_a_flat_search_is_repeated(search: Any) -> None:
 def test_one_that_was_cut_off_is_not(search: Any, cut: ApiError) -> None:
     exchange = trac().search("DATA", search)
     assert not next(exchange).repeatable
-    with pytest.raises(BadRequestError, match="goes on in the platform's database") as caught:
+    with pytest.raises(BadRequestError, match="may keep running in TRAC's database") as caught:
         exchange.throw(cut)
     assert caught.value.permanent
 

@@ -71,36 +71,44 @@ def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (None, "must be a selector, a header, a tag or an object key"),
-        (5, "must be a selector"),
-        ("", "must be an object key"),
-        (ID, "must be an object key"),
-        (f"DATA-{ID}-v0", "version must be a whole number from 1"),
-        (f"DATA-{ID}-latest", "must be an object key"),
-        ({}, "objectType must be an identifier"),
-        ({"objectType": "DATA"}, "objectId must be a UUID"),
-        ({"objectType": "DATA", "objectId": "abc"}, "objectId must be a UUID; given: 'abc'"),
-        ({**DATA, "objectVersion": 0}, "objectVersion must be a whole number from 1; given: 0"),
-        ({**DATA, "objectVersion": True}, "objectVersion must be a whole number"),
-        ({**DATA, "objectVersion": 1.0}, "objectVersion must be a whole number"),
-        ({**DATA, "objectVersion": "{{ v }}"}, "objectVersion must be a whole number"),
-        ({**DATA, "objectVersion": 1, "latestObject": True}, "must hold one of objectVersion, objectAsOf"),
-        ({**DATA, "latestTag": False}, "latestTag may only be true"),
-        ({**DATA, "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59"}}, "with an offset"),
+        (None, "inputs must be a selector, a header, a tag or an object key"),
+        (5, "inputs must be a selector"),
+        ("", "inputs must be an object key"),
+        (ID, "inputs must be an object key"),
+        (f"DATA-{ID}-v0", "the version in inputs must be a whole number from 1"),
+        (f"DATA-{ID}-latest", "inputs must be an object key"),
+        ({}, r"inputs\['objectType'\] must be an identifier"),
+        ({"objectType": "DATA"}, r"inputs\['objectId'\] must be a UUID"),
+        ({"objectType": "DATA", "objectId": "abc"}, r"inputs\['objectId'\] must be a UUID; given: 'abc'"),
+        ({**DATA, "objectVersion": 0}, r"inputs\['objectVersion'\] must be a whole number from 1; given: 0"),
+        ({**DATA, "objectVersion": True}, r"\['objectVersion'\] must be a whole number"),
+        ({**DATA, "objectVersion": 1.0}, r"\['objectVersion'\] must be a whole number"),
+        ({**DATA, "objectVersion": "{{ v }}"}, r"\['objectVersion'\] must be a whole number"),
+        (
+            {**DATA, "objectVersion": 1, "latestObject": True},
+            "inputs must contain only one of objectVersion, objectAsOf",
+        ),
+        ({**DATA, "latestTag": False}, r"inputs\['latestTag'\] must be true; given: False"),
+        (
+            {**DATA, "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59"}},
+            r"inputs\['objectAsOf'\] must be a DATETIME with an offset",
+        ),
         # None of these is silently the latest.
         (
             {**DATA, "objectAsOf": {"isoDateTime": "2026-02-28T23:59:59Z"}},
-            "objectAsOf must hold 'isoDatetime' alone; given: {'isoDateTime'",
+            r"inputs\['objectAsOf'\] must contain only 'isoDatetime'; given: {'isoDateTime'",
         ),
-        ({**DATA, "objectAsOf": {}}, "objectAsOf must hold 'isoDatetime' alone; given: {}"),
-        ({**DATA, "tagAsOf": {"isoDatetime": None}}, "tagAsOf must hold 'isoDatetime' alone"),
-        ({**DATA, "tagAsOf": {**AS_OF, "offset": 1}}, "tagAsOf must hold 'isoDatetime' alone"),
-        ({**DATA, "version": 3}, "unknown field 'version'"),
-        ({"header": "DATA"}, "holds a header that is none"),
+        ({**DATA, "objectAsOf": {}}, r"\['objectAsOf'\] must contain only 'isoDatetime'; given: {}"),
+        ({**DATA, "tagAsOf": {"isoDatetime": None}}, r"inputs\['tagAsOf'\] must contain only 'isoDatetime'"),
+        ({**DATA, "tagAsOf": {**AS_OF, "offset": 1}}, r"inputs\['tagAsOf'\] must contain only 'isoDatetime'"),
+        ({**DATA, "version": 3}, "inputs must contain only the fields .*; given: 'version'"),
+        ({"header": "DATA"}, r"inputs\['header'\] must be a header in TRAC's JSON; given: 'DATA'"),
+        ({"header": {**DATA, "objectId": "abc"}}, r"inputs\['header'\]\['objectId'\] must be a UUID"),
+        ({"key": "abc"}, r"inputs\['key'\] must be an object key"),
     ],
 )
 def test_what_points_at_nothing(told: Any, words: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"inputs .*{words}|inputs: .*{words}"):
+    with pytest.raises(InvalidArgumentError, match=words):
         Selector.of(told, "inputs")
 
 

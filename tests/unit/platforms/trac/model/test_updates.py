@@ -23,15 +23,18 @@ from tests.unit.platforms.trac.told import header
         ({"attrs": {"TracDap_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"tracdap_x": "x"}}, "must not begin with trac_"),
         ({"attrs": {"_x": "x"}}, "must not begin with trac_"),
-        ({"attrs": {"a-b": "x"}}, "a name in attrs must be an identifier"),
-        ({"attrs": {"a": None}}, r"attrs\['a'\] is null"),
-        ({"attrs": {"a": {"b": 1}}}, "a primitive value or a list of such; given: MAP of INTEGER"),
-        ({"attrs": {"a": [[1]]}}, "a primitive value or a list of such"),
+        ({"attrs": {"a-b": "x"}}, "each name in attrs must be an identifier"),
+        ({"attrs": {"a": None}}, r"attrs\['a'\] must be .*; given: None"),
+        (
+            {"attrs": {"a": {"b": 1}}},
+            "a primitive value or a list of them; given: a value of type MAP of INTEGER",
+        ),
+        ({"attrs": {"a": [[1]]}}, "a primitive value or a list of them"),
         (
             {"attrs": {"a": [{"b": 1, "c": "x"}]}},
-            "a primitive value or a list of such; given: ARRAY of MAP",
+            "a primitive value or a list of them; given: a value of type ARRAY of MAP",
         ),
-        ({"attrs": {"a" * 257: 1}}, "a name in attrs must have at most 256 characters; given: 257"),
+        ({"attrs": {"a" * 257: 1}}, "each name in attrs must have at most 256 characters; given: 257"),
         ({"attrs": {"a": "x" * 4097}}, r"attrs\['a'\].* at most 4096 characters.*; given: 4097"),
         ({"attrs": {"a": ["x", "y" * 4097]}}, "at most 4096 characters"),
         (
@@ -39,7 +42,7 @@ from tests.unit.platforms.trac.told import header
             r"attrs\['a'\].* at most 21 digits before the point and 10 after",
         ),
         ({"attrs": {"a": [Decimal(1), -Decimal("1E+21")]}}, "at most 21 digits before the point"),
-        ({"attrs": {"a": Decimal("0.12345678901")}}, "10 after it, TRAC keeps no more; given: 0.12345678901"),
+        ({"attrs": {"a": Decimal("0.12345678901")}}, "10 after it, .*; given: 0.12345678901"),
         ({"attrs": {"a": Decimal("1E-40")}}, "10 after it"),
         ({"attrs": {"a": Decimal("1E-999999999")}}, "10 after it"),
         (
@@ -49,13 +52,25 @@ from tests.unit.platforms.trac.told import header
         ({"tag_updates": [{"attrName": "b" * 257, "value": 1}]}, "at most 256 characters"),
         ({"attrs": ["a"]}, "attrs must be a dict"),
         ({"tag_updates": {"a": 1}}, "tag_updates must be a list"),
-        ({"tag_updates": ["a"]}, r"tag_updates\[0\] may hold operation, attrName and value"),
-        ({"tag_updates": [{"name": "a"}]}, "may hold operation, attrName and value"),
-        ({"tag_updates": [{"operation": "SET", "attrName": "a", "value": 1}]}, "operation must be one of"),
-        ({"tag_updates": [{"attrName": "a"}]}, "value is null"),
-        ({"tag_updates": [{"operation": "DELETE_ATTR", "attrName": "a", "value": 1}]}, "takes no value"),
-        ({"tag_updates": [{"operation": "DELETE_ATTR"}]}, "attrName must be an identifier"),
-        ({"tag_updates": [{"operation": "CLEAR_ALL_ATTR", "attrName": "a"}]}, "neither attrName nor value"),
+        ({"tag_updates": ["a"]}, r"tag_updates\[0\] must contain only operation, attrName and value"),
+        ({"tag_updates": [{"name": "a"}]}, "must contain only operation, attrName and value"),
+        (
+            {"tag_updates": [{"operation": "SET", "attrName": "a", "value": 1}]},
+            r"tag_updates\[0\]\['operation'\] must be one of .*; given: 'SET'",
+        ),
+        ({"tag_updates": [{"attrName": "a"}]}, r"tag_updates\[0\]\['value'\] must be .*; given: None"),
+        (
+            {"tag_updates": [{"operation": "DELETE_ATTR", "attrName": "a", "value": 1}]},
+            "DELETE_ATTR must have no value; given: 1",
+        ),
+        (
+            {"tag_updates": [{"operation": "DELETE_ATTR"}]},
+            r"tag_updates\[0\]\['attrName'\] must be an identifier",
+        ),
+        (
+            {"tag_updates": [{"operation": "CLEAR_ALL_ATTR", "attrName": "a"}]},
+            "CLEAR_ALL_ATTR must have no attrName and no value",
+        ),
     ],
 )
 def test_changes_that_no_tag_takes(changes: dict[str, Any], words: str) -> None:
