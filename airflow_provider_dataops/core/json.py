@@ -14,7 +14,7 @@ JsonObject = Mapping[str, Any]
 
 
 def present(values: JsonObject) -> dict[str, Any]:
-    """Return the values that are not ``None``, for a request that leaves the others out."""
+    """Return the values that are not ``None``. A request must not contain the others."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -47,7 +47,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
     if isinstance(value, int):
         return value if value in _WHOLE else _digits(value)
     if isinstance(value, float):
-        # PostgreSQL gives 1e19 back as an integer, which would be too large for one.
+        # PostgreSQL returns 1e19 as an integer, and this integer would have more than 64 bits.
         return value if abs(value) < _WHOLE.stop else str(value)
     if isinstance(value, Mapping | list | tuple):
         if depth == 0:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: If more entries cannot be read, the whole list is taken as one that cannot be read.
+#: If more entries than this cannot be read, the whole list counts as unreadable.
 MAX_UNREADABLE = 1_000
 #: The platform may take the start of a run and the header ``Date`` from different clocks. They may differ by
 #: this many seconds.
@@ -35,7 +35,7 @@ class Listed(Generic[T]):
     """The entries of a list that the caller asked for.
 
     :param found: the entries that can be read.
-    :param unreadable: for each entry that cannot be read, those of its texts and numbers that can be read.
+    :param unreadable: for each unreadable entry, its members that are readable texts or numbers.
     :param error: why the first unreadable entry cannot be read; ``None`` if all can be read.
     :param cut: whether the list may be incomplete: the platform may have further entries.
     """
@@ -94,9 +94,9 @@ def since(baseline: JsonObject) -> float:
 
 
 def may_be_later(began: object, baseline: JsonObject) -> bool:
-    """Return whether a run may have begun after a baseline, by its time; without a time it may.
+    """Return whether a run may have begun after a baseline. Without a time of its start, it may.
 
-    A list may be stale or empty, so that a run which is not in the baseline can be older all the same.
+    A run that the baseline does not contain can still be older: the baseline may come from a stale list.
 
     :param began: ISO 8601, as the platform wrote it.
     """

@@ -93,7 +93,7 @@ class RunOperator(DataOpsOperator):
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Return why to skip the task after an unsuccessful run; ``None`` fails it as usual."""
+        """Return why to skip the task after an unsuccessful run. With ``None`` the task fails."""
         return None
 
     # --- what Airflow calls ----------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class RunOperator(DataOpsOperator):
             return attempt.resume_without_trigger(str(failure.get("error", "unknown")))
 
     def on_kill(self) -> None:
-        """Stop the run when Airflow kills the task on a worker: SIGTERM, mark failed, Clear, timeout."""
+        """Stop the run when Airflow kills the task on a worker: SIGTERM, mark failed, Clear or timeout."""
         self.killed = True
         if self.attempt is None:
             self.log.warning("The task was killed before this process sent a request")

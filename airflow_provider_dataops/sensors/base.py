@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DataOpsSensor(DataOpsTask, BaseSensorOperator):
-    """Waits for a run, or until a condition holds.
+    """Waits for the end of a run, or until a condition is true.
 
     ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are Airflow's own. After a
     failed request the sensor asks again, until the outage has lasted too long.
@@ -51,7 +51,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     def result(self, value: Mapping[str, Any]) -> Any:
         """Return the task's result.
 
-        :param value: what the platform returned when the condition held.
+        :param value: what the platform returned when the condition became true.
         """
         return dict(value) or None
 
@@ -74,7 +74,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             wait, hook = self._waiting()
             if not self.deferrable:
                 return super().execute(context)
-            # Ask once before the task defers: a condition that holds already needs no trigger.
+            # Ask once before the task defers: if the condition is true already, no trigger is needed.
             answer = wait.poke(hook)
         return answer.xcom_value if isinstance(answer, PokeReturnValue) else wait.defer()
 

@@ -30,7 +30,7 @@ _ACTIVE = {"WAITING", "RUNNING"}
 
 
 def canonical_type(configuration_type: str) -> str:
-    """Return the new name of a configuration's type, which requests use."""
+    """Return the type's name for requests: the new one of two names."""
     return _ALIASES.get(configuration_type, configuration_type)
 
 

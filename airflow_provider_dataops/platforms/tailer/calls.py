@@ -73,7 +73,7 @@ class TailerCalls(Api):
         environment: str | None = None,
         append_environment: bool = False,
     ) -> Configuration:
-        """Return a configuration. Account and environment are by default those of the connection.
+        """Return a configuration. Account and environment are the connection's by default.
 
         :param append_environment: append ``_`` and the environment to the id, unless it ends so already.
         :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
