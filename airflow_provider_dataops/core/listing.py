@@ -76,10 +76,10 @@ class Listed(Generic[T]):
         return [entry[member] for entry in self.unreadable if isinstance(entry.get(member), str)]
 
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
-        """Check that no unreadable entry can be the one that the caller looks for.
+        """Check that the entry that the caller looks for is not one of the unreadable entries.
 
-        :param is_excused: returns whether an entry cannot be that one, judging by its readable members.
-        :raises MalformedReplyError: if an unreadable entry may be that one.
+        :param is_excused: returns whether the readable members of an entry prove that it is another one.
+        :raises MalformedReplyError: if an unreadable entry may be the wanted one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
             raise self.error

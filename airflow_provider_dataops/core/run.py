@@ -53,8 +53,8 @@ class RunState(StrEnum):
 def require_id(run_id: str) -> str:
     """Return the id of a run unchanged.
 
-    :raises MalformedReplyError: if Airflow cannot store the id, or it contains control characters or U+FFFD,
-        which stands in place of bytes that could not be decoded.
+    :raises MalformedReplyError: if Airflow cannot store the id, or if it contains control characters or
+        U+FFFD. U+FFFD replaces bytes that could not be decoded, so the id would be wrong.
     """
     if storable(one_line(run_id), max_text=MAX_ID) != run_id or "\ufffd" in run_id:
         raise MalformedReplyError(f"the id of a run cannot be stored: {run_id[:100]!r}")

@@ -1,4 +1,4 @@
-"""One try of a task: start a run or find the one of an earlier try, wait for it, return its result."""
+"""One try of a task: start a run or find an earlier try's run, wait for it, and return its result."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class RunAttempt(KillHandling):
     # --- the start -------------------------------------------------------------------------------------
 
     def start(self) -> Any:
-        """Start the run, or find the one of an earlier try, and wait for it."""
+        """Start the run, or find the run of an earlier try, and wait for it."""
         operator = self.operator
         return self._start(slot_waits=0, deadline=deadline_of(operator.timeout, operator.execution_timeout))
 

@@ -89,7 +89,7 @@ class RunOperator(DataOpsOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def launch(self, api: Any, context: Context) -> Launch:
-        """Return the launch, which starts a run or finds one that was started before. Sends nothing."""
+        """Return the launch, which starts a run or finds the run of an earlier try. Sends nothing."""
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
@@ -99,7 +99,7 @@ class RunOperator(DataOpsOperator):
     # --- what Airflow calls ----------------------------------------------------------------------------
 
     def act(self, context: Context) -> Any:
-        """Start the run, or find the one of an earlier try, and wait for its end."""
+        """Start the run, or find the run of an earlier try, and wait for its end."""
         return self._new_attempt(context).start()
 
     def resume_submit(self, context: Context, event: dict[str, Any] | None = None) -> Any:

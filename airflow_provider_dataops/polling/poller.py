@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
 
-#: Runs that are due within this many seconds are read together.
+#: Runs that must be read within this many seconds are read together.
 TOGETHER = 0.25
 
 #: If the list cannot be read, it is requested again after this many seconds.

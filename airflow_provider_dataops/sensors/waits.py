@@ -90,8 +90,8 @@ class SensorWait:
     def _ask_again(self, hook: DataOpsHook[Any], refusal: ApiError) -> bool | PokeReturnValue:
         """Ask again after refused credentials. If they have not changed, pause first.
 
-        Without the pause, refusals may lock the account. It is here, because the mode ``reschedule`` keeps no
-        state from one poke to the next.
+        Without the pause, refusals may lock the account. This poke itself pauses, because a later poke in
+        mode ``reschedule`` would not know that it must wait.
         """
         self.progress.log_failure(Verdict.RECONNECT, 0.0, self.sensor.log)
         again = self.sensor.make_hook()

@@ -91,7 +91,7 @@ class TailerCalls(Api):
     def scope(self, account: str | None, environment: str | None) -> dict[str, str]:
         """Return account and environment by name, with defaults from the connection.
 
-        :raises InvalidArgumentError: if one is not valid, or neither given nor in the connection.
+        :raises InvalidArgumentError: if one is not valid, or is missing both here and in the connection.
         """
         check_scope(account, environment)
         return {
