@@ -39,7 +39,7 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. Airflow then returns no value to this one."""
         return self.get() is None
 
-    #: The value survives a deferral anyway.
+    #: A deferral needs no other method: Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 

@@ -67,11 +67,11 @@ def _digits(number: int) -> str:
 
 
 class JsonDataclass:
-    """A dataclass that is stored as JSON. It is read back only if each field has exactly the stored value.
+    """A dataclass that one process stores in Airflow as JSON, and another one reads.
 
-    Another release of this provider may have stored it, for instance in a triggerer that is upgraded later.
-    So a missing field takes its default, and an unknown field is ignored. A new field therefore needs a
-    default, and an earlier release must work correctly without the field.
+    The two may run different releases of this provider. So if a field is missing, it takes its default. An
+    unknown field is ignored. A new field therefore needs a default, and an earlier release must work
+    correctly without the field.
     """
 
     def as_json(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class JsonDataclass:
 
     @classmethod
     def from_json(cls, payload: object) -> Self:
-        """Return the value that :meth:`as_json` wrote. The payload is validated, because Airflow stored it.
+        """Return the value from its stored JSON, after a check that :meth:`as_json` has written it.
 
         :raises ValueError: if the payload is anything else.
         """

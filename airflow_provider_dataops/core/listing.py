@@ -72,7 +72,7 @@ class Listed(Generic[T]):
         return None
 
     def known_texts(self, member: str) -> list[str]:
-        """Return one member of each unreadable entry. Entries where it is not a text are left out."""
+        """Return the texts that a member has in the unreadable entries. Other values are left out."""
         return [entry[member] for entry in self.unreadable if isinstance(entry.get(member), str)]
 
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
@@ -109,7 +109,7 @@ def checked_candidates(
 ) -> list[RunSnapshot]:
     """Return the runs that may be the lost run, after a check that the lists are complete enough.
 
-    Two or more candidates are always returned: the caller cannot choose between them in any case.
+    Two or more candidates are always returned, because the caller cannot choose between them.
 
     :param candidates: the runs that may be the one whose submission got no response.
     :param listed: the list that contains the candidates.
@@ -139,7 +139,7 @@ def read_entries(
 
     :param reply: the response, for errors.
     :param entries: the entries, not decoded.
-    :param names: the members of an entry that are decoded.
+    :param names: the members of an entry to decode.
     :param parse: returns the value for the decoded members of an entry.
     :param key: the member that decides whether an entry is returned.
     :param wanted: returns whether to return an entry, for the value of ``key``. By default all are returned.

@@ -28,7 +28,7 @@ _STATES = {
     "cancelled": RunState.CANCELLED,
     "canceled": RunState.CANCELLED,
 }
-#: The members of an execution in a list that are decoded.
+#: From each execution in a list, only these members are decoded.
 _MEMBERS = (
     "id",
     "runNumber",

@@ -41,7 +41,7 @@ _OPTIONAL = (
     "last_update_date",
     "duration",
 )
-#: The members of a listed run that are read.
+#: From each run in a list, only these members are decoded.
 _MEMBERS = ("run_id", "status", *_OPTIONAL)
 
 

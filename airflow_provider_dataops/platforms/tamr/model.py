@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The ``reason`` of a job that a user has stopped.
 STOPPED = "STOPPED_BY_USER"
 _PAGE = ("jobs", "nextPageToken")
-#: The members of a job in a list that are decoded.
+#: From each job in a list, only these members are decoded.
 _MEMBERS = ("jobId", "configuration", "status", "statusHistory")
 _STATES = {"PENDING": RunState.PENDING, "RUNNING": RunState.RUNNING, "STOPPING": RunState.RUNNING}
 
