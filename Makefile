@@ -1,4 +1,4 @@
-# Everything runs in .venv, which is built on first use; the only tools needed beforehand are Python 3.11+, make and git.
+# Everything runs in .venv. The first target that needs .venv builds it. Install Python 3.11+, make and git before.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -15,7 +15,7 @@ NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-# The stamp is written last, so that a broken installation is built anew.
+# This file is written last. If the installation fails, the file is missing, and make installs again.
 $(READY): pyproject.toml sandbox/pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: python3.11 or python3 on PATH, or PYTHON=/path/to/it." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older." >&2; exit 1; }
@@ -26,62 +26,62 @@ $(READY): pyproject.toml sandbox/pyproject.toml constraints.txt
 
 venv: $(READY)  ## Build .venv
 
-demo: $(READY)  ## Run the example DAGs in a real Airflow against the sandbox, show what happened, leave nothing running
+demo: $(READY)  ## Run the example DAGs in a real Airflow against the sandbox, print a report, and stop everything
 	@$(BIN)/python -m devtools.demo run
 
-up: $(READY)  ## The same, kept open to look around; prints the UI's address
+up: $(READY)  ## Like demo, but leave Airflow and the sandbox running, and print the address of the UI
 	@$(BIN)/python -m devtools.demo up
 
-down: $(READY)  ## End what `make up` started
+down: $(READY)  ## Stop what `make up` started
 	@$(BIN)/python -m devtools.demo down
 
-test: lint  ## Lint and all tests
+test: lint  ## Run lint, and the unit, integration and system tests
 	$(BIN)/python -m pytest tests/unit tests/integration tests/mill
 	$(BIN)/python -m pytest tests/system
 	$(BIN)/python -m pytest --sqlite -m fast tests/chaos
 
-lint: $(READY)  ## ruff and mypy
+lint: $(READY)  ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-unit: $(READY)  ## Unit tests: no network, no clock
+unit: $(READY)  ## Run the unit tests: no network, no clock, no Airflow database
 	$(BIN)/python -m pytest tests/unit
 
-integration: $(READY)  ## Hooks, operators and triggers against the sandbox over real sockets
+integration: $(READY)  ## Test hooks, operators and triggers against the sandbox, over HTTP on this machine
 	$(BIN)/python -m pytest tests/integration tests/mill
 
-replay: $(READY)  ## TRAC's recorded steps against the sandbox; prints how many are answered alike
+replay: $(READY)  ## Send TRAC's recorded requests to the sandbox, and print how many responses are equal
 	@$(BIN)/python -m tests.integration.trac_replay
 
-system: $(READY)  ## DAGs in a real Airflow that the tests start themselves
+system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
 	$(BIN)/python -m pytest tests/system
 
-chaos-fast: $(READY)  ## A few kills of `make chaos` on SQLite; no PostgreSQL needed
+chaos-fast: $(READY)  ## Kill processes at a few points, on SQLite: the fast part of `make chaos`
 	$(BIN)/python -m pytest --sqlite -m fast tests/chaos
 
-postgres: $(READY)  ## The nastiest events through a real triggerer on PostgreSQL; needs Debian's package postgresql
+postgres: $(READY)  ## Send events that are hard to store through a real triggerer on PostgreSQL; needs Debian's package postgresql
 	@$(NEEDS_POSTGRES)
 	$(BIN)/python -m pytest tests/postgres
 
-chaos: $(READY)  ## Kill tasks, workers, triggerers and services in real Airflows, and count the remote runs; SEED=... repeats the acts
+chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql
 	@$(NEEDS_POSTGRES)
 	$(BIN)/python -m pytest tests/chaos
 
-format: $(READY)  ## Format the code
-	$(BIN)/ruff check --fix .
+format: $(READY)  ## Format the code, and correct what ruff can correct; `make lint` lists the rest
+	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
-constraints:  ## Renew constraints.txt from the newest releases
+constraints:  ## Write the newest versions of all dependencies to constraints.txt
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip --quiet --no-input install $(AIRFLOW) ./sandbox '.[dev]'
 	@{ sed -n '/^#/p' constraints.txt; build/constraints/bin/python -m pip freeze --exclude airflow-provider-dataops --exclude dataops-sandbox | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' | sort -f; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
 
-audit:  ## Ask an advisory source about the pinned dependencies; needs the Internet, and is no part of `make test`
+audit:  ## Ask a database of advisories about the pinned dependencies; needs the Internet
 	@$(PYTHON) -m devtools.audit $(ARGS)
 
-clean: ## Remove .venv and everything that was built or left behind
+clean: ## Stop the demo; remove .venv, build results and caches
 	@if [ -x $(BIN)/python ] && [ -d .demo ]; then $(BIN)/python -m devtools.demo down; fi
 	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,39 +1,40 @@
 """The errors of this provider, as plain Python.
 
-Their dotted paths are public: retry policies name them. This module imports nothing of Airflow, so that the
-platforms can be described, and tested, without it. "No retry" below means that ``permanent`` is true.
-Operators and sensors raise such an error as :class:`airflow_provider_dataops.exceptions.PermanentError`,
-which Airflow does not retry.
+Retry policies contain the dotted paths of these classes, so the paths are public. This module does not import
+Airflow. So the modules of the platforms and their tests need no Airflow.
+
+"No retry" below means that ``permanent`` is true. Operators and sensors raise such an error
+as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow does not retry.
 
 ::
 
     DataOpsError
     ├── ConnectionSettingsError    A value is missing or wrong. No retry: edit the connection.
     ├── InvalidArgumentError       An argument is wrong. No retry: change the DAG.
-    ├── FileAccessError            A file cannot be read or written. A retry helps once its store works again.
+    ├── FileAccessError            A file cannot be read or written. A retry helps once the store works.
     ├── UploadError                Some of several files were not uploaded. A retry uploads all of them again.
     ├── ApiError                   One HTTP request failed.
     │   ├── BadRequestError        400, 405, 406, 411 to 415, 422. No retry: the message says what is wrong.
-    │   ├── AuthenticationError    401. A retry helps once the credentials are right. On Toucan Toco no retry.
-    │   ├── PermissionDeniedError  403. A retry helps once the user has the right. On Toucan Toco no retry.
+    │   ├── AuthenticationError    401. A retry helps after you correct them. For Toucan Toco no retry.
+    │   ├── PermissionDeniedError  403. A retry helps after the user gets it. For Toucan Toco no retry.
     │   ├── NotFoundError          404, 410. Check the id. A retry helps if the object appears later.
-    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. A maintenance page passes.
-    │   ├── ConflictError          409. A retry helps once the other work has ended.
+    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. Maintenance passes.
+    │   ├── ConflictError          409. A retry helps after the other work has ended.
     │   ├── RateLimitedError       429. A retry helps.
     │   │   └── SlotsTakenError    429 to the start of a run. The operator waits for a slot.
     │   ├── ServerError            5xx, 408, 425. A retry helps.
     │   ├── TransportError         No complete response: DNS, TLS, reset, timeout. A retry helps.
-    │   └── MalformedReplyError    2xx with a body that cannot be read. A retry helps if a proxy answered.
-    │       ├── ReplyTooLargeError     The body is above 64 MiB.
-    │       └── IncompleteListError    The list may leave out the run that was looked for.
-    └── RunError                   About one remote run. It has ``run_id`` and ``url``.
+    │   └── MalformedReplyError    2xx with a body that cannot be read. A retry helps if a proxy sent it.
+    │       ├── ReplyTooLargeError     The body is larger than 64 MiB.
+    │       └── IncompleteListError    The list is incomplete, and the run may be missing from it.
+    └── RunError                   A problem with one remote run. It has ``run_id`` and ``url``.
         ├── RunFailedError         The run failed. A retry starts another run.
-        ├── RunCancelledError      The run was stopped at the platform. A retry starts another run.
-        ├── RunTimeoutError        The time is over. Raise ``timeout``. A retry waits for the same run.
+        ├── RunCancelledError      Someone stopped the run at the platform. A retry starts another run.
+        ├── RunTimeoutError        The time limit passed. Raise ``timeout``. A retry waits for the same run.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
-        ├── OutageError            No answer about the run for 30 minutes. A retry waits for the same run.
-        └── AmbiguousSubmitError   Nothing shows which run is ours. No retry: look, then clear the task.
+        ├── OutageError            No response about the run for 30 minutes. A retry waits for the same run.
+        └── AmbiguousSubmitError   No run certainly belongs to the task. No retry: check, then clear the task.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from typing import TypeVar
 
 ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
 
-#: How much of a server's answer an error repeats, in characters.
+#: How much of a server's response an error contains, in characters.
 EXCERPT_LIMIT = 2_000
 
 #: A terminal's escape sequence, a control character, a line separator or a mark of the text's direction.
@@ -73,36 +74,37 @@ class DataOpsError(Exception):
 
 
 class ConnectionSettingsError(DataOpsError):
-    """The Airflow connection lacks something or holds something that cannot be used; nothing was sent."""
+    """A field of the Airflow connection is missing or invalid. Nothing was sent."""
 
     permanent = True
 
 
 class InvalidArgumentError(DataOpsError, ValueError):
-    """An argument is empty, unknown or contradicts another one; nothing was sent."""
+    """An argument is empty, unknown, or contradicts another one. Nothing was sent."""
 
     permanent = True
 
 
 class ApiError(DataOpsError):
-    """The platform answered with an error, or did not answer.
+    """The platform responded with an error, or did not respond.
 
     :param message: what happened, in one line.
-    :param platform: the platform's name, ``Tamr`` for instance.
-    :param operation: what was being done, ``create job`` for instance.
-    :param status: the HTTP status; ``None`` where no answer came.
-    :param body: the server's own words, cut to :data:`EXCERPT_LIMIT` characters.
-    :param method: HTTP method of the request.
-    :param path: path of the request, without query and host.
-    :param attempt: which attempt at the request this was, from 1.
-    :param retry_after: seconds for which the server asked to be left alone.
-    :param not_sent: True where it is proven that the server cannot have acted on the request.
-    :param timed_out: True where the server did not answer in time: it may still be working on the request.
-    :param date: the server's own time of its response, in seconds since the epoch.
+    :param platform: the platform's name, for instance ``Tamr``.
+    :param operation: what the request does, for instance ``create job``.
+    :param status: the HTTP status code; ``None`` if there was no response.
+    :param body: the server's message, cut to :data:`EXCERPT_LIMIT` characters.
+    :param method: the HTTP method of the request.
+    :param path: the path of the request, without host and query.
+    :param attempt: the number of this attempt at the request, from 1.
+    :param retry_after: the server's ``Retry-After``, in seconds.
+    :param not_sent: whether it is certain that the server did not get the request.
+    :param timed_out: whether the server did not respond in time. It may still be working on the request.
+    :param date: the time of the response by the server's clock, in seconds since the epoch.
     :param redirected_to: scheme, host and port to which the server redirected; empty if it did not.
     """
 
-    #: True for refused credentials if refusals may lock the account: only a wait sends them again, and once.
+    #: True if the platform rejected the credentials and may lock the account after more rejections. Then only
+    #: a waiting task sends the credentials again, and only once.
     locks_out: bool = False
 
     def __init__(
@@ -138,7 +140,7 @@ class ApiError(DataOpsError):
         self.redirected_to = redirected_to
 
     def __str__(self) -> str:
-        """Return one line that names platform, operation, status and the server's own words."""
+        """Return one line with the platform, the operation, the status code and the server's message."""
         what = f"{self.platform}: {self.operation} failed" if self.operation else self.platform
         parts = [f"{what}: {self.message}" if what else self.message]
         if self.method:
@@ -147,7 +149,7 @@ class ApiError(DataOpsError):
         return " ".join(parts)
 
     def again_as(self, error_class: type[ApiErrorT], message: str = "") -> ApiErrorT:
-        """Return an error of another class, or with another message, about the same failure."""
+        """Return the same failure as an error of another class."""
         error = error_class(message or self.message)
         vars(error).update(vars(self) | {"message": error.message})
         return error
@@ -156,8 +158,8 @@ class ApiError(DataOpsError):
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
-        A 4xx but 408 is a refusal, and so is what a platform reports as one in another way. Anything else, a
-        5xx, a broken connection, an answer that cannot be read, proves nothing.
+        After a 4xx, except 408, it has not. The same is true for a rejection that a platform reports in
+        another way. After a 5xx, a broken connection or a response that cannot be read, it may have.
         """
         refused = isinstance(self, BadRequestError) or (
             self.status is not None and 400 <= self.status < 500 and self.status != 408
@@ -166,32 +168,32 @@ class ApiError(DataOpsError):
 
 
 class BadRequestError(ApiError):
-    """The platform refused the request as it was written: 400, 405, 406, 411, 412, 413, 414, 415, 422."""
+    """400, 405, 406, 411, 412, 413, 414, 415 or 422: the request is invalid, and will be invalid again."""
 
     permanent = True
 
 
 class AuthenticationError(ApiError):
-    """401: the credentials are not accepted."""
+    """401: the platform rejected the credentials."""
 
 
 class PermissionDeniedError(ApiError):
-    """403: the credentials are accepted and do not suffice."""
+    """403: the platform accepted the credentials, but the user lacks a permission."""
 
 
 class NotFoundError(ApiError):
-    """404 or 410: the platform knows nothing under this id."""
+    """404 or 410: the platform has no object with this id."""
 
 
 class UnroutedError(ApiError):
-    """The response is not the platform's: a proxy's 404, a redirect, a refusal by a host that it led to.
+    """The platform itself did not respond, but a proxy with 404, a redirect, or the host to which it led.
 
-    It says nothing about what was asked for.
+    So the response does not show whether the object exists.
     """
 
 
 class ConflictError(ApiError):
-    """409: the platform's state forbids the request now."""
+    """409: the request contradicts the present state of the platform."""
 
 
 class RateLimitedError(ApiError):
@@ -199,34 +201,34 @@ class RateLimitedError(ApiError):
 
 
 class SlotsTakenError(RateLimitedError):
-    """429 to the start of a run: the platform runs as many as it may; this is waited out."""
+    """429 to the start of a run: the platform has no free slot. The operator waits for one."""
 
 
 class ServerError(ApiError):
-    """5xx, 408 or 425: the platform failed; whether it acted on the request is unknown."""
+    """5xx, 408 or 425: the platform failed. It may have acted on the request."""
 
 
 class TransportError(ApiError):
-    """No usable answer came: DNS, connect, TLS, reset, time-out, a cut-off body."""
+    """There is no complete response: DNS or TLS failed, the connection broke, or time ran out."""
 
 
 class MalformedReplyError(ApiError):
-    """The answer has a good status and cannot be read: not JSON, not the documented shape, too large."""
+    """The status code is 2xx, but the body cannot be read: not JSON, not as documented, or too large."""
 
 
 class ReplyTooLargeError(MalformedReplyError):
-    """The answer has a good status and is larger than what is read into memory."""
+    """The status code is 2xx, but the body is too large to be read into memory."""
 
 
 class IncompleteListError(MalformedReplyError):
-    """The platform's list leaves out entries, and what is looked for may be one of them."""
+    """The platform's list is incomplete, and the searched run may be one of the missing entries."""
 
 
 class RunError(DataOpsError):
-    """Something about one remote run.
+    """A problem with one remote run.
 
-    :param run_id: the platform's id of the run; empty where it is not known.
-    :param url: where a person can look at it.
+    :param run_id: the platform's id of the run; empty if it is not known.
+    :param url: the link to the run.
     """
 
     def __init__(self, message: str, *, run_id: str = "", url: str = "") -> None:
@@ -240,11 +242,11 @@ class RunFailedError(RunError):
 
 
 class RunCancelledError(RunError):
-    """The remote run was stopped on the platform, by a person or by us."""
+    """The remote run was stopped, by a person or by this provider."""
 
 
 class RunTimeoutError(RunError):
-    """The remote run had not ended when the time allowed for it was over."""
+    """The remote run had not ended when its time limit passed."""
 
 
 class RunLostError(RunError):
@@ -258,24 +260,27 @@ class UntrackedRunError(RunError):
 
 
 class OutageError(RunError):
-    """The platform could not be asked about a run for longer than an outage is borne; the run may go on."""
+    """The platform did not report the state of a run for 30 minutes, or it rejected the credentials.
+
+    The run may still be running.
+    """
 
 
 class AmbiguousSubmitError(RunError):
-    """It cannot be told whether, or as what, a submission was taken; a person must look."""
+    """A submission got no response, and no run certainly belongs to it. A person must check."""
 
     permanent = True
 
 
 class FileAccessError(DataOpsError):
-    """A file could not be read or written: an outage, no permission, a change while it was sent."""
+    """A file could not be read or written: the store failed, a permission is missing, or it was changed."""
 
 
 class UploadError(DataOpsError):
     """Some of several files were not uploaded.
 
-    :param failures: what went wrong, by the file's path or URL.
-    :param uploaded: the paths and URLs of those that were.
+    :param failures: the error of each failed file, by path or URL.
+    :param uploaded: the paths and URLs of the uploaded files.
     """
 
     def __init__(self, failures: dict[str, Exception], uploaded: list[str]) -> None:
@@ -285,7 +290,7 @@ class UploadError(DataOpsError):
         )
         self.failures = failures
         self.uploaded = uploaded
-        # One file that a retry may bring is worth the retry, unless it would lock the account.
+        # A retry helps if it can upload at least one of these files. But it must not lock the account.
         refused = any(isinstance(error, ApiError) and error.locks_out for error in failures.values())
         self.permanent = refused or all(getattr(error, "permanent", False) for error in failures.values())
 
@@ -304,7 +309,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_for_status(status: int) -> type[ApiError]:
-    """Return the class that stands for an HTTP status of 300 or more; the general one if none does."""
+    """Return the class of the error for an HTTP status code of 300 or more."""
     if 300 <= status < 400:
         return UnroutedError
     return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)

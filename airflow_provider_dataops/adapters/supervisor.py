@@ -1,8 +1,8 @@
 """Read the present state of tasks and DAG runs from Airflow's database, through this process's supervisor.
 
 Only this module uses these private names of Airflow. Airflow has no public call for the present state of the
-DAG run. The public call for a task's state blocks the event loop. In a trigger it needs a portal that only
-the trigger's own asyncio task has.
+DAG run. Its public call for a task's state blocks the event loop. In a trigger, that call works only in the
+trigger's own asyncio task.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. Airflow then returns no value to this one."""
         return self.get() is None
 
-    #: The value survives a deferral anyway.
+    #: A deferral needs no other method: Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 
@@ -95,15 +95,15 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 
 
 def generation(context: Context) -> Generation:
-    """Return the numbers that distinguish a clear from a retry, as they were at the start of the try."""
+    """Return the task's generation at the start of the try. It distinguishes a Clear from a retry."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Return the numbers that distinguish a clear from a retry, as they are now.
+    """Return the task's present generation, read from Airflow.
 
-    :param known: the numbers from the start of the try. They are returned if Airflow does not respond.
+    :param known: the generation at the start of the try. It is returned if Airflow does not respond.
     """
     clear_number = present_clear_number(context["ti"])
     return known if clear_number is None else replace(known, clear_number=clear_number)

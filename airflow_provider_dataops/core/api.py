@@ -66,7 +66,7 @@ class Api:
         raise NotImplementedError
 
     def forget_login(self) -> bool:
-        """Drop the token after a 401. Return ``False`` if the platform has no login to fetch another one."""
+        """Drop the token after a 401. Return ``False`` if this provider cannot fetch another token."""
         if self.token is None:
             return False
         self.token.drop()

@@ -9,14 +9,14 @@ from typing import Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 
-#: The longest time that an argument may give, in seconds. Longer ones exceed the dates that Python knows.
+#: The longest time of an argument, in seconds. With a longer time, dates would exceed the year 9999.
 LONGEST = 1e9
 
 
 def require_text(**arguments: object) -> None:
     """Check that each argument is a text that is not blank and can be sent.
 
-    :raises InvalidArgumentError: with the name and value of the first argument that is not.
+    :raises InvalidArgumentError: with the name and value of the first wrong argument.
     """
     for name, value in arguments.items():
         if not isinstance(value, str) or not value.strip():
@@ -38,11 +38,11 @@ def require_texts(name: str, value: Any) -> list[str]:
     """Return an argument as a list of texts.
 
     :raises InvalidArgumentError: if it is not a list, the list is empty, or an entry is blank. A single text
-        is an error, too: Python would read it as a list of letters.
+        is an error, too: Python would treat it as a list of letters.
     """
     listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     if not listed or not value or not all(isinstance(item, str) and item.strip() for item in value):
-        raise InvalidArgumentError(f"{name} must be a list of non-empty texts, not empty; given: {value!r}")
+        raise InvalidArgumentError(f"{name} must be a list of one or more non-empty texts; given: {value!r}")
     require_text(**{f"{name}[{number}]": item for number, item in enumerate(value)})
     return list(value)
 
@@ -50,7 +50,7 @@ def require_texts(name: str, value: Any) -> list[str]:
 def require_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Check that an argument has one of the allowed values.
 
-    :raises InvalidArgumentError: with the allowed values and the value, if it has not.
+    :raises InvalidArgumentError: with the allowed values and the present value.
     """
     if value not in allowed:
         choices = " or ".join(repr(choice) for choice in allowed)
@@ -70,7 +70,7 @@ def require_boolean(name: str, value: object) -> bool:
 def require_whole(minimum: int = 0, **arguments: object) -> None:
     """Check that each argument is a whole number of at least ``minimum``.
 
-    :raises InvalidArgumentError: with the name and value of the first argument that is not.
+    :raises InvalidArgumentError: with the name and value of the first wrong argument.
     """
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
@@ -90,7 +90,7 @@ def whole_number(name: str, value: object) -> int:
 def require_time(**arguments: object) -> None:
     """Check that each argument is a finite number above 0.
 
-    :raises InvalidArgumentError: with the name and value of the first argument that is not.
+    :raises InvalidArgumentError: with the name and value of the first wrong argument.
     """
     for name, value in arguments.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -114,7 +114,7 @@ def require_seconds(name: str, value: object) -> float:
 def require_one(**arguments: object) -> None:
     """Check that exactly one of the arguments is set. ``None`` and an empty text count as not set.
 
-    :raises InvalidArgumentError: with the names of all arguments and of those that are set.
+    :raises InvalidArgumentError: with the names of all arguments, and of the arguments that are set.
     """
     names = [name for name, value in arguments.items() if value is not None and value != ""]
     if len(names) != 1:
@@ -139,10 +139,10 @@ def set_arguments(owner: object, *names: str) -> tuple[str, ...]:
 def require_still_set(owner: object, names: Sequence[str]) -> None:
     """Check that no argument that was set has rendered to ``None``.
 
-    ``None`` means the default, or everything. That is not what the DAG's author asked for.
+    For these arguments, ``None`` means the default, or everything. The DAG's author has asked for a value.
 
     :param names: the result of :func:`set_arguments`.
-    :raises InvalidArgumentError: with the name of the first argument that has.
+    :raises InvalidArgumentError: with the name of the first argument that rendered to ``None``.
     """
     for name in names:
         if getattr(owner, name) is None:

@@ -26,7 +26,7 @@ SLICE = 256 * 1024
 TRIES = 16
 #: The largest member of an entry that is decoded, in bytes.
 MAX_MEMBER = 1024 * 1024
-#: If JSON is nested too deep, this many levels are kept. No platform documents half as many levels.
+#: If JSON is nested too deep, this many levels are kept. The documented responses need far fewer levels.
 KEPT_LEVELS = 100
 
 #: The exceptions that unreadable JSON from a server may raise. RecursionError: it is nested too deep.

@@ -331,7 +331,7 @@ class BlockingCall:
 
 @dataclass(frozen=True)
 class EnsureCredentials:
-    """Fetch credentials one exchange at a time, unless another exchange has fetched them meanwhile."""
+    """Log in, unless another exchange has logged in meanwhile. Only one exchange logs in at a time."""
 
     fetch: Callable[[], Exchange[None]] = field(repr=False)
 

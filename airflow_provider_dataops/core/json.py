@@ -14,7 +14,7 @@ JsonObject = Mapping[str, Any]
 
 
 def present(values: JsonObject) -> dict[str, Any]:
-    """Return the values that are not ``None``, for a request that leaves the others out."""
+    """Return the values that are not ``None``. A request must not contain the others."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -47,7 +47,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
     if isinstance(value, int):
         return value if value in _WHOLE else _digits(value)
     if isinstance(value, float):
-        # PostgreSQL gives 1e19 back as an integer, which would be too large for one.
+        # PostgreSQL returns 1e19 as an integer, and this integer would have more than 64 bits.
         return value if abs(value) < _WHOLE.stop else str(value)
     if isinstance(value, Mapping | list | tuple):
         if depth == 0:
@@ -80,11 +80,11 @@ class Result:
 
 
 class JsonDataclass:
-    """A dataclass that is stored as JSON. It is read back only if each field has exactly the stored value.
+    """A dataclass that one process stores in Airflow as JSON, and another one reads.
 
-    Another release of this provider may have stored it, for instance in a triggerer that is upgraded later.
-    So a missing field takes its default, and an unknown field is ignored. A new field therefore needs a
-    default, and an earlier release must work correctly without the field.
+    The two may run different releases of this provider. So if a field is missing, it takes its default. An
+    unknown field is ignored. A new field therefore needs a default, and an earlier release must work
+    correctly without the field.
     """
 
     def as_json(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class JsonDataclass:
 
     @classmethod
     def from_json(cls, payload: object) -> Self:
-        """Return the value that :meth:`as_json` wrote. The payload is validated, because Airflow stored it.
+        """Return the value from its stored JSON, after a check that :meth:`as_json` has written it.
 
         :raises ValueError: if the payload is anything else.
         """

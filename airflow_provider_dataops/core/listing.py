@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: If more entries cannot be read, the whole list is taken as one that cannot be read.
+#: If more entries than this cannot be read, the whole list counts as unreadable.
 MAX_UNREADABLE = 1_000
 #: The platform may take the start of a run and the header ``Date`` from different clocks. They may differ by
 #: this many seconds.
@@ -35,7 +35,7 @@ class Listed(Generic[T]):
     """The entries of a list that the caller asked for.
 
     :param found: the entries that can be read.
-    :param unreadable: for each entry that cannot be read, those of its texts and numbers that can be read.
+    :param unreadable: for each unreadable entry, its members that are readable texts or numbers.
     :param error: why the first unreadable entry cannot be read; ``None`` if all can be read.
     :param cut: whether the list may be incomplete: the platform may have further entries.
     """
@@ -72,14 +72,14 @@ class Listed(Generic[T]):
         return None
 
     def known_texts(self, member: str) -> list[str]:
-        """Return one member of each unreadable entry. Entries where it is not a text are left out."""
+        """Return the texts that a member has in the unreadable entries. Other values are left out."""
         return [entry[member] for entry in self.unreadable if isinstance(entry.get(member), str)]
 
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
-        """Check that no unreadable entry can be the one that the caller looks for.
+        """Check that the entry that the caller looks for is not one of the unreadable entries.
 
-        :param is_excused: returns whether an entry cannot be that one, judging by its readable members.
-        :raises MalformedReplyError: if an unreadable entry may be that one.
+        :param is_excused: returns whether the readable members of an entry prove that it is another one.
+        :raises MalformedReplyError: if an unreadable entry may be the wanted one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
             raise self.error
@@ -94,9 +94,9 @@ def since(baseline: JsonObject) -> float:
 
 
 def may_be_later(began: object, baseline: JsonObject) -> bool:
-    """Return whether a run may have begun after a baseline, by its time; without a time it may.
+    """Return whether a run may have begun after a baseline. Without a time of its start, it may.
 
-    A list may be stale or empty, so that a run which is not in the baseline can be older all the same.
+    A run that the baseline does not contain can still be older: the baseline may come from a stale list.
 
     :param began: ISO 8601, as the platform wrote it.
     """
@@ -109,7 +109,7 @@ def checked_candidates(
 ) -> list[RunSnapshot]:
     """Return the runs that may be the lost run, after a check that the lists are complete enough.
 
-    Two or more candidates are always returned: the caller cannot choose between them in any case.
+    Two or more candidates are always returned, because the caller cannot choose between them.
 
     :param candidates: the runs that may be the one whose submission got no response.
     :param listed: the list that contains the candidates.
@@ -139,7 +139,7 @@ def read_entries(
 
     :param reply: the response, for errors.
     :param entries: the entries, not decoded.
-    :param names: the members of an entry that are decoded.
+    :param names: the members of an entry to decode.
     :param parse: returns the value for the decoded members of an entry.
     :param key: the member that decides whether an entry is returned.
     :param wanted: returns whether to return an entry, for the value of ``key``. By default all are returned.

@@ -61,10 +61,10 @@ class RetryPolicy:
 class Standstill:
     """Counts the seconds without progress of one request, over all its attempts and pauses.
 
-    Only the transfer of a file makes progress: when it gets further in the file than all attempts before. So
-    a long transfer that breaks does not use up the budget. Each attempt begins at the first byte of the file.
-    If an attempt gets no further than an earlier one, all its time counts. The pauses always count. So the
-    attempts also end if the server accepts only a little more of the file each time.
+    A request makes progress when it transfers a part of a file that no attempt before has reached. This time
+    does not count, so a long transfer that breaks does not use up the budget. Each attempt begins at the
+    first byte of the file. If it gets no further than an earlier one, all its time counts. The pauses always
+    count. So the attempts also end if the server accepts only a little more of the file each time.
 
     :param clock: measures the seconds.
     """

@@ -20,7 +20,7 @@ MAX_ID = 1024
 class RunState(StrEnum):
     """The states of a run."""
 
-    #: Whether the run has ended, or nothing more can be learned about it.
+    #: Whether the run has ended, or the platform can report nothing more about it.
     is_final: bool
 
     def __new__(cls, word: str, is_final: bool = False) -> Self:
@@ -53,8 +53,8 @@ class RunState(StrEnum):
 def require_id(run_id: str) -> str:
     """Return the id of a run unchanged.
 
-    :raises MalformedReplyError: if Airflow cannot store the id, or it contains control characters or U+FFFD,
-        which replaces what could not be decoded.
+    :raises MalformedReplyError: if Airflow cannot store the id, or if it contains control characters or
+        U+FFFD. U+FFFD replaces bytes that could not be decoded, so the id would be wrong.
     """
     if storable(one_line(run_id), max_text=MAX_ID) != run_id or "\ufffd" in run_id:
         raise MalformedReplyError(f"the id of a run cannot be stored: {run_id[:100]!r}")

@@ -32,7 +32,7 @@ class AutoDataclass:
         dataclass(kw_only=True, eq=False, repr=False)(cls)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the fields by name. The class called with these arguments makes an equal value."""
+        """Return the fields by name. ``cls(**arguments)`` returns an equal value."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
@@ -67,7 +67,7 @@ class RunWatch(Watch):
 
     #: Whether :meth:`sweep` reads many runs with one request.
     sweeps: ClassVar[bool] = False
-    #: Whether :meth:`look` works if the platform's list cannot be read: it does not use the list.
+    #: Whether :meth:`look` reads a run without the list. Then it also works while the list cannot be read.
     looks_singly: ClassVar[bool] = True
 
     def check(self) -> None:

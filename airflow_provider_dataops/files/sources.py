@@ -148,7 +148,7 @@ def source(where: str, argument: str = "source") -> StoredFile:
 
 
 def sources(where: str, argument: str = "source") -> list[StoredFile]:
-    """Return the files to upload, sorted by name: one file, or those of a folder or pattern.
+    """Return the files to upload, sorted by name: one file, or the files of a folder or pattern.
 
     The hidden files and the subfolders of a folder are left out. ``**`` in a pattern includes subfolders.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     """Calls the Quantemplate API.
 
-    All methods take ``organisation_id``, the organisation, ``c-…``; by default that of the connection.
+    All methods take ``organisation_id``, the organisation, ``c-…``; the connection's by default.
 
     :param quantemplate_conn_id: the Airflow connection, of type ``quantemplate``.
     """

@@ -18,7 +18,7 @@ class TailerHook(DataOpsHook[TailerApi]):
     """Calls the Tailer Platform API.
 
     ``configuration_id`` and ``configuration_type`` identify a configuration. ``account`` (a text of six
-    digits, with leading zeros) and ``environment`` are by default those of the connection. A day is a date, a
+    digits, with leading zeros) and ``environment`` are by default the connection's. A day is a date, a
     datetime, or a text in ISO 8601.
 
     :param tailer_conn_id: the Airflow connection, of type ``tailer``.

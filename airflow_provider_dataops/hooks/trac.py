@@ -37,7 +37,7 @@ class TracHook(DataOpsHook[TracApi]):
 
     Arguments that many methods have:
 
-    - ``tenant`` is a tenant's code, by default that of the connection.
+    - ``tenant`` is a tenant's code; the connection's by default.
     - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
       header or tag that another call returned, one of these in the platform's JSON, or an object key such as
       ``DATA-<uuid>-v3``. Without a version it selects the latest one.
@@ -116,7 +116,7 @@ class TracHook(DataOpsHook[TracApi]):
 
         :param content: bytes, or text that is sent as UTF-8; not empty.
         :param source: a local path or URL of an object store, instead of ``content``.
-        :param name: the file's name at the platform; by default that of the source.
+        :param name: the file's name at the platform; by default the name of the source file.
         :param mime_type: its media type; by default the one for the name's extension.
         :param prior_version: a selector of the latest version, to update a file; by default a new one is
             created.

@@ -1,4 +1,4 @@
-"""One try of a task: start a run or find the one of an earlier try, wait for it, return its result."""
+"""One try of a task: start a run or find an earlier try's run, wait for it, and return its result."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two renewals of the task's generation in the record.
 RENEWAL = 60.0
-#: After the wait: how long the last status request, or a stop request, is repeated.
+#: For the last status request and the stop request at the end of a wait: both are repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
-#: How often one try starts its trigger again after the trigger crashed.
+#: How many times one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
 
 
@@ -73,22 +73,22 @@ class RunAttempt(KillHandling):
         """Read the connection, and validate the arguments against it."""
         hook = self.operator.make_hook()
         launch = self.operator.launch(hook.api, self.context)
-        # Assigned last: if the task is killed before this line, ``on_kill`` must not find a half-made hook.
+        # Assign it last: if the task is killed before this line, ``on_kill`` must not find a half-made hook.
         self.hook, self.launch = hook, launch
 
     def recall(self) -> bool:
-        """Load the record of the run that this try deferred for. Return false if there is none."""
+        """Load the record of the run for which this try was deferred. Return false if there is none."""
         record = remembered(self.store)
         if record is None or not record.run_id:
             return False
-        # The watch comes first: ``on_kill`` uses it as soon as there is a record.
+        # Set the watch before the record: ``on_kill`` uses it as soon as there is a record.
         self.watch = watch_of(self.launch, record)
         self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
         try:
             self.store.set(self.record.as_json())
         except Exception as error:
-            # The only consequence: this provider would take a Clear from now on for a retry.
-            self.log.warning("Airflow did not store that %s is on a worker again: %r", self.run, error)
+            # Continue. If a user clears the task from now on, the next try mistakes the Clear for a retry.
+            self.log.warning("Airflow did not store that a worker waits for %s again: %r", self.run, error)
         return True
 
     def present(self) -> Generation:
@@ -117,7 +117,7 @@ class RunAttempt(KillHandling):
     # --- the start -------------------------------------------------------------------------------------
 
     def start(self) -> Any:
-        """Start the run, or find the one of an earlier try, and wait for it."""
+        """Start the run, or find the run of an earlier try, and wait for it."""
         operator = self.operator
         return self._start(slot_waits=0, deadline=deadline_of(operator.timeout, operator.execution_timeout))
 
@@ -180,7 +180,10 @@ class RunAttempt(KillHandling):
         return self.defer(started.record, deadline, not_before, known=known)
 
     def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:
-        """Return the end of the wait, an active run, or an error after which the task still defers."""
+        """Read the run once. Return the end of the wait, or the active run, or the error of the request.
+
+        The task defers after an active run and after an error.
+        """
         progress = self._progress()
         while True:
             try:
@@ -283,7 +286,7 @@ class RunAttempt(KillHandling):
         )
 
     def resume(self, event: object) -> Any:
-        """Return the result after the wait in the triggerer, or raise how it ended."""
+        """Return the result after the wait in the triggerer, or raise the error for how it ended."""
         try:
             ended = RunEvent.from_json(event)
         except ValueError as error:
@@ -292,7 +295,7 @@ class RunAttempt(KillHandling):
         try:
             self.recall()
         except Exception as error:
-            # The record would show whether the run is only a guess. Without it the run is never stopped.
+            # Only the record shows whether the run is a guess. A guessed run must not be stopped.
             self.log.warning("The record of %s cannot be read, so it is not stopped: %s", self.run, error)
             self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:
@@ -303,7 +306,10 @@ class RunAttempt(KillHandling):
         return self.conclude(ended)
 
     def resume_without_trigger(self, reason: str) -> Any:
-        """Continue after Airflow gave up the trigger: ``Trigger timeout``, or else the trigger crashed."""
+        """Continue after Airflow ended the trigger without an event.
+
+        :param reason: ``Trigger timeout`` at the deadline; any other text means that the trigger crashed.
+        """
         record = self.record
         if record is None:
             raise RunError("the task resumed, but Airflow has no record of its run")
@@ -311,10 +317,10 @@ class RunAttempt(KillHandling):
         self._show(self.watch.url(self.hook.api))
         if reason == "Trigger timeout" or record.deadline < SYSTEM_CLOCK.wall():
             deadline = deadline_in_words(record.deadline)
-            message = f"{deadline} has passed; Airflow gave up the trigger: {reason}"
+            message = f"{deadline} has passed; Airflow ended the trigger: {reason}"
             return self.conclude(RunEvent(ending=Ending.TIMEOUT, run_id=run_id, message=message))
         record = self.record = record.with_crash(self.context["ti"].try_number)
-        message = f"its trigger crashed {record.crashes} times in this try: {reason}"
+        message = f"the trigger crashed {record.crashes} times in this try: {reason}"
         crashed = RunEvent(ending=Ending.UNREACHABLE, run_id=run_id, message=message)
         if record.crashes > TRIGGER_CRASHES:
             return self.conclude(crashed, cancels=True)
@@ -345,7 +351,7 @@ class RunAttempt(KillHandling):
                 self.log.info("%s succeeded", self.run)
                 return event.snapshot.as_result(self.url)
             if operator.killed and isinstance(error, RunCancelledError):
-                # The stop request of ``on_kill`` was quicker than this status request.
+                # ``on_kill`` stopped the run before this status request.
                 self.abandon()
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
@@ -357,7 +363,7 @@ class RunAttempt(KillHandling):
         raise error or RunError("the event contains no run", run_id=event.run_id)
 
     def _remember_loss(self) -> None:
-        """Store that the run is lost. The next try starts another one unless this one is listed again."""
+        """Store that the run is lost. The next try starts another run, unless the platform lists it again."""
         if self.record is None:
             return
         try:

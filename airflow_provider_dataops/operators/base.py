@@ -89,17 +89,17 @@ class RunOperator(DataOpsOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def launch(self, api: Any, context: Context) -> Launch:
-        """Return the launch, which starts a run or finds one that was started before. Sends nothing."""
+        """Return the launch, which starts a run or finds the run of an earlier try. Sends nothing."""
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Return why to skip the task after an unsuccessful run; ``None`` fails it as usual."""
+        """Return why to skip the task after an unsuccessful run. With ``None`` the task fails."""
         return None
 
     # --- what Airflow calls ----------------------------------------------------------------------------
 
     def act(self, context: Context) -> Any:
-        """Start the run, or find the one of an earlier try, and wait for its end."""
+        """Start the run, or find the run of an earlier try, and wait for its end."""
         return self._new_attempt(context).start()
 
     def resume_submit(self, context: Context, event: dict[str, Any] | None = None) -> Any:
@@ -128,7 +128,7 @@ class RunOperator(DataOpsOperator):
             return attempt.resume_without_trigger(str(failure.get("error", "unknown")))
 
     def on_kill(self) -> None:
-        """Stop the run when Airflow kills the task on a worker: SIGTERM, mark failed, Clear, timeout."""
+        """Stop the run when Airflow kills the task on a worker: SIGTERM, mark failed, Clear or timeout."""
         self.killed = True
         if self.attempt is None:
             self.log.warning("The task was killed before this process sent a request")

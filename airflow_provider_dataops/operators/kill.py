@@ -58,8 +58,8 @@ class KillHandling:
         """Stop the run from ``on_kill``.
 
         Airflow allows 5 s. A call to Airflow could wait for ever for a lock that the interrupted code holds.
-        So this method uses what is in memory. It asks Airflow whether a newer try has taken over only if the
-        task was killed while it waited in this provider's code.
+        So this method uses only values in memory. It asks Airflow whether a newer try has taken over only if
+        the task was killed while it waited in this provider's code.
         """
         run_id = self.record.run_id if self.record else ""
         if not run_id:
@@ -73,11 +73,12 @@ class KillHandling:
             # Airflow may also kill a process that has a result and is about to report it.
             return
         elif self.is_handed_over or not self.watch.cancel_on_kill:
-            # The log line comes from here; the wait ends within a slice and does not repeat it.
+            # Log the line here. The wait ends within half a second, and must not log it again.
             self.is_settled = True
             self.log_left_running()
         elif self.is_renewing and self.has_retry:
-            # Often the API server is down. Then Airflow ends this process in that call; the retry continues.
+            # The interrupted call may hang because the API server is down. Then Airflow kills this process,
+            # and the retry waits for the run.
             self.log.warning(
                 "The task was killed during a request to Airflow. After the response it stops %s: %s",
                 self.run,

@@ -110,7 +110,7 @@ class _ConfigurationOperator(TailerTask, DataOpsOperator):
         return self.configuration_id
 
     def call(self, hook: TailerHook) -> None:
-        """Send the request, and log what was done."""
+        """Send the request, and log the change."""
         raise NotImplementedError
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: How many lanes a connection has: so many requests can wait for a response at a time. It is less than the
-#: number of rejections that locks an account on any platform.
+#: The number of lanes of a connection: at most this many requests wait for a response at a time. No platform
+#: locks an account after so few rejections.
 PARALLEL = 4
-#: A request that takes longer, in seconds, gives up its lane and continues without one.
+#: After this many seconds, a request gives up its lane and continues without one.
 PATIENCE = 2.0
-#: How many requests of one group can wait for a response at a time, with and without a lane.
+#: At most this many requests of one group wait for a response at a time, with and without a lane.
 GROUP_LIMIT = 16
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
 
-#: Runs that are due within this many seconds are read together.
+#: Runs that must be read within this many seconds are read together.
 TOGETHER = 0.25
 
 #: If the list cannot be read, it is requested again after this many seconds.
@@ -66,7 +66,7 @@ class Poller:
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     def subscribe(self, watch: RunWatch, poll_interval: float) -> Subscription:
-        """Read a run from now on, and return the subscription, whose queue gets the results."""
+        """Read a run from now on. Return the subscription; its queue gets the results."""
         clock = self._connection.driver.clock
         now = clock.monotonic()
         subscription = Subscription(
@@ -83,7 +83,7 @@ class Poller:
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """Stop reading a run for this trigger."""
+        """End a subscription."""
         self._subscriptions.discard(subscription)
         self._changed.set()
 

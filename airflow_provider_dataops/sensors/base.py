@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DataOpsSensor(DataOpsTask, BaseSensorOperator):
-    """Waits for a run, or until a condition holds.
+    """Waits for the end of a run, or until a condition is true.
 
     ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are Airflow's own. After a
     failed request the sensor asks again, until the outage has lasted too long.
@@ -53,7 +53,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     def result(self, value: Mapping[str, Any]) -> Any:
         """Return the task's result.
 
-        :param value: what the platform returned when the condition held.
+        :param value: what the platform returned when the condition became true.
         """
         return dict(value) or None
 
@@ -81,7 +81,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
 
                     push_links(self, context, self.run_url, self.log)
                 return super().execute(context)
-            # Ask once before the task defers: a condition that holds already needs no trigger.
+            # Ask once before the task defers: if the condition is true already, no trigger is needed.
             answer = wait.poke(hook)
         return answer.xcom_value if isinstance(answer, PokeReturnValue) else wait.defer()
 

@@ -71,7 +71,7 @@ class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
 
 
 class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
-    """Waits until a job of a resource has succeeded that was created at or after a given time.
+    """Waits until a job on a resource has succeeded. Jobs created before ``since`` do not count.
 
     Returns the newest such job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator`
     does. The sensor ignores failed jobs. According to the vendor's documentation the API does not list the

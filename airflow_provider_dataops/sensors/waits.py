@@ -1,4 +1,4 @@
-"""The two waits of a sensor: for the end of one run, or until a condition holds."""
+"""The two waits of a sensor: for the end of one run, or until a condition is true."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class SensorWait:
     def _ask_again(self, hook: DataOpsHook[Any], refusal: ApiError) -> bool | PokeReturnValue:
         """Ask again after refused credentials. If they have not changed, pause first.
 
-        Without the pause, refusals may lock the account. It is here, because the mode ``reschedule`` keeps no
-        state from one poke to the next.
+        Without the pause, refusals may lock the account. This poke itself pauses, because a later poke in
+        mode ``reschedule`` would not know that it must wait.
         """
         self.progress.log_failure(Verdict.RECONNECT, 0.0, self.sensor.log)
         again = self.sensor.make_hook()
@@ -189,7 +189,7 @@ class RunEnd(SensorWait):
 
 
 class ConditionMet(SensorWait):
-    """Waits until a condition holds."""
+    """Waits until a condition is true."""
 
     interval = "poke_interval"
 
@@ -199,7 +199,7 @@ class ConditionMet(SensorWait):
         return f"the condition at {self.sensor.platform}"
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
-        """Return the value once the condition holds."""
+        """Return the value as soon as the condition is true."""
         value = hook.run(self.watch.question(hook.api))
         return None if value is None else PokeReturnValue(True, self._result(value, hook.api))
 
@@ -213,7 +213,7 @@ class ConditionMet(SensorWait):
             )
         if ended.value is None:
             outage = OutageError(
-                f"{platform} can no longer be asked whether the condition holds: {ended.message}"
+                f"{platform} no longer answers, so the state of the condition is unknown: {ended.message}"
             )
             outage.permanent = ended.permanent
             raise outage

@@ -27,5 +27,5 @@ class TracTask(DataOpsTask):
         self.trac_conn_id = trac_conn_id
 
     def call_arguments(self, *names: str) -> dict[str, Any]:
-        """Return arguments of the task by name, and the tenant. The hook's call takes the same names."""
+        """Return the tenant and some arguments of the task, as keyword arguments for a call of the hook."""
         return {name: getattr(self, name) for name in (*names, "tenant")}

@@ -23,7 +23,7 @@ _ANY = zlib.MAX_WBITS | 32
 class Unpacker:
     """Decompresses a body in pieces of limited size.
 
-    Both drivers ask the server not to compress. Some proxies compress nevertheless. A few kilobytes may then
+    Both drivers ask the server not to compress, but some proxies do. A few kilobytes may then
     decompress to gigabytes.
 
     :param encoding: the value of the header ``Content-Encoding``.

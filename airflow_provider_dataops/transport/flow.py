@@ -288,7 +288,7 @@ def _from_elsewhere(error: ApiError, asked: str, answered: str) -> ApiError:
 
 
 def _from_to(source: str, target: str) -> str:
-    """Describe a redirect without paths and queries, because those of signed links are secret."""
+    """Describe a redirect without paths and queries, because a signed link contains secrets there."""
     if same_origin(source, target):
         return f"to another path of {origin(source)}"
     return f"from {origin(source)}/*** to {origin(target)}/***"

@@ -1,4 +1,4 @@
-"""When the triggerer may send the next request of a connection. Nothing here sends or waits."""
+"""Decide when the triggerer may send the next request of a connection. Nothing here sends or waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 OPENS_AFTER = 60.0
 #: While the circuit breaker is open, one request is sent in this many seconds.
 PROBE_INTERVAL = 60.0
-#: Where rejections can lock the account, twice rejected credentials are not sent for this many seconds.
+#: If rejections can lock the account: after the second one, no request sends the credentials for this many
+#: seconds.
 LOCKOUT = 15 * 60.0
 
 

@@ -70,7 +70,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | bool:
 def proxy_for(settings: Settings, scheme: str, host: str) -> str | None:
     """Return the URL of the proxy for a host, ``None`` for no proxy.
 
-    It is the connection's ``proxy``, or that of the environment's variables, such as ``HTTPS_PROXY``.
+    It is the connection's ``proxy``, or else the value of a variable such as ``HTTPS_PROXY``.
 
     :raises ConnectionSettingsError: if the environment's proxy is not http or https. The driver of the
         triggerer supports no other kind.

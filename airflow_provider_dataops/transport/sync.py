@@ -245,7 +245,7 @@ def _transport_error(error: Exception) -> TransportError:
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
         reason = inner
-    # The text begins with the object that failed. It is cut off: its host is in the connection.
+    # The text begins with the name of a Python object and the host. Remove both: the connection has the host.
     text = re.sub(r"^\w+\(host=.*?\): ", "", str(reason).rpartition(">: ")[2]) or "no further details"
     if isinstance(reason, ValueError) and not isinstance(reason, ssl.SSLError):
         # The text may contain a header of the request, and so a secret.

@@ -80,7 +80,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
     """A trigger that sends requests to a platform. It is also a watch, whose fields it stores.
 
     :param conn_id: the Airflow connection.
-    :param deadline: when the wait is over, seconds since the epoch.
+    :param deadline: when the wait must end, seconds since the epoch.
     """
 
     conn_id: str
@@ -159,7 +159,7 @@ class RunTrigger(RunWatch, DataOpsTrigger):
 
 
 class ConditionTrigger(ConditionWatch, DataOpsTrigger):
-    """Asks a platform until a condition holds.
+    """Waits until a condition is true at a platform.
 
     :param poke_interval: seconds between two requests.
     """

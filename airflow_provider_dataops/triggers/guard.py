@@ -25,7 +25,7 @@ SHORTEST: float = min(
         conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0,
     ),
 )
-#: How many seconds each further process that waits for the same processor adds.
+#: The time grows by this many seconds for each further process that waits for the same processor.
 GROWTH = 2.0
 
 

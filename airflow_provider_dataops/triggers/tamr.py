@@ -23,6 +23,6 @@ class TamrResourceIdleTrigger(TamrResourceIdleWatch, ConditionTrigger):
 
 
 class TamrJobSucceededTrigger(TamrJobSucceededWatch, ConditionTrigger):
-    """Waits until a job of a resource has succeeded that was created at or after a given time."""
+    """Waits until a job on a resource has succeeded. Jobs created before ``since`` do not count."""
 
     conn_type = "tamr"

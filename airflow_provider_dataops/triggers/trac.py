@@ -19,6 +19,6 @@ class TracSearchTrigger(TracSearchWatch, ConditionTrigger):
 
 
 class TracObjectTrigger(TracObjectWatch, ConditionTrigger):
-    """Waits until an object has reached a version, or has given attributes."""
+    """Waits until an object has reached a version, or has certain attribute values, or both."""
 
     conn_type = "trac"

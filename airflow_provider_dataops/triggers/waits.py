@@ -58,7 +58,7 @@ async def _run_ended(
     try:
         while True:
             try:
-                # Not wait_for: in Python 3.11 it can swallow a cancellation.
+                # Do not use wait_for: in Python 3.11 it sometimes ignores a cancellation.
                 async with asyncio.timeout(_remaining(trigger)):
                     answer = await subscription.answers.get()
             except TimeoutError:
@@ -125,7 +125,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
                     "Airflow cancelled this trigger while %s was running, and it keeps running: %s", run, url
                 )
                 return
-            # Logged first, and with the link: Airflow may close the task's log after this line.
+            # Log this line, with the link, first: Airflow may close the task's log at any time from now on.
             trigger.log.warning(
                 "Airflow cancelled this trigger. If the task has ended, the trigger stops %s. "
                 "If this log ends here, see the triggerer's log: %s",
@@ -143,7 +143,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
         )
     except asyncio.CancelledError:
         trigger.log.error(
-            "%s may still be running: the triggerer ends before it sent the stop request: %s", run, url
+            "%s may still be running: the triggerer ended before it sent the stop request: %s", run, url
         )
         raise
     except Exception as error:

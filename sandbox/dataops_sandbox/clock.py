@@ -53,7 +53,7 @@ class Timeline:
         self._started_at = clock()
         self._started = datetime.now(UTC)
         self.skipped = 0.0
-        """Seconds by which the timeline is ahead of its clock. The client's own clock does not skip them."""
+        """Seconds by which tests have moved the timeline ahead of its clock. Clients' clocks do not move."""
 
     def now(self) -> float:
         """Return the current instant, in seconds."""

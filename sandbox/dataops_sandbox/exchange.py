@@ -40,7 +40,7 @@ class Gate:
         self._opened.append("dropped")
 
     def ticket(self) -> int:
-        """Return how often the gate was opened so far.
+        """Return how many times the gate was opened so far.
 
         Take the ticket before the request is in the journal. A test that sees the request there can then
         release it, even if the request has not reached :meth:`wait` yet.

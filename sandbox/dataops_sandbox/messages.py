@@ -161,8 +161,8 @@ def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = fro
 class Operation:
     """One operation of a platform: the requests that belong to it, and the function that handles them.
 
-    The percent-encoded path is matched. So a client fails here that encodes a character which must stay plain
-    (the colon of ``:stop``), or that does not encode one which must be encoded.
+    The path is matched as the client sent it, percent-encoded. It matches only if the client has encoded the
+    right characters: the colon of ``:stop`` must stay plain, a slash in an id must be encoded.
 
     :param name: name in the journal and in faults, e.g. ``list_executions``
     :param template: path without the platform's prefix; each ``{name}`` is a segment or a part of a segment

@@ -108,8 +108,9 @@ class Platform(ABC):
 
     def __init__(self, world: World) -> None:
         self.world = world
-        # A reset keeps both. Run ids continue, so that a poller of an earlier test does not find a run of the
-        # next test. Tokens stay known as expired, because a client may still have one.
+        # A reset keeps the run numbers and the tokens. Run ids continue, so that a poller of an earlier test
+        # does not find a run of the next test. Old tokens count as expired, because a client may still have
+        # one.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()

@@ -31,7 +31,7 @@ _CHECK_EVERY = 0.02
 _BACKLOG = 1024
 
 _TURNS = 5
-"""Turns that the event loop needs to finish connecting, or closing, sockets that it has started with."""
+"""After this many turns, the event loop has opened or closed the sockets that it has begun with."""
 
 
 async def _close(runner: web.AppRunner) -> None:
@@ -41,7 +41,7 @@ async def _close(runner: web.AppRunner) -> None:
     transports = [handler.transport for handler in server.connections] if server else []
     await runner.cleanup()
     for transport in transports:
-        # Abort: a transport whose client does not read would wait for it even after the loop has ended.
+        # If the client does not read, close() would wait for it, even after the loop has ended. So abort.
         if transport is not None:
             transport.abort()
     await _run_loop_turns()

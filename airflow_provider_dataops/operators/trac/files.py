@@ -91,7 +91,7 @@ class TracUploadFileOperator(_UploadOperator):
     ``prior_version`` each call stores another file, so a task whose response is lost is not retried.
 
     :param source: local path, or URL of an object store; not empty.
-    :param name: the file's name at the platform; by default that of the source.
+    :param name: the file's name at the platform; by default the name of the source file.
     :param mime_type: its media type; by default the one for the name's extension.
     :param attrs: attributes as plain Python values, by name.
     :param prior_version: a selector of the latest version, to update a file. If it is missing or renders to

@@ -28,7 +28,7 @@ _STATES = {
     "cancelled": RunState.CANCELLED,
     "canceled": RunState.CANCELLED,
 }
-#: The members of an execution in a list that are decoded.
+#: From each execution in a list, only these members are decoded.
 _MEMBERS = (
     "id",
     "runNumber",
@@ -60,7 +60,7 @@ class Execution(Result):
     :param state: the state in the words that all platforms share.
     :param created_at: when the execution was requested.
     :param version: the version of the pipeline at that time.
-    :param outputs: the output files. Until the execution ends, there are none; possibly also after it.
+    :param outputs: the output files. There are none before the execution ends, and sometimes none after it.
     """
 
     id: str

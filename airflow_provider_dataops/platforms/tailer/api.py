@@ -108,7 +108,10 @@ class TailerApi(TailerCalls):
         return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of error. Google answers a wrong password with 400. The API's own 404 is JSON."""
+        """Return the class of the error.
+
+        Google responds 400 to a wrong password. A 404 that is not JSON comes from a proxy, not from the API.
+        """
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
         if reply.status == 404 and not is_json(reply):
@@ -163,5 +166,8 @@ class TailerApi(TailerCalls):
     # --- links -----------------------------------------------------------------------------------------
 
     def run_url(self, configuration: Configuration, run_id: str) -> str:
-        """Return the link to a run; without a ``link_template``, to Studio's home: no page is documented."""
+        """Return the link to a run. Without ``link_template`` it is the start page of Tailer Studio.
+
+        The documentation shows no URL for the page of a run.
+        """
         return self.link(self.studio_url, **asdict(configuration), run_id=run_id)

@@ -30,7 +30,7 @@ _ACTIVE = {"WAITING", "RUNNING"}
 
 
 def canonical_type(configuration_type: str) -> str:
-    """Return the new name of a configuration's type, which requests use."""
+    """Return the name that requests use for a type. One type also has an old name."""
     return _ALIASES.get(configuration_type, configuration_type)
 
 
@@ -41,7 +41,8 @@ def _not_one_of(name: str, value: object, allowed: Collection[str]) -> InvalidAr
 def check_scope(account: object, environment: object) -> None:
     """Validate account and environment; ``None`` means the connection's.
 
-    :raises InvalidArgumentError: if one is not valid. A number is no account: it has lost its leading zeros.
+    :raises InvalidArgumentError: if one is not valid. A number as ``account`` is an error: it has no leading
+        zeros.
     """
     if account is not None and not (isinstance(account, str) and re.fullmatch(r"[0-9]{6}", account)):
         kind = "" if isinstance(account, str) else f" ({type(account).__name__})"

@@ -73,7 +73,7 @@ class TailerCalls(Api):
         environment: str | None = None,
         append_environment: bool = False,
     ) -> Configuration:
-        """Return a configuration. Account and environment are by default those of the connection.
+        """Return a configuration. Account and environment are the connection's by default.
 
         :param append_environment: append ``_`` and the environment to the id, unless it ends so already.
         :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
@@ -91,7 +91,7 @@ class TailerCalls(Api):
     def scope(self, account: str | None, environment: str | None) -> dict[str, str]:
         """Return account and environment by name, with defaults from the connection.
 
-        :raises InvalidArgumentError: if one is not valid, or neither given nor in the connection.
+        :raises InvalidArgumentError: if one is not valid, or is missing both here and in the connection.
         """
         check_scope(account, environment)
         return {

@@ -43,7 +43,7 @@ KEY_FIELD = "service_account_secret_json"
 class TokenSource:
     """A source of bearer tokens. The constructor of each subclass reads the connection."""
 
-    #: Whether the source can make another token after one was refused.
+    #: Whether the source can make another token after the API has rejected one.
     renewable = True
     #: The connection's fields to check after refused credentials, in words.
     blame: str

@@ -29,11 +29,11 @@ MOST_DAYS = 31
 def find_run(
     api: TailerCalls, configuration: Configuration, run_id: str
 ) -> Exchange[tuple[Run | None, bool]]:
-    """Return a run without its job's id, and whether ``None`` proves that there is no such run.
+    """Return a run whose job's id is not known, and whether ``None`` proves that there is no such run.
 
     Each listed run contains the id of its job. With this id the API finds every run of the job, but a
     configuration may have several jobs. If the list of the last runs is full, this function lists the runs of
-    the run's day, then those of each status. It alternates between lists and jobs, up to
+    the run's day, then the runs with each status. It alternates between lists and jobs, up to
     :data:`MOST_REQUESTS`.
 
     :raises MalformedReplyError: if an entry that may be the run cannot be read.

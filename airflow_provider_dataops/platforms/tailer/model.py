@@ -42,7 +42,7 @@ _OPTIONAL = (
     "last_update_date",
     "duration",
 )
-#: The members of a listed run that are read.
+#: From each run in a list, only these members are decoded.
 _MEMBERS = ("run_id", "status", *_OPTIONAL)
 
 
@@ -84,11 +84,11 @@ class Configuration:
         return all(one in {None, other} for one, other in zip(theirs, ours, strict=True))
 
     def identified(self, run: Run, job_id: str | None) -> Run:
-        """Return a run with the identity from the request, because a response may leave it out."""
+        """Return a run with the fields of this configuration, because a response may leave them out."""
         return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
-        """Return a run that was just launched and is not listed yet."""
+        """Return the run of a launch. Tailer does not list it yet, so its fields come from the request."""
         run = self.identified(Run(run_id=run_id, status="", state=RunState.PENDING), job_id)
         return replace(run.snapshot(), state=RunState.PENDING, raw_state="launched")
 
@@ -218,9 +218,9 @@ def read_any(reply: Reply) -> None:
 
 
 def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
-    """Raise an error for a KO in a response with a good HTTP status.
+    """Raise an error if a response with a 2xx status code contains a KO.
 
-    :param refusal: the class of error for all other codes.
+    :param refusal: the class of the error for all other codes.
     :raises NotFoundError: for code 404.
     :raises ServerError: for a code of 500 or more. Tailer may have acted on the request.
     :raises ApiError: for all other codes. Tailer did nothing, and another attempt cannot help.

@@ -190,8 +190,8 @@ class TamrApi(Api):
     def stop_job(self, job_id: str) -> Exchange[None]:
         """Ask Tamr to stop a job. The job may still succeed or fail.
 
-        The documentation does not say what Tamr responds if the job has already ended. So after an error this
-        reads the job, and raises the error only if the job has not ended.
+        The documentation does not show Tamr's response for a job that has already ended. So after an error,
+        this method reads the job. It raises the error only if the job has not ended.
         """
         # The colon is part of the path. Only the id is percent-encoded.
         url = f"{self._job_url(job_id)}:stop"

@@ -17,7 +17,7 @@ _IDS = {
     "update": {"dataProductId", "workflowId"},
     "publish": {"destinationId", "dataProductId"},
 }
-#: The kind of job and the id in its configuration, by the name of the argument.
+#: For each argument with an id: the kind of job, and the name of this id in its configuration.
 _OWN_KIND = {
     "source_id": ("load", "sourceId"),
     "data_product_id": ("update", "dataProductId"),
@@ -109,7 +109,7 @@ def describe(configuration: JsonObject) -> str:
 
 
 def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the configuration of a job on this resource. A publish of a data product is not a job on it.
+    """Return the configuration of a job on this resource. For a data product it is an update, not a publish.
 
     :param resource: the id of the resource by its argument's name; other ids are ``None``.
     """

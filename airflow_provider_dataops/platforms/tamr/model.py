@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: The ``reason`` of a job that a user has stopped.
 STOPPED = "STOPPED_BY_USER"
 _PAGE = ("jobs", "nextPageToken")
-#: The members of a job in a list that are decoded.
+#: From each job in a list, only these members are decoded.
 _MEMBERS = ("jobId", "configuration", "status", "statusHistory")
 _STATES = {"PENDING": RunState.PENDING, "RUNNING": RunState.RUNNING, "STOPPING": RunState.RUNNING}
 
@@ -71,7 +71,7 @@ class Job(Result):
         return self.entered("RUNNING") or self.created_at or self.entered("DONE")
 
     def started_before(self, time: float) -> bool:
-        """Return whether the job began to run before a time. The jobs after it in the list then did, too.
+        """Return whether the job began to run before a time. If it did, so did all jobs after it in the list.
 
         :param time: the time in seconds since the epoch.
         """
@@ -114,7 +114,7 @@ def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Li
     """
     page = {name: raw for name, raw in reply.members(*_PAGE).items() if not decode.begins_with(raw, b"n")}
     if "jobs" not in page:
-        # An empty page has no member "jobs". An error with a 2xx status code has none either, but others.
+        # An empty page has no member "jobs" and no other one. An error with a 2xx status code has other ones.
         reply.members(*_PAGE, others=False)
     token = decode.value(page["nextPageToken"]) if "nextPageToken" in page else ""
     if not isinstance(token, str):
@@ -165,7 +165,7 @@ def _history(past: object, current: Mapping[str, Any]) -> tuple[JobStatus, ...]:
 
 
 def _without_unset(payload: object) -> dict[str, Any]:
-    """Return a configuration without the ids that are empty texts: the platform returns unset ids so."""
+    """Return a configuration without its unset ids. The platform returns them as empty texts."""
     if not isinstance(payload, dict):
         return {}
     return {

@@ -156,7 +156,7 @@ class ToucanApi(Api):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
-        """Return work to start on a small app.
+        """Return the launch of an operation on a small app.
 
         :param resubmits: whether to start it again after a lost response.
         """

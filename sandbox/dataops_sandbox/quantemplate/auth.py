@@ -1,4 +1,4 @@
-"""The token endpoint. Its paths are those of Keycloak, so its error messages are Keycloak's too."""
+"""The token endpoint. It has the paths and the error messages of Keycloak."""
 
 from __future__ import annotations
 

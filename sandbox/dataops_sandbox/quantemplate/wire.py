@@ -184,7 +184,7 @@ class Quantemplate(QuantemplateStore):
         call.no_body()
         now = self.world.timeline.now()
         executions = [run for run in self.executions(pipeline.pipeline_id) if run.listed(now)]
-        # The order is not documented. Shuffle, so that a client fails that relies on positions.
+        # The order is not documented. Shuffle, so that a client that relies on the order fails.
         executions.sort(key=lambda run: hashlib.sha256(run.run_id.encode()).digest())
         return Answer.of_json([run.as_json(self.world.timeline) for run in executions])
 

@@ -63,10 +63,10 @@ class SelfSigned:
         self._next_unseen_expired = False
 
     def revoke(self) -> None:
-        """Reject each token that was used so far once, and the next token that was not used yet.
+        """Reject each known token at its next use, and also the next new token.
 
-        Reject a token only once: a client that signs again within the same second, with the same claims, gets
-        the same token.
+        Each token is rejected only once. If a client signs again within the same second, it gets the same
+        token, and that must be valid.
         """
         self._expired.update(self._seen)
         self._seen.clear()

@@ -84,8 +84,8 @@ class TailerStore(RunStore[TailerRun, RunScript]):
         """Deploy a configuration; replace it if it exists.
 
         :param configuration_id: id as deployed; for some types it ends with the environment
-        :param more: other fields of :class:`.runs.Configuration`; the defaults of account and environment are
-            those of the guide
+        :param more: other fields of :class:`.runs.Configuration`; account and environment have
+            the guide's values by default
         :raises ValueError: if there is no such field, or a value is not valid
         """
         named = {"configuration_id": configuration_id, "configuration_type": configuration_type}

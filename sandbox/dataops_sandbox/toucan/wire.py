@@ -35,8 +35,8 @@ _STAGE = frozenset({"stage"})
 class _Traceback:
     """A traceback as the backend pickles it.
 
-    To load a pickle is to run the server's code. Here that code raises an error, so a test fails in which
-    the client loads the pickle.
+    A client that loads a pickle runs the server's code. Here this code raises an error. So if the
+    client loads the pickle, the test fails.
     """
 
     def __init__(self, text: str) -> None:

@@ -69,7 +69,7 @@ def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
     if len({field.get("fieldName", "").lower() for field in fields}) < len(fields):
         check.add("Table schema contains duplicate field names", f"{path}.table")
     orders = {field.get("fieldOrder", 0) for field in fields}
-    # All of them zero: the order is that of the list.
+    # If all orders are zero, the platform keeps the order of the list.
     if orders - {0} and orders != set(range(len(fields))):
         check.add("Field orders must form a contiguous set of indices starting at zero", f"{path}.table")
 

@@ -48,7 +48,7 @@ class Job(Run[JobScript]):
     found: Found
     """The tag that the orchestrator wrote last."""
     header: dict[str, Any]
-    """Header of the tag when the orchestrator wrote it. The tag that ends the job does not replace it."""
+    """Header of the tag that the orchestrator wrote last before the end of the job."""
     result_id: str
     code: str = "QUEUED"
     """Status in the response of check-job."""

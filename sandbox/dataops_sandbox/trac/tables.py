@@ -39,7 +39,7 @@ def _data_loss(message: str) -> ServiceError:
     return ServiceError(Code.DATA_LOSS, message)
 
 
-# Readers of cells: each returns the text that the platform writes. The messages are those of its parsers.
+# Readers of cells: each returns the text that the platform writes. The error messages are the platform's.
 
 
 def _integer(text: str) -> str:

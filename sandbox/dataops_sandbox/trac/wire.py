@@ -1,6 +1,6 @@
 """The HTTP interface of the sandbox's TRAC: the REST calls of its gateway.
 
-Paths, headers, bodies and errors are those of recorded exchanges with the open-source gateway and its
+Paths, headers, bodies and errors come from recorded exchanges with the open-source gateway and its
 services. The setting ``generation`` chooses between releases. :data:`.store.REPOSITORY` and the names next to
 it describe the model that can be imported at the start.
 """

@@ -46,7 +46,7 @@ def test_the_first_wrong_argument_is_named() -> None:
 
 @pytest.mark.parametrize("value", ["sales", b"sales", [], ["a", ""], ["a", 1], None, {"a": 1}])
 def test_a_list_of_texts_is_a_list_of_texts(value: object) -> None:
-    with refused("domains must be a list of non-empty texts"):
+    with refused("domains must be a list of one or more non-empty texts"):
         require_texts("domains", value)
 
 

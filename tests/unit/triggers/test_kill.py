@@ -201,7 +201,7 @@ def test_a_triggerer_that_ends_meanwhile_says_that_the_run_may_go_on(stage: Stag
     run_virtual(main())
     assert (
         stage.lines[-1]
-        == "Fake run j-1 may still be running: the triggerer ends before it sent the stop request: https://ui/j-1"
+        == "Fake run j-1 may still be running: the triggerer ended before it sent the stop request: https://ui/j-1"
     )
 
 
