@@ -296,7 +296,7 @@ NOT_B = logical("NOT", B)
         (logical("NOT", logical("AND", A, NOT_B, C)), 500),
     ],
 )
-def test_a_condition_after_a_not_causes_a_500(
+def test_some_searches_with_a_condition_after_a_not_cause_a_500(
     trac: TracClient, expression: dict[str, Any], status: int
 ) -> None:
     reply = trac.post(f"{META}/search", {"objectType": "CUSTOM", "search": expression})
