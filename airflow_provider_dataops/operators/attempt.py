@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_dataops.adapters.links import push_links
 from airflow_provider_dataops.adapters.task_state import generation, present_generation, remembered, store_for
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
-from airflow_provider_dataops.core.retry import ONCE, RetryPolicy, refusal_pause
+from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import ApiError, RunCancelledError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import (
@@ -26,7 +26,7 @@ from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import Phase
 from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
-from airflow_provider_dataops.operators.kill import KillHandling
+from airflow_provider_dataops.operators.refused_credentials import RefusedCredentials
 from airflow_provider_dataops.operators.slots import wait_for_slot
 from airflow_provider_dataops.registry import trigger_class
 
@@ -46,7 +46,7 @@ AT_THE_END = RetryPolicy(budget=20.0)
 TRIGGER_CRASHES = 3
 
 
-class RunAttempt(KillHandling):
+class RunAttempt(RefusedCredentials):
     """One try of a task, and everything that changes while it runs.
 
     :param operator: the task.
@@ -197,7 +197,7 @@ class RunAttempt(KillHandling):
                 progress.log_failure(verdict, 0.0, self.log)
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
-                if (event := self._reconnect(progress, deadline)) is not None:
+                if (event := self.reconnect(progress, deadline)) is not None:
                     return event
             else:
                 return RunEvent.finished(snapshot) if snapshot.state.is_final else snapshot
@@ -219,44 +219,12 @@ class RunAttempt(KillHandling):
                 event = self.hook.run(wait.until_end(lambda: self.watch.look(self.hook.api)), ONCE)
             finally:
                 self.is_waiting = False
-            event = event or self._reconnect(wait.progress, deadline)
+            event = event or self.reconnect(wait.progress, deadline)
             if event is not None:
                 return event
 
     def _progress(self, *, seen: bool = False) -> WaitProgress:
         return WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id, kind=self.kind, seen=seen)
-
-    def _reconnect(self, progress: WaitProgress, deadline: float) -> RunEvent | None:
-        """Read the connection again after a refusal. Return the end of the wait if it must not continue.
-
-        If refusals may lock the account and the credentials are the same, pause before they are sent again.
-        """
-        refused = self.hook.api.settings.account_key
-        self._connect_again()
-        locks_out = progress.failure is not None and progress.failure.locks_out
-        if not locks_out or self.hook.api.settings.account_key != refused:
-            return None
-        pause = refusal_pause(SYSTEM_CLOCK.random())
-        if SYSTEM_CLOCK.wall() + pause > deadline:
-            message = progress.refused(deadline)
-            return RunEvent(ending=Ending.UNREACHABLE, run_id=progress.run_id, message=message)
-        self.log.warning(
-            "The connection has not changed; its credentials are sent once more in %.0f s", pause
-        )
-        self.is_waiting = True
-        try:
-            self.operator.pause(pause)
-        finally:
-            self.is_waiting = False
-        self._connect_again()
-        return None
-
-    def _connect_again(self) -> None:
-        try:
-            self.connect()
-        except Exception:
-            self.log_left_running()
-            raise
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 

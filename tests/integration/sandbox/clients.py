@@ -63,7 +63,7 @@ class QuantemplateClient(Client):
         self.log_in()
 
     def log_in(self) -> None:
-        """Fetch a token."""
+        """Fetch a token, and use it from now on."""
         response = self.session.post(self.auth_url, data=TOKEN_FORM, timeout=PATIENCE)
         self.headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
 

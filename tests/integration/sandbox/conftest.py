@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Return the sandbox's clock, which stands still until a test moves it."""
+    """Return the sandbox's clock, which moves only when a test advances it."""
     return ManualClock()
 
 
@@ -36,7 +36,7 @@ def quantemplate(sandbox: Sandbox) -> Iterator[QuantemplateClient]:
 
 @pytest.fixture
 def tamr(sandbox: Sandbox) -> Iterator[TamrClient]:
-    """Return a client that has the key."""
+    """Return a client that has the API key."""
     with TamrClient(sandbox) as client:
         yield client
 

@@ -21,7 +21,7 @@ KINDS = {
 
 class TestPages:
     def start(self, sandbox: Sandbox, count: int) -> list[str]:
-        """Start jobs, and give their ids, newest first."""
+        """Start jobs, and return their ids, newest first."""
         return [sandbox.tamr.start(KINDS["load"]) for _ in range(count)][::-1]
 
     def test_newest_jobs_are_first_and_a_page_has_ten_by_default(

@@ -247,16 +247,16 @@ class TestTime:
 
     def test_wait_for_notices_advance_at_once(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         tamr.create()
-        looks = []
+        results = []
 
         def finished(_: object) -> bool:
-            looks.append(sandbox.runs()[0].finished)
-            if len(looks) == 1:
+            results.append(sandbox.runs()[0].finished)
+            if len(results) == 1:
                 threading.Thread(target=sandbox.advance, args=(2 * 3600,)).start()
-            return looks[-1]
+            return results[-1]
 
         sandbox.wait_for(finished)
-        assert looks[0] is False
+        assert results[0] is False
 
     def test_reset_restores_the_real_time(self, sandbox: Sandbox, tamr: TamrClient) -> None:
         before = parsedate_to_datetime(tamr.send("GET", "/jobs").headers["Date"])

@@ -1,4 +1,4 @@
-"""The HTML pages of runs, to which links lead."""
+"""The HTML pages of runs, which the links open."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def shell(sandbox: Sandbox, tmp_path: Path) -> Shell:
 
 
 class TestToucan:
-    def test_upload_of_a_file(self, sandbox: Sandbox, shell: Shell, tmp_path: Path) -> None:
+    def test_a_file_is_uploaded(self, sandbox: Sandbox, shell: Shell, tmp_path: Path) -> None:
         (tmp_path / "local.csv").write_bytes(b"a\n1\n")
 
         shell(seed_curl.TOUCAN_UPLOAD, FILE_NAME="sales.xlsx", FILE_NAME_LOCAL_PATH="local.csv")
@@ -71,17 +71,17 @@ class TestToucan:
         assert (upload.local_filename, upload.content.data) == ("local.csv", b"a\n1\n")
         assert (upload.validation, upload.stage) == (False, None)
 
-    def test_upload_of_a_folder(self, sandbox: Sandbox, shell: Shell, tmp_path: Path) -> None:
+    def test_the_files_of_a_folder_are_uploaded(self, sandbox: Sandbox, shell: Shell, tmp_path: Path) -> None:
         (tmp_path / "my_datasources").mkdir()
         for name in ("one.csv", "two.csv"):
             (tmp_path / "my_datasources" / name).write_text(name)
 
         assert "Problem" not in shell(seed_curl.TOUCAN_UPLOAD_FOLDER + "true")
 
-        told = {upload.filename: upload.content.data for upload in sandbox.toucan.uploads}
-        assert told == {"one.csv": b"one.csv", "two.csv": b"two.csv"}
+        uploaded = {upload.filename: upload.content.data for upload in sandbox.toucan.uploads}
+        assert uploaded == {"one.csv": b"one.csv", "two.csv": b"two.csv"}
 
-    def test_operations(self, sandbox: Sandbox, shell: Shell, clock: ManualClock) -> None:
+    def test_all_operations_run(self, sandbox: Sandbox, shell: Shell, clock: ManualClock) -> None:
         answer = json.loads(shell(seed_curl.TOUCAN_OPERATIONS))
         clock.advance(20)
 
@@ -106,7 +106,7 @@ class TestToucan:
         ],
         ids=["preprocess", "populate", "populate and release"],
     )
-    def test_partial_run(
+    def test_a_single_operation_runs(
         self, sandbox: Sandbox, shell: Shell, clock: ManualClock, line: str, kind: str, released: bool
     ) -> None:
         shell(line)
@@ -119,19 +119,19 @@ class TestToucan:
 
 
 class TestTailer:
-    def test_launch(self, sandbox: Sandbox, shell: Shell) -> None:
+    def test_a_job_is_launched(self, sandbox: Sandbox, shell: Shell) -> None:
         answer = json.loads(shell(seed_curl.TAILER_LAUNCH))
 
         [run] = sandbox.runs()
         assert answer == {"run_id": run.run_id}
         assert run.resource == TABLE["configuration_id"]
 
-    def test_check_of_the_run_that_was_launched(
+    def test_check_returns_the_run_that_was_launched(
         self, sandbox: Sandbox, shell: Shell, clock: ManualClock
     ) -> None:
         run_id = json.loads(shell(seed_curl.TAILER_LAUNCH))["run_id"]
         clock.advance(20)
-        # The guide's own run is of 2020.
+        # The guide has the id of a run from 2020.
         line = seed_curl.TAILER_CHECK.replace("20201230-112837-0a795c70-2557-4a60-ba16-788aa2bea179", run_id)
 
         [item] = json.loads(shell(line))["results"]
@@ -139,7 +139,9 @@ class TestTailer:
         assert (item["run_id"], item["status"]) == (run_id, "SUCCESS")
         assert json.loads(shell(seed_curl.TAILER_CHECK)) == {"results": []}
 
-    def test_last_status(self, sandbox: Sandbox, shell: Shell, clock: ManualClock) -> None:
+    def test_last_status_returns_the_newest_runs(
+        self, sandbox: Sandbox, shell: Shell, clock: ManualClock
+    ) -> None:
         table = sandbox.tailer.start(TABLE["configuration_id"])
         storage = sandbox.tailer.start(STORAGE["configuration_id"])
         clock.advance(20)
@@ -150,18 +152,18 @@ class TestTailer:
 
         assert asked(seed_curl.TAILER_LAST_OF_JOB) == [(table, "gbq-to-gbq")]
         assert asked(seed_curl.TAILER_LAST_OF_CONFIGURATION) == [(storage, "storage-to-storage")]
-        # Its date is one of 2020.
+        # The guide's date is in 2020.
         assert asked(seed_curl.TAILER_LAST_FILTERED) == []
         today = f"{storage[:4]}-{storage[4:6]}-{storage[6:8]}"
         assert asked(seed_curl.TAILER_LAST_FILTERED.replace("2020-12-09", today)) == [
             (storage, "storage-to-storage")
         ]
 
-    def test_reset(self, sandbox: Sandbox, shell: Shell) -> None:
+    def test_a_workflow_is_reset(self, sandbox: Sandbox, shell: Shell) -> None:
         assert json.loads(shell(seed_curl.TAILER_RESET)) == {"code": 200, "data": {}, "message": "ok"}
         assert sandbox.tailer.configuration(WORKFLOW["configuration_id"]).triggered_jobs == []
 
-    def test_disable_enable_archive(self, sandbox: Sandbox, shell: Shell) -> None:
+    def test_a_configuration_is_disabled_enabled_and_archived(self, sandbox: Sandbox, shell: Shell) -> None:
         configuration = sandbox.tailer.configuration("000099_Load_PDA_f_traffic_ma_DEV")
         seen = []
         for line in (seed_curl.TAILER_DISABLE, seed_curl.TAILER_ENABLE, seed_curl.TAILER_ARCHIVE):

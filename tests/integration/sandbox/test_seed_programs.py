@@ -23,7 +23,7 @@ TENANT = "my-tenant"
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Return a sandbox on real time, as the programs have no clock but that: runs take a moment."""
+    """Return a sandbox in real time, because the programs use it. Its runs take a moment."""
     with Sandbox(run_seconds=0.05) as serving:
         monkeypatch.setattr(seed_clients, "QUANTEMPLATE_URL", serving.quantemplate.base_url)
         monkeypatch.setattr(seed_clients, "QUANTEMPLATE_TOKEN_URL", serving.quantemplate.auth_url)
@@ -44,7 +44,7 @@ def run_straight_through(file: Path) -> None:
     )
 
 
-def test_quantemplate_program_prints_the_output_computed_from_what_it_uploaded(
+def test_quantemplate_program_prints_the_output_for_the_file_that_it_uploaded(
     sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "claims.csv"
@@ -57,7 +57,7 @@ def test_quantemplate_program_prints_the_output_computed_from_what_it_uploaded(
         "get_token",
         "upload_dataset",
         "execute_pipeline",
-        # Its second between two looks is longer than the run.
+        # The program waits a second between two polls, which is longer than the run.
         "list_executions",
         "list_executions",
         "download_output",
@@ -101,7 +101,7 @@ def test_tamr_program_runs_all_steps_in_order(sandbox: Sandbox, capsys: pytest.C
     runs = sandbox.runs()
     assert [run.resource for run in runs] == [*SOURCES, "dp_xyz", "flow_xyz", "xyz"]
     assert all(run.finished and run.detail["error"] is None for run in runs)
-    # Each waited for the one before.
+    # Each job starts after the end of the previous one.
     for earlier, later in pairwise(runs):
         assert earlier.finished_at is not None
         assert earlier.finished_at <= later.created_at
@@ -139,7 +139,7 @@ def test_tamr_poll_raises_the_message_of_a_failed_job(sandbox: Sandbox, session:
 
 
 @pytest.mark.parametrize("no_error", ["null", "empty"])
-def test_tamr_poll_takes_an_empty_error_for_success(
+def test_tamr_poll_treats_an_empty_error_as_a_success(
     sandbox: Sandbox, session: requests.Session, no_error: str
 ) -> None:
     sandbox.tamr.script(no_error=no_error)

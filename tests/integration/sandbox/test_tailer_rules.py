@@ -1,7 +1,7 @@
 """Each test breaks one rule for the bodies of Tailer's actions, and gets its own error message.
 
-The fields of each action are those of the dossier's table; what may stand in them is said here again, apart
-from the sandbox.
+The fields of each action come from the table in the dossier. Their valid values are listed here again,
+independently of the sandbox.
 """
 
 from __future__ import annotations

@@ -380,9 +380,9 @@ class TestConfigurations:
         with Client(sandbox.url + "/_sandbox", {}) as control:
             added = {"platform": "tailer", "configuration_id": "000099_new_DEV", "activated": False}
             control.ok("POST", "/add_configuration", json=added)
-            told = control.ok("POST", "/configurations", json={"platform": "tailer"})["result"]
+            listed = control.ok("POST", "/configurations", json={"platform": "tailer"})["result"]
 
-        assert told[-1] == {
+        assert listed[-1] == {
             **TABLE,
             "configuration_id": "000099_new_DEV",
             "activated": False,

@@ -197,9 +197,9 @@ class TestGenerations:
     ) -> None:
         sandbox.toucan.configure(refresh_ids=False)
 
-        told = [toucan.ok("POST", APP + path, json=body).keys() for path, body in SUBMITS]
+        members = [toucan.ok("POST", APP + path, json=body).keys() for path, body in SUBMITS]
 
-        assert told == [{"operation_id"}, set(), set()]
+        assert members == [{"operation_id"}, set(), set()]
         assert toucan.upload().keys() == {"operation_id"}
 
     def test_older_backend_has_no_state_route(self, sandbox: Sandbox, toucan: ToucanClient) -> None:
@@ -280,10 +280,10 @@ def test_another_process_can_list_releases_and_uploads(sandbox: Sandbox, toucan:
     toucan.upload(b"abc")
     released = toucan.run("release")
     with Client(sandbox.url + "/_sandbox", {}) as control:
-        told = {"platform": "toucan", "small_app_id": "product-corporation"}
+        app = {"platform": "toucan", "small_app_id": "product-corporation"}
 
-        assert control.ok("POST", "/releases", json=told)["result"] == [released]
-        [upload] = control.ok("POST", "/uploaded", json=told)["result"]
+        assert control.ok("POST", "/releases", json=app)["result"] == [released]
+        [upload] = control.ok("POST", "/uploaded", json=app)["result"]
         assert (upload["filename"], upload["size"]) == ("sales.xlsx", 3)
 
 

@@ -176,7 +176,7 @@ class TestForms:
     ) -> None:
         form = {name: value for name, value in FORMS[dialect].items() if name != part}
         response = toucan.send("POST", SOURCES, files=form)
-        # Without its name a flat form is taken for the other one with chunk fields.
+        # Without its filename, a flat form looks like a dropzone form, which has chunk fields too.
         missing = "dzuuid" if (dialect, part) == ("flat", "filename") else part
         check_refused(sandbox, response, f"{missing} is missing")
 

@@ -216,8 +216,9 @@ class TestUpload:
         assert upload.local_filename == "locäl.csv"
         assert b"".join(upload.content.chunks()) == data
         assert (upload.stage, upload.validation, upload.dialect) == ("staging", False, "plain")
-        [told] = sandbox.toucan.uploaded("product-corporation")
-        assert (told["filename"], told["size"], told["sha256"]) == (name, len(data), upload.content.sha256)
+        [record] = sandbox.toucan.uploaded("product-corporation")
+        assert (record["filename"], record["size"]) == (name, len(data))
+        assert record["sha256"] == upload.content.sha256
 
     @pytest.mark.parametrize("size", [0, 1, 65_535, 262_143, 262_144, 262_145, 600_000])
     def test_stores_files_of_any_length(self, sandbox: Sandbox, toucan: ToucanClient, size: int) -> None:

@@ -45,11 +45,11 @@ class TestFiles:
             (".a", "is a TRAC reserved identifier"),
         ],
     )
-    def test_names(self, trac: TracClient, name: str, problem: str) -> None:
+    def test_an_invalid_name_is_refused(self, trac: TracClient, name: str, problem: str) -> None:
         body = {"name": name, "mimeType": "text/plain", "content": "AQ=="}
         assert trac.post(f"{DATA}/create-small-file", body).items == {"name": f"[name] {problem}: [{name}]"}
 
-    def test_name_too_long_for_the_storage(self, trac: TracClient) -> None:
+    def test_a_name_too_long_for_the_storage_causes_a_500(self, trac: TracClient) -> None:
         for length, status in ((255, 200), (256, 500)):
             body = {"name": "x" * length, "mimeType": "text/plain", "content": "AQ=="}
             assert trac.post(f"{DATA}/create-small-file", body).status == status
@@ -62,16 +62,16 @@ class TestFiles:
             ("nope/x", "Value of [mimeType] is not a registered mime type: [nope/x]"),
         ],
     )
-    def test_media_types(self, trac: TracClient, kind: str, problem: str) -> None:
+    def test_an_invalid_media_type_is_refused(self, trac: TracClient, kind: str, problem: str) -> None:
         body = {"name": "a", "mimeType": kind, "content": "AQ=="}
         assert trac.post(f"{DATA}/create-small-file", body).items == {"mimeType": problem}
 
-    def test_size_that_was_not_received(self, trac: TracClient) -> None:
+    def test_a_wrong_size_is_refused(self, trac: TracClient) -> None:
         body = {"name": "a", "mimeType": "text/plain", "content": "AQ==", "size": 2}
         words = "File size received does not match the size expected: Received 1 B, expected 2 B"
         assert trac.post(f"{DATA}/create-small-file", body).reason == words
 
-    def test_later_versions(self, trac: TracClient) -> None:
+    def test_a_new_version_must_be_compatible(self, trac: TracClient) -> None:
         body: dict[str, Any] = {"name": "a.txt", "mimeType": "text/plain", "content": "AQ=="}
         first = trac.ok(f"{DATA}/create-small-file", body)
         body["priorVersion"] = selector_of(first)
@@ -108,20 +108,24 @@ class TestCells:
             ("DATETIME", "2026-02-27 09:30:00", "Text '2026-02-27 09:30:00' could not be parsed at index 10"),
         ],
     )
-    def test_of_another_type(self, trac: TracClient, kind: str, cell: str, words: str) -> None:
+    def test_a_cell_of_another_type_is_refused(
+        self, trac: TracClient, kind: str, cell: str, words: str
+    ) -> None:
         reply = trac.post(f"{DATA}/create-small-dataset", dataset(f"x\n{cell}\n", column(kind)))
         assert (reply.status, reply.headers["grpc-status"]) == (500, "15")
         assert reply.reason == FAILED + words
         assert trac.search("DATA") == trac.search("STORAGE") == []
 
     @pytest.mark.parametrize("cell", ["1.0000000000001", "1" * 27])
-    def test_decimals_too_long_for_the_column(self, trac: TracClient, cell: str) -> None:
+    def test_a_decimal_too_long_for_the_column_causes_a_500(self, trac: TracClient, cell: str) -> None:
         reply = trac.post(f"{DATA}/create-small-dataset", dataset(f"x\n{cell}\n", column("DECIMAL")))
         assert (reply.status, reply.reason) == (500, "Internal server error")
 
     @pytest.mark.parametrize("trait", [{"notNull": True}, {"businessKey": True}])
     @pytest.mark.parametrize("cell", ["", '""'])
-    def test_null_where_there_must_be_a_value(self, trac: TracClient, trait: Any, cell: str) -> None:
+    def test_an_empty_cell_is_refused_where_a_value_is_required(
+        self, trac: TracClient, trait: Any, cell: str
+    ) -> None:
         body = dataset(f"x\n{cell}\n", column("INTEGER", **trait))
         words = f"{FAILED}Invalid input: (null not allowed)"
         assert trac.post(f"{DATA}/create-small-dataset", body).reason == words
@@ -150,7 +154,7 @@ class TestCells:
             ("STRING", "", ""),
         ],
     )
-    def test_are_written_in_the_platforms_notation(
+    def test_cells_are_written_in_the_platforms_notation(
         self, trac: TracClient, kind: str, cell: str, written: str
     ) -> None:
         header = trac.ok(f"{DATA}/create-small-dataset", dataset(f"x\n{cell}\n", column(kind)))
@@ -169,7 +173,7 @@ class TestTables:
             (b"id,name\n1,\xff\xff\xff\xff\n", "CSV decoding failed, content is garbled: Invalid UTF-8"),
         ],
     )
-    def test_that_are_none(self, trac: TracClient, content: bytes | str, words: str) -> None:
+    def test_invalid_csv_is_refused(self, trac: TracClient, content: bytes | str, words: str) -> None:
         reply = trac.post(f"{DATA}/create-small-dataset", dataset(content, TWO_COLUMNS))
         assert (reply.status, reply.headers["grpc-status"]) == (500, "15")
         assert reply.reason.startswith(words)
@@ -187,18 +191,18 @@ class TestTables:
             ('[{"id": "x"}]', 'JSON decoding failed: For input string: "x"'),
         ],
     )
-    def test_that_are_no_json(self, trac: TracClient, content: str, words: str) -> None:
+    def test_invalid_json_is_refused(self, trac: TracClient, content: str, words: str) -> None:
         body = dataset(content, TWO_COLUMNS, format="application/json")
         reply = trac.post(f"{DATA}/create-small-dataset", body)
         assert (reply.status, reply.headers["grpc-status"]) == (500, "15")
         assert reply.reason.startswith(words)
 
-    def test_go_from_json_to_json(self, trac: TracClient) -> None:
+    def test_a_table_can_be_written_and_read_as_json(self, trac: TracClient) -> None:
         body = dataset('[{"NAME": "é", "id": 1}, {}]', TWO_COLUMNS, format="application/json")
         header = trac.ok(f"{DATA}/create-small-dataset", body)
         assert read(trac, header) == "id,name\n1,é\n,\n"
-        told = json.loads(read(trac, header, format="text/json"))
-        assert told == [{"id": 1, "name": "é"}, {"id": None, "name": None}]
+        rows = json.loads(read(trac, header, format="text/json"))
+        assert rows == [{"id": 1, "name": "é"}, {"id": None, "name": None}]
 
     @pytest.mark.parametrize(
         ("window", "rows"),
@@ -211,11 +215,11 @@ class TestTables:
             ({"offset": 1, "limit": 1_000_000_000}, "23"),
         ],
     )
-    def test_are_read_in_parts(self, trac: TracClient, window: dict[str, int], rows: str) -> None:
+    def test_a_table_is_read_in_parts(self, trac: TracClient, window: dict[str, int], rows: str) -> None:
         header = trac.ok(f"{DATA}/create-small-dataset", dataset("x\n1\n2\n3\n", column("INTEGER")))
         assert read(trac, header, **window) == "x\n" + "".join(f"{row}\n" for row in rows)
 
-    def test_windows_are_not_negative(self, trac: TracClient) -> None:
+    def test_a_negative_limit_or_offset_is_refused(self, trac: TracClient) -> None:
         header = trac.ok(f"{DATA}/create-small-dataset", dataset("x\n1\n", column("INTEGER")))
         body = {"selector": selector_of(header), "format": "csv", "offset": -1, "limit": -1}
         assert trac.post(f"{DATA}/read-small-dataset", body).items.keys() == {"offset", "limit"}
@@ -228,7 +232,7 @@ class TestTables:
             ("arrow", 500, "Data format not supported: [arrow]"),
         ],
     )
-    def test_formats(self, trac: TracClient, name: str, status: int, words: str) -> None:
+    def test_an_unknown_format_is_refused(self, trac: TracClient, name: str, status: int, words: str) -> None:
         header = trac.ok(f"{DATA}/create-small-dataset", dataset("x\n1\n", column("INTEGER")))
         body = {"selector": selector_of(header), "format": name}
         path = f"{DATA}/DATA/{header['objectId']}/versions/1/x?format={name}"
@@ -238,7 +242,7 @@ class TestTables:
             assert words in reply.reason
             assert (reply.headers["grpc-status"] == "12") == (status == 500)
 
-    def test_schema_of_the_latest_version_is_refused(self, trac: TracClient) -> None:
+    def test_a_selector_of_the_latest_version_of_a_schema_is_refused(self, trac: TracClient) -> None:
         header = trac.create({"objectType": "SCHEMA", "schema": TWO_COLUMNS})
         latest = {
             "objectType": "SCHEMA",
@@ -252,7 +256,7 @@ class TestTables:
             "[latestObject] is not allowed"
         }
 
-    def test_later_versions(self, trac: TracClient) -> None:
+    def test_a_new_version_must_be_compatible(self, trac: TracClient) -> None:
         first = trac.ok(f"{DATA}/create-small-dataset", dataset("id,name\n1,a\n", TWO_COLUMNS))
         prior = {"priorVersion": selector_of(first)}
         reply = trac.post(f"{DATA}/update-small-dataset", dataset("x\n1\n", column("INTEGER"), **prior))
@@ -264,8 +268,8 @@ class TestTables:
 
 
 def term(name: str, how: str = "EQ") -> dict[str, Any]:
-    told = {"attrName": name, "attrType": "INTEGER", "operator": how, "searchValue": {"integerValue": 1}}
-    return {"term": told}
+    members = {"attrName": name, "attrType": "INTEGER", "operator": how, "searchValue": {"integerValue": 1}}
+    return {"term": members}
 
 
 def logical(how: str, *parts: dict[str, Any]) -> dict[str, Any]:
@@ -292,18 +296,20 @@ NOT_B = logical("NOT", B)
         (logical("NOT", logical("AND", A, NOT_B, C)), 500),
     ],
 )
-def test_condition_after_a_not(trac: TracClient, expression: dict[str, Any], status: int) -> None:
+def test_some_searches_with_a_condition_after_a_not_cause_a_500(
+    trac: TracClient, expression: dict[str, Any], status: int
+) -> None:
     reply = trac.post(f"{META}/search", {"objectType": "CUSTOM", "search": expression})
     assert reply.status == status
 
 
-def test_attributes_of_several_values_are_in_no_order(trac: TracClient) -> None:
+def test_an_attribute_with_several_values_matches_only_equality(trac: TracClient) -> None:
     array = {"type": {"basicType": "ARRAY", "arrayType": {"basicType": "INTEGER"}}}
     trac.create(a={**array, "arrayValue": {"items": [{"integerValue": 1}, {"integerValue": 2}]}})
     assert [len(trac.search("CUSTOM", term("a", how))) for how in ("EQ", "NE", "LE", "GE")] == [1, 0, 0, 0]
 
 
-def test_objects_without_an_attribute_are_not_equal(trac: TracClient) -> None:
+def test_not_equal_matches_objects_without_the_attribute(trac: TracClient) -> None:
     trac.create()
     trac.create(a={"stringValue": "1"})
     trac.create(a={"integerValue": 1})

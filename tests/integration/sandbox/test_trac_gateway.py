@@ -22,7 +22,7 @@ class TestHeaders:
     @pytest.mark.parametrize(
         "accept", [None, "*/*", "application/json, text/plain", "Application/JSON", "text/plain"]
     )
-    def test_accept_is_json_alone(self, trac: TracClient, accept: str | None) -> None:
+    def test_accept_must_be_json_only(self, trac: TracClient, accept: str | None) -> None:
         reply = trac.send("GET", INFO, {"Accept": accept} if accept else {})
         assert (reply.status, reply.headers["content-type"]) == (406, "text/plain; charset=UTF-8")
         assert b"[accept]" in reply.body
@@ -31,22 +31,22 @@ class TestHeaders:
         assert trac.get(INFO, Accept="application/json; charset=utf-8").status == 200
 
     @pytest.mark.parametrize("content_type", [None, "text/json"])
-    def test_body_has_its_type(self, trac: TracClient, content_type: str | None) -> None:
+    def test_a_body_needs_the_content_type_of_json(self, trac: TracClient, content_type: str | None) -> None:
         headers = {"Accept": "application/json"}
         if content_type:
             headers["Content-Type"] = content_type
         reply = trac.send("POST", f"{META}/search", headers, b'{"objectType": "CUSTOM"}')
         assert (reply.status, reply.headers.get("grpc-status")) == (406, None)
 
-    def test_get_has_no_type(self, trac: TracClient) -> None:
+    def test_a_get_request_must_have_no_content_type(self, trac: TracClient) -> None:
         assert trac.get(INFO, **{"Content-Type": "application/json"}).status == 406
 
-    def test_health_has_no_rules(self, trac: TracClient) -> None:
+    def test_health_needs_no_headers(self, trac: TracClient) -> None:
         assert trac.send("GET", "/healthz", {}).body == b'{"status": "SERVING"}'
 
 
 class TestRoutes:
-    def test_of_no_service_is_bare(self, trac: TracClient) -> None:
+    def test_a_path_of_no_service_returns_404_without_a_body(self, trac: TracClient) -> None:
         reply = trac.get("/tracdap-meta/api/v1/trac/platform-info")
         assert (reply.status, reply.body, "content-type" in reply.headers) == (404, b"", False)
 
@@ -59,16 +59,20 @@ class TestRoutes:
             ("GET", f"{META}/CUSTOM/{uuid.uuid4()}/versions/one/tags/latest"),
         ],
     )
-    def test_unknown_method_is_told(self, trac: TracClient, method: str, path: str) -> None:
+    def test_an_unknown_method_of_a_service_returns_404_with_a_body(
+        self, trac: TracClient, method: str, path: str
+    ) -> None:
         reply = trac.send(method, path, {"Accept": "application/json"})
         assert (reply.status, reply.body) == (404, b"REST API METHOD NOT FOUND")
 
-    def test_slash_at_the_end_and_case_of_type_do_not_matter(self, trac: TracClient) -> None:
+    def test_a_slash_at_the_end_and_the_case_of_the_type_do_not_matter(self, trac: TracClient) -> None:
         object_id = trac.create()["objectId"]
-        told = trac.ok(f"{META}/custom/{object_id}/versions/latest/tags/latest/")
-        assert told["definition"] == CUSTOM
+        tag = trac.ok(f"{META}/custom/{object_id}/versions/latest/tags/latest/")
+        assert tag["definition"] == CUSTOM
 
-    def test_service_that_is_down_is_a_bare_503(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_a_service_that_is_down_returns_503_without_a_body(
+        self, sandbox: Sandbox, trac: TracClient
+    ) -> None:
         sandbox.trac.configure(unavailable=["metadata"])
         reply = trac.get(INFO)
         assert (reply.status, reply.body, "grpc-status" in reply.headers) == (503, b"", False)
@@ -76,7 +80,7 @@ class TestRoutes:
 
 
 class TestErrors:
-    def test_tell_all_problems(self, trac: TracClient) -> None:
+    def test_contain_all_problems_of_a_request(self, trac: TracClient) -> None:
         bad = {"objectType": "CUSTOM", "custom": {"customSchemaType": "trac_own", "customSchemaVersion": 0}}
         reply = trac.post(f"{META}/create-object", {"objectType": "CUSTOM", "definition": bad})
         assert (reply.status, reply.body) == (400, b"")
@@ -86,7 +90,7 @@ class TestErrors:
             f"definition.custom.{name}" for name in ("customSchemaType", "customSchemaVersion", "customData")
         }
 
-    def test_message_is_percent_encoded(self, trac: TracClient, sandbox: Sandbox) -> None:
+    def test_have_a_percent_encoded_message(self, trac: TracClient, sandbox: Sandbox) -> None:
         repository = {"language": "python", "repository": "modèles 100%", "entryPoint": "a.B", "version": "1"}
         body = {"job": {"jobType": "IMPORT_MODEL", "importModel": repository}}
         reply = trac.post("/trac-orch/api/v1/ACME_CORP/validate-job", body)
@@ -95,13 +99,13 @@ class TestErrors:
         assert reply.details["message"] == "Required resource [modèles 100%] not available"
         assert sandbox.journal.refusals() == []
 
-    def test_tenant_that_is_no_identifier(self, trac: TracClient) -> None:
+    def test_name_a_tenant_that_is_not_an_identifier(self, trac: TracClient) -> None:
         assert trac.post("/trac-meta/api/v1/ACME-CORP/create-object", CREATE).items.keys() == {"tenant"}
 
 
 class TestJson:
     @pytest.mark.parametrize(
-        ("change", "told"),
+        ("change", "reason"),
         [
             ({"object_type": "CUSTOM"}, "Cannot find field: object_type"),
             ({"objectType": "custom"}, "Invalid enum value: custom"),
@@ -122,23 +126,25 @@ class TestJson:
             ),
         ],
     )
-    def test_what_the_parser_refuses(self, trac: TracClient, change: dict[str, Any], told: str) -> None:
+    def test_the_parser_refuses_an_invalid_message(
+        self, trac: TracClient, change: dict[str, Any], reason: str
+    ) -> None:
         reply = trac.post(f"{META}/create-object", {**CREATE, **change})
         assert (reply.status, reply.headers.get("grpc-status")) == (400, None)
         assert reply.body.startswith(b"Invalid REST API request: Error in JSON payload: ")
-        assert told in reply.body.decode()
+        assert reason in reply.body.decode()
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"objectType": "CUSTOM", "objectType": "FLOW"}'])
-    def test_what_is_no_object(self, trac: TracClient, body: bytes) -> None:
+    def test_the_parser_refuses_a_body_that_is_not_an_object(self, trac: TracClient, body: bytes) -> None:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         assert trac.send("POST", f"{META}/create-object", headers, body).status == 400
 
-    def test_numbers_of_enums_and_null_are_taken(self, trac: TracClient) -> None:
+    def test_the_parser_accepts_numbers_of_enums_and_null(self, trac: TracClient) -> None:
         definition = {**CUSTOM, "objectType": 6}
         body = {"objectType": 6, "priorVersion": None, "definition": definition}
         assert trac.ok(f"{META}/create-object", body)["objectType"] == "CUSTOM"
 
-    def test_values_come_back_in_the_platforms_notation(self, trac: TracClient) -> None:
+    def test_values_are_returned_in_the_platforms_notation(self, trac: TracClient) -> None:
         header = trac.create(
             big={"integerValue": 1 << 60},
             nothing={"integerValue": "0"},
@@ -168,7 +174,7 @@ class TestJson:
         }
 
 
-class TestGenerations:
+class TestVersionsOfTrac:
     def test_older_release_lists_resources(self, sandbox: Sandbox, trac: TracClient) -> None:
         sandbox.trac.configure(generation="0.8")
         resource = {"resourceType": "MODEL_REPOSITORY", "resourceKey": "acme_models", "protocol": "git"}
@@ -188,7 +194,9 @@ class TestGenerations:
         assert [entry["configKey"] for entry in entries] == ["more_models"]
         assert trac.get(f"{META}/resource-info/MODEL_REPOSITORY/more_models").status == 404
 
-    def test_downloads_of_the_older_release_want_no_accept(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_older_release_refuses_an_accept_header_for_downloads(
+        self, sandbox: Sandbox, trac: TracClient
+    ) -> None:
         content = base64.b64encode(b"hello").decode()
         body = {"name": "a.txt", "mimeType": "text/plain", "content": content}
         file = trac.ok(f"{DATA}/create-small-file", body)
@@ -200,10 +208,10 @@ class TestGenerations:
 
 
 class TestAuth:
-    def test_none_is_needed(self, trac: TracClient) -> None:
+    def test_by_default_no_credentials_are_needed(self, trac: TracClient) -> None:
         assert trac.get(INFO).status == 200
 
-    def test_basic(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_basic_needs_login_and_password(self, sandbox: Sandbox, trac: TracClient) -> None:
         sandbox.trac.configure(auth="basic", password="geheim")
         reply = trac.get(INFO)
         assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Basic realm="trac"')
@@ -212,7 +220,7 @@ class TestAuth:
         assert trac.get(INFO, Authorization=f"Basic {login}").status == 200
         assert trac.get(INFO, Authorization="Basic eDp5").status == 401
 
-    def test_bearer(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_bearer_needs_the_token(self, sandbox: Sandbox, trac: TracClient) -> None:
         sandbox.trac.configure(auth="bearer")
         token = sandbox.connection("trac")["extra"]["api_token"]
         assert trac.get(INFO, Authorization=f"Bearer {token}").status == 200
@@ -225,17 +233,17 @@ def test_read_batch_is_always_unavailable(trac: TracClient) -> None:
         assert trac.post(f"{META}/read-batch", body).status == 503
 
 
-def test_settings_are_checked(sandbox: Sandbox) -> None:
+def test_an_invalid_setting_is_rejected(sandbox: Sandbox) -> None:
     for settings in ({"generation": "0.9"}, {"auth": "digest"}, {"unavailable": ["mail"]}):
         with pytest.raises(ValueError, match=next(iter(settings))):
             sandbox.trac.configure(**settings)
 
 
-def test_long_body_is_refused(trac: TracClient) -> None:
+def test_a_too_long_body_is_refused(trac: TracClient) -> None:
     assert trac.post(f"{META}/search", {"objectType": "C" * 2_000_000}).status == 413
 
 
-def test_answers_are_json_of_the_gateway(trac: TracClient) -> None:
+def test_responses_have_the_content_type_of_the_gateway(trac: TracClient) -> None:
     reply = trac.get("/trac-meta/api/v1/trac/list-tenants")
     assert reply.headers["content-type"] == "application/json; charset=UTF-8"
     assert json.loads(reply.body)["tenants"][0]["tenantCode"] == "ACME_CORP"

@@ -41,7 +41,7 @@ SCHEMA = {
 }
 CSV = b"position_id,amount\n1,2.5\n2, 3\n"
 READ_BACK = b"position_id,amount\n1,2.500000000000\n2,3.000000000000\n"
-"""The same rows as the platform writes them."""
+"""The same rows, in the form in which the platform writes them."""
 OUTPUT = b"POSITION_ID,AMOUNT,ROW_NUMBER\n1,2.500000000000,1\n2,3.000000000000,2\n"
 PARAMETERS: dict[str, Any] = {
     "confidence": {"type": {"basicType": "FLOAT"}, "floatValue": 0.99},
@@ -82,7 +82,7 @@ def running(model: dict[str, Any], positions: dict[str, Any]) -> dict[str, Any]:
 
 
 def made_by(trac: TracClient, job: dict[str, Any], object_type: str) -> dict[str, Any]:
-    """Find the one object that a job has created."""
+    """Return the only object of a type that a job has created."""
     key = {"stringValue": f"JOB-{job['objectId']}-v1"}
     term = {"attrName": "trac_create_job", "attrType": "STRING", "operator": "EQ", "searchValue": key}
     (found,) = trac.search(object_type, {"term": term})
@@ -92,8 +92,8 @@ def made_by(trac: TracClient, job: dict[str, Any], object_type: str) -> dict[str
 def status(trac: TracClient, job: dict[str, Any]) -> tuple[str, str, int]:
     """Return the status in check-job, the status in the tag, and the number of the tag."""
     tag = trac.read(job)
-    told = tag["attrs"]["trac_job_status"]["stringValue"]
-    return trac.check(job)["statusCode"], told, tag["header"]["tagVersion"]
+    tagged = tag["attrs"]["trac_job_status"]["stringValue"]
+    return trac.check(job)["statusCode"], tagged, tag["header"]["tagVersion"]
 
 
 class TestStates:
@@ -112,7 +112,7 @@ class TestStates:
             ("SUCCEEDED", "SUCCEEDED", 4),
         ]
 
-    def test_steps_are_dated_when_they_happen(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_each_step_has_the_time_at_which_it_happened(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(IMPORT)
         clock.advance(500)
         header = trac.read(job)["header"]
@@ -124,14 +124,14 @@ class TestStates:
             == 1
         )
 
-    def test_result_is_there_only_at_the_end(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_the_result_exists_only_at_the_end(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(IMPORT)
         result = trac.read(job)["definition"]["job"]["resultId"]
         assert trac.post(f"{META}/read-object", result).status == 404
         clock.advance(10)
-        told = trac.read(result)["definition"]["result"]
-        assert told["statusCode"] == "SUCCEEDED"
-        assert b"SUCCEEDED" in download(trac, told["logFileId"])
+        definition = trac.read(result)["definition"]["result"]
+        assert definition["statusCode"] == "SUCCEEDED"
+        assert b"SUCCEEDED" in download(trac, definition["logFileId"])
 
     def test_check_job_knows_a_job_for_two_minutes(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(IMPORT)
@@ -143,7 +143,7 @@ class TestStates:
             assert (reply.status, reply.reason) == (500, "Internal server error")
         assert trac.read(job)["attrs"]["trac_job_status"]["stringValue"] == "SUCCEEDED"
 
-    def test_foreign_tag_makes_it_hang(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_a_job_never_ends_if_a_client_changes_its_tag(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(IMPORT)
         clock.advance(4)
         prior = selector_of(trac.read(job)["header"])
@@ -152,7 +152,7 @@ class TestStates:
         assert status(trac, job) == ("FINISHING", "RUNNING", 4)
         assert trac.search("MODEL") == []
 
-    def test_scripted_failure_has_its_message_everywhere(
+    def test_a_scripted_failure_has_its_message_everywhere(
         self, sandbox: Sandbox, trac: TracClient, clock: ManualClock
     ) -> None:
         sandbox.trac.script(ENTRY_POINT, times=1, duration=4, outcome="FAILED", message="no room")
@@ -165,7 +165,9 @@ class TestStates:
         assert (result["statusCode"], result["statusMessage"]) == ("FAILED", "no room")
         assert trac.check(other)["statusCode"] == "RUNNING"
 
-    def test_held_one_ends_when_told(self, sandbox: Sandbox, trac: TracClient, clock: ManualClock) -> None:
+    def test_a_job_with_hold_ends_only_by_finish(
+        self, sandbox: Sandbox, trac: TracClient, clock: ManualClock
+    ) -> None:
         sandbox.trac.script(hold=True, running_status="REORGANISING")
         job = trac.submit(IMPORT)
         clock.advance(10_000)
@@ -175,7 +177,7 @@ class TestStates:
         with pytest.raises(ValueError, match="already ended"):
             sandbox.trac.finish(job["objectId"])
 
-    def test_restart_of_the_orchestrator_loses_it(
+    def test_a_restart_of_the_orchestrator_loses_the_job(
         self, sandbox: Sandbox, trac: TracClient, clock: ManualClock
     ) -> None:
         job = trac.submit(IMPORT)
@@ -189,13 +191,13 @@ class TestStates:
 
 
 class TestRefusals:
-    def test_what_import_needs(self, trac: TracClient) -> None:
+    def test_an_import_needs_all_its_members(self, trac: TracClient) -> None:
         job = {"jobType": "IMPORT_MODEL", "importModel": {}}
         names = ("language", "repository", "entryPoint", "version")
         items = trac.post(f"{ORCH}/submit-job", {"job": job}).items
         assert items.keys() == {f"job.importModel.{name}" for name in names}
 
-    def test_job_attributes_obey_the_rules(self, trac: TracClient) -> None:
+    def test_job_attributes_must_follow_the_rules_of_tags(self, trac: TracClient) -> None:
         attrs = [{"attrName": "trac_token", "value": {"stringValue": "x"}}]
         reply = trac.post(f"{ORCH}/submit-job", {"job": IMPORT, "jobAttrs": attrs})
         assert list(reply.items) == ["jobAttrs[0].attrName"]
@@ -210,7 +212,7 @@ class TestRefusals:
             ("inputs", {"positions": None}, "runModel.inputs[positions]"),
         ],
     )
-    def test_sockets_must_fit_the_model(
+    def test_parameters_and_inputs_must_fit_the_model(
         self, trac: TracClient, running: dict[str, Any], group: str, change: dict[str, Any], path: str
     ) -> None:
         members = {**running["runModel"][group], **change}
@@ -218,14 +220,14 @@ class TestRefusals:
         reply = trac.post(f"{ORCH}/validate-job", {"job": {**running, "runModel": details}})
         assert (reply.status, list(reply.items)) == (412, [path])
 
-    def test_inputs_are_fixed(self, trac: TracClient, running: dict[str, Any]) -> None:
+    def test_inputs_must_have_a_fixed_version(self, trac: TracClient, running: dict[str, Any]) -> None:
         loose = {**running["runModel"]["inputs"]["positions"], "latestObject": True}
         del loose["objectVersion"]
         details = {**running["runModel"], "inputs": {"positions": loose}}
         reply = trac.post(f"{ORCH}/validate-job", {"job": {**running, "runModel": details}})
         assert list(reply.items) == ["job.runModel.inputs[positions]"]
 
-    def test_outputs_and_other_types_make_it_fall_over(
+    def test_outputs_and_other_types_of_jobs_cause_a_500(
         self, trac: TracClient, running: dict[str, Any], positions: dict[str, Any]
     ) -> None:
         details = {**running["runModel"], "outputs": {"report": positions}}
@@ -234,7 +236,7 @@ class TestRefusals:
 
 
 class TestWork:
-    def test_output_is_computed_from_the_input(
+    def test_the_output_is_computed_from_the_input(
         self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
     ) -> None:
         running["runModel"]["outputAttrs"] = [{"attrName": "kind", "value": {"stringValue": "eod"}}]
@@ -248,7 +250,7 @@ class TestWork:
         assert result["outputs"] == {"report": selector_of(report["header"])}
         assert download(trac, result["outputs"]["report"], "?format=csv") == OUTPUT
 
-    def test_prior_output_gets_a_version(
+    def test_a_prior_output_gets_a_new_version(
         self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
     ) -> None:
         first = trac.submit(running)
@@ -261,7 +263,7 @@ class TestWork:
         assert newest["attrs"]["trac_update_job"]["stringValue"] == f"JOB-{second['objectId']}-v1"
         assert newest["attrs"]["trac_create_job"]["stringValue"] == f"JOB-{first['objectId']}-v1"
 
-    def test_superseded_prior_output_fails_it(
+    def test_a_job_with_a_superseded_prior_output_fails(
         self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
     ) -> None:
         first = trac.submit(running)
@@ -273,18 +275,18 @@ class TestWork:
         assert [trac.check(job)["statusCode"] for job in jobs] == ["SUCCEEDED", "FAILED"]
         assert "superseded" in trac.check(jobs[1])["statusMessage"]
 
-    def test_untyped_parameter_passes_and_fails_later(
+    def test_a_parameter_without_a_type_is_accepted_and_fails_the_job_later(
         self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
     ) -> None:
         running["runModel"]["parameters"] = {**PARAMETERS, "confidence": {"floatValue": 0.9}}
         assert trac.ok(f"{ORCH}/validate-job", {"job": running}) == {"statusCode": "VALIDATED"}
         job = trac.submit(running)
         clock.advance(10)
-        told = trac.check(job)
-        assert (told["statusCode"], told["statusMessage"]) == ("FAILED", "Missing type information")
+        checked = trac.check(job)
+        assert (checked["statusCode"], checked["statusMessage"]) == ("FAILED", "Missing type information")
         assert len(trac.search("DATA")) == 1
 
-    def test_parameter_that_is_no_value_of_its_type_fails_later(
+    def test_a_parameter_that_is_not_a_value_of_its_type_fails_the_job_later(
         self, trac: TracClient, clock: ManualClock, running: dict[str, Any]
     ) -> None:
         never = {"type": {"basicType": "DATE"}, "dateValue": {"isoDate": "2026-02-30"}}
@@ -293,12 +295,12 @@ class TestWork:
         clock.advance(10)
         assert "[as_of]" in trac.check(job)["statusMessage"]
 
-    def test_model_that_is_not_there_fails_in_the_job(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_an_import_of_a_missing_model_fails_the_job(self, trac: TracClient, clock: ManualClock) -> None:
         job = trac.submit(importing(entryPoint="no.Such"))
         clock.advance(10)
         assert "could not be checked out" in trac.check(job)["statusMessage"]
 
-    def test_prior_model_gets_a_version(
+    def test_a_prior_model_gets_a_new_version(
         self, sandbox: Sandbox, trac: TracClient, clock: ManualClock, model: dict[str, Any]
     ) -> None:
         trac.submit(importing(version="v2", priorModel=model))
@@ -308,7 +310,7 @@ class TestWork:
         sandbox.trac.configure(generation="0.8")
         assert trac.post(f"{ORCH}/submit-job", {"job": importing(priorModel=model)}).status == 400
 
-    def test_flow_feeds_its_models(
+    def test_a_flow_passes_data_to_its_models(
         self,
         sandbox: Sandbox,
         trac: TracClient,
@@ -363,21 +365,21 @@ def download(trac: TracClient, selector: dict[str, Any], query: str = "") -> byt
 
 
 class TestData:
-    def test_file_goes_round(self, trac: TracClient) -> None:
+    def test_a_file_is_returned_unchanged(self, trac: TracClient) -> None:
         content = base64.b64encode(bytes(range(256)) * 1000).decode()
         body = {"name": "a.tar.gz", "mimeType": "application/gzip", "size": 256_000, "content": content}
         header = trac.ok(f"{DATA}/create-small-file", body)
-        told = trac.ok(f"{DATA}/read-small-file", {"selector": selector_of(header)})
-        assert told["content"] == content
-        assert (told["fileDefinition"]["extension"], told["fileDefinition"]["size"]) == ("gz", "256000")
-        storage = trac.read(told["fileDefinition"]["storageId"])
+        file = trac.ok(f"{DATA}/read-small-file", {"selector": selector_of(header)})
+        assert file["content"] == content
+        assert (file["fileDefinition"]["extension"], file["fileDefinition"]["size"]) == ("gz", "256000")
+        storage = trac.read(file["fileDefinition"]["storageId"])
         assert storage["header"]["objectType"] == "STORAGE"
         attrs = trac.read(selector_of(header))["attrs"]
         assert attrs["trac_file_size"]["integerValue"] == "256000"
         path = f"{DATA}/FILE/{header['objectId']}/versions/latest/x"
         assert trac.send("GET", path, {}).headers["content-type"] == "application/gzip"
 
-    def test_update_makes_a_version_and_keeps_the_old_bytes(self, trac: TracClient) -> None:
+    def test_an_update_creates_a_version_and_keeps_the_old_content(self, trac: TracClient) -> None:
         first = trac.ok(f"{DATA}/create-small-dataset", dataset())
         body = dataset(b"position_id,amount\n9,1\n", priorVersion=selector_of(first))
         second = trac.ok(f"{DATA}/update-small-dataset", body)
@@ -385,23 +387,23 @@ class TestData:
         assert download(trac, selector_of(first), "?format=csv") == READ_BACK
         assert trac.post(f"{DATA}/update-small-dataset", body).status == 409
 
-    def test_dataset_is_read_in_parts_and_by_a_schema_object(self, trac: TracClient) -> None:
+    def test_a_dataset_with_a_schema_object_is_read_in_parts(self, trac: TracClient) -> None:
         schema = trac.create({"objectType": "SCHEMA", "schema": SCHEMA})
         body = dataset(schemaId=selector_of(schema))
         del body["schema"]
         header = trac.ok(f"{DATA}/create-small-dataset", body)
         wanted = {"selector": selector_of(header), "format": "text/csv", "offset": 1, "limit": "1"}
-        told = trac.ok(f"{DATA}/read-small-dataset", wanted)
-        assert base64.b64decode(told["content"]) == b"position_id,amount\n2,3.000000000000\n"
-        assert told["schema"]["table"]["fields"][0]["fieldName"] == "position_id"
+        part = trac.ok(f"{DATA}/read-small-dataset", wanted)
+        assert base64.b64decode(part["content"]) == b"position_id,amount\n2,3.000000000000\n"
+        assert part["schema"]["table"]["fields"][0]["fieldName"] == "position_id"
 
     @pytest.mark.parametrize("content", [b"any,header\nx,2\n", b"position_id,amount\n1\n", b"\xff"])
-    def test_garbled_content(self, trac: TracClient, content: bytes) -> None:
+    def test_garbled_content_is_refused(self, trac: TracClient, content: bytes) -> None:
         reply = trac.post(f"{DATA}/create-small-dataset", dataset(content))
         assert (reply.status, reply.headers["grpc-status"]) == (500, "15")
         assert trac.search("DATA") == trac.search("STORAGE") == []
 
-    def test_what_is_missing_is_told(self, trac: TracClient) -> None:
+    def test_the_error_names_all_missing_members(self, trac: TracClient) -> None:
         assert trac.post(f"{DATA}/create-small-file", {}).items.keys() == {"name", "mimeType", "content"}
         assert trac.post(f"{DATA}/update-small-dataset", {}).items.keys() == {
             "schemaSpecifier",
@@ -412,7 +414,7 @@ class TestData:
         wrong_size = {"name": "a", "mimeType": "text/plain", "size": 3, "content": "AQ=="}
         assert trac.post(f"{DATA}/create-small-file", wrong_size).headers["grpc-status"] == "15"
 
-    def test_download_of_data_needs_the_format(self, trac: TracClient, positions: dict[str, Any]) -> None:
+    def test_a_download_of_data_needs_the_format(self, trac: TracClient, positions: dict[str, Any]) -> None:
         reply = trac.send("GET", f"{DATA}/DATA/{positions['objectId']}/versions/latest/x.csv", {})
         assert list(reply.items) == ["format"]
 
@@ -423,7 +425,7 @@ class TestControl:
         with requests.Session() as self.session:
             yield
 
-    def test_runs_and_actions(self, sandbox: Sandbox, trac: TracClient, clock: ManualClock) -> None:
+    def test_actions_change_runs(self, sandbox: Sandbox, trac: TracClient, clock: ManualClock) -> None:
         def act(name: str, **payload: Any) -> Any:
             url = f"{sandbox.url}/_sandbox/{name}"
             return self.session.post(url, json={"platform": "trac", **payload}, timeout=PATIENCE)
@@ -446,7 +448,9 @@ class TestControl:
         assert act("start", job={"jobType": "IMPORT_DATA"}).status_code == 400
         assert act("add_model", entry_point="x", outputs={"y": "TABLE"}).status_code == 400
 
-    def test_unknown_state_disguises_jobs_everywhere(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_an_unknown_state_fault_changes_the_state_of_jobs_everywhere(
+        self, sandbox: Sandbox, trac: TracClient
+    ) -> None:
         job = trac.submit(IMPORT)
         sandbox.add_fault("unknown_state", platform="trac", state="NEW_STATE")
         assert status(trac, job) == ("NEW_STATE", "NEW_STATE", 1)
@@ -454,7 +458,7 @@ class TestControl:
         assert found["attrs"]["trac_job_status"]["stringValue"] == "NEW_STATE"
 
     @pytest.mark.parametrize(("wanted", "code"), [(503, "14"), (409, "6"), (429, "13")])
-    def test_status_fault_speaks_as_the_platform(
+    def test_a_status_fault_has_the_error_format_of_the_platform(
         self, sandbox: Sandbox, trac: TracClient, wanted: int, code: str
     ) -> None:
         sandbox.add_fault("status", platform="trac", operation="submit_job", status=wanted, times=1)
@@ -463,13 +467,13 @@ class TestControl:
         assert (reply.body, reply.headers["grpc-status"]) == (b"", code)
         assert trac.search("JOB") == []
 
-    def test_lost_reply_leaves_the_job(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_the_job_exists_although_its_response_was_lost(self, sandbox: Sandbox, trac: TracClient) -> None:
         sandbox.add_fault("reset_after", platform="trac", operation="submit_job", times=1)
         with pytest.raises(ConnectionError):
             trac.post(f"{ORCH}/submit-job", {"job": IMPORT})
         assert len(trac.search("JOB")) == len(sandbox.runs()) == 1
 
-    def test_reset_forgets_everything(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_a_reset_removes_everything(self, sandbox: Sandbox, trac: TracClient) -> None:
         trac.submit(IMPORT)
         sandbox.trac.configure(generation="0.8", auth="basic")
         sandbox.reset()
@@ -481,7 +485,7 @@ class TestControl:
             "extra": {"tenant": "ACME_CORP"},
         }
 
-    def test_journal_names_the_calls(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_the_journal_contains_the_names_of_the_calls(self, sandbox: Sandbox, trac: TracClient) -> None:
         job = trac.submit(IMPORT)
         trac.get(f"{META}/JOB/{job['objectId']}/versions/1/tags/latest")
         assert [entry.operation for entry in sandbox.journal] == ["submit_job", "get_latest_tag"]

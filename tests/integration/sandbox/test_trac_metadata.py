@@ -19,8 +19,8 @@ TEXTS = {
 
 def term(name: str, kind: str | None, how: str, value: Any = None) -> dict[str, Any]:
     """Return a search term."""
-    told = {"attrName": name, "attrType": kind, "operator": how, "searchValue": value}
-    return {"term": {key: one for key, one in told.items() if one is not None}}
+    members = {"attrName": name, "attrType": kind, "operator": how, "searchValue": value}
+    return {"term": {key: one for key, one in members.items() if one is not None}}
 
 
 def logical(how: str, *parts: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def logical(how: str, *parts: dict[str, Any]) -> dict[str, Any]:
 
 def schema(*fields: tuple[str, str]) -> dict[str, Any]:
     """Return the definition of a schema."""
-    told = [{"fieldName": name, "fieldType": kind} for name, kind in fields]
-    return {"objectType": "SCHEMA", "schema": {"schemaType": "TABLE_SCHEMA", "table": {"fields": told}}}
+    columns = [{"fieldName": name, "fieldType": kind} for name, kind in fields]
+    return {"objectType": "SCHEMA", "schema": {"schemaType": "TABLE_SCHEMA", "table": {"fields": columns}}}
 
 
 def tag(header: dict[str, Any], *updates: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +56,9 @@ class TestTagUpdates:
             {"attrName": "n", "value": {"stringValue": "1"}},
         ],
     )
-    def test_that_do_not_fit(self, trac: TracClient, update: dict[str, Any]) -> None:
+    def test_that_do_not_fit_the_stored_attributes_are_refused(
+        self, trac: TracClient, update: dict[str, Any]
+    ) -> None:
         header = trac.create(n={"integerValue": 1})
         reply = trac.post(f"{META}/update-tag", tag(header, update))
         assert (reply.status, reply.headers["grpc-status"]) == (412, "9")
@@ -81,11 +83,11 @@ class TestTagUpdates:
             ({"attrName": "n", "value": {"mapValue": {}, "type": {"basicType": "MAP"}}}, "value"),
         ],
     )
-    def test_that_are_wrong_in_themselves(self, trac: TracClient, update: dict[str, Any], path: str) -> None:
+    def test_that_are_invalid_are_refused(self, trac: TracClient, update: dict[str, Any], path: str) -> None:
         reply = trac.post(f"{META}/update-tag", tag(trac.create(), update))
         assert (reply.status, list(reply.items)) == (400, [f"tagUpdates[0].{path}"])
 
-    def test_are_applied_in_their_order(self, trac: TracClient) -> None:
+    def test_are_applied_in_the_order_of_the_request(self, trac: TracClient) -> None:
         header = trac.create(n={"integerValue": 1}, old={"booleanValue": True})
         updates: list[dict[str, Any]] = [
             {"operation": "CLEAR_ALL_ATTR"},
@@ -97,7 +99,7 @@ class TestTagUpdates:
         assert "old" not in after
         assert "trac_create_time" in after
 
-    def test_none_at_all_still_make_a_tag(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_an_empty_list_of_updates_still_creates_a_tag(self, trac: TracClient, clock: ManualClock) -> None:
         header = trac.create()
         clock.advance(1)
         after = trac.ok(f"{META}/update-tag", tag(header))
@@ -105,7 +107,7 @@ class TestTagUpdates:
         assert after["tagTimestamp"] != header["tagTimestamp"]
         assert trac.read(selector_of(after))["attrs"] == trac.read(selector_of(header))["attrs"]
 
-    def test_older_versions_can_be_tagged(self, trac: TracClient) -> None:
+    def test_can_tag_an_older_version(self, trac: TracClient) -> None:
         first = trac.create()
         body = {"objectType": "CUSTOM", "priorVersion": selector_of(first), "definition": CUSTOM}
         assert trac.ok(f"{META}/update-object", body)["objectVersion"] == 2
@@ -116,7 +118,7 @@ class TestTagUpdates:
 
 
 class TestVersions:
-    def test_schema_may_grow_but_not_shrink(self, trac: TracClient) -> None:
+    def test_a_new_version_of_a_schema_may_add_fields_but_not_remove_any(self, trac: TracClient) -> None:
         first = trac.create(schema(("id", "INTEGER")))
         body = {"objectType": "SCHEMA", "priorVersion": selector_of(first)}
         grown = trac.ok(
@@ -128,7 +130,9 @@ class TestVersions:
         attrs = trac.read(selector_of(grown))["attrs"]
         assert attrs["trac_schema_field_count"]["integerValue"] == "2"
 
-    def test_superseded_of_the_older_release_is_a_conflict(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_older_release_returns_409_for_a_superseded_version(
+        self, sandbox: Sandbox, trac: TracClient
+    ) -> None:
         sandbox.trac.configure(generation="0.8")
         body = {
             "objectType": "CUSTOM",
@@ -139,13 +143,15 @@ class TestVersions:
         reply = trac.post(f"{META}/update-object", body)
         assert (reply.status, "has been superseded" in reply.reason) == (409, True)
 
-    def test_prior_version_must_be_there(self, trac: TracClient) -> None:
+    def test_the_prior_version_must_exist(self, trac: TracClient) -> None:
         prior = {**selector_of(trac.create()), "objectVersion": 2}
         body = {"objectType": "CUSTOM", "priorVersion": prior, "definition": CUSTOM}
         assert trac.post(f"{META}/update-object", body).status == 404
 
     @pytest.mark.parametrize(("kind", "status"), [("MODEL", 403), ("JOB", 400)])
-    def test_types_that_clients_cannot_update(self, trac: TracClient, kind: str, status: int) -> None:
+    def test_clients_cannot_update_objects_of_some_types(
+        self, trac: TracClient, kind: str, status: int
+    ) -> None:
         prior = {**selector_of(trac.create()), "objectType": kind}
         body = {
             "objectType": kind,
@@ -154,7 +160,7 @@ class TestVersions:
         }
         assert trac.post(f"{META}/update-object", body).status == status
 
-    def test_type_of_selector_must_be_the_stored_one(self, trac: TracClient) -> None:
+    def test_the_type_in_a_selector_must_be_the_type_of_the_object(self, trac: TracClient) -> None:
         selector = {**selector_of(trac.create()), "objectType": "FLOW"}
         assert trac.post(f"{META}/read-object", selector).status == 412
 
@@ -166,12 +172,16 @@ class TestVersions:
             ({"objectId": "x"}, "objectId"),
         ],
     )
-    def test_selectors_are_checked(self, trac: TracClient, change: dict[str, Any], path: str) -> None:
+    def test_an_invalid_selector_is_refused(
+        self, trac: TracClient, change: dict[str, Any], path: str
+    ) -> None:
         selector = {**selector_of(trac.create()), "latestTag": True, **change}
         del selector["tagVersion"]
         assert list(trac.post(f"{META}/read-object", selector).items) == [f"selector.{path}"]
 
-    def test_as_of(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_a_selector_with_a_time_returns_the_tag_of_that_time(
+        self, trac: TracClient, clock: ManualClock
+    ) -> None:
         header = trac.create()
         clock.advance(1)
         trac.ok(f"{META}/update-tag", tag(header))
@@ -185,7 +195,7 @@ class TestVersions:
         selector["tagAsOf"] = {"isoDatetime": "2000-01-01T00:00:00Z"}
         assert trac.post(f"{META}/read-object", selector).status == 404
 
-    def test_flow_must_hang_together(self, trac: TracClient) -> None:
+    def test_the_parts_of_a_flow_must_fit_together(self, trac: TracClient) -> None:
         edge = {"source": {"node": "loans"}, "target": {"node": "score", "socket": "other"}}
         nodes = {
             "loans": {"nodeType": "INPUT_NODE"},
@@ -194,7 +204,7 @@ class TestVersions:
         }
         flow = {"objectType": "FLOW", "flow": {"nodes": nodes, "edges": [edge]}}
         body = {"objectType": "FLOW", "definition": flow}
-        # The platform looks at how the parts fit together once each is right in itself.
+        # The platform checks whether the parts fit together only if each part is valid.
         assert trac.post(f"{META}/create-object", body).items.keys() == {"definition.flow.nodes[a.b]"}
         nodes["scored"] = nodes.pop("a.b")
         assert trac.post(f"{META}/create-object", body).items.keys() == {"definition.flow.edges[0].target"}
@@ -207,14 +217,14 @@ class TestBatches:
         reply = trac.post(f"{META}/write-batch", {"updateTags": [update, tag(header)]})
         assert reply.items.keys() == {"updateTags[0].tenant", "updateTags[1].priorVersion"}
 
-    def test_object_and_tag_of_its_prior_version_together(self, trac: TracClient) -> None:
+    def test_a_batch_can_update_an_object_and_the_tag_of_its_prior_version(self, trac: TracClient) -> None:
         header = trac.create()
         update = {"objectType": "CUSTOM", "priorVersion": selector_of(header), "definition": CUSTOM}
         body = {"updateObjects": [{**update, "tenant": "ACME_CORP"}], "updateTags": [tag(header)]}
-        told = trac.ok(f"{META}/write-batch", body)
-        assert [told[name][0]["objectVersion"] for name in ("updateObjects", "updateTags")] == [2, 1]
+        written = trac.ok(f"{META}/write-batch", body)
+        assert [written[name][0]["objectVersion"] for name in ("updateObjects", "updateTags")] == [2, 1]
 
-    def test_new_version_is_rolled_back_too(self, trac: TracClient) -> None:
+    def test_a_batch_that_fails_creates_no_new_version(self, trac: TracClient) -> None:
         header = trac.create()
         stale = {**tag(header), "priorVersion": {**selector_of(header), "tagVersion": 9}}
         update = {"objectType": "CUSTOM", "priorVersion": selector_of(header), "definition": CUSTOM}
@@ -264,11 +274,11 @@ class TestSearch:
                 ),
                 "21",
             ),
-            # Within a logical expression the rules of single terms are not kept.
+            # In a logical expression, the platform does not check the rules for single terms.
             (logical("AND", term("name", "STRING", "GE", {"stringValue": "n2"})), "32"),
         ],
     )
-    def test_finds(self, trac: TracClient, expression: Any, numbers: str) -> None:
+    def test_returns_the_objects_that_match(self, trac: TracClient, expression: Any, numbers: str) -> None:
         found = trac.search("CUSTOM", expression)
         assert "".join(one["attrs"]["n"]["integerValue"] for one in found) == numbers
         assert all("definition" not in one for one in found)
@@ -286,7 +296,7 @@ class TestSearch:
             (term("n", "INTEGER", None, {"integerValue": 1}), "operator"),  # type: ignore[arg-type]
         ],
     )
-    def test_bad_term_is_told_at_the_top_and_falls_over_below(
+    def test_an_invalid_term_is_refused_alone_and_causes_a_500_in_an_expression(
         self, trac: TracClient, expression: Any, path: str
     ) -> None:
         reply = trac.post(f"{META}/search", {"objectType": "CUSTOM", "search": expression})
@@ -297,15 +307,17 @@ class TestSearch:
             assert (reply.status, reply.headers["grpc-status"]) == (500, "13")
 
     @pytest.mark.parametrize("broken", [logical("NOT"), logical("AND"), {"logical": {"expr": [{}]}}])
-    def test_bad_combination_falls_over(self, trac: TracClient, broken: Any) -> None:
+    def test_an_invalid_logical_expression_causes_a_500(self, trac: TracClient, broken: Any) -> None:
         assert trac.post(f"{META}/search", {"objectType": "CUSTOM", "search": broken}).status == 500
 
-    def test_newest_tag_comes_first(self, trac: TracClient) -> None:
+    def test_returns_the_newest_tag_first(self, trac: TracClient) -> None:
         oldest = trac.search("CUSTOM")[-1]["header"]
         trac.ok(f"{META}/update-tag", tag(oldest))
         assert [one["attrs"]["n"]["integerValue"] for one in trac.search("CUSTOM")] == ["1", "3", "2"]
 
-    def test_as_of_and_prior_versions_and_tags(self, trac: TracClient, clock: ManualClock) -> None:
+    def test_can_include_earlier_times_and_prior_versions_and_tags(
+        self, trac: TracClient, clock: ManualClock
+    ) -> None:
         newest = trac.search("CUSTOM")[0]["header"]
         update = {"operation": "REPLACE_ATTR", "attrName": "n", "value": {"integerValue": 30}}
         tagged = trac.ok(f"{META}/update-tag", tag(newest, update))
@@ -316,16 +328,16 @@ class TestSearch:
         body = {"objectType": "CUSTOM", "priorVersion": selector_of(tagged), "definition": CUSTOM}
         clock.advance(1)
         trac.ok(f"{META}/update-object", body)
-        # Of an object whose versions and tags match, the newest is found alone.
+        # If several versions and tags of an object match, only the newest is returned.
         for prior in ({"priorVersions": True}, {"priorVersions": True, "priorTags": True}):
             found = [one["header"]["objectVersion"] for one in trac.search("CUSTOM", **prior)]
             assert found == [2, 1, 1]
 
-    def test_gives_a_hundred_at_most(self, trac: TracClient) -> None:
+    def test_returns_at_most_a_hundred_objects(self, trac: TracClient) -> None:
         request = {"objectType": "CUSTOM", "definition": CUSTOM}
         trac.ok(f"{META}/write-batch", {"createObjects": [request] * 120})
         assert len(trac.search("CUSTOM")) == 100
 
-    def test_is_of_one_tenant(self, sandbox: Sandbox, trac: TracClient) -> None:
+    def test_returns_only_objects_of_the_tenant(self, sandbox: Sandbox, trac: TracClient) -> None:
         sandbox.trac.add_tenant("OTHER")
         assert trac.ok("/trac-meta/api/v1/OTHER/search", {"objectType": "CUSTOM"}) == {}

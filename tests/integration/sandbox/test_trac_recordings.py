@@ -81,18 +81,18 @@ class Replay:
         return None
 
     def _compare(self, recorded: dict[str, Any], reply: Reply) -> None:
-        told = recorded["headers"]
+        headers = recorded["headers"]
         assert (reply.status, reply.reason) == (recorded["status"], self._translated(recorded["reason"]))
         for name in HEADERS:
-            wanted = told.get(name)
+            wanted = headers.get(name)
             assert reply.headers.get(name) == (wanted and self._translated(wanted)), name
         details = "trac-error-details-bin"
-        assert (details in reply.headers) == (details in told)
-        if details in told:
-            wanted = decode_details(told[details])
+        assert (details in reply.headers) == (details in headers)
+        if details in headers:
+            wanted = decode_details(headers[details])
             wanted = json.loads(self._translated(json.dumps(wanted)))
             assert json.loads(json.dumps(reply.details)) == wanted
-        if told.get("content-length") == "0":
+        if headers.get("content-length") == "0":
             assert (reply.body, reply.headers["content-length"]) == (b"", "0")
         elif recorded["body"].startswith("{"):
             self._compare_json(json.loads(recorded["body"]), json.loads(reply.body), "$")
@@ -109,7 +109,7 @@ class Replay:
             for number, (old, new) in enumerate(zip(recorded, live, strict=True)):
                 self._compare_json(old, new, f"{path}[{number}]")
         elif path == "$.tracVersion":
-            # The recorded platform was a build of its own after that release.
+            # The recorded platform was a build made after that release.
             assert recorded.startswith(live)
         elif isinstance(recorded, str) and isinstance(live, str):
             for pattern in (_UUID, _TIME):
@@ -123,7 +123,8 @@ class Replay:
     def _check_bindings(self) -> None:
         """Check that different recorded ids are different here too, and that times have the recorded order.
 
-        Of what the platform's own workers did within a tenth of a second, the order is chance.
+        The order of two times within a tenth of a second is not checked: the platform's workers run in
+        parallel.
         """
         ids = [new for old, new in self.known.items() if _UUID.fullmatch(old)]
         assert len(set(ids)) == len(ids)
@@ -157,7 +158,9 @@ def recorded_world(sandbox: Sandbox, clock: ManualClock) -> None:
 
 
 @pytest.mark.usefixtures("recorded_world")
-def test_every_recorded_exchange(sandbox: Sandbox, trac: TracClient, clock: ManualClock) -> None:
+def test_the_sandbox_responds_to_every_recorded_request_as_recorded(
+    sandbox: Sandbox, trac: TracClient, clock: ManualClock
+) -> None:
     replay = Replay(trac, clock)
 
     def submit_without_types() -> None:

@@ -56,12 +56,14 @@ class TestAttributes:
             },
         ],
     )
-    def test_too_long_for_the_database(self, trac: TracClient, value: dict[str, Any]) -> None:
+    def test_a_value_too_long_for_the_database_causes_a_500(
+        self, trac: TracClient, value: dict[str, Any]
+    ) -> None:
         reply = attr(trac, value)
         assert (reply.status, reply.headers["grpc-status"]) == (500, "13")
         assert trac.search("CUSTOM") == []
 
-    def test_name_too_long_for_the_database(self, trac: TracClient) -> None:
+    def test_a_name_too_long_for_the_database_causes_a_500(self, trac: TracClient) -> None:
         assert attr(trac, {"integerValue": 1}, "a" * 256).status == 200
         assert attr(trac, {"integerValue": 1}, "a" * 257).status == 500
 
@@ -74,13 +76,13 @@ class TestAttributes:
             ({"stringValue": "x" * 4096}, {"stringValue": "x" * 4096}),
         ],
     )
-    def test_as_the_database_keeps_them(
+    def test_values_are_returned_as_the_database_stores_them(
         self, trac: TracClient, value: dict[str, Any], kept: dict[str, Any]
     ) -> None:
         found = trac.read(selector_of(json.loads(attr(trac, value).body)))["attrs"]["x"]
         assert str({name: one for name, one in found.items() if name != "type"}) == str(kept)
 
-    def test_empty_array_leaves_nothing(self, trac: TracClient) -> None:
+    def test_an_empty_array_is_not_stored(self, trac: TracClient) -> None:
         empty = {"type": {"basicType": "ARRAY", "arrayType": {"basicType": "STRING"}}, "arrayValue": {}}
         header = json.loads(attr(trac, empty).body)
         assert "x" not in trac.read(selector_of(header))["attrs"]
@@ -99,7 +101,7 @@ class TestAttributes:
             ),
         ],
     )
-    def test_updates_that_do_not_fit(
+    def test_an_update_that_does_not_fit_the_stored_attribute_is_refused(
         self, trac: TracClient, operation: str, name: str, value: Any, words: str
     ) -> None:
         header = trac.create(n={"integerValue": 1})
@@ -132,7 +134,9 @@ class TestDefinitions:
             ),
         ],
     )
-    def test_schemas(self, trac: TracClient, schema: dict[str, Any], problem: tuple[str, str, str]) -> None:
+    def test_an_invalid_schema_is_refused(
+        self, trac: TracClient, schema: dict[str, Any], problem: tuple[str, str, str]
+    ) -> None:
         place, name, words = problem
         [(path, detail)] = create(trac, "SCHEMA", schema).items.items()
         assert path == f"definition.schema{place}.{name}"
@@ -162,15 +166,15 @@ class TestDefinitions:
             ({}, [("score.scored", "score.loans")], {"edges[0]": "both point to the same node"}),
         ],
     )
-    def test_flows(
+    def test_an_invalid_flow_is_refused(
         self, trac: TracClient, nodes: dict[str, Any], edges: list[tuple[str, str]], problems: dict[str, str]
     ) -> None:
         def socket(text: str) -> dict[str, str]:
             node, _, name = text.partition(".")
             return {"node": node, **({"socket": name} if name else {})}
 
-        told = [{"source": socket(source), "target": socket(target)} for source, target in edges]
-        flow = {"nodes": {**NODES, **nodes} if edges else {}, "edges": told}
+        connections = [{"source": socket(source), "target": socket(target)} for source, target in edges]
+        flow = {"nodes": {**NODES, **nodes} if edges else {}, "edges": connections}
         found = create(trac, "FLOW", flow).items
         assert found.keys() == {f"definition.flow.{path}" for path in problems}
         assert all(words in found[f"definition.flow.{path}"] for path, words in problems.items())
@@ -201,7 +205,9 @@ class TestDefinitions:
             ),
         ],
     )
-    def test_later_schemas(self, trac: TracClient, later: dict[str, Any], problem: str) -> None:
+    def test_a_new_version_of_a_schema_must_be_compatible(
+        self, trac: TracClient, later: dict[str, Any], problem: str
+    ) -> None:
         header = json.loads(create(trac, "SCHEMA", table(INTEGER_COLUMN)).body)
         definition = {"objectType": "SCHEMA", "schema": later}
         body = {"objectType": "SCHEMA", "priorVersion": selector_of(header), "definition": definition}
@@ -211,7 +217,7 @@ class TestDefinitions:
             assert reply.details["items"][0] == (problem, "schema.table")
             assert reply.reason == "Version compatability check failed for [ObjectDefinition}"
 
-    def test_later_custom_objects(self, trac: TracClient) -> None:
+    def test_a_new_version_of_a_custom_object_must_be_compatible(self, trac: TracClient) -> None:
         newer = {**CUSTOM["custom"], "customSchemaVersion": 2}
         header = json.loads(create(trac, "CUSTOM", newer).body)
         other = {"objectType": "CUSTOM", "custom": {**CUSTOM["custom"], "customSchemaType": "other"}}
@@ -233,7 +239,7 @@ class TestReading:
             ("update-tag", "Prior tag not found for CUSTOM [{}] (version = 9, tag = 9)"),
         ],
     )
-    def test_what_is_not_there(self, trac: TracClient, call: str, words: str) -> None:
+    def test_a_missing_version_or_tag_is_not_found(self, trac: TracClient, call: str, words: str) -> None:
         header = trac.create()
         selector = {**selector_of(header), "objectVersion": 9, "tagVersion": 9}
         body = {"objectType": "CUSTOM", "priorVersion": selector}
@@ -242,11 +248,11 @@ class TestReading:
         reply = trac.post(f"{META}/{call}", selector if call == "read-object" else body)
         assert (reply.status, reply.reason) == (404, words.format(header["objectId"]))
 
-    def test_header_of_a_tag_tells_nothing_of_a_version_of_the_same_batch(self, trac: TracClient) -> None:
+    def test_the_header_of_a_tag_ignores_a_new_version_in_the_same_batch(self, trac: TracClient) -> None:
         header = trac.create()
         update = {"objectType": "CUSTOM", "priorVersion": selector_of(header)}
         body = {"updateObjects": [{**update, "definition": CUSTOM}], "updateTags": [update]}
-        told = trac.ok(f"{META}/write-batch", body)
-        assert told["updateTags"][0]["isLatestObject"]
+        written = trac.ok(f"{META}/write-batch", body)
+        assert written["updateTags"][0]["isLatestObject"]
         newest = trac.read({**selector_of(header), "tagVersion": 2})["header"]
         assert "isLatestObject" not in newest

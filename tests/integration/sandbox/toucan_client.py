@@ -64,13 +64,13 @@ class ToucanClient(Client):
         self.session.auth = AUTH
 
     def with_token(self, token: str) -> ToucanClient:
-        """Use a bearer token from now on."""
+        """Use a bearer token from now on, and return the client."""
         self.session.auth = None
         self.headers = {"Authorization": f"Bearer {token}"}
         return self
 
     def log_in(self, **members: Any) -> Any:
-        """Log in without any other credentials."""
+        """Log in with username and password only, and return the response."""
         body = {"username": AUTH[0], "password": AUTH[1], **members}
         return self.session.post(self.base_url + "/login", json=body, auth=None, timeout=PATIENCE)
 

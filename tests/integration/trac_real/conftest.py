@@ -1,11 +1,11 @@
 """TRAC's own runtimes, and models that they have really imported.
 
-What a test gets:
+The fixtures:
 
 `trac_runtime`   a `TracRuntime`, once for each version in devtools/trac. `run(body)` takes the body of a
-                 call of submit-job, as a client sent it, and runs the job to its end; `rows(selector)`
-                 reads an output. A body that a gateway would refuse raises `RequestRefusedError`.
-                 `errors(messages)` holds any JSON against TRAC's own declaration of the message.
+                 submit-job request, and runs the job to its end. `rows(selector)` reads an output. A body
+                 that a gateway would refuse raises `RequestRefusedError`. `errors(messages)` checks any
+                 JSON against TRAC's own declaration of the message.
 `trac_models`    selectors of the imported models, by class name. All are in module `loans`, path `MODEL_PATH`
                  of repository `MODEL_REPOSITORY`, and written in Python:
                  LoanBook     rows INTEGER -> loans(loan_id, balance)
@@ -13,7 +13,7 @@ What a test gets:
                  Echo         one parameter of each type -> values(parameter, value), with Python's repr
 `loans`          selector of a dataset of three loans that LoanBook made: balances 100.5, 201 and 301.5
 
-The only reason to skip is that a runtime cannot be installed from here; the skip line says which and why.
+A test is skipped only if a runtime cannot be installed. Then the reason for the skip names the runtime.
 """
 
 from __future__ import annotations

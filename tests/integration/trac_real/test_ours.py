@@ -1,4 +1,4 @@
-"""What our hook sends, in the eyes of TRAC's own runtime: its declarations take it, and it runs."""
+"""TRAC's own runtime accepts the messages that our hook sends, and runs its jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA = {
 
 
 def parts(operation: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Return the messages of TRAC's metadata that a request's body is made of."""
+    """Yield the messages of TRAC's metadata in the body of a request, with their names."""
     whole = {"search": "SearchParameters", "read_object": "TagSelector", "check_job": "TagSelector"}
     if operation in whole:
         yield whole[operation], body
@@ -48,7 +48,7 @@ def sent(trac: TracBench) -> list[tuple[str, Any]]:
     return [part for operation, body in bodies for part in parts(operation, body)]
 
 
-def test_is_what_trac_declares(trac: TracBench, trac_runtime: TracRuntime) -> None:
+def test_all_messages_match_the_declarations_of_trac(trac: TracBench, trac_runtime: TracRuntime) -> None:
     hook = trac.hook()
     attrs = {"one": 1, "half": 0.5, "name": "é", "days": ["a", "b"], "done": False}
     made = hook.create_object(object_type="CUSTOM", definition=CHECKPOINT, attrs=attrs)
@@ -89,7 +89,7 @@ def test_is_what_trac_declares(trac: TracBench, trac_runtime: TracRuntime) -> No
     assert wrong == {}
 
 
-def test_is_what_trac_runs(trac: TracBench, trac_runtime: TracRuntime) -> None:
+def test_trac_runs_the_jobs(trac: TracBench, trac_runtime: TracRuntime) -> None:
     trac.store.add_resource(MODEL_REPOSITORY)
     trac.store.add_model(
         "loans.LoanBook",
@@ -109,7 +109,7 @@ def test_is_what_trac_runs(trac: TracBench, trac_runtime: TracRuntime) -> None:
 
     importing, running = (json.loads(entry.body) for entry in trac.requests("submit_job"))
     imported = trac_runtime.run(importing)
-    # The model is another object there; all else is what the hook sent.
+    # In the runtime, the model is another object. Everything else is what the hook has sent.
     running["job"]["runModel"]["model"] = imported.model
     done = trac_runtime.run(running)
     assert len(trac_runtime.rows(done.outputs["loans"])) == 3

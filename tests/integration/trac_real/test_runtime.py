@@ -1,4 +1,4 @@
-"""What TRAC's own runtime makes of jobs: the facts that operators and sandbox rest on."""
+"""How TRAC's own runtime runs jobs. The operators and the sandbox rely on these facts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def balances(runtime: TracRuntime, selector: dict[str, Any]) -> dict[int, float]
     return {int(row["loan_id"]): float(row["balance"]) for row in runtime.rows(selector)}
 
 
-def test_an_imported_model_tells_its_parameters_inputs_and_outputs(
+def test_an_imported_model_has_its_parameters_inputs_and_outputs(
     trac_runtime: TracRuntime, trac_models: Selectors
 ) -> None:
     model = trac_runtime.definition(trac_models["ScaledLoans"])["model"]
@@ -35,7 +35,7 @@ def test_an_imported_model_tells_its_parameters_inputs_and_outputs(
     assert [list(model[part]) for part in ("inputs", "outputs")] == [["loans"], ["scaled"]]
 
 
-def test_a_model_runs_on_a_dataset_that_another_one_made(
+def test_a_model_runs_on_a_dataset_that_another_model_has_created(
     trac_runtime: TracRuntime, trac_models: Selectors, loans: dict[str, Any]
 ) -> None:
     assert balances(trac_runtime, loans) == {1: 100.5, 2: 201.0, 3: 301.5}
@@ -49,7 +49,9 @@ def test_a_model_runs_on_a_dataset_that_another_one_made(
     assert balances(trac_runtime, job.outputs["scaled"]) == {1: 201.0, 2: 402.0, 3: 603.0}
 
 
-def test_the_model_may_be_the_latest(trac_runtime: TracRuntime, trac_models: Selectors) -> None:
+def test_a_job_may_select_the_latest_version_of_a_model(
+    trac_runtime: TracRuntime, trac_models: Selectors
+) -> None:
     fixed = trac_models["LoanBook"]
     latest = {name: fixed[name] for name in ("objectType", "objectId")}
     job = run_model(
@@ -60,7 +62,7 @@ def test_the_model_may_be_the_latest(trac_runtime: TracRuntime, trac_models: Sel
     assert (job.status, job.message) == ("SUCCEEDED", "")
 
 
-def test_with_a_prior_output_a_new_version_of_it_is_made(
+def test_a_prior_output_gets_a_new_version(
     trac_runtime: TracRuntime, trac_models: Selectors, loans: dict[str, Any]
 ) -> None:
     job = run_model(
@@ -99,7 +101,7 @@ def test_a_flow_runs_its_models(
                     {"source": {"node": "loans"}, "target": {"node": "scale", "socket": "loans"}},
                     {"source": {"node": "scale", "socket": "scaled"}, "target": {"node": "scaled"}},
                 ],
-                # The runtime wants them spelled out.
+                # The runtime needs them in the flow.
                 **{part: model[part] for part in ("parameters", "inputs", "outputs")},
             },
         },
@@ -160,7 +162,7 @@ def test_parameters_of_every_type_arrive_as_python_values(
         pytest.param({}, "Missing required parameter: [factor]", id="missing"),
     ],
 )
-def test_a_failed_run_says_why(
+def test_a_failed_job_has_an_error_message(
     trac_runtime: TracRuntime,
     trac_models: Selectors,
     loans: dict[str, Any],
@@ -180,7 +182,7 @@ def test_a_failed_run_says_why(
         pytest.param({"repository": "nowhere"}, "[nowhere] is unknown", id="repository"),
     ],
 )
-def test_an_import_of_what_is_not_there_fails(
+def test_an_import_of_a_missing_model_fails(
     trac_runtime: TracRuntime, changes: dict[str, Any], message: str
 ) -> None:
     job = import_model(trac_runtime, "loans.LoanBook", **changes)
@@ -196,14 +198,14 @@ def test_an_import_of_what_is_not_there_fails(
         pytest.param({"version": 1}, id="wrong-type"),
     ],
 )
-def test_what_is_not_the_declared_message_is_refused(
+def test_a_message_that_is_not_declared_is_refused(
     trac_runtime: TracRuntime, details: dict[str, Any]
 ) -> None:
     with pytest.raises(RequestRefusedError):
         import_model(trac_runtime, "loans.LoanBook", **details)
 
 
-def test_each_message_is_held_against_its_declaration(trac_runtime: TracRuntime) -> None:
+def test_each_message_is_checked_against_its_declaration(trac_runtime: TracRuntime) -> None:
     term = {
         "attrName": "airflow_token",
         "attrType": "STRING",
@@ -228,11 +230,11 @@ def test_each_message_is_held_against_its_declaration(trac_runtime: TracRuntime)
 @pytest.mark.parametrize(
     ("requirement", "error"),
     [
-        pytest.param("tracdap-runtime==0.0.0", RuntimeUnavailableError, id="not-to-be-had"),
+        pytest.param("tracdap-runtime==0.0.0", RuntimeUnavailableError, id="not-available"),
         pytest.param("./no-such-folder", CalledProcessError, id="broken"),
     ],
 )
-def test_only_a_release_that_is_not_to_be_had_counts_as_unavailable(
+def test_only_a_release_that_pip_cannot_find_counts_as_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirement: str, error: type[Exception]
 ) -> None:
     monkeypatch.setattr("devtools.trac.runtime._HERE", tmp_path)

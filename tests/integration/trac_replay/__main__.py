@@ -1,4 +1,4 @@
-"""Print how many steps recorded with the real TRAC the sandbox answers alike, and each that it does not.
+"""Print how many steps recorded with the real TRAC have the same outcome in the sandbox, and list the others.
 
 ``python -m tests.integration.trac_replay [--verbose]``
 """
@@ -11,23 +11,23 @@ import tempfile
 
 
 def main(verbose: bool) -> int:
-    """Replay both recordings; return 1 if a step differs that may not, or an exception is stale."""
+    """Replay both recordings. Return 1 if a step has an unexpected difference, or an exception is stale."""
     from tests.integration.trac_replay.expected import CHANGED
     from tests.integration.trac_replay.replay import STEPS, replay
 
     wrong = False
     for name in STEPS:
         compared = replay(name, setattr)
-        sys.stdout.write(f"{name}: {compared.alike} of {compared.steps} steps answered alike\n")
+        sys.stdout.write(f"{name}: {compared.alike} of {compared.steps} steps have the same outcome\n")
         for step, what in compared.differences.items():
             reason = compared.exceptions.get(step)
-            sys.stdout.write(f"  {step}: {reason or 'DIFFERS, and is no named exception'}\n")
+            sys.stdout.write(f"  {step}: {reason or 'DIFFERS, and is not a named exception'}\n")
             if verbose or reason is None:
                 sys.stdout.write(f"  {what}\n")
         for step, (_, reason) in CHANGED[name].items():
-            sys.stdout.write(f"  {step}: compared with what the hook makes of it now: {reason}\n")
+            sys.stdout.write(f"  {step}: compared with the hook's new behaviour: {reason}\n")
         for step in compared.exceptions.keys() - compared.differences.keys():
-            sys.stdout.write(f"  {step}: STALE, the sandbox answers alike\n")
+            sys.stdout.write(f"  {step}: STALE, the outcome is the same\n")
         wrong |= compared.differences.keys() != compared.exceptions.keys()
     return int(wrong)
 

@@ -1,8 +1,8 @@
-"""Compare what a step gave with what the real TRAC gave.
+"""Compares the outcome of a step with the outcome recorded with the real TRAC.
 
-Compared are the values by content, the status, the class of the error, and the server's words. Levelled are
-ids (the same id must stay the same throughout), times, the order of mappings, the names of the hook's classes
-in values, and the hook's own text around the server's words.
+These must be equal: the content of values, the status, the class of the error, and the server's text.
+These may differ: ids (but each recorded id must match one id throughout), times, the order of mappings, the
+names of the hook's classes in values, and the hook's own text around the server's text.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ID = re.compile(r"<id\d+>|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# The recordings hold the same marks in the place of such times and run names.
+# The recordings have the same marks in place of such times and run names.
 _LEVELLED = (
     (re.compile(r"datetime\.datetime\(20(?:2[6-9])[^)]*\)\)?"), "<dt>"),
     (re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "<ts>"),
     (re.compile(r"r1\d{9}"), "RUN"),
-    # What the hook itself adds to the server's words.
+    # The text that the hook adds to the server's text.
     (re.compile(r"; a search with any or not .*"), ""),
 )
 _SERVER_WORDS = re.compile(r"HTTP \d{3} (.*?)(?: \((?:GET|POST) /\S*(?:, attempt \d+)?\))?\Z", re.DOTALL)
 
 
 class Ids:
-    """Which id of the sandbox stands for which id of the recording."""
+    """Maps the ids of the recording to the ids of the sandbox."""
 
     def __init__(self) -> None:
         self._ours: dict[str, str] = {}
         self._theirs: dict[str, str] = {}
 
     def bind(self, recorded: str, actual: str) -> bool:
-        """Bind the ids of two texts, pair by pair; return whether they agree with all pairs so far."""
+        """Map the ids of two texts, pair by pair. Return whether the pairs agree with all earlier ones."""
         pairs = list(zip(_ID.findall(recorded), _ID.findall(actual), strict=True))
         return all(
             self._ours.setdefault(theirs, ours) == ours and self._theirs.setdefault(ours, theirs) == theirs
@@ -59,8 +59,8 @@ def _comparable(outcome: Mapping[str, Any]) -> str:
         return f"value {_content(_level(outcome['ok']))}"
     words = _SERVER_WORDS.search(outcome["msg"] or "")
     # The recorded errors are older than the rule that an error stands on one line.
-    said = f": {_level(one_line(words[1]))}" if words else ""
-    return f"{outcome['err']} {outcome['status']}{said}"
+    reason = f": {_level(one_line(words[1]))}" if words else ""
+    return f"{outcome['err']} {outcome['status']}{reason}"
 
 
 def _level(text: str) -> str:

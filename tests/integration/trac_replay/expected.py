@@ -1,20 +1,20 @@
-"""What the sandbox answers otherwise than the real TRAC, and what the hook now does otherwise."""
+"""Where the sandbox differs from the real TRAC, and where the hook differs from its recorded behaviour."""
 
 from __future__ import annotations
 
 from typing import Any
 
 _NO_ARROW = (
-    "the sandbox reads and writes CSV and JSON alone; Arrow files need a library that it does without, "
-    "so it answers as the platform does to a format without a codec"
+    "the sandbox reads and writes only CSV and JSON, because Arrow files need a library that it does not "
+    "use; so it responds as the platform responds to a format without a codec"
 )
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
     "meta": {
-        "platform_info": "the recorded one was a build of its own, 0.10.1-SNAPSHOT; the sandbox is 0.10.0",
+        "platform_info": "the recorded platform was the build 0.10.1-SNAPSHOT; the sandbox is 0.10.0",
         "search depth 30": (
             "the real database worked on this query until the gateway cut the connection after 10 s; "
-            "the sandbox is done at once"
+            "the sandbox responds at once"
         ),
     },
     "data": {
@@ -23,13 +23,14 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         "download data arrow_file": _NO_ARROW,
     },
 }
-"""Steps that differ, by recording and name, each with the reason; docs/sandbox.md has the same list."""
+"""Steps that differ, by recording and name, with the reason; docs/sandbox.md has the same list."""
 
 _IN_A_500 = (
-    "the hook reads the grpc-status of a 500: 12 and 15 are refusals, which it raises as a BadRequestError "
-    "and does not repeat"
+    "the hook reads the grpc-status of a 500: 12 and 15 mean that the platform refuses the request, so the "
+    "hook raises a BadRequestError and does not repeat the request"
 )
-_BEFORE_IT_IS_SENT = "the hook refuses it before it sends anything"
+_BEFORE_IT_IS_SENT = "the hook rejects the arguments before it sends a request"
+_ON_ONE_LINE = "the hook shows the server's text on one line, and replaces control characters"
 _BAD_REQUEST = {"err": "BadRequestError"}
 _REFUSED = {"err": "InvalidArgumentError", "status": None, "msg": ""}
 
@@ -44,17 +45,24 @@ CHANGED: dict[str, dict[str, Change]] = {
         "attr name aaaaaaaaaaaa(257)": (_REFUSED, _BEFORE_IT_IS_SENT),
         "get unknown type": (
             {"msg": ""},
-            "the hook says that the type is unknown, not that a call is missing",
+            "the hook's message says that the type is unknown, not that a call is missing",
         ),
         "search nested 4": (
             _BAD_REQUEST,
-            "the hook does not repeat a search with any or not that fails: the query may still be running",
+            "if a search with any or not fails, the hook does not repeat it: the query may still be running",
         ),
     },
     "data": {
+        r"file name 'a\tb.txt'": (
+            {
+                "msg": "HTTP 400 Validation failed for [createSmallFile()]: [name] contains ASCII control "
+                "characters: [a b.txt] [name]"
+            },
+            _ON_ONE_LINE,
+        ),
         "dataset limit None offset 2": (
             {"ok": "id,name,amount,day,at,flag,ratio\n3,,,,,,\n"},
-            "the hook sends a large limit with an offset, since TRAC gives no row without one",
+            "the hook sends a large limit with an offset, because TRAC returns no row without a limit",
         ),
         "dataset by schema key latest": (_REFUSED, _BEFORE_IT_IS_SENT),
         **dict.fromkeys(
@@ -82,7 +90,7 @@ CHANGED: dict[str, dict[str, Change]] = {
         ),
     },
 }
-"""Steps whose recorded outcome no longer holds, since the hook was changed on purpose.
+"""Steps whose recorded outcome is no longer valid, because the hook was changed on purpose.
 
-By recording and name: what of the recorded outcome is another now, and the reason.
+By recording and name: the changed members of the recorded outcome, and the reason.
 """

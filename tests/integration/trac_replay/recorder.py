@@ -1,4 +1,4 @@
-"""Take the steps of a replay, and keep what each one gave."""
+"""Makes the calls of a replay, and keeps the outcome of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Keeps the outcome of each step by its name, in the form that the recordings have."""
+    """Keeps the outcome of each step by its name, in the form of the recordings."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, dict[str, Any]] = {}
@@ -25,7 +25,7 @@ class Recorder:
     ) -> Any:
         """Make a call, and keep its value or its error.
 
-        :param show: makes what is kept of the value; it may make further calls
+        :param show: returns the part of the value that is kept; it may make further calls
         :return: the value; ``None`` after an error
         """
         assert name not in self.outcomes, f"two steps are called {name!r}"
@@ -41,7 +41,7 @@ class Recorder:
 
 
 def without_times(tag: Any) -> dict[str, Any]:
-    """Return the attributes of a tag but for times."""
+    """Return the attributes of a tag, without times."""
     return {name: value for name, value in tag.attrs.items() if "time" not in name}
 
 
@@ -51,19 +51,19 @@ def own_attrs(tag: Any) -> dict[str, Any]:
 
 
 def custom(version: int = 1, data: bytes = b'{"rev": 1}', kind: str = "acme_checkpoint") -> dict[str, Any]:
-    """Make the definition of a CUSTOM object."""
+    """Return the definition of a CUSTOM object."""
     return {"custom": {"customSchemaType": kind, "customSchemaVersion": version, "customData": data}}
 
 
 def schema(*fields: tuple[str, str], **changes: Any) -> dict[str, Any]:
-    """Make a table schema.
+    """Return a table schema.
 
     :param fields: name and type of each field
-    :param changes: put into every field; ``None`` takes a member away
+    :param changes: members that are set in every field; ``None`` removes a member
     """
-    told = [
+    columns = [
         {"fieldName": name, "fieldOrder": order, "fieldType": kind, "label": name, **changes}
         for order, (name, kind) in enumerate(fields)
     ]
-    kept = [{name: value for name, value in one.items() if value is not None} for one in told]
+    kept = [{name: value for name, value in one.items() if value is not None} for one in columns]
     return {"schemaType": "TABLE_SCHEMA", "table": {"fields": kept}}

@@ -1,4 +1,4 @@
-"""Drive the sandbox through the steps that were recorded with the real TRAC, and compare."""
+"""Repeats the steps recorded with the real TRAC against the sandbox, and compares their outcomes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "trac_real"
 RUN_NAME = "r1700000000"
-"""What marks the objects of one run; any that begins so is levelled."""
+"""The name of this run, an attribute of its objects. The comparison ignores differences of such names."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,21 @@ class Comparison:
     name: str
     steps: int
     differences: dict[str, str]
-    """What differs, by the name of the step."""
+    """How a step differs, by its name."""
 
     @property
     def alike(self) -> int:
-        """How many steps the sandbox answers as the real platform did."""
+        """The number of steps with the same outcome as on the real platform."""
         return self.steps - len(self.differences)
 
     @property
     def exceptions(self) -> dict[str, str]:
-        """The steps that may differ, each with its reason."""
+        """The steps that may differ, with the reason."""
         return EXCEPTIONS[self.name]
 
 
 def metadata(recorder: Recorder, hook: TracHook, _: Path) -> None:
-    """Take the steps of the recording ``meta``."""
+    """Run the steps of the recording ``meta``."""
     steps_values.run(recorder, hook, RUN_NAME)
     objects = Objects(recorder, hook, RUN_NAME)
     objects.run()
@@ -57,7 +57,7 @@ def metadata(recorder: Recorder, hook: TracHook, _: Path) -> None:
 
 
 def data(recorder: Recorder, hook: TracHook, directory: Path) -> None:
-    """Take the steps of the recording ``data``."""
+    """Run the steps of the recording ``data``."""
     steps_files.run(recorder, hook, directory)
     Datasets(recorder, hook, directory).run()
 
@@ -66,18 +66,18 @@ STEPS = {"meta": metadata, "data": data}
 
 
 def replay(name: str, patch: Callable[..., None]) -> Comparison:
-    """Take the steps of a recording against a new sandbox, and compare.
+    """Run the steps of a recording against a new sandbox, and compare their outcomes.
 
-    :param patch: sets an attribute, for Airflow's connections
+    :param patch: a function that sets an attribute, such as ``monkeypatch.setattr``
     """
     recorder = Recorder()
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as directory:
-        # As the recorded platform was set up.
+        # The same set-up as on the recorded platform.
         sandbox.trac.configure(environment="HELPER_TEST", region="LAB")
         sandbox.trac.add_tenant("ACME_CORP", "ACME Lab Inc.")
         sandbox.trac.add_tenant("EMPTY_CO", "Empty Company Ümläut")
         Connections.installed(patch, BaseHook).set("trac_default", sandbox.trac.connection())
-        worker_time = WorkerTime()  # the hook waits long between its attempts at what fails with a 500
+        worker_time = WorkerTime()  # the hook pauses long between its attempts if a request fails with a 500
         hook = TracHook(sleep=worker_time.sleep)
         hook.driver.clock = worker_time
         STEPS[name](recorder, hook, Path(directory))
@@ -91,13 +91,13 @@ def compare(name: str, outcomes: dict[str, dict[str, Any]]) -> Comparison:
         recorded = {key: value for key, value in recording[step].items() if key != "ok"}
         recording[step] = changes if "ok" in changes else {**recorded, **changes}
         if changes.get("err") == "InvalidArgumentError":
-            # What the hook refuses to write is not read back.
+            # If the hook rejects the arguments, there is nothing to read back.
             recording.pop(f"{step} back", None)
     ids, differences = Ids(), {}
     for step, recorded in recording.items():
-        found = difference(recorded, outcomes[step], ids) if step in outcomes else "the step was not taken"
+        found = difference(recorded, outcomes[step], ids) if step in outcomes else "the step was not run"
         if found:
             differences[step] = found
-    # One more follows from one that differs: an object that was refused cannot be read back.
+    # If a step differs, a following step may be missing: a refused object cannot be read back.
     differences |= {step: "the recording has no such step" for step in outcomes if step not in recording}
     return Comparison(name, len(recording), differences)

@@ -1,4 +1,4 @@
-"""Steps: small datasets, their formats, what is refused, and their downloads."""
+"""Steps with small datasets: their formats, invalid contents, and downloads."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ TWO_TEXTS = schema(("s", "STRING"), ("t", "STRING"))
 
 
 def one(name: str, kind: str, **changes: Any) -> dict[str, Any]:
-    """Make the schema of one column."""
+    """Return the schema of one column."""
     return schema((name, kind), **changes)
 
 
 def _not_null() -> dict[str, Any]:
-    told = schema(("id", "INTEGER"), ("b", "STRING"), label="l")
-    told["table"]["fields"][1]["notNull"] = True
-    return told
+    definition = schema(("id", "INTEGER"), ("b", "STRING"), label="l")
+    definition["table"]["fields"][1]["notNull"] = True
+    return definition
 
 
 CONTENTS: dict[str, tuple[str | bytes, dict[str, Any]]] = {
@@ -83,11 +83,11 @@ CONTENTS: dict[str, tuple[str | bytes, dict[str, Any]]] = {
     "dup business key": ("id\n1\n1\n", one("id", "INTEGER", label="l", businessKey=True)),
     "categorical": ("c\nx\ny\n", one("c", "STRING", label="l", categorical=True)),
 }
-"""Contents with their schemas, most of which the platform refuses."""
+"""Contents with their schemas. The platform refuses most of them."""
 
 
 class Datasets:
-    """The steps, and the dataset that most of them are about."""
+    """The steps, and the dataset that most of them use."""
 
     def __init__(self, recorder: Recorder, hook: TracHook, directory: Path) -> None:
         self.step = recorder.step
@@ -95,11 +95,12 @@ class Datasets:
         self.download = downloader(directory)
 
     def run(self) -> None:
-        """Take the steps."""
+        """Run the steps."""
         self._reads()
         self._updates()
-        for name, (content, told) in CONTENTS.items():
-            made = self.step(f"dataset {name}", self.hook.create_small_dataset, content=content, schema=told)
+        for name, (content, columns) in CONTENTS.items():
+            create = self.hook.create_small_dataset
+            made = self.step(f"dataset {name}", create, content=content, schema=columns)
             if made:
                 self.step(f"dataset {name} back", self.hook.read_small_dataset, made, show=_start)
         self._schema_objects()

@@ -1,4 +1,4 @@
-"""Steps: small files and their downloads."""
+"""Steps with small files and their downloads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ ALL_BYTES = bytes(range(256)) * 4
 
 
 def downloader(directory: Path) -> Callable[..., tuple[int, int, bytes]]:
-    """Return what downloads to a file: the hook's count, the file's size, and its first bytes."""
+    """Return a function that downloads a file.
+
+    It returns the number of bytes that the hook reports, the file's size, and its first bytes.
+    """
     path = directory / "dl.bin"
 
     def download(call: Callable[..., int], *args: Any, **kwargs: Any) -> tuple[int, int, bytes]:
@@ -39,7 +42,7 @@ def downloader(directory: Path) -> Callable[..., tuple[int, int, bytes]]:
 
 
 def run(recorder: Recorder, hook: TracHook, directory: Path) -> None:
-    """Take the steps."""
+    """Run the steps."""
     step, create, read = recorder.step, hook.create_small_file, hook.read_small_file
 
     def file(found: Any) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Steps: objects, versions, tags, reads and batches."""
+"""Steps with objects, versions, tags, reads and batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.hooks.trac import TracHook
 
 NOBODY = "00000000-0000-4000-8000-000000000001"
-"""An object id that no platform has given."""
+"""An object id that does not exist on any platform."""
 
 INPUT = {"loans": {"nodeType": "INPUT_NODE"}}
 OUTPUT = {"scored": {"nodeType": "OUTPUT_NODE"}}
@@ -20,9 +20,9 @@ FROM_SCORE = {"source": {"node": "score", "socket": "scored"}, "target": {"node"
 
 
 def model_node(*outputs: str) -> dict[str, Any]:
-    """Make a model node with the input ``loans``."""
-    told = {"outputs": list(outputs)} if outputs else {}
-    return {"nodeType": "MODEL_NODE", "inputs": ["loans"], **told}
+    """Return a model node with the input ``loans``."""
+    more = {"outputs": list(outputs)} if outputs else {}
+    return {"nodeType": "MODEL_NODE", "inputs": ["loans"], **more}
 
 
 FLOWS: dict[str, dict[str, Any]] = {
@@ -43,7 +43,7 @@ SCHEMAS = {
 
 
 class Objects:
-    """The steps, and the objects that later ones need."""
+    """The steps, and the objects that later steps need."""
 
     def __init__(self, recorder: Recorder, hook: TracHook, run_name: str) -> None:
         self.step = recorder.step
@@ -51,7 +51,7 @@ class Objects:
         self.run_name = run_name
 
     def run(self) -> None:
-        """Take the steps; :attr:`racing` is left for the steps that come last."""
+        """Run the steps. They set :attr:`racing`, which the last steps need."""
         self._creations()
         self._updates()
         self._tags()
@@ -84,8 +84,8 @@ class Objects:
         )
         for name, flow in FLOWS.items():
             step(f"create FLOW {name}", create, object_type="FLOW", definition={"flow": flow})
-        for name, told in SCHEMAS.items():
-            step(f"create SCHEMA {name}", create, object_type="SCHEMA", definition={"schema": told})
+        for name, columns in SCHEMAS.items():
+            step(f"create SCHEMA {name}", create, object_type="SCHEMA", definition={"schema": columns})
         a, b = ("a", "INTEGER"), ("b", "DECIMAL")
 
         def update(prior: Any, *fields: tuple[str, str]) -> Any:
@@ -138,7 +138,7 @@ class Objects:
             show=lambda header: sorted(self.hook.read_object(header).attrs),
         )
         append = {"operation": "CREATE_OR_APPEND_ATTR", "attrName": "n", "value": 2}
-        # The header is that of the first tag, which all of these find superseded.
+        # The header selects the first tag, which is superseded in all these steps.
         step("append int to int", tag, self.second, tag_updates=[append])
         twice = [{"attrName": "tw", "value": 2}, {"attrName": "tw", "value": 3}]
         step("same attr twice in a request", tag, self.second, tag_updates=twice)
@@ -153,7 +153,7 @@ class Objects:
         if operation == "DELETE_ATTR":
             cases = [("state", "s"), (missing, "m"), ("labels", "z")]
         for name, value in cases:
-            told = {} if operation == "DELETE_ATTR" else {"value": value}
+            more = {} if operation == "DELETE_ATTR" else {"value": value}
             shown = ("state", "labels", name)
 
             def kept(header: Any, shown: Any = shown) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Objects:
                 f"{operation} {name} {value!r}",
                 self.hook.update_tag,
                 f"{self.key}-v2",
-                tag_updates=[{"operation": operation, "attrName": name, **told}],
+                tag_updates=[{"operation": operation, "attrName": name, **more}],
                 show=kept,
             )
 

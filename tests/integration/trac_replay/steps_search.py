@@ -1,4 +1,4 @@
-"""Steps: searches, and many writers at once."""
+"""Steps with searches, and with many writers at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPARED: dict[str, Any] = {
     "q_ls": "y2",
     "q_li": 2,
 }
-"""What each attribute is compared with: what the third of the five objects has."""
+"""The value with which each attribute is compared. The third of the five objects has these values."""
 
 NOT_0_OR_S4 = {"not": {"any": [["q_i", "=", 0], ["q_s", "=", "ä4"]]}}
 
@@ -60,7 +60,7 @@ SEARCHES: dict[str, Any] = {
 
 
 def attrs_of(number: int, run_name: str) -> dict[str, Any]:
-    """Make the attributes of one of the five objects that are searched."""
+    """Return the attributes of one of the five objects that the steps search for."""
     return {
         "srun": run_name,
         "q_b": number % 2 == 0,
@@ -78,9 +78,9 @@ def attrs_of(number: int, run_name: str) -> dict[str, Any]:
 
 
 def run(recorder: Recorder, hook: TracHook, run_name: str, racing: str) -> None:
-    """Take the steps.
+    """Run the steps.
 
-    :param racing: the key of an object for the writers to race for
+    :param racing: the key of the object that many writers change at once
     """
     step, mine = recorder.step, ["srun", "=", run_name]
 
@@ -132,7 +132,7 @@ def _count(tags: Any) -> tuple[int, bool]:
 
 
 def _without_five(recorder: Recorder, hook: TracHook, mine: list[str]) -> None:
-    """Search where the five objects are not, and search for impossible values."""
+    """Search for other types, tenants and values, which the five objects do not have."""
     step = recorder.step
     step("search all type", hook.search, "SCHEMA", show=lambda tags: len(tags) > 0)
     step("search none", hook.search, "STORAGE", show=_count)
@@ -148,7 +148,7 @@ def _without_five(recorder: Recorder, hook: TracHook, mine: list[str]) -> None:
 
 
 def _over_time(hook: TracHook, headers: list[Any], search: Callable[..., None]) -> None:
-    """Tag the first object, write a second version of the second, and search what was and is."""
+    """Tag the first object, update the second, and search for their earlier and present states."""
     before = hook.get_object("CUSTOM", headers[4].object_id, 1, 1).header.tag_timestamp
     hook.update_tag(headers[0], attrs={"q_i": 999})
     hook.update_object(
@@ -168,7 +168,7 @@ def _over_time(hook: TracHook, headers: list[Any], search: Callable[..., None]) 
 
 
 def _race(hook: TracHook, key: str) -> tuple[int, list[str], list[str]]:
-    """Tag one object from six threads; return how many succeeded, the errors, and what they left."""
+    """Tag one object from six threads. Return how many succeeded, the errors, and the resulting attribute."""
 
     def tag(number: int) -> str | None:
         update = {"operation": "CREATE_OR_APPEND_ATTR", "attrName": "racers", "value": [f"w{number}"]}
@@ -179,6 +179,6 @@ def _race(hook: TracHook, key: str) -> tuple[int, list[str], list[str]]:
         return None
 
     with ThreadPoolExecutor(6) as pool:
-        told = list(pool.map(tag, range(6)))
+        errors = list(pool.map(tag, range(6)))
     racers = hook.read_object(key).attrs.get("racers") or []
-    return told.count(None), [error for error in told if error], sorted(racers)
+    return errors.count(None), [error for error in errors if error], sorted(racers)

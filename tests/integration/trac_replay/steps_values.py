@@ -1,4 +1,4 @@
-"""Steps: what the platform tells of itself, and attributes of every kind."""
+"""Steps that read the platform's own data, and steps with attributes of every kind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ VALUES: dict[str, Any] = {
     "ltm": [datetime(2026, 1, 1, tzinfo=UTC)],
     "l1": ["single"],
 }
-"""Values that come back as they went."""
+"""Values that the platform returns unchanged."""
 
 EDGES: dict[str, Any] = {
     "empty string": "",
@@ -74,7 +74,7 @@ NAMES = (
 
 
 def run(recorder: Recorder, hook: TracHook, run_name: str) -> None:
-    """Take the steps."""
+    """Run the steps."""
     step = recorder.step
     step("platform_info", hook.platform_info)
     step("list_tenants", hook.list_tenants)
@@ -93,9 +93,9 @@ def run(recorder: Recorder, hook: TracHook, run_name: str) -> None:
     def create(**attrs: Any) -> Any:
         return hook.create_object(object_type="CUSTOM", definition=custom(), attrs=attrs)
 
-    def came_back(tag: Any) -> dict[str, Any]:
-        got = {name: tag.attrs.get(f"v_{name}") for name in VALUES}
-        return {name: (got[name], got[name] == value) for name, value in VALUES.items()}
+    def returned(tag: Any) -> dict[str, Any]:
+        found = {name: tag.attrs.get(f"v_{name}") for name in VALUES}
+        return {name: (found[name], found[name] == value) for name, value in VALUES.items()}
 
     def platform_attrs(tag: Any) -> dict[str, Any]:
         return {
@@ -104,9 +104,9 @@ def run(recorder: Recorder, hook: TracHook, run_name: str) -> None:
             if name.startswith("trac")
         }
 
-    told = {f"v_{name}": value for name, value in VALUES.items()}
-    header = step("create CUSTOM all attrs", create, **told, run=run_name)
-    step("read back", hook.read_object, header, show=came_back)
+    values = {f"v_{name}": value for name, value in VALUES.items()}
+    header = step("create CUSTOM all attrs", create, **values, run=run_name)
+    step("read back", hook.read_object, header, show=returned)
     step("trac_ attrs", hook.read_object, header, show=platform_attrs)
     for name, value in EDGES.items():
         made = step(f"attr {name}", create, x=value)
