@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
-#: The most jobs on a page that the platform allows.
+#: The maximum number of jobs on a page.
 PAGE_SIZE = 30
 #: A sweep reads at most this many pages. A tenant has few open jobs: 5 running by default, and some waiting.
 SWEEP_PAGES = 3
