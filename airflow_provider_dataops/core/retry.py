@@ -29,7 +29,7 @@ REFUSAL_PAUSE = 90.0
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often one request is sent again after failures, and after which pauses.
+    """How many times and after which pauses a request is sent again after failures.
 
     :param budget: after this many seconds without progress, no further attempt begins. All attempts and
         pauses count; see :class:`Standstill`.

@@ -128,5 +128,5 @@ class RunConditionWatch(ConditionWatch):
     accepts_any_end: ClassVar[bool] = False
 
     def found(self, run_id: str) -> RunWatch:
-        """Return a watch of the run that was found. Its link is made from it."""
+        """Return a watch of the run that was found. The task's link is made from this watch."""
         raise NotImplementedError

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The default of ``timeout``.
 DEFAULT_TIMEOUT = timedelta(hours=24)
-#: How often a waiting worker checks whether the task was killed, in seconds.
+#: The interval at which a waiting worker checks whether the task was killed, in seconds.
 SLICE = 0.5
 
 

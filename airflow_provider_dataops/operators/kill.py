@@ -80,7 +80,7 @@ class KillHandling:
             # The interrupted call may hang because the API server is down. Then Airflow kills this process,
             # and the retry waits for the run.
             self.log.warning(
-                "The task was killed during a request to Airflow. After the response it stops %s: %s",
+                "The task was killed during a request to Airflow. After the response, the task stops %s: %s",
                 self.run,
                 self.watch.url(self.hook.api),
             )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_LINE = 1024 * 1024
-"""Most characters of a line. A file without line ends must not fill the memory."""
+"""Maximum number of characters in a line. A file without line ends must not fill the memory."""
 _FLUSH_AT = 64 * 1024
 
 

@@ -177,7 +177,7 @@ class QuantemplateApi(Api):
     def watch_next_execution(
         self, pipeline_id: str, after_run_number: int, organisation_id: str | None = None
     ) -> QuantemplateNextExecutionWatch:
-        """Return a watch for the end of the first execution with a higher run number."""
+        """Return a watch that waits for the end of the first execution with a higher run number."""
         return QuantemplateNextExecutionWatch(
             after_run_number=after_run_number,
             organisation_id=self.organisation(organisation_id),

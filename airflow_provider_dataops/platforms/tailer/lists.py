@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
-#: The most requests in one search for a run. A full list may contain 100 jobs, and lead to 16 more lists.
+#: The maximum number of requests in one search for a run. A full list may contain 100 jobs, and lead to 16
+#: more lists.
 MOST_REQUESTS = 20
-#: The most days that one search lists. A wrong ``Date`` header of the server may be years ahead.
+#: The maximum number of days that one search lists. A wrong ``Date`` header of the server may be years ahead.
 MOST_DAYS = 31
 
 

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
-#: The most jobs on a page that the platform allows.
+#: The maximum number of jobs on a page.
 PAGE_SIZE = 30
 #: A sweep reads at most this many pages. A tenant has few open jobs: 5 running by default, and some waiting.
 SWEEP_PAGES = 3
@@ -104,13 +104,13 @@ class TamrApi(Api):
         return TamrJobWatch(run_id=job_id, cancel_on_kill=False)
 
     def watch_idle(self, **resource: Any) -> TamrResourceIdleWatch:
-        """Return a watch for the time when no job on a source or data product is active."""
+        """Return a watch that waits until no job on a source or data product is active."""
         return TamrResourceIdleWatch(**resource)
 
     def watch_succeeded(self, since: float, **resource: Any) -> TamrJobSucceededWatch:
-        """Return a watch for a job on a resource that was created at or after a time and succeeded.
+        """Return a watch that waits until a job on a resource has succeeded. Older jobs do not count.
 
-        :param since: the time in seconds since the epoch.
+        :param since: jobs that were created before this time do not count; in seconds since the epoch.
         """
         return TamrJobSucceededWatch(since=since, **resource)
 

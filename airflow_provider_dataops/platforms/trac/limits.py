@@ -11,5 +11,5 @@ MAX_TEXT = 4_096
 #: The digits of a decimal attribute before and after the point. With more digits before it TRAC responds 500;
 #: more digits after it are cut without an error.
 MAX_DIGITS, MAX_PLACES = 21, 10
-#: The most objects that a search returns. The response does not show whether there are more.
+#: The maximum number of objects that a search returns. The response does not show whether there are more.
 SEARCH_LIMIT = 100

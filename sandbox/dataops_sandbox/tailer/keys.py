@@ -20,9 +20,9 @@ KEY_ID = "sandbox-key-1"
 ALGORITHM = "RS256"
 
 LONGEST = 3600
-"""Most seconds from ``iat`` to ``exp``."""
+"""Maximum number of seconds from ``iat`` to ``exp``."""
 SKEW = 300
-"""Most seconds by which a client's clock may be ahead."""
+"""Maximum number of seconds by which a client's clock may be ahead."""
 
 _MOST_SEEN = 10_000
 

@@ -86,7 +86,7 @@ class JobQuery(_Message):
     """The query of ``list jobs``: page, ids, kind of job, and filter."""
 
     page_size: Annotated[Digits, Field(le=30)] = 0
-    """Most jobs in a page; 0: the default, which is 10."""
+    """Maximum number of jobs in a page; 0: the default, which is 10."""
     page_token: str = ""
     source_id: str = ""
     destination_id: str = ""

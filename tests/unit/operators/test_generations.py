@@ -183,7 +183,7 @@ class TestAKillWhileAirflowIsAsked:
     ) -> None:
         self.kill(monkeypatch, Attempt(try_number=try_number), is_away=True)
         assert len(tenant.stops()) == stops
-        told = "After the response it stops Tamr job j-1: https://" in capsys.readouterr().out
+        told = "After the response, the task stops Tamr job j-1: https://" in capsys.readouterr().out
         assert told is not bool(stops)
 
 
