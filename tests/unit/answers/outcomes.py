@@ -112,7 +112,7 @@ def _add_snapshot(outcome: Outcome, snapshot: RunSnapshot) -> None:
     if snapshot.state.is_final:
         event = RunEvent.finished(snapshot)
         outcome.events.append(event.as_json())
-        event.failure(platform="P", noun="run", url="https://link")
+        event.failure(platform="P", noun="run", url="https://link", limit="24 h")
     record = _record({"known": [snapshot.run_id]})
     outcome.stored.append(record.as_json())
 

@@ -216,10 +216,9 @@ class World:
             process.sleep(max(0.0, trigger.until - self.remote.wall()))
             return trigger.payload
         wait = Wait(
-            run_id=trigger.run_id,
             deadline=trigger.deadline,
             poll_interval=trigger.poll_interval,
-            progress=WaitProgress(self.remote.now, seen=trigger.known),
+            progress=WaitProgress(self.remote.now, trigger.run_id, seen=trigger.known),
             clock=ModelClock(),
             log=process.task.logger(process),
         )
