@@ -1,4 +1,4 @@
-"""PostgreSQL takes whatever becomes of an answer: in an event, in XCom, in the task state store."""
+"""PostgreSQL stores everything that comes of any response: in an event, in XCom, in the task state store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_dataops.registry import PLATFORMS
-from devtools.postgres import postgres
+from devtools.postgres import Postgres
 from tests.examples import examples
+from tests.generated import generated
 from tests.unit.answers.calls import calls
 from tests.unit.answers.outcomes import outcome_of
 from tests.unit.answers.test_events import KINDS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.json import JsonDataclass
 
-#: Columns of the types that Airflow keeps them in.
+#: Columns with the types of Airflow's own columns.
 TABLE = sa.Table(
     "stored",
     sa.MetaData(),
@@ -37,14 +38,14 @@ TABLE = sa.Table(
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[sa.Connection]:
-    with postgres() as url, sa.create_engine(url).connect() as connection:
+    with Postgres() as server, sa.create_engine(server.url).connect() as connection:
         TABLE.create(connection)
         yield connection
         connection.rollback()
 
 
 def insert(database: sa.Connection, *values: dict[str, Any]) -> None:
-    """Store values as Airflow does; what comes back is what went in."""
+    """Store values as Airflow does, and check that PostgreSQL returns them unchanged."""
     if not values:
         return
     rows = [
@@ -58,7 +59,7 @@ def insert(database: sa.Connection, *values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("conn_type", PLATFORMS)
-def test_what_becomes_of_any_answer(
+def test_postgresql_stores_what_comes_of_any_response(
     conn_type: str, database: sa.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
@@ -73,10 +74,11 @@ def test_what_becomes_of_any_answer(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_events_and_records(kind: str, database: sa.Connection) -> None:
+def test_postgresql_stores_events_and_records(kind: str, database: sa.Connection) -> None:
     @examples(300)
     @given(KINDS[kind][0])
     def store(value: JsonDataclass) -> None:
+        generated["events and records"] += 1
         insert(database, value.as_json())
 
     store()
