@@ -1,4 +1,4 @@
-"""How many examples a property test draws.
+"""How many examples a property test generates.
 
 By default, a test draws few examples, and the same ones in each run. With ``DATAOPS_EXAMPLES=20`` in the
 environment, it draws twenty times as many, and different ones in each run.
@@ -24,5 +24,6 @@ def examples(number: int, **more: Any) -> settings:
         # Without Phase.explain: it takes long, and its explanations seldom help.
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
+        print_blob=False,
         **more,
     )

@@ -64,11 +64,10 @@ class Wait:
         """Return how the wait ended; ``None`` if the caller must read the connection again and continue."""
         progress = self.progress
         while True:
-            now = self.clock.monotonic()
             try:
                 snapshot = yield from look()
             except ApiError as error:
-                verdict = progress.failed(error, now)
+                verdict = progress.failed(error, self.clock.monotonic())
                 delay = failure_pause(progress.failures, error, self.clock.random())
                 progress.log_failure(verdict, min(delay, self.deadline - self.clock.wall()), self.log)
                 if verdict is Verdict.RECONNECT:
@@ -76,6 +75,8 @@ class Wait:
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
             else:
+                # The time after the request: a process may be frozen while it waits for the response.
+                now = self.clock.monotonic()
                 event = progress.ending(snapshot, now, self.log)
                 if event is not None:
                     return event

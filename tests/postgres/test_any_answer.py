@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from airflow_provider_dataops.registry import PLATFORMS
 from devtools.postgres import Postgres
 from tests.examples import examples
+from tests.generated import generated
 from tests.unit.answers.calls import calls
 from tests.unit.answers.outcomes import outcome_of
 from tests.unit.answers.test_events import KINDS
@@ -77,6 +78,7 @@ def test_postgresql_stores_any_event_and_any_record(kind: str, database: sa.Conn
     @examples(300)
     @given(KINDS[kind][0])
     def store(value: JsonDataclass) -> None:
+        generated["events and records"] += 1
         insert(database, value.as_json())
 
     store()

@@ -1,4 +1,4 @@
-"""The way of a trigger's event through Airflow, by its own code: triggerer, supervisor, database, worker."""
+"""Pass a trigger's event through Airflow's own code: triggerer, supervisor, database, worker."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _CHANGES = TypeAdapter(messages.TriggerStateChanges)
 
 
 def as_json_text(value: object) -> str:
-    """Return a value as Airflow's database gets it.
+    """Return the JSON text with which Airflow stores a value.
 
-    :raises ValueError: if PostgreSQL would refuse it.
+    :raises ValueError: if PostgreSQL would reject it.
     """
     text = json.dumps(serialize(value), allow_nan=False)
     text.encode()
     if _NUL.search(text):
-        raise ValueError("PostgreSQL takes no NUL")
+        raise ValueError("PostgreSQL stores no NUL in JSON")
     return text
 
 
 def as_postgres_returns(text: str) -> Any:
-    """Return a JSON value that PostgreSQL has kept.
+    """Return the value that PostgreSQL returns for a stored JSON text.
 
-    It writes numbers without an exponent: 1e+19 comes back as an integer.
+    PostgreSQL writes numbers without an exponent, so 1e+19 comes back as an integer.
     """
 
     def number(text: str) -> Any:
@@ -45,13 +45,13 @@ def as_postgres_returns(text: str) -> Any:
 
 
 def event_through_airflow(payload: dict[str, Any]) -> Any:
-    """Return the payload of an event as the resumed task gets it."""
+    """Return the payload of a trigger's event as the resumed task receives it."""
     changes = messages.TriggerStateChanges(events=[TriggerEventEntry(1, TriggerEvent(payload), None)])
     frame = _RequestFrame(id=1, body=changes.model_dump(exclude_unset=True)).as_bytes()
     received = _CHANGES.validate_python(_FRAMES.decode(frame[4:]).body)
     assert received.events is not None
     stored = as_json_text({"event": received.events[0].event.payload})
     kwargs = as_postgres_returns(stored)
-    # The supervisor sends them to the task's process.
+    # The supervisor sends the arguments to the task's process, as msgpack.
     _FRAMES.decode(_RequestFrame(id=1, body=kwargs).as_bytes()[4:])
     return deserialize(kwargs)["event"]

@@ -1,4 +1,7 @@
-"""Every call that reads an answer of a platform, found by walking its classes: a new one is found, too."""
+"""Every method that reads a platform's response.
+
+They are found in the platform's classes, so the tests cover a new method without any change here.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ for _module in walk_packages(platforms.__path__, f"{platforms.__name__}."):
 
 @dataclass(frozen=True)
 class Call:
-    """A method of a platform, of one of its watches or launches, or of its hook."""
+    """A method of a platform's API, of one of its watches or launches, or of its hook."""
 
     conn_type: str
     cls: type[Any]
@@ -39,29 +42,29 @@ class Call:
 
     @property
     def declared(self) -> str:
-        """The type of the result, as the method declares it."""
+        """The return annotation of the method."""
         return str(inspect.signature(getattr(self.cls, self.method)).return_annotation)
 
     def run(self, driver: SyncDriver) -> Any:
-        """Return the result."""
+        """Call the method with the values of :mod:`.values` and return its result."""
         if issubclass(self.cls, DataOpsHook):
             owner: Any = self.cls(sleep=driver._sleep)
             vars(owner).update(api=driver.api, driver=driver)
         elif issubclass(self.cls, Api):
             owner = driver.api
         else:
-            owner = self.cls(**self._given(self.cls.__name__, _needed_fields(self.cls), driver.api))
+            owner = self.cls(**self._arguments(self.cls.__name__, _required_fields(self.cls), driver.api))
         method = getattr(owner, self.method)
-        result = method(**self._given(self.name, _needed(method), driver.api))
+        result = method(**self._arguments(self.name, _required_arguments(method), driver.api))
         return driver.run(result) if inspect.isgenerator(result) else result
 
-    def _given(self, what: str, names: list[str], api: Any) -> dict[str, Any]:
+    def _arguments(self, what: str, names: list[str], api: Any) -> dict[str, Any]:
         names = [*names, *CALL_VALUES.get(what, {})]
         return {name: api if name == "api" else value_of(self.conn_type, what, name) for name in names}
 
 
 def calls(conn_type: str) -> dict[str, Call]:
-    """Return every call of a platform that reads an answer, by name."""
+    """Return every method of a platform that reads a response, by its name."""
     found = [Call(conn_type, cls, name) for cls in _classes(conn_type) for name in _exchanges(cls)]
     hook = hook_class(conn_type)
     found += [Call(conn_type, hook, name) for name in _public(hook) if not hasattr(DataOpsHook, name)]
@@ -69,14 +72,14 @@ def calls(conn_type: str) -> dict[str, Call]:
 
 
 def _classes(conn_type: str) -> list[type[Any]]:
-    """Return the platform's class, and those of its watches and launches."""
+    """Return the platform's API class, its watches and its launches."""
     package = f"{platforms.__name__}.{conn_type}."
     found = [cls for base in (RunWatch, ConditionWatch, Launch) for cls in _with_subclasses(base)]
     return [hook_class(conn_type).api_class, *(cls for cls in found if cls.__module__.startswith(package))]
 
 
 def _exchanges(cls: type[Any]) -> list[str]:
-    """Return the public exchanges of a class, without those that its base leaves to a platform."""
+    """Return the names of the public methods that are exchanges and that the platform implements itself."""
     methods = {name: getattr(cls, name) for name in _public(cls)}
     return [
         name
@@ -90,14 +93,14 @@ def _public(cls: type[Any]) -> list[str]:
     return [name for name, _ in inspect.getmembers(cls, inspect.isfunction) if not name.startswith("_")]
 
 
-def _needed(method: Any) -> list[str]:
-    """Return the arguments without which a method cannot be called."""
+def _required_arguments(method: Any) -> list[str]:
+    """Return the names of the arguments that have no default."""
     parameters = inspect.signature(method).parameters.values()
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
 
 
-def _needed_fields(cls: type[Any]) -> list[str]:
+def _required_fields(cls: type[Any]) -> list[str]:
     return [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
 
 

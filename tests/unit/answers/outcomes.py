@@ -1,4 +1,4 @@
-"""What becomes of the answers to a call: a typed result or an error of ours, and what Airflow stores of it."""
+"""What a method returns or raises for generated responses, and what Airflow then stores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record
+from tests.generated import generated
 from tests.unit.answers.replies import MemoryDriver, api_of, replies
 from tests.unit.fakes import FakeClock
 from tests.unit.model.kinds import KINDS
@@ -24,25 +25,25 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Reply, Request
     from tests.unit.answers.calls import Call
 
-#: The answers are drawn up to here; then they come again, one after the other.
+#: This many responses of a call are generated. The call gets them again, in turn, if it sends more requests.
 DRAWN = 8
-#: A call that asks more often does not end.
+#: A call that sends more requests than this would never end.
 MOST_REQUESTS = 400
 
-#: By the names of types in annotations.
+#: Types that annotations name otherwise than their class.
 TYPES = {"None": type(None), "Mapping": Mapping, "JsonObject": Mapping}
 
 
 class EndlessError(BaseException):
-    """The call asks on and on."""
+    """The call sends one request after the other and does not end."""
 
 
 @dataclass
 class Outcome:
-    """What a call came to.
+    """What one call returned or raised.
 
-    :param events: payloads of the trigger's event that it may become.
-    :param stored: values that it puts into XCom or the task state store.
+    :param events: the payloads of the trigger's events that may come of it.
+    :param stored: the values that a task would put into XCom or into the task state store.
     """
 
     error: DataOpsError | None = None
@@ -57,24 +58,25 @@ def _remote(conn_type: str) -> Remote:
 
 
 def outcome_of(call: Call, data: st.DataObject) -> Outcome:
-    """Return what a call comes to whose answers are drawn.
+    """Return what a call returns or raises for generated responses.
 
-    :raises Exception: what is neither a result of the declared type nor an error of ours.
+    :raises Exception: if the call raises anything but a ``DataOpsError``.
     """
     conn_type, remote = call.conn_type, _remote(call.conn_type)
     api = api_of(conn_type, remote)
-    given: list[Reply] = []
-    asked = 0
+    drawn: list[Reply] = []
+    requests = 0
 
     def answer(request: Request[Any]) -> Reply:
-        nonlocal asked
-        asked += 1
-        if asked > MOST_REQUESTS:
+        nonlocal requests
+        requests += 1
+        if requests > MOST_REQUESTS:
             raise EndlessError
-        if len(given) < DRAWN:
-            given.append(data.draw(replies(conn_type, remote.operation(request))))
-            return given[-1]
-        return given[asked % DRAWN]
+        if len(drawn) < DRAWN:
+            generated["responses of a platform"] += 1
+            drawn.append(data.draw(replies(conn_type, remote.operation(request))))
+            return drawn[-1]
+        return drawn[requests % DRAWN]
 
     clock = FakeClock()
     driver = MemoryDriver(api, answer, clock)
@@ -95,7 +97,7 @@ def outcome_of(call: Call, data: st.DataObject) -> Outcome:
 
 
 def _snapshots(value: Any) -> list[RunSnapshot]:
-    """Return the runs in a result, those that a hook's user makes of it among them."""
+    """Return all snapshots of runs in a result, also those in its lists and mappings."""
     if isinstance(value, RunSnapshot):
         return [value]
     if isinstance(value, Mapping):
@@ -112,7 +114,7 @@ def _add_snapshot(outcome: Outcome, snapshot: RunSnapshot) -> None:
     if snapshot.state.is_final:
         event = RunEvent.finished(snapshot)
         outcome.events.append(event.as_json())
-        event.failure(platform="P", noun="run", url="https://link")
+        event.failure(platform="P", noun="run", url="https://link", limit="24 h")
     record = _record({"known": [snapshot.run_id]})
     outcome.stored.append(record.as_json())
 
@@ -129,7 +131,7 @@ def _record(baseline: Mapping[str, Any]) -> Record:
 
 
 def is_typed(value: object, annotation: str) -> bool:
-    """Return whether a value is of the type that an exchange declares."""
+    """Return whether a value has the type that an annotation names."""
     declared = re.sub(r"^Exchange\[(.*)\]$", r"\1", annotation)
     names = {part.partition("[")[0] for part in declared.split(" | ")}
     if names & {"Any", "T", "Self"}:

@@ -1,4 +1,4 @@
-"""Answers: the good ones that a platform gives, and what becomes of them on the way."""
+"""Generated responses: valid ones of each platform, changed at random places, and complete nonsense."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.api import Api
 
-#: So many answers to one operation are enough.
+#: The number of valid responses that are kept for one operation.
 MOST = 12
 RECORDINGS = Path(__file__).parents[2] / "recordings"
-#: All texts, those that UTF-8 and PostgreSQL refuse among them.
+#: Any texts. UTF-8 cannot encode some of them, and PostgreSQL rejects others.
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6)
-#: Texts that stand for JSON which Python does not write itself.
+#: Placeholders for JSON that Python's encoder does not write.
 MARKS = {
     "5,000 digits": b"9" * 5_000,
     "deep": b'[{"a":' * 300 + b"1" + b"}]" * 300,
@@ -63,12 +63,12 @@ HEADERS = st.dictionaries(
     st.sampled_from(HEADER_VALUES),
     max_size=3,
 )
-#: What a body that breaks off begins and ends with.
+#: What stands before and after a body that is cut off.
 HEADS, TAILS = st.sampled_from([b"", b"\xef\xbb\xbf"]), st.sampled_from([b"", b"}", b"\xff"])
 
 
 class MemoryDriver(SyncDriver):
-    """The worker's driver; somebody gives the answers, and pauses take no time."""
+    """The worker's driver. A function of the test gives the responses, and pauses take no time."""
 
     def __init__(self, api: Api, answer: Callable[[Request[Any]], Reply], clock: FakeClock) -> None:
         super().__init__(api, register_secret=lambda _: None, sleep=clock.pass_time, clock=clock)
@@ -84,7 +84,7 @@ class MemoryDriver(SyncDriver):
 
 
 def api_of(conn_type: str, remote: Remote) -> Any:
-    """Return a platform as a connection to the sandbox gives it."""
+    """Return the API of a platform with the sandbox's connection."""
     fields = remote.platform.connection(*remote.kind.connection)
     fields.pop("conn_type")
     return hook_class(conn_type).api_class.from_fields(ConnectionFields(conn_id="c", **fields))
@@ -92,13 +92,13 @@ def api_of(conn_type: str, remote: Remote) -> Any:
 
 @cache
 def good_answers(conn_type: str) -> dict[str, list[bytes]]:
-    """Return the bodies that a platform answers with, by operation: the sandbox's, and what was recorded."""
+    """Return valid response bodies, by operation: the sandbox's, and recorded ones of the real platform."""
     remote = Remote(KINDS[conn_type])
     found: dict[str, list[bytes]] = {}
     asked = PLATFORM_VALUES[conn_type].get("run_id", VALUES["run_id"])
 
     def answer(request: Request[Any]) -> Reply:
-        # The run that calls ask for is the one that was started last.
+        # A call asks for the run id in VALUES. The sandbox gets the id of its newest run instead.
         there = next(reversed(remote.platform.started), asked)
         url, body = request.url.replace(asked, there), request.body
         if isinstance(body, Body):
@@ -134,7 +134,7 @@ def good_answers(conn_type: str) -> dict[str, list[bytes]]:
 
 @st.composite
 def mangled(draw: st.DrawFn, body: bytes) -> bytes:
-    """Return a body in which a few values were replaced, removed or named anew."""
+    """Return a body in which a few values were replaced, removed, repeated or renamed."""
     try:
         payload = [json.loads(body)]
     except ValueError:
@@ -150,13 +150,13 @@ def mangled(draw: st.DrawFn, body: bytes) -> bytes:
             case 2 if isinstance(holder, list) and holder is not payload:
                 holder.append(copy.deepcopy(holder[key]))
             case _:
-                # What is drawn may be one of a list that is drawn from again.
+                # Hypothesis may draw the same object again, so it must stay unchanged.
                 holder[key] = copy.deepcopy(draw(ANY_JSON))
     return written(payload[0])
 
 
 def written(payload: Any) -> bytes:
-    """Return the JSON of a payload; a mark becomes what it stands for."""
+    """Return the JSON of a payload. Each placeholder of ``MARKS`` is replaced by its JSON."""
     text = json.dumps(payload).encode()
     for mark, meant in MARKS.items():
         text = text.replace(json.dumps(mark).encode(), meant)
@@ -164,7 +164,7 @@ def written(payload: Any) -> bytes:
 
 
 def _places(value: Any) -> Any:
-    """Yield each place in a JSON value, with what holds it."""
+    """Yield each position in a JSON value: the list or object, and the index or name in it."""
     for key in list(value) if isinstance(value, dict) else range(len(value)):
         yield value, key
         if isinstance(value[key], dict | list):
@@ -173,7 +173,7 @@ def _places(value: Any) -> Any:
 
 @st.composite
 def replies(draw: st.DrawFn, conn_type: str, operation: str) -> Reply:
-    """Return what may come instead of an answer to an operation."""
+    """Return a response to an operation: seven of ten are changed valid ones, the others are nonsense."""
     pool = good_answers(conn_type)
     good = pool.get(operation) or [body for bodies in pool.values() for body in bodies]
     kind = draw(st.integers(0, 9))
@@ -190,5 +190,5 @@ def replies(draw: st.DrawFn, conn_type: str, operation: str) -> Reply:
     status = draw(STATUSES)
     headers = {"content-type": "application/json"} | draw(HEADERS)
     reason = draw(st.sampled_from(["", "OK", "\x00", "\xed\xa0\x80", "\xe9"]))
-    # As the worker's library decodes the head.
+    # The worker's HTTP library decodes the status line and headers like this.
     return Reply.received(status, headers.items(), body, reason, ("latin-1", "strict"))

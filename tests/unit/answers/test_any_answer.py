@@ -1,4 +1,7 @@
-"""Whatever a platform answers: a result of the declared type or one of our errors; Airflow can store both."""
+"""A method gets any response: it returns a value of the declared type, or raises a ``DataOpsError``.
+
+Airflow can store everything that a task or trigger makes of the value or the error.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ CALLS = [call for conn_type in PLATFORMS for call in calls(conn_type).values()]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-def test_to_any_call(call: Call, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_survives_any_response(call: Call, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
 
     @examples(30)
     @given(st.data())
-    def ask(data: st.DataObject) -> None:
+    def check(data: st.DataObject) -> None:
         outcome = outcome_of(call, data)
         if outcome.error is None:
             assert is_typed(outcome.value, call.declared), outcome.value
@@ -32,4 +35,4 @@ def test_to_any_call(call: Call, caplog: pytest.LogCaptureFixture) -> None:
         for value in outcome.stored:
             assert as_postgres_returns(as_json_text(value)) == value
 
-    ask()
+    check()

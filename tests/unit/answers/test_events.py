@@ -1,4 +1,4 @@
-"""Whatever a trigger's event or a record holds: it passes Airflow, and comes back as it was or is refused."""
+"""Events and records with any content pass through Airflow unchanged. A reader rejects everything else."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from airflow_provider_dataops.lifecycle.record import Adopted, Generation, Phase
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from tests.examples import examples
+from tests.generated import generated
 from tests.unit.answers.airflow import as_json_text, as_postgres_returns, event_through_airflow
 from tests.unit.answers.replies import ANY_JSON, TEXTS, mangled
 
@@ -33,7 +34,7 @@ ENDINGS = st.sampled_from([ending for ending in Ending if ending is not Ending.F
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> RunSnapshot | None:
-    """Return a run, or nothing where its id cannot be stored."""
+    """Return a snapshot of a run, ``None`` if its id is rejected: it could not be stored."""
     times = st.none() | TEXTS
     try:
         return RunSnapshot(
@@ -78,7 +79,7 @@ RECORDS = st.builds(
     crash_try=NUMBERS,
     crashes=NUMBERS,
 )
-#: What is stored or sent, by how it is read again.
+#: What is stored or sent: how to generate it, and how it is read again.
 KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
     "RunEvent": (run_events(), RunEvent.from_json),
     "ConditionEvent": (CONDITION_EVENTS, ConditionEvent.from_json),
@@ -87,36 +88,38 @@ KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_we_write_passes_and_is_read_again(kind: str) -> None:
+def test_an_event_or_record_passes_airflow_and_is_read_again(kind: str) -> None:
     values, read = KINDS[kind]
 
     @examples(400)
     @given(values)
-    def pass_on(value: JsonDataclass) -> None:
+    def check(value: JsonDataclass) -> None:
+        generated["events and records"] += 1
         payload = value.as_json()
         assert as_postgres_returns(as_json_text(payload)) == payload
         received = event_through_airflow(payload)
         assert received == payload
         assert read(received).as_json() == payload
 
-    pass_on()
+    check()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_anything_else_is_refused_by_one_error(kind: str) -> None:
+def test_a_reader_rejects_any_other_payload_with_a_value_error(kind: str) -> None:
     values, read = KINDS[kind]
     bodies = values.map(lambda value: json.dumps(value.as_json()).encode()).flatmap(mangled)
 
     @examples(400)
     @given(ANY_JSON | bodies.map(_loaded))
-    def refuse(payload: Any) -> None:
+    def check(payload: Any) -> None:
+        generated["payloads of events and records"] += 1
         try:
             value = read(payload)
         except ValueError:
             return
         assert value is None or as_postgres_returns(as_json_text(value.as_json())) == value.as_json()
 
-    refuse()
+    check()
 
 
 def _loaded(body: bytes) -> Any:
@@ -128,7 +131,7 @@ def _loaded(body: bytes) -> Any:
 
 @examples(300)
 @given(deadline=TIMES, waits=NUMBERS, until=TIMES)
-def test_the_payload_of_a_pause_passes(deadline: float, waits: int, until: float) -> None:
+def test_the_payload_of_a_pause_passes_airflow(deadline: float, waits: int, until: float) -> None:
     payload = {"deadline": deadline, "slot_waits": waits}
     _, arguments = PauseTrigger(until=until, payload=payload).serialize()
     assert event_through_airflow(as_postgres_returns(as_json_text(arguments))["payload"]) == payload
@@ -136,7 +139,7 @@ def test_the_payload_of_a_pause_passes(deadline: float, waits: int, until: float
 
 @examples(200)
 @given(ANY_JSON)
-def test_a_task_that_resumes_from_a_pause_refuses_another_payload(payload: Any) -> None:
+def test_a_task_that_resumes_from_a_pause_rejects_any_other_payload(payload: Any) -> None:
     operator = TamrLoadSourceOperator(task_id="t", source_id="s")
     from airflow_provider_dataops.operators.attempt import RunAttempt
 

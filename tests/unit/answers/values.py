@@ -1,4 +1,4 @@
-"""What the calls of the platforms are given, and what watches and launches are made of, by argument."""
+"""The arguments with which the tests call the platforms' methods and make watches and launches, by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = {"schemaType": "TABLE_SCHEMA", "table": {"fields": []}}
 CONFIGURATION = Configuration(
     account="000099", environment="DEV", configuration_type="table-to-table", configuration_id="a_DEV"
 )
-#: What arguments and fields of these names are given; a platform's own values go before.
+#: The values of arguments and fields, by name. A platform's own values take precedence.
 VALUES: dict[str, Any] = {
     "trace_id": "dag/run",
     "source": MemorySource(b"a,b\n1,2\n"),
@@ -108,7 +108,7 @@ PLATFORM_VALUES: dict[str, dict[str, Any]] = {
         "keys": frozenset({f"{UUID} t0ken"}),
     },
 }
-#: What single calls and classes are given instead.
+#: The values for single methods and classes. They take precedence over all others.
 CALL_VALUES: dict[str, dict[str, Any]] = {
     "TracApi.download_data": {"selector": f"DATA-{UUID}-v1"},
     "TracApi.download_file": {"selector": f"FILE-{UUID}-v1"},
@@ -144,15 +144,15 @@ CALL_VALUES: dict[str, dict[str, Any]] = {
 _DIRECTORY = TemporaryDirectory(prefix="answers-")
 _FILE = Path(_DIRECTORY.name) / "claims.csv"
 _FILE.write_bytes(b"a,b\n1,2\n")
-#: Hooks read and write files by their names.
+#: Hooks read and write files, and take their names.
 HOOK_VALUES: dict[str, Any] = {"source": str(_FILE), "destination": f"{_DIRECTORY.name}/received.csv"}
 
 
 def value_of(conn_type: str, call: str, name: str) -> Any:
     """Return the value of an argument.
 
-    :param call: the class, with the method unless it is made itself.
-    :raises LookupError: for an argument that nothing is known of.
+    :param call: the class and method, or the class alone if an object of it is made.
+    :raises LookupError: if this module has no value for the argument.
     """
     owner = call.partition(".")[0]
     own = HOOK_VALUES if owner.endswith("Hook") else {"sink": Download("memory", BytesIO())}

@@ -175,6 +175,18 @@ class TestWaitOnAWorker:
         assert result.value.ending is Ending.LOST
         assert 60 <= sum(result.pauses) <= 60 + 8
 
+    def test_a_run_is_not_lost_if_the_process_was_frozen_while_it_waited_for_a_response(self) -> None:
+        clock, running, absent = FakeClock(), snapshot(RunState.RUNNING), snapshot(RunState.ABSENT)
+        answers = [running, *[absent] * 6, snapshot(RunState.SUCCEEDED)]
+
+        def look() -> Any:
+            is_frozen = len(answers) == 7
+            yield Pause(2 * module.OUTAGE_BUDGET if is_frozen else 0.0)
+            return answers.pop(0)
+
+        result = play(self.waiting(clock).until_end(look), clock=clock)
+        assert result.value.ending is Ending.FINISHED
+
     def test_a_server_that_asks_for_quiet_gets_it(self) -> None:
         busy = RateLimitedError("busy", status=429, retry_after=50.0)
         result = self.wait(busy, snapshot(RunState.SUCCEEDED))

@@ -1,10 +1,10 @@
-"""The platforms as the model has them: their operators, and how the sandbox starts and ends runs."""
+"""The platforms of the model: their operators, and how the sandbox starts and ends their runs."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: What a task works on: its argument, and another one.
+#: Two values of the argument that says what a task works on.
 PLACES = ("a", "b")
 
 
@@ -36,14 +36,19 @@ PLACES = ("a", "b")
 class Kind:
     """One platform.
 
+    :param store: the sandbox's class of the platform.
     :param operator: the class of the task.
-    :param launch: what the operator starts.
+    :param launch: the operator's launch.
+    :param submit: the sandbox's name of the operation that starts a run.
+    :param listing: its name of the operation that lists runs; empty if the platform lists none.
     :param arguments: returns the operator's arguments for a place.
-    :param begin: starts a run at a place, as somebody else does; absent where nobody could take it for ours.
-    :param failed: how a run ends without success.
-    :param submit: the operation that starts a run.
-    :param listing: the one that lists runs.
-    :param prepare: puts the places there.
+    :param failed: the arguments of ``finish`` with which a run fails.
+    :param begin: starts another user's run at a place. ``None`` if the provider cannot take it for its own.
+    :param prepare: creates the places.
+    :param connection: the arguments of the sandbox's ``connection``.
+    :param script: what the sandbox's runs do.
+    :param absence_proves: whether a run that is not listed within the listing delay was never started.
+    :param stop: the name of the operation that stops a run; empty if the platform cannot stop runs.
     """
 
     store: type[Any]
@@ -57,10 +62,11 @@ class Kind:
     prepare: Callable[[Any], None] = lambda _: None
     connection: tuple[str, ...] = ()
     script: dict[str, Any] = field(default_factory=dict)
-    stop: ClassVar[str] = "stop_job"
+    absence_proves: bool = True
+    stop: str = ""
 
     def make(self, world: Any) -> Any:
-        """Return the platform with its places; its runs end only when they are told to."""
+        """Return the platform with its places. Its runs end only when the model ends them."""
         platform = self.store(world)
         platform.script(hold=True, **self.script)
         self.prepare(platform)
@@ -68,7 +74,7 @@ class Kind:
 
     @contextmanager
     def hiding(self, platform: Any, run_ids: Collection[str]) -> Iterator[None]:
-        """Let the platform answer as if it did not know some of its runs."""
+        """Leave some runs out of the platform's responses."""
         there = platform.started
         platform.started = {name: run for name, run in there.items() if name not in run_ids}
         objects = platform.metadata._objects if isinstance(platform, Trac) else {}
@@ -117,6 +123,7 @@ KINDS = {
         begin=lambda platform, place: platform.start({"load": {"sourceId": place}}),
         failed=({"reason": "FAILED", "message": "m"},),
         prepare=_tamr,
+        stop="stop_job",
     ),
     "quantemplate": Kind(
         store=Quantemplate,
@@ -142,6 +149,7 @@ KINDS = {
         prepare=_tailer,
         connection=("bearer",),
         script={"start_gap": 0.0},
+        absence_proves=False,
     ),
     "toucan": Kind(
         store=Toucan,
@@ -151,6 +159,7 @@ KINDS = {
         listing="",
         arguments=lambda place: {"output_domains": [place]},
         failed=("failed",),
+        absence_proves=False,
     ),
     "trac": Kind(
         store=Trac,

@@ -1,4 +1,4 @@
-"""A try of a task in a process that can be stopped at each of its steps, frozen there, or killed."""
+"""A try of a task, in a process that stops at each step. There it can be frozen, signalled or killed."""
 
 from __future__ import annotations
 
@@ -21,27 +21,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """Where a process stands.
+    """The step at which a process stands.
 
-    :param kind: ``request``, ``list``, ``submit``, ``stop`` before one is sent; ``answered`` between the platform's
-        answer to a submission and its arrival; ``read``, ``write`` and ``written`` at Airflow's store;
-        ``ask`` at another question to Airflow; ``sleep``; ``deadlock`` where a signal handler waits for a lock
-        that the code it interrupted holds; ``end``.
+    :param kind: one of
+
+        - ``start``: before the first step;
+        - ``submit``, ``list``, ``stop``, ``request``: before it sends a request of this or any other kind;
+        - ``answered``: the platform has processed the submission, and its response has not arrived yet;
+        - ``read``, ``write``, ``written``: before a call of the task state store, or after a write;
+        - ``ask``: before any other call of Airflow;
+        - ``sleep``: before a pause;
+        - ``deadlock``: a signal handler waits for a lock that the interrupted code holds;
+        - ``end``: the process has ended.
     """
 
     kind: str
     request: Request[Any] | None = None
 
 
-#: Points at which the process is within a call of Airflow's.
+#: At these points the process is inside a call of Airflow.
 IN_AIRFLOW = frozenset({"read", "write", "written", "ask"})
 SIGTERM = "SIGTERM"
 
 
 class Process:
-    """A process on a worker, or a trigger in a triggerer: what it does, step by step.
+    """A process on a worker, or a trigger in a triggerer. It takes one step at a time.
 
-    :param work: what it runs.
+    :param work: what the process runs.
     """
 
     def __init__(self, task: Task, remote: Remote, work: Callable[[Process], Any]) -> None:
@@ -52,9 +58,9 @@ class Process:
         #: How often the task had been cleared when this try began.
         self.epoch = task.epoch
         self.place = task.try_place
-        #: Which start afresh of the task it belongs to.
+        #: The task's generation when this try began: it grows where a try may ignore the runs before.
         self.generation = task.generation
-        #: What Airflow has told it at its start.
+        #: The task's context, as Airflow gives it to the process.
         self.context: Any = None
         self.operator: Any = None
         self.point = Point("start")
@@ -63,20 +69,24 @@ class Process:
         self.was_signalled = False
         self.result: Any = None
         self.error: BaseException | None = None
-        #: The DAG run's number of Clears as it knows it.
+        #: The DAG run's number of Clears, as Airflow last reported it to this process.
         self.known_clears = task.dag_run.clear_number
-        #: How often it has stored something.
+        #: The number of its writes to the task state store, and the token in the last one.
         self.writes = 0
-        #: Steps so far, and how many there were when the store took it for the owner, and when it began a stop.
+        self.token = ""
+        #: The number of steps so far.
         self.steps = 0
+        #: The step of the last call in which the store showed that no newer try has taken over.
         self.proved_at = 0
+        #: The step at which it began to stop a run.
         self.stop_at = 0
-        #: It was told to end while a question to Airflow might have been under way.
+        #: SIGTERM came while a call of Airflow may have been in progress, so the handler cannot call Airflow.
         self.cannot_ask = False
-        #: When it listed the runs last.
+        #: The time of its last list of runs, and the ids in it.
         self.listed_at = 0.0
+        self.listed_ids: frozenset[str] = frozenset()
         self.is_stopping = False
-        #: What happens to the next request.
+        #: The fault of the next request.
         self.fault = Fault()
         self._work = work
         self._depth = 0
@@ -85,17 +95,17 @@ class Process:
         self._greenlet.process = self
 
     def __str__(self) -> str:
-        """Return the task's index and the try; a trigger's ends in a t."""
+        """Return the task's map index and the try number, with a ``t`` for a trigger."""
         return f"{self.task.map_index}.{self.try_number}{'' if self.operator else 't'}"
 
     @property
     def is_superseded(self) -> bool:
-        """Whether Airflow takes nothing from it any more."""
+        """Whether a newer try has taken over, so that Airflow rejects all writes of this process."""
         return self.identity != self.task.identity
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for the end of a run."""
+        """Whether the process waits for the end of a run."""
         return self.operator is None or (
             self.operator.attempt is not None and self.operator.attempt.is_waiting
         )
@@ -110,37 +120,40 @@ class Process:
         self.is_over = True
         self.point = Point("end")
 
-    # --- from outside ----------------------------------------------------------------------------------
+    # --- what the model does with the process ----------------------------------------------------------
 
     def go(self, message: object = None) -> Point:
-        """Let it take one step."""
+        """Run the process up to its next point.
+
+        :param message: ``SIGTERM`` to deliver the signal first.
+        """
         assert not self.is_over
         self.steps += 1
         self._greenlet.switch(message)
         return self.point
 
     def signal(self) -> None:
-        """Send SIGTERM; the handler runs as far as its first step."""
+        """Send SIGTERM. The handler runs up to its first point."""
         self.was_signalled = True
         self.cannot_ask = not self.waits
         self.go(SIGTERM)
 
     def kill(self) -> None:
-        """End it by SIGKILL: nothing of it runs any more."""
+        """Send SIGKILL. No code of the process runs any more."""
         self.is_killed = self.is_over = True
         self.point = Point("end")
 
-    # --- from inside -----------------------------------------------------------------------------------
+    # --- what the code in the process calls ------------------------------------------------------------
 
     def reach(self, kind: str, request: Request[Any] | None = None) -> None:
-        """Stand still until it is let go."""
+        """Stop at a point until the model runs the process again."""
         if self.is_killed:
             raise GreenletExit
         if self._depth and kind in IN_AIRFLOW and self._interrupted in IN_AIRFLOW:
             kind = "deadlock"
         while True:
             self.point = Point(kind, request)
-            # A trigger has an event loop, which stands still with it.
+            # The code of a trigger runs in an event loop. Asyncio allows one running loop a thread.
             loop = asyncio._get_running_loop()
             asyncio._set_running_loop(None)
             message = self._greenlet.parent.switch()
@@ -159,7 +172,7 @@ class Process:
                 return
 
     def sleep(self, seconds: float) -> None:
-        """Wait; time goes on for everybody."""
+        """Let time pass, for all processes and the platform."""
         if not seconds:
             return
         until = self.remote.now + seconds
@@ -167,7 +180,7 @@ class Process:
         self.remote.advance_to(max(until, self.remote.now))
 
     def send(self, request: Request[Any]) -> Reply:
-        """Send a request, which may go wrong."""
+        """Send a request, with the fault that the model has set for it."""
         operation = self.remote.operation(request)
         kind = self.remote.kind
         kinds = {kind.submit: "submit", kind.stop: "stop", kind.listing: "list"}
@@ -176,8 +189,8 @@ class Process:
         self.is_stopping = operation == kind.stop
         self.reach(kinds.get(operation, "request"), request)
         fault, self.fault = self.fault, Fault()
-        if operation == kind.listing:
-            self.listed_at = self.remote.now
+        if operation == kind.listing and not fault.kind:
+            self.listed_at, self.listed_ids = self.remote.now, self.remote.listed_ids()
         if operation != kind.submit:
             return self.remote.deliver(request, self, fault)
         try:
@@ -187,21 +200,21 @@ class Process:
 
 
 def current() -> Process:
-    """Return the process that runs."""
+    """Return the process whose code is running."""
     process = getattr(getcurrent(), "process", None)
     assert isinstance(process, Process)
     return process
 
 
 class MemoryDriver(SyncDriver):
-    """The worker's driver with the model's network in place of sockets."""
+    """The worker's driver. It sends requests through the model instead of sockets."""
 
     def _send(self, request: Request[Any]) -> Reply:
         return current().send(request)
 
 
 class ProcessTime:
-    """The module ``time`` of whatever runs in a process."""
+    """Replaces the module ``time`` in the code under test."""
 
     @staticmethod
     def sleep(seconds: float) -> None:
@@ -209,7 +222,7 @@ class ProcessTime:
 
 
 class ModelClock:
-    """Time of the model; both clocks are one."""
+    """The model's time, for both kinds of clock."""
 
     @staticmethod
     def monotonic() -> float:

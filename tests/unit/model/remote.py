@@ -1,4 +1,4 @@
-"""A platform of the sandbox in memory, behind a network that loses, delays and hides."""
+"""A platform of the sandbox in memory. The network loses and delays requests; responses leave out runs."""
 
 from __future__ import annotations
 
@@ -26,34 +26,38 @@ if TYPE_CHECKING:
     from tests.unit.model.process import Process
 
 ROOT = "https://sandbox.test"
-#: What the client learns of a request that goes wrong.
-REFUSALS = {"429": 429, "503": 503, "404 page": 404, "400": 400}
-#: After these the client knows that nothing was sent, or that the platform refused; nothing is processed.
+#: The status codes of faults in which the platform, or a proxy, rejects the request.
+REJECTIONS = {"429": 429, "503": 503, "404 page": 404, "400": 400}
+#: After these faults the client knows that the platform has not processed the request.
 PROVEN = frozenset({"not connected", "429", "404 page", "400"})
-#: After these the platform may still be at work on the request.
+#: After these faults the platform may still be processing the request.
 TIMEOUTS = frozenset({"read timeout", "504"})
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one request.
+    """What goes wrong with one request.
 
-    :param kind: what the client learns; empty: the answer.
-    :param processed: whether the platform acts on the request.
-    :param late: seconds after which it does.
+    :param kind: what the client receives instead of the response. If it is empty, nothing goes wrong.
+    :param processed: whether the platform processes the request.
+    :param late: seconds after which the platform processes it.
+    :param overdue: whether that is later than a search has to wait for the run.
     """
 
     kind: str = ""
     processed: bool = True
     late: float = 0.0
+    overdue: bool = False
 
 
 @dataclass
 class RemoteRun:
-    """A run at the platform, as nobody but the model knows it.
+    """A run at the platform, with facts that only the model knows.
 
-    :param process: who asked for it; ``None`` for somebody else's.
-    :param listed_at: before this time no answer shows it, seconds of the model.
+    :param process: the process that submitted it, ``None`` for another user's run.
+    :param began: when the platform started it, in seconds of the model's time.
+    :param listed_at: no response shows the run before this time.
+    :param hidden_until: nor before this time, if it was shown already.
     """
 
     run_id: str
@@ -62,45 +66,52 @@ class RemoteRun:
     process: Process | None = None
     listed_at: float = 0.0
     hidden_until: float = 0.0
-    #: An answer to its own task has shown it.
+    #: A response to its own task has shown it.
     shown: bool = False
-    #: When the first answer lacked it of those that came in a row, how many did, and for how long at most.
-    absent_since: float = 0.0
+    #: The number of responses in a row that did not show it, and the time of the first of them.
     absences: int = 0
+    absent_since: float = 0.0
+    #: The longest time during which no response showed it.
     longest_absence: float = 0.0
+    #: ``succeeded`` or ``failed`` if it ended by itself.
     outcome: str = ""
-    #: Its id was stored.
+    #: The task state store has had its id.
     remembered: bool = False
-    #: What the task's record of the submission has as its token.
+    #: The token in the record that its process had stored before the submission.
     token: str = ""
-    #: A newer try of the task had taken over when the platform took the request.
+    #: The platform started it later than a search has to wait for it.
+    overdue: bool = False
+    #: A newer try of the task had taken over before the platform processed the submission.
     superseded: bool = False
 
     def __str__(self) -> str:
-        owner = f"of {self.process}" if self.process else "of a stranger"
-        return f"{self.run_id} at {self.place}, began {self.began:.1f}, {owner}, {self.outcome or 'no end of its own'}"
+        owner = f"of {self.process}" if self.process else "of another user"
+        end = self.outcome or "did not end by itself"
+        return f"{self.run_id} at {self.place}, began {self.began:.1f}, {owner}, {end}"
 
 
 @dataclass
 class Late:
-    """A request that the platform will take later."""
+    """A request that the platform will process later."""
 
     due: float
     request: Request[Any]
     process: Process
+    token: str
+    overdue: bool
 
 
 @dataclass
 class Remote:
-    """The platform, its runs, and the time, which passes for everybody."""
+    """The platform, its runs, and the time of the model."""
 
     kind: Kind
     clock: ManualClock = field(default_factory=ManualClock)
     runs: dict[str, RemoteRun] = field(default_factory=dict)
     late: list[Late] = field(default_factory=list)
-    #: Seconds until a run that begins now is listed.
+    #: A run that begins now is listed after so many seconds.
     lag: float = 0.0
-    #: Told of each run when the platform takes its request, and of each stop.
+    #: Called with each run when the platform starts it, and with each run and process when it stops one.
     on_submit: Any = None
     on_stop: Any = None
 
@@ -121,12 +132,12 @@ class Remote:
         return self.timeline.wall(self.now).timestamp()
 
     def advance_to(self, instant: float) -> None:
-        """Let time pass; what is under way arrives."""
+        """Let time pass. Late requests arrive when they are due."""
         for late in sorted(self.late, key=lambda late: late.due):
             if late.due <= instant:
                 self.late.remove(late)
                 self._advance(late.due)
-                self._answer(late.request, late.process)
+                self._answer(late.request, late.process, late.token, overdue=late.overdue)
         self._advance(instant)
 
     def _advance(self, instant: float) -> None:
@@ -142,34 +153,38 @@ class Remote:
         return run.outcome or "cancelled"
 
     def end(self, run: RemoteRun, outcome: str) -> None:
-        """Let a run end by itself."""
+        """Let a run succeed or fail."""
         run.outcome = outcome
         self.platform.finish(run.run_id, *(self.kind.failed if outcome == "failed" else ()))
 
     def stranger(self, place: str) -> None:
-        """Let somebody else start a run."""
+        """Start another user's run."""
         assert self.kind.begin is not None
         run_id = self.kind.begin(self.platform, place)
         self.runs[run_id] = RemoteRun(run_id, place, self.now, listed_at=self.now + self.lag)
 
     def hide(self, seconds: float, records: list[Record | None], *, known: bool) -> None:
-        """Show no run for a while.
+        """Leave runs out of all responses for a while.
 
-        One that a task still searches for is listed in time all the same, until a look has shown it.
+        A run that a task still searches for is not hidden: the platforms list it within the listing delay.
 
-        :param records: what the tasks have stored.
-        :param known: hide the runs alone that the tasks know.
+        :param records: the records that the tasks have stored.
+        :param known: hide only the runs of these records; otherwise other users' runs, too.
         """
         ids = {run_id for record in records if record for run_id in (record.run_id, *record.candidates)}
         for run in self.runs.values():
             if run.run_id in ids or not (known or run.process is not None):
                 run.hidden_until = self.now + seconds
 
+    def listed_ids(self) -> frozenset[str]:
+        """Return the ids of the runs that a list shows now."""
+        return frozenset(run.run_id for run in self.runs.values() if not self.is_hidden(run))
+
     def is_hidden(self, run: RemoteRun) -> bool:
         return self.now < max(run.listed_at, run.hidden_until)
 
     def _note_answer(self, process: Process) -> None:
-        """Take note of which of its task's runs an answer shows to a process."""
+        """Note which of its task's runs a response shows to a process."""
         for run in self.runs.values():
             if run.process is None or run.process.task is not process.task:
                 continue
@@ -185,17 +200,20 @@ class Remote:
     # --- requests --------------------------------------------------------------------------------------
 
     def operation(self, request: Request[Any]) -> str:
-        """Return the platform's name of what a request asks for; its release need not have it."""
+        """Return the sandbox's name of a request's operation, ``unknown`` if this release has none."""
         operation, _ = self.platform.find(request.method, self._path(request))
         return str(operation.name) if operation else "unknown"
 
     def deliver(self, request: Request[Any], process: Process, fault: Fault) -> Reply:
-        """Return what the client receives."""
+        """Return the response that the client receives.
+
+        :raises TransportError: if it receives none.
+        """
         answer: Answer | None = None
         if fault.late:
-            self.late.append(Late(self.now + fault.late, request, process))
+            self.late.append(Late(self.now + fault.late, request, process, process.token, fault.overdue))
         elif fault.processed and fault.kind not in PROVEN:
-            answer = self._answer(request, process)
+            answer = self._answer(request, process, process.token)
         self.advance_to(self.now + (30.0 if fault.kind in TIMEOUTS else 0.1))
         match fault.kind:
             case "reset":
@@ -210,15 +228,17 @@ class Remote:
                 answer = Answer(200, b"<html>sign in</html>", "text/html")
             case "404 page":
                 answer = Answer(404, b"<html>default backend</html>", "text/html")
-            case kind if kind in REFUSALS:
-                answer = Answer.of_text("no, says the model", REFUSALS[kind])
+            case kind if kind in REJECTIONS:
+                answer = Answer.of_text("rejected by the model", REJECTIONS[kind])
         assert answer is not None, fault
         body = answer.body if isinstance(answer.body, bytes) else answer.body.head(2**20)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         date = format_datetime(self.timeline.wall(self.now), usegmt=True)
         return Reply(answer.status, {"content-type": answer.content_type, "date": date, **headers}, body)
 
-    def _answer(self, request: Request[Any], process: Process) -> Answer:
+    def _answer(
+        self, request: Request[Any], process: Process, token: str, *, overdue: bool = False
+    ) -> Answer:
         operation = self.operation(request)
         if operation != self.kind.submit:
             self._note_answer(process)
@@ -236,7 +256,7 @@ class Remote:
         answer = self.ask(request)
         for run_id in set(self.platform.started) - known:
             run = RemoteRun(run_id, process.place, self.now, process, self.now + self.lag)
-            run.superseded = process.is_superseded
+            run.token, run.superseded, run.overdue = token, process.is_superseded, overdue
             self.runs[run_id] = run
             self.on_submit(run)
         return answer

@@ -1,4 +1,4 @@
-"""A task instance as Airflow 3.3.2 keeps it: state, tries, Clears, its store and its log."""
+"""A task instance as in Airflow 3.3.2: its state, tries, Clears, task state store and log."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ENDED = frozenset({"success", "failed", "skipped"})
 
 
 class ApiServerError(Exception):
-    """Airflow's API server does not answer, or refuses."""
+    """Airflow's API server does not answer, or rejects a request."""
 
 
 @dataclass
 class DagRun:
-    """What the task shares with its neighbours."""
+    """What the tasks of a DAG run share."""
 
     clear_number: int = 0
-    #: The API server is away.
+    #: Whether the API server does not answer.
     is_away: bool = False
 
 
@@ -43,6 +43,7 @@ class Line:
         return f"{self.at:.1f} {self.process} {logging.getLevelName(self.level)} {self.text}"
 
     def names(self, run_id: str) -> bool:
+        """Return whether the line contains the id of a run."""
         return re.search(rf"(?<![\w-]){re.escape(run_id)}(?![\w-])", self.text) is not None
 
 
@@ -50,8 +51,8 @@ class Line:
 class Task:
     """One task instance.
 
-    :param place: the argument that it has now.
-    :param options: the operator's further arguments.
+    :param place: the argument that says what it works on; the next try takes it.
+    :param options: the operator's other arguments.
     """
 
     name: str
@@ -61,44 +62,49 @@ class Task:
     retries: int
     options: dict[str, Any]
     state: str | None = None
-    #: The id of the task instance, which every Clear and every retry renews.
+    #: The id of the task instance. Every Clear and every retry changes it.
     identity: int = 0
     try_number: int = 0
     max_tries: int = 0
+    #: The number of Clears of this task.
     epoch: int = 0
+    #: The value in the task state store, as JSON.
     stored: str | None = None
     log: list[Line] = field(default_factory=list)
-    #: The process that Airflow takes to be running it.
+    #: The process that Airflow believes to be running the task.
     worker: Process | None = None
     trigger: Any = None
-    #: What the trigger waits by, and the method that resumes the task with its event.
+    #: The process in which the trigger waits.
     waiter: Process | None = None
+    #: The method that resumes the task, and its arguments, once the trigger has ended.
     resume: tuple[str, dict[str, Any]] | None = None
     trigger_method: str = ""
     trigger_timeout: float = 0.0
-    #: The argument with which the present try was started.
+    #: The place with which the present try was started.
     try_place: str = ""
     result: Any = None
-    #: When another task was cleared last, and when Airflow was away.
+    #: When another task of the DAG run was cleared last.
     neighbour_cleared: float = float("-inf")
-    #: No process that knows of that Clear has written the record since.
+    #: Whether no process that knows of that Clear has written the record since then.
     is_stale: bool = False
-    #: For how many seconds its worker has been at work since then.
+    #: For how many seconds the task's worker has been running since then.
     awake: float = 0.0
+    #: When the API server last went away or came back.
     airflow_away: float = float("-inf")
-    #: When the runs were listed before each submission, by its token.
-    listed_at: dict[str, float] = field(default_factory=dict)
-    #: How often its tries may have started afresh.
+    #: By the token of each submission: when the runs were listed before it, and their ids.
+    listed: dict[str, tuple[float, frozenset[str]]] = field(default_factory=dict)
+    #: How often a try was allowed to submit without looking for an earlier run.
     generation: int = 0
-    #: The Clears that no later try can see.
+    #: The Clears, by number, that no later try can see.
     unseen_clears: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.max_tries = self.retries
 
-    # --- what a worker sees ----------------------------------------------------------------------------
+    # --- what a worker gets ----------------------------------------------------------------------------
 
     def context(self, process: Process) -> Any:
+        """Return Airflow's context of a try."""
         ti = SimpleNamespace(
             dag_id="d",
             task_id=self.name,
@@ -112,8 +118,8 @@ class Task:
         return {"ti": ti, "dag_run": dag_run, "task_state_store": Accessor(self, process)}
 
     def logger(self, process: Process) -> logging.Logger:
-        """Return a logger whose lines are kept, as long as their process lives."""
-        logger = logging.Logger("task", logging.INFO)  # noqa: LOG001 - nothing else is to see its lines
+        """Return a logger that adds lines to the task's log while the process lives."""
+        logger = logging.Logger("task", logging.INFO)  # noqa: LOG001 - no other logger may get its lines
         logger.addHandler(_Lines(self, process))
         return logger
 
@@ -130,7 +136,7 @@ class Task:
     # --- what Airflow does -----------------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Give the task instance a new id, so that nothing of an older process counts."""
+        """Change the id of the task instance. From now on Airflow rejects the calls of older processes."""
         self.identity += 1
 
     @property
@@ -138,7 +144,10 @@ class Task:
         return self.max_tries != 0 and self.try_number <= self.max_tries
 
     def fail(self, *, for_good: bool = False) -> None:
-        """End the present try without success."""
+        """End the present try without success.
+
+        :param for_good: start no other try.
+        """
         self.trigger, self.resume, self.worker = None, None, None
         if self.state == "restarting":
             self.state = "up_for_retry"
@@ -149,7 +158,7 @@ class Task:
             self.state = "failed"
 
     def clear(self) -> None:
-        """Do what Airflow does with a task that a person clears."""
+        """Clear the task as Airflow does."""
         self.renew()
         self.epoch += 1
         self.dag_run.clear_number += 1
@@ -171,7 +180,7 @@ class _Lines(logging.Handler):
 
 @dataclass
 class Accessor:
-    """Airflow's task state store, as one process sees it."""
+    """Airflow's task state store, as one process can use it."""
 
     task: Task
     process: Process
@@ -191,8 +200,10 @@ class Accessor:
         self.task.is_stale &= self.process.known_clears != self.task.dag_run.clear_number
         if run := self.process.remote.runs.get(value["run_id"]):
             run.remembered = True
-        self.task.listed_at.setdefault(value["token"], self.process.listed_at)
+        before = self.process.listed_at, self.process.listed_ids
+        self.task.listed.setdefault(value["token"], before)
         self.process.writes += 1
+        self.process.token = value["token"]
         self.process.proved_at = self.process.steps
         self.process.reach("written")
 

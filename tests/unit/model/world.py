@@ -1,11 +1,11 @@
-"""The model's world: the task instances of a DAG run, their processes and triggers, and the platform."""
+"""The world of the model: the task instances of a DAG run, their processes and triggers, and the platform."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.api import Api
 
-#: A process takes no more than so many steps at once, and looks so often for the end of its run.
+#: A process takes at most this many steps at a time.
 STEPS = 400
-LOOKS = 6
+#: A process that waits for its run sends at most this many status requests at a time.
+POLLS = 6
 
 
 class World:
-    """All that happens, in an order that somebody else decides.
+    """The tasks, processes and runs. The test decides what happens, and in which order.
 
     :param conn_type: the platform.
-    :param options: further arguments of the operator.
+    :param places: what each task works on.
+    :param retries: the tasks' number of retries.
+    :param options: the operator's other arguments.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class World:
     # --- what a process runs ---------------------------------------------------------------------------
 
     def connect(self) -> Api:
-        """Read the connection."""
+        """Return the platform's API, as a hook makes it of the connection."""
         platform = self.remote.platform
         fields = platform.connection(*self.kind.connection)
         fields.pop("conn_type")
@@ -90,12 +93,12 @@ class World:
     # --- Airflow's scheduler ---------------------------------------------------------------------------
 
     def is_due(self, task: Task) -> bool:
-        """Return whether the scheduler would start the task now."""
+        """Return whether the scheduler would start a process for the task now."""
         waits_for_worker = task.state in {None, "up_for_retry", "scheduled"}
         return waits_for_worker and not self.dag_run.is_away
 
     def start(self, task: Task) -> Process:
-        """Start a process for a task that is due."""
+        """Start a process for a task that is due: a new try, or the resumption of a deferred one."""
         resume = task.resume
         if resume is None:
             task.try_number += 1
@@ -121,31 +124,31 @@ class World:
         return [process for process in self.processes if not process.is_over]
 
     def processes_of(self, task: Task) -> list[Process]:
-        """Return the processes of a task's tries, the last one last."""
+        """Return the processes of a task on workers, in the order of their starts."""
         return [process for process in self.processes if process.task is task and process.operator]
 
     def go(self, process: Process, until: str, steps: int = STEPS) -> None:
-        """Let a process run up to a point of some kind, to its end, or until it waits for its run."""
-        looks = 0
+        """Run a process up to a point of a kind, to its end, or until it has polled its run a few times."""
+        polls = 0
         for _ in range(steps):
             before = self.remote.now
             process.go()
             if process is process.task.worker:
-                # It may have been frozen before that, for as long as you like.
+                # Only the time in which the process ran counts, not the time in which it was frozen.
                 process.task.awake += self.remote.now - before
-            self._look_at(process)
+            self._took_a_step(process)
             if process.is_over or process.point.kind in {until, "deadlock"}:
                 return
-            looks += process.point.kind == "sleep" and process.waits
-            if looks == LOOKS:
+            polls += process.point.kind == "sleep" and process.waits
+            if polls == POLLS:
                 return
 
     def signal(self, process: Process) -> None:
         """Send SIGTERM to a process."""
         process.signal()
-        self._look_at(process)
+        self._took_a_step(process)
 
-    def _look_at(self, process: Process) -> None:
+    def _took_a_step(self, process: Process) -> None:
         self.judge.pronounce()
         if process.is_over and not process.is_killed:
             self._ended(process)
@@ -164,7 +167,7 @@ class World:
         elif process.is_superseded:
             task.worker = None
         elif task.state != "running":
-            # Marked by a person meanwhile.
+            # A person has marked the task.
             task.worker = None
         elif isinstance(error, TaskDeferred):
             self._deferred(task, error)
@@ -177,18 +180,18 @@ class World:
             self.judge.succeeded(process)
 
     def kill(self, process: Process) -> None:
-        """End a process by SIGKILL; Airflow hears of it."""
+        """Send SIGKILL to a process. Airflow notices it at once."""
         process.kill()
         task = process.task
         if process is task.waiter:
-            # The triggerer is started again, and the trigger in it.
+            # A new triggerer starts the trigger again.
             task.waiter = None
         if process is task.worker:
             self.give_up(task)
         self.judge.check()
 
     def give_up(self, task: Task) -> None:
-        """Do what the scheduler does with a task whose process is dead, or sends no heartbeats."""
+        """Fail the try as the scheduler does if its process is dead or sends no heartbeats."""
         if task.state in {"running", "restarting"}:
             task.fail()
         task.worker = None
@@ -197,7 +200,7 @@ class World:
 
     def _deferred(self, task: Task, deferral: TaskDeferred) -> None:
         _, arguments = deferral.trigger.serialize()
-        # As the triggerer makes it, of what the database holds.
+        # The triggerer makes the trigger from the arguments in the database.
         trigger = _with_log(type(deferral.trigger))(**json.loads(json.dumps(arguments)))
         assert deferral.timeout is not None
         task.state, task.worker, task.trigger, task.waiter = "deferred", None, trigger, None
@@ -205,7 +208,7 @@ class World:
         task.trigger_method = deferral.method_name
 
     def wait(self, task: Task) -> Process:
-        """Return the process in which the task's trigger waits."""
+        """Return the process in which the task's trigger waits. Start one if there is none."""
         if task.waiter is None or task.waiter.is_over:
             trigger = task.trigger
             task.waiter = self._process(task, lambda process: self._waited(process, trigger))
@@ -216,10 +219,9 @@ class World:
             process.sleep(max(0.0, trigger.until - self.remote.wall()))
             return trigger.payload
         wait = Wait(
-            run_id=trigger.run_id,
             deadline=trigger.deadline,
             poll_interval=trigger.poll_interval,
-            progress=WaitProgress(self.remote.now, seen=trigger.known),
+            progress=WaitProgress(self.remote.now, trigger.run_id, seen=trigger.known),
             clock=ModelClock(),
             log=process.task.logger(process),
         )
@@ -228,7 +230,7 @@ class World:
             driver = MemoryDriver(
                 api, register_secret=lambda _: None, sleep=process.sleep, clock=ModelClock()
             )
-            event = driver.run(wait.until_end(lambda: trigger.look(api)), ONCE)
+            event = driver.run(wait.until_end(partial(trigger.look, api)), ONCE)
             if event is not None:
                 return event.as_json()
 
@@ -243,7 +245,7 @@ class World:
             self._resume(task, task.trigger_method, {"event": json.loads(json.dumps(process.result))})
 
     def fail_trigger(self, task: Task, reason: str) -> None:
-        """Let Airflow give the task's trigger up."""
+        """Resume the task as Airflow does if its trigger crashes or times out."""
         details = {"traceback": ["Traceback by the model"]} if reason == "Trigger failure" else {}
         self._resume(task, "__fail__", {"error": reason, **details})
 
@@ -253,7 +255,7 @@ class World:
         task.state, task.trigger, task.waiter, task.resume = "scheduled", None, None, (method, kwargs)
 
     def cancel(self, task: Task) -> None:
-        """Let a triggerer cancel the task's trigger, once it notices."""
+        """Cancel the task's trigger. The triggerer calls ``on_kill`` later, see :meth:`notice_cancel`."""
         if task.trigger is not None and not isinstance(task.trigger, PauseTrigger):
             self.cancels.append((task, task.trigger))
         if task.waiter is not None:
@@ -261,7 +263,7 @@ class World:
             task.waiter = None
 
     def notice_cancel(self, index: int) -> Process:
-        """Let the triggerer call ``on_kill`` of a trigger that was cancelled."""
+        """Return a process in which the triggerer calls ``on_kill`` of a cancelled trigger."""
         task, trigger = self.cancels.pop(index)
 
         def stop(process: Process) -> None:
@@ -284,7 +286,7 @@ class World:
         self._neighbour_cleared(task)
 
     def clear_neighbour(self) -> None:
-        """Clear a task of the DAG run that has nothing to do with ours."""
+        """Clear another task of the DAG run, outside the model."""
         self.dag_run.clear_number += 1
         self._neighbour_cleared(None)
 
@@ -295,7 +297,7 @@ class World:
                 task.is_stale, task.awake = True, 0.0
 
     def mark(self, task: Task, state: str) -> None:
-        """Mark a task failed or successful."""
+        """Mark a task as failed or successful."""
         if task.state == "deferred":
             self.cancel(task)
         task.state, task.trigger, task.resume = state, None, None
@@ -309,7 +311,7 @@ class World:
 
 @cache
 def _with_log(cls: type[Any], **members: Any) -> type[Any]:
-    """Return a class of tasks or triggers whose log the model keeps, as its attribute ``lines``."""
+    """Return a subclass of an operator or trigger that logs to its attribute ``lines``."""
     return type(cls.__name__, (cls,), {"log": property(lambda self: self.lines), **members})
 
 
@@ -322,7 +324,7 @@ def _make_hook(operator: Any) -> Any:
 
 
 class SharedConnection:
-    """What a trigger in the triggerer asks the platform with."""
+    """Replaces the triggerer's shared connection to the platform."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -348,7 +350,7 @@ async def task_state(ti: Any) -> str | None:
 
 
 def present_clear_number(ti: Any) -> int | None:
-    """Return the DAG run's number of Clears, ``None`` while the API server is away."""
+    """Return the DAG run's number of Clears, ``None`` while the API server does not answer."""
     ti.process.reach("ask")
     task = ti.process.task
     if task.dag_run.is_away:

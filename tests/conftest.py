@@ -1,0 +1,27 @@
+"""The figures of the property tests. Each run of pytest that generates examples prints them at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.generated import events, generated, rules
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not generated:
+        return
+    terminalreporter.section("generated examples")
+    for what, number in sorted(generated.items()):
+        terminalreporter.write_line(f"{number:,} {what}")
+    if events:
+        terminalreporter.write_line(f"{events.total():,} events: {_listed(events)}")
+        terminalreporter.write_line(f"{rules.total():,} checks of rules: {_listed(rules)}")
+
+
+def _listed(numbers: Counter[str]) -> str:
+    return "; ".join(f"{what} {number:,}" for what, number in sorted(numbers.items()))
