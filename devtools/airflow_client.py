@@ -332,11 +332,6 @@ class AirflowClient:
             },
         )
 
-    def tries(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> list[Json]:
-        """Return all tries of a task instance, including the current one."""
-        found = self.get(f"{_task_path(dag_id, run_id, task_id, map_index)}/tries")
-        return list(found["task_instances"])
-
     def links(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> dict[str, str | None]:
         """Return the extra links that the UI shows for a task instance, by name."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"

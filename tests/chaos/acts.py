@@ -49,7 +49,8 @@ DISTURBANCES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("html", {"status": 502, "processed": True}),
     ("slow", {"delay": 4.0}),
 )
-#: The same for faults after which the platform may start the run later, so that the search takes longer.
+#: The same for timeouts, after which the platform may start the run later. So the search takes longer. Both kinds
+#: are equally likely: a 504 of a gateway, and a response that comes too late for the client.
 TIMEOUTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("status", {"status": 504, "processed": True}),
     ("status", {"status": 504, "processed": False}),
@@ -77,7 +78,7 @@ class Stage:
     _holds: list[Hold] = field(default_factory=list)
     _ended: set[str] = field(default_factory=set)
 
-    def play(self, act: Act) -> bool:
+    def do(self, act: Act) -> bool:
         """Do one act. Return false if no process or submission is there to do it to."""
         victim = ACTS[act.kind](self, act)
         if victim is None:
@@ -89,15 +90,15 @@ class Stage:
     # --- processes -------------------------------------------------------------------------------------
 
     def kill_task(self, act: Act) -> str | None:
-        return self._at_a_task(act, ("runner",), signal.SIGKILL)
+        return self._signal_task(act, ("runner",), signal.SIGKILL)
 
     def kill_worker(self, act: Act) -> str | None:
         # The supervisor first. Otherwise it would report the end of its child to Airflow.
-        return self._at_a_task(act, ("supervisor", "runner"), signal.SIGKILL)
+        return self._signal_task(act, ("supervisor", "runner"), signal.SIGKILL)
 
     def kill_supervisor(self, act: Act) -> str | None:
         """Kill a supervisor. Its child keeps running until its next request to Airflow, which fails."""
-        return self._at_a_task(act, ("supervisor",), signal.SIGKILL)
+        return self._signal_task(act, ("supervisor",), signal.SIGKILL)
 
     def terminate_task(self, act: Act) -> str | None:
         return self._terminate(act)
@@ -107,7 +108,7 @@ class Stage:
         return self._terminate(act, self._tamr_tasks_with_a_job())
 
     def _terminate(self, act: Act, among: set[str] | None = None) -> str | None:
-        victim = self._at_a_task(act, ("runner",), signal.SIGTERM, among=among)
+        victim = self._signal_task(act, ("runner",), signal.SIGTERM, among=among)
         if victim is not None:
             self.terminated.add(victim)
         return victim
@@ -128,11 +129,11 @@ class Stage:
         }
 
     def freeze_task(self, act: Act) -> str | None:
-        return self._at_a_task(act, ("runner",), signal.SIGSTOP, act.random.uniform(*TASK_FROZEN))
+        return self._signal_task(act, ("runner",), signal.SIGSTOP, act.random.uniform(*TASK_FROZEN))
 
     def freeze_worker(self, act: Act) -> str | None:
         seconds = act.random.uniform(*WORKER_FROZEN)
-        return self._at_a_task(act, ("supervisor", "runner"), signal.SIGSTOP, seconds)
+        return self._signal_task(act, ("supervisor", "runner"), signal.SIGSTOP, seconds)
 
     def kill_triggerer(self, act: Act) -> str | None:
         service = self._triggerer(act)
@@ -172,10 +173,10 @@ class Stage:
         """Choose a triggerer if all of them work. So one is always left that can take over the triggers."""
         frozen = {pid for _, pids in self._frozen for pid in pids}
         names = [name for name in self.stack.services if name.startswith("triggerer")]
-        whole = [name for name in names if self.stack.alive(name) and self.stack.pid(name) not in frozen]
-        return act.random.choice(whole) if len(whole) == len(names) else None
+        working = [name for name in names if self.stack.alive(name) and self.stack.pid(name) not in frozen]
+        return act.random.choice(working) if len(working) == len(names) else None
 
-    def _at_a_task(
+    def _signal_task(
         self,
         act: Act,
         roles: tuple[str, ...],
@@ -257,7 +258,7 @@ class Stage:
             pid = self._sender(hold.request.port) if hold.request else None
             if pid is None:
                 # Another act has killed the sender.
-                self.platforms.give_up(hold)
+                self.platforms.cancel(hold)
             else:
                 self._send([pid], signal.SIGKILL)
 

@@ -46,7 +46,7 @@ class Act:
     random: Random
 
 
-def drawn(seed: str) -> list[Act]:
+def draw(seed: str) -> list[Act]:
     """Return all acts in their order."""
     random = Random(seed)  # noqa: S311 - repeatable on purpose
     times = sorted(

@@ -136,14 +136,14 @@ class Scene:
         """Kill the triggerer while the trigger waits."""
         self._start()
         self.gateway.wait_for_state(self.cell.run_id, "deferred", REACHED_WITHIN)
-        run = self._looked_at()
+        run = self._wait_for_logged_state()
         self.triggerer.wait(REACHED_WITHIN)
         self._finish(run)
 
     def waiting(self) -> None:
         """Kill the task while it waits on its worker."""
         self._start()
-        run = self._looked_at()
+        run = self._wait_for_logged_state()
         self._kill("runner")
         self._finish(run)
 
@@ -177,7 +177,7 @@ class Scene:
             lambda: not gone & {worker.pid for worker in self.stack.workers()}, timeout=KILLED_WITHIN
         )
 
-    def _looked_at(self) -> RunRecord:
+    def _wait_for_logged_state(self) -> RunRecord:
         """Return the run when the task or its trigger has logged the state of the run."""
         target = self.cell.target
         run = self.sandbox.wait_for(lambda _: target.runs(self.sandbox, self.resource), REACHED_WITHIN)[0]

@@ -89,7 +89,7 @@ class Proxy:
             self._holds.append(held)
         return held
 
-    def give_up(self, held: Hold) -> None:
+    def cancel(self, held: Hold) -> None:
         """Cancel an order. If its request is held already, close the connection without a response."""
         with self.changed:
             held.is_taken = True

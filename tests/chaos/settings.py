@@ -21,9 +21,10 @@ LOSES_SCHEDULERS = {"SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10"}
 
 #: Seconds after which a request fails if the server sends nothing.
 REQUEST_TIMEOUT = 10.0
-#: Extra fields of all connections; the README describes them. A frozen task continues after 30 s and may send
-#: its submission then. The next try begins 15 s after the freeze at the earliest. So its search takes 20 s.
-CONNECTION_FIELDS = {"request_timeout": REQUEST_TIMEOUT, "listing_delay": 20.0, "timeout_delay": 45.0}
+#: Extra fields of all connections; the README describes them. A frozen task continues after about 30 s, and
+#: may send its submission then. The next try begins 15 s after the freeze at the earliest. So a search takes
+#: 25 s.
+CONNECTION_FIELDS = {"request_timeout": REQUEST_TIMEOUT, "listing_delay": 25.0, "timeout_delay": 50.0}
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Storm:
     def _act(self, now: float) -> None:
         """Do the act that is due first. If it finds no victim, try it again later."""
         act = self.acts.pop(0)
-        if self.stage.play(act):
+        if self.stage.do(act):
             return
         if now - act.at < VICTIM_WITHIN:
             insort(self.acts, replace(act, due=now + TRY_AGAIN_AFTER), key=lambda one: one.due)

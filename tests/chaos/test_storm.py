@@ -58,7 +58,7 @@ def test_under_random_kills_each_task_has_one_run_and_each_run_one_task(
         fields = connections(sandbox, platforms.url)
         with AirflowStack(kept / "storm", DAGS, fields, env, parallelism=16, triggerers=2) as stack:
             stage = Stage(stack, database, sandbox, platforms, note)
-            storm = Storm(stage, plan.drawn(seed), ("storm", "shared"))
+            storm = Storm(stage, plan.draw(seed), ("storm", "shared"))
             try:
                 storm.run()
                 tasks, shared = (verdict.tasks_of(stage, dag_id) for dag_id in ("storm", "shared"))
@@ -75,8 +75,8 @@ def test_under_random_kills_each_task_has_one_run_and_each_run_one_task(
         f"random kills: {len(tasks)} tasks with resources of their own, {tries} tries, {results} results"
     )
     figures.append(
-        f"beside them: {len(shared)} tasks on one pipeline, {own} results, {found.guessed} of them logged as a "
-        f"guess, {found.ambiguous} ambiguous"
+        f"beside them: {len(shared)} tasks on one pipeline, {own} results, "
+        f"{found.guessed} of them logged as a guess, {found.ambiguous} ambiguous"
     )
     figures.append(f"{found.runs} remote runs")
     figures.append(f"Tamr jobs with a successor: {found.successors}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from tests.chaos.acts import Stage
 
 SHARED_PIPELINE = "pipeline_shared"
+#: A supervisor's line about its last failed heartbeat. After it, the supervisor sends a SIGTERM to its task.
+_UNREACHED = re.compile(r"Failed to send heartbeat.* failed_heartbeats=(\d+) .*max_retries=\1 ")
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,6 @@ class Task:
 
     :param logs: the logs of all its tries and their triggers.
     :param result: the value that it returned.
-    :param ids: the ids of its tries, oldest first.
     """
 
     task_id: str
@@ -32,7 +35,6 @@ class Task:
     tries: int
     result: dict[str, Any] | None
     logs: str
-    ids: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -74,7 +76,6 @@ def tasks_of(stage: Stage, dag_id: str) -> list[Task]:
         task_id, index = instance["task_id"], instance["map_index"]
         folder = stage.stack.home / "logs" / f"dag_id={dag_id}" / f"run_id={dag_id}" / f"task_id={task_id}"
         files = sorted((folder / f"map_index={index}").glob("*.log*"))
-        tries = airflow.tries(dag_id, dag_id, task_id, map_index=index)
         found.append(
             Task(
                 task_id=task_id,
@@ -83,7 +84,6 @@ def tasks_of(stage: Stage, dag_id: str) -> list[Task]:
                 tries=instance["try_number"],
                 result=airflow.xcom(dag_id, dag_id, task_id, map_index=index),
                 logs="\n".join(path.read_text(errors="replace") for path in files),
-                ids=tuple(str(one.get("id")) for one in tries),
             )
         )
     return found
@@ -125,28 +125,35 @@ def _judge_own(task: Task, stage: Stage, verdict: Verdict) -> None:
     if not runs or own != runs[-1].run_id:
         verdict.broken.append(f"{task.label} returned {own}; its runs are {[run.run_id for run in runs]}")
     for run in runs[:-1]:
-        cause = _cause(task, run, stage)
+        cause = cause_of_stop(task, run, stage)
         if cause:
             verdict.stopped[run.run_id] = cause
         else:
             verdict.broken.append(f"{task.label} started {run.run_id} ({run.state}), and then another run")
 
 
-def _cause(task: Task, run: RunRecord, stage: Stage) -> str:
+def cause_of_stop(task: Task, run: RunRecord, stage: Stage) -> str:
     """Return why a Tamr job was stopped, by the logs; empty if the run may have no successor."""
     stopped = run.detail.get("error") or {}
     if run.platform != "tamr" or stopped.get("reason") != "STOPPED_BY_USER":
         return ""
-    if not any(run.run_id in line and "stop" in line for line in task.logs.splitlines()):
-        return ""
-    tries = set(task.ids)
-    if tries & stage.terminated:
+    stoppers = _tries_that_stopped(run.run_id, task.logs)
+    if stoppers & stage.terminated:
         return "a SIGTERM from an act"
-    services = stage.stack.logs("scheduler")
-    failed = [line for line in services.splitlines() if "Too many failed heartbeats" in line]
-    if any(one in line for line in failed for one in tries):
+    if any(_UNREACHED.search(line) for line in _lines_with(stoppers, stage.stack.logs("scheduler"))):
         return "a SIGTERM from Airflow after failed heartbeats"
     return ""
+
+
+def _tries_that_stopped(run_id: str, logs: str) -> set[str]:
+    """Return the ids of the tries that logged that they sent a request to stop a run."""
+    # Airflow's API returns no ids of earlier tries. Each line of a log contains the id of its try.
+    lines = [line for line in _lines_with({run_id}, logs) if " to stop" in line]
+    return {str(json.loads(line)["ti_id"]) for line in lines}
+
+
+def _lines_with(texts: set[str], log: str) -> list[str]:
+    return [line for line in log.splitlines() if any(text in line for text in texts)]
 
 
 def _judge_shared(tasks: list[Task], sandbox: Sandbox, verdict: Verdict) -> None:
