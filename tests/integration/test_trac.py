@@ -45,7 +45,7 @@ class TestTags:
 
     def test_a_job_that_goes_on_is_left_alone(self, trac: TracBench) -> None:
         job_id = trac.start()
-        with pytest.raises(ConflictError, match="is RUNNING: a job whose tag is changed before its end"):
+        with pytest.raises(ConflictError, match=r"is RUNNING\. A change of its tag would delete its results"):
             trac.hook().update_tag(f"JOB-{job_id}-v1", attrs={"approved": True})
         assert trac.asked("update_tag") == []
 
