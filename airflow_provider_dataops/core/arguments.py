@@ -50,7 +50,7 @@ def require_texts(name: str, value: Any) -> list[str]:
 def require_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Check that an argument has one of the allowed values.
 
-    :raises InvalidArgumentError: with the allowed values and the given one, if it is not allowed.
+    :raises InvalidArgumentError: with the allowed values and the value, if it has not.
     """
     if value not in allowed:
         choices = " or ".join(repr(choice) for choice in allowed)
@@ -142,7 +142,7 @@ def require_still_set(owner: object, names: Sequence[str]) -> None:
     ``None`` means the default, or everything. That is not what the DAG's author asked for.
 
     :param names: the result of :func:`set_arguments`.
-    :raises InvalidArgumentError: with the name of the first argument that rendered to ``None``.
+    :raises InvalidArgumentError: with the name of the first argument that has.
     """
     for name in names:
         if getattr(owner, name) is None:

@@ -78,7 +78,7 @@ class Listed(Generic[T]):
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
         """Check that no unreadable entry can be the one that the caller looks for.
 
-        :param is_excused: returns ``True`` if the readable members of an entry show that it is another one.
+        :param is_excused: returns whether an entry cannot be that one, judging by its readable members.
         :raises MalformedReplyError: if an unreadable entry may be that one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):

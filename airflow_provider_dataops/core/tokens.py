@@ -33,7 +33,7 @@ class Token:
 class TokenKeeper:
     """Keeps the bearer token of one connection.
 
-    :param text: the first token, if there is one already; it counts as a token that never expires.
+    :param text: a token to begin with; it is taken as one that never expires.
     :param clock: returns seconds on a clock that never goes back.
     """
 
