@@ -122,7 +122,8 @@ def is_passing(error: ApiError) -> bool:
 def is_about_request(error: ApiError) -> bool:
     """Return whether the failure concerns this request only. Other requests to the platform may succeed.
 
-    This is true if the response cannot be read, and for the platform's own 4xx, except about credentials.
+    Such failures are a response that cannot be read, and a 4xx of the platform itself. A 4xx about
+    credentials or from a proxy concerns all requests.
     """
     if isinstance(error, MalformedReplyError):
         return True

@@ -30,8 +30,8 @@ class _TracSensor(TracTask, DataOpsSensor):
         size = len(json.dumps(value))
         if self.deferrable and size > LARGEST_ARGUMENT:
             raise InvalidArgumentError(
-                f"{name} has {size} characters of JSON; a trigger stores at most {LARGEST_ARGUMENT}. "
-                "Wait for an attribute that the producer sets, or give deferrable=False"
+                f"{name} must have at most {LARGEST_ARGUMENT} characters of JSON in a deferrable sensor; "
+                f"given: {size}. Wait for an attribute that the producer sets, or give deferrable=False"
             )
 
 

@@ -49,7 +49,7 @@ class TestTags:
 
     def test_the_tag_of_a_running_job_is_not_changed(self, trac: TracBench) -> None:
         job_id = trac.start()
-        with pytest.raises(ConflictError, match="is RUNNING: a job whose tag is changed before its end"):
+        with pytest.raises(ConflictError, match=r"is RUNNING\. A change of its tag would delete its results"):
             trac.hook().update_tag(f"JOB-{job_id}-v1", attrs={"approved": True})
         assert trac.requests("update_tag") == []
 

@@ -128,7 +128,7 @@ class TracUpdateTagOperator(TracOperator):
         """Change the attributes."""
         arguments = self.call_arguments("selector", "attrs", "tag_updates")
         header = self.make_hook().update_tag(**arguments)
-        self.log.info("Tagged %s, tag version %d", header.key, header.tag_version)
+        self.log.info("Changed the attributes of %s, tag version %d", header.key, header.tag_version)
         return header.as_result()
 
 

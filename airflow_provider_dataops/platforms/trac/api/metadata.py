@@ -190,11 +190,11 @@ class MetadataCalls(Gateway):
         """Change an object's attributes and return the header with the new version of its tag.
 
         If the selector has no tag version, the latest tag is read first. If another writer changes the tag
-        meanwhile, it is read again and the same changes are made to the new tag, in up to six attempts. If
+        meanwhile, the next attempt makes the same changes to the new tag. There are up to six attempts. If
         the selector has a tag version, there is one attempt.
 
-        :raises ConflictError: if other writers changed the tag during all attempts, if the selected tag is
-            not the newest, or if the object is an active job. The change would delete the job's results.
+        :raises ConflictError: if other writers changed the tag during all attempts, or the selected tag is
+            not the newest. Also if the object is an active job: the change would delete its results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 

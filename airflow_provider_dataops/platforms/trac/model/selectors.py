@@ -215,7 +215,7 @@ def _uuid(value: object, what: str) -> str:
 
 
 def _was_read(value: object) -> bool:
-    """Return whether a value is a header or a tag from a response, and not a selector that a user wrote."""
+    """Return whether a value was read from TRAC: a header or a tag, but not a selector of the user."""
     if isinstance(value, Mapping):
         return "header" in value or not _HEADER_FIELDS.isdisjoint(value)
     return not isinstance(value, Selector)
