@@ -185,7 +185,7 @@ class NotFoundError(ApiError):
 class UnroutedError(ApiError):
     """The response does not come from the platform: a redirect, or a 404 of a proxy.
 
-    It may also be an error of the host to which a redirect led. So it does not show whether the object exists.
+    Or an error of the host to which a redirect led. So it does not show whether the object exists.
     """
 
 
