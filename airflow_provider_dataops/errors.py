@@ -186,9 +186,9 @@ class NotFoundError(ApiError):
 
 
 class UnroutedError(ApiError):
-    """The platform itself did not respond, but a proxy with 404, a redirect, or the host to which it led.
+    """The response does not come from the platform: a redirect, or a 404 of a proxy.
 
-    So the response does not show whether the object exists.
+    Or an error of the host to which a redirect led. So it does not show whether the object exists.
     """
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> None:
-    """Store a URL as the links of a task now. Airflow stores links only at the end of the task."""
+    """Store a URL for all links of a task. Airflow itself stores them only at the end of the task."""
     ti = context["ti"]
     for link in operator.operator_extra_links:
         try:

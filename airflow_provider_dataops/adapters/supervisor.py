@@ -1,4 +1,4 @@
-"""Read the present state of tasks and DAG runs from Airflow's database, through this process's supervisor.
+"""Read the present state of tasks and DAG runs from Airflow, through the supervisor of this process.
 
 Only this module uses these private names of Airflow. Airflow has no public call for the present state of the
 DAG run. Its public call for a task's state blocks the event loop. In a trigger, that call works only in the

@@ -66,8 +66,8 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :param source: a local path or the URL of an object store: a file, a folder, or a pattern with ``*``.
         :param filename: the name of the data source in the small app's configuration; the file's own name by
             default. Only if ``source`` is exactly one file.
-        :param validation: ask the platform to validate the upload. Then the parameter is left out, because
-            the vendor's guide shows only the value ``false``.
+        :param validation: if ``False``, ask the platform not to validate the upload. If ``True``, the request
+            does not contain the parameter: the vendor's guide shows only the value ``false``.
         :param stage: ``staging``, or ``None`` to leave it out.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
             upload; each file is one chunk.

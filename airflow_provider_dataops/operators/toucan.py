@@ -40,7 +40,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     :param filename: the name of the data source in the small app's configuration; the file's own name by
         default. Only if ``source`` is exactly one file.
     :param small_app: the small app; the connection's by default.
-    :param validation: ask the platform to validate the upload.
+    :param validation: if ``False``, ask the platform not to validate the upload.
     :param stage: ``staging``, or ``None`` to leave it out.
     :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked upload.
     :param toucan_conn_id: the Airflow connection.

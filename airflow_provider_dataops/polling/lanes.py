@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PARALLEL = 4
 #: After this many seconds, a request gives up its lane and continues without one.
 PATIENCE = 2.0
-#: At most this many requests of one group wait for a response at a time, with and without a lane.
+#: At most this many requests of one group wait for a response at a time. Requests without a lane count, too.
 GROUP_LIMIT = 16
 
 

@@ -83,7 +83,8 @@ class Exchange:
         try:
             return await self._run()
         except (ConnectionError, web.RequestPayloadError):
-            # The client disconnected while one of the two bodies was being sent: nobody reads a response.
+            # The client disconnected during the request's body or during the response's body. It reads no
+            # response.
             self._note(outcome="client_gone")
             return web.Response()
 

@@ -82,7 +82,7 @@ class ServiceAccount(TokenSource):
 
     The key is JSON, or the path of a file with that JSON. The file is read for each token.
 
-    :param base_url: the API's URL; without its path it is the tokens' audience.
+    :param base_url: the API's URL. The tokens contain it, without its path, as their audience.
     :param now: returns seconds since the epoch.
     :raises ConnectionSettingsError: if there is no key, or it is not the key of a service account.
     """

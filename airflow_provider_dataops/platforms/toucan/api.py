@@ -194,8 +194,8 @@ class ToucanApi(Api):
         """Upload the file of a data source. A file with the same name is replaced, so a repeat is safe.
 
         :param filename: the name of the file in the small app's configuration.
-        :param validation: ``False`` sends ``validation=false``. ``True`` sends no parameter: the guide shows
-            no other value.
+        :param validation: ``False`` sends ``validation=false``. ``True`` sends no parameter, because the
+            guide shows only the value ``false``.
         :param stage: ``staging``, or ``None`` for production.
         :param upload_id: if not empty, send the form fields of a chunked upload, with this id and one chunk.
         """

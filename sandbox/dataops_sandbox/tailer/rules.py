@@ -21,7 +21,7 @@ _DEFAULT_LIMIT = 3
 """Items in the response to a request without a limit, as in the guide's samples."""
 
 MOST_LISTED = 100
-"""Maximum number of items in a response, even if the request has a higher limit; the highest in the guide."""
+"""Maximum number of items in a response, even if the request has a higher limit. The guide shows this one."""
 
 
 def _canonical(configuration_type: str) -> str:
