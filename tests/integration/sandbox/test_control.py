@@ -42,7 +42,7 @@ def test_health_lists_the_platforms(sandbox: Sandbox, control: Client) -> None:
     }
 
 
-def test_connections_equal_those_of_the_sandbox_and_work(sandbox: Sandbox, control: Client) -> None:
+def test_connections_work_and_equal_the_connections_of_the_sandbox(sandbox: Sandbox, control: Client) -> None:
     connections = control.ok("GET", "/connections")
 
     assert connections == {name: sandbox.connection(name) for name in sandbox.platforms}

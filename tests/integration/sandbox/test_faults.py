@@ -34,18 +34,18 @@ CREATE = {"json": {"configuration": {"load": {"sourceId": "src_orders"}}}}
 
 
 def last(sandbox: Sandbox) -> Entry:
-    """Return the newest entry."""
+    """Return the newest entry of the journal."""
     return sandbox.journal.entries()[-1]
 
 
 def arrived(operation: str, count: int = 1) -> Callable[[Journal], bool]:
-    """Return a predicate: have this many requests for an operation arrived?"""
+    """Return a predicate that is true when ``count`` requests for an operation have arrived."""
     return lambda journal: journal.count(operation=operation) >= count
 
 
 @pytest.fixture
 def background() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
-    """Run something in a thread."""
+    """Return a function that runs another function in a thread."""
     with ThreadPoolExecutor(4) as pool:
         yield pool.submit
 
@@ -239,7 +239,7 @@ def test_reset_of_the_sandbox_drops_waiting_requests(
     assert tamr.send("GET", "/jobs").status_code == 200
 
 
-class TestSpoiltAnswers:
+class TestBrokenResponses:
     def test_truncated_sends_less_than_its_content_length(
         self, sandbox: Sandbox, quantemplate: QuantemplateClient
     ) -> None:
@@ -419,7 +419,7 @@ class TestEveryPlatform:
         assert [run.platform for run in sandbox.runs()] == [platform] * runs
 
     @pytest.mark.parametrize("kind", ["malformed_json", "html", "redirect"])
-    def test_response_can_be_spoilt(
+    def test_response_can_be_broken(
         self, sandbox: Sandbox, client: Client, platform: str, path: str, body: Any, kind: str
     ) -> None:
         sandbox.add_fault(kind, platform=platform, times=1)
@@ -495,7 +495,9 @@ class TestAim:
     def hits(self, tamr: TamrClient, count: int) -> list[bool]:
         return [tamr.send("GET", "/jobs").status_code == 503 for _ in range(count)]
 
-    def test_times_and_skip(self, sandbox: Sandbox, tamr: TamrClient) -> None:
+    def test_times_and_skip_choose_the_requests_that_it_hits(
+        self, sandbox: Sandbox, tamr: TamrClient
+    ) -> None:
         fault = sandbox.add_fault("status", times=2, skip=1)
 
         assert self.hits(tamr, 4) == [False, True, True, False]

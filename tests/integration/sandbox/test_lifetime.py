@@ -40,7 +40,7 @@ class TestStop:
         connection.sendall(head("GET", JOBS, X_API_KEY="apk_sandbox"))
         sandbox.wait_for(lambda journal: journal.count())
 
-    def never_read_a_huge_answer(self, sandbox: Sandbox, connection: socket.socket) -> None:
+    def never_read_a_huge_response(self, sandbox: Sandbox, connection: socket.socket) -> None:
         sandbox.add_fault("huge")
         connection.sendall(head("GET", JOBS, X_API_KEY="apk_sandbox"))
         connection.recv(1)
@@ -68,7 +68,7 @@ class TestStop:
         [
             hang,
             be_slow,
-            never_read_a_huge_answer,
+            never_read_a_huge_response,
             stall_an_upload,
             never_read_a_download,
             be_idle,
@@ -352,7 +352,7 @@ def test_many_threads_can_use_one_sandbox(sandbox: Sandbox, clock: ManualClock) 
                 client.listed(filter="status.state != DONE", pageSize=30)
                 assert client.state(job_id) in ("STOPPING", "DONE")
 
-    def meddle() -> None:
+    def use_methods() -> None:
         while not done.wait(0.001):
             clock.advance(0.001)
             sandbox.tamr.script(times=1, stopping=0.01)
@@ -363,7 +363,7 @@ def test_many_threads_can_use_one_sandbox(sandbox: Sandbox, clock: ManualClock) 
         sandbox.quantemplate.add_pipeline(f"own-{number}", f"d-{number}")
         sandbox.quantemplate.script(f"own-{number}", hold=True)
     with ThreadPoolExecutor(5) as pool:
-        meddling = pool.submit(meddle)
+        using_methods = pool.submit(use_methods)
         try:
             users = [pool.submit(use_quantemplate, number) for number in (1, 2)]
             users += [pool.submit(use_tamr) for _ in range(2)]
@@ -371,7 +371,7 @@ def test_many_threads_can_use_one_sandbox(sandbox: Sandbox, clock: ManualClock) 
                 user.result(PATIENCE * 2)
         finally:
             done.set()
-        meddling.result(PATIENCE)
+        using_methods.result(PATIENCE)
 
     assert sandbox.journal.refusals() == []
     assert [entry for entry in sandbox.journal if entry.outcome != "answered"] == []

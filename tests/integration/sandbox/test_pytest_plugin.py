@@ -30,7 +30,7 @@ def test_one(dataops_sandbox, request):
     assert len(jobs(dataops_sandbox)) == 1
     request.config.first_url = dataops_sandbox.url
 
-def test_another_begins_anew_on_the_same_server(dataops_sandbox, request):
+def test_another_starts_fresh_on_the_same_server(dataops_sandbox, request):
     assert dataops_sandbox.url == request.config.first_url
     assert jobs(dataops_sandbox) == []
     assert dataops_sandbox.faults == []

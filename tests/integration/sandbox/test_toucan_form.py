@@ -34,7 +34,7 @@ def read(content: Content) -> bytes:
 
 @pytest.mark.parametrize("shift", range(-len(BETWEEN) - 2, 3))
 def test_boundary_is_found_across_two_pieces(tmp_path: Path, shift: int) -> None:
-    # Not a boundary, however much it looks like the beginning of one.
+    # The data look like the beginning of a boundary, but contain none.
     data = (b"\r\n--b0undarx" * CHUNK)[: CHUNK - len(HEAD) + shift]
 
     parts = read_form(call(tmp_path, [HEAD, data, BETWEEN, b"{}", TAIL]), tmp_path)
@@ -82,5 +82,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         ("release", {"release": ""}),
     ],
 )
-def test_flag_with_a_value_is_refused(query: str, values: dict[str, str]) -> None:
+def test_a_query_can_contain_a_flag_without_a_value(query: str, values: dict[str, str]) -> None:
     assert parse_query(query, frozenset({"stage"}), frozenset({"release"})) == values

@@ -29,7 +29,7 @@ SUBMITS: list[tuple[str, dict[str, Any]]] = [
 
 
 class TestStates:
-    def test_pending_then_running_then_successful(self, toucan: ToucanClient, clock: ManualClock) -> None:
+    def test_are_pending_then_running_then_successful(self, toucan: ToucanClient, clock: ManualClock) -> None:
         operation = toucan.run(*CHAIN)
 
         seen = []
@@ -182,7 +182,7 @@ class TestRuns:
             sandbox.toucan.start("no-app")
 
 
-class TestGenerations:
+class TestVersionsOfTheBackend:
     def test_older_backend_returns_no_ids_but_does_the_work(
         self, sandbox: Sandbox, toucan: ToucanClient
     ) -> None:
