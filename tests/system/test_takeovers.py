@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.system.scenes import Waiting
 
 if TYPE_CHECKING:
@@ -18,6 +20,29 @@ if TYPE_CHECKING:
 HOLD = {"hold": True}
 # A live try stores the DAG run's clear_number once a minute.
 RENEWED_WITHIN = 80.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def neighbours(stack: AirflowStack, stage: Stage) -> tuple[Waiting, RunRecord, RunRecord]:
+    """Start two tasks of one DAG run, and clear the second one. Return the first task and both jobs.
+
+    The last test of this module needs this. It starts here, so that the minute until the first task reads the
+    DAG run's clear_number again passes during the other tests.
+    """
+    sandbox, airflow, dag_id = stage.sandbox, stage.airflow, "tamr_neighbours"
+    for source in ("n-wait", "n-other"):
+        sandbox.tamr.add_source(source)
+        sandbox.tamr.script(source, **HOLD)
+    airflow.wait_for_dags([dag_id])
+    run_id = airflow.run(dag_id, conf={"wait": "n-wait", "other": "n-other"})
+    task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
+    job = task.started()
+    [first] = _runs_of(stage, "n-other", 1)
+    # Both know the ids of their jobs; a job whose id was never stored is found as a guess, and not stopped.
+    for task_id in ("wait", "other"):
+        stack.wait_until(lambda task_id=task_id: _clear_number(task, task_id) == 0, timeout=60)
+    airflow.clear(dag_id, run_id, ["other"])
+    return task, job, first
 
 
 def test_a_trigger_that_moves_to_another_triggerer_leaves_its_job_running(
@@ -54,21 +79,11 @@ def test_a_stop_that_is_refused_at_first_is_sent_again_although_airflow_repeats_
     stack.wait_until(lambda: told in task.log() + stack.logs("triggerer"), timeout=10)
 
 
-def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(stack: AirflowStack, stage: Stage) -> None:
-    sandbox, airflow, dag_id = stage.sandbox, stage.airflow, "tamr_neighbours"
-    for source in ("n-wait", "n-other"):
-        sandbox.tamr.add_source(source)
-        sandbox.tamr.script(source, **HOLD)
-    airflow.wait_for_dags([dag_id])
-    run_id = airflow.run(dag_id, conf={"wait": "n-wait", "other": "n-other"})
-    task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
-    job = task.started()
-    [first] = _runs_of(stage, "n-other", 1)
-    # Both know the ids of their jobs; a job whose id was never stored is found as a guess, and not stopped.
-    for task_id in ("wait", "other"):
-        stack.wait_until(lambda task_id=task_id: _clear_number(task, task_id) == 0, timeout=60)
-
-    airflow.clear(dag_id, run_id, ["other"])
+def test_a_neighbours_clear_starts_no_second_run_and_our_own_does(
+    stack: AirflowStack, stage: Stage, neighbours: tuple[Waiting, RunRecord, RunRecord]
+) -> None:
+    task, job, first = neighbours
+    sandbox, airflow = stage.sandbox, stage.airflow
     # It was running on a worker with a retry left: a Clear all the same.
     _, second = _runs_of(stage, "n-other", 2)
     assert first.run_id != second.run_id
