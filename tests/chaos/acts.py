@@ -49,8 +49,8 @@ DISTURBANCES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("html", {"status": 502, "processed": True}),
     ("slow", {"delay": 4.0}),
 )
-#: The same for timeouts, after which the platform may start the run later. So the search takes longer. Both kinds
-#: are equally likely: a 504 of a gateway, and a response that comes too late for the client.
+#: The same for timeouts, after which the platform may start the run later. So the search takes longer. Both
+#: kinds are equally likely: a 504 of a gateway, and a response that comes too late for the client.
 TIMEOUTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("status", {"status": 504, "processed": True}),
     ("status", {"status": 504, "processed": False}),

@@ -47,7 +47,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """Return the settings of Airflow's database: PostgreSQL, or SQLite if pytest has `--sqlite`."""
-    if request.config.getoption("--sqlite"):
+    if request.config.getoption("--sqlite", default=False):
         yield {}
         return
     with Postgres() as postgres:

@@ -52,7 +52,13 @@ def stack(
     }
     home = tmp_path_factory.mktemp("airflow")
     folders = [ROOT / "example_dags", ROOT / "tests/system/dags", ROOT / "tests/chaos/dags/points"]
-    with AirflowStack(home, folders, connections, {"DATAOPS_DOWNLOADS": str(downloads)}) as running:
+    env = {
+        "DATAOPS_DOWNLOADS": str(downloads),
+        # The triggers of a killed triggerer move after 12 s. By default, this takes 30 s.
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
+    }
+    with AirflowStack(home, folders, connections, env) as running:
         evidence.keep(running)
         yield running
 

@@ -11,6 +11,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.system.scenes import Waiting
 
 if TYPE_CHECKING:
@@ -21,6 +23,30 @@ if TYPE_CHECKING:
 HOLD = {"hold": True}
 # A running try stores the DAG run's clear_number once a minute.
 RENEWED_WITHIN = 80.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def neighbours(stack: AirflowStack, stage: Stage) -> tuple[Waiting, RunRecord, RunRecord]:
+    """Start two tasks of one DAG run, and clear the second one. Return the first task and both jobs.
+
+    The last test of this module needs this. It starts here, so that the minute until the first task reads the
+    DAG run's clear_number again passes during the other tests.
+    """
+    sandbox, airflow, dag_id = stage.sandbox, stage.airflow, "tamr_neighbours"
+    for source in ("n-wait", "n-other"):
+        sandbox.tamr.add_source(source)
+        sandbox.tamr.script(source, **HOLD)
+    airflow.wait_for_dags([dag_id])
+    run_id = airflow.run(dag_id, conf={"wait": "n-wait", "other": "n-other"})
+    task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
+    job = task.started()
+    [first] = _runs_of(stage, "n-other", 1)
+    # Wait until both tasks have stored the ids of their jobs. Without an id, a task could only guess which
+    # job it has started, and does not stop such a job.
+    stack.wait_until(lambda: _clear_number(task, "wait") == 0, timeout=60)
+    stack.wait_until(lambda: _clear_number(task, "other") == 0, timeout=60)
+    airflow.clear(dag_id, run_id, ["other"])
+    return task, job, first
 
 
 def test_a_job_keeps_running_when_its_trigger_moves_to_another_triggerer(
@@ -63,23 +89,10 @@ def test_a_stop_request_is_retried_after_503_although_airflow_cancels_the_trigge
 
 
 def test_a_clear_starts_a_new_run_for_the_cleared_task_but_not_for_the_task_beside_it(
-    stack: AirflowStack, stage: Stage
+    stack: AirflowStack, stage: Stage, neighbours: tuple[Waiting, RunRecord, RunRecord]
 ) -> None:
-    sandbox, airflow, dag_id = stage.sandbox, stage.airflow, "tamr_neighbours"
-    for source in ("n-wait", "n-other"):
-        sandbox.tamr.add_source(source)
-        sandbox.tamr.script(source, **HOLD)
-    airflow.wait_for_dags([dag_id])
-    run_id = airflow.run(dag_id, conf={"wait": "n-wait", "other": "n-other"})
-    task = Waiting(airflow, sandbox, dag_id, run_id, "n-wait")
-    job = task.started()
-    [first] = _runs_of(stage, "n-other", 1)
-    # Wait until both tasks have stored the ids of their jobs. Without an id, a task could only guess which
-    # job it has started, and does not stop such a job.
-    stack.wait_until(lambda: _clear_number(task, "wait") == 0, timeout=60)
-    stack.wait_until(lambda: _clear_number(task, "other") == 0, timeout=60)
-
-    airflow.clear(dag_id, run_id, ["other"])
+    task, job, first = neighbours
+    sandbox, airflow = stage.sandbox, stage.airflow
     # The cleared task was running on a worker, and had a retry left. That must not look like a retry.
     _, second = _runs_of(stage, "n-other", 2)
     assert first.run_id != second.run_id
