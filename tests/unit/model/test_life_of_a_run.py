@@ -51,7 +51,7 @@ POINTS = [
 STOPS = ["stop after a Clear", "stop after a change"] * 3 + ["stop"]
 NUMBER = st.integers(0, 3)
 #: How far a task continues after an event: a number of steps, or up to a point.
-ONWARD = st.sampled_from([0, 0, 1, 2, 4, 8, 30, "submit"])
+ONWARD = st.sampled_from([0, 0, 1, 2, 4, 8, 30, "submit", "end"])
 SECONDS = (10.0, 70.0, 400.0, 1_700.0, 2_000.0)
 #: What can happen: the name of a method of :class:`Life`, and the arguments to choose from.
 EVENTS: dict[str, list[tuple[Any, ...]]] = {
@@ -427,4 +427,4 @@ def test_the_provider_still_logs_the_texts_that_the_judge_looks_for() -> None:
 @pytest.mark.parametrize(("conn_type", "topic"), CASES)
 def test_no_run_is_started_twice_or_confused_or_left_without_a_log_line(conn_type: str, topic: str) -> None:
     machine = type(f"Life_{conn_type}", (Life,), {"conn_type": conn_type, "topic": topic})
-    run_state_machine_as_test(machine, settings=examples(20, stateful_step_count=20))
+    run_state_machine_as_test(machine, settings=examples(10, stateful_step_count=15))
