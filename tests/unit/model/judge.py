@@ -26,11 +26,18 @@ NOTICE = 60.0 + 16.0
 #: a run that no response has shown yet.
 NEVER_SEEN, SEEN = 60.0, 1_800.0
 #: A line with one of these texts says that there may be a run whose id is not known.
-IN_DOUBT = ("may be running", "may still be running", "is not known yet", "may begin later", "; a guess")
+IN_DOUBT = (
+    "may be running",
+    "may still be running",
+    "keeps running",
+    "is not known yet",
+    "may begin ",
+    "a guess: ",
+)
 #: A line with one of these texts announces a stop. Another line must follow with its outcome.
-ANNOUNCES_STOP = ("Stopping the ", "Asking whether ", "If the task has ended, ")
+ANNOUNCES_STOP = ("Stopping the ", "Asking Airflow whether ", "If the task has ended, ")
 #: A line with this text takes a run for the task's own, without certainty.
-GUESS = "; a guess"
+GUESS = "a guess: "
 #: A line with this text says that the platform does not know a run any more.
 LOST = "is no longer known"
 #: A line with this text comes before the submission. It remains if the process is killed after that.
@@ -123,7 +130,8 @@ class Judge:
 
     def raised(self, process: Process, error: BaseException) -> None:
         """A process has ended with an error."""
-        if not isinstance(error, DataOpsError | AirflowException | ApiServerError):
+        # A killed task ends with SystemExit.
+        if not isinstance(error, DataOpsError | AirflowException | ApiServerError | SystemExit):
             raise AssertionError(
                 f"an error that is neither the provider's nor Airflow's: {error!r}"
             ) from error
