@@ -54,7 +54,7 @@ class Launch(AutoDataclass):
         raise NotImplementedError
 
     def prepare(self) -> Exchange[Self]:
-        """Return the launch, completed with what must be read from the platform before the submission."""
+        """Read what the submission needs from the platform, and return the launch with these values."""
         yield from ()
         return self
 
@@ -64,7 +64,7 @@ class Launch(AutoDataclass):
         return {}
 
     def earlier(self, baseline: JsonObject) -> Launch:
-        """Return the launch that recorded a baseline. Its arguments may differ from the present ones."""
+        """Return the launch of an earlier try, by its baseline. The arguments may have changed since then."""
         return self
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:

@@ -58,7 +58,7 @@ def airflow_timeout(until: float, interval: float) -> timedelta:
 def pause(seconds: float, clock: Clock, deadline: float, otherwise: str) -> Exchange[None]:
     """Pause, if the pause ends before the deadline.
 
-    :param otherwise: the end of the error's message: what is not done or not known.
+    :param otherwise: the end of the error's message, for instance ``nothing was submitted``.
     :raises RunTimeoutError: if the pause would end after the deadline.
     """
     if clock.wall() + seconds > deadline:

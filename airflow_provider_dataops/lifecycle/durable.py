@@ -103,7 +103,7 @@ class DurableStart:
             yield from self._end_cleared(record, lost)
             return (yield from self._fresh(lost))
         self._check_scope(record)
-        # Before all slow steps: from now on a Clear is a Clear of this try.
+        # This comes before all slow steps. Otherwise a Clear during those steps would look like an older one.
         record = self._renewed(record)
         if not record.run_id:
             found = yield from self._search(record, lost)
@@ -134,7 +134,7 @@ class DurableStart:
         if record.id_scope != id_scope:
             raise AmbiguousSubmitError(
                 f"an earlier try started {noun} {record.run_id} at {record.id_scope}, the connection "
-                f"now leads to {id_scope}; look after the old {noun}, then clear this task",
+                f"now leads to {id_scope}; check the old {noun}, then clear this task",
                 run_id=record.run_id,
             )
 
@@ -176,7 +176,8 @@ class DurableStart:
         noun, run_id, url = launch.api.noun, record.run_id, earlier.url
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
         snapshot = yield from earlier.look()
-        # The platform reported the id, so it knows the run, unless a wait has found that it is lost.
+        # The platform has reported the id. So a run that is not listed counts as active, unless a wait has
+        # found that it is lost.
         is_lost = record.lost and snapshot.state is RunState.ABSENT
         active = not snapshot.state.is_final and not is_lost
         if differing:
@@ -225,7 +226,8 @@ class DurableStart:
             )
             return
         if not record.run_id:
-            # Needed even to leave it running: listed later, it would look like the run that starts now.
+            # Search even if the run cannot be stopped. Otherwise the platform may list it later, and then it
+            # would look like the run that starts now.
             try:
                 found = yield from self._search(record, lost, is_cleared=True)
             except AmbiguousSubmitError as error:
@@ -275,7 +277,7 @@ class DurableStart:
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise error.again_as(SlotsTakenError) from error
                     raise
-                self.log.warning("%s; looking whether the %s was started", error, noun)
+                self.log.warning("%s; searching for the %s that it may have started", error, noun)
                 lost += 1
                 record = replace(record, timed_out=error.timed_out)
                 found = yield from self._search(record, lost, error.retry_after or 0.0)

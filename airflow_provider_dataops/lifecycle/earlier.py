@@ -127,7 +127,7 @@ class EarlierRun:
             yield from self._pause(ABSENT_SECONDS / ABSENT_POLLS, "is not listed")
 
     def _warn_of_unknown(self) -> None:
-        """Log the run that the platform does not find. It may run all the same: a list can be late."""
+        """Log a run that the platform does not find. It may be running, because a list can be late."""
         self.log.warning(
             "The %s %s, started before the Clear, was not found at %s. It may be running: %s",
             self.api.noun,

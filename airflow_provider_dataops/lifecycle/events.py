@@ -95,7 +95,8 @@ class RunEvent(JsonDataclass):
                 return RunLostError(f"{named} is no longer known to the platform: {self.message}", **where)
             case Ending.UNREACHABLE:
                 outage = OutageError(
-                    f"{named} can no longer be asked about, it may still be running: {self.message}", **where
+                    f"the state of {named} cannot be read, and it may still be running: {self.message}",
+                    **where,
                 )
                 outage.permanent = self.permanent
                 return outage

@@ -1,4 +1,7 @@
-"""The record of a run that Airflow stores between the tries of a task. It also tells a Clear from a retry."""
+"""The record of a run that Airflow stores between the tries of a task.
+
+It also shows whether a try follows a Clear or is a retry.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
     from airflow_provider_dataops.core.log import Log
 
-#: Increase it if the record changes so that older code would misread it.
+#: The version of the format. Increase it if older releases would misread a new record.
 VERSION = 1
 
 
-#: How often to try to remove a record, and the pause in seconds. Airflow's own client also repeats.
+#: The number of attempts to remove a record, and the pause between them in seconds. Airflow's own client also
+#: repeats its requests.
 REMOVALS, REMOVAL_PAUSE = 3, 5.0
 
 #: Fields that the records of earlier releases do not have, with their values.
@@ -139,7 +143,7 @@ class Record(JsonDataclass):
     :param lost: whether a wait ended because the platform no longer returned the run.
     :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
     :param crash_try: the number of the try in which the trigger crashed last.
-    :param crashes: how often the trigger crashed in that try.
+    :param crashes: the number of crashes of the trigger in that try.
     """
 
     generation: Generation

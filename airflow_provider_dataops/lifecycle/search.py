@@ -59,7 +59,7 @@ class Search:
     def run(self, record: Record, lost: int, quiet: float = 0.0) -> Exchange[Record | None]:
         """Return the record with the id of the run whose submission got no response, if there is one.
 
-        Whatever ends the search before that is known, a kill among it, the log says that there may be a run.
+        If the search ends early, for example because the task is killed, the log says that a run may exist.
 
         :param lost: how many submissions of this task got no response so far.
         :param quiet: seconds of the server's ``Retry-After``.
@@ -68,7 +68,7 @@ class Search:
         try:
             return (yield from self._found(record, lost, quiet))
         except (AmbiguousSubmitError, RunTimeoutError):
-            # They say so themselves.
+            # Their messages already say that a run may exist.
             raise
         except BaseException:
             self.log.warning(
@@ -81,9 +81,9 @@ class Search:
     def _found(self, record: Record, lost: int, quiet: float) -> Exchange[Record | None]:
         """Search, and store each step.
 
-        Without a token the one new run may be somebody else's while ours is not listed yet. So "one" and
-        "none" count only after the listing delay. That counts from the start of the search, not from the
-        intent: the request may have been under way until then.
+        Without a token, a new run may belong to someone else, while the run of this task is not listed yet.
+        So the number of new runs counts only after the listing delay. The delay begins with the search,
+        because the platform may have received the request just before.
         """
         launch = self.launch.earlier(record.baseline)
         if not launch.lists_runs and not (launch.resubmits and lost == 1):
@@ -117,7 +117,7 @@ class Search:
                 continue
             progress.answered(now, self.log)
             if settled and len(record.candidates) > 1:
-                # Only now: ours may be listed after those of others, and is to be named.
+                # Not before: the error should contain the run of this task, which may be listed last.
                 self._refuse_to_guess(launch, record.candidates)
             if record.candidates and (settled or launch.exact):
                 return self._adopted(record)
@@ -166,7 +166,7 @@ class Search:
         return max(settings.request_timeout, listing_delay)
 
     def _seen(self, launch: Launch, record: Record) -> Exchange[Record]:
-        """Return the record with the runs that are listed now added to its candidates."""
+        """Add the runs that are listed now to the candidates, and return the record."""
         if not launch.lists_runs:
             return record
         listed = yield from launch.find_candidates(record.baseline, record.token)

@@ -131,8 +131,9 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return all these executions, from one list. An execution that is not in the list is ``ABSENT``.
 
-        The value is an error if the entry of an execution cannot be read, or may be one whose id cannot be
-        read. An execution that is not in the list is ``UNLISTED`` if the list leaves out the oldest ones.
+        The value is an error if the entry of an execution cannot be read. If the id of an entry cannot be
+        read, it may belong to any execution that is missing. An execution that is not in the list is
+        ``UNLISTED`` if the list leaves out the oldest ones.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}

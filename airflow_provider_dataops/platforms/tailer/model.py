@@ -220,7 +220,7 @@ def read_any(reply: Reply) -> None:
 def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
     """Raise an error if a response with a 2xx status code contains a KO.
 
-    :param refusal: the class of the error for all other codes.
+    :param refusal: the class of the error for codes other than 404 and 5xx.
     :raises NotFoundError: for code 404.
     :raises ServerError: for a code of 500 or more. Tailer may have acted on the request.
     :raises ApiError: for all other codes. Tailer did nothing, and another attempt cannot help.

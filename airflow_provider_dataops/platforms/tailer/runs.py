@@ -78,7 +78,7 @@ class TailerJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
-        """Return the launch with the configuration and job id of the baseline, which may differ."""
+        """Return the launch with the configuration and the job id of the earlier try."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
@@ -188,7 +188,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the single run, or those of several runs that are among the last runs."""
+        """Return the states of runs. A single run is read by its id, several in the list of the last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}

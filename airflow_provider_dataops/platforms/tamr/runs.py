@@ -76,7 +76,7 @@ class TamrJobLaunch(Launch):
 
         jobs, _ = yield from self.api.listed(resource, until=is_older)
         if jobs.cut:
-            # The list is sorted by start. Where it has jobs that have not started is not documented.
+            # The list is sorted by start. The position of jobs that have not started is not documented.
             jobs.extend((yield from self.api.open_or_newest(resource)))
             jobs.cut = not any(map(is_older, jobs.found))
         jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])

@@ -61,7 +61,8 @@ def test_accepted_then_they_change_nothing(
 def test_refused_again_they_end_the_wait(tenant: Tenant, clock: Time, deferrable: bool) -> None:
     tenant.refusals_to_look = [refusal(), refusal()]
     with pytest.raises(
-        PermanentError, match="job j-1 can no longer be asked about, it may still be running: HTTP 401"
+        PermanentError,
+        match="the state of Tamr job j-1 cannot be read, and it may still be running: HTTP 401",
     ):
         operator(deferrable=deferrable).execute(Attempt().context())
     assert tenant.sent.count("GET /j-1") == 2
@@ -118,6 +119,6 @@ def test_a_kill_ends_the_pause(tenant: Tenant, clock: Time, quick: Any) -> None:
 
 def test_a_missing_right_is_asked_for_once(tenant: Tenant) -> None:
     tenant.refusals_to_look = [refusal(PermissionDeniedError)]
-    with pytest.raises(PermanentError, match="can no longer be asked about"):
+    with pytest.raises(PermanentError, match="cannot be read, and it may still be running"):
         operator(deferrable=False).execute(Attempt().context())
     assert tenant.sent.count("GET /j-1") == 1

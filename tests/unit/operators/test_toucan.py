@@ -202,7 +202,7 @@ class TestTheWait:
         refusal = AuthenticationError("HTTP 401", status=401)
         refusal.locks_out = refusal.permanent = True
         backend.look_error = refusal
-        with pytest.raises(PermanentError, match=r"op-1 can no longer be asked about.*HTTP 401"):
+        with pytest.raises(PermanentError, match=r"op-1 cannot be read.*HTTP 401"):
             operator().execute(Attempt().context())
         # Asked again, in the triggerer, they would count towards the lock of the account.
         assert len(backend.looks) == 2
