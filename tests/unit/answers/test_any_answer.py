@@ -24,7 +24,7 @@ CALLS = [call for conn_type in PLATFORMS for call in calls(conn_type).values()]
 def test_a_call_survives_any_response(call: Call, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
 
-    @examples(30)
+    @examples(20)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         outcome = outcome_of(call, data)

@@ -91,7 +91,7 @@ KINDS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
 def test_an_event_or_record_passes_airflow_and_is_read_again(kind: str) -> None:
     values, read = KINDS[kind]
 
-    @examples(400)
+    @examples(200)
     @given(values)
     def check(value: JsonDataclass) -> None:
         generated["events and records"] += 1
@@ -109,7 +109,7 @@ def test_a_reader_rejects_any_other_payload_with_a_value_error(kind: str) -> Non
     values, read = KINDS[kind]
     bodies = values.map(lambda value: json.dumps(value.as_json()).encode()).flatmap(mangled)
 
-    @examples(400)
+    @examples(200)
     @given(ANY_JSON | bodies.map(_loaded))
     def check(payload: Any) -> None:
         generated["payloads of events and records"] += 1

@@ -75,7 +75,7 @@ class RemoteRun:
     longest_absence: float = 0.0
     #: ``succeeded`` or ``failed`` if it ended by itself.
     outcome: str = ""
-    #: The task state store has had its id.
+    #: The store of its own task has had its id.
     remembered: bool = False
     #: The token in the record that its process had stored before the submission.
     token: str = ""

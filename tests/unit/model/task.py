@@ -198,7 +198,8 @@ class Accessor:
         self._fence()
         self.task.stored = json.dumps(value)
         self.task.is_stale &= self.process.known_clears != self.task.dag_run.clear_number
-        if run := self.process.remote.runs.get(value["run_id"]):
+        run = self.process.remote.runs.get(value["run_id"])
+        if run is not None and run.process is not None and run.process.task is self.task:
             run.remembered = True
         before = self.process.listed_at, self.process.listed_ids
         self.task.listed.setdefault(value["token"], before)

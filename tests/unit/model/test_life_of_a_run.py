@@ -99,6 +99,8 @@ TOPICS: dict[str, list[str]] = {
     "changed arguments": ["change_the_arguments", "kill", "hide", "lose_the_api_server"],
     "anything": [],
 }
+#: Topics whose faults need a rare order of events: the number of lives, and of steps in each.
+LONGER = {"lost responses": (20, 20), "hidden runs": (20, 20), "frozen processes": (12, 20)}
 CASES = [(kind, topic) for kind in KINDS for topic in TOPICS if KINDS[kind].stop or topic != "stops"]
 
 
@@ -427,4 +429,5 @@ def test_the_provider_still_logs_the_texts_that_the_judge_looks_for() -> None:
 @pytest.mark.parametrize(("conn_type", "topic"), CASES)
 def test_no_run_is_started_twice_or_confused_or_left_without_a_log_line(conn_type: str, topic: str) -> None:
     machine = type(f"Life_{conn_type}", (Life,), {"conn_type": conn_type, "topic": topic})
-    run_state_machine_as_test(machine, settings=examples(10, stateful_step_count=15))
+    number, steps = LONGER.get(topic, (8, 15))
+    run_state_machine_as_test(machine, settings=examples(number, stateful_step_count=steps))
