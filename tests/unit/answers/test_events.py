@@ -145,5 +145,5 @@ def test_a_task_that_resumes_from_a_pause_rejects_any_other_payload(payload: Any
 
     attempt = RunAttempt.__new__(RunAttempt)
     attempt.operator = operator
-    with pytest.raises(DataOpsError, match="cannot be trusted"):
+    with pytest.raises(DataOpsError, match="cannot read"):
         attempt.start_after_pause(payload)
