@@ -14,14 +14,15 @@ The DAG uses the default connections: ``toucan_default``, ``tailer_default``, ``
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from airflow.sdk import DAG, TaskGroup
+from airflow.sdk import DAG, TaskGroup, task
 
+from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
+from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.operators.quantemplate import (
-    QuantemplateDownloadOutputOperator,
     QuantemplateExecutePipelineOperator,
     QuantemplateUploadDatasetOperator,
 )
@@ -33,15 +34,9 @@ from airflow_provider_dataops.operators.toucan import (
     ToucanRunOperationsOperator,
     ToucanUploadDataSourceOperator,
 )
-from airflow_provider_dataops.operators.trac import (
-    TracImportModelOperator,
-    TracRunModelOperator,
-    TracUploadDatasetOperator,
-)
+from airflow_provider_dataops.operators.trac import TracImportModelOperator, TracRunModelOperator
 
 DATA = Path(__file__).parent / "data"
-DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
-CLEANSED = DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/positions.csv"
 
 #: The day of the run. Every run has ``run_after``, but a run that is triggered by hand has no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
@@ -65,6 +60,24 @@ SCHEMA = {
         ]
     },
 }
+
+
+@task
+def store_positions(execution_id: str, airflow_run: str) -> dict[str, Any]:
+    """Copy the output of Quantemplate to TRAC, and return the header of the new dataset.
+
+    This is one task, because another task may run on a worker that does not have the file.
+    """
+    with TemporaryDirectory() as folder:
+        file = f"{folder}/positions.csv"
+        QuantemplateHook().download_output(
+            pipeline_id="p-positions", execution_id=execution_id, destination=file
+        )
+        header = TracHook().create_small_dataset(
+            source=file, schema=SCHEMA, attrs={"airflow_run": airflow_run}
+        )
+    return header.as_result()
+
 
 with DAG(
     dag_id="release_train",
@@ -98,18 +111,10 @@ with DAG(
             task_id="receive", source=str(DATA / "positions.csv"), dataset_id="d-positions"
         )
         cleanse = QuantemplateExecutePipelineOperator(task_id="cleanse", pipeline_id="p-positions")
-        fetch = QuantemplateDownloadOutputOperator(
-            task_id="download",
-            pipeline_id="p-positions",
-            execution_id=cleanse.output["execution_id"],
-            destination=CLEANSED,
-        )
-        receive >> cleanse >> fetch
+        receive >> cleanse
 
     with TaskGroup("risk") as risk:
-        store = TracUploadDatasetOperator(
-            task_id="store_positions", source=CLEANSED, schema=SCHEMA, attrs={"airflow_run": "{{ run_id }}"}
-        )
+        store = store_positions(cleanse.output["execution_id"], "{{ run_id }}")
         model = TracImportModelOperator(
             task_id="import_model",
             repository="acme_models",
@@ -120,10 +125,9 @@ with DAG(
         TracRunModelOperator(
             task_id="run_model",
             model=model.output,
-            inputs={"positions": store.output},
+            inputs={"positions": store},
             parameters={"confidence": 0.99, "as_of": DAY},
         )
-        fetch >> store
 
     release = ToucanRunOperationsOperator(task_id="release", operations=["release"])
     [sales, tables, customers, positions, risk] >> release
