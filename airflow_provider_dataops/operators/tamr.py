@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.core.arguments import require_boolean, require_text
 from airflow_provider_dataops.links.tamr import TamrJobLink
@@ -130,6 +130,7 @@ class TamrCreateJobOperator(_JobOperator):
     """
 
     template_fields = ("configuration", "tamr_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"configuration": "json"}
 
     def __init__(self, *, configuration: JsonObject, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_provider_dataops.tasks.base import DataOpsTask
 
@@ -18,6 +18,9 @@ class ToucanTask(DataOpsTask):
     conn_type = "toucan"
     platform = "Toucan"
     noun = "operation"
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("functions", "input_domains", "operations", "output_domains"), "json"
+    )
 
     def __init__(
         self, *, small_app: str | None = None, toucan_conn_id: str = "toucan_default", **kwargs: Any

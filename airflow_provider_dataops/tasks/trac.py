@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_provider_dataops.tasks.base import DataOpsTask
 
@@ -18,6 +18,27 @@ class TracTask(DataOpsTask):
     conn_type = "trac"
     platform = "TRAC"
     noun = "job"
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
+        (
+            "attrs",
+            "create_objects",
+            "definition",
+            "inputs",
+            "job",
+            "job_attrs",
+            "model_attrs",
+            "models",
+            "output_attrs",
+            "parameters",
+            "prior_outputs",
+            "schema",
+            "search",
+            "tag_updates",
+            "update_objects",
+            "update_tags",
+        ),
+        "json",
+    )
 
     def __init__(
         self, *, tenant: str | None = None, trac_conn_id: str = "trac_default", **kwargs: Any

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator, TamrStopJobOperator
-from airflow_provider_dataops.registry import PLATFORMS
-from airflow_provider_dataops.sensors.base import DataOpsSensor
-from airflow_provider_dataops.tasks.base import DataOpsTask
 from tests.unit.operators.stage import Attempt
+from tests.unit.task_classes import task_classes
 
 RESULT = {"run_id": "j-1", "job_id": "j-1", "state": "succeeded", "history": []}
 
@@ -47,17 +44,7 @@ def test_a_result_without_keys_stores_none(result: Any) -> None:
     assert pushed(result) == {}
 
 
-def classes() -> list[type[DataOpsTask]]:
-    modules = [
-        import_module(f"airflow_provider_dataops.{kind}.{platform}")
-        for platform in PLATFORMS
-        for kind in ("operators", "sensors")
-    ]
-    found = [value for module in modules for value in vars(module).values() if inspect.isclass(value)]
-    return [cls for cls in found if issubclass(cls, DataOpsTask) and cls is not DataOpsSensor]
-
-
-@pytest.mark.parametrize("cls", classes(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", task_classes(), ids=lambda cls: cls.__name__)
 def test_the_docstring_lists_the_keys_of_the_result_and_one_or_two_of_them_are_outputs(cls: Any) -> None:
     returns = (inspect.getdoc(cls) or "").partition("Returns")[2]
     if "``run_id``" in returns or "``object_id``" in returns:
