@@ -33,7 +33,7 @@ class DataOpsOperator(DataOpsTask):
         """Validate the arguments, do the work, and return its result for XCom."""
         with no_retry_if_permanent():
             self.check()
-            return storable(self.act(context))
+            return self.push_outputs(context, storable(self.act(context)))
 
     def act(self, context: Context) -> Any:
         """Do the work, and return the result."""
@@ -106,12 +106,12 @@ class RunOperator(DataOpsOperator):
         """Try again to get a slot at the platform."""
         with no_retry_if_permanent():
             self.check()
-            return self._new_attempt(context).start_after_pause(event)
+            return self.push_outputs(context, self._new_attempt(context).start_after_pause(event))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Resume the task at the end of the wait in the triggerer."""
         with no_retry_if_permanent():
-            return self._new_attempt(context).resume(event)
+            return self.push_outputs(context, self._new_attempt(context).resume(event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume the task, also after its trigger timed out or crashed."""
@@ -125,7 +125,8 @@ class RunOperator(DataOpsOperator):
             if not attempt.recall():
                 # No run was started: the trigger waited for a slot.
                 return super().resume_execution(next_method, next_kwargs, context)
-            return attempt.resume_without_trigger(str(failure.get("error", "unknown")))
+            result = attempt.resume_without_trigger(str(failure.get("error", "unknown")))
+            return self.push_outputs(context, result)
 
     def on_kill(self) -> None:
         """Stop the run when Airflow kills the task on a worker: SIGTERM, mark failed, Clear or timeout."""

@@ -67,7 +67,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Validate the arguments, and wait."""
-        return self._or_skip(lambda: self._execute(context))
+        return self.push_outputs(context, self._or_skip(lambda: self._execute(context)))
 
     def _execute(self, context: Context) -> Any:
         with no_retry_if_permanent():
@@ -92,7 +92,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Resume the task at the end of the wait in the triggerer."""
-        return self._or_skip(lambda: self._complete(event))
+        return self.push_outputs(context, self._or_skip(lambda: self._complete(event)))
 
     def _complete(self, event: object) -> Any:
         with no_retry_if_permanent():

@@ -65,13 +65,17 @@ class DataOpsTask(BaseOperator):
         conn_id = self.conn_id
         return hook_class(self.conn_type)(conn_id, sleep=self.pause)
 
-    def post_execute(self, context: Context, result: Any = None) -> None:
-        """Store the values of :attr:`output_keys` as XComs. Airflow calls this when the work is done."""
-        super().post_execute(context, result)
+    def push_outputs(self, context: Context, result: Any) -> Any:
+        """Store the values of :attr:`output_keys` as XComs, and return the result.
+
+        Airflow 3.3.2 calls ``post_execute`` without the result.
+        """
         # With multiple_outputs, Airflow itself stores all values.
         if self.do_xcom_push and not self.multiple_outputs and isinstance(result, Mapping):
             for key in self.output_keys:
-                context["ti"].xcom_push(key, result[key])
+                if key in result:
+                    context["ti"].xcom_push(key, result[key])
+        return result
 
     def pause(self, duration: float) -> None:
         """Wait before the next attempt at a request.

@@ -83,7 +83,7 @@ def test_a_stop_request_is_retried_after_503_although_airflow_cancels_the_trigge
     task.airflow.mark_task(*task.where, "failed")
     task.sandbox.wait_for(lambda _: task.runs()[0].finished, 90)
     assert task.stops(job.run_id) == 2
-    assert f"job {job.run_id} is stopped now" in task.log()
+    assert f"the trigger stops Tamr job {job.run_id}" in task.log()
     message = f"Asked Tamr to stop job {job.run_id}"
     stack.wait_until(lambda: message in task.log() + stack.logs("triggerer"), timeout=10)
 

@@ -9,7 +9,9 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator, TamrStopJobOperator
-from tests.unit.operators.stage import Attempt
+from airflow_provider_dataops.sensors.tamr import TamrJobSensor
+from tests.unit.operators.stage import Attempt, Hook, Tenant, deferral, event
+from tests.unit.operators.tamr_loads import operator
 from tests.unit.task_classes import task_classes
 
 RESULT = {"run_id": "j-1", "job_id": "j-1", "state": "succeeded", "history": []}
@@ -18,8 +20,9 @@ RESULT = {"run_id": "j-1", "job_id": "j-1", "state": "succeeded", "history": []}
 def pushed(result: Any, **arguments: Any) -> dict[str, Any]:
     """Return the XComs that a task with this result stores beside the result."""
     attempt = Attempt()
-    task = TamrLoadSourceOperator(task_id="load", source_id="s", **arguments)
-    task.post_execute(attempt.context(), result)
+    task: Any = TamrLoadSourceOperator(task_id="load", source_id="s", **arguments)
+    task.act = lambda _: result
+    assert task.execute(attempt.context()) == result
     return attempt.xcoms
 
 
@@ -29,6 +32,32 @@ def test_the_next_task_can_take_the_id_of_the_run() -> None:
         TamrStopJobOperator(task_id="stop", job_id=load.output["job_id"])
     assert load.output["job_id"].key == "job_id"
     assert pushed(RESULT) == {"job_id": "j-1"}
+
+
+def test_a_task_that_waited_in_the_triggerer_stores_the_id_too(tenant: Tenant) -> None:
+    attempt = Attempt()
+    deferral(operator(deferrable=True), attempt)
+    tenant.end()
+    operator().execute_complete(attempt.context(), event(tenant))
+    assert attempt.xcoms["job_id"] == "j-1"
+
+
+def test_a_task_whose_trigger_is_gone_stores_the_id_too(tenant: Tenant) -> None:
+    attempt = Attempt()
+    deferral(operator(deferrable=True), attempt)
+    tenant.end()
+    operator().resume_execution("__fail__", {"error": "Trigger timeout"}, attempt.context())
+    assert attempt.xcoms["job_id"] == "j-1"
+
+
+def test_a_sensor_stores_the_id_too(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TamrJobSensor, "make_hook", lambda _: Hook(tenant, lambda _: None))
+    deferral(operator(deferrable=True), Attempt())
+    tenant.end()
+    at_once, resumed = Attempt(), Attempt()
+    TamrJobSensor(task_id="t", job_id="j-1").execute(at_once.context())
+    TamrJobSensor(task_id="t", job_id="j-1").execute_complete(resumed.context(), event(tenant))
+    assert at_once.xcoms["job_id"] == resumed.xcoms["job_id"] == "j-1"
 
 
 def test_a_task_without_xcoms_stores_none() -> None:

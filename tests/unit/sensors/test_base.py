@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,14 +19,16 @@ from airflow_provider_dataops.sensors.tamr import TamrResourceIdleSensor
 from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_refusal
 
 if TYPE_CHECKING:
-    from tests.unit.operators.stage import Tenant
+    from tests.unit.operators.stage import Attempt, Tenant
 
 
 class TestModes:
     """What Airflow's own loop makes of the answers."""
 
     def reschedule(self, began: datetime) -> Any:
-        return {"ti": SimpleNamespace(get_first_reschedule_date=lambda context: began)}
+        context = Attempt().context()
+        context["ti"].get_first_reschedule_date = lambda _: began
+        return context
 
     def test_poke_asks_until_it_holds(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, links: list[str]
