@@ -168,7 +168,7 @@ def _is_import_or_traceback(frame: FrameType | None) -> bool:
     """Return whether Python itself opens a file. The processor time of the callback includes that."""
     while frame is not None:
         name = frame.f_code.co_filename
-        # From Python 3.13 on, a traceback is parsed to mark its lines. If that fails, the parser opens a file.
+        # From Python 3.13 on, a traceback is parsed to mark its lines. A failed parser opens a file.
         if name.startswith("<frozen importlib") or name.endswith(("linecache.py", "/traceback.py")):
             return True
         frame = frame.f_back

@@ -16,10 +16,11 @@ from airflow.sdk.exceptions import (
 
 from airflow_provider_dataops.errors import AuthenticationError, OutageError, RunError
 from airflow_provider_dataops.sensors.tamr import TamrResourceIdleSensor
+from tests.unit.operators.stage import Attempt
 from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_refusal
 
 if TYPE_CHECKING:
-    from tests.unit.operators.stage import Attempt, Tenant
+    from tests.unit.operators.stage import Tenant
 
 
 class TestModes:
