@@ -8,7 +8,7 @@ from tests.loops import LoopClock
 
 @pytest.fixture
 def loop_clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
-    """Have the triggers go by the loop's time, which may be virtual."""
+    """Let the triggers use the clock of the event loop, which may be virtual."""
     clock = LoopClock()
     for module in (base, guard, waits):
         monkeypatch.setattr(module, "SYSTEM_CLOCK", clock)

@@ -1,4 +1,4 @@
-"""What unit tests use instead of a network and a clock."""
+"""What unit tests use instead of a network and of a clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FakeClock:
-    """A clock that stands still until it is told to move."""
+    """A clock that moves only when a test moves it."""
 
     now: float = 1_000.0
     chance: float = 0.5
@@ -55,11 +55,11 @@ Answer = Reply | ApiError | Callable[[Request[Any]], Reply]
 
 @dataclass
 class Play:
-    """What happened while an exchange was played.
+    """What happened while an exchange ran.
 
     :param requests: the requests as they were sent.
     :param pauses: the pauses in seconds.
-    :param secrets: what was to be masked.
+    :param secrets: the secrets to mask.
     """
 
     requests: list[Request[Any]] = field(default_factory=list)
@@ -70,26 +70,26 @@ class Play:
 
 
 def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = None) -> Play:
-    """Play an exchange to its end, giving the answers in turn; an error it raises is kept."""
-    told = Play()
+    """Run an exchange to its end with these responses in turn, and store the error that it raises."""
+    played = Play()
     left = list(answers)
 
     def do(step: object) -> Any:
         if isinstance(step, Pause):
-            told.pauses.append(step.seconds)
+            played.pauses.append(step.seconds)
             if clock is not None:
                 clock.now += step.seconds
             return None
         if isinstance(step, RegisterSecret):
-            told.secrets.append(step.secret)
+            played.secrets.append(step.secret)
             return None
         if isinstance(step, BlockingCall):
             return step.work()
         if isinstance(step, EnsureCredentials):
             return through(step.fetch())
         assert isinstance(step, Request)
-        told.requests.append(step)
-        assert left, f"nobody expected {step.method} {step.url}"
+        played.requests.append(step)
+        assert left, f"unexpected request: {step.method} {step.url}"
         answer = left.pop(0)
         if isinstance(answer, ApiError):
             raise answer
@@ -109,17 +109,17 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
             return done.value
 
     try:
-        told.value = through(exchange)
+        played.value = through(exchange)
     except Exception as error:
         if isinstance(error, AssertionError):
             raise
-        told.error = error
-    assert not left, f"{len(left)} answers were not asked for"
-    return told
+        played.error = error
+    assert not left, f"{len(left)} responses were not requested"
+    return played
 
 
 def surviving_exchange() -> Exchange[str]:
-    """Return what an exchange makes of a step that fails without a request."""
+    """Return an exchange that catches the error of a step that sends no request."""
 
     def read() -> None:
         raise ConnectionSettingsError("no key")

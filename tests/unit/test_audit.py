@@ -1,4 +1,4 @@
-"""What `make audit` makes of pip-audit's output: its own exit code does not tell an outage from a finding."""
+"""How `make audit` reads pip-audit's output. Its exit code is the same for an outage and a vulnerability."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def output(*dependencies: dict[str, Any]) -> str:
     return json.dumps({"dependencies": dependencies, "fixes": []})
 
 
-def test_all_checked_and_none_vulnerable() -> None:
+def test_a_report_without_vulnerabilities_is_clean() -> None:
     assert verdict(output(GOOD), "") == (CLEAN, "None of 1 dependencies has a known vulnerability.")
 
 
-def test_a_vulnerability_is_named_with_the_versions_that_mend_it() -> None:
+def test_a_vulnerability_is_reported_with_the_versions_that_fix_it() -> None:
     code, text = verdict(output(GOOD, BAD, SKIPPED), "Found 2 known vulnerabilities in 1 package")
     assert code == VULNERABLE
     assert "requests 2.0.0: GHSA-1 (mended in 2.1, 3.0); GHSA-2 (mended in no release)" in text
@@ -49,7 +49,7 @@ def test_a_dependency_that_was_not_checked_is_no_success(dependencies: list[dict
     ],
 )
 @pytest.mark.parametrize("stdout", ["", "<html>", "[]", "{}"])
-def test_no_answer_is_said_in_one_line(stdout: str, stderr: str, words: str) -> None:
+def test_a_failed_audit_is_reported_in_one_line(stdout: str, stderr: str, words: str) -> None:
     code, text = verdict(stdout, stderr)
     assert code == NOT_CHECKED
     assert text == f"Nothing was checked, because the advisory source OSV cannot be asked from here: {words}"

@@ -1,4 +1,4 @@
-"""Provider and sandbox are two distributions: who wants operators gets no server and no pytest plugin."""
+"""Provider and sandbox are two distributions: the provider brings no server and no pytest plugin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PROVIDER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))
 
-#: Where the name of a distribution is not that of its module.
+#: The modules of distributions that have another name.
 MODULES = {
     "apache-airflow": "airflow",
     "apache-airflow-providers-common-compat": "airflow",
@@ -28,15 +28,15 @@ MODULES = {
 #: Folders of this repository, and its packages.
 OURS = {"airflow_provider_dataops", "dataops_sandbox", "devtools", "example_dags", "tests"}
 
-#: What the models import that a real TRAC runs; no test here does.
+#: Only the models that a real TRAC runs import these.
 MODELS = {"pandas", "tracdap"}
 
-#: What is there anyway: the package itself, pydantic's own core, and pytest for who loads its plugin.
+#: These need no declaration: the package itself, pydantic's core, and pytest, which loads the plugin.
 UNDECLARED = {"dataops_sandbox", "pydantic_core", "pytest"}
 
 
 def imported(package: Path) -> set[str]:
-    """Return the top-level modules that a package imports, wherever in a file the import is."""
+    """Return the top-level modules that a package imports anywhere in its files."""
     names: set[str] = set()
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -58,7 +58,7 @@ def entry_points(project: dict[str, Any]) -> dict[str, Any]:
     return points
 
 
-def test_both_have_the_same_version() -> None:
+def test_provider_and_sandbox_have_the_same_version() -> None:
     assert airflow_provider_dataops.__version__ == dataops_sandbox.__version__
 
 
@@ -75,7 +75,7 @@ def test_each_takes_its_version_and_its_files_from_its_own_package(
     assert hatch["build"]["targets"]["wheel"]["packages"] == [package]
 
 
-def test_neither_imports_the_other() -> None:
+def test_provider_and_sandbox_do_not_import_each_other() -> None:
     assert "dataops_sandbox" not in imported(ROOT / "airflow_provider_dataops")
     assert "airflow_provider_dataops" not in imported(ROOT / "sandbox" / "dataops_sandbox")
 
@@ -94,7 +94,7 @@ def test_the_provider_declares_what_it_imports() -> None:
     assert declared(PROVIDER["project"]["dependencies"]) == found
 
 
-def test_tests_and_tools_import_what_is_declared() -> None:
+def test_tests_and_tools_import_only_declared_distributions() -> None:
     folders = ("tests", "devtools", "benchmarks", "example_dags")
     found = set[str]().union(*(imported(ROOT / folder) for folder in folders)) - sys.stdlib_module_names
     known = declared(

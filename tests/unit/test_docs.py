@@ -1,4 +1,4 @@
-"""What the documentation names exists."""
+"""Everything that the documentation names exists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def quoted(cell: str) -> list[str]:
 
 
 def missing_tests(names: list[str]) -> list[str]:
-    """Return those of the names, ``path::test`` or ``path::class::test``, that are no test."""
+    """Return the names that are no test. A name is ``path::test`` or ``path::class::test``."""
     return [name for name in names if not _is_test(*name.split("::"))]
 
 
@@ -64,7 +64,7 @@ def exported(kind: str) -> dict[str, type]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-class TestTheTableOfOperations:
+class TestOperationsPage:
     def test_names_hook_methods_that_exist(self, row: list[str]) -> None:
         for name in quoted(row[1]):
             cls, _, method = name.partition(".")
@@ -75,7 +75,7 @@ class TestTheTableOfOperations:
         assert set(quoted(row[2])) <= set(known)
 
     def test_names_tests_that_exist(self, row: list[str]) -> None:
-        assert quoted(row[3]), "each operation is proved by something"
+        assert quoted(row[3]), "each operation needs a test"
         assert missing_tests(quoted(row[3])) == []
 
 
@@ -84,25 +84,25 @@ EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOT
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: re.findall(r'DAG\("(\w+)"', text)[0])
-def test_airflow_takes_the_readmes_dags(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    taken = DAG.__exit__
+def test_the_dags_of_the_readme_can_be_loaded(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dags = []
+    original_exit: Any = DAG.__exit__
 
-    def leave(dag: DAG, *raised: Any) -> None:
-        made.append(dag)
-        taken(dag, *raised)
+    def store_dag(dag: DAG, *raised: Any) -> None:
+        dags.append(dag)
+        original_exit(dag, *raised)
 
-    monkeypatch.setattr(DAG, "__exit__", leave)
+    monkeypatch.setattr(DAG, "__exit__", store_dag)
     exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own text
-    [dag] = made
+    [dag] = dags
     assert len(dag.tasks) == example.count("task_id=")
 
 
-def test_there_is_one_for_each_platform() -> None:
+def test_the_readme_has_a_dag_for_each_platform() -> None:
     assert len(EXAMPLES) == 5
 
 
-#: Where a path on these pages may begin: the package, or the example of a platform in the same places.
+#: A path on these pages may start in the package, or in the example of a platform.
 PLACES = [
     place / folder
     for place in (ROOT, ROOT / "tests" / "mill", ROOT / "tests" / "mill" / "package")
@@ -116,7 +116,7 @@ CODE = [
 
 
 @pytest.mark.parametrize("page", ["architecture.md", "adding-a-platform.md"])
-def test_the_pages_for_contributors_name_what_exists(page: str) -> None:
+def test_the_pages_for_contributors_contain_only_names_that_exist(page: str) -> None:
     names = set(quoted((ROOT / "docs" / page).read_text(encoding="utf-8")))
     paths = {name for name in names if re.fullmatch(r"[\w./-]+(/|\.py|\.md)", name)}
     assert [path for path in sorted(paths) if not any((place / path).exists() for place in PLACES)] == []
@@ -128,9 +128,9 @@ RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 ENDINGS = re.findall(r"^\| (\d+\.\d+) \|", RELIABILITY, re.MULTILINE)
 
 
-class TestThePageOfEndings:
+class TestReliabilityPage:
     def proofs(self) -> dict[str, str]:
-        """Return what the page says below its tables, by the number of the row."""
+        """Return the text below the tables of the page, by the number of its row."""
         proofs: dict[str, str] = {}
         for first, last, text in re.findall(
             r"^- (\d+\.\d+)(?: to (\d+\.\d+))?: (.*(?:\n  .*)*)", RELIABILITY, re.MULTILINE
@@ -154,7 +154,7 @@ class TestThePageOfEndings:
         listed = RELIABILITY.partition("## Not proven")[2]
         assert [row for row in unproved if row not in listed] == []
 
-    def test_leads_to_its_sections(self) -> None:
+    def test_links_to_sections_that_exist(self) -> None:
         headings = re.findall(r"^## (.+)", RELIABILITY, re.MULTILINE)
         anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert set(re.findall(r"\]\(#([^)]+)\)", RELIABILITY)) <= anchors
@@ -163,7 +163,7 @@ class TestThePageOfEndings:
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
 
-class TestThePageOfSecurity:
+class TestSecurityPage:
     def test_names_tests_that_exist(self) -> None:
         assert missing_tests(re.findall(r"`(tests/[^`]+)`", SECURITY)) == []
 
@@ -193,7 +193,9 @@ def _is_module(parts: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(("number", "unit", "name"), LIMITS, ids=[limit[2] for limit in LIMITS])
-def test_a_limit_on_the_page_of_endings_is_the_one_in_the_code(number: str, unit: str, name: str) -> None:
+def test_a_limit_on_the_reliability_page_equals_the_constant_in_the_code(
+    number: str, unit: str, name: str
+) -> None:
     assert constant(name) == pytest.approx(float(number) * UNITS[unit])
 
 

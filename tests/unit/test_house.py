@@ -1,4 +1,4 @@
-"""The house keeps its order: who may import whom, where the seams are, how large a room is."""
+"""The rules of the package: which module may import which, which names are allowed, how long a file is."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from airflow_provider_dataops.registry import PLATFORMS
 PACKAGE = airflow_provider_dataops.__name__
 ROOT = Path(airflow_provider_dataops.__file__).parent
 ROLES = ("tasks", "hooks", "operators", "sensors", "triggers", "links")
-#: What each floor stands on; a room sees the floors below and, except for the middle one, its neighbours.
-FLOORS = (
+#: The layers from the inside to the outside. A folder may import the layers before its own. It may also
+#: import folders of its own layer, except in the middle layer.
+LAYERS = (
     {"errors", "exceptions"},
     {"core"},
     {"lifecycle", "transport", "platforms"},
     {"polling", "files", "adapters"},
     {*ROLES, "registry", "provider_info"},
 )
-APART = FLOORS[2]
-#: The registry loads hooks and triggers by their names; everything else of a role may use it.
+APART = LAYERS[2]
+#: The parsed modules of the package, by their path without the extension.
 FILES = {
     path.relative_to(ROOT).with_suffix("").as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(ROOT.rglob("*.py"))
@@ -42,28 +43,28 @@ def imports(tree: ast.AST) -> list[tuple[ast.stmt, str]]:
     ]
 
 
-def room(module: str) -> str:
+def folder_of(module: str) -> str:
     return re.split(r"[./]", module.removeprefix(f"{PACKAGE}."))[0]
 
 
-def floor(name: str) -> int:
-    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+def layer_of(name: str) -> int:
+    return next(number for number, folders in enumerate(LAYERS) if name in folders)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if "/" in path])
 def test_imports_point_inwards(path: str) -> None:
-    here = room(path)
+    here = folder_of(path)
     for _, module in imports(FILES[path]):
         if not module.startswith(f"{PACKAGE}."):
             continue
-        there = room(module)
-        assert floor(there) <= floor(here), f"{path} imports {module} from a floor above it"
+        there = folder_of(module)
+        assert layer_of(there) <= layer_of(here), f"{path} imports {module} from an outer layer"
         if here != there:
-            assert not {here, there} <= APART, f"{path} imports {module}: they meet in core"
+            assert not {here, there} <= APART, f"{path} imports {module}: both may import only core"
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("platforms/")])
-def test_a_platform_knows_no_other(path: str) -> None:
+def test_a_platform_imports_no_other_platform(path: str) -> None:
     here = path.split("/")[1]
     for _, module in imports(FILES[path]):
         if module.startswith(f"{PACKAGE}.platforms."):
@@ -94,14 +95,14 @@ def deferred(path: str) -> list[str]:
 
 
 def test_few_imports_are_deferred() -> None:
-    found = {path: deferred(path) for path in FILES if room(path) in ROLES}
+    found = {path: deferred(path) for path in FILES if folder_of(path) in ROLES}
     assert sum(map(len, found.values())) < 40
     for path, modules in found.items():
         if set(path.split("/")) & set(PLATFORMS):
-            assert modules == [], f"{path}: the lazy seam stands in the base classes"
+            assert modules == [], f"{path}: only the base classes may import in functions"
 
 
-def test_nothing_is_imported_by_a_string_beyond_the_registry() -> None:
+def test_only_the_registry_imports_modules_by_name() -> None:
     users = {
         path
         for path, tree in FILES.items()
@@ -113,7 +114,7 @@ def test_nothing_is_imported_by_a_string_beyond_the_registry() -> None:
     assert users == {"registry"}
 
 
-#: What makes a function more than a name for a value.
+#: Statements with a branch or a loop.
 _DECIDES = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.Match, ast.BoolOp, ast.comprehension)
 TESTS = Path(__file__).parent
 
@@ -125,7 +126,7 @@ def decides(tree: ast.AST) -> bool:
 
 
 #: One simulation tests the modules of `lifecycle` together: its test files are named after what happens.
-WITH_LOGIC = [path for path in FILES if decides(FILES[path]) and room(path) != "lifecycle"]
+WITH_LOGIC = [path for path in FILES if decides(FILES[path]) and folder_of(path) != "lifecycle"]
 
 
 @pytest.mark.parametrize("path", WITH_LOGIC)
@@ -134,7 +135,7 @@ def test_a_module_with_logic_has_a_test_file_of_its_name(path: str) -> None:
     assert (TESTS / folder / f"test_{name.strip('_')}.py").is_file()
 
 
-#: What would run what it reads, or has a shell run it.
+#: Modules and functions that execute their input, or start a shell.
 RUNS = {
     "pickle",
     "marshal",
@@ -151,7 +152,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_nothing_that_a_server_sends_can_run(path: str) -> None:
+def test_no_module_can_execute_what_a_server_sends(path: str) -> None:
     assert not {module.split(".")[0] for _, module in imports(FILES[path])} & RUNS
     calls = [node.func for node in ast.walk(FILES[path]) if isinstance(node, ast.Call)]
     # `re.compile` is an attribute, the built-in functions are names.
@@ -160,24 +161,24 @@ def test_nothing_that_a_server_sends_can_run(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_a_file_fits_on_a_few_screens(path: str) -> None:
+def test_a_file_has_at_most_400_lines(path: str) -> None:
     assert len((ROOT / f"{path}.py").read_text(encoding="utf-8").splitlines()) <= 400
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_no_private_name_crosses_a_module(path: str) -> None:
+def test_no_module_imports_a_private_name_of_another(path: str) -> None:
     for node, module in imports(FILES[path]):
         if isinstance(node, ast.ImportFrom) and module.startswith(PACKAGE):
             private = [alias.name for alias in node.names if alias.name.startswith("_")]
             assert not private, f"{path} imports {private} from {module}"
 
 
-#: Words that say nothing of the value: ``payload``, ``response``, ``remaining`` and the like do.
+#: Words that do not describe the value. Better words are ``payload``, ``response`` or ``remaining``.
 VAGUE = {"told", "given", "left", "judged"}
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_no_variable_has_a_name_that_says_nothing(path: str) -> None:
+def test_no_variable_has_a_vague_name(path: str) -> None:
     names = {node.id for node in ast.walk(FILES[path]) if isinstance(node, ast.Name)}
     names |= {node.arg for node in ast.walk(FILES[path]) if isinstance(node, ast.arg)}
     assert not names & VAGUE
@@ -191,5 +192,5 @@ def test_no_two_classes_of_the_package_share_a_name() -> None:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
     twins = {name for name, path in classes if sum(other == name for other, _ in classes) > 1}
-    # The platforms' own word for what the hook returns.
+    # Two platforms have an object of this name, which the hooks return.
     assert twins <= {"JobStatus"}

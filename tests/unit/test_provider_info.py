@@ -1,4 +1,4 @@
-"""What Airflow reads of this package."""
+"""The provider info: what Airflow reads about this package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_dataops.provider_info import get_provider_info
 
 INFO = get_provider_info()
 TYPES: list[dict[str, Any]] = INFO["connection-types"]
-#: The fields that only some types have.
+#: The secret fields that only some types have.
 SECRETS = {
     "tailer": {"service_account_secret_json", "firebase_api_key", "refresh_token", "api_token"},
 }
@@ -31,12 +31,12 @@ def load(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def test_it_is_what_airflow_expects() -> None:
+def test_the_provider_info_matches_airflows_schema() -> None:
     schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
     jsonschema.validate(INFO, schema)
 
 
-def test_it_is_found_by_its_entry_point() -> None:
+def test_the_provider_info_is_found_by_its_entry_point() -> None:
     (found,) = [
         e
         for e in entry_points(group="apache_airflow_provider")
@@ -45,7 +45,7 @@ def test_it_is_found_by_its_entry_point() -> None:
     assert found.load()() == INFO
 
 
-def test_everything_it_names_is_there() -> None:
+def test_everything_in_the_provider_info_can_be_imported() -> None:
     for kind in ("operators", "sensors", "hooks", "triggers"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
@@ -54,20 +54,20 @@ def test_everything_it_names_is_there() -> None:
         load(path)
 
 
-@pytest.mark.parametrize("told", TYPES, ids=lambda t: t["connection-type"])
-def test_hooks_agree_with_their_connection_type(told: dict[str, Any]) -> None:
-    hook = load(told["hook-class-name"])
-    assert hook.conn_type == told["connection-type"]
-    assert hook.hook_name == told["hook-name"]
+@pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
+def test_hooks_agree_with_their_connection_type(form: dict[str, Any]) -> None:
+    hook = load(form["hook-class-name"])
+    assert hook.conn_type == form["connection-type"]
+    assert hook.hook_name == form["hook-name"]
     assert hook.conn_name_attr == f"{hook.conn_type}_conn_id"
     assert hook.default_conn_name == f"{hook.conn_type}_default"
 
 
-@pytest.mark.parametrize("told", TYPES, ids=lambda t: t["connection-type"])
-def test_the_form_shows_a_port_and_no_field_is_mandatory(told: dict[str, Any]) -> None:
-    # Airflow 3.3.2 tests no connection without a port.
-    assert "port" not in told["ui-field-behaviour"]["hidden-fields"]
-    assert all("null" in field["schema"]["type"] for field in told["conn-fields"].values())
+@pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
+def test_the_form_shows_a_port_and_no_field_is_mandatory(form: dict[str, Any]) -> None:
+    # Airflow 3.3.2 cannot test a connection without a port.
+    assert "port" not in form["ui-field-behaviour"]["hidden-fields"]
+    assert all("null" in field["schema"]["type"] for field in form["conn-fields"].values())
 
 
 @pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
@@ -90,13 +90,13 @@ def test_a_form_names_the_listing_delay_of_a_platform_that_lists_its_runs(form: 
             )
 
 
-@pytest.mark.parametrize("told", TYPES, ids=lambda t: t["connection-type"])
-def test_secret_fields_bear_names_that_airflow_redacts(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
+def test_secret_fields_have_names_that_airflow_redacts(form: dict[str, Any]) -> None:
     masker = _secrets_masker()
     secret = {
-        name for name, field in told["conn-fields"].items() if field["schema"].get("format") == "password"
+        name for name, field in form["conn-fields"].items() if field["schema"].get("format") == "password"
     }
-    assert {name for name in told["conn-fields"] if masker.should_hide_value_for_key(name)} == secret
+    assert {name for name in form["conn-fields"] if masker.should_hide_value_for_key(name)} == secret
     assert secret >= {"proxy", "auth_headers"}
 
 
@@ -108,7 +108,7 @@ def test_secret_fields_bear_names_that_airflow_redacts(told: dict[str, Any]) -> 
         ("tailer", "environment", arguments.ENVIRONMENTS, None),
     ],
 )
-def test_a_closed_set_of_values_is_a_drop_down(
+def test_a_fixed_set_of_values_is_shown_as_a_drop_down(
     conn_type: str, field: str, allowed: tuple[str, ...], default: str | None
 ) -> None:
     (form,) = [form for form in TYPES if form["connection-type"] == conn_type]

@@ -1,4 +1,4 @@
-"""The names that users type are a promise: one that is missing here needs a deprecation first."""
+"""The public names that users type. Before one of them is removed, it must be deprecated."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def named(kind: str, platform: str, name: str) -> Any:
 
 
 def accepted(cls: type[Any]) -> dict[str, inspect.Parameter]:
-    """Return what a class's constructor takes by name, through all its bases."""
+    """Return the parameters of the constructors of a class and of its bases."""
     return {
         name: parameter
         for base in reversed(cls.__mro__)
@@ -116,7 +116,7 @@ def accepted(cls: type[Any]) -> dict[str, inspect.Parameter]:
 
 
 @pytest.mark.parametrize(("platform", "methods"), HOOKS.items())
-def test_hooks(platform: str, methods: str) -> None:
+def test_a_hook_keeps_its_public_methods(platform: str, methods: str) -> None:
     hook = named("hooks", platform, f"{platform.capitalize()}Hook")
     assert set(methods.split()) <= {name for name, _ in inspect.getmembers(hook, callable)}
 
@@ -130,12 +130,14 @@ TASKS = [
 
 
 @pytest.mark.parametrize(("kind", "platform", "name", "arguments"), TASKS)
-def test_operators_and_sensors(kind: str, platform: str, name: str, arguments: str) -> None:
+def test_an_operator_or_sensor_keeps_its_arguments(
+    kind: str, platform: str, name: str, arguments: str
+) -> None:
     cls = named(kind, platform, name)
     known = accepted(cls)
-    told = {argument.rstrip("*") for argument in arguments.split()} | {f"{platform}_conn_id"}
-    assert told <= set(known)
-    assert all(known[argument].kind is inspect.Parameter.KEYWORD_ONLY for argument in told)
+    expected = {argument.rstrip("*") for argument in arguments.split()} | {f"{platform}_conn_id"}
+    assert expected <= set(known)
+    assert all(known[argument].kind is inspect.Parameter.KEYWORD_ONLY for argument in expected)
     templated = {a.rstrip("*") for a in arguments.split() if a.endswith("*")} | {f"{platform}_conn_id"}
     assert templated <= set(cls.template_fields)
     assert not {a for a in arguments.split() if not a.endswith("*")} & set(cls.template_fields)
@@ -152,7 +154,7 @@ STARTING = [
 
 
 @pytest.mark.parametrize(("platform", "name"), STARTING)
-def test_what_starts_a_run_takes_the_arguments_of_all(platform: str, name: str) -> None:
+def test_each_operator_that_starts_a_run_takes_the_common_arguments(platform: str, name: str) -> None:
     assert set(accepted(named("operators", platform, name))) >= RUN_ARGUMENTS
 
 
@@ -169,5 +171,5 @@ def types_in_the_docs() -> list[Any]:
 
 
 @pytest.mark.parametrize(("module", "name"), types_in_the_docs())
-def test_types_that_users_touch_have_the_public_module_that_the_docs_name(module: str, name: str) -> None:
+def test_a_type_can_be_imported_from_the_module_that_the_docs_name(module: str, name: str) -> None:
     assert isinstance(getattr(importlib.import_module(module), name), type)

@@ -15,14 +15,14 @@ def test_a_hook_has_the_connection_type_that_it_is_found_by(name: str) -> None:
     assert hook_class(name).conn_type == name
 
 
-def test_the_hook_of_one_platform() -> None:
+def test_the_hook_is_found_by_its_connection_type() -> None:
     assert hook_class("tamr") is TamrHook
 
 
-def test_the_trigger_is_the_watch_with_a_connection() -> None:
+def test_the_trigger_is_found_by_its_watch() -> None:
     assert trigger_class("tamr", TamrJobWatch(run_id="j-1")) is TamrJobTrigger
 
 
-def test_an_unknown_connection_type() -> None:
+def test_an_unknown_connection_type_raises_a_key_error() -> None:
     with pytest.raises(KeyError):
         hook_class("other")

@@ -1,4 +1,4 @@
-"""TRAC's example hands each task what the one before returned."""
+"""In TRAC's example DAG, each task uses the result of an earlier task."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from airflow_provider_dataops.platforms.trac import MAX_CONTENT
 from example_dags import trac_model_run as example
 
 
-def xcom(told: Any) -> str:
-    assert isinstance(told, PlainXComArg)
-    return str(told.operator.task_id)
+def source_task(value: Any) -> str:
+    assert isinstance(value, PlainXComArg)
+    return str(value.operator.task_id)
 
 
-def test_values_are_handed_on() -> None:
-    assert xcom(example.run_model.model) == "import_model"
-    assert xcom(example.run_model.inputs["positions"]) == "upload_positions"  # type: ignore[index]
+def test_each_task_uses_the_result_of_an_earlier_task() -> None:
+    assert source_task(example.run_model.model) == "import_model"
+    assert source_task(example.run_model.inputs["positions"]) == "upload_positions"  # type: ignore[index]
     assert example.run_model.upstream_task_ids == {"import_model", "upload_positions"}
     assert example.download.selector == example.approve.selector
     assert example.approve.upstream_task_ids == {"download_report"}
 
 
-def test_the_schema_tells_of_the_columns_that_are_there() -> None:
+def test_the_schema_contains_the_columns_of_the_file() -> None:
     head, *rows = example.POSITIONS.read_text(encoding="utf-8").splitlines()
     assert head.split(",") == list(example.FIELDS)
     assert rows

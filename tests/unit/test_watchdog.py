@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def planted(source: str) -> Callable[..., Any]:
-    """Return a function as if it stood in a file of the package."""
+    """Compile the function ``f`` as if its source was a file of the package, and return it."""
     path = airflow_provider_dataops.__file__.replace("__init__.py", "triggers/planted.py")
     module = ModuleType("planted")
     vars(module).update(asyncio=asyncio, time=time, socket=socket)
@@ -34,7 +34,7 @@ ONE_CALL = "sum(range(20_000_000))"
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "words"),
     [
         ("async def f():\n time.sleep(0.05)", "called time.sleep(0.05,)"),
         ("async def f():\n time.sleep(0.001)", "called time.sleep"),
@@ -60,13 +60,13 @@ ONE_CALL = "sum(range(20_000_000))"
         "name lookup",
     ],
 )
-def test_code_of_the_package_that_holds_the_loop_is_caught(source: str, told: str) -> None:
+def test_code_of_the_package_that_blocks_the_loop_is_caught(source: str, words: str) -> None:
     with watching() as watchdog:
         run(planted(source)())
-    assert any(told in caught for caught in watchdog.caught), watchdog.caught
+    assert any(words in caught for caught in watchdog.caught), watchdog.caught
 
 
-def test_a_wait_that_no_audit_event_tells_of_is_caught_by_the_wall_clock() -> None:
+def test_a_wait_without_an_audit_event_is_caught_by_the_wall_clock() -> None:
     source = "async def f(lock):\n lock.acquire(timeout=0.4)"
     lock = threading.Lock()
     lock.acquire()
@@ -76,7 +76,7 @@ def test_a_wait_that_no_audit_event_tells_of_is_caught_by_the_wall_clock() -> No
     assert "planted.py" in watchdog.caught[0]
 
 
-def test_a_callback_of_the_package_is_caught_with_its_place() -> None:
+def test_a_callback_of_the_package_is_caught_with_its_file() -> None:
     holder = planted(f"def f():\n {BUSY}")
 
     async def main() -> None:
@@ -89,7 +89,7 @@ def test_a_callback_of_the_package_is_caught_with_its_place() -> None:
     assert "planted.py" in watchdog.caught[0]
 
 
-def test_others_may_hold_the_loop() -> None:
+def test_code_of_others_may_block_the_loop() -> None:
     async def main() -> None:
         time.sleep(0.03)  # noqa: ASYNC251 - planted
         end = time.thread_time() + 3 * CPU_LIMIT
@@ -101,7 +101,7 @@ def test_others_may_hold_the_loop() -> None:
     assert watchdog.caught == []
 
 
-def test_work_in_threads_and_waiting_the_proper_way_are_no_alarm() -> None:
+def test_threads_and_asynchronous_waits_are_not_caught() -> None:
     sleeper = planted("def f():\n time.sleep(0.05)")
     waiter = planted("async def f(sleeper):\n await asyncio.to_thread(sleeper)\n await asyncio.sleep(0.05)")
     with watching() as watchdog:
@@ -109,8 +109,8 @@ def test_work_in_threads_and_waiting_the_proper_way_are_no_alarm() -> None:
     assert watchdog.caught == []
 
 
-def test_a_starved_process_is_no_alarm() -> None:
-    """Threads that keep the interpreter busy take time from the loop; that is nobody's fault."""
+def test_a_process_without_cpu_time_is_not_caught() -> None:
+    """Busy threads take CPU time from the event loop. The code in the loop is not slow then."""
     over = threading.Event()
 
     def spin() -> None:
@@ -131,7 +131,7 @@ def test_a_starved_process_is_no_alarm() -> None:
     assert watchdog.caught == []
 
 
-def test_nothing_is_left_behind() -> None:
+def test_the_watchdog_restores_everything_that_it_replaced() -> None:
     before = asyncio.Handle._run, time.sleep, list(gc.callbacks)
     with watching():
         assert asyncio.Handle._run is not before[0]

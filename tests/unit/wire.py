@@ -1,4 +1,4 @@
-"""The worker's HTTP library with its sockets cut off: what it would put on the wire, and what comes back."""
+"""The worker's HTTP library without sockets: the requests that it would send, and their responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Sent:
-    """One request as it would leave; the host's header is told by the URL."""
+    """One request as it would be sent. The host's header is not in it: the URL contains the host."""
 
     method: str
     url: str
@@ -30,7 +30,7 @@ class Sent:
 
 
 class Wire(HTTPAdapter):
-    """Answers in turn; what is no reply is raised."""
+    """Returns replies, and raises exceptions, in turn."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0)
@@ -40,20 +40,20 @@ class Wire(HTTPAdapter):
 
     @classmethod
     def installed(cls, monkeypatch: pytest.MonkeyPatch) -> Self:
-        """Return a wire that every worker's driver made from now on is connected to."""
+        """Return a wire that all new drivers of workers use."""
         wire = cls()
 
         monkeypatch.setattr(sync, "BoundedAdapter", lambda: wire)
         return wire
 
     def expect(self, *answers: Reply | Exception) -> Self:
-        """Give these answers next."""
+        """Add the next responses."""
         self._answers += answers
         return self
 
     @property
     def all_closed(self) -> bool:
-        """Whether every answer's connection was given back."""
+        """Whether the body of every response is closed."""
         return all(stream.closed for stream in self._streams)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
@@ -61,7 +61,7 @@ class Wire(HTTPAdapter):
         assert request.method is not None
         assert request.url is not None
         self.sent.append(Sent(request.method, request.url, dict(request.headers), body, options))
-        assert self._answers, f"nobody expected {request.method} {request.url}"
+        assert self._answers, f"unexpected request: {request.method} {request.url}"
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -79,7 +79,7 @@ class Wire(HTTPAdapter):
 
     @staticmethod
     def _body(request: requests.PreparedRequest) -> bytes:
-        """Return what would be sent, read as the library reads it."""
+        """Return the body that the library would send."""
         body: Any = request.body
         if body is None or isinstance(body, bytes):
             return body or b""

@@ -31,7 +31,7 @@ def test_an_extra_may_be_empty(extra: str | None) -> None:
 
 
 @pytest.mark.parametrize("extra", ['["s3cret"]', '"s3cret"', "{s3cret"])
-def test_an_extra_that_is_no_object_is_not_repeated(extra: str) -> None:
+def test_an_extra_that_is_no_object_is_not_shown_in_the_error(extra: str) -> None:
     with pytest.raises(ConnectionSettingsError, match="'c'") as caught:
         connection_fields(Connection(conn_id="c", conn_type="tamr", extra=extra))
     assert "s3cret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Links that are stored while a task still runs."""
+"""Links that a task stores while it runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def xcom(mocker: MockerFixture) -> Mock:
-    """Catch what is stored as XCom."""
+    """Replace the function that stores an XCom."""
     return mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
 
 
@@ -29,7 +29,7 @@ def push(log: Any, map_index: int | None = 3) -> None:
 
 
 @pytest.mark.parametrize(("map_index", "stored"), [(3, 3), (None, -1)])
-def test_a_link_is_stored_as_postgresql_takes_it(
+def test_a_link_is_stored_in_a_form_that_postgresql_accepts(
     xcom: Mock, mocker: MockerFixture, map_index: int | None, stored: int
 ) -> None:
     push(mocker.Mock(), map_index)
@@ -43,7 +43,9 @@ def test_a_link_is_stored_as_postgresql_takes_it(
     )
 
 
-def test_a_link_that_cannot_be_stored_is_logged_and_ends_nothing(xcom: Mock, mocker: MockerFixture) -> None:
+def test_a_link_that_cannot_be_stored_is_logged_and_raises_no_error(
+    xcom: Mock, mocker: MockerFixture
+) -> None:
     xcom.side_effect = RuntimeError("the API server is away")
     log = mocker.Mock()
     push(log)

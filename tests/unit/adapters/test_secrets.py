@@ -1,4 +1,4 @@
-"""Secrets reach Airflow's masker."""
+"""Airflow masks the secrets of the package."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
 
-def test_on_a_worker() -> None:
+def test_a_worker_masks_a_secret() -> None:
     register_secret("w0rker-secret")
     assert redact("a w0rker-secret b") == "a *** b"
 
 
-def test_in_a_triggerer(mocker: MockerFixture) -> None:
-    """The public call reaches the supervisor as well, which masks the tasks' logs."""
-    told = mocker.patch.object(log, "amask_secret")
+def test_a_triggerer_masks_a_secret(mocker: MockerFixture) -> None:
+    """The public function also reaches the supervisor, which masks the logs of tasks."""
+    amask_secret = mocker.patch.object(log, "amask_secret")
     asyncio.run(aregister_secret("tr1ggerer-secret"))
     assert redact("a tr1ggerer-secret b") == "a *** b"
-    told.assert_awaited_once_with("tr1ggerer-secret")
+    amask_secret.assert_awaited_once_with("tr1ggerer-secret")
 
 
-def test_the_masker_works_off_the_event_loop(mocker: MockerFixture) -> None:
+def test_the_masker_runs_outside_the_event_loop(mocker: MockerFixture) -> None:
     mocker.patch.object(log, "amask_secret")
     threads: list[threading.Thread] = []
     masker = mocker.patch.object(log, "_secrets_masker")
@@ -39,10 +39,10 @@ def test_the_masker_works_off_the_event_loop(mocker: MockerFixture) -> None:
     assert threading.main_thread() not in threads
 
 
-def test_an_airflow_without_the_asynchronous_call(
+def test_a_triggerer_of_an_airflow_without_amask_secret_masks_a_secret(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     monkeypatch.delattr(log, "amask_secret")
-    told = mocker.patch.object(log, "mask_secret")
+    mask_secret = mocker.patch.object(log, "mask_secret")
     asyncio.run(aregister_secret("0ld-secret"))
-    told.assert_called_once_with("0ld-secret")
+    mask_secret.assert_called_once_with("0ld-secret")

@@ -1,4 +1,4 @@
-"""Where the record of a run is kept, and what tells a Clear from a retry."""
+"""Where the record of a run is stored, and how a Clear differs from a retry."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TestMemoryStore:
         ({}, True, MemoryStore),
     ],
 )
-def test_the_store_is_airflows_where_it_has_one_and_it_is_wanted(
+def test_the_store_is_airflows_if_it_exists_and_the_task_is_durable(
     extra: dict[str, Any], durable: bool, kind: type
 ) -> None:
     context: Any = {"ti": SimpleNamespace(), **extra}
@@ -92,16 +92,18 @@ def test_a_task_that_was_not_deferred_remembers_nothing() -> None:
 @pytest.mark.parametrize(
     ("dag_run", "number"), [({"clear_number": 4}, 4), ({"clear_number": None}, 0), ({}, 0)]
 )
-def test_the_generation_of_the_try(dag_run: dict[str, Any], number: int) -> None:
+def test_the_generation_of_the_try_is_read_from_the_context(dag_run: dict[str, Any], number: int) -> None:
     context: Any = {"ti": SimpleNamespace(max_tries=2), "dag_run": SimpleNamespace(**dag_run)}
     assert generation(context) == Generation(max_tries=2, clear_number=number)
 
 
-@pytest.mark.parametrize(("told", "number"), [(7, 7), (None, 1)])
+@pytest.mark.parametrize(("clear_number", "number"), [(7, 7), (None, 1)])
 def test_the_generation_now_is_the_known_one_if_airflow_does_not_answer(
-    monkeypatch: pytest.MonkeyPatch, told: int | None, number: int
+    monkeypatch: pytest.MonkeyPatch, clear_number: int | None, number: int
 ) -> None:
-    monkeypatch.setattr("airflow_provider_dataops.adapters.task_state.present_clear_number", lambda _: told)
+    monkeypatch.setattr(
+        "airflow_provider_dataops.adapters.task_state.present_clear_number", lambda _: clear_number
+    )
     context: Any = {"ti": SimpleNamespace()}
     known = Generation(max_tries=2, clear_number=1)
     assert present_generation(context, known) == Generation(max_tries=2, clear_number=number)

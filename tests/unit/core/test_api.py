@@ -1,4 +1,4 @@
-"""What all platforms have in common: links, defaults of arguments, the words of an error."""
+"""What all platforms share: links, defaults of arguments, texts of errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_links_are_filled_with_encoded_values() -> None:
     assert api.link("unused", job_id="a/b", run_id="&") == "https://x/o/a%2Fb?r=%26"
 
 
-def test_a_links_value_that_is_no_unicode_breaks_no_task() -> None:
+def test_an_invalid_text_in_a_link_raises_no_error() -> None:
     assert (
         tamr(extra={"link_template": "https://x/{run_id}"}).link("unused", run_id="\ud83d") == "https://x/%3F"
     )
@@ -25,18 +25,18 @@ def test_a_links_value_that_is_no_unicode_breaks_no_task() -> None:
 @pytest.mark.parametrize(
     "template", ["{base_url}/{run_id}", "http://x:8080?r={run_id}", "https://[::1]/{run_id}"]
 )
-def test_an_id_may_stand_behind_a_links_host(template: str) -> None:
+def test_an_id_may_follow_the_host_of_a_link(template: str) -> None:
     api = tamr(extra={"link_template": template})
     assert api.link("unused", run_id=".evil.example@x").endswith(".evil.example%40x")
 
 
 @pytest.mark.parametrize("value", ["", " ", 5])
-def test_what_rendered_to_nothing_is_no_default(value: Any) -> None:
+def test_an_argument_that_renders_to_an_empty_text_does_not_become_the_default(value: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="tenant must be a non-empty text"):
         tamr().text_or_default("tenant", value, "ACME")
 
 
-def test_a_default_is_needed_where_nothing_is_given() -> None:
+def test_an_argument_that_is_none_becomes_the_default() -> None:
     assert tamr().text_or_default("tenant", None, "ACME") == "ACME"
     assert tamr().text_or_default("tenant", " mine ", "ACME") == "mine"
     with pytest.raises(InvalidArgumentError, match="tenant is empty"):
@@ -54,7 +54,7 @@ def test_a_default_is_needed_where_nothing_is_given() -> None:
         (["x"], '["x"]'),
     ],
 )
-def test_the_servers_own_words(body: Any, words: str) -> None:
+def test_the_error_text_of_the_server_is_kept(body: Any, words: str) -> None:
     assert tamr().error_text(reply(400, body)) == words
 
 

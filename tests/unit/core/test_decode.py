@@ -1,4 +1,4 @@
-"""JSON from servers: the whole of it, and lists entry by entry."""
+"""How JSON from servers is decoded: as a whole, and lists entry by entry."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def some_value(chance: random.Random, depth: int) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_list_in_slices_is_the_same_list(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    """Compared with Python's own decoder, with and without a byte that is missing."""
+def test_a_list_that_is_decoded_in_slices_is_complete(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Python's own decoder gives the expected list: for each text, and for the text without one byte."""
     monkeypatch.setattr(decode, "SLICE", 40)
     chance = random.Random(seed)  # noqa: S311 - no secret
     for _ in range(200):
@@ -67,25 +67,25 @@ def large_list(size: int) -> bytes:
 
 
 class Recording:
-    """A decoder that notes how much it is given at once."""
+    """A decoder that stores the size of its largest input."""
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
-        self.most = 0
+        self.largest = 0
 
     def decode(self, text: Any) -> list[Raw]:
-        self.most = max(self.most, len(text))
+        self.largest = max(self.largest, len(text))
         found: list[Raw] = self._decoder.decode(text)
         return found
 
 
-def test_a_large_list_is_taken_apart_in_small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call holds the interpreter's lock, and with it the event loop."""
+def test_a_large_list_is_decoded_in_small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call of the decoder holds the interpreter's lock, and so blocks the event loop."""
     recording = Recording(decode._ARRAY)
     monkeypatch.setattr(decode, "_ARRAY", recording)
     text = large_list(4 * 1024 * 1024)
     assert sum(1 for _ in decode.array(text)) == text.count(b'"runNumber"')
-    assert recording.most < 2 * decode.SLICE
+    assert recording.largest < 2 * decode.SLICE
 
 
 def test_a_list_of_tiny_entries_takes_no_more_memory_than_its_text() -> None:
@@ -100,7 +100,7 @@ def test_a_list_of_tiny_entries_takes_no_more_memory_than_its_text() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"null", b"[1", b"[1] 2", b"[1,]", b"<html>", b"[NaN]"])
-def test_what_is_no_array_is_refused(text: bytes) -> None:
+def test_a_text_that_is_no_array_is_rejected(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON|truncated|Expected"):
         entries(text)
 
@@ -109,7 +109,7 @@ DEEP = b"[" * 100_000 + b'"]"' + b"]" * 100_000
 
 
 @pytest.mark.parametrize("size", [3, 10_000])
-def test_an_entry_that_is_nested_too_deep_is_unreadable_and_no_other(size: int) -> None:
+def test_only_an_entry_that_is_nested_too_deep_is_unreadable(size: int) -> None:
     one, deep = b'{"a": 1, "b": "]}[{\\""}', b'{"a": 2, "b": ' + DEEP + b"}"
     listed = [one] * size
     listed[size // 3] = deep
@@ -131,7 +131,7 @@ def test_an_entry_that_is_nested_too_deep_is_unreadable_and_no_other(size: int) 
 @pytest.mark.parametrize(
     "text", [b"[" * 100_000, b"[1, " + b"[" * 100_000 + b"]" * 99_999, b"[" + DEEP, DEEP + b"]"]
 )
-def test_what_is_nested_too_deep_and_no_array_is_refused(text: bytes) -> None:
+def test_a_deeply_nested_text_that_is_no_array_is_rejected(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON|truncated"):
         entries(text)
 
@@ -142,19 +142,19 @@ def values(text: bytes | Raw, *names: str) -> dict[str, Any]:
 
 
 class TestMembers:
-    def test_are_those_that_were_asked_for(self) -> None:
+    def test_have_only_the_requested_names(self) -> None:
         assert values(b'{"a": 1, "b": [2], "c": null}', "a", "c", "d") == {"a": 1, "c": None}
 
-    def test_of_duplicates_the_last_one_counts_as_for_python(self) -> None:
+    def test_with_the_same_name_are_replaced_by_the_last_as_in_python(self) -> None:
         text = b'{"a": 1, "\\u0061": {"b": 1, "b": 2}}'
         assert values(text, "a") == json.loads(text) == {"a": {"b": 2}}
 
-    def test_may_be_all_that_there_are(self) -> None:
+    def test_with_other_names_can_be_rejected(self) -> None:
         assert values(b"{}", "a") == {}
         with pytest.raises(ValueError, match="unknown field `b`"):
             decode.members(b'{"a": 1, "b": 2}', "a", others=False)
 
-    def test_other_members_are_not_decoded_however_large_they_are(self) -> None:
+    def test_with_other_names_are_not_decoded(self) -> None:
         junk = b"[[]," * 300 + b"[]" + b"]" * 300
         text = b'{"a": 1, "junk": [' + b",".join([junk] * 2_000) + b"]}"
         tracemalloc.start()
@@ -165,13 +165,13 @@ class TestMembers:
             tracemalloc.stop()
         assert peak < len(text)
 
-    def test_are_found_beside_one_that_is_nested_too_deep(self) -> None:
+    def test_are_found_next_to_one_that_is_nested_too_deep(self) -> None:
         text = b'{"deep": ' + DEEP + b', "list": [1, ' + DEEP + b', 2], "a": 1}'
         assert values(text, "a") == {"a": 1}
         first, _, last = decode.array(decode.members(text, "list")["list"])
         assert (bytes(first), bytes(last)) == (b"1", b"2")
 
-    def test_a_huge_one_is_not_decoded(self) -> None:
+    def test_that_are_huge_are_not_decoded(self) -> None:
         with pytest.raises(ValueError, match="a member has"):
             values(b'{"a": "' + b"x" * decode.MAX_MEMBER + b'"}', "a")
 
@@ -190,18 +190,18 @@ class TestPrepared:
             (rb'["NaN\\", NaN, "\\\"NaN", NaN]', rb'["NaN\\", 1e999, "\\\"NaN", 1e999]'),
         ],
     )
-    def test_is_what_a_strict_decoder_takes(self, text: bytes, prepared: bytes) -> None:
+    def test_text_is_accepted_by_a_strict_decoder(self, text: bytes, prepared: bytes) -> None:
         assert bytes(decode.prepared(text)) == prepared
         assert list(decode.array(decode.prepared(b"[" + prepared + b"]")))
 
-    def test_a_number_that_is_none_makes_its_entry_unreadable_and_no_other(self) -> None:
+    def test_text_with_nan_makes_only_its_own_entry_unreadable(self) -> None:
         first, second = decode.array(decode.prepared(b'[{"a": NaN}, {"a": 1, "b": NaN}]'))
         with pytest.raises(ValueError, match="out of range"):
             values(first, "a")
         assert values(second, "a") == {"a": 1}
 
     @pytest.mark.parametrize("end", [b"", b"\\", b" NaN"])
-    def test_a_text_that_is_never_closed_is_read_once_and_refused(self, end: bytes) -> None:
+    def test_text_without_an_end_is_read_once_and_rejected(self, end: bytes) -> None:
         text = b'[NaN, "' + rb"\"" * (512 * 1024) + end
         started = time.process_time()
         prepared = decode.prepared(text)
@@ -211,7 +211,7 @@ class TestPrepared:
             entries(prepared)
 
 
-def test_deep_json_with_half_a_surrogate_pair_is_no_recursion_of_ours() -> None:
+def test_deep_json_with_half_a_surrogate_pair_is_decoded_without_recursion() -> None:
     depth = 400
     text = b"[" * depth + rb'"\ud800"' + b"]" * depth
     value = decode.loads(text)

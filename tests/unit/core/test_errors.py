@@ -1,4 +1,4 @@
-"""Errors and snapshots show what a server says on one line."""
+"""Errors and snapshots show the text of a server on one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_text_becomes_one_line(text: str, line: str) -> None:
     assert one_line(line) == line
 
 
-def test_long_runs_of_blanks_and_escapes_take_no_time() -> None:
+def test_long_sequences_of_blanks_and_escapes_are_cleaned_fast() -> None:
     for text in (" " * 1_000_000, "\x1b]" * 100_000, "\n " * 100_000):
         assert "\n" not in one_line(text)
 
@@ -49,7 +49,7 @@ def test_each_error_cleans_its_message(error_class: type[DataOpsError]) -> None:
     assert str(error_class(FORGED)) == "x red INFO fake"
 
 
-def test_a_snapshot_cleans_the_words_that_end_up_in_a_log() -> None:
+def test_a_snapshot_cleans_the_texts_that_are_logged() -> None:
     run = RunSnapshot(run_id="r1", state=RunState.FAILED, raw_state=FORGED, message=FORGED)
     assert (run.raw_state, run.message) == ("x red INFO fake", "x red INFO fake")
     assert RunSnapshot.from_json(run.as_json()) == run

@@ -21,7 +21,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReply
 from tests.unit.fakes import reply
 
 
-def test_nothing_secret_is_shown() -> None:
+def test_no_secret_is_shown_in_a_repr() -> None:
     request = Request(
         operation="x", method="POST", url="https://h/", body=form_body({"client_secret": "s3cret"})
     ).with_secret("Authorization", "Bearer t0ken")
@@ -41,7 +41,7 @@ def test_an_id_is_one_segment_of_a_path(value: str, written: str) -> None:
 
 
 @pytest.mark.parametrize("value", [".", "..", "caf\udce9"])
-def test_a_segment_that_any_client_would_resolve_is_refused(value: str) -> None:
+def test_an_id_that_a_client_would_resolve_is_rejected(value: str) -> None:
     with pytest.raises(InvalidArgumentError, match="cannot be an id"):
         segment(value)
 
@@ -53,12 +53,12 @@ def test_json_is_compact_utf_8() -> None:
         json_body(float("nan"))
 
 
-def test_a_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
+def test_an_invalid_text_is_rejected_before_it_is_sent() -> None:
     with pytest.raises(InvalidArgumentError, match="surrogates not allowed"):
         json_body({"file": "caf\udce9.csv"})
 
 
-#: Half a surrogate pair, deeper than a function could go to replace it.
+#: Half a surrogate pair, nested too deep for a recursive function.
 DEEP = b'{"a":' * 900 + rb'"\ud800"' + b"}" * 900
 
 
@@ -71,18 +71,18 @@ class TestJson:
             (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
         ],
     )
-    def test_is_text_that_can_be_written_again(self, body: bytes, value: object) -> None:
+    def test_is_decoded_to_text_that_can_be_encoded_again(self, body: bytes, value: object) -> None:
         assert Reply(200, {}, body).json() == value
         assert json.dumps(value, ensure_ascii=False).encode()
 
-    def test_is_decoded_however_deep_half_a_pair_lies(self) -> None:
+    def test_is_decoded_even_if_half_a_surrogate_pair_is_nested_deep(self) -> None:
         value = Reply(200, {}, DEEP).json()
         while isinstance(value, dict):
             value = value["a"]
         assert value == "\ufffd"
 
     @pytest.mark.parametrize("body", [b"", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
-    def test_or_the_answer_is_malformed(self, body: bytes) -> None:
+    def test_that_is_invalid_is_a_malformed_response(self, body: bytes) -> None:
         with pytest.raises(MalformedReplyError, match="the response is not JSON"):
             Reply(200, {}, body).json()
 
@@ -95,7 +95,7 @@ class TestJson:
         (b"gesperrt f\xfcr", "gesperrt für"),
     ],
 )
-def test_a_header_is_read_as_it_is_meant(raw: bytes, text: str) -> None:
+def test_a_header_is_decoded_as_utf_8_or_latin_1(raw: bytes, text: str) -> None:
     received = Reply.received(
         200, [("X", raw.decode("latin-1"))], b"", raw.decode("latin-1"), ("latin-1", "strict")
     )
@@ -117,14 +117,14 @@ def test_an_origin_is_scheme_host_and_port(other: str, same: bool) -> None:
     assert same_origin("https://h/x", other) is same
 
 
-def test_an_answer_that_is_no_json_says_what_it_is() -> None:
+def test_the_error_for_a_response_without_json_shows_its_content_type() -> None:
     answer = reply(200, "<html>Sign in</html>", {"Content-Type": "text/html; charset=utf-8"})
     with pytest.raises(MalformedReplyError, match="not JSON \\(text/html; charset=utf-8\\)") as caught:
         answer.json()
     assert (caught.value.status, caught.value.body) == (200, "<html>Sign in</html>")
 
 
-def test_words_are_bounded_and_readable_whatever_they_are() -> None:
+def test_the_text_of_a_response_is_readable_and_shortened() -> None:
     assert reply(500, b"\xff\xfe " + b"x" * 5_000).text() == "\ufffd\ufffd " + "x" * 1_997
 
 

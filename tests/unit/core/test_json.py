@@ -1,4 +1,4 @@
-"""Whatever a server sends, Airflow can store what becomes of it."""
+"""Airflow can store every value that a server may send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import MalformedReplyError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 
-#: All texts, those that UTF-8 and PostgreSQL refuse among them.
+#: All texts, including those that UTF-8 and PostgreSQL reject.
 TEXTS = st.text(st.characters(exclude_categories=()))
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
@@ -35,7 +35,7 @@ def nested(depth: int) -> list[Any]:
 def passes_airflow(value: object) -> bool:
     """Return whether a value passes the triggerer's socket and PostgreSQL's JSON.
 
-    PostgreSQL gives a number without a fraction back as an integer: the supervisor must be able to send it.
+    PostgreSQL returns a number without a fraction as an integer. The supervisor must be able to send it.
     """
     msgspec.msgpack.encode(value)
     text = json.dumps(value, allow_nan=False)
@@ -61,30 +61,30 @@ NASTY = {
 
 @pytest.mark.parametrize("value", NASTY.values(), ids=NASTY)
 class TestNastyValues:
-    def test_pass_in_the_details_of_a_run(self, value: object) -> None:
+    def test_can_be_stored_in_the_details_of_a_run(self, value: object) -> None:
         run = RunSnapshot(run_id="r1", state=RunState.SUCCEEDED, details={"echo": value})
         event = RunEvent.finished(run).as_json()
         assert passes_airflow(event)
         assert RunEvent.from_json(event).as_json() == event
 
-    def test_pass_in_the_answer_of_a_condition(self, value: object) -> None:
+    def test_can_be_stored_in_the_value_of_a_condition(self, value: object) -> None:
         event = ConditionEvent(ending=Ending.FINISHED, value={"echo": value}).as_json()
         assert passes_airflow(event)
         assert ConditionEvent.from_json(event).as_json() == event
 
-    def test_pass_in_the_result_of_a_task(self, value: object) -> None:
+    def test_can_be_stored_in_the_result_of_a_task(self, value: object) -> None:
         run = RunSnapshot(run_id="r1", state=RunState.SUCCEEDED, details={"echo": value})
         result = run.as_result("https://host/r1")
         assert passes_airflow(result)
-        # The same on the way through the triggerer.
+        # The result is the same after the triggerer's event.
         event = RunEvent.from_json(RunEvent.finished(run).as_json())
         assert event.snapshot is not None
         assert event.snapshot.as_result("https://host/r1") == result
 
 
-@settings(deadline=None)  # a busy host is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(message=TEXTS, details=st.dictionaries(TEXTS, ANY_JSON))
-def test_any_json_passes_and_comes_back(message: str, details: dict[str, Any]) -> None:
+def test_any_json_can_be_stored_and_read_back(message: str, details: dict[str, Any]) -> None:
     run = RunSnapshot(run_id="r1", state=RunState.FAILED, message=message, details=details)
     event = RunEvent.finished(run).as_json()
     assert passes_airflow(event)
@@ -93,27 +93,27 @@ def test_any_json_passes_and_comes_back(message: str, details: dict[str, Any]) -
 
 @settings(deadline=None)
 @given(ANY_JSON)
-def test_what_can_be_stored_is_left_alone(value: object) -> None:
+def test_a_value_that_can_be_stored_is_not_changed_again(value: object) -> None:
     once = storable(value)
     assert storable(once) == once
 
 
 @pytest.mark.parametrize("value", ["word", 7, 2**63 - 1, -(2**63), 1.5, True, None, {"a": [{"b": "c"}]}])
-def test_usual_values_stay(value: object) -> None:
+def test_usual_values_are_not_changed(value: object) -> None:
     assert storable(value) == value
 
 
-def test_a_long_message_is_cut() -> None:
+def test_a_long_message_is_shortened() -> None:
     run = RunSnapshot(run_id="r1", state=RunState.FAILED, message="x" * 19 * 2**20)
     event = RunEvent.finished(run).as_json()
     assert event["snapshot"]["message"] == "x" * (MAX_TEXT - 1) + "…"
 
 
-def test_a_long_text_that_a_hook_read_is_kept() -> None:
+def test_a_long_text_that_a_hook_read_is_not_shortened() -> None:
     assert storable("x" * 2**20) == "x" * 2**20
 
 
 @pytest.mark.parametrize("run_id", ["a\x00b", "a\nINFO fake", "\ud83d", "x" * 2000])
-def test_an_id_is_never_altered(run_id: str) -> None:
+def test_an_id_that_cannot_be_stored_is_rejected(run_id: str) -> None:
     with pytest.raises(MalformedReplyError, match="id of a run cannot be stored"):
         RunSnapshot(run_id=run_id, state=RunState.RUNNING)

@@ -1,4 +1,4 @@
-"""What is kept of the entries that cannot be read."""
+"""What is stored of unreadable entries."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.unit.fakes import reply
 NAMES = ("id", "number", "inputs", "status", "flag", "none")
 
 
-def refuse(_: Any) -> Any:
+def reject(_: Any) -> Any:
     raise ValueError("not the documented shape")
 
 
 def listed(body: bytes) -> Listed[Any]:
     answer = reply(body=body)
-    return read_entries(answer, answer.entries(), NAMES, refuse)
+    return read_entries(answer, answer.entries(), NAMES, reject)
 
 
-def test_of_an_unreadable_entry_only_texts_and_numbers_are_kept() -> None:
+def test_only_texts_and_numbers_of_an_unreadable_entry_are_stored() -> None:
     entry = {
         "id": "r-1",
         "number": -7,

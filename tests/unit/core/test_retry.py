@@ -1,4 +1,4 @@
-"""How long is waited, and for what."""
+"""How long a request waits before it is repeated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOW = 1_795_168_800.0  # 2026-11-20T10:00:00Z
         ("", None),
     ],
 )
-def test_retry_after(text: str, seconds: float | None) -> None:
+def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
     assert retry_after(reply(503, headers={"Retry-After": text}), NOW) == seconds
 
 
@@ -49,7 +49,7 @@ def test_no_attempt_begins_after_the_budget() -> None:
     assert policy.pause(error, attempt=1, elapsed=4.1, chance=0.0) is None
 
 
-def test_all_who_were_sent_away_do_not_come_back_at_once() -> None:
+def test_requests_with_the_same_retry_after_are_not_repeated_at_once() -> None:
     error = ServerError("x", retry_after=6.0)
     assert RetryPolicy(base=4.0).pause(error, attempt=5, elapsed=0.0, chance=0.5) == 8.0
 
@@ -63,7 +63,7 @@ class TestStandstill:
             standstill.next_attempt()
         assert standstill.seconds() == 30
 
-    def test_begins_with_the_last_byte_that_was_moved(self) -> None:
+    def test_begins_with_the_last_transferred_byte(self) -> None:
         clock = FakeClock()
         standstill = Standstill(clock)
         for position in (1, 2):
@@ -72,7 +72,7 @@ class TestStandstill:
         clock.now += 5
         assert standstill.seconds() == 5
 
-    def test_of_several_attempts_is_their_sum(self) -> None:
+    def test_of_several_attempts_is_the_sum(self) -> None:
         clock = FakeClock()
         standstill = Standstill(clock)
         for position in (1, 2, 3):
@@ -83,7 +83,7 @@ class TestStandstill:
         assert standstill.seconds() == 15
 
     @pytest.mark.parametrize("position", [1, 2])
-    def test_includes_an_attempt_that_comes_no_further_than_the_one_before(self, position: int) -> None:
+    def test_includes_an_attempt_that_transfers_no_more_than_the_one_before(self, position: int) -> None:
         clock = FakeClock()
         standstill = Standstill(clock)
         standstill.reached(2)

@@ -1,4 +1,4 @@
-"""A run at one moment, and its way through a trigger's event."""
+"""The snapshot of a run, and how a trigger's event contains it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SNAPSHOT = RunSnapshot(
 )
 
 
-def test_a_snapshot_survives_an_event() -> None:
+def test_a_snapshot_can_be_read_back_from_an_event() -> None:
     assert RunSnapshot.from_json(json.loads(json.dumps(SNAPSHOT.as_json()))) == SNAPSHOT
 
 
@@ -31,18 +31,18 @@ def test_a_snapshot_survives_an_event() -> None:
         {"details": "x"},
     ],
 )
-def test_anything_else_is_no_snapshot(change: dict[str, Any]) -> None:
+def test_an_invalid_snapshot_is_rejected(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"not a RunSnapshot|a run snapshot must have an id"):
         RunSnapshot.from_json({**SNAPSHOT.as_json(), **change})
 
 
-@pytest.mark.parametrize("told", [None, [], "text", {}, {"run_id": "j-1"}, {"state": "failed"}])
-def test_neither_is_a_part_of_one(told: object) -> None:
+@pytest.mark.parametrize("payload", [None, [], "text", {}, {"run_id": "j-1"}, {"state": "failed"}])
+def test_an_incomplete_snapshot_is_rejected(payload: object) -> None:
     with pytest.raises(ValueError, match="not a RunSnapshot"):
-        RunSnapshot.from_json(told)
+        RunSnapshot.from_json(payload)
 
 
-def test_details_do_not_replace_what_every_result_has() -> None:
+def test_details_do_not_replace_the_common_fields_of_a_result() -> None:
     result = RunSnapshot(run_id="j-1", state=RunState.SUCCEEDED, details={"run_id": "x"}).as_result(
         "https://u"
     )
@@ -61,5 +61,5 @@ def test_details_do_not_replace_what_every_result_has() -> None:
         (None, None),
     ],
 )
-def test_an_instant(text: object, seconds: float | None) -> None:
+def test_a_timestamp_becomes_seconds(text: object, seconds: float | None) -> None:
     assert instant(text) == seconds

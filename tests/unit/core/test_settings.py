@@ -1,4 +1,4 @@
-"""A connection as forms, environment variables and people fill it in."""
+"""The settings of a connection that a form, an environment variable or a user has filled in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORM = dict.fromkeys(
 
 
 @pytest.mark.parametrize("empty", [None, ""])
-def test_unfilled_fields_are_no_fields(empty: Any) -> None:
+def test_empty_fields_have_their_defaults(empty: Any) -> None:
     settings = quantemplate(host=empty, extra=dict.fromkeys(FORM, empty)).settings
     assert settings.base_url == BASE_URL
     assert (settings.verify_ssl, settings.request_timeout, settings.proxy) == (True, 30.0, "")
@@ -51,7 +51,7 @@ def test_the_delays_of_a_search_are_read() -> None:
         ({"host": "http://[::1]:8099"}, "http://[::1]:8099"),
     ],
 )
-def test_a_host_is_a_url(fields: dict[str, Any], url: str) -> None:
+def test_a_host_becomes_a_url(fields: dict[str, Any], url: str) -> None:
     assert quantemplate(**fields).settings.base_url == url
 
 
@@ -99,7 +99,7 @@ def test_a_host_is_a_url(fields: dict[str, Any], url: str) -> None:
         ({"extra": {"proxy": "socks5://x"}}, "proxy"),
     ],
 )
-def test_what_cannot_work_is_told_before_anything_is_sent(fields: dict[str, Any], words: str) -> None:
+def test_invalid_settings_raise_an_error_before_anything_is_sent(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ConnectionSettingsError, match=words) as caught:
         quantemplate(**fields)
     assert "'qt'" in str(caught.value)
@@ -110,7 +110,7 @@ def test_a_key_from_a_mounted_secret_may_end_in_a_line_break() -> None:
     assert tamr(password="apk_1\n").credentials() == {"X-API-KEY": "apk_1"}
 
 
-def test_secrets_are_not_shown() -> None:
+def test_secrets_are_not_shown_in_a_repr() -> None:
     extra = {"proxy": "http://u:pr0xyword@p:3128", "auth_headers": {"X": "h3ader"}}
     api = quantemplate(extra=extra)
     assert {"s3cret-of-client", "pr0xyword", "h3ader"} <= set(api.settings.secrets)
@@ -119,7 +119,7 @@ def test_secrets_are_not_shown() -> None:
     assert not any("https://" in secret for secret in api.settings.secrets)
 
 
-def test_who_shares_what_is_told_by_all_that_matters() -> None:
+def test_the_account_key_depends_on_credentials_host_and_network_settings() -> None:
     same = {
         tamr(password="a").settings.account_key,
         tamr(password="a", host="my-tenant.tamr.cloud").settings.account_key,
@@ -136,6 +136,6 @@ def test_who_shares_what_is_told_by_all_that_matters() -> None:
     assert quantemplate(login="one").settings.account_key != quantemplate(login="two").settings.account_key
 
 
-def test_a_host_with_an_empty_label_is_told() -> None:
+def test_a_host_with_an_empty_label_is_rejected() -> None:
     with pytest.raises(ConnectionSettingsError, match="valid host name"):
         tamr(host="my-tenant..tamr.cloud")

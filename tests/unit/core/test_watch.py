@@ -1,4 +1,4 @@
-"""What is waited for, as one value."""
+"""A watch: the description of what a task waits for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Plain(RunWatch):
 
 
 class Stoppable(Plain):
-    """The run of one that can."""
+    """The run of a platform that can cancel."""
 
     def cancel(self, api: object) -> None:  # type: ignore[override]
         """Do nothing."""
@@ -34,13 +34,13 @@ def test_a_subclass_takes_its_annotations_as_arguments() -> None:
 
 
 @pytest.mark.parametrize("number", [FORMAT + 1, True, "1", None])
-def test_a_format_of_another_release_is_refused(number: int) -> None:
+def test_a_format_of_another_release_is_rejected(number: int) -> None:
     Watch().check()
     with pytest.raises(InvalidArgumentError, match="watch_format"):
         Watch(watch_format=number).check()
 
 
-def test_only_a_platform_that_can_cancel_takes_cancel_on_kill() -> None:
+def test_only_a_platform_that_can_cancel_accepts_cancel_on_kill() -> None:
     Stoppable(run_id="r", cancel_on_kill=True).check()
     with pytest.raises(InvalidArgumentError, match="cancel_on_kill"):
         Plain(run_id="r", cancel_on_kill=True).check()

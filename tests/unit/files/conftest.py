@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bucket() -> ObjectStoragePath:
-    """Return a folder of an object store that holds nothing yet."""
+    """Return an empty folder of an object store."""
     store = MemoryFileSystem()
     attach("memory", fs=store)
     name = str(uuid.uuid4())
@@ -24,7 +24,7 @@ def bucket() -> ObjectStoragePath:
 
 @pytest.fixture(params=["disk", "file URL", "object store"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, bucket: ObjectStoragePath) -> str:
-    """Return the path or URL of a file that is not there, in a folder that is not there."""
+    """Return the path or URL of a file. Neither the file nor its folder exists."""
     if request.param == "object store":
         return f"{bucket}/naïve name.csv"
     path = tmp_path / "folder" / "naïve name.csv"

@@ -1,4 +1,4 @@
-"""What the tests of files have in common: content, and how a download receives it."""
+"""What the tests of files share: the content of a file, and a download of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are received, on a disk and in object stores."""
+"""Files to download, on a disk and in object stores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TestDestination:
-    def test_holds_what_came_in_the_last_attempt_alone(self, place: str) -> None:
+    def test_contains_only_the_last_attempt(self, place: str) -> None:
         with destination(place) as file:
             file.begin({})
             file.write(b"a longer beginning that was cut off")
@@ -27,22 +27,22 @@ class TestDestination:
         with source(place).open() as opened:
             assert opened.read() == CSV
 
-    def test_is_not_there_before_it_is_whole(self, place: str) -> None:
+    def test_does_not_exist_before_the_download_is_complete(self, place: str) -> None:
         with destination(place) as file:
             receive(file, CSV)
             with pytest.raises(InvalidArgumentError, match="not a file"):
                 source(place)
 
-    def test_keeps_its_old_content_until_then_and_after_a_failure(self, place: str) -> None:
+    def test_keeps_its_old_content_until_the_download_is_complete(self, place: str) -> None:
         with destination(place) as file:
             receive(file, b"old")
-        with pytest.raises(TransportError), destination(place) as file:  # noqa: PT012 - what is raised inside
+        with pytest.raises(TransportError), destination(place) as file:  # noqa: PT012 - the error is raised in the block
             receive(file, CSV)
             raise TransportError("reset")
         with source(place).open() as opened:
             assert opened.read() == b"old"
 
-    def test_leaves_nothing_else_behind(self, tmp_path: Path) -> None:
+    def test_leaves_no_other_file_behind(self, tmp_path: Path) -> None:
         place = tmp_path / "out.csv"
         with destination(str(place)) as file:
             receive(file, CSV)
@@ -51,7 +51,7 @@ class TestDestination:
             raise KeyboardInterrupt
         assert list(tmp_path.iterdir()) == [place]
 
-    def test_does_not_change_under_who_reads_the_old_one(self, tmp_path: Path) -> None:
+    def test_does_not_change_the_file_that_a_reader_has_open(self, tmp_path: Path) -> None:
         place = tmp_path / "out.csv"
         place.write_bytes(b"old")
         with place.open("rb") as reader:
@@ -59,7 +59,7 @@ class TestDestination:
                 receive(file, CSV)
             assert reader.read() == b"old"
 
-    def test_of_two_at_once_is_one_of_them_whole(self, tmp_path: Path) -> None:
+    def test_of_two_concurrent_downloads_contains_one_complete_file(self, tmp_path: Path) -> None:
         place = tmp_path / "out.csv"
         with destination(str(place)) as one, destination(str(place)) as other:
             receive(one, b"one")
@@ -68,7 +68,7 @@ class TestDestination:
         assert list(tmp_path.iterdir()) == [place]
 
     @pytest.mark.parametrize("ending", ["", "/", "/new/"])
-    def test_that_is_a_folder_is_refused(self, tmp_path: Path, ending: str) -> None:
+    def test_that_is_a_folder_is_rejected(self, tmp_path: Path, ending: str) -> None:
         with (
             pytest.raises(InvalidArgumentError, match="save_to"),
             destination(f"{tmp_path}{ending}", "save_to"),
@@ -77,7 +77,7 @@ class TestDestination:
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("nowhere", ["", " ", None, 5])
-    def test_that_is_no_text_is_refused(self, nowhere: str) -> None:
+    def test_that_is_no_text_is_rejected(self, nowhere: str) -> None:
         with pytest.raises(InvalidArgumentError, match="destination"), destination(nowhere):
             pass
 
@@ -94,13 +94,15 @@ class TestDownload:
             {"content-length": "5", "content-encoding": "gzip"},
         ],
     )
-    def test_is_whole_where_nothing_else_was_announced(self, tmp_path: Path, headers: dict[str, str]) -> None:
+    def test_is_complete_if_no_other_length_was_announced(
+        self, tmp_path: Path, headers: dict[str, str]
+    ) -> None:
         with destination(str(tmp_path / "x")) as file:
             receive(file, CSV, headers)
         assert (tmp_path / "x").read_bytes() == CSV
 
     @pytest.mark.parametrize("announced", ["0", "12", "14"])
-    def test_of_another_length_than_announced_is_refused(self, tmp_path: Path, announced: str) -> None:
+    def test_of_another_length_than_announced_raises_an_error(self, tmp_path: Path, announced: str) -> None:
         with (
             pytest.raises(TransportError, match=f"13 of {announced} bytes"),
             destination(str(tmp_path / "x")) as file,
@@ -108,7 +110,7 @@ class TestDownload:
             receive(file, CSV, {"content-length": announced})
         assert not list(tmp_path.iterdir())
 
-    def test_is_not_moved_by_a_name_that_the_server_sends(self, tmp_path: Path) -> None:
+    def test_ignores_a_file_name_that_the_server_sends(self, tmp_path: Path) -> None:
         place = tmp_path / "in" / "out.csv"
         with destination(str(place)) as file:
             file.begin({"content-disposition": "attachment; filename=../../evil.csv", "content-length": "3"})
@@ -117,7 +119,7 @@ class TestDownload:
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == [place]
 
     @pytest.mark.parametrize("kind", ["text/html", "Text/HTML; charset=utf-8"])
-    def test_of_a_web_page_is_refused(self, tmp_path: Path, kind: str) -> None:
+    def test_of_a_web_page_raises_an_error(self, tmp_path: Path, kind: str) -> None:
         with pytest.raises(MalformedReplyError, match="web page"), destination(str(tmp_path / "x")) as file:
             file.begin({"content-type": kind})
 
@@ -131,7 +133,7 @@ class TestReplacedFile:
             receive(file, CSV)
         assert (place.stat().st_mode & 0o777, place.read_bytes()) == (0o600, CSV)
 
-    def test_of_a_link_is_its_target(self, tmp_path: Path) -> None:
+    def test_is_the_target_of_a_symbolic_link(self, tmp_path: Path) -> None:
         target, link = tmp_path / "kept" / "target.csv", tmp_path / "link.csv"
         target.parent.mkdir()
         target.write_bytes(b"old")
@@ -141,7 +143,7 @@ class TestReplacedFile:
         assert link.is_symlink()
         assert target.read_bytes() == CSV
 
-    def test_takes_away_what_killed_downloads_of_it_left_a_day_ago(self, tmp_path: Path) -> None:
+    def test_loses_the_day_old_parts_of_its_killed_downloads(self, tmp_path: Path) -> None:
         old, young, others, users = (
             tmp_path / name
             for name in (

@@ -1,4 +1,4 @@
-"""A store that takes parts gets a file as it comes: no copy is made here, and no half of it appears there."""
+"""A store that accepts parts gets each part of a download at once, without a local copy."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_provider_dataops.files.destinations import PART_BYTES, destination
 
 
 class Store:
-    """Notes what is done with each upload."""
+    """A store that records the calls of each upload."""
 
     def __init__(self) -> None:
         self.uploads: list[list[Any]] = []
 
     def invalidate_cache(self, path: str) -> None:
-        """Remember nothing anyway."""
+        """Do nothing: this store has no cache."""
 
     def info(self, path: str) -> Any:
         raise FileNotFoundError(path)
@@ -38,16 +38,16 @@ class Store:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
-    there = Store()
-    path = SimpleNamespace(protocol="s3", path="bucket/x", fs=there)
+    fake_store = Store()
+    path = SimpleNamespace(protocol="s3", path="bucket/x", fs=fake_store)
     monkeypatch.setattr(destinations, "locate", lambda _: path)
     monkeypatch.setattr(
-        destinations.tempfile, "TemporaryDirectory", lambda: pytest.fail("a copy is made here")
+        destinations.tempfile, "TemporaryDirectory", lambda: pytest.fail("the download makes a local copy")
     )
-    return there
+    return fake_store
 
 
-def test_a_file_goes_there_as_it_comes(store: Store) -> None:
+def test_a_download_is_written_directly_to_the_store(store: Store) -> None:
     with destination("s3://bucket/x") as file:
         file.begin({})
         file.write(b"one")
@@ -78,7 +78,7 @@ def test_a_download_that_fails_aborts_its_upload(store: Store, error: BaseExcept
     assert store.uploads[-1] == [b"half", "discard"]
 
 
-def test_a_store_that_cannot_begin_again_reports_its_own_error(
+def test_the_error_of_a_store_at_a_second_attempt_is_shown(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> Any:

@@ -1,4 +1,4 @@
-"""Files that are sent, on a disk and in object stores."""
+"""Files to upload, on a disk and in object stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class TestSource:
-    def test_is_read_from_its_start_as_often_as_needed(self, place: str) -> None:
+    def test_can_be_read_from_its_start_many_times(self, place: str) -> None:
         with destination(place) as file:
             receive(file, CSV)
         found = source(place)
@@ -33,13 +33,13 @@ class TestSource:
             with found.open() as opened:
                 assert opened.read() == CSV
 
-    def test_that_is_missing_is_told_by_its_argument(self, place: str) -> None:
+    def test_that_is_missing_raises_an_error_that_names_the_argument(self, place: str) -> None:
         with pytest.raises(InvalidArgumentError, match=r"upload_from .* is not a file") as caught:
             source(place, "upload_from")
         assert caught.value.permanent
 
     @pytest.mark.parametrize("find", [source, sources])
-    def test_whose_name_cannot_be_sent_is_told_by_its_argument(
+    def test_with_an_invalid_name_raises_an_error_that_names_the_argument(
         self, tmp_path: Path, find: Callable[[str, str], object]
     ) -> None:
         path = tmp_path / "caf\udce9.csv"
@@ -50,17 +50,17 @@ class TestSource:
             with pytest.raises(InvalidArgumentError, match="upload_from has characters that cannot be sent"):
                 find(str(tmp_path), "upload_from")
 
-    def test_of_a_folder_is_refused(self, tmp_path: Path) -> None:
+    def test_that_is_a_folder_is_rejected(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidArgumentError, match="not a file"):
             source(str(tmp_path))
 
-    def test_that_is_empty_is_refused(self, place: str) -> None:
+    def test_that_is_empty_is_rejected(self, place: str) -> None:
         with destination(place) as file:
             receive(file, b"")
         with pytest.raises(InvalidArgumentError, match="is empty"):
             source(place)
 
-    def test_in_the_home_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_may_be_in_the_home_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
         (tmp_path / "claims.csv").write_bytes(CSV)
         assert source("~/claims.csv").size == len(CSV)
@@ -87,7 +87,9 @@ class TestSources:
             ("/*/?.csv", ["c.csv"]),
         ],
     )
-    def test_are_those_meant_in_order(self, folder: str, pattern: str, names: list[str]) -> None:
+    def test_that_match_a_pattern_are_found_in_order(
+        self, folder: str, pattern: str, names: list[str]
+    ) -> None:
         found = sources(folder + pattern)
         assert [file.name for file in found] == names
         with found[0].open() as opened:
@@ -97,17 +99,19 @@ class TestSources:
         ("pattern", "words"),
         [("/*.xlsx", "matches no file"), ("/c.csv", "neither a file nor a folder nor a pattern")],
     )
-    def test_that_are_none_are_told_by_their_argument(self, folder: str, pattern: str, words: str) -> None:
+    def test_that_match_no_file_raise_an_error_that_names_the_argument(
+        self, folder: str, pattern: str, words: str
+    ) -> None:
         with pytest.raises(InvalidArgumentError, match=f"upload_from .* {words}"):
             sources(folder + pattern, "upload_from")
 
-    def test_of_which_one_is_empty_are_refused(self, folder: str) -> None:
+    def test_are_rejected_if_one_is_empty(self, folder: str) -> None:
         with destination(f"{folder}/z.csv") as file:
             receive(file, b"")
         with pytest.raises(InvalidArgumentError, match=r"z\.csv' is empty"):
             sources(folder)
 
-    def test_with_brackets_in_a_name_are_files(self, tmp_path: Path) -> None:
+    def test_may_have_brackets_in_their_names(self, tmp_path: Path) -> None:
         (tmp_path / "[1].csv").write_bytes(CSV)
         (tmp_path / "1.csv").write_bytes(CSV)
         assert [file.name for file in sources(str(tmp_path / "[1].csv"))] == ["[1].csv"]
@@ -122,7 +126,7 @@ class TestSources:
         ("~no-such-user/x.csv", "home directory"),
     ],
 )
-def test_a_path_that_leads_nowhere_is_refused(where: str, words: str) -> None:
+def test_an_invalid_path_is_rejected(where: str, words: str) -> None:
     for find in (source, sources):
         with pytest.raises(InvalidArgumentError, match=words):
             find(where)
@@ -130,20 +134,20 @@ def test_a_path_that_leads_nowhere_is_refused(where: str, words: str) -> None:
         pass
 
 
-class TestStoreThatCannotBeAsked:
+class TestStoreThatFails:
     @pytest.fixture
     def broken(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> str:
         mocker.patch.object(MemoryFileSystem, "info", side_effect=PermissionError("403 Forbidden"))
         return f"{bucket}/x.csv"
 
     @pytest.mark.parametrize("find", [source, sources])
-    def test_is_no_missing_source(self, broken: str, find: Callable[[str], object]) -> None:
+    def test_raises_a_file_error_for_a_source(self, broken: str, find: Callable[[str], object]) -> None:
         with pytest.raises(FileAccessError, match=r"memory://.*: PermissionError: 403 Forbidden") as caught:
             find(broken)
         assert not caught.value.permanent
 
     @pytest.mark.parametrize("pattern", ["", "/*.csv", "/*/?.csv"])
-    def test_to_list_its_files_is_no_empty_one(
+    def test_raises_a_file_error_for_a_list_of_files(
         self, bucket: ObjectStoragePath, mocker: MockerFixture, pattern: str
     ) -> None:
         with destination(f"{bucket}/more/c.csv") as file:
@@ -153,7 +157,7 @@ class TestStoreThatCannotBeAsked:
             sources(f"{bucket}{pattern}")
 
     @pytest.mark.parametrize("pattern", ["", "/*.csv", "/**/*.csv"])
-    def test_for_one_of_its_files_leaves_none_out(
+    def test_raises_a_file_error_for_one_file_of_a_list(
         self, bucket: ObjectStoragePath, mocker: MockerFixture, pattern: str
     ) -> None:
         for name in ("a.csv", "b.csv"):
@@ -167,41 +171,43 @@ class TestStoreThatCannotBeAsked:
             return info(store, path, **options)
 
         mocker.patch.object(MemoryFileSystem, "info", fail)
-        # As most stores do it: for them every failure means "no file".
+        # Most stores do this: for them, each failure means "no file".
         mocker.patch.object(MemoryFileSystem, "isfile", AbstractFileSystem.isfile)
         with pytest.raises(FileAccessError, match="403 Forbidden"):
             sources(f"{bucket}{pattern}")
 
-    def test_for_a_bucket_says_so(self) -> None:
+    def test_raises_a_file_error_for_a_missing_bucket(self) -> None:
         attach("memory", fs=MemoryFileSystem())
         for url in ("memory://nowhere/x.csv", "memory://nowhere/*.csv", "memory://nowhere/x/"):
             for find in (source, sources):
                 with pytest.raises(FileAccessError, match="there is no bucket 'nowhere'"):
                     find(url)
 
-    def test_is_no_destination_either(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> None:
+    def test_raises_a_file_error_for_a_destination(
+        self, bucket: ObjectStoragePath, mocker: MockerFixture
+    ) -> None:
         mocker.patch.object(MemoryFileSystem, "info", side_effect=OSError(16, "Slow down"))
         with pytest.raises(FileAccessError, match="Slow down"), destination(f"{bucket}/x.csv"):
             pass
 
-    def test_by_those_who_may_only_write_is_a_destination(
+    def test_can_be_a_destination_without_the_right_to_read(
         self, broken: str, bucket: ObjectStoragePath
     ) -> None:
         with destination(broken) as file:
             receive(file, CSV)
         assert bucket.fs.cat_file(f"{bucket.path}/x.csv") == CSV
 
-    def test_with_an_unknown_connection_says_so(self) -> None:
+    def test_raises_a_file_error_for_an_unknown_connection(self) -> None:
         with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: "):
             source("s3://nobody@bucket/x.csv")
 
-    def test_on_a_disk_says_so(self, tmp_path: Path, mocker: MockerFixture) -> None:
+    def test_raises_a_file_error_if_it_is_a_disk(self, tmp_path: Path, mocker: MockerFixture) -> None:
         mocker.patch.object(type(tmp_path), "stat", side_effect=OSError(5, "Input/output error"))
         with pytest.raises(FileAccessError, match="Input/output error"):
             source(str(tmp_path / "x.csv"))
 
 
-def test_a_source_notices_its_change(tmp_path: Path) -> None:
+def test_a_source_notices_that_its_file_has_changed(tmp_path: Path) -> None:
     place = tmp_path / "x.csv"
     place.write_bytes(CSV)
     found = source(str(place))

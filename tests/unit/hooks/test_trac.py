@@ -14,7 +14,7 @@ from airflow_provider_dataops.errors import ConflictError, InvalidArgumentError,
 from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.platforms.trac import MAX_CONTENT, SEARCH_LIMIT
 from tests.unit.fakes import reply
-from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, MODEL_ID, header, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, MODEL_ID, header, tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable

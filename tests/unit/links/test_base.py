@@ -1,4 +1,4 @@
-"""A link answers from memory, then from XCom, and never from the network."""
+"""A link is read from the task first, then from XCom, and never from the network."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ KEY: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, tr
 
 @pytest.fixture
 def stored(mocker: MockerFixture) -> Any:
-    """Catch what is read from XCom."""
+    """Replace the function that reads an XCom."""
     return mocker.patch("airflow.sdk.execution_time.xcom.XCom.get_value", return_value="https://stored/")
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_what_the_task_knows_comes_first(link: Any, stored: Any) -> None:
+def test_the_link_of_the_task_is_used_first(link: Any, stored: Any) -> None:
     task: Any = SimpleNamespace(run_url="https://known/")
     assert link.get_link(task, ti_key=KEY) == "https://known/"
     stored.assert_not_called()
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_a_task_that_started_nothing_asks_nobody(link: Any, stored: Any) -> None:
-    """A missing XCom would write an error into the task's log."""
+def test_a_task_without_a_run_reads_no_xcom(link: Any, stored: Any) -> None:
+    """Airflow would log an error if the XCom does not exist."""
     assert link.get_link(SimpleNamespace(run_url=""), ti_key=KEY) == ""
     stored.assert_not_called()
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
+def test_another_process_reads_the_link_from_xcom(link: Any, stored: Any) -> None:
     assert link.get_link(SimpleNamespace(run_url=None), ti_key=KEY) == "https://stored/"
     assert stored.call_args.kwargs["key"] == link.xcom_key
     stored.return_value = None
@@ -82,7 +82,7 @@ def test_another_process_finds_it_in_xcom(link: Any, stored: Any) -> None:
         (TailerLaunchJobOperator, "Tailer run", "_link_TailerRunLink"),
     ],
 )
-def test_each_operator_that_starts_a_run_has_one(operator: Any, name: str, key: str) -> None:
+def test_each_operator_that_starts_a_run_has_a_link(operator: Any, name: str, key: str) -> None:
     (link,) = operator.operator_extra_links
     assert (link.name, link.xcom_key) == (name, key)
 

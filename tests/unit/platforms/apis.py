@@ -1,4 +1,4 @@
-"""The platforms as an ordinary connection gives them, and files without a disk."""
+"""The APIs of the platforms with an ordinary connection, and files in memory."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def trac(clock: Callable[[], float] = lambda: 2e9, **fields: Any) -> TracApi:
 
 
 def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerApi:
-    """Return Tailer with a given token, unless the extra says otherwise."""
+    """Return the API of Tailer; without ``auth_type`` in ``extra``, it has a configured token."""
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
 
     names = {"host", "login", "password"}
@@ -79,7 +79,7 @@ def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerA
 
 @dataclass
 class MemorySource:
-    """A file to be sent."""
+    """A file to upload."""
 
     content: bytes
     name: str = "claims.csv"
@@ -99,7 +99,7 @@ class MemorySource:
 
 @dataclass
 class MemorySink:
-    """A file to be received."""
+    """The destination of a download."""
 
     content: bytes = b""
     begun: list[Mapping[str, str]] = field(default_factory=list)

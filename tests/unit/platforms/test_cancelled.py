@@ -1,4 +1,4 @@
-"""A run that somebody stopped at the platform, where the platform can stop runs."""
+"""A run that a user stopped on the platform, for each platform that can stop runs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def at_tamr() -> Any:
+def stopped_at_tamr() -> Any:
     stopped = job("j-1", status={"state": "DONE", "error": {"reason": "STOPPED_BY_USER"}})
     return play(TamrJobWatch(run_id="j-1").look(tamr()), reply(body=stopped)).value
 
 
-def at_quantemplate() -> Any:
+def stopped_at_quantemplate() -> Any:
     watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
     listed = [execution("e-1", runNumber=1, status="Cancelled")]
     return play(watch.look(quantemplate()), reply(body=listed)).value
 
 
-def at_trac() -> Any:
+def stopped_at_trac() -> Any:
     launch = trac().launch(RunRequest.of("MODEL", f"MODEL-{JOB_ID}-v1"))
     answer = found(tag(JOB_ID, trac_job_status="CANCELLED"))
     return play(launch.find_candidates({}, "t"), answer).value[0]
 
 
-@pytest.mark.parametrize("stopped", [at_tamr, at_quantemplate, at_trac])
-def test_is_told_from_one_that_failed(stopped: Callable[[], Any]) -> None:
-    assert stopped().state is RunState.CANCELLED
+@pytest.mark.parametrize("stopped_run", [stopped_at_tamr, stopped_at_quantemplate, stopped_at_trac])
+def test_a_run_that_a_user_stopped_is_cancelled_and_not_failed(stopped_run: Callable[[], Any]) -> None:
+    assert stopped_run().state is RunState.CANCELLED

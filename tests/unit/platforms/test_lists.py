@@ -1,4 +1,4 @@
-"""Lists with entries that cannot be read: each concerns only the run it belongs to, on every platform."""
+"""Lists with unreadable entries: on every platform, such an entry concerns only its own run."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def tag(job_id: Any, **attrs: Any) -> dict[str, Any]:
 class Platform:
     """How a platform lists runs.
 
-    :param entry: makes an entry for an id, and from further members.
+    :param entry: makes an entry from an id and further members.
     :param listing: makes the body of a list.
-    :param broken: members that make an entry unreadable, its id apart.
-    :param begun: makes the members that say when a run began.
+    :param broken: members that make an entry unreadable, except for its id.
+    :param begun: makes the members that contain the start time of a run.
     """
 
     entry: Callable[..., dict[str, Any]]
@@ -117,67 +117,67 @@ def platform(request: pytest.FixtureRequest) -> Platform:
 
 
 class TestLostRun:
-    """A baseline before the submission, and the search after it."""
+    """The baseline before the submission, and the search after it."""
 
     def baseline(self, platform: Platform, *entries: Any) -> Any:
         return play(platform.launch().record_baseline(), platform.answer(*entries)).value
 
-    def searched(self, platform: Platform, baseline: Any, *entries: Any) -> Play:
+    def search(self, platform: Platform, baseline: Any, *entries: Any) -> Play:
         return play(platform.launch().find_candidates(baseline, "t"), platform.answer(*entries))
 
-    def test_a_baseline_skips_what_cannot_be_read(self, platform: Platform) -> None:
+    def test_a_baseline_skips_unreadable_entries(self, platform: Platform) -> None:
         baseline = self.baseline(platform, 5, platform.entry("old"), platform.entry("bad", **platform.broken))
         assert baseline is not None
-        assert self.searched(platform, baseline, platform.entry("old")).value == []
+        assert self.search(platform, baseline, platform.entry("old")).value == []
 
-    def test_an_unreadable_entry_that_may_be_the_run_decides_nothing(self, platform: Platform) -> None:
+    def test_a_search_raises_an_error_if_an_unreadable_entry_may_be_the_run(self, platform: Platform) -> None:
         baseline = self.baseline(platform, platform.entry("old"))
         for unreadable in (5, {}, platform.entry(None), platform.entry("new", **platform.broken)):
-            done = self.searched(platform, baseline, unreadable)
+            done = self.search(platform, baseline, unreadable)
             assert isinstance(done.error, MalformedReplyError), unreadable
 
-    def test_one_that_began_before_is_none_although_the_baseline_lacks_it(self, platform: Platform) -> None:
-        """A list may be stale, or empty for a moment."""
+    def test_an_older_run_is_no_candidate_even_if_the_baseline_omits_it(self, platform: Platform) -> None:
+        """A list may be out of date, or empty for a moment."""
         baseline = self.baseline(platform)
         before, after = "2026-11-20T09:58:59Z", "2026-11-20T09:59:01Z"
-        found = self.searched(
+        found = self.search(
             platform,
             baseline,
             platform.entry("r-1", **platform.begun(before)),
             platform.entry("r-2", **platform.begun(after)),
         ).value
-        # The two clocks need not agree by a minute.
+        # The clocks of Airflow and of the platform may differ by up to a minute.
         assert [candidate.run_id for candidate in found] == ["r-2"]
 
-    def test_one_that_was_there_before_is_excused(self, platform: Platform) -> None:
+    def test_an_unreadable_entry_that_the_baseline_contains_is_ignored(self, platform: Platform) -> None:
         bad = platform.entry("bad", **platform.broken)
         baseline = self.baseline(platform, bad)
-        done = self.searched(platform, baseline, bad, platform.entry("new"))
+        done = self.search(platform, baseline, bad, platform.entry("new"))
         assert [candidate.run_id for candidate in done.value] == ["new"]
-        # It can be read by now and is no candidate either.
-        assert self.searched(platform, baseline, platform.entry("bad")).value == []
+        # Later the entry is readable: it is still no candidate.
+        assert self.search(platform, baseline, platform.entry("bad")).value == []
 
     @pytest.mark.parametrize("run_id", ["a\x00b", "x" * 2_000, "a\ud800b"])
     def test_an_id_that_cannot_be_stored_makes_its_entry_unreadable(
         self, platform: Platform, run_id: str
     ) -> None:
         baseline = self.baseline(platform)
-        done = self.searched(platform, baseline, platform.entry(run_id))
+        done = self.search(platform, baseline, platform.entry(run_id))
         assert isinstance(done.error, MalformedReplyError)
 
     @pytest.mark.parametrize(
         "error", [UnroutedError("404", status=404), NotFoundError("404", status=404), ServerError("503")]
     )
-    def test_a_list_that_failed_is_no_baseline(self, platform: Platform, error: ApiError) -> None:
+    def test_a_failed_list_request_gives_no_baseline(self, platform: Platform, error: ApiError) -> None:
         assert play(platform.launch().record_baseline(), error).error is error
 
-    def test_a_list_that_is_unreadable_throughout_is_no_list(self, platform: Platform) -> None:
+    def test_a_list_with_only_unreadable_entries_gives_no_baseline(self, platform: Platform) -> None:
         entries = [5] * (MAX_UNREADABLE + 1)
         done = play(platform.launch().record_baseline(), platform.answer(*entries))
         assert isinstance(done.error, MalformedReplyError)
 
 
-def test_the_number_of_an_unreadable_execution_counts_for_the_baseline() -> None:
+def test_the_run_number_of_an_unreadable_execution_counts_for_the_baseline() -> None:
     bad = execution("bad", runNumber=12, outputs="none")
     baseline = play(quantemplate().launch("p-1").record_baseline(), reply(body=[bad])).value
     assert baseline["highest"] == 12
@@ -188,28 +188,28 @@ def found(*tags: Any) -> Any:
 
 
 class TestTrac:
-    def test_an_unreadable_job_with_our_token_decides_nothing(self) -> None:
+    def test_a_search_by_token_raises_an_error_if_a_job_is_unreadable(self) -> None:
         launch = trac().launch(RunRequest.of("MODEL", "MODEL-" + JOB_ID + "-v1"))
         assert [c.run_id for c in play(launch.find_candidates({}, "t"), found(tag(JOB_ID))).value] == [JOB_ID]
         for unreadable in (5, {}, tag(None), {**tag(JOB_ID), "attrs": {"a": {"integerValue": "x"}}}):
             done = play(launch.find_candidates({}, "t"), found(tag(JOB_ID), unreadable))
             assert isinstance(done.error, MalformedReplyError), unreadable
 
-    def test_a_sweep_skips_it(self) -> None:
+    def test_a_sweep_skips_unreadable_jobs(self) -> None:
         watch = TracJobWatch(run_id=JOB_ID, tenant="ACME", submission_id="t")
         answer = found(5, tag(JOB_ID), {**tag(JOB_ID), "attrs": {"a": {"integerValue": "x"}}})
         assert set(play(watch.sweep(trac(), frozenset({watch.key})), answer).value) == {watch.key}
 
 
 class TestSweep:
-    """One list for all who wait."""
+    """One list request for all waiting tasks."""
 
-    def test_on_tamr_skips_what_cannot_be_read(self) -> None:
+    def test_on_tamr_skips_unreadable_jobs(self) -> None:
         keys = frozenset({"j-1", "j-2"})
         answer = reply(body={"jobs": [5, job("j-1"), job("j-2", status="?"), job(7), job("j-9")]})
         assert set(play(TamrJobWatch(run_id="j-1").sweep(tamr(), keys), answer).value) == {"j-1"}
 
-    def test_on_tailer_skips_what_cannot_be_read(self) -> None:
+    def test_on_tailer_skips_unreadable_runs(self) -> None:
         api = tailer()
         watch = api.watch_run(
             api.configuration("c_DEV", "table-to-table"),
@@ -221,25 +221,25 @@ class TestSweep:
         answer = reply(body={"results": [None, run("r-1"), run("r-2", status=None)]})
         assert set(play(watch.sweep(api, frozenset({"r-1", "r-2"})), answer).value) == {"r-1"}
 
-    def swept(self, *entries: Any, keys: tuple[str, ...] = ("e-1", "e-2")) -> dict[str, Any]:
+    def sweep(self, *entries: Any, keys: tuple[str, ...] = ("e-1", "e-2")) -> dict[str, Any]:
         watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
         answers: dict[str, Any] = play(
             watch.sweep(quantemplate(), frozenset(keys)), reply(body=list(entries))
         ).value
         return answers
 
-    def test_on_quantemplate_is_a_failed_look_for_that_execution_alone(self) -> None:
-        answers = self.swept(execution("e-1"), execution("e-2", status=None), execution("e-7", status=None))
+    def test_on_quantemplate_returns_an_error_only_for_the_unreadable_execution(self) -> None:
+        answers = self.sweep(execution("e-1"), execution("e-2", status=None), execution("e-7", status=None))
         assert answers["e-1"].state is RunState.RUNNING
         assert isinstance(answers["e-2"], MalformedReplyError)
 
-    def test_on_quantemplate_an_entry_without_an_id_may_be_any_that_is_not_listed(self) -> None:
-        answers = self.swept(execution("e-1"), execution(5))
+    def test_on_quantemplate_returns_an_error_for_unlisted_executions_if_an_entry_has_no_id(self) -> None:
+        answers = self.sweep(execution("e-1"), execution(5))
         assert answers["e-1"].state is RunState.RUNNING
         assert isinstance(answers["e-2"], MalformedReplyError)
-        assert self.swept(execution("e-1", runNumber=1))["e-2"].state is RunState.ABSENT
+        assert self.sweep(execution("e-1", runNumber=1))["e-2"].state is RunState.ABSENT
 
-    def test_on_quantemplate_a_look_fails_for_an_unreadable_entry(self) -> None:
+    def test_on_quantemplate_fails_for_a_single_unreadable_execution(self) -> None:
         watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
         done = play(watch.look(quantemplate()), reply(body=[execution("e-1", runNumber=2**70)]))
         assert isinstance(done.error, MalformedReplyError)
@@ -250,24 +250,24 @@ class TestConditions:
         watch = QuantemplateNextExecutionWatch(after_run_number=3, organisation_id="c-1", pipeline_id="p-1")
         later = execution("e-9", status="Succeeded")
 
-        def asked(*entries: Any) -> Play:
+        def ask(*entries: Any) -> Play:
             return play(watch.question(quantemplate()), reply(body=list(entries)))
 
-        assert asked(later, execution("e-2", runNumber="?")).value["run_id"] == "e-9"
-        assert asked(later, execution("e-5", runNumber=12, status=None)).value["run_id"] == "e-9"
-        assert isinstance(asked(later, execution("e-5", runNumber=4, status=None)).error, MalformedReplyError)
+        assert ask(later, execution("e-2", runNumber="?")).value["run_id"] == "e-9"
+        assert ask(later, execution("e-5", runNumber=12, status=None)).value["run_id"] == "e-9"
+        assert isinstance(ask(later, execution("e-5", runNumber=4, status=None)).error, MalformedReplyError)
 
-    def test_a_resource_is_not_idle_while_a_job_on_it_cannot_be_read(self) -> None:
+    def test_a_resource_is_not_idle_while_a_job_on_it_is_unreadable(self) -> None:
         watch = TamrResourceIdleWatch(source_id="s")
 
-        def asked(*jobs: Any) -> Play:
+        def ask(*jobs: Any) -> Play:
             return play(watch.question(tamr()), reply(body={"jobs": list(jobs)}))
 
-        assert asked().value == {}
-        assert asked(5, job("j-1")).value is None
-        assert isinstance(asked(job("j-1", status=None)).error, MalformedReplyError)
+        assert ask().value == {}
+        assert ask(5, job("j-1")).value is None
+        assert isinstance(ask(job("j-1", status=None)).error, MalformedReplyError)
 
-    def test_a_job_that_succeeded_is_found_beside_one_that_cannot_be_read(self) -> None:
+    def test_a_succeeded_job_is_found_next_to_unreadable_jobs(self) -> None:
         ended = job(
             "j-1",
             status={"state": "DONE"},
@@ -278,8 +278,8 @@ class TestConditions:
         assert done.value["run_id"] == "j-1"
 
 
-class TestNone:
-    """An answer without the list is no empty list: an error with a good status has none, either."""
+class TestResponseWithoutAList:
+    """It is not an empty list: an error with a 2xx status code contains no list either."""
 
     ERROR: ClassVar = {"statusCode": 503, "message": "try later"}
 
@@ -287,16 +287,16 @@ class TestNone:
         "body",
         [ERROR, {**ERROR, "nextPageToken": ""}, {"jobs": None, **ERROR}, {"jobs": {}}, {"jobs": ""}, []],
     )
-    def test_tamr(self, body: Any) -> None:
+    def test_from_tamr_is_an_error(self, body: Any) -> None:
         watch = TamrResourceIdleWatch(source_id="s")
         assert isinstance(play(watch.question(tamr()), reply(body=body)).error, MalformedReplyError)
 
     @pytest.mark.parametrize("body", [{}, {"nextPageToken": ""}, {"jobs": []}, {"jobs": [], **ERROR}])
-    def test_an_empty_page_of_tamr(self, body: Any) -> None:
+    def test_from_tamr_may_be_an_empty_page(self, body: Any) -> None:
         assert play(TamrResourceIdleWatch(source_id="s").question(tamr()), reply(body=body)).value == {}
 
     @pytest.mark.parametrize("token", [5, ["p"], True])
-    def test_the_page_after_a_token_that_is_no_text_is_not_left_out(self, token: Any) -> None:
+    def test_from_tamr_with_an_invalid_page_token_is_an_error(self, token: Any) -> None:
         answer = reply(body={"jobs": [], "nextPageToken": token})
         assert isinstance(play(tamr().list_jobs(), answer).error, MalformedReplyError)
 
@@ -309,11 +309,11 @@ class TestNone:
             lambda: trac().list_config_entries(tenant="ACME"),
         ],
     )
-    def test_trac(self, call: Callable[[], Any]) -> None:
+    def test_from_trac_is_an_empty_list_unless_it_contains_an_error(self, call: Callable[[], Any]) -> None:
         assert list(play(call(), reply(body={})).value) == []
         assert play(call(), reply(body=self.ERROR)).error is not None
 
-    def test_a_batch_on_trac_has_headers(self) -> None:
+    def test_from_trac_to_a_batch_is_an_error(self) -> None:
         selector = {"objectType": "DATA", "objectId": JOB_ID, "objectVersion": 1, "tagVersion": 1}
         tags = [{"selector": selector, "attrs": {"region": "UK"}}]
         for body in ({}, self.ERROR):
@@ -321,7 +321,7 @@ class TestNone:
             assert isinstance(play(exchange, reply(body=body)).error, ValueError)
 
     @pytest.mark.parametrize("body", [{}, ERROR, None, "none"])
-    def test_the_others(self, body: Any) -> None:
+    def test_from_the_other_platforms_is_an_error(self, body: Any) -> None:
         api = tailer()
         for exchange in (
             quantemplate().list_executions("c-1", "p-1"),

@@ -1,4 +1,4 @@
-"""Every kind of request as a worker puts it on the wire: method, URL, all headers, body."""
+"""Every kind of request as a worker sends it: method, URL, all headers, body."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ASKS_JSON = {"Accept": "application/json"}
 BEARER = {"Authorization": "Bearer t0ken"}
 KEY = {"X-API-KEY": "apk_s3cret"}
 
-#: An id with everything that means something in a URL, and how it is written in a path.
+#: An id with all characters that have a meaning in a URL, and the same id encoded for a path.
 ODD, ODD_PATH = "a/b ?#%41é:", "a%2Fb%20%3F%23%2541%C3%A9%3A"
 
 EXECUTION = reply(body={"id": "e-1", "runNumber": 1, "status": "Started"})
@@ -47,7 +47,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     return Wire.installed(monkeypatch)
 
 
-def test_token_of_quantemplate(wire: Wire) -> None:
+def test_the_token_request_of_quantemplate(wire: Wire) -> None:
     api = quantemplate(login="id & ?", password="p+w/%=")
     request, _ = sent(wire, api, api.test(), reply(body={"access_token": "t0ken"}), reply(404, {}))
     assert request.method == "POST"
@@ -136,7 +136,7 @@ def test_token_of_quantemplate(wire: Wire) -> None:
         ),
     ],
 )
-def test_quantemplate(
+def test_each_request_to_quantemplate(
     wire: Wire,
     call: Callable[[Any], Any],
     answer: Any,
@@ -194,7 +194,7 @@ def test_quantemplate(
         ),
     ],
 )
-def test_tamr(
+def test_each_request_to_tamr(
     wire: Wire,
     call: Callable[[Any], Any],
     answer: Any,
@@ -274,7 +274,7 @@ CHAIN = (
         ),
     ],
 )
-def test_toucan(
+def test_each_request_to_toucan(
     wire: Wire, call: Callable[[Any], Any], answer: Any, method: str, url: str, body: bytes
 ) -> None:
     api = toucan()
@@ -284,7 +284,7 @@ def test_toucan(
     assert request.headers == {**AGENT, **BASIC, **ASKS_JSON, **length}
 
 
-def test_login_of_toucan(wire: Wire) -> None:
+def test_the_login_request_to_toucan(wire: Wire) -> None:
     api = toucan(extra={"auth_type": "login"})
     request, listing = sent(
         wire, api, api.test(), reply(body={"token": "t0ken"}), reply(body=[{"id": "app"}])
@@ -296,7 +296,7 @@ def test_login_of_toucan(wire: Wire) -> None:
 
 
 class TestUploadToToucan:
-    """Parts of a form, told apart by the boundary that the library chose."""
+    """The parts of a form. The library chooses the boundary between them."""
 
     def upload(self, wire: Wire, **options: Any) -> tuple[Sent, list[bytes]]:
         api = toucan()
@@ -308,7 +308,7 @@ class TestUploadToToucan:
         assert (first, last) == (b"", b"--\r\n")
         return request, [part.strip(b"\r\n") for part in parts]
 
-    def test_is_a_json_text_and_the_file(self, wire: Wire) -> None:
+    def test_sends_a_json_text_and_the_file(self, wire: Wire) -> None:
         request, (data, file) = self.upload(wire)
         assert request.url == f"{TOUCAN}/app/data/sources?validation=false"
         head, _, text = data.partition(b"\r\n\r\n")
@@ -322,23 +322,25 @@ class TestUploadToToucan:
         ("options", "query"),
         [
             ({"stage": "staging"}, "?validation=false&stage=staging"),
-            # The guide shows no value of the parameter but false.
+            # The guide shows only the value false for this parameter.
             ({"validation": True}, ""),
             ({"validation": True, "stage": "staging"}, "?stage=staging"),
         ],
     )
-    def test_has_stage_and_validation_as_asked(self, wire: Wire, options: dict[str, Any], query: str) -> None:
+    def test_sends_stage_and_validation_as_query_parameters(
+        self, wire: Wire, options: dict[str, Any], query: str
+    ) -> None:
         request, _ = self.upload(wire, **options)
         assert request.url == f"{TOUCAN}/app/data/sources{query}"
 
-    def test_in_one_chunk_has_the_fields_of_chunks_before_the_file(self, wire: Wire) -> None:
+    def test_in_one_chunk_sends_the_chunk_fields_before_the_file(self, wire: Wire) -> None:
         _, parts = self.upload(wire, upload_id="d0e8")
         texts = [part.partition(b"\r\n\r\n") for part in parts]
         names = [head.partition(b'name="')[2].partition(b'"')[0].decode() for head, _, _ in texts]
-        told = {name: value for name, (_, _, value) in zip(names, texts, strict=True)}
+        fields = {name: value for name, (_, _, value) in zip(names, texts, strict=True)}
         assert names[0] == "data"
         assert names[-1] == "file"
-        assert {name: told[name] for name in names[1:-1]} == {
+        assert {name: fields[name] for name in names[1:-1]} == {
             "dzuuid": b"d0e8",
             "dztotalfilesize": b"13",
             "dztotalchunkcount": b"1",
@@ -384,7 +386,7 @@ UUID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
         ),
     ],
 )
-def test_trac(
+def test_each_kind_of_request_to_trac(
     wire: Wire,
     call: Callable[[Any], Any],
     answer: Any,

@@ -26,7 +26,7 @@ from airflow_provider_dataops.triggers.trac import TracJobTrigger, TracObjectTri
 from tests.unit.operators.stage import Attempt, Hook
 from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import DATA_ID, header, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, header, tag
 
 CONTEXT = Attempt().context()
 JOB = str(UUID(int=1))

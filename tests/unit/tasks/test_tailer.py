@@ -15,7 +15,7 @@ def task(**arguments: Any) -> TailerRunTask:
     return TailerRunTask(**{"task_id": "t", "configuration_id": "000099_x_DEV", **arguments})
 
 
-def test_usual_arguments() -> None:
+def test_usual_arguments_are_accepted() -> None:
     task().check()
     assert task(job_id="j").run_options() == {
         "job_id": "j",
@@ -36,11 +36,11 @@ def test_usual_arguments() -> None:
         ("tailer_conn_id", " "),
     ],
 )
-def test_arguments_that_cannot_be_are_named(name: str, value: Any) -> None:
+def test_invalid_arguments_are_named_in_the_error(name: str, value: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=name):
         task(**{name: value}).check()
 
 
-def test_the_configuration_takes_the_connections_account_and_environment() -> None:
+def test_the_configuration_uses_the_connections_account_by_default() -> None:
     found = task(environment="PROD").configuration(tailer())
     assert (found.account, found.environment, found.configuration_id) == ("000099", "PROD", "000099_x_DEV")

@@ -6,7 +6,7 @@ from airflow_provider_dataops.tasks.trac import TracTask
 
 
 class Searching(TracTask):
-    """A task with an argument of its own."""
+    """A task with an additional argument."""
 
     object_type = "DATA"
 

@@ -1,4 +1,4 @@
-"""Exchanges that the tests of the flow have in common."""
+"""Requests that the tests of the flow share, and how they run."""
 
 from __future__ import annotations
 

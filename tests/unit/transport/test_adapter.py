@@ -1,4 +1,4 @@
-"""Whether the server can have acted on a request that failed."""
+"""Whether the server may have processed a request that failed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from urllib3.connection import HTTPConnection
 
 from airflow_provider_dataops.errors import TransportError
 from airflow_provider_dataops.transport.adapter import NotConnectedError
-from tests.unit.transport.jobs import RESET
+from tests.unit.transport.failures import RESET
 
 if TYPE_CHECKING:
     from tests.unit.transport.worker import Worker
 
 
-def unconnected(reason: Exception) -> Exception:
-    """Return the error of a connection that could not be made."""
+def not_connected(reason: Exception) -> Exception:
+    """Return the error of a failed connection."""
     error = NotConnectedError()
     error.__cause__ = reason
     return error
@@ -34,24 +34,24 @@ PLAIN = HTTPConnection("h", 443)
 @pytest.mark.parametrize(
     ("error", "words", "not_sent"),
     [
-        (unconnected(low.NewConnectionError(PLAIN, "refused")), "NewConnectionError: .*refused", True),
+        (not_connected(low.NewConnectionError(PLAIN, "refused")), "NewConnectionError: .*refused", True),
         (
-            unconnected(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, "not known"))),
+            not_connected(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, "not known"))),
             "NameResolutionError: .*not known",
             True,
         ),
         (
-            unconnected(low.ConnectTimeoutError(PLAIN, "timed out")),
+            not_connected(low.ConnectTimeoutError(PLAIN, "timed out")),
             "ConnectTimeoutError: .*timed out",
             True,
         ),
         (
-            unconnected(ssl.SSLCertVerificationError(1, "self-signed")),
+            not_connected(ssl.SSLCertVerificationError(1, "self-signed")),
             "SSLCertVerificationError: .*self-signed",
             True,
         ),
         (
-            unconnected(OSError("Tunnel connection failed: 407 Who?")),
+            not_connected(OSError("Tunnel connection failed: 407 Who?")),
             "OSError: Tunnel connection failed: 407 Who?",
             True,
         ),
@@ -74,7 +74,7 @@ PLAIN = HTTPConnection("h", 443)
             False,
         ),
         (low.DecodeError("not gzip"), "DecodeError: ", False),
-        # What the libraries let through from below.
+        # Errors of the standard library that the HTTP libraries do not convert.
         (http.client.LineTooLong("header line"), "LineTooLong: .*header line", False),
         (
             UnicodeError("label too long"),
@@ -84,7 +84,7 @@ PLAIN = HTTPConnection("h", 443)
         (requests.ConnectionError(), "ConnectionError: no further details", False),
     ],
 )
-def test_whether_the_server_can_have_acted(
+def test_the_error_shows_whether_the_server_may_have_processed_the_request(
     worker: Worker, error: Exception, words: str, not_sent: bool
 ) -> None:
     with pytest.raises(TransportError, match=f"^Tamr: create job .* failed: {words}") as caught:

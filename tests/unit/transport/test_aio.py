@@ -23,7 +23,7 @@ async def register_secret(_: str) -> None:
     """Mask nothing."""
 
 
-def test_work_that_takes_its_time_is_done_off_the_loop() -> None:
+def test_blocking_work_runs_outside_the_event_loop() -> None:
     def signing() -> Exchange[int]:
         return (yield BlockingCall(threading.get_ident))
 
@@ -35,7 +35,7 @@ def test_work_that_takes_its_time_is_done_off_the_loop() -> None:
 
 
 @pytest.mark.parametrize(("size", "in_thread"), [(1, False), (80 * 1024, True)])
-def test_a_response_that_takes_its_time_is_parsed_off_the_loop(
+def test_a_large_response_is_parsed_outside_the_event_loop(
     monkeypatch: pytest.MonkeyPatch, size: int, in_thread: bool
 ) -> None:
     async def send(*_: object) -> Reply:
@@ -57,7 +57,7 @@ def test_a_response_that_takes_its_time_is_parsed_off_the_loop(
     asyncio.run(main())
 
 
-def test_of_many_who_need_credentials_one_fetches_them() -> None:
+def test_credentials_are_fetched_once_for_concurrent_exchanges() -> None:
     api = quantemplate()
     fetched = []
 
@@ -72,14 +72,14 @@ def test_of_many_who_need_credentials_one_fetches_them() -> None:
 
     async def main() -> None:
         driver = AsyncDriver(api, register_secret=register_secret)
-        told = await asyncio.gather(*(driver.play(needing(api)) for _ in range(5)))
-        assert told == ["Bearer t"] * 5
+        headers = await asyncio.gather(*(driver.play(needing(api)) for _ in range(5)))
+        assert headers == ["Bearer t"] * 5
 
     asyncio.run(main())
     assert len(fetched) == 1
 
 
-def test_a_step_that_fails_is_told_to_its_exchange_whatever_the_error_is_about() -> None:
+def test_an_exchange_can_catch_the_error_of_its_step() -> None:
     async def main() -> None:
         driver = AsyncDriver(quantemplate(), register_secret=register_secret)
         assert await driver.play(surviving_exchange()) == "survived: no key"

@@ -1,4 +1,4 @@
-"""Bodies in memory."""
+"""Bodies of responses in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_dataops.transport.body import BodyBuffer
 @pytest.mark.parametrize(
     ("content", "encoding"), [(b"x" * 1_000_000, ""), (gzip.compress(bytes(50_000_000)), "gzip")]
 )
-def test_no_more_of_an_error_is_kept_than_is_quoted(
+def test_the_body_of_an_error_is_shortened(
     monkeypatch: pytest.MonkeyPatch, content: bytes, encoding: str
 ) -> None:
     monkeypatch.setattr(body, "MAX_ERROR_BYTES", 100_000)

@@ -35,7 +35,7 @@ from tests.unit.transport.exchanges import GET, GOOD, POST, run
 RESET = TransportError("reset")
 
 
-def test_what_was_computed_comes_back_to_the_exchange_that_asked() -> None:
+def test_an_exchange_gets_the_result_of_its_blocking_call() -> None:
     def signing() -> Exchange[Any]:
         return (yield BlockingCall(lambda: "signed"))
 
@@ -43,8 +43,8 @@ def test_what_was_computed_comes_back_to_the_exchange_that_asked() -> None:
     assert play(whole(signing(), api=tamr(), policy=ONCE, clock=clock)).value == "signed"
 
 
-def test_a_connection_that_turns_out_unusable_is_told_to_the_exchange_that_asked() -> None:
-    """An exchange that has stored that it submits must learn that nothing was sent."""
+def test_an_exchange_can_catch_the_error_of_an_invalid_connection() -> None:
+    """An exchange that has stored its intent to submit must know that nothing was sent."""
 
     class Unusable(TamrApi):
         def needs_login(self) -> bool:
@@ -89,7 +89,7 @@ class TestErrors:
             (599, ServerError),
         ],
     )
-    def test_one_class_a_status(self, status: int, expected: type[ApiError]) -> None:
+    def test_have_one_class_for_each_status_code(self, status: int, expected: type[ApiError]) -> None:
         error = run(GET, reply(status, {"message": "the reason"}), policy=ONCE).error
         assert type(error) is expected
         assert error.status == status  # type: ignore[attr-defined]
@@ -108,27 +108,29 @@ class TestErrors:
             (TransportError("refused", not_sent=True), False),
         ],
     )
-    def test_whether_a_start_may_have_been_processed(self, answer: Answer, may_have_been: bool) -> None:
+    def test_show_whether_a_submission_may_have_been_processed(
+        self, answer: Answer, may_have_been: bool
+    ) -> None:
         error = run(POST, answer, policy=ONCE).error
         assert isinstance(error, ApiError)
         assert error.may_have_been_processed is may_have_been
 
-    def test_an_endless_explanation_is_cut(self) -> None:
+    def test_contain_a_shortened_body(self) -> None:
         error = run(GET, reply(400, {"message": "x" * 100_000})).error
         assert isinstance(error, ApiError)
         assert error.body == "x" * 2_000
 
-    def test_a_shape_that_is_not_known_is_a_malformed_reply(self) -> None:
+    def test_for_an_unknown_shape_are_malformed_replies(self) -> None:
         def parse(_: Any) -> Any:
             raise KeyError("jobId")
 
         assert isinstance(run(replace(GET, parse=parse), GOOD, policy=ONCE).error, MalformedReplyError)
 
-    def test_json_that_is_nested_to_death(self) -> None:
+    def test_for_json_that_is_nested_too_deep_are_malformed_replies(self) -> None:
         assert isinstance(run(GET, reply(body=b"[" * 200_000), policy=ONCE).error, MalformedReplyError)
 
 
-def test_a_credential_that_the_server_repeats_is_left_out() -> None:
+def test_a_credential_that_the_server_repeats_is_masked() -> None:
     answer = reply(400, {"message": "key apk_s3cret and gate 0penSesame"})
     api = tamr(extra={"auth_headers": '{"X-Gate": "0penSesame"}'})
     error = run(GET, answer, api=api).error
@@ -136,17 +138,17 @@ def test_a_credential_that_the_server_repeats_is_left_out() -> None:
     assert "s3cret" not in repr(vars(error))
 
 
-def test_a_credential_that_the_status_line_repeats_is_left_out() -> None:
-    refusal = replace(reply(400, "no"), reason="bad key apk_s3cret")
-    done = run(GET, refusal)
+def test_a_credential_that_the_status_line_repeats_is_masked() -> None:
+    rejection = replace(reply(400, "no"), reason="bad key apk_s3cret")
+    done = run(GET, rejection)
     assert str(done.error) == "Tamr: read it failed: HTTP 400 bad key ***: no (GET /x)"
 
 
-def test_a_credential_that_a_refusal_among_the_successes_repeats_is_left_out() -> None:
-    def refused(answer: Reply) -> None:
+def test_a_credential_in_an_error_with_status_code_200_is_masked() -> None:
+    def reject(answer: Reply) -> None:
         raise ApiError(f"refused: {answer.text()}", status=answer.status, body=answer.text())
 
-    error = run(replace(GET, parse=refused), reply(body="bad key apk_s3cret")).error
+    error = run(replace(GET, parse=reject), reply(body="bad key apk_s3cret")).error
     assert str(error) == "Tamr: read it failed: refused: bad key *** (GET /x)"
     assert "s3cret" not in repr(error) + repr(vars(error))
 
@@ -158,12 +160,12 @@ class TestRepeats:
         assert done.value == {"fine": True}
         assert len(done.pauses) == 2
 
-    def test_a_web_page_does_not_know_what_there_is(self) -> None:
+    def test_a_404_with_a_web_page_is_an_unrouted_error(self) -> None:
         page = Reply(404, {"content-type": "text/html; charset=utf-8"}, b"<h1>Not Found</h1>")
         assert type(run(GET, page).error) is UnroutedError
 
     @pytest.mark.parametrize("status", [400, 403, 404, 409, 418])
-    def test_a_refusal_is_not(self, status: int) -> None:
+    def test_a_rejected_request_is_not_sent_again(self, status: int) -> None:
         assert len(run(GET, reply(status)).requests) == 1
 
     @pytest.mark.parametrize("answer", [reply(503), reply(429), reply(500), RESET, reply(body=b"<html>")])
@@ -172,44 +174,44 @@ class TestRepeats:
         assert isinstance(done.error, ApiError)
         assert len(done.requests) == 1
 
-    def test_unless_it_never_left(self) -> None:
+    def test_a_request_that_was_never_sent_is_sent_again(self) -> None:
         done = run(POST, TransportError("refused", not_sent=True), GOOD)
         assert done.value == {"fine": True}
 
-    def test_the_server_is_obeyed(self) -> None:
+    def test_retry_after_is_obeyed(self) -> None:
         done = run(GET, reply(503, headers={"Retry-After": "7"}), GOOD)
         assert 7.0 <= done.pauses[0] <= 8.0
 
-    def test_the_attempt_is_told(self) -> None:
+    def test_the_error_contains_the_number_of_the_attempt(self) -> None:
         done = run(GET, RESET, reply(404))
         assert isinstance(done.error, NotFoundError)
         assert done.error.attempt == 2
 
-    def test_the_deadline_ends_it(self) -> None:
+    def test_the_deadline_ends_the_repeats(self) -> None:
         policy = RetryPolicy(budget=1e6, base=10, cap=10, deadline=FakeClock().wall() + 60)
         done = run(GET, *[reply(503)] * 13, policy=policy)
         assert isinstance(done.error, ServerError)
         assert sum(done.pauses) <= 60
 
-    def test_no_pause_leads_beyond_the_deadline(self) -> None:
-        asked = reply(503, headers={"Retry-After": "900"})
+    def test_no_pause_exceeds_the_deadline(self) -> None:
+        pause = reply(503, headers={"Retry-After": "900"})
         policy = RetryPolicy(budget=1e6, deadline=FakeClock().wall() + 60)
-        done = run(GET, asked, policy=policy)
+        done = run(GET, pause, policy=policy)
         assert (type(done.error), done.pauses) == (ServerError, [])
 
-    def test_the_budget_ends_it(self) -> None:
+    def test_the_budget_ends_the_repeats(self) -> None:
         done = run(GET, *[reply(503)] * 13, policy=RetryPolicy(budget=60, base=10, cap=10))
         assert isinstance(done.error, ServerError)
         assert sum(done.pauses) <= 60
 
 
 class TestCredentials:
-    def test_the_key_goes_along_and_is_never_shown(self) -> None:
+    def test_the_key_is_sent_and_never_shown(self) -> None:
         (request,) = run(GET, GOOD).requests
         assert request.secret_headers == {"X-API-KEY": "apk_s3cret"}
         assert "apk_s3cret" not in repr(request)
 
-    def test_a_refused_key_is_not_tried_again(self) -> None:
+    def test_a_rejected_key_is_not_sent_again(self) -> None:
         assert len(run(GET, reply(401)).requests) == 1
 
     def test_a_token_is_fetched_once_for_many_requests(self) -> None:
@@ -218,14 +220,14 @@ class TestCredentials:
         assert done.requests[1].secret_headers == {"Authorization": "Bearer t1"}
         assert len(run(GET, GOOD, api=api).requests) == 1
 
-    def test_a_refused_token_is_renewed_once(self) -> None:
+    def test_a_rejected_token_is_renewed_once(self) -> None:
         api = quantemplate()
         run(GET, reply(body={"access_token": "t1", "expires_in": 300}), GOOD, api=api)
         done = run(POST, reply(401), reply(body={"access_token": "t2"}), GOOD, api=api)
         assert done.value == {"fine": True}
         assert done.requests[2].secret_headers == {"Authorization": "Bearer t2"}
 
-    def test_a_second_refusal_is_final(self) -> None:
+    def test_a_second_rejection_is_final(self) -> None:
         api = quantemplate()
         token = reply(body={"access_token": "t"})
         done = run(GET, token, reply(401), token, reply(401), api=api)
@@ -237,12 +239,12 @@ class TestCredentials:
         assert not done.error.may_have_been_processed
         assert "get token" in str(done.error)
 
-    def test_refused_client_credentials_are_not_tried_again(self) -> None:
+    def test_rejected_client_credentials_are_not_sent_again(self) -> None:
         done = run(POST, reply(401), api=quantemplate())
         assert isinstance(done.error, AuthenticationError)
         assert not done.error.may_have_been_processed
 
-    def test_a_login_is_repeated_even_for_a_request_that_is_not(self) -> None:
+    def test_a_login_is_repeated_even_for_a_request_that_is_not_repeatable(self) -> None:
         done = run(POST, reply(503), reply(body={"access_token": "t"}), GOOD, api=quantemplate())
         assert done.value == {"fine": True}
 
@@ -255,8 +257,8 @@ class TestCredentials:
         assert run(GET, GOOD, api=api).requests[0].secret_headers == {"X-API-KEY": "apk_s3cret"}
 
 
-class TestRefusalsInOddShapes:
-    """Only our own errors come out, whatever a platform makes of the body of an error."""
+class TestErrorsWithUnusualBodies:
+    """Only the package's own errors are raised, even if a platform cannot read the body of an error."""
 
     @pytest.mark.parametrize("make", [tamr, quantemplate, toucan, tailer, trac])
     @pytest.mark.parametrize("status", [400, 401, 404, 409, 412, 500])
@@ -281,7 +283,7 @@ class TestRefusalsInOddShapes:
             assert error.status == status
             assert str(error).encode()
 
-    def test_that_a_platform_cannot_read_say_what_came(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_a_platform_cannot_read_contain_the_body(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(_: Reply) -> str:
             raise RecursionError
 

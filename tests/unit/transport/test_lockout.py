@@ -1,4 +1,4 @@
-"""Platforms that lock an account after a few refusals: refused credentials are sent once more, at most."""
+"""Platforms that lock an account after a few rejected logins: such credentials are sent at most once more."""
 
 from __future__ import annotations
 
@@ -29,90 +29,90 @@ class Locking(TamrApi):
     locks_out = True
 
 
-def refused(status: int, api: type[TamrApi]) -> ApiError:
-    there = api(Settings(conn_id="c", base_url="https://h.invalid"), api_key="apk")
-    exchange = whole(call(GET), api=there, policy=RetryPolicy(), clock=FakeClock())
-    told = play(exchange, reply(status))
-    assert len(told.requests) == 1
-    assert isinstance(told.error, ApiError)
-    return told.error
+def rejection(status: int, api: type[TamrApi]) -> ApiError:
+    platform = api(Settings(conn_id="c", base_url="https://h.invalid"), api_key="apk")
+    exchange = whole(call(GET), api=platform, policy=RetryPolicy(), clock=FakeClock())
+    done = play(exchange, reply(status))
+    assert len(done.requests) == 1
+    assert isinstance(done.error, ApiError)
+    return done.error
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_cannot_be_mended_by_a_retry(status: int) -> None:
-    error = refused(status, Locking)
+def test_a_rejection_is_permanent_if_the_platform_locks_accounts(status: int) -> None:
+    error = rejection(status, Locking)
     assert error.locks_out
     assert error.permanent
 
 
 @pytest.mark.parametrize(("status", "api"), [(404, Locking), (401, TamrApi), (403, TamrApi)])
-def test_others_may_be(status: int, api: type[TamrApi]) -> None:
-    error = refused(status, api)
+def test_any_other_error_is_not_permanent(status: int, api: type[TamrApi]) -> None:
+    error = rejection(status, api)
     assert not error.locks_out
     assert not error.permanent
 
 
-REFUSAL = AuthenticationError("no", status=401)
-REFUSAL.locks_out = REFUSAL.permanent = True
+REJECTION = AuthenticationError("no", status=401)
+REJECTION.locks_out = REJECTION.permanent = True
 REPEAT = 100.0 + REFUSAL_PAUSE
 
 
-def refused_gate() -> RequestGate:
-    """Return a gate whose credentials were refused at 100 s."""
+def gate_after_a_rejection() -> RequestGate:
+    """Return a gate for credentials that the server rejected at 100 s."""
     gate = RequestGate()
-    gate.failed(REFUSAL, 99.0, 100.0)
+    gate.failed(REJECTION, 99.0, 100.0)
     return gate
 
 
 class TestGate:
     def test_lets_one_request_pass_after_a_pause(self) -> None:
-        gate = refused_gate()
+        gate = gate_after_a_rejection()
         passed = [t for t in range(100, 260) if gate.wait(float(t)) == 0.0]
-        # A second one only since nothing is known of the first after a minute.
+        # The second one passes because the first has no response after a minute.
         assert passed == [REPEAT, REPEAT + 60.0]
         assert gate.refusal(259.0) is None
 
-    def test_is_open_once_that_one_is_accepted(self) -> None:
-        gate = refused_gate()
+    def test_is_open_after_that_request_is_accepted(self) -> None:
+        gate = gate_after_a_rejection()
         assert gate.wait(REPEAT) == 0.0
         gate.succeeded(REPEAT)
         assert gate.wait(REPEAT + 1.0) == gate.wait(REPEAT + 1.0) == 0.0
-        gate.failed(REFUSAL, 999.0, 1_000.0)
-        assert gate.refusal(1_000.0) is None, "the next refusal is a first one"
+        gate.failed(REJECTION, 999.0, 1_000.0)
+        assert gate.refusal(1_000.0) is None, "the next rejection counts as the first"
 
-    def test_repeats_the_refusal_for_as_long_as_an_account_may_be_locked(self) -> None:
-        gate = refused_gate()
+    def test_repeats_the_error_while_the_account_may_be_locked(self) -> None:
+        gate = gate_after_a_rejection()
         assert gate.wait(REPEAT) == 0.0
-        gate.failed(REFUSAL, REPEAT, REPEAT + 1.0)
+        gate.failed(REJECTION, REPEAT, REPEAT + 1.0)
         repeated = gate.refusal(REPEAT + LOCKOUT)
-        assert repeated is not REFUSAL, "a traceback would grow with each raise"
+        assert repeated is not REJECTION, "a traceback would grow with each raise"
         assert (str(repeated), repeated.status, repeated.locks_out) == ("no", 401, True)  # type: ignore[union-attr]
         after = REPEAT + 1.0 + LOCKOUT
         assert gate.refusal(after) is None
         assert gate.wait(after) == 0.0
-        gate.failed(REFUSAL, after, after + 1.0)
-        assert gate.refusal(after + 1.0) is None, "the next refusal is a first one"
+        gate.failed(REJECTION, after, after + 1.0)
+        assert gate.refusal(after + 1.0) is None, "the next rejection counts as the first"
 
-    def test_counts_requests_that_were_under_way_as_one_refusal(self) -> None:
-        gate = refused_gate()
-        gate.failed(REFUSAL, 99.5, 130.0)
+    def test_counts_concurrent_rejections_as_one(self) -> None:
+        gate = gate_after_a_rejection()
+        gate.failed(REJECTION, 99.5, 130.0)
         assert gate.refusal(130.0) is None
         assert gate.wait(REPEAT) > 0.0, "the pause begins with the last of them"
         assert gate.wait(130.0 + REFUSAL_PAUSE) == 0.0
-        # Accepted before the others were refused, answered late.
+        # This request was sent before the rejections; its response came late.
         gate.succeeded(99.9)
         assert gate.wait(131.0 + REFUSAL_PAUSE) > 0.0
 
-    def test_does_not_take_an_outage_for_an_answer(self) -> None:
-        gate = refused_gate()
+    def test_keeps_waiting_after_an_outage(self) -> None:
+        gate = gate_after_a_rejection()
         assert gate.wait(REPEAT) == 0.0
         gate.failed(ServerError("down", status=503), REPEAT, REPEAT + 1.0)
         assert gate.wait(REPEAT + 59.0) > 0.0
         assert gate.wait(REPEAT + 60.0) == 0.0
-        gate.failed(REFUSAL, REPEAT + 60.0, REPEAT + 61.0)
+        gate.failed(REJECTION, REPEAT + 60.0, REPEAT + 61.0)
         assert gate.refusal(REPEAT + 61.0) is not None
 
-    def test_a_missing_right_is_nothing_to_others(self) -> None:
+    def test_stays_open_after_a_permission_error(self) -> None:
         gate = RequestGate()
         error = PermissionDeniedError("not your small app", status=403)
         error.locks_out = error.permanent = True
@@ -120,7 +120,7 @@ class TestGate:
         assert gate.wait(100.0) == 0.0
 
     @pytest.mark.parametrize("error", [AuthenticationError("no", status=401), ServerError("no", status=503)])
-    def test_nothing_else_is_a_reason(self, error: ApiError) -> None:
+    def test_stays_open_after_any_other_error(self, error: ApiError) -> None:
         gate = RequestGate()
         for _ in range(2):
             gate.failed(error, 100.0, 100.0)
@@ -129,10 +129,10 @@ class TestGate:
 
 
 class TestLogin:
-    """Many wait for a token; the password is refused."""
+    """Many tasks wait for a token, and the server rejects the password."""
 
     @pytest.mark.parametrize("times", [1, 2])
-    def test_is_not_tried_by_each_of_them(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    def test_is_sent_once_for_all_waiting_tasks(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         sent: list[str] = []
 
         async def send(_: AsyncDriver, request: Request[Any]) -> Reply:
@@ -147,8 +147,8 @@ class TestLogin:
             driver = AsyncDriver(toucan(extra={"auth_type": "login"}), register_secret=register_secret)
             errors: list[Any] = []
             for _ in range(times):
-                looks = [driver.run(driver.api.get_operation("app", f"op-{n}")) for n in range(4)]
-                errors += await asyncio.gather(*looks, return_exceptions=True)
+                polls = [driver.run(driver.api.get_operation("app", f"op-{n}")) for n in range(4)]
+                errors += await asyncio.gather(*polls, return_exceptions=True)
             return errors
 
         monkeypatch.setattr(AsyncDriver, "_send", send)

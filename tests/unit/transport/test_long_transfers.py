@@ -1,4 +1,4 @@
-"""Transfers that take longer than the two minutes for which a failing request is repeated."""
+"""Transfers that take longer than two minutes. A failing request is repeated for no longer than that."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
-from urllib3 import exceptions as low
 
 from airflow_provider_dataops.errors import TransportError
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, toucan
+from tests.unit.transport.failures import RESET
 
 if TYPE_CHECKING:
     from tests.unit.transport.worker import Worker
 
-RESET = requests.ConnectionError(low.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")))
-
 
 class SlowSource(MemorySource):
-    """A file of which each piece takes ten minutes to be sent."""
+    """A file whose upload takes ten minutes for each piece."""
 
     def __init__(self, content: bytes, clock: FakeClock) -> None:
         super().__init__(content)
@@ -40,7 +37,7 @@ class SlowSource(MemorySource):
 
 
 class SlowSink(MemorySink):
-    """A file of which each piece takes ten minutes to come."""
+    """A file whose download takes ten minutes for each piece."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
@@ -51,12 +48,12 @@ class SlowSink(MemorySink):
         super().write(chunk)
 
 
-def test_an_upload_that_broke_is_repeated(worker: Worker) -> None:
+def test_an_interrupted_upload_is_repeated(worker: Worker) -> None:
     worker.upload(SlowSource(b"a,b\n" * 50_000, worker.clock), RESET, reply())
     assert [len(sent.body) for sent in worker.wire.sent[1:]] == [200_000] * 2
 
 
-def test_an_upload_of_a_form_that_broke_is_repeated(worker: Worker) -> None:
+def test_an_interrupted_upload_of_a_form_is_repeated(worker: Worker) -> None:
     worker.wire.expect(RESET, reply(body={"id": "o-1"}))
     api = toucan()
     source = SlowSource(b"a,b\n" * 50_000, worker.clock)
@@ -64,12 +61,12 @@ def test_an_upload_of_a_form_that_broke_is_repeated(worker: Worker) -> None:
     assert [len(sent.body) > 200_000 for sent in worker.wire.sent] == [True] * 2
 
 
-def test_an_upload_that_came_no_further_is_not(worker: Worker) -> None:
+def test_an_upload_without_progress_is_not_repeated_again(worker: Worker) -> None:
     with pytest.raises(TransportError, match="attempt 2"):
         worker.upload(SlowSource(b"a,b\n" * 50_000, worker.clock), RESET, RESET)
 
 
-def test_a_download_that_broke_is_repeated_while_it_comes_further(worker: Worker) -> None:
+def test_an_interrupted_download_is_repeated_while_it_makes_progress(worker: Worker) -> None:
     sink = SlowSink(worker.clock)
     announced = {"Content-Length": "8"}
     worker.download(sink, *(reply(body=b"a,b\nc,d\n"[:size], headers=announced) for size in (2, 4, 8)))
@@ -77,14 +74,14 @@ def test_a_download_that_broke_is_repeated_while_it_comes_further(worker: Worker
 
 
 @pytest.mark.parametrize("size", [1, 4])
-def test_a_download_that_came_no_further_is_not(worker: Worker, size: int) -> None:
+def test_a_download_without_progress_is_not_repeated_again(worker: Worker, size: int) -> None:
     announced = {"Content-Length": "8"}
     first = reply(body=b"a,b\n", headers=announced)
     with pytest.raises(TransportError, match="attempt 2"):
         worker.download(SlowSink(worker.clock), first, reply(body=b"a,b\n"[:size], headers=announced))
 
 
-def test_a_download_that_comes_one_byte_further_each_time_ends(worker: Worker) -> None:
+def test_a_download_with_one_more_byte_each_time_fails_in_the_end(worker: Worker) -> None:
     content = bytes(1_000)
     broken = [reply(body=content[:size], headers={"Content-Length": "1000"}) for size in range(1, 1_000)]
     with pytest.raises(TransportError, match="attempt"):

@@ -42,20 +42,20 @@ class TestProxy:
             ({"https_proxy": "http://p", "no_proxy": "elsewhere"}, "http://p"),
         ],
     )
-    def test_is_what_the_environment_says_for_the_host(
+    def test_is_read_from_the_environment_for_the_host(
         self, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: str | None
     ) -> None:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         assert proxy_for(tamr().settings, "https", "my-tenant.tamr.cloud") == proxy
 
-    def test_of_the_connection_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_the_connection_is_used_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("https_proxy", "http://p")
         monkeypatch.setenv("no_proxy", "*")
         settings = tamr(extra={"proxy": "http://own:3128"}).settings
         assert proxy_for(settings, "https", "my-tenant.tamr.cloud") == "http://own:3128"
 
-    def test_of_a_kind_that_one_driver_cannot_use_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_an_unsupported_kind_is_rejected(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("https_proxy", "socks5://u:pa55word@p")
         with pytest.raises(ConnectionSettingsError, match="'tm'") as caught:
             proxy_for(tamr().settings, "https", "h")
@@ -63,13 +63,15 @@ class TestProxy:
 
 
 class TestCertificates:
-    def test_are_those_of_the_connection(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_of_the_connection_are_used_first(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/environment.pem")
         own = tmp_path / "own.pem"
         shutil.copy(certifi.where(), own)
         assert ca_file(tamr(extra={"ca_bundle": str(own)}).settings) == str(own)
 
-    def test_are_else_those_of_the_environment(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_of_the_environment_are_the_default(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         settings = tamr().settings
         assert ca_file(settings) == certifi.where()
         first, second = (shutil.copy(certifi.where(), tmp_path / name) for name in ("1.pem", "2.pem"))
@@ -79,7 +81,7 @@ class TestCertificates:
         assert ca_file(settings) == str(first)
 
     @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-    def test_that_the_environment_names_and_are_missing_are_told_as_well(
+    def test_of_the_environment_that_do_not_exist_raise_an_error(
         self, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         monkeypatch.setenv(name, "/no/such.pem")
@@ -87,17 +89,17 @@ class TestCertificates:
             with pytest.raises(ConnectionSettingsError, match=rf"'tm'.*{name} '/no/such\.pem' does not"):
                 find(tamr().settings)
 
-    def test_that_are_none_are_told_before_anything_is_sent(self, tmp_path: Path) -> None:
+    def test_that_are_invalid_raise_an_error_before_anything_is_sent(self, tmp_path: Path) -> None:
         (tmp_path / "ca.pem").write_text("no certificate")
         settings = tamr(extra={"ca_bundle": str(tmp_path / "ca.pem")}).settings
         for find in (trusted, tls_context):
             with pytest.raises(ConnectionSettingsError, match="cannot be read as a file of certificates"):
                 find(settings)
 
-    def test_that_are_missing_are_told_with_their_path(self) -> None:
+    def test_that_do_not_exist_raise_an_error_with_their_path(self) -> None:
         with pytest.raises(ConnectionSettingsError, match=r"'tm'.*'/no/such\.pem' does not exist"):
             ca_file(tamr(extra={"ca_bundle": "/no/such.pem"}).settings)
 
-    def test_are_not_even_read_where_they_are_not_checked(self) -> None:
+    def test_are_not_read_if_verify_ssl_is_false(self) -> None:
         settings = tamr(extra={"verify_ssl": "false", "ca_bundle": "/no/such.pem"}).settings
         assert tls_context(settings) is False

@@ -43,12 +43,12 @@ def upload(source: MemorySource, *answers: Reply, wire: Wire, filename: str = "Ã
 
 
 def parts(sent: Sent) -> list[Any]:
-    """Return the parts as another implementation reads them."""
+    """Return the parts as the standard library reads them."""
     head = f"Content-Type: {sent.headers['Content-Type']}\r\n\r\n".encode()
     return list(BytesParser(policy=HTTP).parsebytes(head + sent.body).iter_parts())
 
 
-def test_text_and_file_arrive_with_a_length(wire: Wire) -> None:
+def test_text_and_file_are_sent_with_their_length(wire: Wire) -> None:
     content = bytes(range(256)) * 1_000
     upload(MemorySource(content), reply(), wire=wire)
     [sent] = wire.sent
@@ -71,12 +71,12 @@ def test_each_attempt_sends_the_whole_file(wire: Wire) -> None:
     assert all(file.closed for file in source.opened)
 
 
-def test_a_name_cannot_break_out_of_its_header(wire: Wire) -> None:
+def test_a_file_name_cannot_add_a_header(wire: Wire) -> None:
     upload(MemorySource(b"a"), reply(), wire=wire, filename='a"\r\nX-Evil: 1.csv')
     assert b"\r\nX-Evil" not in wire.sent[0].body
 
 
-def test_a_file_that_became_shorter_is_not_sent_as_if_it_were_whole(wire: Wire) -> None:
+def test_a_file_that_becomes_shorter_raises_an_error(wire: Wire) -> None:
     class Shrinking(MemorySource):
         @property
         def size(self) -> int:

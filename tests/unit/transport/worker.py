@@ -1,4 +1,4 @@
-"""A worker's driver whose sockets are cut off."""
+"""A worker's driver without sockets."""
 
 from __future__ import annotations
 
@@ -21,21 +21,19 @@ TOKEN = reply(body={"access_token": "t0ken"})
 
 @dataclass
 class Worker:
-    """Drivers on a wire, on a clock that moves when they sleep."""
+    """Makes drivers with a wire instead of sockets. Their clock moves when they sleep."""
 
     wire: Wire
     clock: FakeClock = field(default_factory=FakeClock)
     slept: list[float] = field(default_factory=list)
-    concealed: list[str] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list)
 
     def driver(self, api: Api, **options: Any) -> SyncDriver:
         def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             self.clock.now += seconds
 
-        return SyncDriver(
-            api, register_secret=self.concealed.append, sleep=sleep, clock=self.clock, **options
-        )
+        return SyncDriver(api, register_secret=self.masked.append, sleep=sleep, clock=self.clock, **options)
 
     def upload(self, file: MemorySource, *answers: Reply | Exception) -> None:
         self.wire.expect(TOKEN, *answers)

@@ -9,7 +9,7 @@ from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.unit.operators.stage import Hook
 from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import header, tag
+from tests.unit.platforms.trac.payloads import header, tag
 
 JOBS = [str(UUID(int=n)) for n in (1, 2, 3)]
 

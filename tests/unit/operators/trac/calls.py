@@ -9,7 +9,7 @@ import requests
 
 from tests.unit.fakes import reply
 from tests.unit.operators.stage import Attempt
-from tests.unit.platforms.trac.told import header
+from tests.unit.platforms.trac.payloads import header
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.operators.base import DataOpsOperator

@@ -11,7 +11,7 @@ from airflow_provider_dataops.core.http import Body, Reply, Request
 from airflow_provider_dataops.errors import ApiError, TransportError, error_for_status
 from airflow_provider_dataops.platforms.trac import from_wire
 from tests.unit.fakes import reply
-from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID, header, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, FLOW_ID, MODEL_ID, header, tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from airflow_provider_dataops.operators.trac import (
 )
 from tests.unit.fakes import reply
 from tests.unit.operators.trac.calls import CUSTOM, CUSTOM_ID, RESULT, SCHEMA, execute
-from tests.unit.platforms.trac.told import DATA_ID
+from tests.unit.platforms.trac.payloads import DATA_ID
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from airflow_provider_dataops.operators.trac import (
 from airflow_provider_dataops.platforms.trac import MAX_CONTENT
 from tests.unit.fakes import reply
 from tests.unit.operators.trac.calls import LOST, RESULT, SCHEMA, WRITTEN, execute, sent
-from tests.unit.platforms.trac.told import DATA_ID
+from tests.unit.platforms.trac.payloads import DATA_ID
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,7 @@ from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.unit.operators.stage import Attempt, Hook, Time, deferral
 from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID
+from tests.unit.platforms.trac.payloads import DATA_ID, FLOW_ID, MODEL_ID
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.operators.base import RunOperator

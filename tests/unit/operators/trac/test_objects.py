@@ -27,7 +27,7 @@ from airflow_provider_dataops.operators.trac import (
 from airflow_provider_dataops.platforms.trac import SEARCH_LIMIT
 from tests.unit.fakes import reply
 from tests.unit.operators.trac.calls import CUSTOM, CUSTOM_ID, LOST, RESULT, WRITTEN, execute, sent
-from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, header, tag
 
 if TYPE_CHECKING:
     from tests.unit.hooks.worker import Worker

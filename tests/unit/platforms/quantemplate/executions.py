@@ -1,4 +1,4 @@
-"""An execution of Quantemplate, as the tests answer with it."""
+"""An execution of Quantemplate for the responses in the tests."""
 
 from __future__ import annotations
 

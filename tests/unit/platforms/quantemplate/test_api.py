@@ -1,4 +1,4 @@
-"""What is asked of Quantemplate. What is on the wire: ``test_wire``."""
+"""The requests to Quantemplate. ``test_wire`` compares all their bytes."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ class TestToken:
         done = play(quantemplate().login(), reply(body={"access_token": "t0ken", "expires_in": 300}))
         assert done.secrets == ["t0ken"]
 
-    def test_of_a_signed_token_the_signature_is_masked(self) -> None:
+    def test_that_is_signed_has_its_signature_masked(self) -> None:
         done = play(quantemplate().login(), reply(body={"access_token": "head.body.signature"}))
         assert done.secrets == ["signature"]
 
     @pytest.mark.parametrize(
-        ("life", "good_until"),
+        ("expires_in", "valid_until"),
         [(600, 540), (300, 240), (100, 80), (None, 48), (-5, 48), (True, 48), ("300", 48)],
     )
-    def test_is_renewed_before_it_ends(self, life: object, good_until: float) -> None:
+    def test_is_renewed_before_it_expires(self, expires_in: object, valid_until: float) -> None:
         now = [0.0]
         api = quantemplate(clock=lambda: now[0])
         assert api.needs_login()
-        play(api.login(), reply(body={"access_token": "t0ken", "expires_in": life}))
-        now[0] = good_until - 0.1
+        play(api.login(), reply(body={"access_token": "t0ken", "expires_in": expires_in}))
+        now[0] = valid_until - 0.1
         assert not api.needs_login()
-        now[0] = good_until
+        now[0] = valid_until
         assert api.needs_login()
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"access_token": null}', b"<html>"])
-    def test_that_is_none_is_refused_without_repeating_the_answer(self, body: bytes) -> None:
+    def test_that_is_missing_raises_an_error(self, body: bytes) -> None:
         done = play(quantemplate().login(), reply(body=body))
         assert isinstance(done.error, MalformedReplyError)
 
     @pytest.mark.parametrize("status", [400, 401])
-    def test_refusals_are_about_credentials(self, status: int) -> None:
+    def test_request_that_is_rejected_is_an_authentication_error(self, status: int) -> None:
         request = play(quantemplate().login(), reply(body={"access_token": "t"})).requests[0]
         assert quantemplate().error_class(request, reply(status)) is AuthenticationError
 
-    def test_a_400_elsewhere_is_a_bad_request(self) -> None:
+    def test_request_is_the_only_one_whose_400_is_about_credentials(self) -> None:
         api = quantemplate()
         request = play(api.execute_pipeline("c-1", "p-1"), reply(body=execution())).requests[0]
         assert api.error_class(request, reply(400)) is BadRequestError
 
 
 class TestRequests:
-    def test_all_but_a_start_do_no_harm_when_sent_twice(self) -> None:
+    def test_all_requests_except_execute_are_repeatable(self) -> None:
         api, sink = quantemplate(), MemorySink()
         calls = {
             "upload": api.upload_dataset("c-1", "d-1", MemorySource(b"a")),
@@ -78,7 +78,7 @@ class TestRequests:
         assert download.sink is sink
 
     @pytest.mark.parametrize("dots", [".", ".."])
-    def test_an_id_never_leads_elsewhere(self, dots: str) -> None:
+    def test_an_id_of_dots_is_rejected(self, dots: str) -> None:
         with pytest.raises(InvalidArgumentError):
             play(quantemplate().list_executions("c-1", dots))
 
@@ -98,7 +98,7 @@ class TestLinks:
         launch = QuantemplateExecutionLaunch(api=api, organisation_id="c-1", pipeline_id="p/1")
         assert launch.watch("e-1").url(api) == "https://ui/c-1/p%2F1/e-1?again=e-1"
 
-    def test_of_a_dataset(self) -> None:
+    def test_of_a_dataset_lead_to_its_preview(self) -> None:
         assert quantemplate().dataset_url("c/1", "d 1") == (
             "https://app.quantemplate.com/c%2F1/dataset/d%201/preview"
         )

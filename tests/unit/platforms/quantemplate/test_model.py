@@ -1,4 +1,4 @@
-"""How the answers of Quantemplate are read."""
+"""How the responses of Quantemplate are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.platforms.apis import MemorySink, quantemplate
 from tests.unit.platforms.quantemplate.executions import execution
 
 
-class TestAnswers:
+class TestResponses:
     @pytest.mark.parametrize(
         ("members", "state"),
         [
@@ -27,7 +27,7 @@ class TestAnswers:
             ({"status": "Exploded", "finishedAt": "2026-11-20T10:00:00Z"}, RunState.FAILED),
         ],
     )
-    def test_states(self, members: dict[str, Any], state: RunState) -> None:
+    def test_a_status_becomes_a_run_state(self, members: dict[str, Any], state: RunState) -> None:
         (found,) = play(
             quantemplate().list_executions("c-1", "p-1"), reply(body=[execution(**members)])
         ).value
@@ -55,17 +55,17 @@ class TestAnswers:
             reply(body=execution(outputs=["o-1"])),
         ],
     )
-    def test_a_start_without_an_execution_is_not_taken_for_one(self, answer: Any) -> None:
+    def test_a_start_raises_an_error_if_the_response_contains_no_execution(self, answer: Any) -> None:
         done = play(quantemplate().execute_pipeline("c-1", "p-1"), answer)
         assert isinstance(done.error, MalformedReplyError)
         assert done.error.may_have_been_processed
 
     @pytest.mark.parametrize("body", [{}, {"executions": []}, "text", None])
-    def test_a_list_is_a_bare_array(self, body: object) -> None:
+    def test_a_list_must_be_a_json_array(self, body: object) -> None:
         done = play(quantemplate().list_executions("c-1", "p-1"), reply(body=body))
         assert isinstance(done.error, MalformedReplyError)
 
-    def test_204_is_a_file_without_a_byte_and_201_none(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_204_is_an_empty_file_and_201_is_an_error(self, caplog: pytest.LogCaptureFixture) -> None:
         done = play(quantemplate().download_dataset("c-1", "d-1", MemorySink()), reply(204))
         assert done.error is None
         assert "the file is empty" in caplog.text
@@ -81,5 +81,5 @@ class TestAnswers:
             (reply(401, {"error": "invalid_client", "error_description": "Bad secret"}), "Bad secret"),
         ],
     )
-    def test_the_servers_words_are_kept(self, answer: Any, words: str) -> None:
+    def test_the_error_text_of_the_server_is_kept(self, answer: Any, words: str) -> None:
         assert quantemplate().error_text(answer) == words

@@ -25,13 +25,13 @@ class TestRuns:
         assert play(self.launch().record_baseline(), reply(body=body)).value["highest"] == 9
         assert play(self.launch().record_baseline(), reply(body=[])).value["highest"] == 0
 
-    def test_candidates_are_above_the_baseline(self) -> None:
+    def test_candidates_have_a_higher_run_number_than_the_baseline(self) -> None:
         body = [execution(id="e-10", runNumber=10), execution(id="e-9", runNumber=9)]
         baseline = {"pipeline": ["c-1", "p-1"], "highest": 9}
         found = play(self.launch().find_candidates(baseline, "token"), reply(body=body)).value
         assert [snapshot.run_id for snapshot in found] == ["e-10"]
 
-    def test_one_list_tells_of_all_who_wait(self) -> None:
+    def test_one_list_returns_the_state_of_all_watched_executions(self) -> None:
         watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
         body = [
             execution(id="e-1", runNumber=1, status="Succeeded"),
@@ -46,13 +46,13 @@ class TestRuns:
         }
         assert len(done.requests) == 1
 
-    def test_the_next_execution_is_the_lowest_above(self) -> None:
+    def test_the_next_execution_has_the_lowest_higher_run_number(self) -> None:
         body = [execution(id=f"e-{n}", runNumber=n) for n in (9, 4, 6, 5)]
         found = play(quantemplate().next_execution("c-1", "p-1", 4), reply(body=body)).value
         assert found.id == "e-5"
         assert play(quantemplate().next_execution("c-1", "p-1", 9), reply(body=body)).value is None
 
-    def test_a_result_names_everything_a_next_task_needs(self) -> None:
+    def test_a_result_contains_everything_that_the_next_task_needs(self) -> None:
         body = execution(
             status="Succeeded", outputs=[{"id": "o-1", "name": "out"}], startedAt="s", finishedAt="f"
         )

@@ -1,4 +1,4 @@
-"""Credentials of Tailer, as the tests fill in a connection with them."""
+"""Connections to Tailer for each kind of credentials."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def rsa_key() -> rsa.RSAPrivateKey:
 
 def key_json(key: Any = None, **changes: Any) -> str:
     pem = (key or rsa_key()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    told = {"type": "service_account", "client_email": EMAIL, "private_key": pem, **changes}
-    return json.dumps({name: value for name, value in told.items() if value is not None}, indent=2)
+    fields = {"type": "service_account", "client_email": EMAIL, "private_key": pem, **changes}
+    return json.dumps({name: value for name, value in fields.items() if value is not None}, indent=2)
 
 
 def signer(key: Any = None, **extra: Any) -> TailerApi:
@@ -43,8 +43,8 @@ def signer(key: Any = None, **extra: Any) -> TailerApi:
     )
 
 
-def refusal_of(exchange: Any, *answers: Any, api: TailerApi) -> ApiError:
-    """Run an exchange as a worker does, and return the error that it ends with."""
+def error_of(exchange: Any, *answers: Any, api: TailerApi) -> ApiError:
+    """Run an exchange as a worker does, and return the error that it raises."""
     with pytest.MonkeyPatch.context() as patch:
         Wire.installed(patch).expect(*answers)
         with pytest.raises(ApiError) as caught:

@@ -1,4 +1,4 @@
-"""Runs and configurations of Tailer, as the tests answer with them."""
+"""Runs and configurations of Tailer for the responses in the tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STORAGE = Configuration(
 )
 
 
-#: As the guide shows it for Tables to Tables, and for Storage to Storage without its last update.
+#: The run that the guide shows for Tables to Tables. For Storage to Storage it has no last update.
 ITEM: dict[str, Any] = {
     "account": "000099",
     "configuration_id": IOWA,
@@ -44,5 +44,5 @@ def results(*items: dict[str, Any], **more: Any) -> Any:
     return reply(body={"results": list(items)}, **more)
 
 
-def asked(done: Any) -> list[dict[str, Any]]:
+def sent_payloads(done: Any) -> list[dict[str, Any]]:
     return [json.loads(request.body.content) for request in done.requests]

@@ -17,7 +17,7 @@ class TestIdentity:
         with pytest.raises(InvalidArgumentError, match=r"account must be a text of six digits .*'000099'"):
             tailer().configuration("x", "workflow", account=account)
 
-    def test_a_number_is_named_as_one(self) -> None:
+    def test_a_number_as_account_is_shown_with_its_type(self) -> None:
         with pytest.raises(InvalidArgumentError, match=r"given: 99 \(int\)"):
             tailer().configuration("x", "workflow", account=99)  # type: ignore[arg-type]
 
@@ -27,7 +27,7 @@ class TestIdentity:
         assert (other.account, other.environment) == ("000001", "PROD")
 
     @pytest.mark.parametrize("name", ["account", "environment"])
-    def test_where_there_is_neither_it_is_asked_for(self, name: str) -> None:
+    def test_an_empty_account_or_environment_raises_an_error_that_asks_for_it(self, name: str) -> None:
         with pytest.raises(InvalidArgumentError, match=f"{name} is empty: .* fill in {name} in connection"):
             tailer(**{name: ""}).configuration("x", "workflow")
 
@@ -46,17 +46,17 @@ class TestIdentity:
             ("ordersDEV", True, "ordersDEV_DEV"),
         ],
     )
-    def test_the_environment_is_appended_only_where_it_is_asked_for_and_missing(
+    def test_the_environment_is_appended_only_if_requested_and_missing(
         self, given: str, append: bool, sent: str
     ) -> None:
         for kind in ("table-to-table", "table-to-storage"):
             found = tailer().configuration(given, kind, append_environment=append)
             assert found.configuration_id == sent
 
-    def test_the_old_name_of_tables_to_tables_is_the_same(self) -> None:
+    def test_gbq_to_gbq_is_the_old_name_of_table_to_table(self) -> None:
         assert tailer().configuration(IOWA, "gbq-to-gbq") == TABLES
 
-    def test_only_the_job_id_of_tables_to_tables_can_be_told(self) -> None:
+    def test_only_table_to_table_configurations_have_a_known_job_id(self) -> None:
         assert TABLES.job_id == f"gbq-to-gbq|{IOWA}"
         assert STORAGE.job_id is None
 
@@ -66,7 +66,7 @@ class TestLinks:
         assert tailer().run_url(TABLES, "r") == "https://studio.tailer.ai"
         assert tailer(studio_url="https://s.example/x").run_url(TABLES, "r") == "https://s.example/x"
 
-    def test_follow_the_template(self) -> None:
+    def test_follow_the_connections_template(self) -> None:
         template = "https://studio.tailer.ai/{account}/{environment}/{configuration_type}/{configuration_id}/{run_id}"
         assert tailer(link_template=template).run_url(TABLES, "r/1") == (
             f"https://studio.tailer.ai/000099/DEV/table-to-table/{IOWA}/r%2F1"

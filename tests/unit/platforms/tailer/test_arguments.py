@@ -1,4 +1,4 @@
-"""Days, as Tailer wants them."""
+"""Dates in the form that Tailer expects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_dataops.platforms.tailer.arguments import day
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected"),
     [
         (None, None),
         ("2020-12-09", "2020-12-09"),
@@ -25,13 +25,13 @@ from airflow_provider_dataops.platforms.tailer.arguments import day
         (datetime(2020, 12, 9, 23, 30), "2020-12-09"),  # noqa: DTZ001 - a user may give one
     ],
 )
-def test_days(given: Any, told: str | None) -> None:
-    assert day("logical_date", given) == told
+def test_a_day_is_a_date_in_utc(given: Any, expected: str | None) -> None:
+    assert day("logical_date", given) == expected
 
 
 @pytest.mark.parametrize(
     "given", ["", "2020/12/09", "None", "yesterday", 20201209, 1.5, [], "9999-12-31T23:00:00-05:00"]
 )
-def test_what_is_no_day_is_refused(given: Any) -> None:
+def test_a_value_that_is_no_date_is_rejected(given: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="started_on must be a date, YYYY-MM-DD; given"):
         day("started_on", given)

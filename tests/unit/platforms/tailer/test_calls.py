@@ -1,4 +1,4 @@
-"""What is asked of Tailer, and how its answers are read."""
+"""The requests to Tailer, and how its responses are read."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from airflow_provider_dataops.errors import (
 )
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tailer
-from tests.unit.platforms.tailer.runs import ITEM, RUN_ID, STORAGE, TABLES, asked, item, results
+from tests.unit.platforms.tailer.runs import ITEM, RUN_ID, STORAGE, TABLES, item, results, sent_payloads
 
 
 class TestLaunch:
-    def test_never_twice(self) -> None:
+    def test_is_not_repeatable(self) -> None:
         assert not next(tailer().launch_job(TABLES)).repeatable  # type: ignore[union-attr]
 
     @pytest.mark.parametrize("kind", ["storage-to-storage", "workflow", "table_to_table"])
-    def test_only_what_can_be_launched(self, kind: str) -> None:
+    def test_rejects_configuration_types_that_cannot_be_launched(self, kind: str) -> None:
         other = tailer().configuration("x", kind)
         with pytest.raises(InvalidArgumentError, match="table-to-table or table-to-storage to launch"):
             tailer().launch_job(other)
@@ -39,23 +39,23 @@ class TestLaunch:
             ("table-to-storage", "orders", False),
         ],
     )
-    def test_an_id_without_its_environment_is_warned_about_and_sent(
+    def test_an_id_without_its_environment_is_sent_with_a_warning(
         self, kind: str, name: str, warned: bool, caplog: pytest.LogCaptureFixture
     ) -> None:
         api = tailer()
         done = play(api.launch_job(api.configuration(name, kind)), reply(body={"run_id": "r"}))
-        assert asked(done)[0]["configuration_id"] == name
+        assert sent_payloads(done)[0]["configuration_id"] == name
         assert ("does not end in _DEV" in caplog.text) is warned
 
     @pytest.mark.parametrize("body", [{}, {"run_id": ""}, {"run_id": 5}, [], {"message": "ok"}])
-    def test_an_answer_without_an_id_says_what_it_was(self, body: Any) -> None:
+    def test_a_response_without_a_run_id_is_shown_in_the_error(self, body: Any) -> None:
         error = play(tailer().launch_job(TABLES), reply(body=body)).error
         assert isinstance(error, MalformedReplyError)
         assert json.dumps(body) in str(error)
 
 
 class TestRuns:
-    def test_of_tables_to_tables(self) -> None:
+    def test_of_table_to_table_are_read(self) -> None:
         done = play(
             tailer().check_run_status(TABLES, job_id=str(TABLES.job_id), run_id=RUN_ID), results(ITEM)
         )
@@ -78,7 +78,7 @@ class TestRuns:
         (run,) = play(tailer().get_last_status(STORAGE), results(listed)).value
         assert (run.last_update_date, run.duration, run.snapshot().finished_at) == (None, None, None)
 
-    def test_a_run_that_goes_on_has_no_end(self) -> None:
+    def test_an_active_run_has_no_end_time(self) -> None:
         (run,) = play(tailer().get_last_status(TABLES), results(item())).value
         assert run.snapshot().finished_at is None
 
@@ -86,11 +86,11 @@ class TestRuns:
         "others",
         [[], [item("other")], [item(account="000001")], [item(environment="PROD")], [item("o"), item("p")]],
     )
-    def test_only_the_run_that_was_asked_for_counts(self, others: list[dict[str, Any]]) -> None:
+    def test_only_the_requested_run_counts(self, others: list[dict[str, Any]]) -> None:
         ask = tailer().check_run_status(TABLES, job_id="j", run_id=RUN_ID)
         assert play(ask, results(*others)).value is None
 
-    def test_it_may_stand_behind_others(self) -> None:
+    def test_the_requested_run_may_follow_others(self) -> None:
         ask = tailer().check_run_status(TABLES, job_id="j", run_id=RUN_ID)
         assert play(ask, results(item("other"), item())).value.run_id == RUN_ID
 
@@ -98,17 +98,17 @@ class TestRuns:
         "body",
         [{}, [], {"results": None}, {"results": [{}]}, {"results": [{"run_id": "r"}]}, {"results": [1]}],
     )
-    def test_what_is_no_list_of_runs_is_refused(self, body: Any) -> None:
+    def test_a_response_without_a_list_of_runs_raises_an_error(self, body: Any) -> None:
         error = play(tailer().get_last_status(TABLES), reply(body=body)).error
         assert isinstance(error, MalformedReplyError)
 
     def test_a_limit_is_always_sent(self) -> None:
         api = tailer()
         for ask in (api.get_last_status(TABLES), api.get_by_status("workflow")):
-            assert asked(play(ask, results()))[0]["limit"] == 100
+            assert sent_payloads(play(ask, results()))[0]["limit"] == 100
 
     @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "2"])
-    def test_a_limit_is_a_number_from_1(self, limit: Any) -> None:
+    def test_a_limit_is_a_whole_number_from_1(self, limit: Any) -> None:
         api = tailer()
         for ask in (
             lambda: play(api.get_last_status(TABLES, limit=limit)),
@@ -117,8 +117,8 @@ class TestRuns:
             error: Any
             try:
                 error = ask().error
-            except InvalidArgumentError as refused:
-                error = refused
+            except InvalidArgumentError as raised:
+                error = raised
             assert "limit must be a whole number" in str(error)
 
 
@@ -143,12 +143,14 @@ class TestOkAndKo:
             "  \n",
         ],
     )
-    def test_ok(self, body: Any) -> None:
+    def test_an_ok_response_is_accepted(self, body: Any) -> None:
         for name, exchange in self.calls().items():
             assert play(exchange, reply(body=body)).error is None, name
 
     @pytest.mark.parametrize("body", [b"", b"{}"])
-    def test_silence_is_taken_as_ok_and_logged(self, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_empty_response_counts_as_ok_and_is_logged(
+        self, body: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
         caplog.set_level("INFO")
         play(self.calls()["status"], reply(body=body))
         assert "taken as OK" in caplog.text
@@ -163,32 +165,32 @@ class TestOkAndKo:
             ({"message": None}, "None", ApiError),
         ],
     )
-    def test_ko_with_a_good_status_is_a_refusal(self, body: Any, words: str, kind: type[ApiError]) -> None:
-        asking = {
+    def test_ko_with_status_code_200_is_an_error(self, body: Any, words: str, kind: type[ApiError]) -> None:
+        requests = {
             "launch": tailer().launch_job(TABLES),
             "list": tailer().get_last_status(TABLES),
             "check": tailer().check_run_status(TABLES, job_id="j", run_id="r"),
         }
-        for name, exchange in (self.calls() | asking).items():
+        for name, exchange in (self.calls() | requests).items():
             error = play(exchange, reply(body=body)).error
             unknown = name in {"list", "check"} and kind is ApiError
             assert type(error) is (NotFoundError if unknown else kind), name
             assert words in str(error), name
             assert json.loads(error.body) == body, name
-            # A refused launch is not looked for: it would be taken for somebody else's run.
+            # A rejected launch is not searched for: the search could find somebody else's run.
             assert error.may_have_been_processed is (kind is ServerError), name
 
     @pytest.mark.parametrize("body", [b"ok", b"[]", b'"ok"'])
-    def test_what_is_neither_is_told(self, body: bytes) -> None:
+    def test_a_response_that_is_neither_is_an_error(self, body: bytes) -> None:
         for exchange in self.calls().values():
             assert isinstance(play(exchange, reply(body=body)).error, MalformedReplyError)
 
-    def test_what_may_be_sent_twice(self) -> None:
+    def test_label_and_status_requests_are_repeatable(self) -> None:
         repeatable = {name for name, exchange in self.calls().items() if next(exchange).repeatable}
         assert repeatable == {"label", "status"}
 
     @pytest.mark.parametrize("status", ["WAITING", "DEACTIVATED", "", None])
-    def test_a_run_is_given_one_of_five_labels(self, status: Any) -> None:
+    def test_the_label_of_a_run_is_one_of_five(self, status: Any) -> None:
         with pytest.raises(InvalidArgumentError, match="SUCCESS, FAILED, RUNNING, NO_MATCH, CHECKED"):
             tailer().set_run_status(TABLES, run_id="r", status=status)
 
@@ -197,6 +199,6 @@ class TestOkAndKo:
         with pytest.raises(InvalidArgumentError, match="enabled, disabled, archived; given"):
             tailer().set_configuration_status(TABLES, status)
 
-    def test_only_workflows_are_reset(self) -> None:
+    def test_only_workflows_can_be_reset(self) -> None:
         with pytest.raises(InvalidArgumentError, match="must be workflow"):
             tailer().reset_workflow(TABLES)

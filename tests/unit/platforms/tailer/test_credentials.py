@@ -20,8 +20,8 @@ from tests.unit.platforms.tailer.logins import (
     EMAIL,
     FIREBASE,
     REFRESHED,
+    error_of,
     key_json,
-    refusal_of,
     rsa_key,
     signer,
 )
@@ -67,19 +67,19 @@ class TestServiceAccount:
     def test_the_audience_is_the_platforms_own_url_by_default(self) -> None:
         api = signer()
         play(api.login())
-        told = jwt.decode(token_of(api), options={"verify_signature": False})
-        assert told["aud"] == "https://tailer-api-nqonovswsq-ew.a.run.app"
+        claims = jwt.decode(token_of(api), options={"verify_signature": False})
+        assert claims["aud"] == "https://tailer-api-nqonovswsq-ew.a.run.app"
 
-    def test_reads_and_signs_off_the_event_loop(self) -> None:
+    def test_reads_and_signs_outside_the_event_loop(self) -> None:
         exchange = signer().login()
         assert isinstance(next(exchange), BlockingCall)
         assert isinstance(exchange.send({"client_email": EMAIL, "private_key": "k"}), BlockingCall)
 
-    def test_masks_the_signature_alone(self) -> None:
+    def test_masks_only_the_signature(self) -> None:
         api = signer()
         assert play(api.login()).secrets == [token_of(api).rpartition(".")[2]]
 
-    def test_the_key_may_stand_in_a_file_which_is_read_each_time(self, tmp_path: Path) -> None:
+    def test_the_key_may_be_in_a_file_that_each_login_reads(self, tmp_path: Path) -> None:
         path = tmp_path / "key.json"
         api = signer(str(path))
         path.write_text(key_json())
@@ -89,7 +89,7 @@ class TestServiceAccount:
         play(api.login())
         assert jwt.decode(token_of(api), options={"verify_signature": False})["iss"] == "other@project"
 
-    def test_the_key_may_stand_as_an_object(self) -> None:
+    def test_the_key_may_be_a_json_object(self) -> None:
         api = signer(json.loads(key_json()))
         play(api.login())
         assert token_of(api).count(".") == 2
@@ -108,7 +108,7 @@ class TestServiceAccount:
             (key_json(client_email=5), "the key has no client_email;"),
         ],
     )
-    def test_a_key_that_is_none_is_told_before_anything_is_sent(self, key: Any, words: str) -> None:
+    def test_an_invalid_key_raises_an_error_before_anything_is_sent(self, key: Any, words: str) -> None:
         with pytest.raises(ConnectionSettingsError, match=words) as caught:
             tailer(auth_type="service_account", service_account_secret_json=key)
         assert "connection 'tl'" in str(caught.value)
@@ -117,9 +117,9 @@ class TestServiceAccount:
     @pytest.mark.parametrize(
         "key", ["planted-secret", key_json(ec.generate_private_key(ec.SECP256R1())), "-----BEGIN X-----"]
     )
-    def test_a_key_that_cannot_sign_is_told_and_not_shown(self, key: str) -> None:
-        told = key if key.startswith("{") else key_json(private_key=key)
-        error = play(signer(told).login()).error
+    def test_a_key_that_cannot_sign_raises_an_error_that_does_not_show_it(self, key: str) -> None:
+        key_file = key if key.startswith("{") else key_json(private_key=key)
+        error = play(signer(key_file).login()).error
         assert isinstance(error, ConnectionSettingsError)
         assert "its private_key cannot sign (RS256)" in str(error)
         assert (error.__cause__, error.__context__) == (None, None)
@@ -133,7 +133,9 @@ class TestServiceAccount:
             (b"planted-secret", "not JSON"),
         ],
     )
-    def test_a_file_that_is_none_is_told(self, tmp_path: Path, content: bytes | None, words: str) -> None:
+    def test_an_invalid_key_file_raises_an_error(
+        self, tmp_path: Path, content: bytes | None, words: str
+    ) -> None:
         if content is not None:
             (tmp_path / "key.json").write_bytes(content)
         error = play(signer(str(tmp_path / "key.json")).login()).error
@@ -181,14 +183,14 @@ class TestFirebase:
         assert second.requests[0].body.content.endswith(b"&refresh_token=refresh-2")  # type: ignore[union-attr]
         assert second.secrets == ["d"]
 
-    def test_the_endpoints_may_be_others(self) -> None:
+    def test_the_urls_of_google_can_be_configured(self) -> None:
         urls = {"firebase_sign_in_url": "http://box/in", "firebase_refresh_url": "http://box/re"}
         token = reply(body={"idToken": "t", "id_token": "t"})
         assert play(tailer(**PERSON, **urls).login(), token).requests[0].url == "http://box/in?key=AIza-key"
         done = play(tailer(**REFRESHED, **urls).login(), token)
         assert done.requests[0].url == "http://box/re?key=AIza-key"
 
-    def test_what_is_secret(self) -> None:
+    def test_api_key_password_and_refresh_token_are_secrets(self) -> None:
         assert set(tailer(**PERSON).settings.secrets) == {"AIza-key", 'pä"ss'}
         assert set(tailer(**REFRESHED).settings.secrets) == {"AIza-key", "refresh-1"}
 
@@ -207,13 +209,13 @@ class TestFirebase:
             ),
         ],
     )
-    def test_an_unfinished_connection_is_told(self, given: dict[str, str], words: str) -> None:
+    def test_an_incomplete_connection_raises_an_error(self, given: dict[str, str], words: str) -> None:
         with pytest.raises(ConnectionSettingsError, match=words) as caught:
             tailer(**FIREBASE | given)
         assert "planted" not in str(caught.value)
 
     @pytest.mark.parametrize("body", [{"refresh_token": "planted"}, [], {"id_token": 5}])
-    def test_an_answer_without_a_token_is_not_repeated(self, body: object) -> None:
+    def test_a_response_without_a_token_is_not_shown_in_the_error(self, body: object) -> None:
         error = play(tailer(**REFRESHED).login(), reply(body=body)).error
         assert isinstance(error, ApiError)
         assert "the response contains no id_token" in str(error)
@@ -226,35 +228,35 @@ class TestFirebase:
             (REFRESHED, "refresh-1", "renew the token by refresh_token", "'refresh_token' with extra"),
         ],
     )
-    def test_a_refusal_names_the_credential(
+    def test_a_rejection_names_the_credential(
         self, given: Any, secret: str, operation: str, blamed: str
     ) -> None:
         api = tailer(**given)
-        refused = reply(400, {"error": {"code": 400, "message": f"INVALID {secret} of AIza-key"}})
-        error = refusal_of(api.login(), refused, api=api)
+        rejected = reply(400, {"error": {"code": 400, "message": f"INVALID {secret} of AIza-key"}})
+        error = error_of(api.login(), rejected, api=api)
         assert isinstance(error, AuthenticationError)
         assert error.operation == operation
         assert f"{blamed} field 'firebase_api_key'" in str(error)
         assert "HTTP 400: INVALID *** of *** (" in str(error)
 
-    def test_googles_own_failure_blames_nobody(self) -> None:
+    def test_a_failure_of_google_does_not_blame_the_credential(self) -> None:
         api = tailer(**REFRESHED)
-        error = refusal_of(api.login(), reply(503, {"error": {"code": 503, "message": "down"}}), api=api)
+        error = error_of(api.login(), reply(503, {"error": {"code": 503, "message": "down"}}), api=api)
         assert str(error).endswith("HTTP 503: down (POST /v1/token)")
 
-    def test_a_bad_request_to_tailer_is_no_refused_credential(self) -> None:
+    def test_a_bad_request_to_tailer_does_not_blame_the_credential(self) -> None:
         api = tailer()
-        error = refusal_of(api.get_by_status("workflow"), reply(400, {"message": "no limit"}), api=api)
+        error = error_of(api.get_by_status("workflow"), reply(400, {"message": "no limit"}), api=api)
         assert "HTTP 400: no limit (POST" in str(error)
         assert not isinstance(error, AuthenticationError)
 
 
 class TestConnection:
-    def test_the_kind_is_a_service_account_by_default(self) -> None:
+    def test_uses_a_service_account_by_default(self) -> None:
         with pytest.raises(ConnectionSettingsError, match="'service_account_secret_json' is empty"):
             tailer(auth_type="")
 
-    def test_an_unknown_kind_is_told(self) -> None:
+    def test_with_an_unknown_auth_type_raises_an_error(self) -> None:
         with pytest.raises(ConnectionSettingsError, match="must be one of service_account, firebase, bearer"):
             tailer(auth_type="oauth")
 
@@ -268,7 +270,7 @@ class TestConnection:
             ({"studio_url": "studio"}, "'studio_url' must be"),
         ],
     )
-    def test_what_cannot_be_used_is_told(self, extra: dict[str, Any], words: str) -> None:
+    def test_with_an_invalid_field_raises_an_error(self, extra: dict[str, Any], words: str) -> None:
         with pytest.raises(ConnectionSettingsError, match=f"connection 'tl': .*{words}"):
             tailer(**extra)
 
@@ -282,27 +284,27 @@ class TestConnection:
         ],
         ids=["person", "refresh token", "given", "service account"],
     )
-    def test_nothing_that_is_printed_shows_a_secret(self, given: dict[str, Any], secrets: list[str]) -> None:
+    def test_shows_no_secret_in_a_repr(self, given: dict[str, Any], secrets: list[str]) -> None:
         api = tailer(**given)
         printed = repr((api, api.settings, api._source, api.settings.account, api.settings.account_key))
         assert not [secret for secret in secrets if secret in printed]
 
-    def test_different_people_share_nothing(self) -> None:
+    def test_has_its_own_account_key_for_each_credential(self) -> None:
         others = [PERSON, {**PERSON, "login": "bob@example.com"}, REFRESHED, {}]
         assert len({tailer(**other).settings.account_key for other in others}) == 4
 
-    def test_is_proved_by_a_read_of_the_account(self) -> None:
+    def test_is_tested_by_reading_the_account(self) -> None:
         done = play(tailer().test(), reply(body={"anything": 1}))
         assert done.value == "the credentials are accepted for account 000099, DEV"
         assert b'"action":"get_by_status"' in done.requests[0].body.content  # type: ignore[union-attr]
 
-    def test_without_an_account_says_what_was_not_tried(self) -> None:
+    def test_without_an_account_reports_what_its_test_did_not_try(self) -> None:
         done = play(tailer(account="", **REFRESHED).test(), reply(body={"id_token": "t"}))
         assert done.value.startswith("got a token, but did not send it to Tailer")
         assert play(tailer(environment="").test()).value.startswith("the connection contains a token, but")
 
 
-def test_a_login_is_one_step_so_that_only_one_is_under_way() -> None:
+def test_a_login_is_one_step_so_only_one_runs_at_a_time() -> None:
     api = signer()
     steps = whole(api.get_by_status("workflow"), api=api, policy=ONCE, clock=FakeClock())
     assert isinstance(next(steps), EnsureCredentials)

@@ -1,4 +1,4 @@
-"""What is a list of a configuration's runs, and what is none: a second run could be started on its word."""
+"""Which responses are a list of a configuration's runs. A mistake here could start a second run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def launch() -> TailerJobLaunch:
 
 
 def sent(exchange: Exchange[Any]) -> Exchange[Any]:
-    """Return an exchange as a driver runs it: with errors made of responses."""
+    """Return an exchange as a driver runs it: error responses become exceptions."""
     return whole(exchange, api=tailer(), policy=ONCE, clock=FakeClock())
 
 
@@ -38,19 +38,19 @@ def sent(exchange: Exchange[Any]) -> Exchange[Any]:
     ],
     ids=["404", "KO 404", "KO"],
 )
-def test_a_configuration_without_a_list_has_none_as_of_the_date_of_that_answer(answer: Reply) -> None:
-    there = launch()
-    baseline = play(sent(there.record_baseline()), answer).value
+def test_an_unknown_configuration_has_an_empty_list_at_the_date_of_the_response(answer: Reply) -> None:
+    tailer_launch = launch()
+    baseline = play(sent(tailer_launch.record_baseline()), answer).value
     assert baseline["known"] == []
     listed = [
         item("ours"),
         item("of last week", start_execution_date="2020-12-02T11:30:00+00:00"),
     ]
-    found = play(there.find_candidates(baseline, "t"), results(*listed)).value
+    found = play(tailer_launch.find_candidates(baseline, "t"), results(*listed)).value
     assert [snapshot.run_id for snapshot in found] == ["ours"]
 
 
-def test_without_a_date_there_is_nothing_to_tell_a_later_run_by() -> None:
+def test_an_unknown_configuration_is_an_error_if_the_response_has_no_date() -> None:
     assert isinstance(
         play(sent(launch().record_baseline()), reply(404, {"message": "no"})).error, NotFoundError
     )
@@ -66,10 +66,10 @@ def test_without_a_date_there_is_nothing_to_tell_a_later_run_by() -> None:
     ],
     ids=["text", "page", "bytes", "no object"],
 )
-def test_a_404_in_other_words_than_the_apis_is_no_list(answer: Reply) -> None:
-    """Neither a baseline, so that nothing is sent, nor a look without candidates."""
-    there = launch()
-    assert isinstance(play(sent(there.record_baseline()), answer).error, UnroutedError)
-    baseline = play(there.record_baseline(), results()).value
-    looked = play(sent(there.find_candidates(baseline, "t")), answer)
-    assert isinstance(looked.error, UnroutedError)
+def test_a_404_that_is_not_from_the_api_is_no_list(answer: Reply) -> None:
+    """It is no baseline, so nothing is submitted. It does not mean that there are no candidates."""
+    tailer_launch = launch()
+    assert isinstance(play(sent(tailer_launch.record_baseline()), answer).error, UnroutedError)
+    baseline = play(tailer_launch.record_baseline(), results()).value
+    done = play(sent(tailer_launch.find_candidates(baseline, "t")), answer)
+    assert isinstance(done.error, UnroutedError)

@@ -30,13 +30,13 @@ class TestStatuses:
             ("WARNING", RunState.UNKNOWN, ""),
         ],
     )
-    def test_as_long_as_nobody_says_otherwise(self, status: str, state: RunState, words: str) -> None:
+    def test_have_a_default_meaning(self, status: str, state: RunState, words: str) -> None:
         (run,) = play(tailer().get_last_status(TABLES), results(item(status=status))).value
         assert run.state is state
         assert words in run.snapshot().message
         assert bool(words) == bool(run.snapshot().message)
 
-    def test_which_count_may_be_named(self) -> None:
+    def test_may_be_configured_as_success_or_failure(self) -> None:
         outcomes = require_outcomes(["SUCCESS", "checked ", "Warning"], ["stopped"])
         statuses = ("SUCCESS", "CHECKED", "WARNING", "STOPPED", "FAILED", "X")
         assert {status: state_of(status, **outcomes) for status in statuses} == {
@@ -48,7 +48,7 @@ class TestStatuses:
             "X": RunState.UNKNOWN,
         }
 
-    def test_a_success_that_is_not_wanted_still_ends_the_run(self) -> None:
+    def test_like_success_end_the_run_as_failed_if_they_are_not_configured(self) -> None:
         assert state_of("SUCCESS", **require_outcomes(["NO_MATCH"], [])) is RunState.FAILED
 
     @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ class TestStatuses:
             (["SUCCESS", "WARNING"], ["warning"], "both contain WARNING"),
         ],
     )
-    def test_which_make_no_sense_are_refused(self, success: Any, failure: Any, words: str) -> None:
+    def test_with_contradictions_are_rejected(self, success: Any, failure: Any, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             require_outcomes(success, failure)

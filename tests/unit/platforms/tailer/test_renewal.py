@@ -1,4 +1,4 @@
-"""Tokens of Tailer: renewed in time, and once after a refusal."""
+"""Tokens of Tailer: renewed before they expire, and once after a rejection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_dataops.errors import AuthenticationError, PermissionDeniedError
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import tailer
-from tests.unit.platforms.tailer.logins import REFRESHED, refusal_of, signer
+from tests.unit.platforms.tailer.logins import REFRESHED, error_of, signer
 
 
 class TestRenewal:
@@ -24,7 +24,7 @@ class TestRenewal:
             ({}, 48.0),
         ],
     )
-    def test_comes_before_the_tokens_end(self, answer: dict[str, Any], life: float) -> None:
+    def test_happens_before_the_token_expires(self, answer: dict[str, Any], life: float) -> None:
         clock = FakeClock()
         api = tailer(clock=clock.monotonic, **REFRESHED)
         assert api.needs_login()
@@ -34,7 +34,7 @@ class TestRenewal:
         clock.now += 1.0
         assert api.needs_login()
 
-    def test_of_a_signed_token(self) -> None:
+    def test_of_a_signed_token_happens_before_it_expires(self) -> None:
         clock = FakeClock()
         api = signer()
         api.token._clock = clock.monotonic
@@ -45,11 +45,11 @@ class TestRenewal:
         assert api.needs_login()
 
     @pytest.mark.parametrize("given", [REFRESHED, {"auth_type": "service_account"}])
-    def test_a_refused_token_is_renewed_once(self, given: dict[str, Any]) -> None:
+    def test_a_rejected_token_is_renewed_once(self, given: dict[str, Any]) -> None:
         signs = given is not REFRESHED
         api = signer() if signs else tailer(**given)
         token = [] if signs else [reply(body={"id_token": "t"})]
-        error = refusal_of(
+        error = error_of(
             api.get_by_status("workflow"),
             *token,
             reply(401, {"message": "Jwt is expired", "code": 401}),
@@ -60,13 +60,13 @@ class TestRenewal:
         assert isinstance(error, AuthenticationError)
         assert "HTTP 401: Jwt is expired (the token " in str(error)
 
-    def test_a_given_token_is_not_renewed_and_the_refusal_says_so(self) -> None:
+    def test_a_configured_token_is_not_renewed_and_the_error_says_so(self) -> None:
         api = tailer()
-        error = refusal_of(api.get_by_status("workflow"), reply(401, {"message": "no"}), api=api)
+        error = error_of(api.get_by_status("workflow"), reply(401, {"message": "no"}), api=api)
         assert "'api_token' is not accepted" in str(error)
         assert "cannot renew it" in str(error)
 
-    def test_a_given_token_needs_nobody(self) -> None:
+    def test_a_configured_token_needs_no_login(self) -> None:
         clock = FakeClock()
         api = tailer(clock=clock.monotonic)
         assert play(api.login()).requests == []
@@ -74,9 +74,9 @@ class TestRenewal:
         assert not api.needs_login()
         assert api.credentials() == {"Authorization": "Bearer t0ken"}
 
-    def test_a_403_is_no_matter_of_tokens(self) -> None:
+    def test_a_403_is_a_permission_error_that_does_not_blame_the_token(self) -> None:
         api = tailer()
-        error = refusal_of(api.get_by_status("workflow"), reply(403, {"message": "not yours"}), api=api)
+        error = error_of(api.get_by_status("workflow"), reply(403, {"message": "not yours"}), api=api)
         assert isinstance(error, PermissionDeniedError)
         assert "(POST" in str(error)
         assert "token" not in str(error)

@@ -11,7 +11,7 @@ from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import NotFoundError
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tailer
-from tests.unit.platforms.tailer.runs import IOWA, ITEM, RUN_ID, STORAGE, TABLES, asked, item, results
+from tests.unit.platforms.tailer.runs import IOWA, ITEM, RUN_ID, STORAGE, TABLES, item, results, sent_payloads
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.model import Configuration
@@ -22,13 +22,13 @@ class TestLife:
     def launch(self, **changes: Any) -> TailerJobLaunch:
         return tailer().launch(**{"configuration": TABLES, **changes})
 
-    def test_a_launched_run_is_pending_under_its_configuration(self) -> None:
+    def test_a_launched_run_is_pending_and_contains_its_configuration(self) -> None:
         snapshot = play(self.launch().submit("token"), reply(body={"run_id": "r-1"})).value
         assert (snapshot.run_id, snapshot.state) == ("r-1", RunState.PENDING)
         assert snapshot.details["job_id"] == TABLES.job_id
         assert snapshot.details["configuration_id"] == IOWA
 
-    def test_what_a_task_returns_has_the_same_fields_from_the_launch_to_the_end(self) -> None:
+    def test_the_result_of_a_task_has_the_same_fields_after_the_launch_and_at_the_end(self) -> None:
         launched = play(self.launch().submit("token"), reply(body={"run_id": RUN_ID})).value
         ended = play(self.launch().watch(RUN_ID).look(tailer()), results(ITEM)).value
         assert launched.as_result("u").keys() == ended.as_result("u").keys()
@@ -50,7 +50,7 @@ class TestLife:
         done = play(launch.find_candidates(baseline, "token"), results(*listed))
         found = ["ours", "waiting", "stamped by another clock"]
         assert [snapshot.run_id for snapshot in done.value] == found
-        assert asked(done)[0] == {
+        assert sent_payloads(done)[0] == {
             "action": "get_last_status",
             "account": "000099",
             "environment": "DEV",
@@ -59,12 +59,12 @@ class TestLife:
             "limit": 100,
         }
 
-    def test_a_baseline_leads_back_to_its_own_configuration(self) -> None:
+    def test_a_baseline_restores_its_own_configuration(self) -> None:
         baseline = play(self.launch(job_id="j{{FD_DATE}}").record_baseline(), results()).value
         found = self.launch(configuration=STORAGE).earlier(json.loads(json.dumps(baseline)))
         assert (found.configuration, found.job_id) == (TABLES, "j{{FD_DATE}}")
 
-    def test_what_decides_the_work(self) -> None:
+    def test_two_launches_are_the_same_work_if_configuration_date_and_job_are_equal(self) -> None:
         base = self.launch().identity()
         assert base == self.launch(success_statuses=["CHECKED"]).identity()
         others = [
@@ -74,7 +74,7 @@ class TestLife:
         ]
         assert all(other.identity() != base for other in others)
 
-    def test_cannot_be_stopped(self) -> None:
+    def test_a_run_cannot_be_cancelled(self) -> None:
         found = self.launch().watch("r-1")
         assert not found.cancel_on_kill
         with pytest.raises(NotImplementedError, match="Tailer cannot cancel r-1"):
@@ -88,12 +88,12 @@ def watch(configuration: Configuration = TABLES, run_id: str = RUN_ID, **changes
 
 class TestWatch:
     @pytest.mark.parametrize("answer", [results(), results(item("other")), NotFoundError("x", status=404)])
-    def test_a_run_without_a_record_is_absent(self, answer: Any) -> None:
+    def test_a_run_that_the_response_does_not_contain_is_absent(self, answer: Any) -> None:
         assert play(watch(run_id="r-1").look(tailer()), answer).value.state is RunState.ABSENT
 
-    def test_one_run_is_asked_about_by_itself(self) -> None:
+    def test_one_run_is_requested_by_its_id(self) -> None:
         done = play(watch(run_id="r-1").sweep(tailer(), frozenset({RUN_ID})), results(ITEM))
-        assert asked(done)[0] | {"action": ""} == {
+        assert sent_payloads(done)[0] | {"action": ""} == {
             "action": "",
             "account": "000099",
             "environment": "DEV",
@@ -102,35 +102,38 @@ class TestWatch:
             "job_id": f"gbq-to-gbq|{IOWA}",
             "run_id": RUN_ID,
         }
-        assert asked(done)[0]["action"] == "check_run_status"
+        assert sent_payloads(done)[0]["action"] == "check_run_status"
         assert done.value[RUN_ID].state is RunState.SUCCEEDED
 
-    def test_several_are_told_of_by_one_list(self) -> None:
+    def test_several_runs_are_requested_by_one_list(self) -> None:
         listed = [item("a"), item("b", "FAILED"), item("x"), item("c", account="000001")]
         done = play(watch().sweep(tailer(), frozenset({"a", "b", "c"})), results(*listed))
-        assert [a["action"] for a in asked(done)] == ["get_last_status"]
+        assert [a["action"] for a in sent_payloads(done)] == ["get_last_status"]
         assert {run_id: s.state for run_id, s in done.value.items()} == {
             "a": RunState.RUNNING,
             "b": RunState.FAILED,
         }
 
-    def test_without_a_job_id_the_list_has_to_do(self) -> None:
+    def test_a_run_without_a_job_id_is_searched_in_the_list(self) -> None:
         listed = item("a", configuration_id=STORAGE.configuration_id, job_id="table-to-storage|x")
         done = play(watch(STORAGE, "a").look(tailer()), results(listed))
-        assert asked(done)[0]["action"] == "get_last_status"
+        assert sent_payloads(done)[0]["action"] == "get_last_status"
         assert done.value.details["job_id"] == "table-to-storage|x"
         missed = play(watch(STORAGE, "b").look(tailer()), results(listed), results())
         assert missed.value.state is RunState.ABSENT
-        # The job's id that the list shows finds a run that the list does not show.
-        assert asked(missed)[1]["action"] == "check_run_status"
-        assert asked(missed)[1]["job_id"] == "table-to-storage|x"
+        # The list contains the job's id: with it, a request finds a run that the list omits.
+        assert sent_payloads(missed)[1]["action"] == "check_run_status"
+        assert sent_payloads(missed)[1]["job_id"] == "table-to-storage|x"
 
     def test_a_given_job_id_is_used_as_it_is(self) -> None:
         job_id = "storage-to-storage|000099|x|DEV|stores-{{FD_DATE}}-{{FD_TIME}}.csv"
         done = play(watch(STORAGE, "a", job_id=job_id).look(tailer()), results())
-        assert (asked(done)[0]["action"], asked(done)[0]["job_id"]) == ("check_run_status", job_id)
+        assert (sent_payloads(done)[0]["action"], sent_payloads(done)[0]["job_id"]) == (
+            "check_run_status",
+            job_id,
+        )
 
-    def test_runs_that_mean_something_else_are_no_group(self) -> None:
+    def test_runs_with_different_configurations_or_statuses_are_not_grouped(self) -> None:
         watches = [
             watch(),
             watch(STORAGE),

@@ -1,4 +1,4 @@
-"""A job of Tamr Cloud, as the tests answer with it."""
+"""A job of Tamr Cloud for the responses in the tests."""
 
 from __future__ import annotations
 

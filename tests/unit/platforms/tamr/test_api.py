@@ -1,4 +1,4 @@
-"""What is asked of Tamr Cloud. What is on the wire: ``test_wire``."""
+"""The requests to Tamr Cloud. ``test_wire`` compares all their bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.unit.fakes import Answer
 
 
-REFUSALS = [BadRequestError, ConflictError, NotFoundError, ServerError]
+REJECTIONS = [BadRequestError, ConflictError, NotFoundError, ServerError]
 
 
 class TestRequests:
@@ -42,12 +42,12 @@ class TestRequests:
             (platform.publish("d"), b'{"configuration":{"publish":{"destinationId":"d"}}}'),
         ],
     )
-    def test_create(self, configuration: dict[str, Any], body: bytes) -> None:
+    def test_create_job_sends_compact_json(self, configuration: dict[str, Any], body: bytes) -> None:
         (request,) = play(tamr().create_job(configuration), reply(body=job())).requests
         assert (request.method, request.url) == ("POST", JOBS)
         assert request.body == Body(body, "application/json")
 
-    def test_all_but_a_start_do_no_harm_when_sent_twice(self) -> None:
+    def test_all_requests_except_create_are_repeatable(self) -> None:
         api = tamr()
         calls = {
             "create": api.create_job(platform.load("s")),
@@ -59,24 +59,28 @@ class TestRequests:
         assert {name for name, exchange in calls.items() if not next(exchange).repeatable} == {"create"}
 
     @pytest.mark.parametrize("dots", [".", ".."])
-    def test_an_id_never_leads_elsewhere(self, dots: str) -> None:
+    def test_an_id_of_dots_is_rejected(self, dots: str) -> None:
         for ask in (tamr().get_job, tamr().stop_job):
             with pytest.raises(InvalidArgumentError):
                 play(ask(dots))
 
-    @pytest.mark.parametrize("error", REFUSALS)
-    def test_a_stop_that_comes_too_late_is_no_failure(self, error: type[ApiError]) -> None:
+    @pytest.mark.parametrize("error", REJECTIONS)
+    def test_stopping_a_job_that_has_ended_is_no_failure(self, error: type[ApiError]) -> None:
         done = play(tamr().stop_job("j-1"), error("it has ended"), reply(body=job(state="DONE")))
         assert done.error is None
 
-    @pytest.mark.parametrize("error", REFUSALS)
-    @pytest.mark.parametrize("look", [reply(body=job()), ServerError("away"), NotFoundError("no such job")])
-    def test_a_stop_that_is_refused_before_the_end_is(self, error: type[ApiError], look: Answer) -> None:
-        done = play(tamr().stop_job("j-1"), error("not now"), look)
+    @pytest.mark.parametrize("error", REJECTIONS)
+    @pytest.mark.parametrize(
+        "status_response", [reply(body=job()), ServerError("away"), NotFoundError("no such job")]
+    )
+    def test_stopping_a_job_fails_if_tamr_rejects_it_while_the_job_runs(
+        self, error: type[ApiError], status_response: Answer
+    ) -> None:
+        done = play(tamr().stop_job("j-1"), error("not now"), status_response)
         assert type(done.error) is error
         assert "not now" in str(done.error)
 
-    def test_list_follows_pages(self) -> None:
+    def test_list_jobs_follows_the_pages(self) -> None:
         done = play(
             tamr().list_jobs(source_id="s 1"),
             reply(body={"jobs": [job("j-2")], "nextPageToken": "p=2"}),
@@ -88,24 +92,24 @@ class TestRequests:
         ]
         assert [j.job_id for j in done.value] == ["j-2", "j-1"]
 
-    def test_a_page_token_that_repeats_does_not_go_on_for_ever(self) -> None:
+    def test_a_repeated_page_token_ends_the_list(self) -> None:
         page = reply(body={"jobs": [job()], "nextPageToken": "again"})
         assert len(play(tamr().list_jobs(), page, page).requests) == 2
 
-    def test_the_key_is_a_header(self) -> None:
+    def test_the_api_key_is_sent_as_a_header(self) -> None:
         assert tamr().credentials() == {"X-API-KEY": "apk_s3cret"}
 
 
 class TestOpenJobs:
-    def test_are_asked_for_by_a_filter(self) -> None:
+    def test_are_requested_by_a_filter(self) -> None:
         done = play(tamr().open_jobs({"sourceId": "s"}), reply(body={"jobs": [job("j-1")]}))
         assert [j.job_id for j in done.value] == ["j-1"]
         assert done.requests[0].url == f"{JOBS}?pageSize=30&sourceId=s&filter=status.state%20%21%3D%20DONE"
 
-    def test_are_picked_out_where_the_filter_is_refused_or_ignored(self) -> None:
+    def test_are_selected_from_the_list_if_tamr_rejects_or_ignores_the_filter(self) -> None:
         page = reply(body={"jobs": [job("ended", state="DONE"), job("open"), job("odd", state="REHEARSING")]})
-        refused = BadRequestError("filter", status=400)
-        done = play(tamr().open_jobs({"sourceId": "s"}), refused, page)
+        rejected = BadRequestError("filter", status=400)
+        done = play(tamr().open_jobs({"sourceId": "s"}), rejected, page)
         assert [j.job_id for j in done.value] == ["open", "odd"]
         assert done.requests[1].url == f"{JOBS}?pageSize=30&sourceId=s"
 
@@ -124,7 +128,7 @@ def test_a_tenant_is_a_name_a_host_or_a_url(host: str) -> None:
     assert tamr(host=host, port=443).settings.base_url == "https://my-tenant.tamr.cloud"
 
 
-def test_plain_http_must_be_written_out() -> None:
+def test_plain_http_is_used_only_if_the_host_begins_with_it() -> None:
     assert tamr(host="http://127.0.0.1:8099/tamr").settings.base_url == "http://127.0.0.1:8099/tamr"
     assert tamr(host="localhost.test").settings.base_url == "https://localhost.test"
 

@@ -1,4 +1,4 @@
-"""Configurations of jobs that Tamr Cloud would not take."""
+"""Configurations of jobs that Tamr Cloud would reject."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ from airflow_provider_dataops.platforms.tamr import configurations as platform
         {"destroy": {"sourceId": "s"}},
     ],
 )
-def test_configurations_that_the_platform_would_not_take(configuration: object) -> None:
+def test_a_configuration_that_tamr_would_reject_raises_an_error(configuration: object) -> None:
     with pytest.raises(InvalidArgumentError, match="configuration"):
         platform.check_configuration(configuration)

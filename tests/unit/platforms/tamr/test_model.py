@@ -1,4 +1,4 @@
-"""How the answers of Tamr Cloud are read."""
+"""How the responses of Tamr Cloud are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.platforms.apis import tamr
 from tests.unit.platforms.tamr.jobs import job
 
 
-class TestAnswers:
+class TestResponses:
     @pytest.mark.parametrize(
         ("status", "state"),
         [
@@ -33,7 +33,7 @@ class TestAnswers:
             ({}, RunState.UNKNOWN),
         ],
     )
-    def test_states(self, status: dict[str, Any], state: RunState) -> None:
+    def test_a_status_becomes_a_run_state(self, status: dict[str, Any], state: RunState) -> None:
         found = play(tamr().get_job("j-1"), reply(body={"jobId": "j-1", "status": status})).value
         assert found.state is state
 
@@ -42,7 +42,7 @@ class TestAnswers:
         found = play(tamr().get_job("j-1"), reply(body=job(state="DONE", status={"error": error}))).value
         assert found.snapshot().message == "PLANNING_FAILED: column gone"
 
-    def test_ids_echoed_as_empty_texts_are_unset(self) -> None:
+    def test_empty_ids_in_a_configuration_are_dropped(self) -> None:
         body = job(configuration={"publish": {"destinationId": "d", "dataProductId": ""}})
         assert play(tamr().get_job("j"), reply(body=body)).value.configuration == {
             "publish": {"destinationId": "d"}
@@ -51,11 +51,11 @@ class TestAnswers:
     @pytest.mark.parametrize(
         "body", [b"", b"[]", b"{}", b'{"jobId": "j"}', b'{"jobId": "", "status": {}}', b"<a>"]
     )
-    def test_what_is_no_job_is_refused(self, body: bytes) -> None:
+    def test_a_response_without_a_job_raises_an_error(self, body: bytes) -> None:
         assert isinstance(play(tamr().get_job("j"), reply(body=body)).error, MalformedReplyError)
 
     @pytest.mark.parametrize("with_current", [True, False])
-    def test_history_is_in_order_and_holds_each_status_once(self, with_current: bool) -> None:
+    def test_the_history_is_in_order_and_contains_each_status_once(self, with_current: bool) -> None:
         past = [
             {"state": "RUNNING", "stateStartTime": "2026-11-20T10:01:00.000Z"},
             {"state": "PENDING", "stateStartTime": "2026-11-20T10:00:00.000Z"},
@@ -70,6 +70,6 @@ class TestAnswers:
             now["stateStartTime"],
         )
 
-    def test_the_servers_words(self) -> None:
+    def test_the_error_text_of_the_server_is_kept(self) -> None:
         assert tamr().error_text(reply(429, {"statusCode": 429, "message": "5 jobs run"})) == "5 jobs run"
         assert tamr().error_text(reply(502, "<html>bad gateway</html>")) == "<html>bad gateway</html>"

@@ -20,7 +20,7 @@ def watch() -> TamrJobWatch:
 
 
 class TestWatch:
-    def test_one_list_tells_of_the_open_jobs(self) -> None:
+    def test_one_list_returns_all_open_jobs(self) -> None:
         done = play(
             watch().sweep(tamr(), frozenset({"j-1", "j-9"})),
             reply(body={"jobs": [job("j-1"), job("j-2")]}),
@@ -28,25 +28,25 @@ class TestWatch:
         assert done.requests[0].url == FILTERED
         assert set(done.value) == {"j-1"}
 
-    def test_a_refused_filter_is_not_tried_again(self) -> None:
+    def test_a_rejected_filter_is_not_sent_again(self) -> None:
         api = tamr()
-        refused = BadRequestError("filter", status=400)
-        done = play(watch().sweep(api, frozenset({"j-1"})), refused, reply(body={"jobs": [job("j-1")]}))
+        rejected = BadRequestError("filter", status=400)
+        done = play(watch().sweep(api, frozenset({"j-1"})), rejected, reply(body={"jobs": [job("j-1")]}))
         assert [r.url for r in done.requests] == [FILTERED, f"{JOBS}?pageSize=30"]
         done = play(watch().sweep(api, frozenset({"j-1"})), reply(body={"jobs": []}))
         assert done.requests[0].url == f"{JOBS}?pageSize=30"
 
-    def test_a_list_without_the_filter_answers_for_ended_jobs_too(self) -> None:
-        """Each would cost a request of its own otherwise."""
-        refused = BadRequestError("filter", status=400)
+    def test_a_list_without_the_filter_returns_ended_jobs_too(self) -> None:
+        """Otherwise each ended job would cost one more request."""
+        rejected = BadRequestError("filter", status=400)
         page = reply(body={"jobs": [job("j-1", state="DONE")]})
-        assert set(play(watch().sweep(tamr(), frozenset({"j-1"})), refused, page).value) == {"j-1"}
+        assert set(play(watch().sweep(tamr(), frozenset({"j-1"})), rejected, page).value) == {"j-1"}
 
     def test_an_unknown_job_is_absent(self) -> None:
         done = play(watch().look(tamr()), NotFoundError("gone", status=404))
         assert done.value.state is RunState.ABSENT
 
-    def test_what_the_server_says_of_an_unknown_job_is_kept(self) -> None:
+    def test_an_unknown_job_keeps_the_text_of_the_server(self) -> None:
         gone = NotFoundError("gone", status=404, body="no such job")
         assert play(watch().look(tamr()), gone).value.raw_state == "404: no such job"
 
@@ -77,12 +77,12 @@ class TestSucceededSince:
         past = [{"state": "PENDING", "stateStartTime": created}]
         return job("j", state="DONE", configuration=configuration, statusHistory=past, status=status)
 
-    def test_created_at_or_after(self) -> None:
+    def test_a_job_counts_if_it_was_created_at_that_time_or_later(self) -> None:
         update = {"update": {"dataProductId": "dp"}}
         assert self.ask(self.run_of("2026-11-20T10:00:00Z", update), data_product_id="dp").job_id == "j"
         assert self.ask(self.run_of("2026-11-20T09:59:59Z", update), data_product_id="dp") is None
 
-    def test_a_publish_of_the_product_is_no_run_of_it(self) -> None:
+    def test_a_publish_job_does_not_count_for_its_data_product(self) -> None:
         publish = {"publish": {"dataProductId": "dp", "destinationId": "d"}}
         assert self.ask(self.run_of("2026-11-20T10:30:00Z", publish), data_product_id="dp") is None
         assert self.ask(self.run_of("2026-11-20T10:30:00Z", publish), destination_id="d").job_id == "j"
@@ -92,7 +92,7 @@ class TestSucceededSince:
         failed = self.run_of("2026-11-20T10:30:00Z", load, error={"reason": "X"})
         assert self.ask(failed, job("r"), source_id="s") is None
 
-    def test_an_end_is_no_creation(self) -> None:
+    def test_the_end_time_of_a_job_is_not_its_creation_time(self) -> None:
         assert (
             self.ask(job("j", state="DONE", status={"stateStartTime": "2026-11-20T11:00:00Z"}), source_id="s")
             is None

@@ -1,4 +1,4 @@
-"""The connection to Toucan Toco: credentials, refusals, small apps, links."""
+"""The connection to Toucan Toco: credentials, rejected requests, small apps, links."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def sent(api: ToucanApi, exchange: Any, *answers: Any) -> Play:
-    """Run an exchange with all that a driver adds."""
+    """Run an exchange as a driver does: with a login and retries."""
     clock = FakeClock()
     return play(whole(exchange, api=api, policy=RetryPolicy(), clock=clock), *answers, clock=clock)
 
@@ -45,78 +45,78 @@ class TestConnection:
             ({"extra": {"front_url": "ftp://x"}}, "'front_url'"),
         ],
     )
-    def test_that_cannot_be_used_is_told(self, fields: dict[str, Any], words: str) -> None:
+    def test_that_cannot_work_raises_an_error(self, fields: dict[str, Any], words: str) -> None:
         with pytest.raises(ConnectionSettingsError, match=words) as caught:
             toucan(**fields)
         assert "p4ssword" not in str(caught.value)
 
-    def test_credentials_need_not_be_ascii(self) -> None:
+    def test_accepts_credentials_that_are_not_ascii(self) -> None:
         header = toucan(login="jürgen", password="pä:ß").credentials()["Authorization"]
         assert base64.b64decode(header.removeprefix("Basic ")).decode() == "jürgen:pä:ß"
 
-    def test_what_stands_for_the_password_is_a_secret_too(self) -> None:
+    def test_treats_the_encoded_password_as_a_secret_too(self) -> None:
         api = toucan()
         assert api.credentials()["Authorization"].removeprefix("Basic ") in api.settings.secrets
 
-    def test_a_bearer_needs_no_login(self) -> None:
+    def test_with_a_bearer_token_needs_no_login(self) -> None:
         api = toucan(login=None, password=None, extra={"auth_type": "bearer", "api_token": " t0ken\n"})
         assert api.credentials() == {"Authorization": "Bearer t0ken"}
         assert not api.needs_login()
 
-    def test_the_small_app_is_the_one_given_or_the_connections(self) -> None:
+    def test_uses_the_argument_small_app_or_its_own(self) -> None:
         assert toucan().small_app(" other ") == "other"
         assert toucan().small_app(None) == "app"
         for given in ("", " ", 12):
-            # A template that rendered to nothing must not release another app.
+            # A template that renders to an empty string must not release another app.
             with pytest.raises(InvalidArgumentError, match="small_app must be a non-empty text; given"):
                 toucan().small_app(given)  # type: ignore[arg-type]
         with pytest.raises(InvalidArgumentError, match="small_app is empty"):
             toucan(extra={"small_app": ""}).small_app(None)
 
 
-class TestRefusal:
+class TestRejectedRequest:
     @pytest.mark.parametrize("status", [401, 403])
-    def test_is_sent_once_and_no_retry_mends_it(self, status: int) -> None:
+    def test_is_sent_once_and_its_error_is_permanent(self, status: int) -> None:
         api = toucan()
-        told = sent(api, api.list_small_apps(), reply(status, "no"))
-        assert told.error is not None
-        assert told.error.permanent  # type: ignore[attr-defined]
-        assert len(told.requests) == 1
+        done = sent(api, api.list_small_apps(), reply(status, "no"))
+        assert done.error is not None
+        assert done.error.permanent  # type: ignore[attr-defined]
+        assert len(done.requests) == 1
 
-    def test_of_a_given_token_is_final(self) -> None:
+    def test_with_a_configured_token_is_sent_once(self) -> None:
         api = toucan(extra={"auth_type": "bearer", "api_token": "t0ken"})
         assert len(sent(api, api.list_small_apps(), reply(401)).requests) == 1
 
     @pytest.mark.parametrize("status", [400, 401, 422])
-    def test_of_a_login_is_said_in_the_servers_sentence_and_sent_once(self, status: int) -> None:
+    def test_to_login_is_sent_once_and_its_error_shows_the_servers_text(self, status: int) -> None:
         api = toucan(extra={"auth_type": "login"})
-        told = sent(api, api.list_small_apps(), reply(status, "Bad username or password"))
-        assert isinstance(told.error, AuthenticationError)
-        assert "Toucan: log in failed" in str(told.error)
-        assert "Bad username or password" in str(told.error)
-        assert told.error.permanent
-        assert len(told.requests) == 1
+        done = sent(api, api.list_small_apps(), reply(status, "Bad username or password"))
+        assert isinstance(done.error, AuthenticationError)
+        assert "Toucan: log in failed" in str(done.error)
+        assert "Bad username or password" in str(done.error)
+        assert done.error.permanent
+        assert len(done.requests) == 1
 
-    def test_of_a_token_is_followed_by_one_login_and_no_more(self) -> None:
+    def test_with_an_old_token_is_followed_by_exactly_one_login(self) -> None:
         api = toucan(extra={"auth_type": "login"})
         one, two = (reply(body={"token": t}) for t in ("t0ken-1", "t0ken-2"))
-        told = sent(api, api.list_small_apps(), one, reply(401), two, reply(401))
-        assert isinstance(told.error, AuthenticationError)
-        assert [r.path for r in told.requests] == ["/login", "/small-apps"] * 2
+        done = sent(api, api.list_small_apps(), one, reply(401), two, reply(401))
+        assert isinstance(done.error, AuthenticationError)
+        assert [r.path for r in done.requests] == ["/login", "/small-apps"] * 2
 
 
 class TestSmallApps:
-    def test_are_read(self) -> None:
-        told = [{"id": "a", "name": "A", "duplicateOf": "b", "last_update": 5, "stage": None}, {"id": "b"}]
-        one, other = play(toucan().list_small_apps(), reply(body=told)).value
+    def test_are_read_from_the_response(self) -> None:
+        listed = [{"id": "a", "name": "A", "duplicateOf": "b", "last_update": 5, "stage": None}, {"id": "b"}]
+        one, other = play(toucan().list_small_apps(), reply(body=listed)).value
         assert (one.id, one.name, one.duplicate_of, one.last_update, one.stage) == ("a", "A", "b", "5", None)
         assert other.name is None
 
     @pytest.mark.parametrize("body", [{}, [1], [{"name": "x"}]])
-    def test_that_cannot_be_read_are_told(self, body: object) -> None:
+    def test_that_are_unreadable_raise_an_error(self, body: object) -> None:
         assert isinstance(play(toucan().list_small_apps(), reply(body=body)).error, MalformedReplyError)
 
-    def test_prove_the_credentials(self) -> None:
+    def test_prove_that_the_credentials_work(self) -> None:
         message = play(toucan().test(), reply(body=[{"id": "app"}])).value
         assert message == "the credentials are accepted"
 

@@ -1,4 +1,4 @@
-"""How Toucan Toco's answer to a login is read."""
+"""How Toucan Toco's response to a login is read."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class TestToken:
         api = toucan(extra={"auth_type": "login"})
         assert api.token is not None
         api.token._clock = clock.monotonic
-        told = play(api.login(), reply(body={"token": token}, headers=headers))
-        assert told.error is None
-        return api, clock, told
+        done = play(api.login(), reply(body={"token": token}, headers=headers))
+        assert done.error is None
+        return api, clock, done
 
-    def test_is_renewed_before_it_ends_by_the_servers_clock(self) -> None:
+    def test_is_renewed_before_it_expires_by_the_servers_clock(self) -> None:
         api, clock, _ = self.logged_in(jwt(exp=NOW + 600), Date=DATE)
         clock.now += 539.0
         assert not api.needs_login()
@@ -43,19 +43,19 @@ class TestToken:
         assert api.needs_login()
 
     @pytest.mark.parametrize("token", ["opaque", "a.b.c", jwt(sub="x"), jwt(exp="soon"), jwt(exp=NOW - 5)])
-    def test_that_tells_no_end_is_used_until_it_is_refused(self, token: str) -> None:
+    def test_without_an_expiry_is_used_until_it_is_rejected(self, token: str) -> None:
         api, clock, _ = self.logged_in(token, Date=DATE)
         clock.now += 1e7
         assert not api.needs_login()
         assert api.forget_login()
         assert api.needs_login()
 
-    def test_is_concealed_by_its_signature(self) -> None:
+    def test_has_its_signature_masked(self) -> None:
         assert self.logged_in(jwt(exp=NOW + 600), Date=DATE)[2].secrets == ["s1gnature"]
         assert self.logged_in("opaque-t0ken")[2].secrets == ["opaque-t0ken"]
 
     @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "ü"}, {"token": 5}, [], {"jwt": "s3cret"}])
-    def test_that_is_missing_is_told_without_the_body(self, body: object) -> None:
-        told = play(toucan(extra={"auth_type": "login"}).login(), reply(body=body))
-        assert isinstance(told.error, MalformedReplyError)
-        assert "s3cret" not in str(told.error) + told.error.body
+    def test_that_is_missing_raises_an_error_without_the_body(self, body: object) -> None:
+        done = play(toucan(extra={"auth_type": "login"}).login(), reply(body=body))
+        assert isinstance(done.error, MalformedReplyError)
+        assert "s3cret" not in str(done.error) + done.error.body

@@ -27,7 +27,7 @@ def launch(api: ToucanApi | None = None, **changes: Any) -> ToucanOperationLaunc
     return ToucanOperationLaunch(**fields)
 
 
-def watched(*answers: Any, api: ToucanApi | None = None) -> Any:
+def poll(*answers: Any, api: ToucanApi | None = None) -> Any:
     played = play(ToucanOperationWatch(run_id="op-1", small_app="app").look(api or toucan()), *answers)
     assert played.error is None, played.error
     return played.value
@@ -47,9 +47,9 @@ class TestSubmission:
             (reply(body="OK"), ""),
         ],
     )
-    def test_is_taken_with_or_without_an_id(self, answer: Any, operation_id: str) -> None:
-        told = play(toucan().submit("app", toucan_work.run_operations()), answer)
-        assert told.value.operation_id == operation_id
+    def test_is_accepted_with_or_without_an_id(self, answer: Any, operation_id: str) -> None:
+        done = play(toucan().submit("app", toucan_work.run_operations()), answer)
+        assert done.value.operation_id == operation_id
 
     @pytest.mark.parametrize(
         "answer",
@@ -60,11 +60,11 @@ class TestSubmission:
             reply(body={"operation_id": True}),
         ],
     )
-    def test_that_cannot_be_read_is_not_taken_for_one_without_an_id(self, answer: Any) -> None:
-        told = play(toucan().submit("app", toucan_work.run_operations()), answer)
-        assert isinstance(told.error, MalformedReplyError)
+    def test_with_an_unreadable_response_raises_an_error(self, answer: Any) -> None:
+        done = play(toucan().submit("app", toucan_work.run_operations()), answer)
+        assert isinstance(done.error, MalformedReplyError)
 
-    def test_without_an_id_is_untracked_and_repeats_the_answer(self) -> None:
+    def test_without_an_id_is_untracked_and_its_message_contains_the_response(self) -> None:
         snapshot = play(launch().submit("tok"), reply(body={"id": "x", "echo": "p4ssword"})).value
         assert (snapshot.run_id, snapshot.state) == ("untracked-tok", RunState.UNTRACKED)
         assert snapshot.details == {"operation_id": None, "small_app": "app"}
@@ -72,37 +72,37 @@ class TestSubmission:
         assert "missing_operation_id='succeed'" in snapshot.message
         assert "p4ssword" not in snapshot.message
 
-    def test_without_an_id_conceals_a_password_that_is_not_ascii(self) -> None:
+    def test_without_an_id_masks_a_password_that_is_not_ascii(self) -> None:
         api = toucan(password="pä55wort")
         snapshot = play(launch(api).submit("tok"), reply(body={"echo": "pä55wort"})).value
         assert '"echo": "***"' in snapshot.message
 
-    def test_without_an_id_is_never_asked_about(self) -> None:
+    def test_without_an_id_sends_no_status_request(self) -> None:
         played = play(launch().watch("untracked-tok").look(toucan()))
         assert played.requests == []
         assert played.value.state is RunState.UNTRACKED
         assert played.value.details == {"operation_id": None, "small_app": "app"}
 
-    def test_that_got_no_answer_is_not_looked_for_and_repeated_only_where_that_is_wanted(self) -> None:
-        # What follows from these is in tests/unit/operators/test_toucan.py.
+    def test_without_a_response_is_repeated_only_if_resubmits_is_set(self) -> None:
+        # tests/unit/operators/test_toucan.py tests what the operator does then.
         assert not launch().lists_runs
         assert not launch().resubmits
         assert not launch().not_found_is_final
         assert launch(resubmits=True).not_found_is_final
 
-    def test_is_waited_for_at_its_small_app_and_stage(self) -> None:
+    def test_is_watched_at_its_small_app_and_stage(self) -> None:
         watch = launch().watch("op-1")
         assert (watch.run_id, watch.small_app, watch.stage) == ("op-1", "app", "staging")
         assert launch(work=toucan_work.populate(stage=None)).watch("op-1").stage == ""
 
-    def test_of_before_is_looked_at_where_it_was_made(self) -> None:
+    def test_of_an_earlier_try_is_watched_at_its_own_small_app_and_stage(self) -> None:
         old = launch(work=toucan_work.populate(stage=None))
         baseline = json.loads(json.dumps(play(old.record_baseline()).value))
         found = launch(small_app="new").earlier(baseline)
         assert found.small_app == "app"
         assert "stage" not in found.watch("op-1").url(toucan())
 
-    def test_is_the_same_work_where_nothing_that_counts_differs(self) -> None:
+    def test_is_the_same_work_if_small_app_stage_and_operations_are_equal(self) -> None:
         assert launch().identity() == launch(resubmits=True).identity()
         others = [
             launch(small_app="other"),
@@ -115,7 +115,7 @@ class TestSubmission:
 
 class TestState:
     @pytest.mark.parametrize(
-        ("word", "state"),
+        ("status", "state"),
         [
             ("pending", RunState.PENDING),
             ("running", RunState.RUNNING),
@@ -124,32 +124,32 @@ class TestState:
             ("success", RunState.UNKNOWN),
         ],
     )
-    def test_is_read(self, word: str, state: RunState) -> None:
-        snapshot = watched(reply(body={"status": word}))
-        assert (snapshot.state, snapshot.raw_state) == (state, word.lower())
+    def test_is_read_from_the_status(self, status: str, state: RunState) -> None:
+        snapshot = poll(reply(body={"status": status}))
+        assert (snapshot.state, snapshot.raw_state) == (state, status.lower())
         assert snapshot.details == {"operation_id": "op-1", "small_app": "app"}
 
-    def test_of_a_failure_is_told_whole_and_without_credentials(self) -> None:
+    def test_of_a_failure_contains_the_whole_response_without_credentials(self) -> None:
         body = {"status": "failed", "why": "Zoë's domain", "echo": ["p4ssword"]}
-        message = watched(reply(body=body)).message
+        message = poll(reply(body=body)).message
         assert '"why": "Zoë\'s domain"' in message
         assert "p4ssword" not in message
         assert "/app/tracebacks/latest" in message
 
     def test_of_an_unknown_operation_is_absent_with_a_hint(self) -> None:
-        snapshot = watched(NotFoundError("HTTP 404", status=404, body="nothing here"))
+        snapshot = poll(NotFoundError("HTTP 404", status=404, body="nothing here"))
         assert snapshot.state is RunState.ABSENT
         assert "404: nothing here" in snapshot.raw_state
         assert "wait_for_completion=False" in snapshot.raw_state
 
     @pytest.mark.parametrize("body", [{}, {"status": None}, {"status": " "}, [], "x"])
-    def test_that_cannot_be_read_is_no_state(self, body: object) -> None:
-        told = play(toucan().get_operation("app", "op-1"), reply(body=json.dumps(body)))
-        assert isinstance(told.error, MalformedReplyError)
+    def test_that_is_unreadable_raises_an_error(self, body: object) -> None:
+        done = play(toucan().get_operation("app", "op-1"), reply(body=json.dumps(body)))
+        assert isinstance(done.error, MalformedReplyError)
 
 
 def test_operations_of_two_small_apps_share_no_wait() -> None:
-    """Nothing says that an operation's id is unique beyond its small app."""
+    """Toucan Toco does not document that ids of operations are unique across small apps."""
     one, other = (ToucanOperationWatch(run_id="17", small_app=app) for app in ("app-a", "app-b"))
     assert one.key == other.key
     assert one.group != other.group

@@ -1,4 +1,4 @@
-"""The work that Toucan Toco is asked to do."""
+"""The work that a task requests from Toucan Toco."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_dataops.platforms.toucan import work as toucan_work
 
 
 class TestWork:
-    def test_is_the_vendors_chain_unless_told_otherwise(self) -> None:
+    def test_is_the_vendors_chain_by_default(self) -> None:
         assert toucan_work.run_operations().body == {
             "origin": "autofeed",
             "operations": [
@@ -23,12 +23,12 @@ class TestWork:
             ],
         }
 
-    def test_leaves_out_what_is_not_given(self) -> None:
+    def test_omits_arguments_that_are_none(self) -> None:
         work = toucan_work.run_operations(("release",), stage=None, origin=None)
         assert (work.query, work.body) == ("", {"operations": ["release"]})
         assert toucan_work.preprocess().body == {}
 
-    def test_adds_selectors_up(self) -> None:
+    def test_combines_all_selectors(self) -> None:
         work = toucan_work.preprocess(
             input_domains=["a"],
             functions=["f"],
@@ -56,12 +56,12 @@ class TestWork:
     def test_releases_by_a_flag_without_a_value(self, stage: str | None, release: bool, query: str) -> None:
         assert toucan_work.populate(stage=stage, release=release).query == query
 
-    def test_that_is_partial_may_be_silent_for_minutes(self) -> None:
+    def test_that_is_partial_has_a_long_read_timeout(self) -> None:
         assert toucan_work.preprocess().read_timeout == toucan_work.populate().read_timeout == 900.0
         assert toucan_work.run_operations().read_timeout is None
 
     @pytest.mark.parametrize(
-        ("make", "named"),
+        ("make", "argument"),
         [
             (lambda: toucan_work.run_operations("release"), "operations"),
             (lambda: toucan_work.run_operations([]), "operations"),
@@ -87,11 +87,11 @@ class TestWork:
             (lambda: toucan_work.check_upload(None, False, None, "chunked"), "upload_mode"),
         ],
     )
-    def test_that_makes_no_sense_names_its_argument(self, make: Any, named: str) -> None:
-        with pytest.raises(InvalidArgumentError, match=rf"^{named} must be .*given: "):
+    def test_with_an_invalid_argument_raises_an_error_that_names_it(self, make: Any, argument: str) -> None:
+        with pytest.raises(InvalidArgumentError, match=rf"^{argument} must be .*given: "):
             make()
 
-    def test_with_unknown_names_is_allowed(self) -> None:
+    def test_with_unknown_operations_is_allowed(self) -> None:
         names = ["release_design", "populate_permissions", "populate_weather"]
         assert toucan_work.run_operations(names).body["operations"] == names
         assert toucan_work.unknown_operations(names) == ["populate_weather"]

@@ -1,11 +1,11 @@
-"""What the tests of TRAC's calls have in common: what was sent."""
+"""Values that the tests of TRAC's requests share."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.unit.platforms.trac.told import DATA_ID
+from tests.unit.platforms.trac.payloads import DATA_ID
 
 CUSTOM_BODY = {"customSchemaType": "acme", "customSchemaVersion": 1, "customData": "QQ=="}
 CUSTOM = {"custom": CUSTOM_BODY}

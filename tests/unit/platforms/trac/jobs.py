@@ -1,4 +1,4 @@
-"""Jobs of TRAC, as the tests answer with them."""
+"""Jobs of TRAC for the requests and responses in the tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.platforms.trac import import_model
 from tests.unit.fakes import reply
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import JOB_ID
+from tests.unit.platforms.trac.payloads import JOB_ID
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch

@@ -1,4 +1,4 @@
-"""Objects of TRAC that the tests point at."""
+"""The object of TRAC that the tests select."""
 
 from __future__ import annotations
 

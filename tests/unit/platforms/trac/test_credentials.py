@@ -1,4 +1,4 @@
-"""The headers that prove who we are, and connections that cannot be used."""
+"""The headers with credentials, and connections that are rejected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.platforms.trac.tenants import TENANTS
         ),
     ],
 )
-def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
+def test_credentials_become_headers_and_secrets(fields: dict[str, Any], headers: dict[str, str]) -> None:
     api = trac(**fields)
     assert api.credentials() == headers
     exchange = whole(api.list_tenants(), api=api, policy=ONCE, clock=FakeClock())
@@ -51,7 +51,7 @@ def test_credentials(fields: dict[str, Any], headers: dict[str, str]) -> None:
         ({"extra": {"orch_prefix": "x?y"}}, "'orch_prefix' must be"),
     ],
 )
-def test_connections_that_cannot_be_used(fields: dict[str, Any], words: str) -> None:
+def test_invalid_connections_are_rejected(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ConnectionSettingsError, match=f"'tr'.*{words}") as caught:
         trac(**fields)
     assert "s3cret" not in str(caught.value)

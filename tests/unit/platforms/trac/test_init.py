@@ -1,4 +1,4 @@
-"""What users import without knowing the modules."""
+"""The names that users import from the platform's package."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def test_types_are_found_at_the_platform_and_at_its_model(name: str) -> None:
     assert name in model.__all__
 
 
-def test_other_names_are_not_there() -> None:
+def test_other_names_raise_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Selectors'"):
         _ = trac.Selectors

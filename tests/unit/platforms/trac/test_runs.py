@@ -1,4 +1,4 @@
-"""The life of a TRAC job as the rest of the package sees it: submitted, found again, watched."""
+"""The life of a TRAC job: submitted, found again, watched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_dataops.platforms.trac.runs import TracJobWatch
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.jobs import KEY, PLAN, TAG_PATH, body, hits, launch
-from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, MODEL_ID, header, job, selector, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, MODEL_ID, header, job, selector, tag
 
 
 def watch(job_id: str = JOB_ID, token: str = "", tenant: str = "ACME_CORP") -> TracJobWatch:
@@ -31,7 +31,7 @@ def status(code: str, **members: Any) -> Any:
 
 
 class TestSubmit:
-    def test_the_token_goes_with_the_jobs_own_attributes(self) -> None:
+    def test_the_token_is_sent_with_the_jobs_own_attributes(self) -> None:
         done = play(launch(job_attrs={"dag_id": "d"}).submit("t0"), status("QUEUED"))
         assert done.requests[0].path == "/trac-orch/api/v1/ACME_CORP/submit-job"
         assert body(done.requests[0]) == {
@@ -41,10 +41,10 @@ class TestSubmit:
                 {"attrName": "airflow_token", "value": {"stringValue": "t0"}},
             ],
         }
-        told = done.value
-        assert (told.run_id, told.state, told.raw_state) == (JOB_ID, RunState.PENDING, "QUEUED")
-        assert told.started_at == "2026-11-20T10:00:00+00:00"
-        assert told.details == {
+        snapshot = done.value
+        assert (snapshot.run_id, snapshot.state, snapshot.raw_state) == (JOB_ID, RunState.PENDING, "QUEUED")
+        assert snapshot.started_at == "2026-11-20T10:00:00+00:00"
+        assert snapshot.details == {
             "job_id": JOB_ID,
             "job": KEY,
             "job_type": "IMPORT_MODEL",
@@ -56,21 +56,21 @@ class TestSubmit:
         }
 
     def test_nothing_is_read_after_the_response_even_if_the_job_has_ended(self) -> None:
-        # A failure to read would count as a refusal of the submission, and a retry would start a second job.
+        # A failed read would look like a rejected submission, and a retry would start a second job.
         done = play(launch().submit("t0"), status("FAILED", statusMessage="no"))
         assert (len(done.requests), done.value.run_id) == (1, JOB_ID)
         assert (done.value.state, done.value.raw_state) == (RunState.RUNNING, "FAILED")
 
-    def test_an_answer_without_an_id_is_no_job(self) -> None:
+    def test_a_response_without_an_id_is_malformed(self) -> None:
         done = play(launch().submit("t0"), reply(body={"statusCode": "QUEUED"}))
         assert isinstance(done.error, MalformedReplyError)
 
     @pytest.mark.parametrize("attrs", [{"airflow_token": "mine"}, {"trac_x": 1}, {"a": None}])
-    def test_attributes_that_would_hide_it_are_refused(self, attrs: dict[str, Any]) -> None:
+    def test_attributes_that_would_replace_the_token_are_rejected(self, attrs: dict[str, Any]) -> None:
         with pytest.raises(InvalidArgumentError, match="job_attrs"):
             launch(job_attrs=attrs)
 
-    def test_it_is_found_again_by_its_token(self) -> None:
+    def test_a_job_is_found_again_by_its_token(self) -> None:
         done = play(launch().find_candidates({}, "t0"), hits(job("RUNNING")))
         assert [s.run_id for s in done.value] == [JOB_ID]
         assert body(done.requests[0]) == {
@@ -86,17 +86,17 @@ class TestSubmit:
         }
         assert launch().exact
 
-    def test_nothing_is_asked_before(self) -> None:
+    def test_baseline_and_preparation_send_no_request(self) -> None:
         done = play(launch().record_baseline())
         assert (done.value, done.requests) == ({}, [])
         prepared = play(launch().prepare())
         assert (prepared.value.identity(), prepared.requests) == (launch().identity(), [])
 
-    def test_it_cannot_be_stopped(self) -> None:
+    def test_a_job_cannot_be_cancelled(self) -> None:
         assert not launch().cancel_on_kill
         assert not launch().watch(JOB_ID).cancel_on_kill
 
-    def test_attributes_decide_nothing_and_the_rest_does(self) -> None:
+    def test_the_identity_contains_job_and_tenant_but_no_attributes(self) -> None:
         def prints(**given: Any) -> dict[str, str]:
             return fingerprint(launch(**given).identity())
 
@@ -105,7 +105,7 @@ class TestSubmit:
         assert changed(prints(), prints(job=other)) == ["job.importModel.version"]
         assert changed(prints(), prints(tenant="OTHER")) == ["tenant"]
 
-    def test_a_run_is_known_by_what_was_asked_for(self) -> None:
+    def test_the_identity_of_a_model_run_contains_its_arguments(self) -> None:
         def prints(**given: Any) -> dict[str, str]:
             run = {"model": f"MODEL-{MODEL_ID}", "parameters": {"n": 5, "day": date(2026, 2, 27)}, **given}
             return fingerprint(launch(job=trac().new_run("MODEL", run.pop("model"), **run)).identity())
@@ -116,25 +116,25 @@ class TestSubmit:
         ]
         assert changed(prints(), prints(model=f"MODEL-{MODEL_ID}-v1")) != []
 
-    def test_a_run_is_looked_up_before_it_is_submitted_and_known_by_what_was_asked_for(self) -> None:
-        asked = launch(job=trac().new_run("MODEL", f"MODEL-{MODEL_ID}"))
-        before = fingerprint(asked.identity())
-        done = play(asked.prepare(), reply(body=tag(header("MODEL", MODEL_ID, 5), {})))
+    def test_prepare_looks_up_the_latest_versions_and_keeps_the_identity(self) -> None:
+        unplanned = launch(job=trac().new_run("MODEL", f"MODEL-{MODEL_ID}"))
+        before = fingerprint(unplanned.identity())
+        done = play(unplanned.prepare(), reply(body=tag(header("MODEL", MODEL_ID, 5), {})))
         assert done.value.job.definition["runModel"]["model"] == selector("MODEL", MODEL_ID, 5)
-        assert fingerprint(asked.identity()) == before != fingerprint(done.value.identity())
+        assert fingerprint(unplanned.identity()) == before != fingerprint(done.value.identity())
         sent = play(done.value.submit("t0"), status("QUEUED")).requests
         assert [body(request)["job"] for request in sent] == [done.value.job.definition]
 
-    def test_ids_mean_something_within_a_tenant(self) -> None:
+    def test_job_ids_are_unique_within_a_tenant(self) -> None:
         assert launch().id_scope == "http://trac:8080/ACME_CORP"
         assert launch(tenant="B").id_scope != launch().id_scope
 
-    def test_its_link(self) -> None:
+    def test_the_link_leads_to_the_jobs_tag(self) -> None:
         assert launch().watch(JOB_ID).url(trac()) == f"http://trac:8080{TAG_PATH}"
 
 
 class TestWatch:
-    def test_one_search_tells_of_all(self) -> None:
+    def test_one_search_returns_all_active_jobs(self) -> None:
         other = "01a1fb77-00d0-74d8-9fb0-12b1baaeb627"
         ended = "01a1fb77-00d0-74d8-9fb0-12b1baaeb628"
         found = hits(
@@ -149,7 +149,7 @@ class TestWatch:
             watch_key(DATA_ID),
         }
         done = play(watch().sweep(trac(), frozenset(keys)), found)
-        # What has ended is looked at for its outputs, what has no token because no search finds it.
+        # No search finds a job without a token, and an ended job needs a request for its outputs.
         assert {key: s.raw_state for key, s in done.value.items()} == {
             f"{JOB_ID} t1": "RUNNING",
             f"{other} t2": "QUEUED",
@@ -161,24 +161,24 @@ class TestWatch:
             ["t1", "t2", "t3"],
         )
 
-    def test_a_search_asks_for_no_more_than_it_can_find(self) -> None:
+    def test_a_search_contains_no_more_tokens_than_it_can_return(self) -> None:
         keys = frozenset(watch_key(f"{n:08x}-0000-0000-0000-000000000000", f"t{n}") for n in range(150))
         done = play(watch().sweep(trac(), keys), hits(), hits())
         sizes = [len(body(r)["search"]["term"]["searchValue"]["arrayValue"]["items"]) for r in done.requests]
         assert sizes == [100, 50]
 
-    def test_nobody_is_asked_where_no_token_is_known(self) -> None:
+    def test_a_sweep_without_tokens_sends_no_request(self) -> None:
         assert play(watch().sweep(trac(), frozenset({JOB_ID}))).requests == []
 
-    def test_another_job_with_the_same_token_is_not_ours(self) -> None:
+    def test_another_job_with_the_same_token_is_ignored(self) -> None:
         stranger = tag(header("JOB", DATA_ID), airflow_token="t1", trac_job_status="RUNNING")
         keys = frozenset({watch_key(JOB_ID, "t1")})
         assert play(watch().sweep(trac(), keys), hits(stranger)).value == {}
 
     @pytest.mark.parametrize("token", ["", "t1"])
-    def test_a_look_is_at_the_tag(self, token: str) -> None:
+    def test_a_status_request_reads_the_tag(self, token: str) -> None:
         done = play(watch(token=token).look(trac()), reply(body=job("RUNNING")))
         assert [r.path for r in done.requests] == [TAG_PATH]
 
-    def test_tenants_are_asked_apart(self) -> None:
+    def test_tenants_are_not_grouped(self) -> None:
         assert watch().group != watch(tenant="B").group

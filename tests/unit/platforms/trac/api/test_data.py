@@ -15,7 +15,7 @@ from airflow_provider_dataops.platforms.trac.model.files import small_content
 from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, trac
-from tests.unit.platforms.trac.told import DATA_ID, header, selector
+from tests.unit.platforms.trac.payloads import DATA_ID, header, selector
 
 SCHEMA = {"schemaType": "TABLE_SCHEMA", "table": {"fields": []}}
 CONTENT = "Name;Prämie\n".encode()
@@ -30,7 +30,7 @@ def sent(done: Any) -> tuple[str, Any]:
 
 
 class TestWriting:
-    def test_a_file(self) -> None:
+    def test_a_file_is_sent_in_one_message(self) -> None:
         done = play(
             trac().write_small_file("claims.csv", CONTENT, attrs={"n": 1}), reply(body=header("FILE"))
         )
@@ -47,7 +47,7 @@ class TestWriting:
         assert done.value.object_type == "FILE"
 
     @pytest.mark.parametrize("prior", [FILE_KEY, header("FILE", version=2)])
-    def test_a_new_version_of_a_file(self, prior: Any) -> None:
+    def test_a_new_version_of_a_file_selects_the_prior_version(self, prior: Any) -> None:
         done = play(
             trac().write_small_file("x", b"y", mime_type="text/plain", prior_version=prior),
             reply(body=header("FILE")),
@@ -63,7 +63,7 @@ class TestWriting:
             },
         )
 
-    def test_a_name_that_tells_no_type(self) -> None:
+    def test_a_name_without_an_extension_has_a_default_type(self) -> None:
         done = play(trac().write_small_file("x", b"y"), reply(body=header("FILE")))
         assert sent(done)[1]["mimeType"] == "application/octet-stream"
 
@@ -71,7 +71,7 @@ class TestWriting:
         with pytest.raises(InvalidArgumentError, match="schema_id must have an object version"):
             play(trac().write_small_dataset(CONTENT, schema_id=f"SCHEMA-{DATA_ID}"))
 
-    def test_datasets(self) -> None:
+    def test_a_dataset_is_sent_with_a_schema_or_its_id(self) -> None:
         done = play(trac().write_small_dataset(CONTENT, schema=SCHEMA), reply(body=header()))
         assert sent(done) == (
             "/trac-data/api/v1/ACME_CORP/create-small-dataset",
@@ -98,7 +98,7 @@ class TestWriting:
             },
         )
 
-    def test_the_largest_fits(self) -> None:
+    def test_the_largest_file_fits_into_one_message(self) -> None:
         (request,) = play(
             trac().write_small_file("x" * 200, b"z" * MAX_CONTENT, attrs={"text": "y" * 2_000}),
             reply(body=header("FILE")),
@@ -137,15 +137,15 @@ class TestWriting:
             (lambda api: api.read_small_file(DATA_KEY), "selector must select an object of type FILE"),
             (lambda api: api.read_small_dataset(FILE_KEY), "selector must select an object of type DATA"),
             (lambda api: api.read_small_dataset(DATA_KEY, limit=-1), "limit must be a whole number"),
-            # It is the default value on the wire, and would return all rows.
+            # 0 is the default value on the wire, and would return all rows.
             (lambda api: api.read_small_dataset(DATA_KEY, limit=0), "limit must be above 0"),
         ],
     )
-    def test_what_is_refused(self, call: Any, words: str) -> None:
+    def test_invalid_arguments_are_rejected(self, call: Any, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             call(trac())
 
-    def test_a_file_that_does_not_fit_is_not_even_opened(self) -> None:
+    def test_a_file_that_is_too_large_is_not_opened(self) -> None:
         source = MemorySource(b"z" * (MAX_CONTENT + 1))
         with pytest.raises(InvalidArgumentError, match=r"source 'claims\.csv' must have at most \d+ bytes"):
             small_content(source)
@@ -153,7 +153,7 @@ class TestWriting:
 
 
 class TestReading:
-    def test_a_file(self) -> None:
+    def test_a_file_is_read_with_its_definition(self) -> None:
         definition = {"name": "claims.csv", "mimeType": "text/csv", "size": "13"}
         done = play(
             trac().read_small_file(FILE_KEY),
@@ -163,17 +163,17 @@ class TestReading:
             "/trac-data/api/v1/ACME_CORP/read-small-file",
             {"selector": selector("FILE", DATA_ID, 2)},
         )
-        told = done.value
-        assert (told.name, told.mime_type, told.content) == ("claims.csv", "text/csv", CONTENT)
+        file = done.value
+        assert (file.name, file.mime_type, file.content) == ("claims.csv", "text/csv", CONTENT)
 
-    def test_rows_after_an_offset_are_all_of_them(self) -> None:
+    def test_an_offset_without_a_limit_requests_all_rows(self) -> None:
         done = play(
             trac().read_small_dataset(DATA_KEY, offset=3), reply(body={"schema": SCHEMA, "content": ENCODED})
         )
         # Without a limit the platform returns the header alone.
         assert (sent(done)[1]["limit"], sent(done)[1]["offset"]) == (1_000_000_000, 3)
 
-    def test_a_dataset(self) -> None:
+    def test_a_dataset_is_read_with_limit_and_offset(self) -> None:
         done = play(
             trac().read_small_dataset(DATA_KEY, limit=10, offset=0),
             reply(body={"schema": SCHEMA, "content": ENCODED}),
@@ -184,10 +184,10 @@ class TestReading:
         )
         assert (done.value.content, done.value.data_schema) == (CONTENT, SCHEMA)
 
-    def test_an_empty_file_is_left_out_of_the_answer(self) -> None:
+    def test_a_response_without_content_is_an_empty_file(self) -> None:
         assert play(trac().read_small_file(FILE_KEY), reply(body={})).value.content == b""
 
-    def test_content_that_is_no_base64(self) -> None:
+    def test_content_that_is_not_base64_is_a_malformed_response(self) -> None:
         exchange = whole(trac().read_small_file(FILE_KEY), api=trac(), policy=ONCE, clock=FakeClock())
         assert isinstance(play(exchange, reply(body={"content": "#"})).error, MalformedReplyError)
 
@@ -211,14 +211,14 @@ class TestDownloads:
             ),
         ],
     )
-    def test_are_streamed_without_asking_for_a_type(self, call: Any, url: str) -> None:
+    def test_are_streamed_without_an_accept_header(self, call: Any, url: str) -> None:
         sink = MemorySink()
         (request,) = play(call(trac(), sink), reply()).requests
         assert request.url == f"http://trac:8080/trac-data/api/v1/ACME_CORP/{url}"
-        # Up to 0.8 the gateway refuses any Accept there.
+        # Up to 0.8 the gateway rejects any Accept header there.
         assert (request.headers, request.body, request.sink) == ({}, None, sink)
 
-    def test_a_time_is_no_version(self) -> None:
+    def test_need_a_version_and_reject_a_time(self) -> None:
         as_of = {"objectType": "FILE", "objectId": DATA_ID, "objectAsOf": "2026-01-01T00:00:00Z"}
         with pytest.raises(
             InvalidArgumentError, match="selector must have an object version, or select the latest"

@@ -1,4 +1,4 @@
-"""The connection: addresses, tenants, links, and what each request carries."""
+"""The connection: URLs, tenants, links, and the headers of each request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_services_may_have_other_prefixes(prefix: str) -> None:
     assert first(api.list_config_entries()).url.startswith("https://gate/trac/trac-admin/api/v1/ACME_CORP/")
 
 
-def test_connections_with_other_prefixes_are_others() -> None:
+def test_connections_with_different_prefixes_have_different_account_keys() -> None:
     assert trac().settings.account_key == trac().settings.account_key
     assert trac().settings.account_key != trac(extra={"meta_prefix": "m"}).settings.account_key
 
@@ -30,9 +30,7 @@ def test_connections_with_other_prefixes_are_others() -> None:
 @pytest.mark.parametrize(
     ("connection", "given", "used"), [("A", None, "A"), ("A", "B", "B"), ("", "B_1", "B_1")]
 )
-def test_the_tenant_is_the_one_given_or_the_connections(
-    connection: str, given: str | None, used: str
-) -> None:
+def test_the_tenant_is_the_argument_or_the_connections(connection: str, given: str | None, used: str) -> None:
     url = first(trac(extra={"tenant": connection}).read_object(f"DATA-{ID}", tenant=given)).url
     assert url == f"http://trac:8080/trac-meta/api/v1/{used}/read-object"
 
@@ -40,19 +38,19 @@ def test_the_tenant_is_the_one_given_or_the_connections(
 @pytest.mark.parametrize(
     ("tenant", "words"), [(None, "tenant is empty"), ("A-B", "identifier"), ("..", "identif")]
 )
-def test_a_tenant_that_cannot_be(tenant: str | None, words: str) -> None:
+def test_an_invalid_tenant_is_rejected(tenant: str | None, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         trac(extra={"tenant": ""}).search("DATA", tenant=tenant)
 
 
-def test_what_requests_carry() -> None:
+def test_requests_accept_and_send_json() -> None:
     get, post = first(trac().platform_info()), first(trac().search("DATA"))
     assert (get.headers, get.body, get.repeatable) == ({"Accept": "application/json"}, None, True)
     assert post.headers == {"Accept": "application/json"}
     assert post.body == Body(b'{"objectType":"DATA"}', "application/json")
 
 
-def test_only_what_does_no_harm_twice_is_sent_twice() -> None:
+def test_only_harmless_requests_are_repeatable() -> None:
     api = trac()
     custom = {"custom": {"customSchemaType": "a", "customSchemaVersion": 1, "customData": b"x"}}
     job = {"jobType": "IMPORT_MODEL", "importModel": {}}
@@ -71,7 +69,7 @@ def test_only_what_does_no_harm_twice_is_sent_twice() -> None:
         "tag": api.update_tag(fixed, attrs={}),
         "batch": api.write_batch(create_objects=[{"object_type": "CUSTOM", "definition": custom}]),
         "submit": api.submit_job(job),
-        # Their 500 is an answer: a job type that is not run, a job that is forgotten.
+        # A 500 has a meaning here: TRAC does not support the job type, or has forgotten the job.
         "validate": api.validate_job(job),
         "check": api.check_job(ID),
         "file": api.write_small_file("a", b"x"),
@@ -87,7 +85,7 @@ def test_only_what_does_no_harm_twice_is_sent_twice() -> None:
     }
 
 
-def test_what_the_gateway_would_never_answer_is_not_sent() -> None:
+def test_a_body_that_is_too_large_for_the_gateway_is_not_sent() -> None:
     custom = {"custom": {"customSchemaType": "a", "customSchemaVersion": 1, "customData": b"x" * MAX_BODY}}
     with pytest.raises(
         InvalidArgumentError, match=rf"create CUSTOM: .* at most {MAX_BODY} bytes.*; given: \d+"
@@ -95,7 +93,7 @@ def test_what_the_gateway_would_never_answer_is_not_sent() -> None:
         trac().create_object("CUSTOM", custom)
 
 
-def test_links_are_addresses_in_the_api_or_follow_the_template() -> None:
+def test_links_lead_to_the_api_or_follow_the_connections_template() -> None:
     path = f"ACME_CORP/JOB/{ID}/versions/1/tags/latest"
     assert trac().object_url("ACME_CORP", "JOB", ID) == f"http://trac:8080/trac-meta/api/v1/{path}"
     template = "https://ui/{tenant}/{object_type}/{object_id}/{object_version}?job={job_id}"
@@ -103,16 +101,16 @@ def test_links_are_addresses_in_the_api_or_follow_the_template() -> None:
     assert api.object_url("A", "JOB", ID) == f"https://ui/A/JOB/{ID}/1?job={ID}"
 
 
-class TestTheTest:
-    def test_asks_for_the_tenants(self) -> None:
+class TestConnectionTest:
+    def test_requests_the_tenants(self) -> None:
         done = play(trac().test(), TENANTS)
         assert done.value == "the gateway responds, and lists the tenant 'ACME_CORP'"
         assert [r.path for r in done.requests] == ["/trac-meta/api/v1/trac/list-tenants"]
 
-    def test_promises_nothing_about_a_tenant_that_is_not_set(self) -> None:
+    def test_reports_that_it_has_no_tenant_to_check(self) -> None:
         assert "has no tenant to check" in play(trac(extra={"tenant": ""}).test(), TENANTS).value
 
-    def test_tells_that_the_tenant_is_not_there(self) -> None:
+    def test_fails_if_the_tenant_does_not_exist(self) -> None:
         error = play(trac(extra={"tenant": "OTHER"}).test(), TENANTS).error
         assert isinstance(error, ConnectionSettingsError)
         assert "'OTHER'" in str(error)

@@ -1,4 +1,4 @@
-"""What changed between releases of TRAC: resources, and types that are not known."""
+"""What changed between releases of TRAC: resources and unknown types."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_dataops.errors import BadRequestError, NotFoundError
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import DATA_ID
+from tests.unit.platforms.trac.payloads import DATA_ID
 
 LISTED = {
     "resourceType": "MODEL_REPOSITORY",
@@ -17,7 +17,7 @@ LISTED = {
 }
 
 
-class TestGenerations:
+class TestReleases:
     def test_resources_up_to_0_8(self) -> None:
         done = play(trac().list_resources("model_repository"), reply(body={"resources": [LISTED]}))
         assert done.requests[0].path == "/trac-meta/api/v1/ACME_CORP/list-resources/MODEL_REPOSITORY"
@@ -34,7 +34,7 @@ class TestGenerations:
     @pytest.mark.parametrize(
         "version", ["0.9.0", "0.10.1-SNAPSHOT (Unpackaged)", "0.80", "1.0", "DEVELOPMENT"]
     )
-    def test_from_0_9_it_is_told_what_to_call_instead(self, version: str) -> None:
+    def test_from_0_9_the_error_names_the_method_to_call_instead(self, version: str) -> None:
         gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
         info = reply(body={"tracVersion": version})
         error = play(trac().resource_info("MODEL_REPOSITORY", "models"), gone, info).error
@@ -43,7 +43,7 @@ class TestGenerations:
         assert "list_config_entries" in str(error)
 
     @pytest.mark.parametrize("version", ["0.6.5", "0.8.0", "0.8"])
-    def test_up_to_0_8_an_unknown_resource_type_is_told(self, version: str) -> None:
+    def test_up_to_0_8_an_unknown_resource_type_raises_an_error(self, version: str) -> None:
         gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
         info = reply(body={"tracVersion": version})
         for exchange in (trac().list_resources("nope"), trac().resource_info("nope", "models")):
@@ -53,22 +53,22 @@ class TestGenerations:
             assert f"TRAC {version} has no resource_type NOPE" in str(error)
 
     @pytest.mark.parametrize("call", ["list_resources", "list_config_entries"])
-    def test_a_refused_resource_type_is_told_in_the_platforms_words(self, call: str) -> None:
+    def test_a_rejected_resource_type_raises_tracs_own_error(self, call: str) -> None:
         words = "Invalid REST API request: Bad enum value [NOPE] for field [resourceType]"
-        refused = BadRequestError(f"HTTP 400 Bad Request: {words}", status=400)
-        assert play(getattr(trac(), call)(resource_type="NOPE"), refused).error is refused
+        rejected = BadRequestError(f"HTTP 400 Bad Request: {words}", status=400)
+        assert play(getattr(trac(), call)(resource_type="NOPE"), rejected).error is rejected
 
-    def test_an_unknown_object_type_is_told(self) -> None:
+    def test_an_unknown_object_type_raises_an_error(self) -> None:
         gone = BadRequestError("HTTP 404", status=404, body="REST API METHOD NOT FOUND")
         error = play(trac().get_object("nope", DATA_ID), gone).error
         assert isinstance(error, BadRequestError)
         assert error.permanent
         assert "TRAC has no object_type NOPE" in str(error)
 
-    def test_an_object_that_is_missing_is_of_a_known_type(self) -> None:
+    def test_a_missing_object_of_a_known_type_is_not_found(self) -> None:
         gone = NotFoundError("HTTP 404 Metadata not found", status=404)
         assert play(trac().get_object("DATA", DATA_ID), gone).error is gone
 
-    def test_an_unknown_resource_is_not_taken_for_another_generation(self) -> None:
+    def test_a_missing_resource_is_not_found_in_each_release(self) -> None:
         gone = NotFoundError("HTTP 404 Unknown resource", status=404)
         assert play(trac().resource_info("MODEL_REPOSITORY", "models"), gone).error is gone

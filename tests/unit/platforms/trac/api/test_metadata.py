@@ -1,4 +1,4 @@
-"""Reading and writing objects of TRAC: what is asked, and what is refused before it is."""
+"""Reading and writing objects of TRAC: what is sent, and what is rejected before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_dataops.platforms.trac.api.metadata import TAG_ATTEMPTS
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.calls import CUSTOM, CUSTOM_BODY, KEY, body
-from tests.unit.platforms.trac.told import DATA_ID, JOB_ID, header, job, selector, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, header, job, selector, tag
 
 CREATED = {"object_type": "CUSTOM", "definition": CUSTOM}
 SUPERSEDED = ConflictError("Prior tag has been superseded", status=409)
@@ -57,30 +57,30 @@ class TestUpdateTag:
         assert body(done.requests[3])["tagUpdates"] == body(done.requests[1])["tagUpdates"]
         assert done.pauses == [0.25]
 
-    def test_it_is_not_tried_for_ever(self) -> None:
+    def test_a_conflict_is_retried_a_limited_number_of_times(self) -> None:
         answers = [reply(body=tag(header(), {})), SUPERSEDED] * TAG_ATTEMPTS
         done = play(trac().update_tag(KEY, attrs={"n": 1}), *answers)
         assert done.error is SUPERSEDED
         assert len(done.pauses) == TAG_ATTEMPTS - 1
 
-    def test_a_tag_version_is_taken_at_its_word(self) -> None:
+    def test_a_given_tag_version_is_sent_without_a_lookup(self) -> None:
         done = play(trac().update_tag(header(version=3, tag=2), attrs={"n": 1}), SUPERSEDED)
         assert (calls(done), done.error) == (["update-tag"], SUPERSEDED)
 
     @pytest.mark.parametrize("pinned", [True, False])
     @pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "FINISHING", "NEW_STATE", None])
-    def test_a_job_that_goes_on_is_not_tagged(self, status: str | None, pinned: bool) -> None:
-        told = tag(header("JOB", JOB_ID), {}, **({"trac_job_status": status} if status else {}))
+    def test_an_active_job_is_not_tagged(self, status: str | None, pinned: bool) -> None:
+        payload = tag(header("JOB", JOB_ID), {}, **({"trac_job_status": status} if status else {}))
         target: Any = header("JOB", JOB_ID) if pinned else f"JOB-{JOB_ID}"
-        done = play(trac().update_tag(target, attrs={"n": 1}), reply(body=told))
+        done = play(trac().update_tag(target, attrs={"n": 1}), reply(body=payload))
         assert calls(done) == ["read-object"]
-        # Whatever tag was named, the newest one tells how the job stands.
+        # Only the newest tag contains the job's current status.
         assert body(done.requests[0])["latestTag"] is True
         assert isinstance(done.error, ConflictError)
         assert "would delete its results" in str(done.error)
 
     @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
-    def test_a_job_that_ended_is(self, status: str) -> None:
+    def test_an_ended_job_is_tagged(self, status: str) -> None:
         done = play(
             trac().update_tag(f"JOB-{JOB_ID}", attrs={"n": 1}),
             reply(body=job(status)),
@@ -109,7 +109,7 @@ class TestUpdateTag:
             ),
         ],
     )
-    def test_what_cannot_be_tagged(self, selector: Any, changes: dict[str, Any], words: str) -> None:
+    def test_invalid_arguments_are_rejected(self, selector: Any, changes: dict[str, Any], words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             trac().update_tag(selector, **changes)
 
@@ -158,7 +158,7 @@ class TestUpdateTag:
         ),
     ],
 )
-def test_definitions_that_are_refused(kind: str, definition: Any, words: str) -> None:
+def test_invalid_definitions_are_rejected(kind: str, definition: Any, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         trac().create_object(kind, definition)
 
@@ -170,12 +170,12 @@ def test_definitions_that_are_refused(kind: str, definition: Any, words: str) ->
         (f"FLOW-{DATA_ID}-v1", "prior_version must select an object of type CUSTOM, .*; given: FLOW-"),
     ],
 )
-def test_a_new_version_says_which_it_follows(prior: str, words: str) -> None:
+def test_a_new_version_needs_a_prior_version_of_its_type(prior: str, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         trac().update_object("CUSTOM", CUSTOM, prior)
 
 
-def test_a_new_version_takes_over_the_latest_tag() -> None:
+def test_a_new_version_starts_from_the_latest_tag() -> None:
     prior = header("CUSTOM", tag=1)
     batch = {"update_objects": [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": prior}]}
     done = play(trac().update_object("CUSTOM", CUSTOM, prior), reply(body=header("CUSTOM", version=2)))
@@ -194,14 +194,14 @@ class TestReadBatch:
         assert calls(done) == ["read-object"] * 2
         assert [t.header.object_type for t in done.value] == ["DATA", "JOB"]
 
-    def test_one_that_cannot_be_read_fails_all(self) -> None:
+    def test_one_missing_object_fails_the_batch(self) -> None:
         gone = NotFoundError("gone", status=404)
         assert play(trac().read_batch([KEY, KEY]), reply(body=tag(header(), {})), gone).error is gone
 
     @pytest.mark.parametrize(
         ("given", "words"), [(KEY, "must be a list"), ([KEY, "x"], r"selectors\[1\] must")]
     )
-    def test_nothing_is_sent_for_what_is_no_list_of_selectors(self, given: Any, words: str) -> None:
+    def test_invalid_selectors_are_rejected_before_any_request(self, given: Any, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             trac().read_batch(given)
 
@@ -233,7 +233,7 @@ class TestWriteBatch:
         assert "tenant" not in json.dumps(sent)
         assert (done.value.created, done.value.updated[0].object_version) == ((), 2)
 
-    def test_the_same_version_twice_is_refused_once_it_is_known(self) -> None:
+    def test_a_version_that_is_selected_twice_is_rejected(self) -> None:
         done = play(
             trac().write_batch(
                 update_tags=[
@@ -246,7 +246,7 @@ class TestWriteBatch:
         assert isinstance(done.error, InvalidArgumentError)
         assert f"DATA-{DATA_ID}-v4" in str(done.error)
 
-    def test_a_running_job_stops_the_batch(self) -> None:
+    def test_an_active_job_fails_the_batch(self) -> None:
         item = {"selector": header("JOB", JOB_ID), "attrs": {"n": 1}}
         done = play(trac().write_batch(update_tags=[item]), reply(body=job("RUNNING")))
         assert isinstance(done.error, ConflictError)
@@ -294,7 +294,7 @@ class TestWriteBatch:
             ),
         ],
     )
-    def test_batches_that_are_refused(self, batch: dict[str, Any], words: str) -> None:
+    def test_invalid_batches_are_rejected(self, batch: dict[str, Any], words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             trac().write_batch(**batch)
 
@@ -307,18 +307,18 @@ class TestWriteBatch:
         ((3, 2), "versions/3/tags/2"),
     ],
 )
-def test_objects_by_address(given: tuple[int, ...], path: str) -> None:
+def test_get_object_requests_a_version_by_its_path(given: tuple[int, ...], path: str) -> None:
     done = play(trac().get_object("data", DATA_ID, *given), reply(body=tag(header(), {})))
     assert done.requests[0].path == f"/trac-meta/api/v1/ACME_CORP/DATA/{DATA_ID}/{path}"
 
 
-def test_a_tag_version_counts_within_an_object_version() -> None:
+def test_a_tag_version_needs_an_object_version() -> None:
     with pytest.raises(
         InvalidArgumentError, match=r"tag_version needs object_version.*; given: tag_version=2"
     ):
         trac().get_object("DATA", DATA_ID, None, 2)
 
 
-def test_a_fault_of_the_platform_is_not_taken_for_a_conflict() -> None:
+def test_a_server_error_is_not_retried_as_a_conflict() -> None:
     fault = ServerError("HTTP 500", status=500)
     assert play(trac().update_tag(header(), attrs={"n": 1}), fault).error is fault

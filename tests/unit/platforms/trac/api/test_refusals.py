@@ -1,4 +1,4 @@
-"""How TRAC's errors are read. Those of the recorded exchanges: ``test_trac_recordings``."""
+"""How TRAC's errors are read. ``test_trac_recordings`` reads the recorded ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
 
-#: As the real services told it: two problems of one request.
+#: From the real services: two problems of one request.
 EMPTY = (
     "CAMSJlZhbGlkYXRpb24gZmFpbGVkIGZvciBbY3JlYXRlT2JqZWN0KCldGjIKJEEgdmFsdWUgaXMgcmVxdWlyZWQgZm9yIFtvYmplY3RU"
     "eXBlXRIKb2JqZWN0VHlwZRoyCiRBIHZhbHVlIGlzIHJlcXVpcmVkIGZvciBbZGVmaW5pdGlvbl0SCmRlZmluaXRpb24"
@@ -41,7 +41,7 @@ def encoded(content: bytes) -> dict[str, str]:
     return {"trac-error-details-bin": base64.b64encode(content).decode().rstrip("=")}
 
 
-def refused(status: int, reason: str = "", body: str = "", **headers: str) -> ApiError:
+def error_of(status: int, reason: str = "", body: str = "", **headers: str) -> ApiError:
     answer = replace(reply(status, body, {k.replace("_", "-"): v for k, v in headers.items()}), reason=reason)
     exchange = whole(trac().platform_info(), api=trac(), policy=ONCE, clock=FakeClock())
     error = play(exchange, answer).error
@@ -50,7 +50,7 @@ def refused(status: int, reason: str = "", body: str = "", **headers: str) -> Ap
 
 
 def test_all_problems_are_listed_with_their_fields() -> None:
-    error = refused(400, "Validation failed for [createObject()]", trac_error_details_bin=EMPTY)
+    error = error_of(400, "Validation failed for [createObject()]", trac_error_details_bin=EMPTY)
     assert str(error) == (
         f"TRAC: get platform info failed: HTTP 400 Validation failed for [createObject()]: {PROBLEMS} "
         "(GET /trac-meta/api/v1/trac/platform-info)"
@@ -58,22 +58,22 @@ def test_all_problems_are_listed_with_their_fields() -> None:
     assert type(error) is BadRequestError
 
 
-def test_a_proxy_that_drops_the_reason_phrase_costs_nothing() -> None:
-    error = refused(400, "", trac_error_details_bin=EMPTY)
+def test_the_text_of_an_error_does_not_need_the_reason_phrase() -> None:
+    error = error_of(400, "", trac_error_details_bin=EMPTY)
     assert error.body == f"Validation failed for [createObject()]; {PROBLEMS}"
 
 
 @pytest.mark.parametrize("padding", ["", "=", "=="])
-def test_padding_may_be_there_or_not(padding: str) -> None:
+def test_base64_padding_is_optional(padding: str) -> None:
     content = field(2, b"x" * len(padding) + b"no")
     text = base64.b64encode(content).decode()
-    for told in (text, text.rstrip("=")):
-        found = details_of({"trac-error-details-bin": told})
+    for details in (text, text.rstrip("=")):
+        found = details_of({"trac-error-details-bin": details})
         assert found
         assert found.message.endswith("no")
 
 
-def test_fields_of_later_releases_are_passed_over() -> None:
+def test_unknown_fields_of_later_releases_are_ignored() -> None:
     later = bytes([9 << 3 | 1]) + b"8 bytes!" + bytes([10 << 3 | 5]) + b"four" + bytes([11 << 3, 0x96, 1])
     item = field(1, b"too small") + bytes([7 << 3, 1])
     found = details_of(encoded(bytes([8, 3]) + later + field(2, "naïve".encode()) + field(3, item)))
@@ -93,7 +93,7 @@ def test_fields_of_later_releases_are_passed_over() -> None:
         bytes([3 << 3 | 2, 2, 18, 9]),
     ],
 )
-def test_details_that_cannot_be_read_leave_the_message(content: bytes) -> None:
+def test_unreadable_details_are_replaced_by_the_message(content: bytes) -> None:
     headers = {**encoded(content), "grpc-message": "Unbekannt: M%C3%BCller"}
     found = details_of(headers)
     assert found
@@ -102,7 +102,7 @@ def test_details_that_cannot_be_read_leave_the_message(content: bytes) -> None:
     assert details_of({"trac-error-details-bin": "no base64!"}) is None
 
 
-def test_a_long_list_of_problems_is_cut() -> None:
+def test_a_long_list_of_problems_is_shortened() -> None:
     content = field(2, b"bad") + field(3, field(1, b"p")) * (ITEMS + 5)
     found = details_of(encoded(content))
     assert found
@@ -130,41 +130,41 @@ def test_a_long_list_of_problems_is_cut() -> None:
         (503, "Service Unavailable", "", ServerError, False),
     ],
 )
-def test_classes_of_errors(
+def test_status_and_text_select_the_class_of_the_error(
     status: int, reason: str, body: str, kind: type[ApiError], permanent: bool
 ) -> None:
-    error = refused(status, reason, body)
+    error = error_of(status, reason, body)
     assert type(error) is kind
     assert error.permanent is permanent
     assert reason in str(error)
     assert body in str(error)
 
 
-def test_only_a_service_of_tracs_knows_that_something_is_not_there() -> None:
-    assert type(refused(404, "Unknown tenant [NOPE]", grpc_status="5")) is NotFoundError
+def test_a_404_with_a_grpc_status_is_a_not_found_error() -> None:
+    assert type(error_of(404, "Unknown tenant [NOPE]", grpc_status="5")) is NotFoundError
 
 
-def test_superseded_is_understood_without_a_reason_phrase() -> None:
-    told: dict[str, Any] = encoded(bytes([8, 9]) + field(2, b"from a superseded object"))
-    assert type(refused(412, "", trac_error_details_bin=told["trac-error-details-bin"])) is ConflictError
+def test_a_superseded_object_is_a_conflict_without_a_reason_phrase() -> None:
+    headers: dict[str, Any] = encoded(bytes([8, 9]) + field(2, b"from a superseded object"))
+    assert type(error_of(412, "", trac_error_details_bin=headers["trac-error-details-bin"])) is ConflictError
 
 
 @pytest.mark.parametrize("status", ["12", "15"])
-def test_what_is_about_the_request_is_refused_for_good(status: str) -> None:
-    error = refused(500, "CSV decoding failed on line 3", grpc_status=status)
+def test_a_500_about_the_request_is_permanent(status: str) -> None:
+    error = error_of(500, "CSV decoding failed on line 3", grpc_status=status)
     assert type(error) is BadRequestError
     assert not error.may_have_been_processed
     assert error.permanent
 
 
 @pytest.mark.parametrize("status", ["2", "13", "14", ""])
-def test_any_other_500_proves_nothing(status: str) -> None:
-    error = refused(500, "Internal Server Error", grpc_status=status)
+def test_any_other_500_may_have_been_processed(status: str) -> None:
+    error = error_of(500, "Internal Server Error", grpc_status=status)
     assert type(error) is ServerError
     assert error.may_have_been_processed
 
 
-def test_a_job_of_a_type_that_is_not_supported_is_refused_for_good() -> None:
+def test_an_unsupported_job_type_is_a_bad_request() -> None:
     exchange = trac().submit_job({"jobType": "IMPORT_DATA", "importData": {}})
     answer = reply(500, "", {"grpc-status": "2"})
     error = play(whole(exchange, api=trac(), policy=ONCE, clock=FakeClock()), answer).error

@@ -1,4 +1,4 @@
-"""Jobs in Python terms: what is looked up, what is sent, and what is refused before that."""
+"""Jobs from Python arguments: what is looked up, what is sent, and what is rejected before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReply
 from airflow_provider_dataops.platforms.trac import JobPlan, import_model, plan
 from tests.unit.fakes import Play, play, reply
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.told import DATA_ID, FLOW_ID, MODEL_ID, header, selector, tag
+from tests.unit.platforms.trac.payloads import DATA_ID, FLOW_ID, MODEL_ID, header, selector, tag
 
 OTHER_MODEL = "01a1fb76-2999-7257-a414-ae80b538a87b"
 MODEL_KEY = f"MODEL-{MODEL_ID}-v1"
@@ -50,15 +50,15 @@ def selectors_read(done: Play) -> list[Any]:
 
 
 class TestImport:
-    def test_what_is_sent(self) -> None:
-        told = import_model(
+    def test_sends_all_arguments(self) -> None:
+        job = import_model(
             repository="acme_models",
             path="src",
             entry_point="risk.var.VarModel",
             version="v1.4.0",
             model_attrs={"model_family": "market_risk"},
         )
-        assert told.definition == {
+        assert job.definition == {
             "jobType": "IMPORT_MODEL",
             "importModel": {
                 "language": "python",
@@ -70,9 +70,9 @@ class TestImport:
             },
         }
 
-    def test_what_is_not_given_is_not_sent(self) -> None:
-        told = import_model(repository="r", entry_point="a.B", version="v", package="p", package_group="g")
-        assert set(told.definition["importModel"]) == {
+    def test_omits_arguments_that_are_not_given(self) -> None:
+        job = import_model(repository="r", entry_point="a.B", version="v", package="p", package_group="g")
+        assert set(job.definition["importModel"]) == {
             "language",
             "repository",
             "entryPoint",
@@ -82,9 +82,9 @@ class TestImport:
         }
 
     @pytest.mark.parametrize("prior", [MODEL_KEY, header("MODEL", MODEL_ID)])
-    def test_a_new_version_of_a_model_names_the_one_before(self, prior: Any) -> None:
-        told = import_model(repository="r", entry_point="a.B", version="v", prior_model=prior)
-        assert told.definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
+    def test_of_a_new_version_selects_the_prior_model(self, prior: Any) -> None:
+        job = import_model(repository="r", entry_point="a.B", version="v", prior_model=prior)
+        assert job.definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
 
     @pytest.mark.parametrize(
         ("given", "words"),
@@ -102,7 +102,7 @@ class TestImport:
             ({"model_attrs": "x"}, "model_attrs must be a list of changes"),
         ],
     )
-    def test_what_is_refused(self, given: dict[str, Any], words: str) -> None:
+    def test_rejects_invalid_arguments(self, given: dict[str, Any], words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             import_model(**{"repository": "r", "entry_point": "a.B", "version": "v", **given})
 
@@ -122,7 +122,7 @@ class TestRunModel:
             },
         }
 
-    def test_the_latest_of_everything_is_looked_up_and_fixed(self) -> None:
+    def test_latest_versions_are_looked_up_and_fixed(self) -> None:
         done = plan_run(
             f"MODEL-{MODEL_ID}",
             model_reply(version=4),
@@ -136,7 +136,7 @@ class TestRunModel:
         # Each is read once.
         assert selectors_read(done) == [MODEL_ID, DATA_ID]
 
-    def test_what_was_asked_for_stays_the_latest(self) -> None:
+    def test_the_identity_keeps_selectors_of_the_latest_version(self) -> None:
         run = trac().new_run(
             "MODEL",
             f"MODEL-{MODEL_ID}",
@@ -150,16 +150,16 @@ class TestRunModel:
             "inputs": {"positions": {"objectType": "DATA", "objectId": DATA_ID, **latest}},
         }
 
-    def test_outputs_follow_the_latest_tag_of_a_header(self) -> None:
+    def test_prior_outputs_select_the_latest_tag_of_a_header(self) -> None:
         done = plan_run(prior_outputs={"report": header(version=7, tag=1)})
         run = done.value.definition["runModel"]
         assert run["priorOutputs"] == {"report": selector("DATA", DATA_ID, 7)}
-        # As a user would write it who has no model at hand.
-        asked = plan({"jobType": "RUN_MODEL", "runModel": {"priorOutputs": {"report": header(version=7)}}})
-        assert asked.definition["runModel"]["priorOutputs"] == run["priorOutputs"]
+        # The same from a plain job, without looking up the model.
+        planned = plan({"jobType": "RUN_MODEL", "runModel": {"priorOutputs": {"report": header(version=7)}}})
+        assert planned.definition["runModel"]["priorOutputs"] == run["priorOutputs"]
 
     @pytest.mark.parametrize(
-        ("of_tag", "told"),
+        ("of_tag", "sent"),
         [
             ({}, {"latestTag": True}),
             ({"tagVersion": 3}, {"tagVersion": 3}),
@@ -169,14 +169,14 @@ class TestRunModel:
             ),
         ],
     )
-    def test_an_input_as_of_a_time_is_fixed_too(self, of_tag: dict[str, Any], told: dict[str, Any]) -> None:
+    def test_an_input_as_of_a_time_is_fixed_too(self, of_tag: dict[str, Any], sent: dict[str, Any]) -> None:
         of_data = {"objectType": "DATA", "objectId": DATA_ID}
         as_of = {**of_data, "objectAsOf": "2026-02-28T23:59:59Z", **of_tag}
         done = plan_run(
             MODEL_KEY, model_reply(), reply(body=tag(header(version=2), {})), inputs={"positions": as_of}
         )
         found = done.value.definition["runModel"]["inputs"]["positions"]
-        assert found == {**of_data, "objectVersion": 2, **told}
+        assert found == {**of_data, "objectVersion": 2, **sent}
 
     @pytest.mark.parametrize(
         ("given", "words"),
@@ -198,7 +198,9 @@ class TestRunModel:
             ),
         ],
     )
-    def test_what_the_model_does_not_take(self, given: dict[str, Any], words: str) -> None:
+    def test_arguments_that_do_not_fit_the_model_are_rejected(
+        self, given: dict[str, Any], words: str
+    ) -> None:
         error = plan_run(**given).error
         assert isinstance(error, InvalidArgumentError)
         with pytest.raises(InvalidArgumentError, match=words):
@@ -222,25 +224,27 @@ class TestRunModel:
             (MODEL_KEY, {"tenant": 5}, "tenant must be a non-empty text; given: 5"),
         ],
     )
-    def test_what_is_refused_before_anything_is_read(self, model: Any, given: Any, words: str) -> None:
+    def test_invalid_arguments_are_rejected_before_any_request(
+        self, model: Any, given: Any, words: str
+    ) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             trac().plan_model_run(model, **given)
 
-    def test_a_parameter_whose_type_is_not_told_keeps_its_own(self) -> None:
+    def test_a_parameter_without_a_declared_type_keeps_its_own(self) -> None:
         model = {"parameters": {"n": {}}}
         done = plan_run(MODEL_KEY, model_reply(model), parameters={"n": 5}, inputs={})
         assert done.value.definition["runModel"]["parameters"] == {
             "n": {"type": {"basicType": "INTEGER"}, "integerValue": 5}
         }
 
-    def test_an_unknown_model_is_told(self) -> None:
+    def test_an_unknown_model_raises_a_not_found_error(self) -> None:
         gone = NotFoundError("gone", status=404)
         assert plan_run(MODEL_KEY, gone).error is gone
 
     @pytest.mark.parametrize(
         "model", [{"parameters": ["x"]}, {"inputs": 1}, {"parameters": {"n": "x"}}, {"nodes": {"n": "x"}}]
     )
-    def test_a_definition_of_another_shape_is_an_answer_that_cannot_be_read(self, model: Any) -> None:
+    def test_a_definition_of_another_shape_is_a_malformed_response(self, model: Any) -> None:
         error = plan_run(MODEL_KEY, model_reply(model), parameters={}, inputs={}).error
         assert isinstance(error, MalformedReplyError)
         assert f"MODEL-{MODEL_ID}-v4" in str(error)
@@ -274,7 +278,7 @@ class TestRunFlow:
         answers = [reply(body=tag(header("FLOW", FLOW_ID, 2), FLOW)), *[model_reply(SCORE)] * models]
         return play(trac().plan_flow_run(f"FLOW-{FLOW_ID}", **arguments), *answers)
 
-    def test_what_is_sent(self) -> None:
+    def test_sends_models_parameters_and_inputs(self) -> None:
         done = self.plan(parameters={"currency": "EUR", "cut": 1, "seed": "7"})
         assert done.value.definition == {
             "jobType": "RUN_FLOW",
@@ -283,7 +287,7 @@ class TestRunFlow:
                 "models": {"score": selector("MODEL", MODEL_ID)},
                 "parameters": {
                     "currency": {"type": {"basicType": "STRING"}, "stringValue": "EUR"},
-                    # Typed by the edge that leads from its node into the model, and by the model's own name.
+                    # The edge to the model gives the type of "cut"; the model itself declares "seed".
                     "cut": {"type": {"basicType": "DECIMAL"}, "decimalValue": {"decimal": "1"}},
                     "seed": {"type": {"basicType": "INTEGER"}, "integerValue": 7},
                 },
@@ -311,13 +315,13 @@ class TestRunFlow:
             ({"parameters": {"currency": 5, "cut": 1}}, r"parameters\['currency'\] must be a STRING"),
         ],
     )
-    def test_what_the_flow_does_not_take(self, given: dict[str, Any], words: str) -> None:
+    def test_arguments_that_do_not_fit_the_flow_are_rejected(self, given: dict[str, Any], words: str) -> None:
         error = self.plan(**given).error
         assert isinstance(error, InvalidArgumentError)
         with pytest.raises(InvalidArgumentError, match=words):
             raise error
 
-    def test_models_are_models(self) -> None:
+    def test_models_must_select_models(self) -> None:
         with pytest.raises(
             InvalidArgumentError, match=r"models\['score'\] must select an object of type MODEL"
         ):
@@ -325,7 +329,7 @@ class TestRunFlow:
 
 
 class TestAnyJob:
-    def test_plain_values_and_keys_become_the_platforms_form(self) -> None:
+    def test_plain_values_and_keys_become_tracs_form(self) -> None:
         given = {
             "jobType": "RUN_MODEL",
             "runModel": {
@@ -351,11 +355,11 @@ class TestAnyJob:
         }
         assert plan(plan(given).definition) == plan(given)
 
-    def test_the_model_before_may_be_a_key(self) -> None:
+    def test_the_prior_model_may_be_a_key(self) -> None:
         given = {"jobType": "IMPORT_MODEL", "importModel": {"language": "python", "priorModel": MODEL_KEY}}
         assert plan(given).definition["importModel"]["priorModel"] == selector("MODEL", MODEL_ID)
 
-    def test_a_type_of_job_that_later_platforms_may_bring(self) -> None:
+    def test_an_unknown_job_type_of_a_later_release_is_accepted(self) -> None:
         given = {"jobType": "PURGE_DATA", "purgeData": {"days": 3}}
         assert plan(given) == JobPlan(given)
 
@@ -393,6 +397,6 @@ class TestAnyJob:
             ),
         ],
     )
-    def test_what_is_no_job(self, job: Any, words: str) -> None:
+    def test_an_invalid_job_is_rejected(self, job: Any, words: str) -> None:
         with pytest.raises(InvalidArgumentError, match=words):
             plan(job)

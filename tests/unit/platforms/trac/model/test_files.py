@@ -17,18 +17,18 @@ def test_a_file_is_read_with_its_definition() -> None:
     assert "x'" not in repr(file).replace("x.txt'", ""), "the content is not shown"
 
 
-def test_an_empty_content_is_left_out_of_the_answer() -> None:
+def test_a_response_without_content_is_an_empty_file() -> None:
     assert SmallFile.from_json({}).content == b""
     assert SmallDataset.from_json({"schema": {"a": 1}}) == SmallDataset(content=b"", data_schema={"a": 1})
 
 
 @pytest.mark.parametrize("kind", [SmallFile, SmallDataset])
-def test_a_content_that_is_no_base64_is_an_error(kind: type[SmallFile | SmallDataset]) -> None:
+def test_content_that_is_not_base64_raises_an_error(kind: type[SmallFile | SmallDataset]) -> None:
     with pytest.raises(ValueError, match="base64"):
         kind.from_json({"content": "%%%"})
 
 
-def test_what_fits_into_no_message_is_not_opened() -> None:
+def test_a_file_that_is_too_large_is_not_opened() -> None:
     source = MemorySource(b"x" * (MAX_CONTENT + 1))
     with pytest.raises(InvalidArgumentError, match=f"claims.csv.*{MAX_CONTENT}"):
         small_content(source)

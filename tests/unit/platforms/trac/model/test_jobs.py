@@ -1,4 +1,4 @@
-"""What points at a job of TRAC, and what does not."""
+"""Selectors of TRAC jobs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from airflow_provider_dataops.platforms.trac import job_selector
 from tests.unit.platforms.trac.keys import ID
 
 
-@pytest.mark.parametrize("told", [ID, f"JOB-{ID}", f"JOB-{ID}-v1", {"objectType": "JOB", "objectId": ID}])
-def test_jobs_have_one_version(told: Any) -> None:
-    assert job_selector(told).as_json() == {
+@pytest.mark.parametrize("value", [ID, f"JOB-{ID}", f"JOB-{ID}-v1", {"objectType": "JOB", "objectId": ID}])
+def test_a_job_selector_always_selects_version_1(value: Any) -> None:
+    assert job_selector(value).as_json() == {
         "objectType": "JOB",
         "objectId": ID,
         "objectVersion": 1,
@@ -21,7 +21,7 @@ def test_jobs_have_one_version(told: Any) -> None:
     }
 
 
-def test_what_is_no_job() -> None:
+def test_a_selector_of_another_type_is_rejected() -> None:
     with pytest.raises(
         InvalidArgumentError, match="selector must select an object of type JOB; given: DATA-"
     ):

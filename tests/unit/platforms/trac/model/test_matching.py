@@ -1,4 +1,4 @@
-"""Whether an attribute has the value that somebody waits for."""
+"""Whether an attribute has the value that a sensor waits for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
         (True, True),
     ],
 )
-def test_equal_values(actual: Any, wanted: Any) -> None:
+def test_equal_values_have_no_difference(actual: Any, wanted: Any) -> None:
     assert difference(actual, wanted) is None
 
 
@@ -37,10 +37,10 @@ def test_equal_values(actual: Any, wanted: Any) -> None:
     ("actual", "wanted"),
     [("x", "y"), (5, 6), (Decimal("0.1"), 0.2), (["a"], ["a", "b"]), (MOMENT, "2026-02-03T04:05:07+00:00")],
 )
-def test_values_that_may_become_equal(actual: Any, wanted: Any) -> None:
+def test_different_values_of_one_type_may_become_equal(actual: Any, wanted: Any) -> None:
     assert difference(actual, wanted) == ""
 
 
 @pytest.mark.parametrize(("actual", "wanted"), [(5, "five"), ("x", 5), (True, 1), (date(2026, 2, 3), "soon")])
-def test_types_that_never_become_equal_are_named(actual: Any, wanted: Any) -> None:
+def test_values_of_different_types_never_become_equal(actual: Any, wanted: Any) -> None:
     assert repr(wanted) in (difference(actual, wanted) or "")

@@ -13,10 +13,10 @@ from airflow_provider_dataops.transport.flow import whole
 from tests.unit.fakes import FakeClock, play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.calls import KEY
-from tests.unit.platforms.trac.told import header, tag
+from tests.unit.platforms.trac.payloads import header, tag
 
 
-def test_a_hundred_hits_are_possibly_more() -> None:
+def test_a_search_with_a_hundred_hits_may_have_more() -> None:
     def found(hits: int) -> Any:
         return play(trac().search("DATA"), reply(body={"searchResult": [tag(header())] * hits})).value
 
@@ -24,7 +24,7 @@ def test_a_hundred_hits_are_possibly_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "body",
     [
         b"",
         b"[]",
@@ -34,12 +34,12 @@ def test_a_hundred_hits_are_possibly_more() -> None:
         {"header": {**header(), "tagVersion": True}},
     ],
 )
-def test_what_is_no_object_is_refused(told: Any) -> None:
+def test_a_response_without_an_object_raises_an_error(body: Any) -> None:
     exchange = whole(trac().read_object(KEY), api=trac(), policy=ONCE, clock=FakeClock())
-    assert isinstance(play(exchange, reply(body=told)).error, MalformedReplyError)
+    assert isinstance(play(exchange, reply(body=body)).error, MalformedReplyError)
 
 
-def test_unknown_fields_of_later_releases_are_passed_over() -> None:
-    told = tag({**header(), "isPinned": True, "objectType": "CREDENTIAL"}, {})
-    told["lineage"] = {}
-    assert play(trac().read_object(KEY), reply(body=told)).value.header.object_type == "CREDENTIAL"
+def test_unknown_fields_of_later_releases_are_ignored() -> None:
+    body = tag({**header(), "isPinned": True, "objectType": "CREDENTIAL"}, {})
+    body["lineage"] = {}
+    assert play(trac().read_object(KEY), reply(body=body)).value.header.object_type == "CREDENTIAL"

@@ -1,4 +1,4 @@
-"""Primitive values: enumerations, numbers that are none, times with odd offsets."""
+"""Primitive values: enumerations, NaN, times with unusual offsets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.model.values import Value, ValueType, as_wire, from_wire
 
 
-class Region(str, Enum):  # noqa: UP042 - as older code has it, whose str() is the member's name
+class Region(str, Enum):  # noqa: UP042 - as in older code: its str() is the name of the member
     UK = "UK"
 
 
@@ -40,11 +40,11 @@ class Share(float, Enum):
         (Value(Region.UK, "STRING"), "UK"),
     ],
 )
-def test_members_of_enumerations_are_their_values(member: Any, plain: Any) -> None:
+def test_enumeration_members_become_their_values(member: Any, plain: Any) -> None:
     assert repr(as_wire(member)) == repr(as_wire(plain))
 
 
-def test_what_is_no_number_comes_back_as_none() -> None:
+def test_nan_is_sent_and_read_as_nan() -> None:
     assert as_wire(math.nan) == {"floatValue": "NaN"}
     assert math.isnan(from_wire({"floatValue": "NaN"}))
 
@@ -60,6 +60,6 @@ def test_offsets_with_seconds_become_utc() -> None:
 
 
 @pytest.mark.parametrize("moment", [odd(1, 5), odd(9999, -5)])
-def test_what_utc_has_no_year_for_is_refused(moment: datetime) -> None:
+def test_a_time_outside_the_years_of_utc_is_rejected(moment: datetime) -> None:
     with pytest.raises(InvalidArgumentError, match="in the years 1 to 9999 in UTC"):
         as_wire(moment)

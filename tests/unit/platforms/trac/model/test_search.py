@@ -1,4 +1,4 @@
-"""Searches: from the readable form to the platform's, and what is refused before it is sent."""
+"""Searches: converted from the readable form to TRAC's form, or rejected before they are sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WITHDRAWN = {"term": {"attrName": "withdrawn", "operator": "EXISTS"}}
 
 
 @pytest.mark.parametrize(
-    ("told", "wire"),
+    ("search", "wire"),
     [
         (["region", "=", "UK"], term("region", "STRING", "EQ", UK)),
         (("region", "!=", "UK"), term("region", "STRING", "NE", UK)),
@@ -84,7 +84,7 @@ WITHDRAWN = {"term": {"attrName": "withdrawn", "operator": "EXISTS"}}
             {"logical": {"operator": "OR", "expr": [term("region", "STRING", "EQ", UK), WITHDRAWN]}},
         ),
         ({"all": [["region", "=", "UK"]]}, term("region", "STRING", "EQ", UK)),
-        # What takes the platform seconds, or is cut off, is said in one term where that is possible.
+        # TRAC is slow at branches, or cuts them off. They become one term where possible.
         ({"any": [["region", "=", "UK"], ["region", "=", "IE"]]}, term("region", "STRING", "IN", IN_UK)),
         ({"not": ["region", "=", "UK"]}, term("region", "STRING", "NE", UK)),
         (
@@ -101,28 +101,28 @@ WITHDRAWN = {"term": {"attrName": "withdrawn", "operator": "EXISTS"}}
         ),
     ],
 )
-def test_expressions(told: Any, wire: dict[str, Any]) -> None:
-    assert expression(told) == wire
-    # The platform's own form is read, too, and stays as it is.
+def test_an_expression_is_converted_to_tracs_form(search: Any, wire: dict[str, Any]) -> None:
+    assert expression(search) == wire
+    # TRAC's own form is accepted too, and does not change.
     assert expression(wire) == wire
 
 
-class Word(str, Enum):  # noqa: UP042 - as older code has it, whose str() is the member's name
+class Word(str, Enum):  # noqa: UP042 - as in older code: its str() is the name of the member
     UK = "UK"
     IN = "IN"
     STRING = "STRING"
     REGION = "region"
 
 
-def test_members_of_enumerations_are_their_values() -> None:
-    told = expression([Word.REGION, Word.IN, [Word.UK, "IE"], Word.STRING])
-    assert repr(told) == repr(expression(["region", "IN", ["UK", "IE"], "STRING"]))
+def test_enumeration_members_become_their_values() -> None:
+    converted = expression([Word.REGION, Word.IN, [Word.UK, "IE"], Word.STRING])
+    assert repr(converted) == repr(expression(["region", "IN", ["UK", "IE"], "STRING"]))
     exists = expression(["region", "EXISTS", None, Word.STRING])
     assert repr(exists) == repr(expression(["region", "EXISTS", None, "STRING"]))
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("search", "words"),
     [
         (["region", ">", "UK"], "GT cannot compare values of type STRING"),
         (["ok", "<", True], "LT cannot compare values of type BOOLEAN"),
@@ -166,20 +166,20 @@ def test_members_of_enumerations_are_their_values() -> None:
         ({"logical": {"operator": "XOR", "expr": [WITHDRAWN]}}, "must be AND, OR or NOT"),
         (term("region", "DATE", "EQ", UK), "attrType must be .*, STRING; given: 'DATE'"),
         ({"term": {"attr": "region"}}, r"search\['term'\] must contain only attrName"),
-        # The platform looks at the outermost term alone, and fails on what is wrong further in.
+        # TRAC validates only the outermost term, and fails on an error inside it.
         (
             {"all": [["a", "=", "b"], {"not": ["ratio", "=", 0.5]}]},
             r"search\['all'\]\[1\]\['not'\] \(ratio\)",
         ),
     ],
 )
-def test_what_the_platform_would_refuse_or_fail_on(told: Any, words: str) -> None:
+def test_an_expression_that_trac_would_reject_or_fail_on_is_rejected(search: Any, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
-        expression(told)
+        expression(search)
 
 
-def test_the_whole_search() -> None:
-    told = search_parameters(
+def test_search_parameters_contain_all_arguments() -> None:
+    parameters = search_parameters(
         "data",
         ["withdrawn", "EXISTS"],
         as_of="2026-03-01T00:00:00Z",
@@ -187,7 +187,7 @@ def test_the_whole_search() -> None:
         prior_tags=True,
         now=NOW,
     )
-    assert told == {
+    assert parameters == {
         "objectType": "DATA",
         "search": WITHDRAWN,
         "searchAsOf": {"isoDatetime": "2026-03-01T00:00:00+00:00"},
@@ -205,18 +205,18 @@ def test_the_whole_search() -> None:
         ("yesterday", "be a DATETIME"),
     ],
 )
-def test_a_time_that_cannot_be_searched_at(as_of: str, words: str) -> None:
+def test_an_invalid_search_as_of_is_rejected(as_of: str, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"search_as_of .*{words}"):
         search_parameters("DATA", as_of=as_of, now=NOW)
 
 
 @pytest.mark.parametrize("search", [{}, [], (), ""])
-def test_nothing_is_no_search_for_all(search: object) -> None:
+def test_an_empty_search_is_rejected(search: object) -> None:
     with pytest.raises(InvalidArgumentError, match="leave search out to find all objects"):
         search_parameters("DATA", search, now=NOW)
 
 
-def test_a_type_that_cannot_be() -> None:
+def test_an_empty_object_type_is_rejected() -> None:
     with pytest.raises(InvalidArgumentError, match="object_type must be an identifier"):
         search_parameters("", now=NOW)
 
@@ -236,7 +236,7 @@ CUTS = [ServerError("500", status=500), ServerError("504", status=504), Transpor
 
 
 @pytest.mark.parametrize("search", FLAT)
-def test_a_flat_search_is_repeated(search: Any) -> None:
+def test_a_flat_search_is_repeatable(search: Any) -> None:
     exchange = trac().search("DATA", search)
     assert next(exchange).repeatable
     with pytest.raises(ServerError):
@@ -245,7 +245,7 @@ def test_a_flat_search_is_repeated(search: Any) -> None:
 
 @pytest.mark.parametrize("search", BRANCHED)
 @pytest.mark.parametrize("cut", CUTS)
-def test_one_that_was_cut_off_is_not(search: Any, cut: ApiError) -> None:
+def test_a_branched_search_that_was_cut_off_is_not_repeated(search: Any, cut: ApiError) -> None:
     exchange = trac().search("DATA", search)
     assert not next(exchange).repeatable
     with pytest.raises(BadRequestError, match="may keep running in TRAC's database") as caught:
@@ -256,7 +256,7 @@ def test_one_that_was_cut_off_is_not(search: Any, cut: ApiError) -> None:
 @pytest.mark.parametrize(
     "away", [ServerError("503", status=503), TransportError("refused", not_sent=True)], ids=repr
 )
-def test_one_that_never_began_may_be_asked_again(away: ApiError) -> None:
+def test_a_branched_search_that_never_started_may_be_repeated(away: ApiError) -> None:
     exchange = trac().search("DATA", BRANCHED[0])
     next(exchange)
     with pytest.raises(type(away)):

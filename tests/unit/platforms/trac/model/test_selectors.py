@@ -1,4 +1,4 @@
-"""What points at an object of TRAC, and what does not."""
+"""Selectors of TRAC's objects: which values are accepted, and what is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AS_OF = {"isoDatetime": "2026-02-28T23:59:59Z"}
 
 
 @pytest.mark.parametrize(
-    ("told", "sent"),
+    ("value", "sent"),
     [
         (f"DATA-{ID}-v3", {"objectVersion": 3, "latestTag": True}),
         (f"data-{ID.upper()}-v3", {"objectVersion": 3, "latestTag": True}),
@@ -40,14 +40,14 @@ AS_OF = {"isoDatetime": "2026-02-28T23:59:59Z"}
         (HEADER.selector, {"objectVersion": 3, "tagVersion": 2}),
     ],
 )
-def test_both_criteria_are_always_sent(told: Any, sent: dict[str, Any]) -> None:
-    assert Selector.of(told).as_json() == {**DATA, **sent}
+def test_object_and_tag_criteria_are_always_sent(value: Any, sent: dict[str, Any]) -> None:
+    assert Selector.of(value).as_json() == {**DATA, **sent}
 
 
 @pytest.mark.parametrize(
-    ("told", "tag"),
+    ("value", "tag"),
     [
-        # Changes of tags made since these were read are kept.
+        # Read from TRAC: later changes of the tag are kept.
         (HEADER, {"latestTag": True}),
         (HEADER.as_json(), {"latestTag": True}),
         ({**DATA, "objectVersion": 3, "tagVersion": 2, "tagTimestamp": AS_OF}, {"latestTag": True}),
@@ -55,7 +55,7 @@ def test_both_criteria_are_always_sent(told: Any, sent: dict[str, Any]) -> None:
         (Tag(header=HEADER, attrs={}).as_json(), {"latestTag": True}),
         ({"tag_version": 2, "key": f"DATA-{ID}-v3"}, {"latestTag": True}),
         (f"DATA-{ID}-v3", {"latestTag": True}),
-        # These name their tag.
+        # Selectors that contain a tag version or time.
         ({**DATA, "objectVersion": 3, "tagVersion": 2}, {"tagVersion": 2}),
         (HEADER.selector, {"tagVersion": 2}),
         (
@@ -64,12 +64,12 @@ def test_both_criteria_are_always_sent(told: Any, sent: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
-    assert Selector.of_prior(told, "prior_version").as_json() == {**DATA, "objectVersion": 3, **tag}
+def test_a_prior_version_selects_the_latest_tag_or_the_given_one(value: Any, tag: dict[str, Any]) -> None:
+    assert Selector.of_prior(value, "prior_version").as_json() == {**DATA, "objectVersion": 3, **tag}
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("value", "words"),
     [
         (None, "inputs must be a selector, a header, a tag or an object key"),
         (5, "inputs must be a selector"),
@@ -93,7 +93,7 @@ def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
             {**DATA, "objectAsOf": {"isoDatetime": "2026-02-28T23:59:59"}},
             r"inputs\['objectAsOf'\] must be a DATETIME with an offset",
         ),
-        # None of these is silently the latest.
+        # None of these silently selects the latest version.
         (
             {**DATA, "objectAsOf": {"isoDateTime": "2026-02-28T23:59:59Z"}},
             r"inputs\['objectAsOf'\] must contain only 'isoDatetime'; given: {'isoDateTime'",
@@ -107,18 +107,18 @@ def test_what_a_new_version_follows(told: Any, tag: dict[str, Any]) -> None:
         ({"key": "abc"}, r"inputs\['key'\] must be an object key"),
     ],
 )
-def test_what_points_at_nothing(told: Any, words: str) -> None:
+def test_an_invalid_selector_is_rejected(value: Any, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
-        Selector.of(told, "inputs")
+        Selector.of(value, "inputs")
 
 
-def test_naive_times_are_refused_when_they_are_sent() -> None:
+def test_times_without_an_offset_are_rejected() -> None:
     naive = Selector(object_type="DATA", object_id=ID, object_as_of=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(InvalidArgumentError, match="offset"):
         naive.as_json()
 
 
-def test_headers_and_tags_as_json_hold_plain_values() -> None:
+def test_headers_and_tags_as_json_contain_plain_values() -> None:
     header = TagHeader(
         object_type="DATA",
         object_id=ID,

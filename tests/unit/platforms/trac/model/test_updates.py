@@ -1,4 +1,4 @@
-"""Changes of a tag, and definitions, before they are sent."""
+"""Changes of a tag: how they are validated before they are sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.calls import CUSTOM, body
-from tests.unit.platforms.trac.told import header
+from tests.unit.platforms.trac.payloads import header
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ from tests.unit.platforms.trac.told import header
         ),
     ],
 )
-def test_changes_that_no_tag_takes(changes: dict[str, Any], words: str) -> None:
+def test_invalid_changes_of_a_tag_are_rejected(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         trac().create_object("CUSTOM", CUSTOM, **changes)
 

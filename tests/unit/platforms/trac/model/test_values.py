@@ -1,4 +1,4 @@
-"""Python values on their way to TRAC and back."""
+"""Conversion of Python values to TRAC's form and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOON = datetime(2026, 2, 3, 12, tzinfo=timezone(timedelta(hours=1)))
         (False, {"booleanValue": False}, "BOOLEAN"),
         (0, {"integerValue": 0}, "INTEGER"),
         (2**53, {"integerValue": 2**53}, "INTEGER"),
-        # What JSON readers may round travels as text.
+        # JSON readers may round such an integer, so it is sent as text.
         (2**53 + 1, {"integerValue": "9007199254740993"}, "INTEGER"),
         (-(2**63), {"integerValue": "-9223372036854775808"}, "INTEGER"),
         (0.1, {"floatValue": 0.1}, "FLOAT"),
@@ -45,7 +45,9 @@ NOON = datetime(2026, 2, 3, 12, tzinfo=timezone(timedelta(hours=1)))
         (NOON, {"datetimeValue": {"isoDatetime": "2026-02-03T12:00:00+01:00"}}, "DATETIME"),
     ],
 )
-def test_primitives_go_there_and_come_back(value: Any, wire: dict[str, Any], basic: str) -> None:
+def test_primitives_are_converted_to_tracs_form_and_back(
+    value: Any, wire: dict[str, Any], basic: str
+) -> None:
     assert as_wire(value) == wire
     assert as_wire(value, typed=True) == {"type": {"basicType": basic}, **wire}
     back = from_wire({"type": {"basicType": basic}, **wire})
@@ -53,7 +55,7 @@ def test_primitives_go_there_and_come_back(value: Any, wire: dict[str, Any], bas
     assert type(back) is type(value)
 
 
-def test_lists_and_dicts_always_say_their_type() -> None:
+def test_lists_and_dicts_always_contain_their_type() -> None:
     assert as_wire(["x", "y"]) == {
         "type": STRINGS,
         "arrayValue": {"items": [{"stringValue": "x"}, {"stringValue": "y"}]},
@@ -77,11 +79,11 @@ def test_lists_and_dicts_always_say_their_type() -> None:
 
 
 @pytest.mark.parametrize("value", [["x"], {"a": [1, 2]}, {"a": 1, "b": "x"}, {}, [[1], [2, 3]]])
-def test_lists_and_dicts_come_back(value: Any) -> None:
+def test_lists_and_dicts_are_read_back_unchanged(value: Any) -> None:
     assert from_wire(as_wire(value)) == value
 
 
-def test_an_empty_list_is_told_its_type() -> None:
+def test_an_empty_list_needs_an_explicit_type() -> None:
     empty = {"type": STRINGS, "arrayValue": {"items": []}}
     with pytest.raises(InvalidArgumentError, match="labels must not be an empty list without a type"):
         as_wire([], where="labels")
@@ -116,17 +118,17 @@ def test_an_empty_list_is_told_its_type() -> None:
         ),
     ],
 )
-def test_what_trac_does_not_have_is_refused(value: Any, words: str) -> None:
+def test_a_value_that_trac_does_not_support_is_rejected(value: Any, words: str) -> None:
     with pytest.raises(InvalidArgumentError, match=words):
         as_wire(value)
 
 
-def test_half_a_type_is_completed() -> None:
-    told = {"type": {"basicType": "ARRAY"}, "arrayValue": {"items": [{"integerValue": "1"}]}}
-    assert as_wire(told) == as_wire([1]) == as_wire(Value([1], ValueType("ARRAY")))
+def test_an_incomplete_type_is_completed() -> None:
+    incomplete = {"type": {"basicType": "ARRAY"}, "arrayValue": {"items": [{"integerValue": "1"}]}}
+    assert as_wire(incomplete) == as_wire([1]) == as_wire(Value([1], ValueType("ARRAY")))
 
 
-def test_the_platforms_own_form_does_as_well() -> None:
+def test_tracs_own_form_is_accepted() -> None:
     assert as_wire({"dateValue": {"isoDate": "2026-02-03"}}) == {"dateValue": {"isoDate": "2026-02-03"}}
     assert as_wire({"integerValue": "12"}) == {"integerValue": 12}
     assert as_wire({"arrayValue": {"items": [{"stringValue": "x"}]}}) == as_wire(["x"])
@@ -150,10 +152,10 @@ def test_the_platforms_own_form_does_as_well() -> None:
         (Value("5", "INTEGER"), "INTEGER", 5),
     ],
 )
-def test_a_value_becomes_one_of_a_type_where_nothing_is_lost(value: Any, basic: str, found: Any) -> None:
-    told = converted(value, ValueType(basic))
-    assert type(told) is type(found)
-    assert told == found or (math.isnan(told) and math.isnan(found))
+def test_a_value_is_converted_to_a_type_if_nothing_is_lost(value: Any, basic: str, found: Any) -> None:
+    result = converted(value, ValueType(basic))
+    assert type(result) is type(found)
+    assert result == found or (math.isnan(result) and math.isnan(found))
 
 
 @pytest.mark.parametrize(
@@ -180,12 +182,12 @@ def test_a_value_becomes_one_of_a_type_where_nothing_is_lost(value: Any, basic: 
         (1, "MONEY"),
     ],
 )
-def test_a_value_that_would_be_another_is_refused(value: Any, basic: str) -> None:
+def test_a_conversion_that_would_change_the_value_is_rejected(value: Any, basic: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"limit must be an? {basic}"):
         converted(value, ValueType(basic), "limit")
 
 
-def test_what_later_platforms_may_bring_is_let_through() -> None:
+def test_unknown_types_of_later_releases_are_accepted() -> None:
     assert from_wire({"type": {"basicType": "MONEY"}, "moneyValue": {"amount": 1}}) == {
         "type": {"basicType": "MONEY"},
         "moneyValue": {"amount": 1},
@@ -194,14 +196,14 @@ def test_what_later_platforms_may_bring_is_let_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [{"integerValue": "x"}, {"dateValue": {}}, {"decimalValue": {"decimal": "x"}}]
+    "value", [{"integerValue": "x"}, {"dateValue": {}}, {"decimalValue": {"decimal": "x"}}]
 )
-def test_an_answer_that_cannot_be_read_is_an_error(told: dict[str, Any]) -> None:
+def test_an_unreadable_value_raises_an_error(value: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
-        from_wire(told)
+        from_wire(value)
 
 
-def test_values_as_json_for_other_tasks() -> None:
+def test_values_become_plain_json_for_other_tasks() -> None:
     given = {
         "d": Decimal("1.10"),
         "t": NOON,

@@ -1,4 +1,4 @@
-"""Answers that the tests of the worker's driver have in common."""
+"""Errors of the HTTP library that the tests of the worker's driver share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TRAC answers, in short."""
+"""The JSON of TRAC's objects, with only the fields that the tests need."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def header(
 
 
 def tag(head: dict[str, Any], body: dict[str, Any] | None = None, **attrs: Any) -> dict[str, Any]:
-    """Return a tag; with a body it is one that was read, without one a search found it."""
+    """Return a tag: with a body as read-object returns it, without one as a search does."""
     kind = head["objectType"]
-    told: dict[str, Any] = {"header": head, "attrs": {n: as_wire(v, typed=True) for n, v in attrs.items()}}
+    payload: dict[str, Any] = {"header": head, "attrs": {n: as_wire(v, typed=True) for n, v in attrs.items()}}
     if body is not None:
-        told["definition"] = {"objectType": kind, kind.lower(): body}
-    return told
+        payload["definition"] = {"objectType": kind, kind.lower(): body}
+    return payload
 
 
 def job(status: str, *, kind: str = "RUN_MODEL", with_result: bool = True, **attrs: Any) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def job(status: str, *, kind: str = "RUN_MODEL", with_result: bool = True, **att
             "objectVersion": 1,
             "tagVersion": 1,
         }
-    told = {"trac_job_type": kind, "trac_job_status": status, **attrs}
-    return tag(header("JOB", JOB_ID, tag=4), body, **told)
+    job_attrs = {"trac_job_type": kind, "trac_job_status": status, **attrs}
+    return tag(header("JOB", JOB_ID, tag=4), body, **job_attrs)
 
 
 def selector(kind: str, object_id: str, version: int = 1) -> dict[str, Any]:
