@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.http import (
     BlockingCall,
+    Body,
     EnsureCredentials,
     Pause,
     RegisterSecret,
@@ -116,6 +117,19 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
         played.error = error
     assert not left, f"{len(left)} responses were not requested"
     return played
+
+
+def first_request(exchange: Exchange[Any]) -> Request[Any]:
+    """Return the first step of an exchange, which must be a request."""
+    step = next(exchange)
+    assert isinstance(step, Request)
+    return step
+
+
+def content_of(request: Request[Any]) -> bytes:
+    """Return the bytes that a request sends from memory."""
+    assert isinstance(request.body, Body)
+    return request.body.content
 
 
 def surviving_exchange() -> Exchange[str]:

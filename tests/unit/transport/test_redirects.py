@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_dataops.core.retry import ONCE
+from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import MalformedReplyError, UnroutedError
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from tests.unit.fakes import reply
@@ -55,7 +56,7 @@ class TestRedirects:
     def test_to_another_host_are_shown_in_the_error_that_follows(self, status: int) -> None:
         elsewhere = reply(302, headers={"Location": "https://sso.example:8443/in?state=s3cret"})
         api = quantemplate()
-        api.token.text = "t0ken"
+        api.token = TokenKeeper("t0ken")
         request = replace(GET, url="https://fabric.prod.quantemplate.com/x?y=1")
         done = run(request, elsewhere, reply(status, "who are you"), api=api)
         assert type(done.error) is UnroutedError

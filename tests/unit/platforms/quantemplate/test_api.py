@@ -12,7 +12,7 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
 )
 from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionLaunch
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import first_request, play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate
 from tests.unit.platforms.quantemplate.executions import execution
 
@@ -68,7 +68,9 @@ class TestRequests:
             "output": api.download_output("c-1", "p-1", "e-1", "o-1", sink),
             "token": api.login(),
         }
-        assert {name for name, exchange in calls.items() if not next(exchange).repeatable} == {"execute"}
+        assert {name for name, exchange in calls.items() if not first_request(exchange).repeatable} == {
+            "execute"
+        }
 
     def test_a_file_is_read_and_written_by_the_driver(self) -> None:
         file, sink = MemorySource(b"a"), MemorySink()
