@@ -63,7 +63,7 @@ class TestIdentity:
 
 
 class TestLinks:
-    def test_lead_to_studio_as_no_page_is_documented(self) -> None:
+    def test_lead_to_studio_because_no_page_is_documented(self) -> None:
         assert tailer().run_url(TABLES, "r") == "https://studio.tailer.ai"
         assert tailer(studio_url="https://s.example/x").run_url(TABLES, "r") == "https://s.example/x"
 
