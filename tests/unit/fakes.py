@@ -51,6 +51,7 @@ def reply(status: int = 200, body: object = b"", headers: Mapping[str, str] | No
     return Reply(status, {name.lower(): value for name, value in (headers or {}).items()}, body)
 
 
+#: A response, an error to raise, or a function that returns the response to a request.
 Answer = Reply | ApiError | Callable[[Request[Any]], Reply]
 
 
@@ -73,7 +74,7 @@ class Play:
 def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = None) -> Play:
     """Run an exchange to its end with these responses in turn, and store the error that it raises."""
     played = Play()
-    left = list(answers)
+    remaining = list(answers)
 
     def do(step: object) -> Any:
         if isinstance(step, Pause):
@@ -90,8 +91,8 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
             return through(step.fetch())
         assert isinstance(step, Request)
         played.requests.append(step)
-        assert left, f"unexpected request: {step.method} {step.url}"
-        answer = left.pop(0)
+        assert remaining, f"unexpected request: {step.method} {step.url}"
+        answer = remaining.pop(0)
         if isinstance(answer, ApiError):
             raise answer
         return step.parse(answer if isinstance(answer, Reply) else answer(step))
@@ -115,7 +116,7 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
         if isinstance(error, AssertionError):
             raise
         played.error = error
-    assert not left, f"{len(left)} responses were not requested"
+    assert not remaining, f"{len(remaining)} responses were not requested"
     return played
 
 

@@ -255,10 +255,10 @@ def test_a_branched_search_that_was_cut_off_is_not_repeated(search: Any, cut: Ap
 
 
 @pytest.mark.parametrize(
-    "away", [ServerError("503", status=503), TransportError("refused", not_sent=True)], ids=repr
+    "error", [ServerError("503", status=503), TransportError("refused", not_sent=True)], ids=repr
 )
-def test_a_branched_search_that_never_started_may_be_repeated(away: ApiError) -> None:
+def test_a_branched_search_that_never_started_may_be_repeated(error: ApiError) -> None:
     exchange = trac().search("DATA", BRANCHED[0])
     first_request(exchange)
-    with pytest.raises(type(away)):
-        exchange.throw(away)
+    with pytest.raises(type(error)):
+        exchange.throw(error)
