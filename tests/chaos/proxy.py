@@ -116,33 +116,33 @@ class Proxy:
             finally:
                 await runner.cleanup()
 
-    async def _pass(self, came: web.Request) -> web.StreamResponse:
-        peer = came.transport.get_extra_info("peername") if came.transport else None
-        request = Request(came.method, came.path, await came.read(), peer[1] if peer else 0)
+    async def _pass(self, incoming: web.Request) -> web.StreamResponse:
+        peer = incoming.transport.get_extra_info("peername") if incoming.transport else None
+        request = Request(incoming.method, incoming.path, await incoming.read(), peer[1] if peer else 0)
         held = self._held(request)
         if held is not None and not held.is_passed_on:
-            return await self._keep(came, held)
-        headers = {name: value for name, value in came.headers.items() if name.lower() not in _OWN}
+            return await self._keep(incoming, held)
+        headers = {name: value for name, value in incoming.headers.items() if name.lower() not in _OWN}
         try:
             async with self._session.request(
-                came.method,
-                f"{self.target}{came.raw_path}",
+                incoming.method,
+                f"{self.target}{incoming.raw_path}",
                 headers=headers | {"Accept-Encoding": "identity"},
                 data=request.body or None,
                 skip_auto_headers=("Accept", "Content-Type", "User-Agent"),
                 allow_redirects=False,
-            ) as answer:
-                content = await answer.read()
+            ) as response:
+                content = await response.read()
         except aiohttp.ClientError:
             # The proxy got no response, so the client gets none either.
-            return _dropped(came)
-        if answer.ok:
+            return _dropped(incoming)
+        if response.ok:
             self.learn(request, content)
         if held is not None:
-            return await self._keep(came, held)
-        passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in _OWN]
+            return await self._keep(incoming, held)
+        passed = [(name, value) for name, value in response.headers.items() if name.lower() not in _OWN]
         return web.Response(
-            status=answer.status, reason=answer.reason, body=content, headers=CIMultiDict(passed)
+            status=response.status, reason=response.reason, body=content, headers=CIMultiDict(passed)
         )
 
     def _held(self, request: Request) -> Hold | None:
@@ -154,15 +154,15 @@ class Proxy:
         return None
 
     @staticmethod
-    async def _keep(came: web.Request, held: Hold) -> web.StreamResponse:
+    async def _keep(incoming: web.Request, held: Hold) -> web.StreamResponse:
         """Hold a request. The server cancels this if the sender closes the connection."""
         held.reached.set()
         await held.released.wait()
-        return _dropped(came)
+        return _dropped(incoming)
 
 
-def _dropped(came: web.Request) -> web.StreamResponse:
+def _dropped(incoming: web.Request) -> web.StreamResponse:
     """Close the connection without a response."""
-    if came.transport is not None:
-        came.transport.close()
+    if incoming.transport is not None:
+        incoming.transport.close()
     return web.Response()

@@ -32,8 +32,8 @@ ROLES = list(FILES)
     "rule",
     [
         test_house.test_imports_point_inwards,
-        test_house.test_a_platform_knows_no_other,
-        test_house.test_no_private_name_crosses_a_module,
+        test_house.test_a_platform_imports_no_other_platform,
+        test_house.test_no_module_imports_a_private_name_of_another,
     ],
     ids=lambda rule: rule.__name__,
 )
@@ -91,4 +91,4 @@ class TestProviderInfo:
         form = info["connection-types"][-1]
         test_provider_info.test_hooks_agree_with_their_connection_type(form)
         test_provider_info.test_the_form_shows_a_port_and_no_field_is_mandatory(form)
-        test_provider_info.test_secret_fields_bear_names_that_airflow_redacts(form)
+        test_provider_info.test_secret_fields_have_names_that_airflow_redacts(form)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.http import (
     BlockingCall,
+    Body,
     EnsureCredentials,
     Pause,
     RegisterSecret,
@@ -50,6 +51,7 @@ def reply(status: int = 200, body: object = b"", headers: Mapping[str, str] | No
     return Reply(status, {name.lower(): value for name, value in (headers or {}).items()}, body)
 
 
+#: A response, an error to raise, or a function that returns the response to a request.
 Answer = Reply | ApiError | Callable[[Request[Any]], Reply]
 
 
@@ -72,7 +74,7 @@ class Play:
 def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = None) -> Play:
     """Run an exchange to its end with these responses in turn, and store the error that it raises."""
     played = Play()
-    left = list(answers)
+    remaining = list(answers)
 
     def do(step: object) -> Any:
         if isinstance(step, Pause):
@@ -89,8 +91,8 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
             return through(step.fetch())
         assert isinstance(step, Request)
         played.requests.append(step)
-        assert left, f"unexpected request: {step.method} {step.url}"
-        answer = left.pop(0)
+        assert remaining, f"unexpected request: {step.method} {step.url}"
+        answer = remaining.pop(0)
         if isinstance(answer, ApiError):
             raise answer
         return step.parse(answer if isinstance(answer, Reply) else answer(step))
@@ -114,8 +116,21 @@ def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = No
         if isinstance(error, AssertionError):
             raise
         played.error = error
-    assert not left, f"{len(left)} responses were not requested"
+    assert not remaining, f"{len(remaining)} responses were not requested"
     return played
+
+
+def first_request(exchange: Exchange[Any]) -> Request[Any]:
+    """Return the first step of an exchange, which must be a request."""
+    step = next(exchange)
+    assert isinstance(step, Request)
+    return step
+
+
+def content_of(request: Request[Any]) -> bytes:
+    """Return the bytes that a request sends from memory."""
+    assert isinstance(request.body, Body)
+    return request.body.content
 
 
 def surviving_exchange() -> Exchange[str]:

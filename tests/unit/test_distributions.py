@@ -65,7 +65,7 @@ def test_provider_and_sandbox_have_the_same_version() -> None:
 @pytest.mark.parametrize(
     ("project", "package"), [(PROVIDER, "airflow_provider_dataops"), (SANDBOX, "dataops_sandbox")]
 )
-def test_each_takes_its_version_and_its_files_from_its_own_package(
+def test_each_distribution_takes_version_and_files_from_its_own_package(
     project: dict[str, Any], package: str
 ) -> None:
     hatch = project["tool"]["hatch"]

@@ -180,9 +180,9 @@ UNITS = {"": 1, "s": 1, "min": 60, "h": 3600, "%": 0.01, "KiB": 2**10, "MiB": 2*
 def constant(name: str) -> float:
     """Return a constant of the package by its dotted name."""
     parts = [airflow_provider_dataops.__name__, *name.split(".")]
-    there = max(n for n in range(len(parts)) if _is_module(parts[:n]))
-    value: Any = importlib.import_module(".".join(parts[:there]))
-    for part in parts[there:]:
+    length = max(n for n in range(len(parts)) if _is_module(parts[:n]))
+    value: Any = importlib.import_module(".".join(parts[:length]))
+    for part in parts[length:]:
         value = getattr(value, part)
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
 

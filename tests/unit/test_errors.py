@@ -27,7 +27,7 @@ def test_the_tree_shows_every_class_below_its_base() -> None:
     assert sorted(name for _, name in SHOWN) == sorted(classes)
 
 
-def test_the_tree_says_no_retry_of_permanent_errors() -> None:
+def test_the_tree_says_no_retry_for_permanent_errors() -> None:
     for line in (errors.__doc__ or "").splitlines():
         if found := re.match(r"^ {4}[ │├└─]+([A-Z]\w+Error) +(.*)", line):
             cls, words = getattr(errors, found[1]), found[2]

@@ -53,22 +53,24 @@ def layer_of(name: str) -> int:
 
 @pytest.mark.parametrize("path", [path for path in FILES if "/" in path])
 def test_imports_point_inwards(path: str) -> None:
-    here = folder_of(path)
+    folder = folder_of(path)
     for _, module in imports(FILES[path]):
         if not module.startswith(f"{PACKAGE}."):
             continue
-        there = folder_of(module)
-        assert layer_of(there) <= layer_of(here), f"{path} imports {module} from an outer layer"
-        if here != there:
-            assert not {here, there} <= APART, f"{path} imports {module}: both may import only core"
+        imported_folder = folder_of(module)
+        assert layer_of(imported_folder) <= layer_of(folder), f"{path} imports {module} from an outer layer"
+        if folder != imported_folder:
+            assert not {folder, imported_folder} <= APART, (
+                f"{path} imports {module}: both may import only core"
+            )
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("platforms/")])
 def test_a_platform_imports_no_other_platform(path: str) -> None:
-    here = path.split("/")[1]
+    folder = path.split("/")[1]
     for _, module in imports(FILES[path]):
         if module.startswith(f"{PACKAGE}.platforms."):
-            assert module.split(".")[2] == here, f"{path} imports {module}"
+            assert module.split(".")[2] == folder, f"{path} imports {module}"
 
 
 #: The registry, the provider's metadata and a platform's own modules may name platforms.

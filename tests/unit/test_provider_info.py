@@ -11,7 +11,7 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
-from airflow.sdk.log import _secrets_masker
+from airflow.sdk._shared.secrets_masker import _secrets_masker
 
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.platforms.tailer import arguments, credentials

@@ -1,3 +1,5 @@
+"""The watchdog, which catches code of the package that blocks the event loop."""
+
 from __future__ import annotations
 
 import asyncio

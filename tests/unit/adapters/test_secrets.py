@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from airflow.sdk import log
-from airflow.sdk.log import redact
+from airflow.sdk._shared.secrets_masker import redact
 
 from airflow_provider_dataops.adapters.secrets import aregister_secret, register_secret
 

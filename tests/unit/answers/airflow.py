@@ -54,4 +54,5 @@ def event_through_airflow(payload: dict[str, Any]) -> Any:
     kwargs = as_postgres_returns(stored)
     # The supervisor sends the arguments to the task's process, as msgpack.
     _FRAMES.decode(_RequestFrame(id=1, body=kwargs).as_bytes()[4:])
-    return deserialize(kwargs)["event"]
+    arguments: Any = deserialize(kwargs)
+    return arguments["event"]

@@ -47,8 +47,10 @@ class Call:
 
     def run(self, driver: SyncDriver) -> Any:
         """Call the method with the values of :mod:`.values` and return its result."""
+        owner: Any
         if issubclass(self.cls, DataOpsHook):
-            owner: Any = self.cls(sleep=driver._sleep)
+            hook: type[Any] = self.cls
+            owner = hook(sleep=driver._sleep)
             vars(owner).update(api=driver.api, driver=driver)
         elif issubclass(self.cls, Api):
             owner = driver.api
@@ -56,7 +58,8 @@ class Call:
             owner = self.cls(**self._arguments(self.cls.__name__, _required_fields(self.cls), driver.api))
         method = getattr(owner, self.method)
         result = method(**self._arguments(self.name, _required_arguments(method), driver.api))
-        return driver.run(result) if inspect.isgenerator(result) else result
+        is_exchange = inspect.isgenerator(result)
+        return driver.run(result) if is_exchange else result
 
     def _arguments(self, what: str, names: list[str], api: Any) -> dict[str, Any]:
         names = [*names, *CALL_VALUES.get(what, {})]

@@ -31,7 +31,7 @@ DRAWN = 8
 MOST_REQUESTS = 400
 
 #: Types that annotations name otherwise than their class.
-TYPES = {"None": type(None), "Mapping": Mapping, "JsonObject": Mapping}
+TYPES: dict[str, type[object]] = {"None": type(None), "Mapping": Mapping, "JsonObject": Mapping}
 
 
 class EndlessError(BaseException):

@@ -155,7 +155,7 @@ def value_of(conn_type: str, call: str, name: str) -> Any:
     :raises LookupError: if this module has no value for the argument.
     """
     owner = call.partition(".")[0]
-    own = HOOK_VALUES if owner.endswith("Hook") else {"sink": Download("memory", BytesIO())}
+    own = HOOK_VALUES if owner.endswith("Hook") else {"sink": Download("memory", BytesIO)}
     for values in (CALL_VALUES.get(call, {}), own, PLATFORM_VALUES[conn_type], VALUES):
         if name in values:
             return values[name]

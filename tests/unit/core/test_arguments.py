@@ -1,3 +1,5 @@
+"""Checks of arguments: what is rejected, and how the error names it."""
+
 from __future__ import annotations
 
 import math

@@ -143,7 +143,7 @@ class TestReplacedFile:
         assert link.is_symlink()
         assert target.read_bytes() == CSV
 
-    def test_loses_the_day_old_parts_of_its_killed_downloads(self, tmp_path: Path) -> None:
+    def test_loses_the_parts_that_killed_downloads_left_a_day_ago(self, tmp_path: Path) -> None:
         old, young, others, users = (
             tmp_path / name
             for name in (

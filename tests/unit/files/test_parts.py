@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     path = SimpleNamespace(protocol="s3", path="bucket/x", fs=fake_store)
     monkeypatch.setattr(destinations, "locate", lambda _: path)
     monkeypatch.setattr(
-        destinations.tempfile, "TemporaryDirectory", lambda: pytest.fail("the download makes a local copy")
+        tempfile, "TemporaryDirectory", lambda: pytest.fail("the download makes a local copy")
     )
     return fake_store
 

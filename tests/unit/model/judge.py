@@ -110,7 +110,11 @@ class Judge:
         """Return whether the task may take a run for lost: it was absent long enough, and the log says so."""
         if not self.world.kind.absence_proves:
             # A run that began too late for the search may have been taken for the one that was guessed.
-            return run.overdue and any(GUESS in line.text for line in run.process.task.log)
+            return (
+                run.overdue
+                and run.process is not None
+                and any(GUESS in line.text for line in run.process.task.log)
+            )
         long_enough = run.longest_absence >= (SEEN if run.shown else NEVER_SEEN) - 1.0
         return long_enough and any(LOST in line.text for line in self.lines_about(run))
 

@@ -266,7 +266,8 @@ class Remote:
         headers = CaseInsensitiveDict({**request.headers, **request.secret_headers})
         if isinstance(request.body, Body):
             content = request.body.content
-            headers["Content-Type"] = request.body.content_type
+            if request.body.content_type is not None:
+                headers["Content-Type"] = request.body.content_type
         if request.method != "GET":
             headers["Content-Length"] = str(len(content))
         body = Content(size=len(content), sha256="", data=content, path=None)

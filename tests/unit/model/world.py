@@ -201,7 +201,8 @@ class World:
     def _deferred(self, task: Task, deferral: TaskDeferred) -> None:
         _, arguments = deferral.trigger.serialize()
         # The triggerer makes the trigger from the arguments in the database.
-        trigger = _with_log(type(deferral.trigger))(**json.loads(json.dumps(arguments)))
+        trigger_class: Any = type(deferral.trigger)
+        trigger = _with_log(trigger_class)(**json.loads(json.dumps(arguments)))
         assert deferral.timeout is not None
         task.state, task.worker, task.trigger, task.waiter = "deferred", None, trigger, None
         task.trigger_timeout = self.remote.now + deferral.timeout.total_seconds()
@@ -352,7 +353,7 @@ async def task_state(ti: Any) -> str | None:
 def present_clear_number(ti: Any) -> int | None:
     """Return the DAG run's number of Clears, ``None`` while the API server does not answer."""
     ti.process.reach("ask")
-    task = ti.process.task
+    task: Task = ti.process.task
     if task.dag_run.is_away:
         return None
     ti.process.known_clears = task.dag_run.clear_number

@@ -11,11 +11,18 @@ from airflow_provider_dataops.core.settings import ConnectionFields
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.platforms.trac.api import TracApi
+
+
+def set_clock(api: Api, clock: Callable[[], float]) -> None:
+    """Let the token of an API expire by another clock."""
+    assert api.token is not None
+    api.token._clock = clock
 
 
 def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> QuantemplateApi:
@@ -24,7 +31,7 @@ def quantemplate(clock: Callable[[], float] = lambda: 0.0, **fields: Any) -> Qua
     given: dict[str, Any] = {"login": "client", "password": "s3cret-of-client", "extra": {}, **fields}
     given["extra"] = {"organisation_id": "c-1", **given["extra"]}
     api = QuantemplateApi.from_fields(ConnectionFields(conn_id="qt", **given))
-    api.token._clock = clock
+    set_clock(api, clock)
     return api
 
 
@@ -73,7 +80,7 @@ def tailer(*, clock: Callable[[], float] = lambda: 0.0, **extra: Any) -> TailerA
     }
     fields = {name: given.pop(name) for name in names & set(given)}
     api = TailerApi.from_fields(ConnectionFields(conn_id="tl", extra=given, **fields), now=lambda: 1.8e9)
-    api.token._clock = clock
+    set_clock(api, clock)
     return api
 
 

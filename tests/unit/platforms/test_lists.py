@@ -68,14 +68,14 @@ class Platform:
     :param entry: makes an entry from an id and further members.
     :param listing: makes the body of a list.
     :param broken: members that make an entry unreadable, except for its id.
-    :param begun: makes the members that contain the start time of a run.
+    :param start_time: makes the members that contain the start time of a run.
     """
 
     entry: Callable[..., dict[str, Any]]
     listing: Callable[[list[Any]], Any]
     broken: dict[str, Any]
     launch: Callable[[], Launch]
-    begun: Callable[[str], dict[str, Any]]
+    start_time: Callable[[str], dict[str, Any]]
 
     def answer(self, *entries: Any) -> Any:
         return reply(body=self.listing(list(entries)), headers={"Date": "Fri, 20 Nov 2026 10:00:00 GMT"})
@@ -143,8 +143,8 @@ class TestLostRun:
         found = self.search(
             platform,
             baseline,
-            platform.entry("r-1", **platform.begun(before)),
-            platform.entry("r-2", **platform.begun(after)),
+            platform.entry("r-1", **platform.start_time(before)),
+            platform.entry("r-2", **platform.start_time(after)),
         ).value
         # The clocks of Airflow and of the platform may differ by up to a minute.
         assert [candidate.run_id for candidate in found] == ["r-2"]

@@ -233,7 +233,7 @@ class TestTamrJobs:
         sweep = TamrJobWatch(run_id="j-9").sweep(tamr(), frozenset({"j-0", "j-9"}))
         assert set(play(sweep, *pages).value) == {"j-0"}
 
-    def test_of_a_resource_with_too_many_pages_raise_an_error_and_not_idle(self) -> None:
+    def test_on_too_many_pages_raise_an_error(self) -> None:
         pages = [page(created(f"j-{n}", "09:00:00"), token=f"{n}") for n in range(MOST_PAGES)]
         rejected = BadRequestError("filter", status=400)
         done = play(TamrResourceIdleWatch(source_id="s").question(tamr()), rejected, *pages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,6 @@ def test_the_hook_sleeps_with_the_same_function_as_its_task(mocker: MockerFixtur
     task = TamrTask(task_id="t", tamr_conn_id="other")
     hook = task.make_hook()
     assert (hook.conn_type, hook.conn_id) == ("tamr", "other")
-    sleep = mocker.patch.object(base.time, "sleep")
+    sleep = mocker.patch.object(time, "sleep")
     hook._sleep(3.0)
     sleep.assert_called_once_with(3.0)

@@ -25,7 +25,8 @@ async def register_secret(_: str) -> None:
 
 def test_blocking_work_runs_outside_the_event_loop() -> None:
     def signing() -> Exchange[int]:
-        return (yield BlockingCall(threading.get_ident))
+        thread: int = yield BlockingCall(threading.get_ident)
+        return thread
 
     async def main() -> None:
         driver = AsyncDriver(quantemplate(), register_secret=register_secret)

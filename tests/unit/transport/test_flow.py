@@ -58,9 +58,10 @@ def test_an_exchange_can_catch_the_error_of_an_invalid_connection() -> None:
 
     def submitting() -> Exchange[str]:
         try:
-            return (yield POST)
+            response: str = yield POST
         except ConnectionSettingsError as error:
             return f"not sent: {error}"
+        return response
 
     api = Unusable(Settings(conn_id="c", base_url="https://h.invalid"), api_key="apk")
     api.token = TokenKeeper()
@@ -92,7 +93,7 @@ class TestErrors:
     def test_have_one_class_for_each_status_code(self, status: int, expected: type[ApiError]) -> None:
         error = run(GET, reply(status, {"message": "the reason"}), policy=ONCE).error
         assert type(error) is expected
-        assert error.status == status  # type: ignore[attr-defined]
+        assert error.status == status
         assert str(error) == f"Tamr: read it failed: HTTP {status}: the reason (GET /x)"
 
     @pytest.mark.parametrize(

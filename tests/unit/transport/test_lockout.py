@@ -86,7 +86,8 @@ class TestGate:
         gate.failed(REJECTION, REPEAT, REPEAT + 1.0)
         repeated = gate.refusal(REPEAT + LOCKOUT)
         assert repeated is not REJECTION, "a traceback would grow with each raise"
-        assert (str(repeated), repeated.status, repeated.locks_out) == ("no", 401, True)  # type: ignore[union-attr]
+        assert repeated is not None
+        assert (str(repeated), repeated.status, repeated.locks_out) == ("no", 401, True)
         after = REPEAT + 1.0 + LOCKOUT
         assert gate.refusal(after) is None
         assert gate.wait(after) == 0.0
@@ -144,10 +145,11 @@ class TestLogin:
             pass
 
         async def main() -> list[Any]:
-            driver = AsyncDriver(toucan(extra={"auth_type": "login"}), register_secret=register_secret)
+            api = toucan(extra={"auth_type": "login"})
+            driver = AsyncDriver(api, register_secret=register_secret)
             errors: list[Any] = []
             for _ in range(times):
-                polls = [driver.run(driver.api.get_operation("app", f"op-{n}")) for n in range(4)]
+                polls = [driver.run(api.get_operation("app", f"op-{n}")) for n in range(4)]
                 errors += await asyncio.gather(*polls, return_exceptions=True)
             return errors
 

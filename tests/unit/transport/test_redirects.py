@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_dataops.core.retry import ONCE
+from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import MalformedReplyError, UnroutedError
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from tests.unit.fakes import reply
@@ -55,7 +56,7 @@ class TestRedirects:
     def test_to_another_host_are_shown_in_the_error_that_follows(self, status: int) -> None:
         elsewhere = reply(302, headers={"Location": "https://sso.example:8443/in?state=s3cret"})
         api = quantemplate()
-        api.token.text = "t0ken"
+        api.token = TokenKeeper("t0ken")
         request = replace(GET, url="https://fabric.prod.quantemplate.com/x?y=1")
         done = run(request, elsewhere, reply(status, "who are you"), api=api)
         assert type(done.error) is UnroutedError
@@ -67,20 +68,20 @@ class TestRedirects:
         assert not api.needs_login(), "the server did not reject the token"
 
     def test_that_lose_the_credentials_do_not_blame_them(self) -> None:
-        away = reply(302, headers={"Location": "https://sso.example/in"})
+        redirect = reply(302, headers={"Location": "https://sso.example/in"})
         back = reply(302, headers={"Location": "https://my-tenant.tamr.cloud/x"})
-        done = run(GET, away, back, reply(401))
+        done = run(GET, redirect, back, reply(401))
         assert type(done.error) is UnroutedError
         assert "to https://sso.example/***" in str(done.error)
 
     def test_to_another_host_with_an_outage_are_repeated(self) -> None:
-        away = reply(302, headers={"Location": "https://sso.example/in"})
-        assert run(GET, away, reply(503), GOOD).value == {"fine": True}
+        redirect = reply(302, headers={"Location": "https://sso.example/in"})
+        assert run(GET, redirect, reply(503), GOOD).value == {"fine": True}
 
     def test_to_another_host_never_count_as_a_rejected_login(self) -> None:
-        away = reply(302, headers={"Location": "https://sso.example/in"})
+        redirect = reply(302, headers={"Location": "https://sso.example/in"})
         request = replace(GET, url="https://api-demo.toucantoco.com/x")
-        error = run(request, away, reply(401), api=toucan()).error
+        error = run(request, redirect, reply(401), api=toucan()).error
         assert isinstance(error, UnroutedError)
         assert not error.locks_out
         assert not error.permanent

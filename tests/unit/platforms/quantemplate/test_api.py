@@ -12,7 +12,7 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
 )
 from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionLaunch
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import first_request, play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, quantemplate
 from tests.unit.platforms.quantemplate.executions import execution
 
@@ -50,7 +50,7 @@ class TestToken:
         request = play(quantemplate().login(), reply(body={"access_token": "t"})).requests[0]
         assert quantemplate().error_class(request, reply(status)) is AuthenticationError
 
-    def test_request_is_the_only_one_whose_400_is_about_credentials(self) -> None:
+    def test_is_not_blamed_for_a_400_to_another_request(self) -> None:
         api = quantemplate()
         request = play(api.execute_pipeline("c-1", "p-1"), reply(body=execution())).requests[0]
         assert api.error_class(request, reply(400)) is BadRequestError
@@ -68,7 +68,9 @@ class TestRequests:
             "output": api.download_output("c-1", "p-1", "e-1", "o-1", sink),
             "token": api.login(),
         }
-        assert {name for name, exchange in calls.items() if not next(exchange).repeatable} == {"execute"}
+        assert {name for name, exchange in calls.items() if not first_request(exchange).repeatable} == {
+            "execute"
+        }
 
     def test_a_file_is_read_and_written_by_the_driver(self) -> None:
         file, sink = MemorySource(b"a"), MemorySink()
@@ -89,7 +91,7 @@ class TestRequests:
 
 
 class TestLinks:
-    def test_lead_to_the_app_since_no_page_is_documented(self) -> None:
+    def test_lead_to_the_app_because_no_page_is_documented(self) -> None:
         assert quantemplate().execution_url("c-1", "p-1", "e-1") == "https://app.quantemplate.com/"
 
     def test_follow_the_connections_template(self) -> None:

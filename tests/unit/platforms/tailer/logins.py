@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 EMAIL = "airflow@project.iam.gserviceaccount.com"
-FIREBASE = {"auth_type": "firebase", "firebase_api_key": "AIza-key"}
-REFRESHED = {**FIREBASE, "refresh_token": "refresh-1"}
+FIREBASE: dict[str, Any] = {"auth_type": "firebase", "firebase_api_key": "AIza-key"}
+REFRESHED: dict[str, Any] = {**FIREBASE, "refresh_token": "refresh-1"}
 
 
 @cache

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from airflow_provider_dataops.platforms.tailer.model import Configuration
-from tests.unit.fakes import reply
+from tests.unit.fakes import Play, content_of, reply
 
 IOWA = "000099_iowa_liquor_prepare_pda_DEV"
 RUN_ID = "20201230-112837-0a795c70-2557-4a60-ba16-788aa2bea179"
@@ -44,5 +44,5 @@ def results(*items: dict[str, Any], **more: Any) -> Any:
     return reply(body={"results": list(items)}, **more)
 
 
-def sent_payloads(done: Any) -> list[dict[str, Any]]:
-    return [json.loads(request.body.content) for request in done.requests]
+def sent_payloads(done: Play) -> list[dict[str, Any]]:
+    return [json.loads(content_of(request)) for request in done.requests]

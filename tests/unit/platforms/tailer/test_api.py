@@ -28,8 +28,9 @@ class TestIdentity:
 
     @pytest.mark.parametrize("name", ["account", "environment"])
     def test_an_empty_account_or_environment_raises_an_error_that_asks_for_it(self, name: str) -> None:
+        fields: dict[str, Any] = {name: ""}
         with pytest.raises(InvalidArgumentError, match=f"{name} is empty: .* fill in {name} in connection"):
-            tailer(**{name: ""}).configuration("x", "workflow")
+            tailer(**fields).configuration("x", "workflow")
 
     @pytest.mark.parametrize("environment", ["dev", "TEST", 5])
     def test_an_environment_is_one_of_four(self, environment: Any) -> None:
@@ -62,7 +63,7 @@ class TestIdentity:
 
 
 class TestLinks:
-    def test_lead_to_studio_as_no_page_is_documented(self) -> None:
+    def test_lead_to_studio_because_no_page_is_documented(self) -> None:
         assert tailer().run_url(TABLES, "r") == "https://studio.tailer.ai"
         assert tailer(studio_url="https://s.example/x").run_url(TABLES, "r") == "https://s.example/x"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,14 +15,17 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     ServerError,
 )
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import Play, first_request, play, reply
 from tests.unit.platforms.apis import tailer
 from tests.unit.platforms.tailer.runs import ITEM, RUN_ID, STORAGE, TABLES, item, results, sent_payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class TestLaunch:
     def test_is_not_repeatable(self) -> None:
-        assert not next(tailer().launch_job(TABLES)).repeatable  # type: ignore[union-attr]
+        assert not first_request(tailer().launch_job(TABLES)).repeatable
 
     @pytest.mark.parametrize("kind", ["storage-to-storage", "workflow", "table_to_table"])
     def test_rejects_configuration_types_that_cannot_be_launched(self, kind: str) -> None:
@@ -110,13 +113,14 @@ class TestRuns:
     @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "2"])
     def test_a_limit_is_a_whole_number_from_1(self, limit: Any) -> None:
         api = tailer()
-        for ask in (
+        calls: tuple[Callable[[], Play], ...] = (
             lambda: play(api.get_last_status(TABLES, limit=limit)),
             lambda: play(api.get_by_status("workflow", limit=limit)),
-        ):
+        )
+        for call in calls:
             error: Any
             try:
-                error = ask().error
+                error = call().error
             except InvalidArgumentError as raised:
                 error = raised
             assert "limit must be a whole number" in str(error)
@@ -186,7 +190,7 @@ class TestOkAndKo:
             assert isinstance(play(exchange, reply(body=body)).error, MalformedReplyError)
 
     def test_label_and_status_requests_are_repeatable(self) -> None:
-        repeatable = {name for name, exchange in self.calls().items() if next(exchange).repeatable}
+        repeatable = {name for name, exchange in self.calls().items() if first_request(exchange).repeatable}
         assert repeatable == {"label", "status"}
 
     @pytest.mark.parametrize("status", ["WAITING", "DEACTIVATED", "", None])

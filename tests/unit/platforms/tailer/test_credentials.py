@@ -14,7 +14,7 @@ from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, ConnectionSettingsError
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.sync import SyncDriver
-from tests.unit.fakes import FakeClock, play, reply
+from tests.unit.fakes import FakeClock, content_of, play, reply
 from tests.unit.platforms.apis import tailer
 from tests.unit.platforms.tailer.logins import (
     EMAIL,
@@ -30,13 +30,15 @@ from tests.unit.wire import Wire
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jwt.types import Options
+
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
 
 
 NOW = 1_800_000_000
 SIGN_IN = "https://www.googleapis.com/identitytoolkit/v3/relyingparty/verifyPassword?key=AIza-key"
 REFRESH = "https://securetoken.googleapis.com/v1/token?key=AIza-key"
-PERSON = {**FIREBASE, "login": "ann@example.com", "password": 'pä"ss'}
+PERSON: dict[str, Any] = {**FIREBASE, "login": "ann@example.com", "password": 'pä"ss'}
 
 
 def token_of(api: TailerApi) -> str:
@@ -48,13 +50,13 @@ class TestServiceAccount:
         api = signer(host="https://gate.example/tailer/")
         done = play(api.login())
         assert done.requests == []
-        options = {"verify_exp": False, "verify_iat": False}
+        options: Options = {"verify_exp": False, "verify_iat": False}
         assert jwt.decode(
             token_of(api),
             rsa_key().public_key(),
             algorithms=["RS256"],
             audience="https://gate.example",
-            options=options,  # type: ignore[arg-type]
+            options=options,
         ) == {
             "iss": EMAIL,
             "sub": EMAIL,
@@ -149,7 +151,8 @@ class TestFirebase:
         wire = Wire.installed(monkeypatch).expect(
             reply(body={"idToken": "a.b.c", "refreshToken": "r", "expiresIn": "3600"})
         )
-        api, masked = tailer(**PERSON), []
+        api = tailer(**PERSON)
+        masked: list[str] = []
         SyncDriver(api, register_secret=masked.append, clock=FakeClock()).run(api.login())
         (request,) = wire.sent
         assert (request.method, request.url) == ("POST", SIGN_IN)
@@ -180,11 +183,14 @@ class TestFirebase:
         first = play(api.login(), reply(body={"id_token": "a.b.c", "refresh_token": "refresh-2"}))
         assert first.secrets == ["refresh-2", "c"]
         second = play(api.login(), reply(body={"id_token": "a.b.d", "refresh_token": "refresh-2"}))
-        assert second.requests[0].body.content.endswith(b"&refresh_token=refresh-2")  # type: ignore[union-attr]
+        assert content_of(second.requests[0]).endswith(b"&refresh_token=refresh-2")
         assert second.secrets == ["d"]
 
     def test_the_urls_of_google_can_be_configured(self) -> None:
-        urls = {"firebase_sign_in_url": "http://box/in", "firebase_refresh_url": "http://box/re"}
+        urls: dict[str, Any] = {
+            "firebase_sign_in_url": "http://box/in",
+            "firebase_refresh_url": "http://box/re",
+        }
         token = reply(body={"idToken": "t", "id_token": "t"})
         assert play(tailer(**PERSON, **urls).login(), token).requests[0].url == "http://box/in?key=AIza-key"
         done = play(tailer(**REFRESHED, **urls).login(), token)
@@ -209,7 +215,7 @@ class TestFirebase:
             ),
         ],
     )
-    def test_an_incomplete_connection_raises_an_error(self, given: dict[str, str], words: str) -> None:
+    def test_an_incomplete_connection_raises_an_error(self, given: dict[str, Any], words: str) -> None:
         with pytest.raises(ConnectionSettingsError, match=words) as caught:
             tailer(**FIREBASE | given)
         assert "planted" not in str(caught.value)
@@ -296,7 +302,7 @@ class TestConnection:
     def test_is_tested_by_reading_the_account(self) -> None:
         done = play(tailer().test(), reply(body={"anything": 1}))
         assert done.value == "the credentials are accepted for account 000099, DEV"
-        assert b'"action":"get_by_status"' in done.requests[0].body.content  # type: ignore[union-attr]
+        assert b'"action":"get_by_status"' in content_of(done.requests[0])
 
     def test_without_an_account_reports_what_its_test_did_not_try(self) -> None:
         done = play(tailer(account="", **REFRESHED).test(), reply(body={"id_token": "t"}))

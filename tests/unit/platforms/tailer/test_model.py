@@ -48,7 +48,7 @@ class TestStatuses:
             "X": RunState.UNKNOWN,
         }
 
-    def test_like_success_end_the_run_as_failed_if_they_are_not_configured(self) -> None:
+    def test_of_success_end_the_run_as_failed_if_only_others_count_as_success(self) -> None:
         assert state_of("SUCCESS", **require_outcomes(["NO_MATCH"], [])) is RunState.FAILED
 
     @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_dataops.errors import AuthenticationError, PermissionDeniedError
 from tests.unit.fakes import FakeClock, play, reply
-from tests.unit.platforms.apis import tailer
+from tests.unit.platforms.apis import set_clock, tailer
 from tests.unit.platforms.tailer.logins import REFRESHED, error_of, signer
 
 
@@ -37,7 +37,7 @@ class TestRenewal:
     def test_of_a_signed_token_happens_before_it_expires(self) -> None:
         clock = FakeClock()
         api = signer()
-        api.token._clock = clock.monotonic
+        set_clock(api, clock.monotonic)
         play(api.login())
         clock.now += 3539.0
         assert not api.needs_login()

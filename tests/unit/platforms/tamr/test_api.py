@@ -17,7 +17,7 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms.tamr import configurations as platform
 from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import first_request, play, reply
 from tests.unit.platforms.apis import tamr
 from tests.unit.platforms.tamr.jobs import JOBS, job
 
@@ -56,7 +56,9 @@ class TestRequests:
             "stop": api.stop_job("j"),
             "test": api.test(),
         }
-        assert {name for name, exchange in calls.items() if not next(exchange).repeatable} == {"create"}
+        assert {name for name, exchange in calls.items() if not first_request(exchange).repeatable} == {
+            "create"
+        }
 
     @pytest.mark.parametrize("dots", [".", ".."])
     def test_an_id_of_dots_is_rejected(self, dots: str) -> None:

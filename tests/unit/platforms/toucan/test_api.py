@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import (
+    ApiError,
     AuthenticationError,
     ConnectionSettingsError,
     InvalidArgumentError,
@@ -66,10 +67,11 @@ class TestConnection:
     def test_uses_the_argument_small_app_or_its_own(self) -> None:
         assert toucan().small_app(" other ") == "other"
         assert toucan().small_app(None) == "app"
-        for given in ("", " ", 12):
+        unusable: tuple[Any, ...] = ("", " ", 12)
+        for given in unusable:
             # A template that renders to an empty string must not release another app.
             with pytest.raises(InvalidArgumentError, match="small_app must be a non-empty text; given"):
-                toucan().small_app(given)  # type: ignore[arg-type]
+                toucan().small_app(given)
         with pytest.raises(InvalidArgumentError, match="small_app is empty"):
             toucan(extra={"small_app": ""}).small_app(None)
 
@@ -79,8 +81,8 @@ class TestRejectedRequest:
     def test_is_sent_once_and_its_error_is_permanent(self, status: int) -> None:
         api = toucan()
         done = sent(api, api.list_small_apps(), reply(status, "no"))
-        assert done.error is not None
-        assert done.error.permanent  # type: ignore[attr-defined]
+        assert isinstance(done.error, ApiError)
+        assert done.error.permanent
         assert len(done.requests) == 1
 
     def test_with_a_configured_token_is_sent_once(self) -> None:

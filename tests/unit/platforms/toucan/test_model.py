@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_dataops.errors import MalformedReplyError
 from tests.unit.fakes import FakeClock, Play, play, reply
-from tests.unit.platforms.apis import toucan
+from tests.unit.platforms.apis import set_clock, toucan
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
@@ -29,8 +29,7 @@ class TestToken:
     def logged_in(self, token: str, **headers: str) -> tuple[ToucanApi, FakeClock, Play]:
         clock = FakeClock()
         api = toucan(extra={"auth_type": "login"})
-        assert api.token is not None
-        api.token._clock = clock.monotonic
+        set_clock(api, clock.monotonic)
         done = play(api.login(), reply(body={"token": token}, headers=headers))
         assert done.error is None
         return api, clock, done

@@ -148,7 +148,7 @@ class TestState:
         assert isinstance(done.error, MalformedReplyError)
 
 
-def test_operations_of_two_small_apps_share_no_wait() -> None:
+def test_operations_of_two_small_apps_are_not_grouped() -> None:
     """Toucan Toco does not document that ids of operations are unique across small apps."""
     one, other = (ToucanOperationWatch(run_id="17", small_app=app) for app in ("app-a", "app-b"))
     assert one.key == other.key

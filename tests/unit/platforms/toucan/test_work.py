@@ -61,35 +61,35 @@ class TestWork:
         assert toucan_work.run_operations().read_timeout is None
 
     @pytest.mark.parametrize(
-        ("make", "argument"),
+        ("call", "argument"),
         [
-            (lambda: toucan_work.run_operations("release"), "operations"),
-            (lambda: toucan_work.run_operations([]), "operations"),
-            (lambda: toucan_work.run_operations(["release", ""]), "operations"),
-            (lambda: toucan_work.run_operations(["release", 5]), "operations"),
-            (lambda: toucan_work.run_operations({"release": 1}), "operations"),
-            (lambda: toucan_work.run_operations(origin=""), "origin"),
-            (lambda: toucan_work.run_operations(stage="production"), "stage"),
-            (lambda: toucan_work.run_operations(output_domains=[]), "output_domains"),
-            (lambda: toucan_work.preprocess(input_domains="referential"), "input_domains"),
-            (lambda: toucan_work.preprocess(functions=[None]), "functions"),
-            (lambda: toucan_work.preprocess(asynchronous="yes"), "asynchronous"),
-            (lambda: toucan_work.preprocess(extra_selector={"functions": ["f"]}), "extra_selector"),
-            (lambda: toucan_work.preprocess(extra_selector={"async": True}), "extra_selector"),
-            (lambda: toucan_work.preprocess(extra_selector=["f"]), "extra_selector"),
-            (lambda: toucan_work.preprocess(extra_selector={"x": {1}}), "extra_selector"),
-            (lambda: toucan_work.preprocess(extra_selector={"x": float("nan")}), "extra_selector"),
-            (lambda: toucan_work.populate(release="no"), "release"),
-            (lambda: toucan_work.populate(stage=""), "stage"),
-            (lambda: toucan_work.check_upload("", False, None, "plain"), "filename"),
-            (lambda: toucan_work.check_upload(None, "false", None, "plain"), "validation"),
-            (lambda: toucan_work.check_upload(None, False, "x", "plain"), "stage"),
-            (lambda: toucan_work.check_upload(None, False, None, "chunked"), "upload_mode"),
+            (lambda work: work.run_operations("release"), "operations"),
+            (lambda work: work.run_operations([]), "operations"),
+            (lambda work: work.run_operations(["release", ""]), "operations"),
+            (lambda work: work.run_operations(["release", 5]), "operations"),
+            (lambda work: work.run_operations({"release": 1}), "operations"),
+            (lambda work: work.run_operations(origin=""), "origin"),
+            (lambda work: work.run_operations(stage="production"), "stage"),
+            (lambda work: work.run_operations(output_domains=[]), "output_domains"),
+            (lambda work: work.preprocess(input_domains="referential"), "input_domains"),
+            (lambda work: work.preprocess(functions=[None]), "functions"),
+            (lambda work: work.preprocess(asynchronous="yes"), "asynchronous"),
+            (lambda work: work.preprocess(extra_selector={"functions": ["f"]}), "extra_selector"),
+            (lambda work: work.preprocess(extra_selector={"async": True}), "extra_selector"),
+            (lambda work: work.preprocess(extra_selector=["f"]), "extra_selector"),
+            (lambda work: work.preprocess(extra_selector={"x": {1}}), "extra_selector"),
+            (lambda work: work.preprocess(extra_selector={"x": float("nan")}), "extra_selector"),
+            (lambda work: work.populate(release="no"), "release"),
+            (lambda work: work.populate(stage=""), "stage"),
+            (lambda work: work.check_upload("", False, None, "plain"), "filename"),
+            (lambda work: work.check_upload(None, "false", None, "plain"), "validation"),
+            (lambda work: work.check_upload(None, False, "x", "plain"), "stage"),
+            (lambda work: work.check_upload(None, False, None, "chunked"), "upload_mode"),
         ],
     )
-    def test_with_an_invalid_argument_raises_an_error_that_names_it(self, make: Any, argument: str) -> None:
+    def test_with_an_invalid_argument_raises_an_error_that_names_it(self, call: Any, argument: str) -> None:
         with pytest.raises(InvalidArgumentError, match=rf"^{argument} must be .*given: "):
-            make()
+            call(toucan_work)
 
     def test_with_unknown_operations_is_allowed(self) -> None:
         names = ["release_design", "populate_permissions", "populate_weather"]

@@ -13,7 +13,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReply
 from airflow_provider_dataops.platforms.trac.limits import MAX_BODY, MAX_CONTENT
 from airflow_provider_dataops.platforms.trac.model.files import small_content
 from airflow_provider_dataops.transport.flow import whole
-from tests.unit.fakes import FakeClock, play, reply
+from tests.unit.fakes import FakeClock, content_of, play, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, trac
 from tests.unit.platforms.trac.payloads import DATA_ID, header, selector
 
@@ -103,7 +103,7 @@ class TestWriting:
             trac().write_small_file("x" * 200, b"z" * MAX_CONTENT, attrs={"text": "y" * 2_000}),
             reply(body=header("FILE")),
         ).requests
-        assert len(request.body.content) <= MAX_BODY  # type: ignore[union-attr]
+        assert len(content_of(request)) <= MAX_BODY
 
     @pytest.mark.parametrize(
         ("call", "words"),

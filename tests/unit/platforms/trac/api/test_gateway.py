@@ -7,9 +7,9 @@ import pytest
 from airflow_provider_dataops.core.http import Body
 from airflow_provider_dataops.errors import ConnectionSettingsError, InvalidArgumentError
 from airflow_provider_dataops.platforms.trac.limits import MAX_BODY
-from tests.unit.fakes import play
+from tests.unit.fakes import first_request, play
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.tenants import TENANTS, first
+from tests.unit.platforms.trac.tenants import TENANTS
 
 ID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
 
@@ -18,8 +18,10 @@ ID = "01a1fb75-c019-71d7-8a93-232d7ad13939"
 def test_services_may_have_other_prefixes(prefix: str) -> None:
     api = trac(host="https://gate/trac/", extra={"meta_prefix": prefix})
     path = prefix.strip("/").removesuffix("/api/v1")
-    assert first(api.platform_info()).url == f"https://gate/trac/{path}/api/v1/trac/platform-info"
-    assert first(api.list_config_entries()).url.startswith("https://gate/trac/trac-admin/api/v1/ACME_CORP/")
+    assert first_request(api.platform_info()).url == f"https://gate/trac/{path}/api/v1/trac/platform-info"
+    assert first_request(api.list_config_entries()).url.startswith(
+        "https://gate/trac/trac-admin/api/v1/ACME_CORP/"
+    )
 
 
 def test_connections_with_different_prefixes_have_different_account_keys() -> None:
@@ -31,7 +33,7 @@ def test_connections_with_different_prefixes_have_different_account_keys() -> No
     ("connection", "given", "used"), [("A", None, "A"), ("A", "B", "B"), ("", "B_1", "B_1")]
 )
 def test_the_tenant_is_the_argument_or_the_connections(connection: str, given: str | None, used: str) -> None:
-    url = first(trac(extra={"tenant": connection}).read_object(f"DATA-{ID}", tenant=given)).url
+    url = first_request(trac(extra={"tenant": connection}).read_object(f"DATA-{ID}", tenant=given)).url
     assert url == f"http://trac:8080/trac-meta/api/v1/{used}/read-object"
 
 
@@ -44,7 +46,7 @@ def test_an_invalid_tenant_is_rejected(tenant: str | None, words: str) -> None:
 
 
 def test_requests_accept_and_send_json() -> None:
-    get, post = first(trac().platform_info()), first(trac().search("DATA"))
+    get, post = first_request(trac().platform_info()), first_request(trac().search("DATA"))
     assert (get.headers, get.body, get.repeatable) == ({"Accept": "application/json"}, None, True)
     assert post.headers == {"Accept": "application/json"}
     assert post.body == Body(b'{"objectType":"DATA"}', "application/json")
@@ -74,7 +76,7 @@ def test_only_harmless_requests_are_repeatable() -> None:
         "check": api.check_job(ID),
         "file": api.write_small_file("a", b"x"),
     }
-    assert {name for name, exchange in calls.items() if not first(exchange).repeatable} == {
+    assert {name for name, exchange in calls.items() if not first_request(exchange).repeatable} == {
         "create",
         "tag",
         "batch",

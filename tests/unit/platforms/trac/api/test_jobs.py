@@ -118,7 +118,7 @@ class TestLook:
         assert done.value.details["log_file"] == f"FILE-{LOG_ID}-v1"
 
     def test_outputs_of_old_releases_are_searched_for(self) -> None:
-        made = {"trac_create_job": KEY, "trac_job_output": "scored"}
+        made: dict[str, Any] = {"trac_create_job": KEY, "trac_job_output": "scored"}
         done = self.look(
             reply(body=job("SUCCEEDED", with_result=False)),
             # Old releases store only the creator. Here another job has made a second version since.

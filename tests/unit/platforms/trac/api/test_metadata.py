@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_dataops.errors import ConflictError, InvalidArgumentError, NotFoundError, ServerError
 from airflow_provider_dataops.platforms.trac.api.metadata import TAG_ATTEMPTS
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import Answer, play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.calls import CUSTOM, CUSTOM_BODY, KEY, body
 from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, header, job, selector, tag
@@ -58,7 +58,7 @@ class TestUpdateTag:
         assert done.pauses == [0.25]
 
     def test_a_conflict_is_retried_a_limited_number_of_times(self) -> None:
-        answers = [reply(body=tag(header(), {})), SUPERSEDED] * TAG_ATTEMPTS
+        answers: list[Answer] = [reply(body=tag(header(), {})), SUPERSEDED] * TAG_ATTEMPTS
         done = play(trac().update_tag(KEY, attrs={"n": 1}), *answers)
         assert done.error is SUPERSEDED
         assert len(done.pauses) == TAG_ATTEMPTS - 1
@@ -177,7 +177,9 @@ def test_a_new_version_needs_a_prior_version_of_its_type(prior: str, words: str)
 
 def test_a_new_version_starts_from_the_latest_tag() -> None:
     prior = header("CUSTOM", tag=1)
-    batch = {"update_objects": [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": prior}]}
+    batch: dict[str, Any] = {
+        "update_objects": [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": prior}]
+    }
     done = play(trac().update_object("CUSTOM", CUSTOM, prior), reply(body=header("CUSTOM", version=2)))
     assert body(done.requests[0])["priorVersion"] == selector("CUSTOM", DATA_ID)
     done = play(trac().write_batch(**batch), reply(body={"updateObjects": [header("CUSTOM", version=2)]}))

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
 from airflow_provider_dataops.platforms.trac import JobPlan, import_model, plan
-from tests.unit.fakes import Play, play, reply
+from tests.unit.fakes import Play, content_of, play, reply
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.payloads import DATA_ID, FLOW_ID, MODEL_ID, header, selector, tag
 
@@ -46,7 +46,7 @@ def plan_run(model: Any = MODEL_KEY, *answers: Any, **given: Any) -> Play:
 
 
 def selectors_read(done: Play) -> list[Any]:
-    return [json.loads(request.body.content)["objectId"] for request in done.requests]  # type: ignore[union-attr]
+    return [json.loads(content_of(request))["objectId"] for request in done.requests]
 
 
 class TestImport:
@@ -231,7 +231,7 @@ class TestRunModel:
             trac().plan_model_run(model, **given)
 
     def test_a_parameter_without_a_declared_type_keeps_its_own(self) -> None:
-        model = {"parameters": {"n": {}}}
+        model: dict[str, Any] = {"parameters": {"n": {}}}
         done = plan_run(MODEL_KEY, model_reply(model), parameters={"n": 5}, inputs={})
         assert done.value.definition["runModel"]["parameters"] == {
             "n": {"type": {"basicType": "INTEGER"}, "integerValue": 5}

@@ -18,6 +18,7 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.platforms.trac import Value, ValueType
 from airflow_provider_dataops.platforms.trac.model.search import expression, search_parameters
+from tests.unit.fakes import first_request
 from tests.unit.platforms.apis import trac
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
@@ -238,7 +239,7 @@ CUTS = [ServerError("500", status=500), ServerError("504", status=504), Transpor
 @pytest.mark.parametrize("search", FLAT)
 def test_a_flat_search_is_repeatable(search: Any) -> None:
     exchange = trac().search("DATA", search)
-    assert next(exchange).repeatable
+    assert first_request(exchange).repeatable
     with pytest.raises(ServerError):
         exchange.throw(CUTS[0])
 
@@ -247,17 +248,17 @@ def test_a_flat_search_is_repeatable(search: Any) -> None:
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_branched_search_that_was_cut_off_is_not_repeated(search: Any, cut: ApiError) -> None:
     exchange = trac().search("DATA", search)
-    assert not next(exchange).repeatable
+    assert not first_request(exchange).repeatable
     with pytest.raises(BadRequestError, match="may keep running in TRAC's database") as caught:
         exchange.throw(cut)
     assert caught.value.permanent
 
 
 @pytest.mark.parametrize(
-    "away", [ServerError("503", status=503), TransportError("refused", not_sent=True)], ids=repr
+    "error", [ServerError("503", status=503), TransportError("refused", not_sent=True)], ids=repr
 )
-def test_a_branched_search_that_never_started_may_be_repeated(away: ApiError) -> None:
+def test_a_branched_search_that_never_started_may_be_repeated(error: ApiError) -> None:
     exchange = trac().search("DATA", BRANCHED[0])
-    next(exchange)
-    with pytest.raises(type(away)):
-        exchange.throw(away)
+    first_request(exchange)
+    with pytest.raises(type(error)):
+        exchange.throw(error)
