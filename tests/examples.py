@@ -1,7 +1,7 @@
 """How many examples a property test generates.
 
 By default, a test draws few examples, and the same ones in each run. With ``DATAOPS_EXAMPLES=20`` in the
-environment, it draws twenty times as many, and different ones in each run.
+environment, it draws twenty times as many, and different ones in each run. It then also shrinks a failing example.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ def examples(number: int, **more: Any) -> settings:
         derandomize=TIMES == 1,
         database=None,
         deadline=None,
-        # Without Phase.explain: it takes long, and its explanations seldom help.
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        # To shrink a failing example takes up to five minutes for each test, so only the long profile does it.
+        # Phase.explain takes even longer, and its explanations seldom help.
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if TIMES > 1 else [])],
         suppress_health_check=list(HealthCheck),
         print_blob=False,
         **more,

@@ -113,6 +113,7 @@ class Task:
             try_number=self.try_number,
             max_tries=self.max_tries,
             process=process,
+            xcom_push=lambda key, value: None,
         )
         dag_run = SimpleNamespace(clear_number=self.dag_run.clear_number)
         return {"ti": ti, "dag_run": dag_run, "task_state_store": Accessor(self, process)}
