@@ -1,7 +1,7 @@
 """How many examples a property test generates.
 
 By default, a test draws few examples, and the same ones in each run. With ``DATAOPS_EXAMPLES=20`` in the
-environment, it draws twenty times as many, and different ones in each run. It then also shrinks a failing example.
+environment, it draws twenty times as many, different ones in each run, and shrinks a failing example.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def examples(number: int, **more: Any) -> settings:
         derandomize=TIMES == 1,
         database=None,
         deadline=None,
-        # To shrink a failing example takes up to five minutes for each test, so only the long profile does it.
+        # Only the long profile shrinks failing examples, which takes up to five minutes for each test.
         # Phase.explain takes even longer, and its explanations seldom help.
         phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if TIMES > 1 else [])],
         suppress_health_check=list(HealthCheck),

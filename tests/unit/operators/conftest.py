@@ -1,4 +1,4 @@
-"""A task's surroundings: a platform, a clock, and what Airflow is told."""
+"""Fixtures for one try of a task: platforms in memory, a clock, and the links that the task stores."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
-    """Put a tenant behind the Tamr operators."""
-    there = Tenant()
-    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: Hook(there, self.pause))
-    return there
+    """Let the Tamr operators send their requests to a tenant in memory."""
+    fake = Tenant()
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: Hook(fake, self.pause))
+    return fake
 
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """Put pipelines behind the Quantemplate operators."""
+    """Let the Quantemplate operators send their requests to pipelines in memory."""
     from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 
-    there = Pipeline()
+    fake = Pipeline()
     monkeypatch.setattr(
         QuantemplateExecutePipelineOperator,
         "make_hook",
-        lambda self: Hook(there, self.pause, quantemplate()),
+        lambda self: Hook(fake, self.pause, quantemplate()),
     )
-    return there
+    return fake
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    """Let no wait on a worker take time."""
-    there = Time()
-    monkeypatch.setattr(base, "time", there)
+    """Replace the clock: a wait on a worker then takes no time."""
+    fake = Time()
+    monkeypatch.setattr(base, "time", fake)
     for name in ("monotonic", "wall", "random"):
-        monkeypatch.setattr(SystemClock, name, getattr(there, name))
-    return there
+        monkeypatch.setattr(SystemClock, name, getattr(fake, name))
+    return fake
 
 
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
-    """Catch the links that are pushed."""
+    """Return a list that receives each link that a task stores."""
     return catch_links(mocker)
 
 
 @pytest.fixture
-def quick(tenant: Tenant, mocker: MockerFixture) -> Any:
-    """Catch the driver that a kill makes for itself."""
+def kill_driver(tenant: Tenant, mocker: MockerFixture) -> Any:
+    """Replace the driver that sends the stop request after a kill."""
     driver = mocker.patch("airflow_provider_dataops.operators.kill.SyncDriver")
     driver.return_value.run.side_effect = lambda exchange, policy: Hook(tenant, lambda _: None).run(exchange)
     return driver

@@ -38,29 +38,31 @@ PAST = "2026-11-20T10:00:00.000Z"
 
 @dataclass
 class Tenant:
-    """Answers requests as Tamr does.
+    """A Tamr tenant in memory.
 
-    :param ends: the answer's status of a new job, by its id.
+    :param status: the status of a new job.
+    :param submit_errors: raised by the next submissions.
+    :param status_errors: raised by the next requests for a job.
     """
 
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     status: dict[str, Any] = field(default_factory=lambda: {"state": "RUNNING"})
-    refusals: list[ApiError] = field(default_factory=list)
-    refusals_to_look: list[ApiError] = field(default_factory=list)
+    submit_errors: list[ApiError] = field(default_factory=list)
+    status_errors: list[ApiError] = field(default_factory=list)
     on_request: Callable[[str], None] | None = None
-    #: The answers to so many submissions do not arrive.
+    #: How many of the next submissions get no response.
     lost: int = 0
 
     def answer(self, request: Request[Any]) -> Reply:
-        """Do what a request says."""
+        """Handle a request and return the response."""
         path = urlsplit(request.url).path.removeprefix("/api/v1beta1/jobs")
         self.sent.append(f"{request.method} {path or '/'}")
         if self.on_request is not None:
             self.on_request(self.sent[-1])
         if request.method == "POST" and not path:
-            if self.refusals:
-                raise self.refusals.pop(0)
+            if self.submit_errors:
+                raise self.submit_errors.pop(0)
             assert isinstance(request.body, Body)
             job_id = f"j-{len(self.jobs) + 1}"
             self.jobs[job_id] = {
@@ -77,8 +79,8 @@ class Tenant:
             job["status"] = {"state": "DONE", "error": {"reason": "STOPPED_BY_USER"}}
             return reply(body={})
         if path:
-            if self.refusals_to_look:
-                raise self.refusals_to_look.pop(0)
+            if self.status_errors:
+                raise self.status_errors.pop(0)
             found = self.jobs.get(path.removeprefix("/"))
             if found is None:
                 raise error_for_status(404)("unknown", status=404)
@@ -98,17 +100,17 @@ class Tenant:
 
 @dataclass
 class Pipeline:
-    """Answers requests as Quantemplate does, for any pipeline.
+    """Quantemplate in memory, with any pipeline.
 
-    :param executions: by pipeline.
+    :param executions: the executions of each pipeline.
     """
 
     executions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
-    refusals: list[ApiError] = field(default_factory=list)
+    submit_errors: list[ApiError] = field(default_factory=list)
 
     def answer(self, request: Request[Any]) -> Reply:
-        """Do what a request says."""
+        """Handle a request and return the response."""
         if request.path.endswith("/token"):
             return reply(body={"access_token": "t0ken", "expires_in": 3600})
         (pipeline_id,) = re.findall(r"/pipelines/([^/]+)/executions$", request.path)
@@ -116,8 +118,8 @@ class Pipeline:
         listed = self.executions.setdefault(pipeline_id, [])
         if request.method == "GET":
             return reply(body=listed)
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.submit_errors:
+            raise self.submit_errors.pop(0)
         number = len(listed) + 1
         listed.append({"id": f"e-{number}", "runNumber": number, "status": "Started", "createdAt": PAST})
         return reply(body=listed[-1])
@@ -127,11 +129,11 @@ class Pipeline:
 
 
 class Time:
-    """Time in which a sleep takes none of ours."""
+    """A clock on which a sleep takes no real time."""
 
     def __init__(self) -> None:
         self.slept = 0.0
-        #: By how much somebody has set the clock on the wall.
+        #: How far the wall clock was set forward, in seconds.
         self.jumped = 0.0
         self.on_sleep: list[Callable[[], None]] = []
 
@@ -148,18 +150,18 @@ class Time:
 
     def sleep(self, duration: float) -> None:
         self.slept += duration
-        for happen in self.on_sleep:
-            happen()
+        for callback in self.on_sleep:
+            callback()
 
 
 class Platform(Protocol):
-    """What answers requests."""
+    """Anything that answers requests."""
 
     def answer(self, request: Request[Any]) -> Reply: ...
 
 
 class Hook:
-    """The platform's hook with a platform in memory in place of a network."""
+    """A hook that sends requests to a platform in memory."""
 
     conn_id = "tamr_default"
 
@@ -177,6 +179,7 @@ class Hook:
                 elif isinstance(step, RegisterSecret):
                     value = None
                 else:
+                    assert isinstance(step, Request)
                     try:
                         value = step.parse(self.platform.answer(step))
                     except DataOpsError as error:
@@ -189,7 +192,7 @@ class Hook:
 
 @dataclass
 class StateStore:
-    """Airflow's task state store; a superseded try reads nothing and cannot write."""
+    """Airflow's task state store. A superseded try reads nothing and cannot write."""
 
     rows: dict[str, Any] = field(default_factory=dict)
     superseded: bool = False
@@ -210,7 +213,7 @@ class StateStore:
 class Attempt:
     """One try of a task.
 
-    :param store: None: an Airflow without a state store.
+    :param store: ``None`` for an Airflow without a state store.
     """
 
     store: StateStore | None = field(default_factory=StateStore)
@@ -230,8 +233,8 @@ class Attempt:
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
             xcom_pull=lambda task_ids, key, map_indexes: self.xcoms.get(key),
         )
-        told: Mapping[str, Any] = {"ti": ti, "dag_run": SimpleNamespace(clear_number=self.clear_number)}
-        return {**told, "task_state_store": self.store} if self.store is not None else told
+        context: Mapping[str, Any] = {"ti": ti, "dag_run": SimpleNamespace(clear_number=self.clear_number)}
+        return {**context, "task_state_store": self.store} if self.store is not None else context
 
 
 def catch_links(mocker: MockerFixture) -> list[str]:
@@ -246,14 +249,14 @@ SLOTS_TAKEN = RateLimitedError("5 jobs run", status=429, retry_after=1.0)
 
 
 def deferral(task: RunOperator, attempt: Attempt) -> TaskDeferred:
-    """Return how a task that starts its run waits for it."""
+    """Run a task until it defers, and return the deferral."""
     with pytest.raises(TaskDeferred) as caught:
         task.act(attempt.context())
     return caught.value
 
 
 def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
-    """Return what the trigger would tell at the end of a job."""
+    """Return the event that the trigger sends when a job has ended."""
     hook = Hook(tenant, lambda _: None)
     snapshot = hook.run(hook.api.get_job(job_id)).snapshot()
     return {
@@ -266,7 +269,7 @@ def event(tenant: Tenant, job_id: str = "j-1") -> dict[str, Any]:
 
 
 def lose(task: RunOperator, attempt: Attempt, run_id: str) -> None:
-    """Resume a task whose trigger has found, after half an hour, that the platform does not list its run."""
+    """Resume a task after its trigger reported that the platform no longer lists the run."""
     lost = {"ending": "lost", "run_id": run_id, "snapshot": None, "message": "404", "permanent": False}
     with pytest.raises(RunLostError, match=run_id):
         task.execute_complete(attempt.context(), lost)

@@ -14,70 +14,70 @@ from tests.unit.operators.stage import PAST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What a run is asked for by, and told with.
+#: The members that identify a configuration in requests and responses.
 SCOPE = ("account", "environment", "configuration_type", "configuration_id")
 
 
 @dataclass
 class Account:
-    """Answers requests as Tailer does, for any configuration.
+    """A Tailer account in memory, with any configuration.
 
-    :param status: what a new run is in.
-    :param hidden: whether runs have no record yet.
-    :param lost: the answers to so many launches do not arrive.
+    :param status: the status of a new run.
+    :param hidden: whether Tailer does not list any run yet.
+    :param lost: how many of the next launches get no response.
     """
 
     runs: list[dict[str, Any]] = field(default_factory=list)
-    asked: list[Mapping[str, Any]] = field(default_factory=list)
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
     status: str = "RUNNING"
     hidden: bool = False
     lost: int = 0
-    refusals: list[ApiError] = field(default_factory=list)
+    submit_errors: list[ApiError] = field(default_factory=list)
     silent: bool = False
 
     def answer(self, request: Request[Any]) -> Reply:
-        """Do what a request says."""
+        """Handle a request and return the response."""
         assert isinstance(request.body, Body)
-        told = json.loads(request.body.content)
-        self.asked.append(told)
-        if self.refusals:
-            raise self.refusals.pop(0)
-        match told["action"]:
+        payload = json.loads(request.body.content)
+        self.requests.append(payload)
+        if self.submit_errors:
+            raise self.submit_errors.pop(0)
+        match payload["action"]:
             case "launch_job":
-                return self._launched(told)
+                return self._launched(payload)
             case "check_run_status":
-                return self._listed(run for run in self._of(told) if run["run_id"] == told["run_id"])
+                return self._listed(run for run in self._of(payload) if run["run_id"] == payload["run_id"])
             case "get_last_status":
-                wanted = told.get("status")
-                return self._listed(run for run in self._of(told) if wanted in {None, run["status"]})
+                wanted = payload.get("status")
+                return self._listed(run for run in self._of(payload) if wanted in {None, run["status"]})
             case _:
                 return reply() if self.silent else reply(body={"message": "ok"})
 
-    def _of(self, told: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return [run for run in self.runs if all(run[name] == told[name] for name in SCOPE)]
+    def _of(self, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [run for run in self.runs if all(run[name] == payload[name] for name in SCOPE)]
 
     def _listed(self, runs: Any) -> Reply:
         return reply(body={"results": [] if self.hidden else list(runs)})
 
-    def _launched(self, told: Mapping[str, Any]) -> Reply:
+    def _launched(self, payload: Mapping[str, Any]) -> Reply:
         run_id = f"r-{len(self.runs) + 1}"
-        self.add(run_id, **{name: told[name] for name in SCOPE})
+        self.add(run_id, **{name: payload[name] for name in SCOPE})
         if self.lost:
             self.lost -= 1
             raise TransportError("reset")
         return reply(body={"run_id": run_id})
 
     def add(self, run_id: str, **members: Any) -> None:
-        """Begin a run."""
+        """Start a run."""
         run = {"run_id": run_id, "status": self.status, "start_execution_date": PAST, **members}
-        self.runs.insert(0, {"job_id": "as-told|{{FD_DATE}}", **run})
+        self.runs.insert(0, {"job_id": "as-given|{{FD_DATE}}", **run})
 
     def end(self, status: str = "SUCCESS") -> None:
         """End the newest run."""
         self.runs[0] |= {"status": status, "last_update_date": PAST, "duration": "0:01:00"}
 
     def actions(self) -> list[str]:
-        return [told["action"] for told in self.asked]
+        return [payload["action"] for payload in self.requests]
 
     def launches(self) -> list[Mapping[str, Any]]:
-        return [told for told in self.asked if told["action"] == "launch_job"]
+        return [payload for payload in self.requests if payload["action"] == "launch_job"]

@@ -1,4 +1,4 @@
-"""What the tests of a run's operator have in common: a task that loads a source of Tamr."""
+"""The task that most operator tests use: it loads a source of Tamr."""
 
 from __future__ import annotations
 

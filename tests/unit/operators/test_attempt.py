@@ -1,4 +1,4 @@
-"""One try of a task: what it makes of the runs of earlier tries, of events, and of failures."""
+"""What one try of a task does with runs of earlier tries, with events, and with failures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAIL = "__fail__"
 
 
 class TestFailures:
-    def test_a_failed_run_fails_the_task_with_the_platforms_words(self, tenant: Tenant) -> None:
+    def test_a_failed_run_fails_the_task_with_the_message_of_the_platform(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.end(reason="PLANNING_FAILED", message="column gone")
@@ -43,20 +43,20 @@ class TestFailures:
         ):
             operator().execute_complete(attempt.context(), event(tenant))
 
-    def test_a_stopped_run_is_told_apart(self, tenant: Tenant) -> None:
+    def test_a_stopped_run_raises_run_cancelled_error(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.end(reason="STOPPED_BY_USER")
         with pytest.raises(RunCancelledError):
             operator().execute_complete(attempt.context(), event(tenant))
 
-    @pytest.mark.parametrize("told", [None, {}, {"status": "success"}, "success", {"ending": "finished"}])
-    def test_an_event_of_another_kind_is_no_success(self, tenant: Tenant, told: Any) -> None:
+    @pytest.mark.parametrize("payload", [None, {}, {"status": "success"}, "success", {"ending": "finished"}])
+    def test_an_unreadable_event_fails_the_task(self, tenant: Tenant, payload: Any) -> None:
         with pytest.raises(RunError, match="cannot read"):
-            operator().execute_complete(Attempt().context(), told)
+            operator().execute_complete(Attempt().context(), payload)
 
     def test_a_permanent_error_is_not_retried_and_has_one_traceback(self, tenant: Tenant) -> None:
-        tenant.refusals = [BadRequestError("unknown source", status=400)]
+        tenant.submit_errors = [BadRequestError("unknown source", status=400)]
         with pytest.raises(PermanentError, match="unknown source") as caught:
             operator().execute(Attempt().context())
         assert isinstance(caught.value, AirflowFailException)
@@ -65,12 +65,12 @@ class TestFailures:
         assert logged.count("Traceback") == 1
         assert "in submit" in logged
 
-    def test_what_may_pass_stays_what_it_is(self, tenant: Tenant) -> None:
+    def test_a_failed_run_raises_run_failed_error(self, tenant: Tenant) -> None:
         tenant.status = {"state": "DONE", "error": {"reason": "X"}}
         with pytest.raises(RunFailedError):
             operator().act(Attempt().context())
 
-    def test_time_over_stops_the_job(self, tenant: Tenant) -> None:
+    def test_a_timeout_stops_the_job(self, tenant: Tenant) -> None:
         with pytest.raises(RunTimeoutError):
             operator(deferrable=False, timeout=5).act(Attempt().context())
         assert tenant.stops() == ["POST /j-1:stop"]
@@ -83,7 +83,7 @@ class TestFailures:
             ({"timeout": 9, "execution_timeout": timedelta(seconds=5)}, "execution_timeout=5 s"),
         ],
     )
-    def test_time_over_names_the_limit_the_deadline_and_the_last_state(
+    def test_a_timeout_message_contains_the_limit_the_deadline_and_the_last_state(
         self, tenant: Tenant, limits: dict[str, Any], named: str
     ) -> None:
         words = re.escape(f"job j-1 had not ended in the time allowed ({named}): the deadline ")
@@ -92,23 +92,23 @@ class TestFailures:
         ):
             operator(deferrable=False, **limits).act(Attempt().context())
 
-    def test_so_it_does_where_the_trigger_saw_nothing(self, tenant: Tenant) -> None:
+    def test_a_timeout_event_without_a_state_contains_the_limit(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True, timeout=60), attempt)
         late = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
         with pytest.raises(RunTimeoutError, match=r"\(timeout=60 s\): late; now it is RUNNING"):
             operator(timeout=60).execute_complete(attempt.context(), late)
 
-    def test_so_it_does_where_airflow_gave_the_trigger_up(self, tenant: Tenant) -> None:
+    def test_a_trigger_timeout_of_airflow_contains_the_limit(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True, timeout=60), attempt)
         words = r"\(timeout=60 s\): the deadline .* UTC has passed; Airflow .*timeout; now it is RUNNING"
         with pytest.raises(RunTimeoutError, match=words):
             operator(timeout=60).resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
 
-    def test_the_time_bounds_the_search_for_a_lost_response_too(self, tenant: Tenant, clock: Time) -> None:
+    def test_the_timeout_limits_the_search_after_a_lost_response(self, tenant: Tenant, clock: Time) -> None:
         attempt = Attempt()
-        tenant.refusals = [ServerError("HTTP 503", status=503, retry_after=900.0)]
+        tenant.submit_errors = [ServerError("HTTP 503", status=503, retry_after=900.0)]
         with pytest.raises(RunTimeoutError, match="the next try continues the search"):
             operator(timeout=60).act(attempt.context())
         assert clock.slept <= 60.0
@@ -116,10 +116,10 @@ class TestFailures:
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
         assert tenant.submissions() == 2
 
-    def test_the_time_bounds_each_request_of_the_start_too(
+    def test_the_timeout_limits_each_request_of_a_submission(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A server that asks for quiet must not hold the worker longer than the task may take."""
+        """A long ``Retry-After`` must not keep the worker busy after the task's deadline."""
         policies: list[Any] = []
 
         class WatchedHook(Hook):
@@ -131,12 +131,12 @@ class TestFailures:
         deferred = deferral(operator(deferrable=True, timeout=60), Attempt())
         assert policies[0].deadline == deferred.trigger.deadline
 
-    def test_unless_the_user_wants_it_to_go_on(self, tenant: Tenant) -> None:
+    def test_a_timeout_leaves_the_job_running_without_cancel_on_kill(self, tenant: Tenant) -> None:
         with pytest.raises(RunTimeoutError):
             operator(deferrable=False, timeout=5, cancel_on_kill=False).act(Attempt().context())
         assert tenant.stops() == []
 
-    def test_a_stop_that_fails_when_the_time_is_over_names_the_job(
+    def test_a_timeout_logs_the_job_if_the_stop_request_fails(
         self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def refuse(line: str) -> None:
@@ -146,18 +146,18 @@ class TestFailures:
         tenant.on_request = refuse
         with pytest.raises(RunTimeoutError):
             operator(deferrable=False, timeout=5).act(Attempt().context())
-        said = capsys.readouterr().out
-        assert "HTTP 503: busy" in said
-        assert "job j-1 was not stopped and may still be running: https://" in said
+        log = capsys.readouterr().out
+        assert "HTTP 503: busy" in log
+        assert "job j-1 was not stopped and may still be running: https://" in log
 
-    def test_time_over_leaves_the_job_to_a_newer_try(self, tenant: Tenant) -> None:
+    def test_a_timeout_does_not_stop_the_job_of_a_newer_try(self, tenant: Tenant) -> None:
         attempt = Attempt()
         tenant.on_request = lambda line: setattr(attempt.store, "superseded", line == "GET /j-1")
         with pytest.raises(RunTimeoutError):
             operator(deferrable=False, timeout=5).act(attempt.context())
         assert tenant.stops() == []
 
-    def test_a_trigger_that_timed_out_leaves_it_too(self, tenant: Tenant) -> None:
+    def test_a_trigger_timeout_does_not_stop_the_job_of_a_newer_try(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.on_request = lambda line: setattr(attempt.store, "superseded", line == "GET /j-1")
@@ -165,16 +165,14 @@ class TestFailures:
             operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
         assert tenant.stops() == []
 
-    def test_a_run_that_ended_while_nobody_looked_is_no_timeout(self, tenant: Tenant) -> None:
+    def test_a_run_that_ended_before_its_timeout_event_succeeds(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.end()
-        told = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
-        assert operator().execute_complete(attempt.context(), told)["state"] == "succeeded"
+        late = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
+        assert operator().execute_complete(attempt.context(), late)["state"] == "succeeded"
 
-    def test_how_a_run_ended_may_be_a_reason_to_skip(
-        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_reason_to_skip_skips_the_task(self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             TamrLoadSourceOperator, "reason_to_skip", lambda _, snapshot: f"nothing to do: {snapshot.run_id}"
         )
@@ -183,9 +181,9 @@ class TestFailures:
             operator(deferrable=True).execute(Attempt().context())
 
 
-class TestWhatAirflowGaveUp:
+class TestTriggerFailures:
     @pytest.mark.parametrize("stored", [True, False], ids=["state store", "XCom alone"])
-    def test_a_trigger_that_timed_out_stops_the_job(self, tenant: Tenant, stored: bool) -> None:
+    def test_a_trigger_timeout_stops_the_job(self, tenant: Tenant, stored: bool) -> None:
         attempt = Attempt(store=StateStore() if stored else None)
         deferral(operator(deferrable=True), attempt)
         with pytest.raises(RunTimeoutError):
@@ -193,7 +191,7 @@ class TestWhatAirflowGaveUp:
         assert tenant.stops() == ["POST /j-1:stop"]
 
     @pytest.mark.parametrize("stored", [True, False], ids=["state store", "XCom alone"])
-    def test_a_crashed_trigger_is_no_failed_run(self, tenant: Tenant, stored: bool) -> None:
+    def test_a_crashed_trigger_is_replaced_three_times(self, tenant: Tenant, stored: bool) -> None:
         attempt = Attempt(store=StateStore() if stored else None)
         first = deferral(operator(deferrable=True), attempt)
         crashed = {"error": "Trigger failure", "traceback": ["boom"]}
@@ -207,22 +205,22 @@ class TestWhatAirflowGaveUp:
         assert tenant.submissions() == 1
         assert tenant.stops() == ["POST /j-1:stop"]
 
-    def test_a_next_try_counts_anew(self, tenant: Tenant) -> None:
+    def test_the_next_try_counts_crashes_from_zero(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         for attempt.try_number in (1, 1, 1, 2):
             with pytest.raises(TaskDeferred):
                 operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
 
-    def test_a_crash_while_the_platform_is_away_is_none_of_the_runs(self, tenant: Tenant) -> None:
+    def test_a_crash_during_an_outage_defers_the_task_again(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
-        tenant.refusals_to_look = [ServerError("503", status=503)]
+        tenant.status_errors = [ServerError("503", status=503)]
         with pytest.raises(TaskDeferred) as caught:
             operator().resume_execution(FAIL, {"error": "Trigger failure"}, attempt.context())
         assert caught.value.trigger.run_id == "j-1"
 
-    def test_the_last_crash_does_not_hide_a_success(self, tenant: Tenant) -> None:
+    def test_the_last_crash_does_not_hide_a_successful_run(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         for _ in range(3):
@@ -233,15 +231,15 @@ class TestWhatAirflowGaveUp:
         assert result["state"] == "succeeded"
         assert tenant.stops() == []
 
-    def test_the_wait_for_a_slot_has_nothing_to_go_on_with(self, tenant: Tenant) -> None:
-        tenant.refusals = [SLOTS_TAKEN]
+    def test_a_trigger_timeout_ends_the_wait_for_a_slot(self, tenant: Tenant) -> None:
+        tenant.submit_errors = [SLOTS_TAKEN]
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         with pytest.raises(TaskDeferralTimeout):
             operator().resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
         assert tenant.stops() == []
 
-    def test_a_run_that_ended_before_the_crash_was_noticed(self, tenant: Tenant) -> None:
+    def test_a_run_that_ended_before_the_crash_was_handled_succeeds(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.end()
@@ -250,32 +248,32 @@ class TestWhatAirflowGaveUp:
 
 
 class TestTries:
-    def test_a_retry_goes_on_with_the_run(self, tenant: Tenant) -> None:
+    def test_a_retry_waits_for_the_same_run(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         attempt.try_number = 2
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
         assert tenant.submissions() == 1
 
-    def test_a_retry_after_a_failure_starts_another(self, tenant: Tenant) -> None:
+    def test_a_retry_after_a_failed_run_starts_a_new_run(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         tenant.end(reason="X")
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
 
-    def test_a_retry_whose_run_is_not_listed_waits_where_the_task_waits(
+    def test_a_retry_waits_for_an_unlisted_run_in_the_triggerer_or_on_the_worker(
         self, tenant: Tenant, clock: Time
     ) -> None:
         attempt = Attempt()
         first = deferral(operator(deferrable=True), attempt)
-        assert first.trigger.known is True, "the worker has seen it"
+        assert first.trigger.known is True, "the worker has read its state"
         job = tenant.jobs.pop("j-1")
         slept = clock.slept
         again = deferral(operator(deferrable=True), attempt)
         assert (again.trigger.run_id, again.trigger.known) == ("j-1", True)
-        assert clock.slept - slept < 1.0, "half an hour in the triggerer, none of it on a worker"
+        assert clock.slept - slept < 1.0, "the trigger waits for half an hour, and the worker does not"
 
-        # A task that waits on a worker does so there.
+        # A task with deferrable=False waits on the worker.
         def list_it_again() -> None:
             if clock.slept - slept > 1_700.0:
                 tenant.jobs["j-1"] = job
@@ -285,7 +283,7 @@ class TestTries:
         assert operator(deferrable=False).act(attempt.context())["run_id"] == "j-1"
         assert tenant.submissions() == 1
 
-    def test_a_retry_on_a_worker_calls_the_run_lost_after_half_an_hour_and_the_next_starts_another(
+    def test_a_retry_on_a_worker_reports_a_lost_run_after_half_an_hour(
         self, tenant: Tenant, clock: Time
     ) -> None:
         attempt = Attempt()
@@ -298,11 +296,11 @@ class TestTries:
         tenant.jobs["j-0"] = {"jobId": "j-0", "configuration": {}, "status": {}}
         assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
 
-    def test_a_run_that_was_never_seen_is_not_known(self, tenant: Tenant) -> None:
+    def test_a_run_that_was_never_listed_is_not_known(self, tenant: Tenant) -> None:
         tenant.on_request = lambda line: tenant.jobs.clear() if line == "GET /j-1" else None
         assert deferral(operator(deferrable=True), Attempt()).trigger.known is False
 
-    def test_a_clear_stops_the_old_and_starts_another(self, tenant: Tenant) -> None:
+    def test_a_clear_stops_the_old_run_and_starts_a_new_one(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True), attempt)
         attempt.max_tries, attempt.clear_number = 3, 1
@@ -316,14 +314,14 @@ class TestTries:
         second = deferral(operator(deferrable=True, timeout=100), attempt)
         assert second.trigger.deadline - first.trigger.deadline == pytest.approx(1_000, abs=5)
 
-    def test_without_durability_a_retry_starts_another(self, tenant: Tenant) -> None:
+    def test_a_retry_without_durable_starts_a_new_run(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True, durable=False), attempt)
         assert deferral(operator(deferrable=True, durable=False), attempt).trigger.run_id == "j-2"
 
 
-def test_a_resume_that_fails_leaves_the_stored_link(tenant: Tenant) -> None:
-    """Airflow asks for the link after each try and stores the answer; ``None`` means the stored one."""
+def test_a_failed_resume_keeps_the_stored_link(tenant: Tenant) -> None:
+    """Airflow asks for the link after each try and stores it. ``None`` keeps the stored link."""
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
     resumed = operator(deferrable=True)
@@ -332,7 +330,7 @@ def test_a_resume_that_fails_leaves_the_stored_link(tenant: Tenant) -> None:
     assert resumed.run_url is None
 
 
-def test_an_event_about_another_run_is_refused(tenant: Tenant) -> None:
+def test_an_event_about_another_run_fails_the_task(tenant: Tenant) -> None:
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
     lost = {"ending": "timeout", "run_id": "j-2", "snapshot": None, "message": "late", "permanent": False}
@@ -341,7 +339,7 @@ def test_an_event_about_another_run_is_refused(tenant: Tenant) -> None:
     assert tenant.stops() == []
 
 
-def test_a_run_whose_record_cannot_be_read_is_named_and_left_alone(
+def test_a_run_with_an_unreadable_record_is_logged_and_not_stopped(
     tenant: Tenant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     attempt = Attempt()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TestModes:
-    def test_all_return_the_same(self, tenant: Tenant) -> None:
+    def test_all_modes_return_the_same_result(self, tenant: Tenant) -> None:
         tenant.on_request = lambda line: tenant.end() if line == "GET /j-1" else None
         on_worker = operator(deferrable=False).act(Attempt().context())
 
@@ -42,7 +42,7 @@ class TestModes:
         assert on_worker["state"] == "succeeded"
         assert on_worker["run_id"] == on_worker["job_id"] == "j-1"
 
-    def test_a_deferred_task_says_whom_it_waits_for(self, tenant: Tenant) -> None:
+    def test_a_deferred_task_passes_its_run_to_the_trigger(self, tenant: Tenant) -> None:
         deferred = deferral(operator(deferrable=True, poll_interval=45, timeout=3600), Attempt())
         trigger = deferred.trigger
         assert isinstance(trigger, TamrJobTrigger)
@@ -52,23 +52,25 @@ class TestModes:
         assert deferred.method_name == "execute_complete"
         assert deferred.timeout == pytest.approx(timedelta(seconds=3600 + 90), abs=timedelta(seconds=5))
 
-    def test_execution_timeout_counts_if_it_is_shorter(self, tenant: Tenant) -> None:
+    def test_a_shorter_execution_timeout_sets_the_deadline(self, tenant: Tenant) -> None:
         task = operator(deferrable=True, timeout=3600, execution_timeout=timedelta(seconds=100))
         assert deferral(task, Attempt()).trigger.deadline == pytest.approx(time.time() + 100, abs=5)
 
-    def test_fire_and_forget(self, tenant: Tenant) -> None:
+    def test_a_task_that_does_not_wait_returns_at_once(self, tenant: Tenant) -> None:
         result = operator(wait_for_completion=False, deferrable=True).act(Attempt().context())
         assert (result["run_id"], result["state"]) == ("j-1", "running")
 
-    def test_a_run_that_has_ended_already_needs_no_trigger(self, tenant: Tenant) -> None:
+    def test_a_run_that_has_already_ended_needs_no_trigger(self, tenant: Tenant) -> None:
         tenant.status = {"state": "DONE"}
         assert operator(deferrable=True).act(Attempt().context())["state"] == "succeeded"
 
-    def test_the_link_is_there_while_the_run_goes_on(self, tenant: Tenant, links: list[str]) -> None:
+    def test_the_link_is_stored_while_the_run_is_active(self, tenant: Tenant, links: list[str]) -> None:
         deferral(operator(deferrable=True), Attempt())
         assert links == ["https://my-tenant.tamr.cloud/"]
 
-    def test_a_link_that_cannot_be_stored_lets_no_run_go(self, tenant: Tenant, mocker: MockerFixture) -> None:
+    def test_a_link_that_cannot_be_stored_does_not_end_the_wait(
+        self, tenant: Tenant, mocker: MockerFixture
+    ) -> None:
         mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db", side_effect=OSError("503"))
         assert isinstance(deferral(operator(deferrable=True), Attempt()).trigger, TamrJobTrigger)
 
@@ -90,7 +92,7 @@ class TestArguments:
             {"cancel_on_kill": "no"},
         ],
     )
-    def test_are_checked_when_the_dag_is_read(self, wrong: dict[str, Any]) -> None:
+    def test_are_checked_when_the_dag_file_is_parsed(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
             operator(**wrong)
 
@@ -105,7 +107,7 @@ class TestArguments:
             ),
         ],
     )
-    def test_are_checked_again_before_anything_is_sent(
+    def test_are_checked_again_before_a_request_is_sent(
         self, task: base.RunOperator, mocker: MockerFixture
     ) -> None:
         hook = mocker.patch.object(type(task), "make_hook")

@@ -1,4 +1,4 @@
-"""A deadline is an instant, so a clock that jumps moves it; what is counted in seconds is not moved."""
+"""A deadline is a point in time, so a clock jump moves it. A limit in seconds does not move."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOUR = 3_600.0
 
 
 def wait(clock: Time, *, timeout: float, at: float, jump: float) -> None:
-    """Let a task wait on a worker whose clock jumps some seconds later."""
+    """Let a task wait on a worker whose clock jumps after ``at`` seconds."""
 
     def set_the_clock() -> None:
         if clock.slept >= at:
@@ -32,9 +32,7 @@ def wait(clock: Time, *, timeout: float, at: float, jump: float) -> None:
 @pytest.mark.parametrize(
     ("jump", "ends_after"), [(0.0, 2 * HOUR), (HOUR, HOUR), (-HOUR, 3 * HOUR), (5 * HOUR, 600.0)]
 )
-def test_a_deadline_comes_earlier_or_later(
-    tenant: Tenant, clock: Time, jump: float, ends_after: float
-) -> None:
+def test_a_clock_jump_moves_the_deadline(tenant: Tenant, clock: Time, jump: float, ends_after: float) -> None:
     with pytest.raises(RunTimeoutError):
         wait(clock, timeout=2 * HOUR, at=600.0, jump=jump)
     assert clock.slept == pytest.approx(ends_after, abs=40.0)
@@ -42,15 +40,19 @@ def test_a_deadline_comes_earlier_or_later(
 
 
 @pytest.mark.parametrize("jump", [0.0, HOUR, -HOUR])
-def test_an_outage_is_borne_as_long_as_ever(tenant: Tenant, clock: Time, jump: float) -> None:
-    tenant.refusals_to_look = [ServerError("HTTP 503", status=503)] * 999
+def test_a_clock_jump_does_not_change_how_long_an_outage_is_tolerated(
+    tenant: Tenant, clock: Time, jump: float
+) -> None:
+    tenant.status_errors = [ServerError("HTTP 503", status=503)] * 999
     with pytest.raises(OutageError):
         wait(clock, timeout=5 * HOUR, at=600.0, jump=jump)
     assert clock.slept == pytest.approx(OUTAGE_BUDGET, abs=65.0)
 
 
 @pytest.mark.parametrize("jump", [0.0, HOUR, -HOUR])
-def test_so_is_a_run_that_is_not_listed_any_more(tenant: Tenant, clock: Time, jump: float) -> None:
+def test_a_clock_jump_does_not_change_when_an_unlisted_run_is_lost(
+    tenant: Tenant, clock: Time, jump: float
+) -> None:
     clock.on_sleep.append(tenant.jobs.clear)
     with pytest.raises(RunLostError):
         wait(clock, timeout=5 * HOUR, at=600.0, jump=jump)

@@ -1,4 +1,4 @@
-"""Endings that have two parts: a kill and then a retry, an index that moved, an Airflow without a store."""
+"""Two things at once: a kill and a retry, a moved mapped index, an Airflow without a state store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def execute(**arguments: Any) -> QuantemplateExecutePipelineOperator:
     )
 
 
-class TestSigtermAndThenARetry:
+class TestRetryAfterSigterm:
     def kill(self, clock: Time, task: Any, attempt: Attempt) -> None:
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(SystemExit):
@@ -33,16 +33,16 @@ class TestSigtermAndThenARetry:
         clock.on_sleep.clear()
         attempt.try_number = 2
 
-    def test_starts_another_run_where_the_first_was_stopped(
-        self, tenant: Tenant, quick: Any, clock: Time
+    def test_starts_a_new_run_if_the_first_was_stopped(
+        self, tenant: Tenant, kill_driver: Any, clock: Time
     ) -> None:
         attempt = Attempt()
         self.kill(clock, load(deferrable=False), attempt)
         assert deferral(load(), attempt).trigger.run_id == "j-2"
         assert tenant.stops() == ["POST /j-1:stop"]
 
-    def test_waits_for_the_end_of_a_run_that_still_stops(
-        self, tenant: Tenant, quick: Any, clock: Time
+    def test_waits_for_a_run_that_is_still_stopping(
+        self, tenant: Tenant, kill_driver: Any, clock: Time
     ) -> None:
         attempt = Attempt()
         self.kill(clock, load(deferrable=False), attempt)
@@ -54,25 +54,25 @@ class TestSigtermAndThenARetry:
         attempt.try_number = 3
         assert deferral(load(), attempt).trigger.run_id == "j-2"
 
-    def test_takes_up_the_run_where_it_cannot_be_stopped(self, pipeline: Pipeline, clock: Time) -> None:
+    def test_waits_for_a_run_that_cannot_be_stopped(self, pipeline: Pipeline, clock: Time) -> None:
         attempt = Attempt()
         self.kill(clock, execute(deferrable=False), attempt)
         assert deferral(execute(), attempt).trigger.run_id == "e-1"
         assert pipeline.sent.count("POST p-1") == 1
 
 
-class TestAMappedIndexThatMoved:
-    """Airflow keeps the record of index 0; a retry or a Clear finds another element there."""
+class TestMovedMappedIndex:
+    """Airflow keeps the record of index 0, but a retry or a clear finds another element there."""
 
     @pytest.mark.parametrize("cleared", [False, True])
-    def test_takes_no_run_of_another_element(self, tenant: Tenant, cleared: bool) -> None:
+    def test_does_not_use_the_run_of_another_element(self, tenant: Tenant, cleared: bool) -> None:
         attempt = Attempt()
         deferral(load("of the first element"), attempt)
         attempt.max_tries += cleared
         assert deferral(load("of the second element"), attempt).trigger.run_id == "j-2"
         assert tenant.stops() == ["POST /j-1:stop"]
 
-    def test_takes_no_result_of_another_element(self, tenant: Tenant) -> None:
+    def test_does_not_use_the_result_of_another_element(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(load("of the first element"), attempt)
         tenant.end()
@@ -80,17 +80,17 @@ class TestAMappedIndexThatMoved:
         assert tenant.stops() == []
 
 
-class TestAnAirflowWithoutATaskStateStore:
-    """Before 3.3. What a deferral needs is in an XCom, which the next try does not see."""
+class TestAirflowWithoutTaskStateStore:
+    """Airflow before 3.3: a deferral keeps its data in an XCom, and the next try cannot read that XCom."""
 
-    def test_starts_another_run_at_a_retry(self, tenant: Tenant) -> None:
+    def test_a_retry_starts_a_new_run(self, tenant: Tenant) -> None:
         attempt = Attempt(store=None)
         deferral(load(), attempt)
         attempt.try_number, attempt.xcoms = 2, {}
         assert deferral(load(), attempt).trigger.run_id == "j-2"
         assert tenant.stops() == []
 
-    def test_stops_its_run_at_a_kill(self, tenant: Tenant, quick: Any, clock: Time) -> None:
+    def test_a_kill_stops_the_run(self, tenant: Tenant, kill_driver: Any, clock: Time) -> None:
         task = load(deferrable=False)
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(SystemExit):
@@ -98,7 +98,9 @@ class TestAnAirflowWithoutATaskStateStore:
         assert tenant.stops() == ["POST /j-1:stop"]
 
 
-def test_a_retry_of_a_task_that_does_not_wait_starts_nothing_while_its_run_is_active(tenant: Tenant) -> None:
+def test_a_retry_of_a_task_that_does_not_wait_starts_no_second_run_while_the_first_is_active(
+    tenant: Tenant,
+) -> None:
     attempt = Attempt()
     first = load(wait_for_completion=False).act(attempt.context())
     attempt.try_number = 2
@@ -106,24 +108,26 @@ def test_a_retry_of_a_task_that_does_not_wait_starts_nothing_while_its_run_is_ac
     assert tenant.submissions() == 1
 
 
-def test_an_intent_that_cannot_be_stored_sends_nothing(tenant: Tenant) -> None:
+def test_nothing_is_submitted_if_the_intent_cannot_be_stored(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = StateStore()
 
-    def away(*_: object) -> None:
+    def unavailable(*_: object) -> None:
         raise OSError("503")
 
-    store.set = away  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "set", unavailable)
     with pytest.raises(OSError, match="503"):
         load().act(Attempt(store=store).context())
     assert tenant.submissions() == 0
 
 
-def test_without_a_list_from_before_nothing_is_sent(tenant: Tenant) -> None:
-    def away(line: str) -> None:
+def test_nothing_is_submitted_if_the_runs_cannot_be_listed(tenant: Tenant) -> None:
+    def unavailable(line: str) -> None:
         if line == "GET /":
             raise ServerError("HTTP 503", status=503)
 
-    tenant.on_request = away
+    tenant.on_request = unavailable
     attempt = Attempt()
     with pytest.raises(ServerError):
         load().act(attempt.context())

@@ -1,4 +1,4 @@
-"""A Clear of the task runs it again; a Clear of its neighbour does not."""
+"""A clear of the task starts a new run. A clear of another task of the DAG run does not."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 class KilledError(BaseException):
-    """The process is gone."""
+    """Ends the process of a task."""
 
 
 class DagRun:
-    """What Airflow says of the DAG run now."""
+    """The DAG run, as Airflow reports it at the moment."""
 
     def __init__(self) -> None:
         self.clear_number: int | None = 0
-        self.asked = 0
+        self.requests = 0
 
     def present(self, _: object) -> int | None:
-        self.asked += 1
+        self.requests += 1
         return self.clear_number
 
 
 @pytest.fixture
 def dag_run(monkeypatch: pytest.MonkeyPatch) -> DagRun:
-    there = DagRun()
-    monkeypatch.setattr(task_state, "present_clear_number", there.present)
-    return there
+    fake = DagRun()
+    monkeypatch.setattr(task_state, "present_clear_number", fake.present)
+    return fake
 
 
 def operator(**arguments: Any) -> TamrLoadSourceOperator:
@@ -42,7 +42,10 @@ def operator(**arguments: Any) -> TamrLoadSourceOperator:
 
 
 def wait_and_die(attempt: Attempt, clock: Time, at: dict[float, Any]) -> None:
-    """Let a task wait on a worker for five minutes, and kill its process; meanwhile this and that happens."""
+    """Let a task wait on a worker for five minutes, then kill its process.
+
+    :param at: functions to call during the wait, by the second at which to call them.
+    """
 
     def tick() -> None:
         for instant in [instant for instant in at if clock.slept >= instant]:
@@ -56,7 +59,7 @@ def wait_and_die(attempt: Attempt, clock: Time, at: dict[float, Any]) -> None:
     clock.on_sleep.clear()
 
 
-def test_a_neighbours_clear_during_the_wait_is_not_taken_for_our_own(
+def test_a_clear_of_another_task_during_the_wait_starts_no_new_run(
     tenant: Tenant, clock: Time, dag_run: DagRun
 ) -> None:
     attempt = Attempt()
@@ -64,10 +67,10 @@ def test_a_neighbours_clear_during_the_wait_is_not_taken_for_our_own(
     attempt.clear_number = 1
     assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
     assert (tenant.submissions(), tenant.stops()) == (1, [])
-    assert dag_run.asked <= 300 / 60 + 3
+    assert dag_run.requests <= 300 / 60 + 3
 
 
-def test_a_neighbours_clear_before_the_submit_is_not_either(tenant: Tenant, dag_run: DagRun) -> None:
+def test_a_clear_of_another_task_before_the_submission_is_recorded(tenant: Tenant, dag_run: DagRun) -> None:
     attempt = Attempt()
     tenant.on_request = lambda _: setattr(dag_run, "clear_number", 1)
     deferral(operator(deferrable=True), attempt)
@@ -76,13 +79,13 @@ def test_a_neighbours_clear_before_the_submit_is_not_either(tenant: Tenant, dag_
     assert record["generation"]["clear_number"] == 1
 
 
-def test_our_own_clear_during_the_wait_starts_another_run(
+def test_a_clear_of_the_task_during_the_wait_starts_a_new_run(
     tenant: Tenant, clock: Time, dag_run: DagRun
 ) -> None:
     attempt = Attempt()
 
     def clear() -> None:
-        # Airflow gives the task instance a new id: what this try stores from now on fails.
+        # Airflow gives the task instance a new id, so this try can no longer write to the store.
         assert attempt.store is not None
         dag_run.clear_number, attempt.store.superseded = 1, True
 
@@ -93,17 +96,17 @@ def test_our_own_clear_during_the_wait_starts_another_run(
     assert tenant.stops() == ["POST /j-1:stop"]
 
 
-def test_a_clear_while_the_task_resumes_starts_another_run(tenant: Tenant, dag_run: DagRun) -> None:
+def test_a_clear_while_the_task_resumes_starts_a_new_run(tenant: Tenant, dag_run: DagRun) -> None:
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
     tenant.end()
     operator().execute_complete(attempt.context(), event(tenant))
-    # Cleared while execute_complete ran: Airflow leaves max_tries alone.
+    # Airflow does not change max_tries if the task is cleared while execute_complete runs.
     attempt.clear_number = 1
     assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
 
 
-def test_a_neighbours_clear_while_the_task_was_deferred_is_not_ours_after_it_resumed(
+def test_a_clear_of_another_task_during_the_deferral_starts_no_new_run(
     tenant: Tenant, dag_run: DagRun
 ) -> None:
     attempt = Attempt()
@@ -115,7 +118,7 @@ def test_a_neighbours_clear_while_the_task_was_deferred_is_not_ours_after_it_res
     assert (result["run_id"], tenant.submissions()) == ("j-1", 1)
 
 
-def test_a_clear_while_a_retry_takes_the_run_up_starts_another(tenant: Tenant, dag_run: DagRun) -> None:
+def test_a_clear_while_a_retry_finds_its_run_starts_a_new_run(tenant: Tenant, dag_run: DagRun) -> None:
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
 
@@ -123,7 +126,7 @@ def test_a_clear_while_a_retry_takes_the_run_up_starts_another(tenant: Tenant, d
         if line == "GET /j-1":
             raise KilledError
 
-    # The record says "deferred" until the retry, which is on a worker, has read it.
+    # The record contains "deferred" until the retry has read it on a worker.
     tenant.on_request = die
     with pytest.raises(KilledError):
         operator(deferrable=True).act(attempt.context())
@@ -132,23 +135,23 @@ def test_a_clear_while_a_retry_takes_the_run_up_starts_another(tenant: Tenant, d
     assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
 
 
-def test_a_store_that_is_away_ends_no_task_that_resumes(tenant: Tenant) -> None:
+def test_a_task_resumes_while_the_store_is_unavailable(tenant: Tenant) -> None:
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
     tenant.end()
     assert attempt.store is not None
-    attempt.store.set = attempt.store.get = _away  # type: ignore[method-assign, assignment]
+    attempt.store.set = attempt.store.get = _unavailable  # type: ignore[method-assign, assignment]
     assert operator().execute_complete(attempt.context(), event(tenant))["state"] == "succeeded"
 
 
-def _away(*_: object) -> None:
+def _unavailable(*_: object) -> None:
     raise OSError("503")
 
 
-class TestAKillWhileAirflowIsAsked:
-    """Another question could wait for ever for the lock that the interrupted one holds."""
+class TestKillDuringARequestToAirflow:
+    """The interrupted request holds a lock. A second request could wait for this lock forever."""
 
-    def kill(self, monkeypatch: pytest.MonkeyPatch, attempt: Attempt, *, is_away: bool) -> None:
+    def kill(self, monkeypatch: pytest.MonkeyPatch, attempt: Attempt, *, is_unavailable: bool) -> None:
         task = operator()
         assert attempt.store is not None
 
@@ -157,38 +160,38 @@ class TestAKillWhileAirflowIsAsked:
                 with monkeypatch.context() as patch:
                     patch.setattr(attempt.store, "get", lambda *_: pytest.fail("the store was asked"))
                     task.on_kill()
-                if is_away:
+                if is_unavailable:
                     raise KilledError
             return 0
 
         monkeypatch.setattr(task_state, "present_clear_number", present)
-        with pytest.raises(KilledError if is_away else SystemExit):
+        with pytest.raises(KilledError if is_unavailable else SystemExit):
             task.act(attempt.context())
 
-    def test_stops_the_run_when_the_answer_has_come(
-        self, tenant: Tenant, quick: Any, monkeypatch: pytest.MonkeyPatch
+    def test_stops_the_run_after_the_response(
+        self, tenant: Tenant, kill_driver: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.kill(monkeypatch, Attempt(), is_away=False)
+        self.kill(monkeypatch, Attempt(), is_unavailable=False)
         assert tenant.stops() == ["POST /j-1:stop"]
 
     @pytest.mark.parametrize(("try_number", "stops"), [(1, 0), (3, 1)])
-    def test_leaves_the_run_to_the_retry_if_none_comes(
+    def test_leaves_the_run_to_a_retry_if_no_response_comes(
         self,
         tenant: Tenant,
-        quick: Any,
+        kill_driver: Any,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         try_number: int,
         stops: int,
     ) -> None:
-        self.kill(monkeypatch, Attempt(try_number=try_number), is_away=True)
+        self.kill(monkeypatch, Attempt(try_number=try_number), is_unavailable=True)
         assert len(tenant.stops()) == stops
-        told = "After the response, the task stops Tamr job j-1: https://" in capsys.readouterr().out
-        assert told is not bool(stops)
+        is_logged = "After the response, the task stops Tamr job j-1: https://" in capsys.readouterr().out
+        assert is_logged is not bool(stops)
 
 
-class TestThePresentNumber:
-    """As the supervisor of the task reports it."""
+class TestPresentClearNumber:
+    """The clear number of the DAG run, as the task's supervisor reports it."""
 
     def ask(self, monkeypatch: pytest.MonkeyPatch, send: Any) -> int | None:
         from types import SimpleNamespace
@@ -198,14 +201,18 @@ class TestThePresentNumber:
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
         return supervisor.present_clear_number(SimpleNamespace(dag_id="d", run_id="r"))
 
-    def test_is_that_of_the_dag_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_the_number_of_the_dag_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from types import SimpleNamespace
 
-        asked: list[Any] = []
-        reply = SimpleNamespace(clear_number=4)
-        assert self.ask(monkeypatch, lambda message: asked.append(message) or reply) == 4
-        assert [(message.dag_id, message.run_id) for message in asked] == [("d", "r")]
+        sent: list[Any] = []
 
-    def test_is_none_where_airflow_does_not_say(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert self.ask(monkeypatch, _away) is None
+        def send(message: Any) -> Any:
+            sent.append(message)
+            return SimpleNamespace(clear_number=4)
+
+        assert self.ask(monkeypatch, send) == 4
+        assert [(message.dag_id, message.run_id) for message in sent] == [("d", "r")]
+
+    def test_is_none_if_airflow_does_not_report_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.ask(monkeypatch, _unavailable) is None
         assert self.ask(monkeypatch, lambda _: object()) is None

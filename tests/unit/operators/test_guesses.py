@@ -1,4 +1,4 @@
-"""A run that was found again without a token may be somebody else's: it is waited for, and never stopped."""
+"""A run that was found without a token may belong to someone else. The task never stops it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "l
 
 @pytest.fixture(params=["state store", "XCom alone"])
 def attempt(request: pytest.FixtureRequest, tenant: Tenant) -> Attempt:
-    """Return a try whose submission gets no answer, with each kind of memory."""
+    """Return a try whose submission gets no response, with and without a state store."""
     tenant.lost = 1
     store: Store | None = StateStore() if request.param == "state store" else None
     return Attempt(store=store)
@@ -28,7 +28,9 @@ def operator(**arguments: Any) -> TamrLoadSourceOperator:
     return TamrLoadSourceOperator(task_id="t", source_id="s", **{"deferrable": True, **arguments})
 
 
-def test_it_is_waited_for_once_the_listing_has_settled(tenant: Tenant, attempt: Attempt, clock: Time) -> None:
+def test_the_task_waits_for_a_guessed_run_after_the_settle_time(
+    tenant: Tenant, attempt: Attempt, clock: Time
+) -> None:
     deferred = deferral(operator(), attempt)
     assert (deferred.trigger.run_id, deferred.trigger.cancel_on_kill) == ("j-1", False)
     assert clock.slept == pytest.approx(30, abs=1)
@@ -37,7 +39,7 @@ def test_it_is_waited_for_once_the_listing_has_settled(tenant: Tenant, attempt: 
     assert tenant.submissions() == 1
 
 
-def test_it_is_not_stopped_when_the_time_is_over(tenant: Tenant, attempt: Attempt) -> None:
+def test_a_timeout_does_not_stop_a_guessed_run(tenant: Tenant, attempt: Attempt) -> None:
     deferral(operator(), attempt)
     with pytest.raises(RunTimeoutError):
         operator().execute_complete(attempt.context(), TIMEOUT)
@@ -46,7 +48,7 @@ def test_it_is_not_stopped_when_the_time_is_over(tenant: Tenant, attempt: Attemp
     assert tenant.stops() == []
 
 
-def test_it_is_still_a_guess_after_its_trigger_crashed(tenant: Tenant, attempt: Attempt) -> None:
+def test_a_crashed_trigger_does_not_allow_to_stop_a_guessed_run(tenant: Tenant, attempt: Attempt) -> None:
     deferred = deferral(operator(), attempt)
     crashed = {"error": "Trigger failure"}
     for _ in range(3):
@@ -59,7 +61,9 @@ def test_it_is_still_a_guess_after_its_trigger_crashed(tenant: Tenant, attempt: 
     assert tenant.stops() == []
 
 
-def test_it_is_not_stopped_by_a_kill(tenant: Tenant, attempt: Attempt, quick: Any, clock: Time) -> None:
+def test_a_kill_does_not_stop_a_guessed_run(
+    tenant: Tenant, attempt: Attempt, kill_driver: Any, clock: Time
+) -> None:
     task = operator(deferrable=False)
     # Once the settle time is over, the task waits for the run.
     clock.on_sleep.append(lambda: task.on_kill() if task.attempt and task.attempt.is_waiting else None)

@@ -1,4 +1,4 @@
-"""Values of a result that are XComs of their own, so that a DAG can use ``task.output["job_id"]``."""
+"""The values that a task also stores as separate XComs. A DAG can use ``task.output["job_id"]``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESULT = {"run_id": "j-1", "job_id": "j-1", "state": "succeeded", "history": []}
 
 
 def pushed(result: Any, **arguments: Any) -> dict[str, Any]:
-    """Return the XComs that a task with this result stores beside the result."""
+    """Return the XComs that a task stores in addition to this result."""
     attempt = Attempt()
     task: Any = TamrLoadSourceOperator(task_id="load", source_id="s", **arguments)
     task.act = lambda _: result
@@ -74,7 +74,7 @@ def test_a_result_without_keys_stores_none(result: Any) -> None:
 
 
 @pytest.mark.parametrize("cls", task_classes(), ids=lambda cls: cls.__name__)
-def test_the_docstring_lists_the_keys_of_the_result_and_one_or_two_of_them_are_outputs(cls: Any) -> None:
+def test_the_docstring_lists_the_one_or_two_output_keys(cls: Any) -> None:
     returns = (inspect.getdoc(cls) or "").partition("Returns")[2]
     if "``run_id``" in returns or "``object_id``" in returns:
         assert 1 <= len(cls.output_keys) <= 2

@@ -1,4 +1,4 @@
-"""The life of an execution, which cannot be stopped, and the arguments of the file operators."""
+"""The wait for an execution, which cannot be stopped, and the arguments of the file operators."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ def operator(**arguments: Any) -> QuantemplateExecutePipelineOperator:
     return QuantemplateExecutePipelineOperator(**given)
 
 
-def test_the_trigger_asks_about_the_execution_alone(pipeline: Pipeline) -> None:
+def test_the_trigger_polls_this_execution(pipeline: Pipeline) -> None:
     trigger = deferral(operator(), Attempt()).trigger
     assert (trigger.organisation_id, trigger.pipeline_id, trigger.run_id) == ("c-1", "p-1", "e-1")
 
 
-def test_an_execution_that_the_list_may_leave_out_was_not_seen(
+def test_an_execution_that_is_not_listed_yet_is_not_known(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = pipeline.answer
 
     def leave_out(request: Request[Any]) -> Reply:
-        told = answer(request)
+        response = answer(request)
         if request.path.endswith("/executions") and request.method == "POST":
             pipeline.executions["p-1"][0] |= {"id": "e-9", "runNumber": 9}
-        return told
+        return response
 
     monkeypatch.setattr(pipeline, "answer", leave_out)
     trigger = deferral(operator(), Attempt()).trigger
     assert (trigger.run_id, trigger.known) == ("e-1", False)
 
 
-def test_a_retry_takes_the_result_of_the_try_before(pipeline: Pipeline) -> None:
+def test_a_retry_returns_the_result_of_the_previous_try(pipeline: Pipeline) -> None:
     attempt = Attempt()
     deferral(operator(), attempt)
     pipeline.end()
@@ -67,7 +67,7 @@ def test_a_retry_takes_the_result_of_the_try_before(pipeline: Pipeline) -> None:
     assert pipeline.sent.count("POST p-1") == 1
 
 
-def test_a_retry_for_another_pipeline_sees_the_execution_in_the_old_one(pipeline: Pipeline) -> None:
+def test_a_retry_with_another_pipeline_fails_while_the_old_execution_is_active(pipeline: Pipeline) -> None:
     attempt = Attempt()
     deferral(operator(), attempt)
     with pytest.raises(PermanentError, match="e-1") as caught:
@@ -78,7 +78,9 @@ def test_a_retry_for_another_pipeline_sees_the_execution_in_the_old_one(pipeline
     assert deferral(operator(pipeline_id="p-2"), attempt).trigger.pipeline_id == "p-2"
 
 
-def test_what_cannot_be_stopped_is_named(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_timeout_logs_the_execution_that_keeps_running(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
     attempt = Attempt()
     deferral(operator(), attempt)
     with pytest.raises(RunTimeoutError):
@@ -89,7 +91,9 @@ def test_what_cannot_be_stopped_is_named(pipeline: Pipeline, capsys: pytest.Capt
     )
 
 
-def test_a_kill_names_it_once(pipeline: Pipeline, clock: Time, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kill_logs_the_execution_once(
+    pipeline: Pipeline, clock: Time, capsys: pytest.CaptureFixture[str]
+) -> None:
     task = operator(deferrable=False)
     clock.on_sleep.append(task.on_kill)
     with pytest.raises(SystemExit, match="e-1"):
@@ -97,8 +101,8 @@ def test_a_kill_names_it_once(pipeline: Pipeline, clock: Time, capsys: pytest.Ca
     assert sum("may still be running" in line for line in capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_429_is_no_slot_here(pipeline: Pipeline) -> None:
-    pipeline.refusals = [RateLimitedError("slow down", status=429)]
+def test_a_429_fails_the_task(pipeline: Pipeline) -> None:
+    pipeline.submit_errors = [RateLimitedError("slow down", status=429)]
     attempt = Attempt(store=StateStore())
     with pytest.raises(RateLimitedError, match="slow down"):
         operator().execute(attempt.context())
@@ -106,8 +110,8 @@ def test_a_429_is_no_slot_here(pipeline: Pipeline) -> None:
     assert attempt.store.rows == {}
 
 
-def test_refused_credentials_may_be_mended_by_a_retry(pipeline: Pipeline) -> None:
-    pipeline.refusals = [AuthenticationError("401", status=401)]
+def test_a_retry_can_succeed_after_rejected_credentials(pipeline: Pipeline) -> None:
+    pipeline.submit_errors = [AuthenticationError("401", status=401)]
     with pytest.raises(AuthenticationError):
         operator().execute(Attempt().context())
     with pytest.raises(TaskDeferred):
@@ -133,7 +137,7 @@ OUTPUT = {**FILE, "pipeline_id": "p-1", "execution_id": "e-1"}
         (QuantemplateDownloadOutputOperator(**{**OUTPUT, "destination": ""}), "destination"),
     ],
 )
-def test_wrong_arguments_fail_before_the_connection_is_read(
+def test_invalid_arguments_fail_before_the_connection_is_read(
     task: Any, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DataOpsHook, "get_connection", lambda *_: pytest.fail("the connection was read"))

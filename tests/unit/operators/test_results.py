@@ -1,4 +1,4 @@
-"""What a task returns can be stored in XCom, whatever the platform sent."""
+"""A task's result can be stored in XCom, whatever the platform sent."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ STORED = {"text": "a�b", "half a pair": "�", "number": str(2**64), "none": "
     ],
     ids=lambda operator: operator.task_id,
 )
-def test_of_a_run_and_of_a_call_can_be_stored(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_runs_and_calls_can_be_stored(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operator, "act", lambda _: SENT)
     assert operator.execute(Attempt().context()) == STORED

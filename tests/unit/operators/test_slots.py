@@ -16,7 +16,7 @@ from tests.unit.operators.tamr_loads import operator
 
 class TestSlots:
     def test_a_deferrable_task_waits_in_the_triggerer(self, tenant: Tenant) -> None:
-        tenant.refusals = [SLOTS_TAKEN]
+        tenant.submit_errors = [SLOTS_TAKEN]
         attempt = Attempt()
         task = operator(deferrable=True, timeout=3600)
         deferred = deferral(task, attempt)
@@ -28,36 +28,38 @@ class TestSlots:
         assert caught.value.trigger.deadline == deferred.trigger.payload["deadline"]
         assert tenant.submissions() == 2
 
-    def test_the_server_is_obeyed(self, tenant: Tenant) -> None:
-        tenant.refusals = [type(SLOTS_TAKEN)("busy", status=429, retry_after=500.0)]
+    def test_the_wait_follows_the_retry_after_header(self, tenant: Tenant) -> None:
+        tenant.submit_errors = [type(SLOTS_TAKEN)("busy", status=429, retry_after=500.0)]
         deferred = deferral(operator(deferrable=True), Attempt())
         assert deferred.trigger.until - time.time() == pytest.approx(500, abs=3)
 
-    def test_on_a_worker_it_waits_there(self, tenant: Tenant) -> None:
-        tenant.refusals = [SLOTS_TAKEN]
+    def test_a_task_that_is_not_deferrable_waits_on_the_worker(
+        self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tenant.submit_errors = [SLOTS_TAKEN]
         task = operator(deferrable=False, wait_for_completion=False)
-        task.pause = lambda _: None  # type: ignore[method-assign]
+        monkeypatch.setattr(task, "pause", lambda _: None)
         assert task.act(Attempt().context())["run_id"] == "j-1"
 
-    def test_not_beyond_the_deadline(self, tenant: Tenant) -> None:
-        tenant.refusals = [SLOTS_TAKEN]
+    def test_a_deferrable_task_does_not_wait_beyond_the_deadline(self, tenant: Tenant) -> None:
+        tenant.submit_errors = [SLOTS_TAKEN]
         with pytest.raises(RunTimeoutError, match="no slot"):
             operator(deferrable=True, timeout=5).act(Attempt().context())
 
-    def test_on_a_worker_not_beyond_the_deadline_either(self, tenant: Tenant, clock: Time) -> None:
-        tenant.refusals = [SLOTS_TAKEN] * 99
+    def test_a_task_on_a_worker_does_not_wait_beyond_the_deadline(self, tenant: Tenant, clock: Time) -> None:
+        tenant.submit_errors = [SLOTS_TAKEN] * 99
         with pytest.raises(RunTimeoutError, match="no slot"):
             operator(deferrable=False, timeout=600).act(Attempt().context())
         assert clock.slept <= 600
         assert 2 < tenant.submissions() < 15
 
-    @pytest.mark.parametrize("told", [None, {}, "go", {"deadline": "later", "slot_waits": 1}])
-    def test_an_event_of_another_kind_submits_nothing(self, tenant: Tenant, told: Any) -> None:
+    @pytest.mark.parametrize("payload", [None, {}, "go", {"deadline": "later", "slot_waits": 1}])
+    def test_an_unreadable_event_submits_nothing(self, tenant: Tenant, payload: Any) -> None:
         with pytest.raises(RunError, match="cannot read"):
-            operator(deferrable=True).resume_submit(Attempt().context(), told)
+            operator(deferrable=True).resume_submit(Attempt().context(), payload)
         assert tenant.sent == []
 
-    def test_a_429_to_anything_else_is_no_slot(self, tenant: Tenant) -> None:
+    def test_a_429_to_another_request_fails_the_task(self, tenant: Tenant) -> None:
         def refuse(line: str) -> None:
             if line == "GET /":
                 raise type(SLOTS_TAKEN)("slow down", status=429)

@@ -1,4 +1,4 @@
-"""The life of a Tailer run, which cannot be stopped, and the operators that set statuses."""
+"""The wait for a Tailer run, which cannot be stopped, and the operators that set statuses."""
 
 from __future__ import annotations
 
@@ -31,26 +31,28 @@ from tests.unit.platforms.apis import tailer
 if TYPE_CHECKING:
     from pytest_mock import MockerFixture
 
+    from airflow_provider_dataops.operators.base import DataOpsOperator
+
 JOB_ID = "table-to-storage|stores-{{FD_DATE}}-{{ nothing | such }}.csv"
 TIMEOUT = {"ending": "timeout", "run_id": "r-1", "snapshot": None, "message": "late", "permanent": False}
 
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Put an account behind the Tailer operators."""
-    there = Account()
+    """Let the Tailer operators send their requests to an account in memory."""
+    fake = Account()
 
     def make_hook(task: TailerLaunchJobOperator) -> Hook:
-        hook = Hook(there, task.pause, tailer())
+        hook = Hook(fake, task.pause, tailer())
         hook.conn_id = task.tailer_conn_id
         return hook
 
     monkeypatch.setattr(TailerLaunchJobOperator, "make_hook", make_hook)
     monkeypatch.setattr(TailerHook, "api", tailer())
     monkeypatch.setattr(
-        TailerHook, "run", lambda _, exchange: Hook(there, lambda _: None, tailer()).run(exchange)
+        TailerHook, "run", lambda _, exchange: Hook(fake, lambda _: None, tailer()).run(exchange)
     )
-    return there
+    return fake
 
 
 def operator(**arguments: Any) -> TailerLaunchJobOperator:
@@ -58,8 +60,8 @@ def operator(**arguments: Any) -> TailerLaunchJobOperator:
     return TailerLaunchJobOperator(**given)
 
 
-class TestLife:
-    def test_the_trigger_asks_about_the_run_alone(self, account: Account) -> None:
+class TestRun:
+    def test_the_trigger_polls_this_run(self, account: Account) -> None:
         task = operator(
             success_statuses=("success", "CHECKED"), failure_statuses=["warning"], poll_interval=7
         )
@@ -79,9 +81,7 @@ class TestLife:
         assert trigger.success_statuses == ["CHECKED", "SUCCESS"]
         assert trigger.failure_statuses == ["WARNING"]
 
-    def test_a_worker_waits_through_the_gap_before_the_first_record(
-        self, account: Account, clock: Time
-    ) -> None:
+    def test_a_worker_waits_until_tailer_lists_the_run(self, account: Account, clock: Time) -> None:
         account.hidden = True
 
         def time_passes() -> None:
@@ -98,17 +98,17 @@ class TestLife:
             "https://studio.tailer.ai",
         )
 
-    def test_a_run_that_never_gets_a_record_is_given_up(self, account: Account) -> None:
+    def test_a_run_that_is_never_listed_is_lost(self, account: Account) -> None:
         account.hidden = True
         with pytest.raises(RunLostError, match="r-1"):
             operator(deferrable=False).act(Attempt().context())
 
-    def test_a_run_without_a_record_is_not_launched_again_by_a_retry(self, account: Account) -> None:
+    def test_a_retry_does_not_launch_an_unlisted_run_again(self, account: Account) -> None:
         account.hidden = True
         attempt = Attempt()
         deferral(operator(), attempt)
         attempt.try_number = 2
-        # Nothing proves that it will not begin: the trigger waits for it.
+        # The run may still begin, so the trigger waits for it.
         assert deferral(operator(), attempt).trigger.run_id == "r-1"
         lose(operator(), attempt, "r-1")
         attempt.try_number = 3
@@ -118,20 +118,20 @@ class TestLife:
         assert len(account.launches()) == 1
 
     @pytest.mark.parametrize("name", ["logical_date", "account"])
-    def test_what_rendered_to_nothing_does_not_mean_the_default(self, account: Account, name: str) -> None:
+    def test_an_argument_that_renders_to_none_fails_the_task(self, account: Account, name: str) -> None:
         task = operator(logical_date="2026-11-20", account="000099")
         setattr(task, name, None)
         with pytest.raises(PermanentError, match=f"{name} rendered to None"):
             task.execute(Attempt().context())
-        assert account.asked == []
+        assert account.requests == []
 
-    def test_who_does_not_wait_is_told_the_same_fields(self, account: Account) -> None:
-        told = operator(wait_for_completion=False).act(Attempt().context())
+    def test_a_task_that_does_not_wait_returns_the_same_keys(self, account: Account) -> None:
+        result = operator(wait_for_completion=False).act(Attempt().context())
         account.status = "SUCCESS"
-        assert told.keys() == operator(deferrable=False).act(Attempt().context()).keys()
-        assert told["job_id"] == "gbq-to-gbq|orders_DEV"
+        assert result.keys() == operator(deferrable=False).act(Attempt().context()).keys()
+        assert result["job_id"] == "gbq-to-gbq|orders_DEV"
 
-    def test_a_retry_takes_the_result_of_the_try_before(self, account: Account) -> None:
+    def test_a_retry_returns_the_result_of_the_previous_try(self, account: Account) -> None:
         attempt = Attempt()
         deferral(operator(), attempt)
         account.end()
@@ -139,7 +139,9 @@ class TestLife:
         assert operator().act(attempt.context())["run_id"] == "r-1"
         assert len(account.launches()) == 1
 
-    def test_a_retry_for_another_configuration_sees_the_run_of_the_old_one(self, account: Account) -> None:
+    def test_a_retry_with_another_configuration_fails_while_the_old_run_is_active(
+        self, account: Account
+    ) -> None:
         attempt = Attempt()
         deferral(operator(), attempt)
         with pytest.raises(PermanentError, match="r-1") as caught:
@@ -147,23 +149,25 @@ class TestLife:
         assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(account.launches()) == 1
 
-    def test_a_lost_answer_is_made_good_after_the_settle_time(self, account: Account, clock: Time) -> None:
+    def test_a_run_whose_response_was_lost_is_found_after_the_settle_time(
+        self, account: Account, clock: Time
+    ) -> None:
         account.lost = 1
         assert deferral(operator(), Attempt()).trigger.run_id == "r-1"
         assert clock.slept == pytest.approx(90, abs=1)
         assert len(account.launches()) == 1
 
-    def test_what_cannot_be_stopped_is_named_with_its_link(
+    def test_a_timeout_logs_the_run_with_its_link(
         self, account: Account, capsys: pytest.CaptureFixture[str]
     ) -> None:
         attempt = Attempt()
         deferral(operator(), attempt)
         with pytest.raises(RunTimeoutError, match="r-1"):
             operator().execute_complete(attempt.context(), TIMEOUT)
-        told = capsys.readouterr().out
-        assert "Tailer run r-1 was not stopped and may still be running: https://studio.tailer.ai" in told
+        log = capsys.readouterr().out
+        assert "Tailer run r-1 was not stopped and may still be running: https://studio.tailer.ai" in log
 
-    def test_a_kill_names_it_and_labels_nothing(
+    def test_a_kill_logs_the_run_and_changes_no_status(
         self, account: Account, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:
         task = operator(deferrable=False)
@@ -186,39 +190,43 @@ class TestEndings:
             ("DEACTIVATED", "enable it first"),
         ],
     )
-    def test_without_success_say_what_to_know(self, account: Account, status: str, words: str) -> None:
+    def test_the_error_of_a_failed_run_explains_its_status(
+        self, account: Account, status: str, words: str
+    ) -> None:
         account.status = status
         with pytest.raises(RunFailedError, match=f"Tailer run r-1 ended {status}: .*{words}"):
             operator().act(Attempt().context())
 
     @pytest.mark.parametrize("status", ["CHECKED", "NO_MATCH", "WARNING"])
-    def test_may_be_named_as_success(self, account: Account, status: str) -> None:
+    def test_a_success_status_of_the_user_ends_the_run_with_success(
+        self, account: Account, status: str
+    ) -> None:
         account.status = status
-        told = operator(success_statuses=["SUCCESS", status.lower()]).act(Attempt().context())
-        assert (told["state"], told["status"]) == ("succeeded", status)
+        result = operator(success_statuses=["SUCCESS", status.lower()]).act(Attempt().context())
+        assert (result["state"], result["status"]) == ("succeeded", status)
 
-    def test_may_be_named_as_failure(self, account: Account) -> None:
+    def test_a_failure_status_of_the_user_fails_the_task(self, account: Account) -> None:
         account.status = "WARNING"
         with pytest.raises(RunFailedError, match="ended WARNING"):
             operator(failure_statuses=["WARNING"]).act(Attempt().context())
 
-    def test_an_unknown_status_is_waited_for(self, account: Account) -> None:
+    def test_the_task_keeps_waiting_during_an_unknown_status(self, account: Account) -> None:
         account.status = "WARNING"
         assert deferral(operator(), Attempt()).trigger.run_id == "r-1"
 
-    def test_a_disabled_configuration_may_skip_the_task(self, account: Account) -> None:
+    def test_skip_deactivated_skips_a_disabled_configuration(self, account: Account) -> None:
         account.status = "DEACTIVATED"
         with pytest.raises(AirflowSkipException, match="configuration orders_DEV is disabled"):
             operator(skip_deactivated=True).execute(Attempt().context())
 
-    def test_a_failure_skips_nothing(self, account: Account) -> None:
+    def test_skip_deactivated_does_not_skip_a_failed_run(self, account: Account) -> None:
         account.status = "FAILED"
         with pytest.raises(RunFailedError):
             operator(skip_deactivated=True).execute(Attempt().context())
 
 
 class TestArguments:
-    def test_reach_the_request(self, account: Account) -> None:
+    def test_are_sent_to_tailer(self, account: Account) -> None:
         task = operator(
             configuration_id="export",
             configuration_type="table-to-storage",
@@ -229,8 +237,8 @@ class TestArguments:
             append_environment=True,
         )
         trigger = deferral(task, Attempt()).trigger
-        (told,) = account.launches()
-        assert told == {
+        (payload,) = account.launches()
+        assert payload == {
             "action": "launch_job",
             "account": "000001",
             "environment": "PROD",
@@ -240,10 +248,10 @@ class TestArguments:
             "execution_date": "2026-11-20",
         }
         assert (trigger.job_id, trigger.configuration_id) == (JOB_ID, "export_PROD")
-        (look,) = [a for a in account.asked if a["action"] == "check_run_status"]
-        assert look["job_id"] == JOB_ID
+        (status_request,) = [a for a in account.requests if a["action"] == "check_run_status"]
+        assert status_request["job_id"] == JOB_ID
 
-    def test_are_rendered_but_for_the_job_id(self, account: Account) -> None:
+    def test_are_rendered_except_for_the_job_id(self, account: Account) -> None:
         task = operator(
             configuration_id="orders_{{ where }}",
             environment="{{ where }}",
@@ -254,10 +262,10 @@ class TestArguments:
         context: Any = {"where": "PROD", "who": "000007", "ds": "2026-11-20"}
         task.render_template_fields(context)
         trigger = deferral(task, Attempt()).trigger
-        (told,) = account.launches()
-        assert (told["configuration_id"], told["environment"]) == ("orders_PROD", "PROD")
-        assert (told["account"], told["execution_date"]) == ("000007", "2026-11-20")
-        assert told["job_id"] == trigger.serialize()[1]["job_id"] == JOB_ID
+        (payload,) = account.launches()
+        assert (payload["configuration_id"], payload["environment"]) == ("orders_PROD", "PROD")
+        assert (payload["account"], payload["execution_date"]) == ("000007", "2026-11-20")
+        assert payload["job_id"] == trigger.serialize()[1]["job_id"] == JOB_ID
 
     @pytest.mark.parametrize(
         ("given", "named"),
@@ -274,7 +282,7 @@ class TestArguments:
             ({"failure_statuses": ["RUNNING"]}, "failure_statuses"),
         ],
     )
-    def test_that_make_no_sense_fail_before_the_connection_is_read(
+    def test_fail_before_the_connection_is_read_if_they_are_invalid(
         self, given: dict[str, Any], named: str, mocker: MockerFixture
     ) -> None:
         hook = mocker.patch.object(TailerLaunchJobOperator, "make_hook")
@@ -283,7 +291,7 @@ class TestArguments:
         hook.assert_not_called()
 
     @pytest.mark.parametrize("name", ["append_environment", "skip_deactivated"])
-    def test_yes_or_no(self, name: str) -> None:
+    def test_must_be_booleans_if_they_are_flags(self, name: str) -> None:
         with pytest.raises(InvalidArgumentError, match=name):
             operator(**{name: "yes"})
 
@@ -334,25 +342,25 @@ SETTERS: dict[str, tuple[Any, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", SETTERS)
-class TestSetting:
+class TestSetters:
     @pytest.mark.parametrize("silent", [False, True])
     def test_sends_its_action_and_returns_the_configuration(
         self, account: Account, name: str, silent: bool, capsys: pytest.CaptureFixture[str]
     ) -> None:
         account.silent = silent
-        task, expected, said = SETTERS[name]
+        task, expected, message = SETTERS[name]
         assert task.execute(Attempt().context()) == expected["configuration_id"]
-        assert account.asked == [expected | {"account": "000001", "environment": "PROD"}]
-        assert said in capsys.readouterr().out
+        assert account.requests == [expected | {"account": "000001", "environment": "PROD"}]
+        assert message in capsys.readouterr().out
 
-    def test_a_refusal_fails_the_task(
+    def test_an_error_fails_the_task(
         self, account: Account, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        account.refusals = [ApiError("refused with HTTP 200: ko")]
-        task, _, said = SETTERS[name]
+        account.submit_errors = [ApiError("refused with HTTP 200: ko")]
+        task, _, message = SETTERS[name]
         with pytest.raises(ApiError, match="ko"):
             task.execute(Attempt().context())
-        assert said not in capsys.readouterr().out
+        assert message not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -371,7 +379,7 @@ class TestSetting:
         ),
     ],
 )
-def test_wrong_arguments_of_the_setters_fail_before_the_connection_is_read(
+def test_invalid_arguments_of_the_setters_fail_before_the_connection_is_read(
     task: Any, named: str, mocker: MockerFixture
 ) -> None:
     read = mocker.patch.object(TailerHook, "get_connection")
@@ -380,13 +388,14 @@ def test_wrong_arguments_of_the_setters_fail_before_the_connection_is_read(
     read.assert_not_called()
 
 
-def test_every_argument_that_may_be_a_template_is_one() -> None:
-    for cls, names in {
+def test_template_fields_are_complete() -> None:
+    fields: dict[type[DataOpsOperator], str] = {
         TailerLaunchJobOperator: "configuration_id configuration_type account environment logical_date",
         TailerSetRunStatusOperator: "configuration_id configuration_type run_id status account environment",
         TailerResetWorkflowOperator: "configuration_id account environment",
         TailerSetConfigurationStatusOperator: (
             "configuration_id configuration_type status account environment"
         ),
-    }.items():
+    }
+    for cls, names in fields.items():
         assert set(cls.template_fields) == {*names.split(), "tailer_conn_id"}

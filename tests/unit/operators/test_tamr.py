@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         (TamrCreateJobOperator, {"configuration": {"load": {"sourceId": "s"}}}, {"load": {"sourceId": "s"}}),
     ],
 )
-def test_its_configuration(operator: Any, arguments: dict[str, Any], job: dict[str, Any]) -> None:
+def test_the_operator_creates_its_configuration(
+    operator: Any, arguments: dict[str, Any], job: dict[str, Any]
+) -> None:
     task = operator(task_id="t", **arguments)
     assert task.job() == job
     assert set(arguments) <= set(task.template_fields)
@@ -49,6 +51,6 @@ class TestStop:
         hook.stop_job.assert_called_once_with("j-1")
 
     @pytest.mark.parametrize("job_id", ["", " ", None])
-    def test_needs_a_job(self, job_id: str) -> None:
+    def test_needs_a_job_id(self, job_id: str) -> None:
         with pytest.raises(InvalidArgumentError, match="job_id"):
             TamrStopJobOperator(task_id="t", job_id=job_id).check()

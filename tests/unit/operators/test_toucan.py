@@ -1,4 +1,4 @@
-"""The life of an operation, which cannot be listed nor stopped, and the arguments of the operators."""
+"""The wait for an operation, which cannot be listed or stopped, and the arguments of the operators."""
 
 from __future__ import annotations
 
@@ -44,61 +44,61 @@ LINK = "https://demo.toucantoco.com/app?stage=staging"
 
 @dataclass
 class Backend:
-    """Answers requests as Toucan does.
+    """A Toucan backend in memory.
 
-    :param states: what is told of each operation; ``None``: the route is not there.
-    :param tells_ids: whether submissions are answered by an id.
+    :param states: the response for each operation. ``None`` if the backend has no status route.
+    :param returns_ids: whether the response to a submission contains an id.
     """
 
     states: dict[str, dict[str, Any]] | None = field(default_factory=dict)
-    tells_ids: bool = True
-    refusals: list[ApiError] = field(default_factory=list)
+    returns_ids: bool = True
+    submit_errors: list[ApiError] = field(default_factory=list)
     submitted: list[tuple[str, bytes]] = field(default_factory=list)
-    looks: list[str] = field(default_factory=list)
-    look_error: ApiError | None = None
+    polls: list[str] = field(default_factory=list)
+    poll_error: ApiError | None = None
 
     def answer(self, request: Request[Any]) -> Reply:
-        """Do what a request says."""
+        """Handle a request and return the response."""
         if request.method == "GET":
-            self.looks.append(request.path)
-            if self.look_error is not None:
-                raise self.look_error
-            told = (self.states or {}).get(request.path.rpartition("/")[2])
-            if told is None:
+            self.polls.append(request.path)
+            if self.poll_error is not None:
+                raise self.poll_error
+            payload = (self.states or {}).get(request.path.rpartition("/")[2])
+            if payload is None:
                 raise error_for_status(404)("HTTP 404", status=404, body="no such page")
-            return reply(body=told)
+            return reply(body=payload)
         assert isinstance(request.body, Body)
         self.submitted.append((request.url.partition("toucantoco.com")[2], request.body.content))
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.submit_errors:
+            raise self.submit_errors.pop(0)
         operation_id = f"op-{len(self.submitted)}"
         if self.states is not None:
             self.states[operation_id] = {"status": "running"}
-        return reply(body={"operation_id": operation_id} if self.tells_ids else {"accepted": "yes"})
+        return reply(body={"operation_id": operation_id} if self.returns_ids else {"accepted": "yes"})
 
-    def end(self, operation_id: str = "op-1", **told: Any) -> None:
+    def end(self, operation_id: str = "op-1", **members: Any) -> None:
         assert self.states is not None
-        self.states[operation_id] = {"status": "successful", **told}
+        self.states[operation_id] = {"status": "successful", **members}
 
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
-    """Put a backend behind the Toucan operators."""
-    there = Backend()
+    """Let the Toucan operators send their requests to a backend in memory."""
+    fake = Backend()
     monkeypatch.setattr(
         _OperationOperator,
         "make_hook",
-        lambda self: Hook(there, self.pause, toucan()),  # type: ignore[arg-type]
+        lambda self: Hook(fake, self.pause, toucan()),
     )
-    return there
+    return fake
 
 
 def operator(**arguments: Any) -> ToucanRunOperationsOperator:
     return ToucanRunOperationsOperator(**{"task_id": "t", "deferrable": True, **arguments})
 
 
-class TestWhatIsSent:
-    def test_is_the_vendors_chain_by_default(self, backend: Backend) -> None:
+class TestSubmission:
+    def test_contains_the_vendors_operations_by_default(self, backend: Backend) -> None:
         deferral(operator(), Attempt())
         assert operator().operations == list(toucan_work.FULL_REFRESH)
         assert backend.submitted == [
@@ -138,12 +138,12 @@ class TestWhatIsSent:
             ),
         ],
     )
-    def test_is_what_was_asked_for(self, backend: Backend, task: Any, url: str, body: bytes) -> None:
+    def test_contains_the_arguments(self, backend: Backend, task: Any, url: str, body: bytes) -> None:
         task.wait_for_completion = False
         task.execute(Attempt().context())
         assert backend.submitted == [(url, body)]
 
-    def test_may_hold_unknown_names_with_a_warning(
+    def test_warns_about_unknown_operation_names(
         self, backend: Backend, capsys: pytest.CaptureFixture[str]
     ) -> None:
         deferral(operator(operations=["release", "populate_weather"]), Attempt())
@@ -151,8 +151,8 @@ class TestWhatIsSent:
         assert len(backend.submitted) == 1
 
 
-class TestTheWait:
-    def test_is_for_the_operation_at_its_small_app(self, backend: Backend, links: list[str]) -> None:
+class TestWait:
+    def test_polls_the_operation_of_its_small_app(self, backend: Backend, links: list[str]) -> None:
         trigger = deferral(operator(), Attempt()).trigger
         assert (trigger.run_id, trigger.small_app, trigger.stage) == ("op-1", "app", "staging")
         assert trigger.url(toucan()) == LINK
@@ -170,18 +170,18 @@ class TestTheWait:
             "finished_at": None,
         }
 
-    def test_tells_all_that_is_known_of_a_failure(self, backend: Backend, clock: Time) -> None:
+    def test_reports_every_detail_of_a_failure(self, backend: Backend, clock: Time) -> None:
         clock.on_sleep.append(lambda: backend.end(status="failed", step="populate_reports"))
         with pytest.raises(RunFailedError, match=r'op-1 ended failed: .*"step": "populate_reports".*pickle'):
             operator(deferrable=False).execute(Attempt().context())
 
-    def test_is_given_up_where_the_backend_has_no_states(self, backend: Backend) -> None:
+    def test_ends_if_the_backend_has_no_status_route(self, backend: Backend) -> None:
         backend.states = None
         with pytest.raises(RunLostError, match=r"404: no such page.*wait_for_completion=False"):
             operator(deferrable=False).execute(Attempt().context())
-        assert len(backend.looks) >= 5
+        assert len(backend.polls) >= 5
 
-    def test_is_not_started_again_by_itself_where_the_backend_has_no_states(self, backend: Backend) -> None:
+    def test_a_retry_submits_nothing_if_the_backend_has_no_status_route(self, backend: Backend) -> None:
         backend.states = None
         attempt = Attempt()
         deferral(operator(), attempt)
@@ -192,29 +192,29 @@ class TestTheWait:
         ) as caught:
             operator().execute(attempt.context())
         assert isinstance(caught.value.error, AmbiguousSubmitError)
-        # Unless that was asked for.
+        # The user can allow a second submission.
         task = operator(on_ambiguous_submit="resubmit")
         assert deferral(task, attempt).trigger.run_id == "op-2"
 
-    def test_is_not_begun_with_credentials_that_are_refused_twice(
+    def test_does_not_begin_with_credentials_that_were_rejected_twice(
         self, backend: Backend, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        refusal = AuthenticationError("HTTP 401", status=401)
-        refusal.locks_out = refusal.permanent = True
-        backend.look_error = refusal
+        rejection = AuthenticationError("HTTP 401", status=401)
+        rejection.locks_out = rejection.permanent = True
+        backend.poll_error = rejection
         with pytest.raises(PermanentError, match=r"op-1 cannot be read.*HTTP 401"):
             operator().execute(Attempt().context())
-        # Asked again, in the triggerer, they would count towards the lock of the account.
-        assert len(backend.looks) == 2
+        # A third rejection, in the triggerer, could lock the account.
+        assert len(backend.polls) == 2
         assert f"op-1 was not stopped and may still be running: {LINK}" in capsys.readouterr().out
 
-    def test_is_not_needed(self, backend: Backend) -> None:
+    def test_can_be_disabled(self, backend: Backend) -> None:
         backend.states = None
-        told = operator(wait_for_completion=False).execute(Attempt().context())
-        assert (told["operation_id"], told["state"]) == ("op-1", "pending")
-        assert backend.looks == []
+        result = operator(wait_for_completion=False).execute(Attempt().context())
+        assert (result["operation_id"], result["state"]) == ("op-1", "pending")
+        assert backend.polls == []
 
-    def test_that_is_killed_says_that_the_operation_goes_on(
+    def test_logs_after_a_kill_that_the_operation_may_still_be_running(
         self, backend: Backend, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:
         task = operator(deferrable=False)
@@ -223,7 +223,7 @@ class TestTheWait:
             task.act(Attempt().context())
         assert f"op-1 was not stopped and may still be running: {LINK}" in capsys.readouterr().out
 
-    def test_goes_on_in_the_next_try(self, backend: Backend) -> None:
+    def test_continues_in_the_next_try(self, backend: Backend) -> None:
         attempt = Attempt()
         deferral(operator(), attempt)
         backend.end()
@@ -232,32 +232,32 @@ class TestTheWait:
         assert len(backend.submitted) == 1
 
 
-class TestAMissingId:
-    def test_fails_a_task_that_waits_and_no_retry_mends_it(self, backend: Backend) -> None:
-        backend.tells_ids = False
+class TestMissingId:
+    def test_fails_a_task_that_waits_without_a_retry(self, backend: Backend) -> None:
+        backend.returns_ids = False
         with pytest.raises(PermanentError, match=r'returned no id.*"accepted": "yes"') as caught:
             operator().execute(Attempt().context())
         assert isinstance(caught.value.error, UntrackedRunError)
-        assert backend.looks == []
+        assert backend.polls == []
 
     @pytest.mark.parametrize(
         "arguments", [{"missing_operation_id": "succeed"}, {"wait_for_completion": False}]
     )
-    def test_may_be_good_enough(self, backend: Backend, arguments: dict[str, Any]) -> None:
-        backend.tells_ids = False
-        told = operator(**arguments).execute(Attempt().context())
-        assert (told["operation_id"], told["state"]) == (None, "untracked")
-        assert told["run_id"].startswith("untracked-")
+    def test_is_accepted_if_the_user_allows_it(self, backend: Backend, arguments: dict[str, Any]) -> None:
+        backend.returns_ids = False
+        result = operator(**arguments).execute(Attempt().context())
+        assert (result["operation_id"], result["state"]) == (None, "untracked")
+        assert result["run_id"].startswith("untracked-")
 
-    def test_does_not_keep_others_from_waiting(self, backend: Backend) -> None:
+    def test_setting_does_not_affect_an_operation_with_an_id(self, backend: Backend) -> None:
         with pytest.raises(TaskDeferred):
             operator(missing_operation_id="succeed").execute(Attempt().context())
 
 
-class TestALostAnswer:
+class TestLostResponse:
     @pytest.mark.parametrize("error", [TransportError("timeout"), ServerError("502", status=502)])
-    def test_needs_a_person(self, backend: Backend, error: ApiError) -> None:
-        backend.refusals = [error]
+    def test_fails_the_task_without_a_retry(self, backend: Backend, error: ApiError) -> None:
+        backend.submit_errors = [error]
         attempt = Attempt()
         with pytest.raises(PermanentError, match=r"Toucan lists no operations.*Look at Toucan") as caught:
             operator().execute(attempt.context())
@@ -266,33 +266,33 @@ class TestALostAnswer:
         assert cause.permanent
         assert "on_ambiguous_submit='resubmit'" in str(cause)
         assert cause.url == LINK
-        # The same in a retry that somebody asks for, and no second run.
+        # A retry that a user starts fails too, and submits nothing.
         with pytest.raises(PermanentError):
             operator().execute(attempt.context())
         assert len(backend.submitted) == 1
 
-    def test_is_forgotten_by_a_clear(self, backend: Backend) -> None:
-        backend.refusals = [TransportError("timeout")]
+    def test_does_not_prevent_a_new_run_after_a_clear(self, backend: Backend) -> None:
+        backend.submit_errors = [TransportError("timeout")]
         attempt = Attempt()
         with pytest.raises(PermanentError):
             operator().execute(attempt.context())
         attempt.max_tries += 1
         assert deferral(operator(), attempt).trigger.run_id == "op-2"
 
-    def test_may_start_a_second_run(self, backend: Backend) -> None:
-        backend.refusals = [TransportError("timeout")]
-        told = deferral(operator(on_ambiguous_submit="resubmit"), Attempt())
-        assert told.trigger.run_id == "op-2"
+    def test_starts_a_second_run_with_resubmit(self, backend: Backend) -> None:
+        backend.submit_errors = [TransportError("timeout")]
+        deferred = deferral(operator(on_ambiguous_submit="resubmit"), Attempt())
+        assert deferred.trigger.run_id == "op-2"
 
-    def test_may_start_a_second_run_and_no_third(self, backend: Backend) -> None:
-        backend.refusals = [TransportError("timeout"), TransportError("timeout")]
+    def test_starts_no_third_run_with_resubmit(self, backend: Backend) -> None:
+        backend.submit_errors = [TransportError("timeout"), TransportError("timeout")]
         with pytest.raises(PermanentError, match="got no response") as caught:
             operator(on_ambiguous_submit="resubmit").execute(Attempt().context())
         assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(backend.submitted) == 2
 
-    def test_that_proves_nothing_was_done_is_no_loss(self, backend: Backend) -> None:
-        backend.refusals = [error_for_status(400)("unknown operation", status=400)]
+    def test_is_not_recorded_for_a_rejected_submission(self, backend: Backend) -> None:
+        backend.submit_errors = [error_for_status(400)("unknown operation", status=400)]
         attempt = Attempt(store=StateStore())
         with pytest.raises(PermanentError, match="unknown operation"):
             operator().execute(attempt.context())
@@ -300,15 +300,16 @@ class TestALostAnswer:
         assert attempt.store.rows == {}
 
 
-def test_refused_credentials_are_not_sent_again_by_a_retry(backend: Backend) -> None:
-    refusal = AuthenticationError("401", status=401)
-    refusal.locks_out = refusal.permanent = True
-    backend.refusals = [refusal]
+def test_a_retry_does_not_send_rejected_credentials_again(backend: Backend) -> None:
+    rejection = AuthenticationError("401", status=401)
+    rejection.locks_out = rejection.permanent = True
+    backend.submit_errors = [rejection]
     with pytest.raises(PermanentError):
         operator().execute(Attempt().context())
 
 
-UPLOAD: dict[str, Any] = {"task_id": "t", "source": "/nowhere"}
+TASK: dict[str, Any] = {"task_id": "t"}
+UPLOAD: dict[str, Any] = {**TASK, "source": "/nowhere"}
 
 
 @pytest.mark.parametrize(
@@ -323,21 +324,19 @@ UPLOAD: dict[str, Any] = {"task_id": "t", "source": "/nowhere"}
         (operator(toucan_conn_id=""), "toucan_conn_id"),
         (ToucanPreprocessOperator(task_id="t", input_domains="referential"), "input_domains"),
         (ToucanPreprocessOperator(task_id="t", functions=[]), "functions"),
-        (ToucanPreprocessOperator(task_id="t", asynchronous=1), "asynchronous"),
+        (ToucanPreprocessOperator(**{**TASK, "asynchronous": 1}), "asynchronous"),
         (ToucanPopulateOperator(task_id="t", output_domains=[""]), "output_domains"),
         (ToucanPopulateOperator(task_id="t", extra_selector={"functions": []}), "extra_selector"),
-        (ToucanPopulateOperator(task_id="t", release="yes"), "release"),
+        (ToucanPopulateOperator(**{**TASK, "release": "yes"}), "release"),
         (ToucanUploadDataSourceOperator(**{**UPLOAD, "source": ""}), "source"),
         (ToucanUploadDataSourceOperator(**UPLOAD, filename=""), "filename"),
-        (ToucanUploadDataSourceOperator(**UPLOAD, validation="no"), "validation"),
+        (ToucanUploadDataSourceOperator(**{**UPLOAD, "validation": "no"}), "validation"),
         (ToucanUploadDataSourceOperator(**UPLOAD, stage="x"), "stage"),
         (ToucanUploadDataSourceOperator(**UPLOAD, upload_mode="x"), "upload_mode"),
         (ToucanUploadDataSourceOperator(**UPLOAD, toucan_conn_id=" "), "toucan_conn_id"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(
-    backend: Backend, task: Any, named: str
-) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(backend: Backend, task: Any, named: str) -> None:
     with pytest.raises(PermanentError, match=named) as caught:
         task.execute(Attempt().context())
     assert isinstance(caught.value.error, InvalidArgumentError)
@@ -353,18 +352,18 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(
         (ToucanPopulateOperator(task_id="t", input_domains=["a"], release=True), "input_domains"),
     ],
 )
-def test_what_rendered_to_nothing_does_not_mean_everything(backend: Backend, task: Any, name: str) -> None:
+def test_an_argument_that_renders_to_none_fails_the_task(backend: Backend, task: Any, name: str) -> None:
     setattr(task, name, None)
     with pytest.raises(PermanentError, match=f"{name} rendered to None"):
         task.execute(Attempt().context())
     assert backend.submitted == []
 
 
-def test_no_operator_releases_a_part_by_itself() -> None:
+def test_populate_does_not_release_by_default() -> None:
     assert ToucanPopulateOperator(task_id="t").work().query == "stage=staging"
 
 
-def test_an_upload_returns_what_was_uploaded(mocker: MockerFixture) -> None:
+def test_an_upload_returns_the_uploaded_files(mocker: MockerFixture) -> None:
     upload = mocker.patch.object(ToucanHook, "upload_data_source")
     upload.return_value = [Uploaded("/x/a.csv", "a.csv", ""), Uploaded("/x/b.csv", "b.csv", "op-1")]
     task = ToucanUploadDataSourceOperator(
@@ -384,7 +383,7 @@ def test_an_upload_returns_what_was_uploaded(mocker: MockerFixture) -> None:
     )
 
 
-def test_no_trigger_holds_a_credential(backend: Backend) -> None:
-    told = str(deferral(operator(), Attempt()).trigger.serialize())
-    assert "p4ssword" not in told
-    assert base64.b64encode(b"user:p4ssword").decode() not in told
+def test_a_trigger_contains_no_credentials(backend: Backend) -> None:
+    serialized = str(deferral(operator(), Attempt()).trigger.serialize())
+    assert "p4ssword" not in serialized
+    assert base64.b64encode(b"user:p4ssword").decode() not in serialized

@@ -1,4 +1,4 @@
-"""Runs of which the platform tells no id: they were taken, and nothing more will be known of them."""
+"""Runs without an id: the platform accepted the request, but it reports nothing more about the run."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ class Tolerant(Operator):
 def submissions(monkeypatch: pytest.MonkeyPatch, tenant: Tenant) -> list[str]:
     made: list[str] = []
 
-    def nameless(token: str) -> RunSnapshot:
+    def untracked_run(token: str) -> RunSnapshot:
         return RunSnapshot(run_id=f"untracked-{token}", state=RunState.UNTRACKED, raw_state="accepted")
 
     def submit(self: TamrJobLaunch, token: str) -> Generator[Any, Any, RunSnapshot]:
         yield from self.api.list_jobs(max_pages=1)
         made.append(token)
-        return nameless(token)
+        return untracked_run(token)
 
     def look(self: TamrJobWatch, api: Any) -> Generator[Any, Any, RunSnapshot]:
         yield from api.list_jobs(max_pages=1)
-        return nameless(self.run_id.removeprefix("untracked-"))
+        return untracked_run(self.run_id.removeprefix("untracked-"))
 
     monkeypatch.setattr(TamrJobLaunch, "submit", submit)
     monkeypatch.setattr(TamrJobWatch, "look", look)
     return made
 
 
-def test_who_does_not_wait_is_told_so() -> None:
+def test_a_task_that_does_not_wait_returns_the_state_untracked() -> None:
     assert Operator(wait_for_completion=False).act(Attempt().context())["state"] == "untracked"
 
 
-def test_who_would_wait_fails_without_a_retry() -> None:
+def test_a_task_that_waits_fails_without_a_retry() -> None:
     with pytest.raises(PermanentError, match="returned no id, so nothing can wait for its end") as caught:
         Operator().execute(Attempt().context())
     assert isinstance(caught.value.error, UntrackedRunError)
 
 
-def test_unless_that_is_good_enough() -> None:
+def test_a_task_that_accepts_untracked_runs_succeeds() -> None:
     assert Tolerant().act(Attempt().context())["state"] == "untracked"
 
 
-def test_a_retry_starts_no_second_one(submissions: list[str]) -> None:
+def test_a_retry_starts_no_second_run(submissions: list[str]) -> None:
     attempt = Attempt()
     first = Tolerant().act(attempt.context())
     attempt.try_number = 2
@@ -69,7 +69,7 @@ def test_a_retry_starts_no_second_one(submissions: list[str]) -> None:
     assert len(submissions) == 1
 
 
-def test_a_clear_starts_another_and_says_that_the_old_one_may_go_on(
+def test_a_clear_starts_a_new_run_and_logs_the_old_one(
     submissions: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     attempt = Attempt()

@@ -1,4 +1,4 @@
-"""Airflow as a sensor sees it."""
+"""Fixtures for the sensors: a Tamr tenant in memory, links, and pauses that take no time."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from tests.unit.operators.stage import PAST, Hook, Tenant
 
 @pytest.fixture(autouse=True)
 def links(mocker: MockerFixture) -> list[str]:
-    """Catch the links that are stored."""
+    """Return a list that receives each link that a task stores."""
     return catch_links(mocker)
 
 
 @pytest.fixture
 def tenant(monkeypatch: pytest.MonkeyPatch) -> Tenant:
-    """Put a tenant with one running job behind every Tamr sensor."""
-    there = Tenant()
+    """Let the Tamr sensors send their requests to a tenant with one running job."""
+    fake = Tenant()
     configuration = {"load": {"sourceId": "s"}}
     past = [{"state": "PENDING", "stateStartTime": PAST}]
     running = {"state": "RUNNING", "stateStartTime": PAST}
-    there.jobs["j-1"] = {
+    fake.jobs["j-1"] = {
         "jobId": "j-1",
         "configuration": configuration,
         "status": running,
         "statusHistory": past,
     }
-    monkeypatch.setattr(TamrJobSensor, "make_hook", lambda _: Hook(there, lambda _: None))
-    monkeypatch.setattr(TamrResourceIdleSensor, "make_hook", lambda _: Hook(there, lambda _: None))
-    monkeypatch.setattr(TamrJobSucceededSensor, "make_hook", lambda _: Hook(there, lambda _: None))
-    return there
+    monkeypatch.setattr(TamrJobSensor, "make_hook", lambda _: Hook(fake, lambda _: None))
+    monkeypatch.setattr(TamrResourceIdleSensor, "make_hook", lambda _: Hook(fake, lambda _: None))
+    monkeypatch.setattr(TamrJobSucceededSensor, "make_hook", lambda _: Hook(fake, lambda _: None))
+    return fake
 
 
 @pytest.fixture

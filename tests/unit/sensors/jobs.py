@@ -1,4 +1,4 @@
-"""What the tests of the sensors have in common: one sensor, and a tenant that fails."""
+"""Helpers for the tests of the sensors: a sensor, and errors of the tenant."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def job_sensor(**arguments: Any) -> TamrJobSensor:
 
 
 def fail_with(error: Exception) -> Any:
-    def refuse(line: str) -> None:
+    def fail(line: str) -> None:
         raise error
 
-    return refuse
+    return fail
 
 
-def locking_refusal() -> ApiError:
-    refusal = AuthenticationError("401", status=401)
-    refusal.locks_out = refusal.permanent = True
-    return refusal
+def locking_rejection() -> ApiError:
+    rejection = AuthenticationError("401", status=401)
+    rejection.locks_out = rejection.permanent = True
+    return rejection
 
 
 TIMEOUT = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}

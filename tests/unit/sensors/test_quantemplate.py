@@ -1,4 +1,4 @@
-"""A certain execution, or the next one after a run number."""
+"""The sensor waits for a given execution, or for the next one after a run number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.platforms.apis import quantemplate
 
 CONTEXT = Attempt().context()
 FORMS: dict[str, dict[str, Any]] = {
-    "a certain one": {"execution_id": "e-1"},
+    "a given one": {"execution_id": "e-1"},
     "the next one": {"after_run_number": 0},
     "the next one, rendered": {"after_run_number": "0"},
 }
@@ -27,13 +27,13 @@ FORMS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """Put a pipeline with one running execution behind the sensor."""
+    """Let the sensor send its requests to a pipeline with one running execution."""
     running = {"id": "e-1", "runNumber": 1, "status": "Started", "createdAt": PAST}
-    there = Pipeline({"p-1": [running]})
+    fake = Pipeline({"p-1": [running]})
     monkeypatch.setattr(
-        QuantemplateExecutionSensor, "make_hook", lambda _: Hook(there, lambda _: None, quantemplate())
+        QuantemplateExecutionSensor, "make_hook", lambda _: Hook(fake, lambda _: None, quantemplate())
     )
-    return there
+    return fake
 
 
 def sensor(form: str, **arguments: Any) -> QuantemplateExecutionSensor:
@@ -41,28 +41,29 @@ def sensor(form: str, **arguments: Any) -> QuantemplateExecutionSensor:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_its_end_is_waited_for(pipeline: Pipeline, form: str) -> None:
+def test_the_sensor_waits_for_the_end(pipeline: Pipeline, form: str) -> None:
     assert sensor(form).poke(CONTEXT) is False
     pipeline.end()
-    told = sensor(form).poke(CONTEXT)
-    assert isinstance(told, PokeReturnValue)
-    assert (told.xcom_value["run_id"], told.xcom_value["run_number"]) == ("e-1", 1)
+    result = sensor(form).poke(CONTEXT)
+    assert isinstance(result, PokeReturnValue)
+    assert isinstance(result.xcom_value, dict)
+    assert (result.xcom_value["run_id"], result.xcom_value["run_number"]) == ("e-1", 1)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("word", ["Canceled", "Cancelled"])
-def test_one_that_was_cancelled_is_no_success(pipeline: Pipeline, form: str, word: str) -> None:
+def test_a_cancelled_execution_fails_the_sensor(pipeline: Pipeline, form: str, word: str) -> None:
     pipeline.end(word)
     with pytest.raises(RunCancelledError, match="e-1"):
         sensor(form).poke(CONTEXT)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_triggerer_waits_for_the_same(pipeline: Pipeline, form: str) -> None:
+def test_the_trigger_waits_for_the_same_execution(pipeline: Pipeline, form: str) -> None:
     with pytest.raises(TaskDeferred) as caught:
         sensor(form, deferrable=True).execute(CONTEXT)
     trigger = caught.value.trigger
-    if form == "a certain one":
+    if form == "a given one":
         assert isinstance(trigger, QuantemplateExecutionTrigger)
         assert trigger.run_id == "e-1"
     else:
@@ -71,22 +72,22 @@ def test_the_triggerer_waits_for_the_same(pipeline: Pipeline, form: str) -> None
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_all_ways_return_the_same(pipeline: Pipeline, form: str) -> None:
+def test_all_modes_return_the_same_result(pipeline: Pipeline, form: str) -> None:
     pipeline.end()
     polled = sensor(form).execute(CONTEXT)
     found_at_once = sensor(form, deferrable=True).execute(CONTEXT)
     hook = Hook(pipeline, lambda _: None, quantemplate())
     snapshot = hook.run(hook.api.get_execution("c-1", "p-1", "e-1")).snapshot("p-1", "c-1").as_json()
-    told = {"ending": "finished", "message": "", "permanent": False}
+    common = {"ending": "finished", "message": "", "permanent": False}
     event = (
-        {**told, "run_id": "e-1", "snapshot": snapshot}
-        if form == "a certain one"
-        else {**told, "value": snapshot}
+        {**common, "run_id": "e-1", "snapshot": snapshot}
+        if form == "a given one"
+        else {**common, "value": snapshot}
     )
     assert sensor(form).execute_complete(CONTEXT, event) == polled == found_at_once
 
 
-def test_the_next_one_may_not_have_begun(pipeline: Pipeline) -> None:
+def test_the_next_execution_may_not_have_started(pipeline: Pipeline) -> None:
     assert (
         QuantemplateExecutionSensor(task_id="t", pipeline_id="p-1", after_run_number=1).poke(CONTEXT) is False
     )

@@ -1,4 +1,4 @@
-"""A certain run of Tailer, or any run of a configuration in a status."""
+"""The sensors wait for a given run, or for any run of a configuration with a given status."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ JOB_ID = "storage-to-storage|000099|stores|DEV|stores-{{FD_DATE}}.csv"
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Put an account with one running run behind the sensors."""
-    there = Account()
-    there.add("r-1", **STORES)
+    """Let the sensors send their requests to an account with one running run."""
+    fake = Account()
+    fake.add("r-1", **STORES)
     for sensor in (TailerRunSensor, TailerLastStatusSensor):
-        monkeypatch.setattr(sensor, "make_hook", lambda _: Hook(there, lambda _: None, tailer()))
-    return there
+        monkeypatch.setattr(sensor, "make_hook", lambda _: Hook(fake, lambda _: None, tailer()))
+    return fake
 
 
 def run_sensor(**arguments: Any) -> TailerRunSensor:
@@ -60,19 +60,19 @@ def status_sensor(**arguments: Any) -> TailerLastStatusSensor:
     return TailerLastStatusSensor(**given)
 
 
-def value_of(told: Any) -> dict[str, Any]:
-    assert isinstance(told, PokeReturnValue)
-    value: dict[str, Any] = told.xcom_value
-    return value
+def value_of(result: Any) -> dict[str, Any]:
+    assert isinstance(result, PokeReturnValue)
+    assert isinstance(result.xcom_value, dict)
+    return result.xcom_value
 
 
 class TestRun:
     @pytest.mark.parametrize("job_id", [JOB_ID, None])
-    def test_its_end_is_waited_for(self, account: Account, job_id: str | None) -> None:
+    def test_the_sensor_waits_for_the_end(self, account: Account, job_id: str | None) -> None:
         assert run_sensor(job_id=job_id).poke(CONTEXT) is False
         account.end()
-        told = value_of(run_sensor(job_id=job_id).poke(CONTEXT))
-        assert (told["run_id"], told["state"], told["url"]) == (
+        result = value_of(run_sensor(job_id=job_id).poke(CONTEXT))
+        assert (result["run_id"], result["state"], result["url"]) == (
             "r-1",
             "succeeded",
             "https://studio.tailer.ai",
@@ -88,20 +88,20 @@ class TestRun:
             run_sensor(failure_statuses=["WARNING"]).poke(CONTEXT)
 
     @pytest.mark.parametrize("how", ["empty", "404"])
-    def test_a_run_without_a_record_is_given_up_after_a_while(
+    def test_a_run_that_is_never_listed_is_lost(
         self, account: Account, how: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.0)
         account.hidden = True
         if how == "404":
-            account.refusals = [NotFoundError("404", status=404) for _ in range(progress.ABSENT_POLLS)]
+            account.submit_errors = [NotFoundError("404", status=404) for _ in range(progress.ABSENT_POLLS)]
         sensor = run_sensor()
         for _ in range(progress.ABSENT_POLLS - 1):
             assert sensor.poke(CONTEXT) is False
         with pytest.raises(RunLostError, match="r-1"):
             sensor.poke(CONTEXT)
 
-    def test_is_waited_for_in_the_triggerer(self, account: Account) -> None:
+    def test_the_trigger_gets_the_arguments(self, account: Account) -> None:
         with pytest.raises(TaskDeferred) as caught:
             run_sensor(deferrable=True, success_statuses=("SUCCESS", "CHECKED")).execute(CONTEXT)
         trigger = caught.value.trigger
@@ -109,7 +109,7 @@ class TestRun:
         assert trigger.serialize()[1].items() >= ({"run_id": "r-1", "job_id": JOB_ID} | STORES).items()
         assert trigger.success_statuses == ["CHECKED", "SUCCESS"]
 
-    def test_all_ways_return_the_same(self, account: Account) -> None:
+    def test_all_modes_return_the_same_result(self, account: Account) -> None:
         account.end()
         polled = run_sensor().execute(CONTEXT)
         hook = Hook(account, lambda _: None, tailer())
@@ -124,15 +124,16 @@ class TestRun:
         assert run_sensor(deferrable=True).execute(CONTEXT) == polled
         assert run_sensor().execute_complete(CONTEXT, event) == polled
 
-    def test_the_job_id_is_no_template(self, account: Account) -> None:
+    def test_the_job_id_is_not_rendered(self, account: Account) -> None:
         sensor = run_sensor(run_id="{{ found }}")
-        sensor.render_template_fields({"found": "r-1"})  # type: ignore[typeddict-item]
+        context: Any = {"found": "r-1"}
+        sensor.render_template_fields(context)
         sensor.poke(CONTEXT)
-        assert (account.asked[0]["run_id"], account.asked[0]["job_id"]) == ("r-1", JOB_ID)
+        assert (account.requests[0]["run_id"], account.requests[0]["job_id"]) == ("r-1", JOB_ID)
 
 
 class TestLastStatus:
-    def test_other_statuses_are_passed_over(self, account: Account) -> None:
+    def test_the_sensor_ignores_other_statuses(self, account: Account) -> None:
         assert status_sensor().poke(CONTEXT) is False
         account.end("FAILED")
         assert status_sensor().poke(CONTEXT) is False
@@ -142,17 +143,18 @@ class TestLastStatus:
     @pytest.mark.parametrize(
         ("status", "state"), [("failed", "failed"), ("RUNNING", "running"), ("WARNING", "unknown")]
     )
-    def test_any_status_may_be_waited_for(self, account: Account, status: str, state: str) -> None:
+    def test_the_sensor_can_wait_for_any_status(self, account: Account, status: str, state: str) -> None:
         account.end(status.upper())
-        told = value_of(status_sensor(status=status).poke(CONTEXT))
-        assert (told["status"], told["state"]) == (status.upper(), state)
+        result = value_of(status_sensor(status=status).poke(CONTEXT))
+        assert (result["status"], result["state"]) == (status.upper(), state)
 
     @pytest.mark.parametrize("started_on", [date(2020, 12, 9), "2020-12-09", "{{ ds }}"])
     def test_the_filters_are_sent(self, account: Account, started_on: Any) -> None:
         sensor = status_sensor(started_on=started_on)
-        sensor.render_template_fields({"ds": "2020-12-09"})  # type: ignore[typeddict-item]
+        context: Any = {"ds": "2020-12-09"}
+        sensor.render_template_fields(context)
         sensor.poke(CONTEXT)
-        assert account.asked == [
+        assert account.requests == [
             {
                 "action": "get_last_status",
                 **STORES,
@@ -162,14 +164,16 @@ class TestLastStatus:
             }
         ]
 
-    def test_an_answer_that_ignores_the_filter_is_no_success(
+    def test_the_sensor_ignores_a_run_that_does_not_match_the_filter(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Account, "_of", lambda self, told: [{**self.runs[0], "status": told["status"]}])
+        monkeypatch.setattr(
+            Account, "_of", lambda self, payload: [{**self.runs[0], "status": payload["status"]}]
+        )
         account.runs[0] |= {"account": "000001"}
         assert status_sensor().poke(CONTEXT) is False
 
-    def test_is_waited_for_in_the_triggerer(self, account: Account) -> None:
+    def test_the_trigger_gets_the_arguments(self, account: Account) -> None:
         with pytest.raises(TaskDeferred) as caught:
             status_sensor(deferrable=True, started_on="2020-12-09", status="success").execute(CONTEXT)
         trigger = caught.value.trigger
@@ -199,7 +203,7 @@ class TestLastStatus:
         (status_sensor(tailer_conn_id=""), "tailer_conn_id"),
     ],
 )
-def test_wrong_arguments_fail_before_anything_is_sent(sensor: Any, named: str, account: Account) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(sensor: Any, named: str, account: Account) -> None:
     with pytest.raises(PermanentError, match=named):
         sensor.execute(CONTEXT)
-    assert account.asked == []
+    assert account.requests == []

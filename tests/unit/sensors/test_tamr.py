@@ -33,20 +33,21 @@ from tests.unit.sensors.jobs import CONTEXT, fail_with, job_sensor
 
 
 class TestJob:
-    def test_is_waited_for(self, tenant: Tenant) -> None:
+    def test_the_sensor_waits_for_the_end(self, tenant: Tenant) -> None:
         sensor = job_sensor()
         assert sensor.poke(CONTEXT) is False
         tenant.end()
-        told = sensor.poke(CONTEXT)
-        assert isinstance(told, PokeReturnValue)
-        assert told.xcom_value["state"] == "succeeded"
+        result = sensor.poke(CONTEXT)
+        assert isinstance(result, PokeReturnValue)
+        assert isinstance(result.xcom_value, dict)
+        assert result.xcom_value["state"] == "succeeded"
 
-    def test_that_failed_fails_the_sensor(self, tenant: Tenant) -> None:
+    def test_a_failed_job_fails_the_sensor(self, tenant: Tenant) -> None:
         tenant.end(reason="X", message="no")
         with pytest.raises(RunFailedError, match="X: no"):
             job_sensor().poke(CONTEXT)
 
-    def test_that_nobody_knows_is_given_up(self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unknown_job_is_lost(self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.0)
         sensor = job_sensor(job_id="typo")
         for _ in range(progress.ABSENT_POLLS - 1):
@@ -54,25 +55,31 @@ class TestJob:
         with pytest.raises(RunLostError):
             sensor.poke(CONTEXT)
 
-    def test_what_passes_is_no_answer(self, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_temporary_error_does_not_end_the_wait(
+        self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         sensor = job_sensor(poke_interval=45)
-        tenant.on_request = fail_with(ServerError("503", status=503, platform="Tamr", operation="look"))
+        tenant.on_request = fail_with(ServerError("503", status=503, platform="Tamr", operation="get job"))
         assert sensor.poke(CONTEXT) is False
-        said = capsys.readouterr().out
-        assert "Tamr: look failed: 503; Tamr job j-1 is not affected, the next request is due in 45 s" in said
+        log = capsys.readouterr().out
+        assert (
+            "Tamr: get job failed: 503; Tamr job j-1 is not affected, the next request is due in 45 s" in log
+        )
         tenant.on_request = lambda _: None
         assert sensor.poke(CONTEXT) is False
         assert "Tamr answers again, after " in capsys.readouterr().out
 
     @pytest.mark.parametrize("error", [AuthenticationError, PermissionDeniedError])
-    def test_a_refusal_is_borne_once_as_in_the_triggerer(self, tenant: Tenant, error: type[ApiError]) -> None:
+    def test_one_rejection_is_tolerated_as_in_the_triggerer(
+        self, tenant: Tenant, error: type[ApiError]
+    ) -> None:
         tenant.on_request = fail_with(error("refused"))
         sensor = job_sensor()
         assert sensor.poke(CONTEXT) is False
         with pytest.raises(error):
             sensor.poke(CONTEXT)
 
-    def test_answers_in_between_forgive_a_refusal(self, tenant: Tenant) -> None:
+    def test_a_success_between_rejections_resets_their_count(self, tenant: Tenant) -> None:
         sensor = job_sensor()
         for _ in range(3):
             tenant.on_request = fail_with(AuthenticationError("401", status=401))
@@ -80,12 +87,12 @@ class TestJob:
             tenant.on_request = lambda step: None
             assert sensor.poke(CONTEXT) is False
 
-    def test_a_page_of_a_proxy_is_borne(self, tenant: Tenant) -> None:
+    def test_the_page_of_a_proxy_is_tolerated(self, tenant: Tenant) -> None:
         tenant.on_request = fail_with(UnroutedError("404: <html>", status=404))
         sensor = job_sensor()
         assert [sensor.poke(CONTEXT) for _ in range(10)] == [False] * 10
 
-    def test_an_outage_is_borne_as_long_as_in_the_triggerer(
+    def test_an_outage_is_tolerated_as_long_as_in_the_triggerer(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
@@ -93,30 +100,30 @@ class TestJob:
         with pytest.raises(ServerError):
             job_sensor().poke(CONTEXT)
 
-    def test_what_does_not_pass_is_told(self, tenant: Tenant) -> None:
+    def test_a_permanent_error_fails_the_sensor(self, tenant: Tenant) -> None:
         tenant.on_request = fail_with(BadRequestError("400", status=400))
         with pytest.raises(BadRequestError):
             job_sensor().poke(CONTEXT)
 
-    def test_a_first_look_that_fails_is_left_to_the_trigger(self, tenant: Tenant) -> None:
+    def test_a_failed_first_request_does_not_prevent_the_deferral(self, tenant: Tenant) -> None:
         tenant.on_request = fail_with(AuthenticationError("401", status=401))
         with pytest.raises(TaskDeferred):
             job_sensor(deferrable=True).execute(CONTEXT)
 
-    def test_is_waited_for_in_the_triggerer(self, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_trigger_waits_for_the_job(self, tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(TaskDeferred) as caught:
             job_sensor(deferrable=True, poke_interval=20).execute(CONTEXT)
-        said = "Deferred: the triggerer waits for Tamr job j-1, up to the deadline "
-        assert said in capsys.readouterr().out
+        log = "Deferred: the triggerer waits for Tamr job j-1, up to the deadline "
+        assert log in capsys.readouterr().out
         trigger = caught.value.trigger
         assert isinstance(trigger, TamrJobTrigger)
         assert (trigger.run_id, trigger.poll_interval, trigger.cancel_on_kill) == ("j-1", 20.0, False)
 
-    def test_that_has_ended_needs_no_trigger(self, tenant: Tenant) -> None:
+    def test_a_job_that_has_ended_needs_no_trigger(self, tenant: Tenant) -> None:
         tenant.end()
         assert job_sensor(deferrable=True).execute(CONTEXT)["run_id"] == "j-1"
 
-    def test_resumes_with_the_same_value(self, tenant: Tenant) -> None:
+    def test_a_resumed_sensor_returns_the_same_value(self, tenant: Tenant) -> None:
         tenant.end()
         hook = Hook(tenant, lambda _: None)
         snapshot = hook.run(hook.api.get_job("j-1")).snapshot()
@@ -131,31 +138,32 @@ class TestJob:
 
 
 class TestConditions:
-    def test_idle(self, tenant: Tenant) -> None:
+    def test_the_sensor_waits_until_the_resource_is_idle(self, tenant: Tenant) -> None:
         sensor = TamrResourceIdleSensor(task_id="t", source_id="s")
         assert sensor.poke(CONTEXT) is False
         tenant.end()
         assert sensor.poke(CONTEXT)
 
-    def test_idle_is_waited_for_in_the_triggerer(
+    def test_the_trigger_waits_until_the_resource_is_idle(
         self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with pytest.raises(TaskDeferred) as caught:
             TamrResourceIdleSensor(task_id="t", source_id="s", deferrable=True).execute(CONTEXT)
-        said = "Deferred: the triggerer waits for the condition at Tamr, up to the deadline "
-        assert said in capsys.readouterr().out
+        log = "Deferred: the triggerer waits for the condition at Tamr, up to the deadline "
+        assert log in capsys.readouterr().out
         assert isinstance(caught.value.trigger, TamrResourceIdleTrigger)
         event = {"ending": "finished", "value": {}, "message": "", "permanent": False}
         assert TamrResourceIdleSensor(task_id="t", source_id="s").execute_complete(CONTEXT, event) is None
 
     @pytest.mark.parametrize("since", [PAST, datetime(2026, 11, 20, 10, tzinfo=UTC)])
-    def test_succeeded_since(self, tenant: Tenant, since: Any) -> None:
+    def test_the_sensor_waits_for_a_job_that_succeeded(self, tenant: Tenant, since: Any) -> None:
         sensor = TamrJobSucceededSensor(task_id="t", source_id="s", since=since)
         assert sensor.poke(CONTEXT) is False
         tenant.end()
-        told = sensor.poke(CONTEXT)
-        assert isinstance(told, PokeReturnValue)
-        assert told.xcom_value["job_id"] == "j-1"
+        result = sensor.poke(CONTEXT)
+        assert isinstance(result, PokeReturnValue)
+        assert isinstance(result.xcom_value, dict)
+        assert result.xcom_value["job_id"] == "j-1"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +183,7 @@ class TestConditions:
         QuantemplateExecutionSensor(task_id="t", pipeline_id=" ", execution_id="e"),
     ],
 )
-def test_wrong_arguments_fail_before_anything_is_sent(
+def test_invalid_arguments_fail_before_a_request_is_sent(
     sensor: Any, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(PermanentError):
@@ -183,7 +191,7 @@ def test_wrong_arguments_fail_before_anything_is_sent(
     assert tenant.sent == []
 
 
-def test_silent_fail_hides_no_wrong_argument(tenant: Tenant) -> None:
-    """Airflow's loop would poke on until the timeout, with the error in the log alone."""
+def test_silent_fail_does_not_hide_an_invalid_argument(tenant: Tenant) -> None:
+    """With ``silent_fail``, Airflow only logs other errors and pokes until the timeout."""
     with pytest.raises(PermanentError):
         TamrResourceIdleSensor(task_id="t", silent_fail=True, poke_interval=0.01, timeout=1).execute(CONTEXT)

@@ -1,4 +1,4 @@
-"""What the Toucan sensor asks, and what it makes of the answers."""
+"""What the Toucan sensor sends, and how it handles the responses."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ CONTEXT = Attempt().context()
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Put an operation behind the sensor, and return what is told of it; every request is kept in it."""
-    told: dict[str, Any] = {"status": "running"}
-    asked: list[str] = []
+    """Let the sensor send its requests to a backend, and return the response for its operation."""
+    payload: dict[str, Any] = {"status": "running"}
+    paths: list[str] = []
 
     def answer(request: Any) -> Any:
-        asked.append(request.path)
-        return reply(body=told)
+        paths.append(request.path)
+        return reply(body=payload)
 
     backend: Any = SimpleNamespace(answer=answer)
     monkeypatch.setattr(ToucanOperationSensor, "make_hook", lambda _: Hook(backend, lambda _: None, toucan()))
-    monkeypatch.setattr(ToucanOperationSensor, "asked_for", asked, raising=False)
-    return told
+    monkeypatch.setattr(ToucanOperationSensor, "paths", paths, raising=False)
+    return payload
 
 
 def sensor(**arguments: Any) -> ToucanOperationSensor:
     return ToucanOperationSensor(**{"task_id": "t", "operation_id": "op-1", **arguments})
 
 
-def test_it_waits_for_the_end(state: dict[str, Any]) -> None:
+def test_the_sensor_waits_for_the_end(state: dict[str, Any]) -> None:
     task: Any = sensor(small_app="other")
     assert task.poke(CONTEXT) is False
     state["status"] = "successful"
@@ -52,16 +52,16 @@ def test_it_waits_for_the_end(state: dict[str, Any]) -> None:
         "started_at": None,
         "finished_at": None,
     }
-    assert task.asked_for == ["/other/operations/state/op-1"] * 2
+    assert task.paths == ["/other/operations/state/op-1"] * 2
 
 
-def test_a_failure_is_told(state: dict[str, Any]) -> None:
+def test_a_failed_operation_fails_the_sensor(state: dict[str, Any]) -> None:
     state.update(status="failed", why="broken")
     with pytest.raises(RunFailedError, match=r"Toucan operation op-1 ended failed: .*broken"):
         sensor().poke(CONTEXT)
 
 
-def test_it_waits_in_the_triggerer(state: dict[str, Any]) -> None:
+def test_the_trigger_waits_for_the_operation(state: dict[str, Any]) -> None:
     with pytest.raises(TaskDeferred) as caught:
         sensor(deferrable=True, poke_interval=20).execute(CONTEXT)
     trigger = caught.value.trigger
@@ -70,8 +70,10 @@ def test_it_waits_in_the_triggerer(state: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"operation_id": ""}, {"operation_id": None}, {"toucan_conn_id": " "}])
-def test_arguments_that_make_no_sense_are_refused(state: dict[str, Any], arguments: dict[str, Any]) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(
+    state: dict[str, Any], arguments: dict[str, Any]
+) -> None:
     task: Any = sensor(**arguments)
     with pytest.raises(PermanentError, match=next(iter(arguments))):
         task.execute(CONTEXT)
-    assert task.asked_for == []
+    assert task.paths == []

@@ -1,4 +1,4 @@
-"""TRAC's jobs, searches and objects, waited for on a worker and in the triggerer."""
+"""The sensors for TRAC's jobs, searches and objects, on a worker and in the triggerer."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ FOUND = {"ending": "finished", "message": "", "permanent": False}
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    """Put a tenant with one running job behind the sensors."""
-    there = Gateway()
-    there.jobs[JOB] = tag(header("JOB", JOB), {}, trac_job_type="RUN_MODEL", trac_job_status="RUNNING")
-    monkeypatch.setattr(TracTask, "make_hook", lambda _: Hook(there, lambda _: None, trac()))
-    return there
+    """Let the sensors send their requests to a tenant with one running job."""
+    fake = Gateway()
+    fake.jobs[JOB] = tag(header("JOB", JOB), {}, trac_job_type="RUN_MODEL", trac_job_status="RUNNING")
+    monkeypatch.setattr(TracTask, "make_hook", lambda _: Hook(fake, lambda _: None, trac()))
+    return fake
 
 
-def value(told: Any) -> Any:
-    assert isinstance(told, PokeReturnValue)
-    return told.xcom_value
+def value(result: Any) -> Any:
+    assert isinstance(result, PokeReturnValue)
+    return result.xcom_value
 
 
-def trigger(sensor: Any) -> Any:
-    """Return how a sensor waits in the triggerer."""
+def trigger_of(sensor: Any) -> Any:
+    """Return the trigger of a sensor that defers."""
     with pytest.raises(TaskDeferred) as caught:
         sensor.execute(CONTEXT)
     return caught.value.trigger
@@ -58,7 +58,7 @@ def trigger(sensor: Any) -> Any:
 
 class TestJob:
     @pytest.mark.parametrize(
-        "told",
+        "arguments",
         [
             {"job_id": JOB},
             {"selector": f"JOB-{JOB}-v1"},
@@ -66,8 +66,8 @@ class TestJob:
             {"selector": {"run_id": JOB, "job": f"JOB-{JOB}-v1", "outputs": {}}},
         ],
     )
-    def test_is_waited_for(self, gateway: Gateway, told: dict[str, Any]) -> None:
-        sensor = TracJobSensor(task_id="t", **told)
+    def test_the_sensor_waits_for_the_end(self, gateway: Gateway, arguments: dict[str, Any]) -> None:
+        sensor = TracJobSensor(task_id="t", **arguments)
         assert sensor.poke(CONTEXT) is False
         gateway.end(JOB)
         result = value(sensor.poke(CONTEXT))
@@ -75,17 +75,17 @@ class TestJob:
         assert list(result["outputs"]) == ["reserves"]
         assert result["url"].endswith(f"/ACME_CORP/JOB/{JOB}/versions/1/tags/latest")
 
-    def test_that_failed_fails_the_sensor(self, gateway: Gateway) -> None:
+    def test_a_failed_job_fails_the_sensor(self, gateway: Gateway) -> None:
         gateway.end(JOB, "FAILED", trac_job_error_message="no such column")
         with pytest.raises(RunFailedError, match="no such column"):
             TracJobSensor(task_id="t", job_id=JOB).poke(CONTEXT)
 
-    def test_is_waited_for_in_the_triggerer(self, gateway: Gateway) -> None:
-        told = trigger(
+    def test_the_trigger_gets_the_arguments(self, gateway: Gateway) -> None:
+        trigger = trigger_of(
             TracJobSensor(task_id="t", job_id=JOB, tenant="OTHER", deferrable=True, poke_interval=20)
         )
-        assert isinstance(told, TracJobTrigger)
-        assert (told.run_id, told.tenant, told.key, told.poll_interval) == (JOB, "OTHER", JOB, 20)
+        assert isinstance(trigger, TracJobTrigger)
+        assert (trigger.run_id, trigger.tenant, trigger.key, trigger.poll_interval) == (JOB, "OTHER", JOB, 20)
         assert gateway.tenant == "OTHER"
 
 
@@ -94,50 +94,50 @@ class TestSearch:
         given = {"object_type": "DATA", "search": ["dataset_class", "=", "claims"], **arguments}
         return TracSearchSensor(task_id="t", **given)
 
-    def test_is_waited_for(self, gateway: Gateway) -> None:
+    def test_the_sensor_waits_for_a_result(self, gateway: Gateway) -> None:
         assert self.sensor().poke(CONTEXT) is False
         gateway.set(DATA_ID, dataset_class="claims")
         [found] = value(self.sensor().poke(CONTEXT))
         assert (found["key"], found["tag_version"]) == (f"DATA-{DATA_ID}-v3", 1)
         assert "attrs" not in found
 
-    def test_is_not_over_before_there_are_enough(self, gateway: Gateway) -> None:
+    def test_the_sensor_waits_for_enough_results(self, gateway: Gateway) -> None:
         gateway.set(DATA_ID, dataset_class="claims")
         assert self.sensor(min_results=2).poke(CONTEXT) is False
         other = str(UUID(int=5))
         gateway.objects[other] = tag(header("DATA", other), {}, dataset_class="claims")
         assert len(value(self.sensor(min_results=2).poke(CONTEXT))) == 2
 
-    def test_of_a_whole_type(self, gateway: Gateway) -> None:
+    def test_a_search_can_match_a_whole_type(self, gateway: Gateway) -> None:
         assert len(value(self.sensor(search=None).poke(CONTEXT))) == 1
         assert self.sensor(search=None, object_type="FILE").poke(CONTEXT) is False
-        assert trigger(self.sensor(search=None, object_type="FILE", deferrable=True)).search is None
+        assert trigger_of(self.sensor(search=None, object_type="FILE", deferrable=True)).search is None
 
-    def test_is_waited_for_in_the_triggerer(self, gateway: Gateway) -> None:
+    def test_the_trigger_gets_the_arguments(self, gateway: Gateway) -> None:
         search = {"all": [["day", ">=", date(2026, 11, 20)], ["share", "<", Decimal("0.5")]]}
-        told = trigger(self.sensor(search=search, min_results=3, deferrable=True))
-        assert isinstance(told, TracSearchTrigger)
-        assert (told.tenant, told.object_type, told.min_results) == ("ACME_CORP", "DATA", 3)
-        # What is stored is JSON, and asks the same.
-        _, kwargs = told.serialize()
+        trigger = trigger_of(self.sensor(search=search, min_results=3, deferrable=True))
+        assert isinstance(trigger, TracSearchTrigger)
+        assert (trigger.tenant, trigger.object_type, trigger.min_results) == ("ACME_CORP", "DATA", 3)
+        # Airflow stores the trigger as JSON. The stored trigger sends the same request.
+        _, kwargs = trigger.serialize()
         stored = TracSearchTrigger(**json.loads(json.dumps(kwargs)))
         api = trac()
-        asked = [next(t.question(api)).body.content for t in (told, stored)]  # type: ignore[union-attr]
+        asked = [next(t.question(api)).body.content for t in (trigger, stored)]  # type: ignore[union-attr]
         assert asked[0] == asked[1] == next(api.search("DATA", search)).body.content  # type: ignore[union-attr]
 
-    def test_resumes_with_the_same_value(self, gateway: Gateway) -> None:
+    def test_a_resumed_sensor_returns_the_same_value(self, gateway: Gateway) -> None:
         gateway.set(DATA_ID, dataset_class="claims")
-        told = self.sensor().execute(CONTEXT)
-        event = {**FOUND, "value": {"found": told}}
-        assert self.sensor().execute_complete(CONTEXT, event) == told != []
+        result = self.sensor().execute(CONTEXT)
+        event = {**FOUND, "value": {"found": result}}
+        assert self.sensor().execute_complete(CONTEXT, event) == result != []
 
-    def test_that_was_cut_off_ends_the_sensor(self, gateway: Gateway) -> None:
+    def test_a_search_that_timed_out_ends_the_sensor(self, gateway: Gateway) -> None:
         """Its query keeps running in TRAC's database, and a few such queries stop TRAC."""
 
-        def cut(call: str) -> None:
+        def time_out(call: str) -> None:
             raise ServerError("HTTP 504", status=504)
 
-        gateway.on_request = cut
+        gateway.on_request = time_out
         search = {"any": [["region", "=", "UK"], ["withdrawn", "EXISTS"]]}
         with pytest.raises(BadRequestError, match="may keep running in TRAC's database"):
             self.sensor(search=search).poke(CONTEXT)
@@ -145,7 +145,9 @@ class TestSearch:
             self.sensor(search=search, deferrable=True).execute(CONTEXT)
         assert gateway.sent == ["search", "search"]
 
-    def test_returns_what_can_be_stored(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_result_can_be_stored_in_xcom(
+        self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         gateway.set(DATA_ID, dataset_class="claims")
         monkeypatch.setattr(TracSearchSensor, "result", lambda *_: ["a\x00b", 2**64])
         assert value(self.sensor().poke(CONTEXT)) == ["a\ufffdb", str(2**64)]
@@ -155,12 +157,12 @@ class TestObject:
     def sensor(self, **arguments: Any) -> TracObjectSensor:
         return TracObjectSensor(**{"task_id": "t", "object_type": "DATA", "object_id": DATA_ID, **arguments})
 
-    def test_reaches_a_version(self, gateway: Gateway) -> None:
+    def test_the_sensor_waits_for_a_version(self, gateway: Gateway) -> None:
         assert self.sensor(min_version=4).poke(CONTEXT) is False
         assert value(self.sensor(min_version=3).poke(CONTEXT))["key"] == f"DATA-{DATA_ID}-v3"
 
     @pytest.mark.parametrize(
-        ("there", "wanted"),
+        ("stored_value", "wanted"),
         [
             (True, True),
             (True, "true"),
@@ -188,19 +190,22 @@ class TestObject:
             (NOTHING, NOTHING),
         ],
     )
-    def test_has_an_attribute(self, gateway: Gateway, there: Any, wanted: Any) -> None:
-        gateway.set(DATA_ID, approved=there)
+    def test_an_equal_attribute_ends_the_wait(self, gateway: Gateway, stored_value: Any, wanted: Any) -> None:
+        gateway.set(DATA_ID, approved=stored_value)
         assert self.sensor(attrs={"approved": wanted}).poke(CONTEXT)
 
     @pytest.mark.parametrize(
-        ("there", "wanted"), [(False, True), (7, 8), (7, "x"), ("a", "b"), (["a"], "a"), (["a"], ["b"])]
+        ("stored_value", "wanted"),
+        [(False, True), (7, 8), (7, "x"), ("a", "b"), (["a"], "a"), (["a"], ["b"])],
     )
-    def test_has_another_value(self, gateway: Gateway, there: Any, wanted: Any) -> None:
-        gateway.set(DATA_ID, approved=there)
+    def test_another_value_does_not_end_the_wait(
+        self, gateway: Gateway, stored_value: Any, wanted: Any
+    ) -> None:
+        gateway.set(DATA_ID, approved=stored_value)
         assert self.sensor(attrs={"approved": wanted}).poke(CONTEXT) is False
 
     @pytest.mark.parametrize(
-        ("there", "wanted", "types"),
+        ("stored_value", "wanted", "types"),
         [
             (5, 5.5, ("INTEGER", "FLOAT")),
             (5, math.nan, ("INTEGER", "STRING")),
@@ -214,15 +219,15 @@ class TestObject:
             (NOTHING, "a", ("list", "STRING")),
         ],
     )
-    def test_of_a_type_that_never_has_such_a_value_is_warned_about_once(
+    def test_an_attribute_of_another_type_is_logged_once_as_a_warning(
         self,
         gateway: Gateway,
-        there: Any,
+        stored_value: Any,
         wanted: Any,
         types: tuple[str, str],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        gateway.set(DATA_ID, approved=there)
+        gateway.set(DATA_ID, approved=stored_value)
         sensor = self.sensor(attrs={"approved": wanted})
         assert sensor.poke(CONTEXT) is False
         assert sensor.poke(CONTEXT) is False
@@ -232,23 +237,23 @@ class TestObject:
         assert f" is of type {types[0]}, " in line.getMessage()
         assert f" of type {types[1]}; " in line.getMessage()
 
-    def test_with_another_value_is_not_warned_about(
+    def test_another_value_of_the_same_type_logs_no_warning(
         self, gateway: Gateway, caplog: pytest.LogCaptureFixture
     ) -> None:
         gateway.set(DATA_ID, approved=["a"])
         assert self.sensor(attrs={"approved": ["a", "b"], "rows": 1}).poke(CONTEXT) is False
         assert caplog.records == []
 
-    def test_needs_all_that_was_asked_for(self, gateway: Gateway) -> None:
+    def test_the_sensor_waits_for_all_conditions(self, gateway: Gateway) -> None:
         gateway.set(DATA_ID, a=1)
         assert self.sensor(attrs={"a": 1, "b": 2}).poke(CONTEXT) is False
         assert self.sensor(attrs={"a": 1}, min_version=4).poke(CONTEXT) is False
         assert self.sensor(attrs={"a": 1}, min_version=2).poke(CONTEXT)
 
-    def test_that_is_not_there_yet_is_waited_for(self, gateway: Gateway) -> None:
+    def test_the_sensor_waits_for_a_missing_object(self, gateway: Gateway) -> None:
         assert self.sensor(object_id=str(UUID(int=9)), min_version=1).poke(CONTEXT) is False
 
-    def test_in_a_tenant_that_is_not_there_is_told_by_other_sensors(self, gateway: Gateway) -> None:
+    def test_a_search_in_an_unknown_tenant_fails_the_sensor(self, gateway: Gateway) -> None:
         def refuse(call: str) -> None:
             raise NotFoundError("unknown tenant", status=404)
 
@@ -256,20 +261,20 @@ class TestObject:
         with pytest.raises(NotFoundError):
             TracSearchSensor(task_id="t", object_type="DATA").poke(CONTEXT)
 
-    def test_is_waited_for_in_the_triggerer(self, gateway: Gateway) -> None:
-        told = trigger(self.sensor(attrs={"day": date(2026, 11, 20)}, deferrable=True))
-        assert isinstance(told, TracObjectTrigger)
-        assert (told.object_type, told.object_id, told.min_version) == ("DATA", DATA_ID, 1)
-        assert told.attrs == {"day": "2026-11-20"}
+    def test_the_trigger_gets_the_arguments(self, gateway: Gateway) -> None:
+        trigger = trigger_of(self.sensor(attrs={"day": date(2026, 11, 20)}, deferrable=True))
+        assert isinstance(trigger, TracObjectTrigger)
+        assert (trigger.object_type, trigger.object_id, trigger.min_version) == ("DATA", DATA_ID, 1)
+        assert trigger.attrs == {"day": "2026-11-20"}
         gateway.set(DATA_ID, day=date(2026, 11, 20))
-        event = {**FOUND, "value": Hook(gateway, lambda _: None, trac()).run(told.question(trac()))}
+        event = {**FOUND, "value": Hook(gateway, lambda _: None, trac()).run(trigger.question(trac()))}
         assert self.sensor(min_version=1).execute_complete(CONTEXT, event)["object_version"] == 3
 
 
 LONG = ["id", "IN", [f"claim-{n}" for n in range(1000)]]
 
 
-def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
+def test_a_worker_can_send_a_long_search(gateway: Gateway) -> None:
     gateway.set(DATA_ID, id="claim-7")
     assert TracSearchSensor(task_id="t", object_type="DATA", search=LONG).execute(CONTEXT)
 
@@ -290,7 +295,7 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         (TracSearchSensor(task_id="t", object_type="DATA", min_results=101), "min_results"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=["a", "~", 1]), "operator"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=LONG, deferrable=True), "8000"),
-        # What a template rendered to nothing is no wish for all objects.
+        # A template that renders to an empty value must not match all objects.
         (
             TracSearchSensor(task_id="t", object_type="DATA", search={}),
             "search must not be empty, .*; given: {}",
@@ -316,7 +321,7 @@ def test_a_long_question_can_be_asked_by_a_worker(gateway: Gateway) -> None:
         (TracObjectSensor(task_id="t", object_type="DATA", object_id=DATA_ID, attrs=["a"]), "attrs"),  # type: ignore[arg-type]
     ],
 )
-def test_wrong_arguments_fail_before_anything_is_sent(sensor: Any, named: str, gateway: Gateway) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(sensor: Any, named: str, gateway: Gateway) -> None:
     with pytest.raises(PermanentError, match=named):
         sensor.execute(CONTEXT)
     assert gateway.sent == []

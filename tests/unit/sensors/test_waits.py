@@ -1,4 +1,4 @@
-"""Credentials whose refusals may lock the account, as a sensor on a worker bears them."""
+"""Rejected credentials can lock the account: how often a sensor on a worker sends them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.sensors.tamr import TamrJobSensor
 from tests.unit.operators.stage import Hook, Tenant
 from tests.unit.platforms.apis import tamr
-from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_refusal
+from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_rejection
 
 
-class TestRefusedCredentialsThatMayLockTheAccount:
-    """They are sent once more, after a pause, in whichever mode."""
+class TestRejectedCredentials:
+    """The sensor sends them once more, after a pause, in every mode."""
 
     @pytest.mark.parametrize("deferrable", [False, True])
-    def test_accepted_then_they_change_nothing(
+    def test_do_not_end_the_wait_if_they_are_accepted_the_second_time(
         self, tenant: Tenant, naps: list[float], deferrable: bool, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        tenant.on_request = lambda _: fail_with(locking_refusal())("") if not naps else None
+        tenant.on_request = lambda _: fail_with(locking_rejection())("") if not naps else None
         sensor = job_sensor(deferrable=deferrable)
         if deferrable:
             with pytest.raises(TaskDeferred):
@@ -37,42 +37,48 @@ class TestRefusedCredentialsThatMayLockTheAccount:
         )
 
     @pytest.mark.parametrize("mode", ["poke", "reschedule"])
-    def test_refused_again_they_fail_the_sensor(self, tenant: Tenant, naps: list[float], mode: str) -> None:
-        tenant.on_request = fail_with(locking_refusal())
+    def test_fail_the_sensor_if_they_are_rejected_twice(
+        self, tenant: Tenant, naps: list[float], mode: str
+    ) -> None:
+        tenant.on_request = fail_with(locking_rejection())
         with pytest.raises(AuthenticationError):
             job_sensor(mode=mode).poke(CONTEXT)
         assert (len(naps), len(tenant.sent)) == (1, 2)
 
-    def test_they_are_not_sent_again_beyond_the_time_of_the_sensor(
+    def test_are_not_sent_again_after_the_timeout_of_the_sensor(
         self, tenant: Tenant, naps: list[float]
     ) -> None:
-        tenant.on_request = fail_with(locking_refusal())
+        tenant.on_request = fail_with(locking_rejection())
         with pytest.raises(AuthenticationError):
             job_sensor(timeout=60).poke(CONTEXT)
         assert (len(naps), len(tenant.sent)) == (0, 1)
 
-    def test_nor_by_the_last_look_after_the_deadline(self, tenant: Tenant, naps: list[float]) -> None:
-        tenant.on_request = fail_with(locking_refusal())
+    def test_are_not_sent_again_by_the_last_request_after_the_deadline(
+        self, tenant: Tenant, naps: list[float]
+    ) -> None:
+        tenant.on_request = fail_with(locking_rejection())
         with pytest.raises(PermanentError, match="401"):
             job_sensor().execute_complete(CONTEXT, TIMEOUT)
         assert (len(naps), len(tenant.sent)) == (0, 1)
 
-    def test_changed_ones_are_sent_at_once(
+    def test_are_sent_at_once_if_they_have_changed(
         self, tenant: Tenant, naps: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keys = iter(["old", "new"])
         monkeypatch.setattr(
             TamrJobSensor, "make_hook", lambda _: Hook(tenant, lambda _: None, tamr(password=next(keys)))
         )
-        refusals = [locking_refusal()]
-        tenant.on_request = lambda _: fail_with(refusals.pop())("") if refusals else None
+        rejections = [locking_rejection()]
+        tenant.on_request = lambda _: fail_with(rejections.pop())("") if rejections else None
         assert job_sensor().poke(CONTEXT) is False
         assert naps == []
 
-    def test_a_missing_right_is_asked_for_once(self, tenant: Tenant, naps: list[float]) -> None:
-        refusal = PermissionDeniedError("403", status=403)
-        refusal.locks_out = True
-        tenant.on_request = fail_with(refusal)
+    def test_without_a_permission_fail_the_sensor_after_one_request(
+        self, tenant: Tenant, naps: list[float]
+    ) -> None:
+        rejection = PermissionDeniedError("403", status=403)
+        rejection.locks_out = True
+        tenant.on_request = fail_with(rejection)
         with pytest.raises(PermissionDeniedError):
             job_sensor().poke(CONTEXT)
         assert len(tenant.sent) == 1

@@ -1,4 +1,4 @@
-"""What the tests of TRAC's operators have in common: how a task runs, and what it sent."""
+"""Helpers for the tests of TRAC's operators: run a task, and read the request that it sent."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def execute(operator: DataOpsOperator) -> Any:
 
 
 def sent(worker: Worker) -> tuple[str, Any]:
-    """Return the only request: the last parts of its path, and its body."""
+    """Return the only request: the end of its path, and its body."""
     [request] = worker.wire.sent
     return request.url.partition("/ACME_CORP/")[2], json.loads(request.body)

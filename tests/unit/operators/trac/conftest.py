@@ -8,7 +8,7 @@ from tests.unit.hooks.worker import Worker
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
-    """Set up a machine on which operators pause without waiting."""
-    there = Worker.set_up(monkeypatch)
-    monkeypatch.setattr(TracOperator, "make_hook", lambda task: there.trac(task.trac_conn_id))
-    return there
+    """Set up a worker on which the pauses of operators take no time."""
+    fake = Worker.set_up(monkeypatch)
+    monkeypatch.setattr(TracOperator, "make_hook", lambda task: fake.trac(task.trac_conn_id))
+    return fake

@@ -1,4 +1,4 @@
-"""TRAC's metadata and orchestrator in memory, as far as jobs need them."""
+"""The parts of TRAC's metadata service and orchestrator that jobs need, in memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FLOW = {
 
 @dataclass
 class Gateway:
-    """Answers requests as TRAC does.
+    """The gateway of TRAC, in memory.
 
     :param objects: the newest tag of each object, by its id.
     :param jobs: the definition and attributes of each job that was submitted, by its id.
@@ -51,33 +51,33 @@ class Gateway:
     sent: list[str] = field(default_factory=list)
     submitted: list[dict[str, Any]] = field(default_factory=list)
     on_request: Callable[[str], None] | None = None
-    #: The tenant that was asked last.
+    #: The tenant of the last request.
     tenant: str = ""
-    #: The answers to so many submissions do not arrive.
+    #: How many of the next submissions get no response.
     lost: int = 0
 
     def answer(self, request: Request[Any]) -> Reply:
-        """Do what a request says."""
+        """Handle a request and return the response."""
         self.tenant, _, call = request.path.partition("/api/v1/")[2].partition("/")
         self.sent.append(call)
         if self.on_request is not None:
             self.on_request(call)
-        told = json.loads(request.body.content) if isinstance(request.body, Body) else {}
+        payload = json.loads(request.body.content) if isinstance(request.body, Body) else {}
         if call == "submit-job":
-            return self._submit(told)
+            return self._submit(payload)
         if call == "search":
-            return reply(body={"searchResult": self._found(told)})
-        object_id = told["objectId"] if call == "read-object" else call.split("/")[1]
+            return reply(body={"searchResult": self._found(payload)})
+        object_id = payload["objectId"] if call == "read-object" else call.split("/")[1]
         found = self.jobs.get(object_id) or self.objects.get(object_id)
         if found is None:
             raise error_for_status(404)("unknown", status=404)
         return reply(body=found)
 
-    def _submit(self, told: dict[str, Any]) -> Reply:
-        self.submitted.append(told)
+    def _submit(self, payload: dict[str, Any]) -> Reply:
+        self.submitted.append(payload)
         job_id = str(UUID(int=len(self.jobs) + 1))
-        attrs = {a["attrName"]: from_wire(a["value"]) for a in told["jobAttrs"]}
-        kind = told["job"]["jobType"]
+        attrs = {a["attrName"]: from_wire(a["value"]) for a in payload["jobAttrs"]}
+        kind = payload["job"]["jobType"]
         head = header("JOB", job_id)
         self.jobs[job_id] = tag(
             head, {"jobType": kind}, trac_job_type=kind, trac_job_status="RUNNING", **attrs
@@ -87,14 +87,14 @@ class Gateway:
             raise TransportError("reset", path="/trac-orch/api/v1/ACME_CORP/submit-job")
         return reply(body={"jobId": head, "statusCode": "QUEUED"})
 
-    def _found(self, told: dict[str, Any]) -> list[dict[str, Any]]:
-        expression = told.get("search", {})
+    def _found(self, payload: dict[str, Any]) -> list[dict[str, Any]]:
+        expression = payload.get("search", {})
         terms = [e["term"] for e in expression.get("logical", {"expr": [expression]})["expr"] if e]
         there = [*self.jobs.values(), *self.objects.values()]
         return [
             {name: value for name, value in one.items() if name != "definition"}
             for one in there
-            if one["header"]["objectType"] == told["objectType"]
+            if one["header"]["objectType"] == payload["objectType"]
             and (not terms or any(self._holds(one, term) for term in terms))
         ]
 
@@ -111,7 +111,7 @@ class Gateway:
         there["attrs"] |= tag(there["header"], **attrs)["attrs"]
 
     def end(self, job_id: str = str(UUID(int=1)), status: str = "SUCCEEDED", **attrs: Any) -> None:
-        """End a job; one that succeeded has made what jobs of its type make."""
+        """End a job. A job that succeeded has created the objects of its type."""
         self.set(job_id, trac_job_status=status, **attrs)
         if status != "SUCCEEDED":
             return
@@ -127,10 +127,10 @@ class Gateway:
         )
 
     def refuse_all_but(self, *calls: str) -> None:
-        """Fail whatever is not named."""
+        """Let every request fail except for these calls."""
 
         def refuse(call: str) -> None:
             if not call.startswith(calls):
-                raise ApiError(f"nobody should ask for {call}", status=500)
+                raise ApiError(f"unexpected request: {call}", status=500)
 
         self.on_request = refuse

@@ -1,4 +1,4 @@
-"""What all operators of TRAC have in common: the tenant and the connection."""
+"""The tenant and the connection of each TRAC operator."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TENANTS: dict[type[Any], dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("operator", TENANTS)
-def test_each_works_in_the_tenant_and_with_the_connection_that_it_is_given(
+def test_each_operator_uses_the_given_tenant_and_connection(
     worker: Worker, operator: type[Any], tmp_path: Path
 ) -> None:
     worker.connections["other"] = {"host": "http://other:8080"}

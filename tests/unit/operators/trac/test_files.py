@@ -34,46 +34,46 @@ def claims(tmp_path: Path) -> Path:
 
 
 class TestUploads:
-    def test_of_a_dataset(self, worker: Worker, claims: Path) -> None:
+    def test_a_dataset_is_uploaded(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(WRITTEN)
         task = TracUploadDatasetOperator(
             task_id="t", source=str(claims), schema=SCHEMA, attrs={"dataset_class": "claims"}
         )
         assert execute(task) == RESULT
-        call, told = sent(worker)
+        call, payload = sent(worker)
         assert call == "create-small-dataset"
-        assert (told["format"], told["schema"]) == ("text/csv", SCHEMA)
-        assert base64.b64decode(told["content"]) == b"id\nCL-1\n"
-        assert told["tagUpdates"] == [{"attrName": "dataset_class", "value": {"stringValue": "claims"}}]
+        assert (payload["format"], payload["schema"]) == ("text/csv", SCHEMA)
+        assert base64.b64decode(payload["content"]) == b"id\nCL-1\n"
+        assert payload["tagUpdates"] == [{"attrName": "dataset_class", "value": {"stringValue": "claims"}}]
 
-    def test_of_a_new_version(self, worker: Worker, claims: Path) -> None:
+    def test_a_new_version_is_uploaded(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(WRITTEN)
         task = TracUploadDatasetOperator(
             task_id="t", source=str(claims), schema=SCHEMA, prior_version=f"DATA-{DATA_ID}-v3"
         )
         execute(task)
-        call, told = sent(worker)
-        assert (call, told["priorVersion"]["objectVersion"]) == ("update-small-dataset", 3)
+        call, payload = sent(worker)
+        assert (call, payload["priorVersion"]["objectVersion"]) == ("update-small-dataset", 3)
 
-    def test_of_a_dataset_by_a_schema_that_is_there(self, worker: Worker, claims: Path) -> None:
+    def test_a_dataset_is_uploaded_with_an_existing_schema(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(WRITTEN)
         schema = {"object_type": "SCHEMA", "key": f"SCHEMA-{DATA_ID}-v1"}
         task = TracUploadDatasetOperator(
             task_id="t", source=str(claims), schema_id=schema, format="text/tab-separated-values"
         )
         execute(task)
-        told = sent(worker)[1]
-        assert (told["schemaId"]["objectId"], told["format"]) == (DATA_ID, "text/tab-separated-values")
-        assert "schema" not in told
+        payload = sent(worker)[1]
+        assert (payload["schemaId"]["objectId"], payload["format"]) == (DATA_ID, "text/tab-separated-values")
+        assert "schema" not in payload
 
-    def test_of_a_file(self, worker: Worker, claims: Path) -> None:
+    def test_a_file_is_uploaded(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(WRITTEN)
         assert execute(TracUploadFileOperator(task_id="t", source=str(claims))) == RESULT
-        call, told = sent(worker)
-        assert (call, told["name"], told["mimeType"]) == ("create-small-file", "claims.csv", "text/csv")
-        assert base64.b64decode(told["content"]) == b"id\nCL-1\n"
+        call, payload = sent(worker)
+        assert (call, payload["name"], payload["mimeType"]) == ("create-small-file", "claims.csv", "text/csv")
+        assert base64.b64decode(payload["content"]) == b"id\nCL-1\n"
 
-    def test_of_a_file_by_another_name(self, worker: Worker, claims: Path) -> None:
+    def test_a_file_is_uploaded_with_another_name(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(WRITTEN)
         execute(TracUploadFileOperator(task_id="t", source=str(claims), name="c.bin", mime_type="a/b"))
         assert {k: v for k, v in sent(worker)[1].items() if k in ("name", "mimeType")} == {
@@ -82,7 +82,9 @@ class TestUploads:
         }
 
     @pytest.mark.parametrize("kind", ["file", "dataset"])
-    def test_without_an_answer_are_not_repeated(self, worker: Worker, claims: Path, kind: str) -> None:
+    def test_an_upload_without_a_response_is_not_repeated(
+        self, worker: Worker, claims: Path, kind: str
+    ) -> None:
         task: Any = TracUploadFileOperator(task_id="t", source=str(claims))
         if kind == "dataset":
             task = TracUploadDatasetOperator(task_id="t", source=str(claims), schema=SCHEMA)
@@ -90,14 +92,14 @@ class TestUploads:
         with pytest.raises(PermanentError, match=f"the {kind} may exist nevertheless"):
             execute(task)
 
-    def test_of_a_new_version_may_be(self, worker: Worker, claims: Path) -> None:
+    def test_an_upload_of_a_new_version_can_be_repeated(self, worker: Worker, claims: Path) -> None:
         worker.wire.expect(LOST)
         task = TracUploadFileOperator(task_id="t", source=str(claims), prior_version=f"FILE-{DATA_ID}-v1")
         with pytest.raises(TransportError):
             execute(task)
 
 
-def test_a_download_appears_when_it_is_complete(worker: Worker, tmp_path: Path) -> None:
+def test_a_complete_download_leaves_only_the_file(worker: Worker, tmp_path: Path) -> None:
     target = tmp_path / "new" / "reserves.csv"
     worker.wire.expect(reply(200, b"id,reserve\n"))
     task = TracDownloadDatasetOperator(task_id="t", selector=f"DATA-{DATA_ID}-v3", destination=str(target))
@@ -116,7 +118,7 @@ def test_a_dataset_is_downloaded_in_another_format(worker: Worker, tmp_path: Pat
     assert worker.wire.sent[0].url.endswith("/data?format=arrow")
 
 
-def test_a_file_is_downloaded_in_its_latest_version(worker: Worker, tmp_path: Path) -> None:
+def test_the_latest_version_of_a_file_is_downloaded(worker: Worker, tmp_path: Path) -> None:
     worker.wire.expect(reply(200, b"%PDF"))
     file = {"object_type": "FILE", "key": f"FILE-{DATA_ID}"}
     execute(TracDownloadFileOperator(task_id="t", selector=file, destination=str(tmp_path / "r.pdf")))
@@ -124,7 +126,7 @@ def test_a_file_is_downloaded_in_its_latest_version(worker: Worker, tmp_path: Pa
     assert worker.wire.sent[0].url.endswith(f"/FILE/{DATA_ID}/versions/latest/file")
 
 
-def test_nothing_appears_where_a_download_fails(worker: Worker, tmp_path: Path) -> None:
+def test_a_failed_download_leaves_no_file(worker: Worker, tmp_path: Path) -> None:
     worker.wire.expect(reply(404))
     task = TracDownloadFileOperator(
         task_id="t", selector=f"FILE-{DATA_ID}", destination=str(tmp_path / "r.pdf")

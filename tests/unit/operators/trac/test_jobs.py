@@ -1,4 +1,4 @@
-"""The life of a TRAC job, which cannot be cancelled, and what is to be run in Python terms."""
+"""The wait for a TRAC job, which cannot be cancelled, and the arguments that describe the job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 JOB = str(UUID(int=1))
 MADE = str(UUID(int=1001))
 IMPORT = {"repository": "acme_models", "entry_point": "reserving.Chain", "version": "v1.4.0", "path": "src"}
-#: What the operators of a DAG hand on.
+#: Results of earlier tasks of the DAG.
 MODEL = {"run_id": JOB, "model": f"MODEL-{MODEL_ID}-v2", "outputs": {}}
 CLAIMS = {"object_type": "DATA", "object_id": DATA_ID, "object_version": 3, "key": f"DATA-{DATA_ID}-v3"}
 RUN = {"model": MODEL, "parameters": {"rate": "0.5"}, "inputs": {"claims": CLAIMS}}
@@ -48,9 +48,9 @@ def hook_of(task: RunOperator, gateway: Gateway, api: TracApi | None = None) -> 
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    there = Gateway()
-    monkeypatch.setattr(TracTask, "make_hook", lambda self: hook_of(self, there))
-    return there
+    fake = Gateway()
+    monkeypatch.setattr(TracTask, "make_hook", lambda self: hook_of(self, fake))
+    return fake
 
 
 def importing(**arguments: Any) -> TracImportModelOperator:
@@ -62,7 +62,7 @@ def running(**arguments: Any) -> TracRunModelOperator:
 
 
 def finished(operator: RunOperator, attempt: Attempt, gateway: Gateway) -> dict[str, Any]:
-    """Return what a task returns that a trigger has waited for."""
+    """Return the result of a task whose trigger has waited for the job."""
     trigger = deferral(operator, attempt).trigger
     gateway.end(trigger.run_id)
     hook = Hook(gateway, lambda _: None, trac())
@@ -84,11 +84,11 @@ class TestImport:
         assert (result["run_id"], result["job"], result["state"]) == (JOB, f"JOB-{JOB}-v1", "succeeded")
         assert (result["status"], result["job_type"]) == ("SUCCEEDED", "IMPORT_MODEL")
 
-    def test_is_submitted_as_it_was_asked_for(self, gateway: Gateway) -> None:
+    def test_sends_its_arguments(self, gateway: Gateway) -> None:
         task = importing(model_attrs={"family": "reserving"}, job_attrs={"dag_id": "d"}, package="")
         trigger = deferral(task, Attempt()).trigger
-        [told] = gateway.submitted
-        assert told["job"]["importModel"] == {
+        [payload] = gateway.submitted
+        assert payload["job"]["importModel"] == {
             "language": "python",
             "repository": "acme_models",
             "path": "src",
@@ -96,34 +96,34 @@ class TestImport:
             "version": "v1.4.0",
             "modelAttrs": [{"attrName": "family", "value": {"stringValue": "reserving"}}],
         }
-        own, token = told["jobAttrs"]
+        own, token = payload["jobAttrs"]
         assert own == {"attrName": "dag_id", "value": {"stringValue": "d"}}
         assert (token["attrName"], token["value"]["stringValue"]) == (
             "airflow_token",
             trigger.submission_id,
         )
 
-    def test_from_a_repository_of_packages(self, gateway: Gateway) -> None:
+    def test_sends_the_package_of_a_package_repository(self, gateway: Gateway) -> None:
         task = importing(path=None, package="acme-reserving", package_group="com.acme", language="java")
         deferral(task, Attempt())
-        told = gateway.submitted[0]["job"]["importModel"]
-        assert (told["language"], told["package"], told["packageGroup"]) == (
+        payload = gateway.submitted[0]["job"]["importModel"]
+        assert (payload["language"], payload["package"], payload["packageGroup"]) == (
             "java",
             "acme-reserving",
             "com.acme",
         )
-        assert "path" not in told
+        assert "path" not in payload
 
-    def test_who_does_not_wait_has_no_model_yet(self, gateway: Gateway) -> None:
+    def test_returns_no_model_if_the_task_does_not_wait(self, gateway: Gateway) -> None:
         result = importing(wait_for_completion=False).act(Attempt().context())
         assert (result["run_id"], result["state"], result["model"]) == (JOB, "pending", None)
 
 
 class TestModelRun:
-    def test_what_others_returned_is_taken(self, gateway: Gateway) -> None:
+    def test_accepts_results_of_other_tasks(self, gateway: Gateway) -> None:
         deferral(running(), Attempt())
-        [told] = gateway.submitted
-        assert told["job"]["runModel"] == {
+        [payload] = gateway.submitted
+        assert payload["job"]["runModel"] == {
             "model": {
                 "objectType": "MODEL",
                 "objectId": MODEL_ID,
@@ -142,25 +142,25 @@ class TestModelRun:
         }
 
     @pytest.mark.parametrize("model", [f"MODEL-{MODEL_ID}-v2", {"objectType": "MODEL", "objectId": MODEL_ID}])
-    def test_so_are_selectors(self, gateway: Gateway, model: Any) -> None:
+    def test_accepts_selectors(self, gateway: Gateway, model: Any) -> None:
         deferral(running(model=model, inputs={"claims": f"DATA-{DATA_ID}"}), Attempt())
-        told = gateway.submitted[0]["job"]["runModel"]
-        assert told["model"]["objectVersion"] == 2
-        assert told["inputs"]["claims"]["objectVersion"] == 3
+        payload = gateway.submitted[0]["job"]["runModel"]
+        assert payload["model"]["objectVersion"] == 2
+        assert payload["inputs"]["claims"]["objectVersion"] == 3
 
-    def test_outputs_may_be_new_versions(self, gateway: Gateway) -> None:
+    def test_can_write_new_versions_of_outputs(self, gateway: Gateway) -> None:
         prior = {"reserves": f"DATA-{DATA_ID}-v3"}
         deferral(running(prior_outputs=prior, output_attrs={"stage": "test"}), Attempt())
-        told = gateway.submitted[0]["job"]["runModel"]
-        assert told["priorOutputs"]["reserves"]["objectVersion"] == 3
-        assert told["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
+        payload = gateway.submitted[0]["job"]["runModel"]
+        assert payload["priorOutputs"]["reserves"]["objectVersion"] == 3
+        assert payload["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
 
-    def test_returns_keys_of_its_outputs(self, gateway: Gateway) -> None:
+    def test_returns_the_keys_of_its_outputs(self, gateway: Gateway) -> None:
         result = finished(running(), Attempt(), gateway)
         assert result["outputs"] == {"reserves": f"DATA-{MADE}-v1"}
         assert "model" not in result
 
-    def test_is_waited_for_on_a_worker_alike(self, gateway: Gateway, clock: Time) -> None:
+    def test_returns_the_same_result_on_a_worker(self, gateway: Gateway, clock: Time) -> None:
         clock.on_sleep.append(gateway.end)
         result = running(deferrable=False).act(Attempt().context())
         assert (result["state"], result["outputs"]) == ("succeeded", {"reserves": f"DATA-{MADE}-v1"})
@@ -179,7 +179,7 @@ class TestModelRun:
             ),
         ],
     )
-    def test_what_the_model_cannot_take_is_not_submitted(
+    def test_does_not_submit_invalid_arguments_of_the_model(
         self, gateway: Gateway, changes: dict[str, Any], named: str
     ) -> None:
         with pytest.raises(PermanentError, match=named):
@@ -193,41 +193,41 @@ class TestFlowRun:
         del given["model"]
         return TracRunFlowOperator(task_id="t", **{**given, **arguments})
 
-    def test_models_may_be_what_an_import_returned(self, gateway: Gateway) -> None:
+    def test_accepts_models_that_an_import_returned(self, gateway: Gateway) -> None:
         prior = {"reserves": f"DATA-{DATA_ID}-v3"}
         deferral(self.flow(output_attrs={"stage": "test"}, prior_outputs=prior), Attempt())
-        told = gateway.submitted[0]["job"]["runFlow"]
-        assert told["flow"]["objectId"] == FLOW_ID
-        assert told["priorOutputs"]["reserves"]["objectVersion"] == 3
-        assert told["models"]["reserve"]["objectVersion"] == 2
-        assert told["parameters"] == {"rate": {"type": {"basicType": "FLOAT"}, "floatValue": 0.5}}
-        assert told["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
+        payload = gateway.submitted[0]["job"]["runFlow"]
+        assert payload["flow"]["objectId"] == FLOW_ID
+        assert payload["priorOutputs"]["reserves"]["objectVersion"] == 3
+        assert payload["models"]["reserve"]["objectVersion"] == 2
+        assert payload["parameters"] == {"rate": {"type": {"basicType": "FLOAT"}, "floatValue": 0.5}}
+        assert payload["outputAttrs"] == [{"attrName": "stage", "value": {"stringValue": "test"}}]
 
     @pytest.mark.parametrize("models", [{}, MODEL, "MODEL-1", None])
-    def test_models_that_are_none_are_not_submitted(self, gateway: Gateway, models: Any) -> None:
+    def test_does_not_submit_invalid_models(self, gateway: Gateway, models: Any) -> None:
         with pytest.raises(PermanentError, match="models"):
             self.flow(models=models).execute(Attempt().context())
         assert gateway.submitted == []
 
 
 class TestAnyJob:
-    def test_is_submitted_without_a_look(self, gateway: Gateway) -> None:
+    def test_is_submitted_without_earlier_requests(self, gateway: Gateway) -> None:
         job = {"jobType": "RUN_MODEL", "runModel": {"model": f"MODEL-{MODEL_ID}-v2", "parameters": {"n": 1}}}
         deferral(TracSubmitJobOperator(task_id="t", job=job, deferrable=True), Attempt())
         assert gateway.sent[0] == "submit-job"
-        told = gateway.submitted[0]["job"]["runModel"]
-        assert told["parameters"] == {"n": {"type": {"basicType": "INTEGER"}, "integerValue": 1}}
+        payload = gateway.submitted[0]["job"]["runModel"]
+        assert payload["parameters"] == {"n": {"type": {"basicType": "INTEGER"}, "integerValue": 1}}
 
 
-class TestLife:
-    def test_the_trigger_knows_the_job_and_its_token(self, gateway: Gateway) -> None:
+class TestJob:
+    def test_the_trigger_has_the_job_and_its_token(self, gateway: Gateway) -> None:
         trigger = deferral(running(poll_interval=20), Attempt()).trigger
         assert isinstance(trigger, TracJobTrigger)
         assert (trigger.conn_id, trigger.tenant, trigger.run_id) == ("trac_default", "ACME_CORP", JOB)
         assert trigger.poll_interval == 20.0
         assert trigger.key == f"{JOB} {trigger.submission_id}"
 
-    def test_a_retry_takes_up_its_job_whatever_its_attributes(self, gateway: Gateway) -> None:
+    def test_a_retry_finds_its_job_although_the_attributes_changed(self, gateway: Gateway) -> None:
         attempt = Attempt()
         deferral(running(job_attrs={"try_number": 1}), attempt)
         attempt.try_number = 2
@@ -236,7 +236,7 @@ class TestLife:
         assert (result["run_id"], result["state"]) == (JOB, "succeeded")
         assert len(gateway.submitted) == 1
 
-    def test_a_retry_that_asks_for_something_else_starts_nothing_beside_it(self, gateway: Gateway) -> None:
+    def test_a_retry_with_other_parameters_fails_while_the_old_job_is_active(self, gateway: Gateway) -> None:
         attempt = Attempt()
         deferral(running(), attempt)
         with pytest.raises(PermanentError, match=JOB) as caught:
@@ -244,51 +244,51 @@ class TestLife:
         assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(gateway.submitted) == 1
 
-    def test_a_job_whose_answer_was_lost_is_found_by_its_token(self, gateway: Gateway) -> None:
+    def test_a_job_whose_response_was_lost_is_found_by_its_token(self, gateway: Gateway) -> None:
         gateway.lost = 1
         trigger = deferral(running(), Attempt()).trigger
         assert trigger.run_id == JOB
         assert len(gateway.submitted) == 1
 
-    def test_a_retry_takes_up_its_job_whatever_became_of_the_model(self, gateway: Gateway) -> None:
+    def test_a_retry_finds_its_job_without_reading_the_model(self, gateway: Gateway) -> None:
         attempt = Attempt()
         deferral(running(model=f"MODEL-{MODEL_ID}"), attempt)
         attempt.try_number = 2
-        # As of a model that is gone, or has got another parameter.
+        # The model may be gone, or have another parameter.
         gateway.refuse_all_but(f"JOB/{JOB}")
         trigger = deferral(running(model=f"MODEL-{MODEL_ID}"), attempt).trigger
         assert trigger.run_id == JOB
         assert len(gateway.submitted) == 1
 
-    def test_what_it_runs_is_not_looked_up_again(self, gateway: Gateway) -> None:
+    def test_a_resumed_task_does_not_read_the_model_again(self, gateway: Gateway) -> None:
         attempt = Attempt()
         deferral(running(), attempt)
         gateway.end()
         gateway.refuse_all_but(f"JOB/{JOB}", "search")
         assert running().execute_complete(attempt.context(), TIMEOUT)["state"] == "succeeded"
 
-    def test_that_failed_says_why(self, gateway: Gateway, clock: Time) -> None:
+    def test_a_failed_job_reports_the_reason(self, gateway: Gateway, clock: Time) -> None:
         clock.on_sleep.append(lambda: gateway.end(status="FAILED", trac_job_error_message="no such column"))
         with pytest.raises(RunFailedError, match="no such column"):
             running(deferrable=False).act(Attempt().context())
 
-    def test_a_kill_says_once_that_it_goes_on(
+    def test_a_kill_logs_once_that_the_job_may_still_be_running(
         self, gateway: Gateway, clock: Time, capsys: pytest.CaptureFixture[str]
     ) -> None:
         task = running(deferrable=False)
         clock.on_sleep.append(task.on_kill)
         with pytest.raises(SystemExit, match=JOB):
             task.act(Attempt().context())
-        told = [line for line in capsys.readouterr().out.splitlines() if "may still be running" in line]
-        assert len(told) == 1
-        assert JOB in told[0]
+        lines = [line for line in capsys.readouterr().out.splitlines() if "may still be running" in line]
+        assert len(lines) == 1
+        assert JOB in lines[0]
 
-    def test_a_model_that_is_not_there(self, gateway: Gateway) -> None:
+    def test_a_missing_model_is_not_submitted(self, gateway: Gateway) -> None:
         with pytest.raises(NotFoundError):
             running(model=f"MODEL-{UUID(int=77)}").execute(Attempt().context())
         assert gateway.submitted == []
 
-    def test_a_job_that_the_platform_refuses(self, gateway: Gateway) -> None:
+    def test_a_rejected_job_fails_without_a_retry(self, gateway: Gateway) -> None:
         def refuse(call: str) -> None:
             if call == "submit-job":
                 raise BadRequestError("unknown repository", status=412)
@@ -297,7 +297,7 @@ class TestLife:
         with pytest.raises(PermanentError, match="unknown repository"):
             importing().execute(Attempt().context())
 
-    def test_it_is_run_and_linked_in_the_tenant_that_is_given(
+    def test_the_job_and_its_link_use_the_given_tenant(
         self, gateway: Gateway, links: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tenants: list[str] = []
@@ -323,7 +323,7 @@ class TestLife:
         (TracSubmitJobOperator(task_id="t", job={"jobType": "RUN_MODEL"}), "runModel"),
     ],
 )
-def test_wrong_arguments_fail_before_anything_is_sent(task: Any, named: str, gateway: Gateway) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(task: Any, named: str, gateway: Gateway) -> None:
     with pytest.raises(PermanentError, match=named):
         task.execute(Attempt().context())
     assert gateway.sent == []

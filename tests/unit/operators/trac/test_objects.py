@@ -38,7 +38,7 @@ def creating(**arguments: Any) -> TracCreateObjectOperator:
     return TracCreateObjectOperator(**given)
 
 
-def refused(status: int, words: str) -> Any:
+def rejected(status: int, words: str) -> Any:
     details = base64.b64encode(b"\x08\x09\x12" + bytes([len(words)]) + words.encode()).decode()
     return reply(status, headers={"trac-error-details-bin": details})
 
@@ -47,24 +47,24 @@ class TestCreation:
     def test_sends_plain_values_and_returns_the_header(self, worker: Worker) -> None:
         worker.wire.expect(WRITTEN)
         assert execute(creating(attrs={"rows": 7, "day": "2026-11-20"})) == RESULT
-        call, told = sent(worker)
+        call, payload = sent(worker)
         assert call == "create-object"
-        assert told["tagUpdates"] == [
+        assert payload["tagUpdates"] == [
             {"attrName": "rows", "value": {"integerValue": 7}},
             {"attrName": "day", "value": {"stringValue": "2026-11-20"}},
         ]
-        assert told["definition"]["custom"]["customData"] == "e30="
+        assert payload["definition"]["custom"]["customData"] == "e30="
 
     @pytest.mark.parametrize("answer", [LOST, reply(503), reply(200, b"no JSON")])
-    def test_without_an_answer_is_not_repeated(self, worker: Worker, answer: Any) -> None:
+    def test_without_a_response_is_not_repeated(self, worker: Worker, answer: Any) -> None:
         worker.wire.expect(answer)
         with pytest.raises(PermanentError, match=r"may exist nevertheless.*Search for CUSTOM") as caught:
             execute(creating())
         assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(worker.wire.sent) == 1
 
-    def test_that_is_refused_made_nothing(self, worker: Worker) -> None:
-        worker.wire.expect(refused(400, "no such type"))
+    def test_fails_without_a_retry_if_trac_rejects_it(self, worker: Worker) -> None:
+        worker.wire.expect(rejected(400, "no such type"))
         with pytest.raises(PermanentError, match="no such type") as caught:
             execute(creating())
         assert isinstance(caught.value.error, BadRequestError)
@@ -80,7 +80,7 @@ class TestCreation:
             ({"trac_conn_id": ""}, "trac_conn_id"),
         ],
     )
-    def test_wrong_arguments_are_not_sent(
+    def test_invalid_arguments_are_not_sent(
         self, worker: Worker, arguments: dict[str, Any], named: str
     ) -> None:
         with pytest.raises(PermanentError, match=named):
@@ -90,25 +90,28 @@ class TestCreation:
 
 class TestUpdate:
     @pytest.mark.parametrize("prior", [RESULT, RESULT["key"], header("CUSTOM", CUSTOM_ID, 2)])
-    def test_follows_what_another_task_returned(self, worker: Worker, prior: Any) -> None:
+    def test_accepts_the_result_of_another_task(self, worker: Worker, prior: Any) -> None:
         worker.wire.expect(WRITTEN)
         task = TracUpdateObjectOperator(
             task_id="t", object_type="CUSTOM", definition=CUSTOM, prior_version=prior
         )
         assert execute(task) == RESULT
-        call, told = sent(worker)
+        call, payload = sent(worker)
         assert call == "update-object"
-        assert (told["priorVersion"]["objectId"], told["priorVersion"]["objectVersion"]) == (CUSTOM_ID, 2)
+        assert (payload["priorVersion"]["objectId"], payload["priorVersion"]["objectVersion"]) == (
+            CUSTOM_ID,
+            2,
+        )
 
-    def test_of_what_has_a_newer_version_is_a_conflict(self, worker: Worker) -> None:
-        worker.wire.expect(refused(412, "superseded object"))
+    def test_of_an_object_with_a_newer_version_is_a_conflict(self, worker: Worker) -> None:
+        worker.wire.expect(rejected(412, "superseded object"))
         task = TracUpdateObjectOperator(
             task_id="t", object_type="CUSTOM", definition=CUSTOM, prior_version=RESULT
         )
         with pytest.raises(ConflictError):
             execute(task)
 
-    def test_without_an_answer_may_be_tried_again(self, worker: Worker) -> None:
+    def test_without_a_response_can_be_retried(self, worker: Worker) -> None:
         worker.wire.expect(LOST)
         task = TracUpdateObjectOperator(
             task_id="t", object_type="CUSTOM", definition=CUSTOM, prior_version=RESULT
@@ -118,7 +121,7 @@ class TestUpdate:
 
 
 class TestTags:
-    def test_of_the_latest_version_are_read_first(self, worker: Worker) -> None:
+    def test_the_latest_tag_is_read_before_the_update(self, worker: Worker) -> None:
         worker.wire.expect(reply(body=tag(header("CUSTOM", CUSTOM_ID, 2, tag=5), {})), WRITTEN)
         task = TracUpdateTagOperator(
             task_id="t",
@@ -127,14 +130,14 @@ class TestTags:
             tag_updates=[{"operation": "DELETE_ATTR", "attrName": "draft"}],
         )
         assert execute(task) == RESULT
-        told = json.loads(worker.wire.sent[1].body)
-        assert told["priorVersion"]["tagVersion"] == 5
-        assert told["tagUpdates"] == [
+        payload = json.loads(worker.wire.sent[1].body)
+        assert payload["priorVersion"]["tagVersion"] == 5
+        assert payload["tagUpdates"] == [
             {"attrName": "approved", "value": {"booleanValue": True}},
             {"operation": "DELETE_ATTR", "attrName": "draft"},
         ]
 
-    def test_of_a_job_that_runs_are_left_alone(self, worker: Worker) -> None:
+    def test_the_tag_of_a_running_job_is_not_changed(self, worker: Worker) -> None:
         worker.wire.expect(reply(body=tag(header("JOB", JOB_ID), {}, trac_job_status="RUNNING")))
         with pytest.raises(ConflictError, match="RUNNING"):
             execute(TracUpdateTagOperator(task_id="t", selector=f"JOB-{JOB_ID}-v1", attrs={"a": 1}))
@@ -150,30 +153,30 @@ class TestBatch:
         made = header("CUSTOM", CUSTOM_ID, 2)
         worker.wire.expect(reply(body={"createObjects": [made], "updateTags": [header(version=3)]}))
         creates = [{"object_type": "CUSTOM", "definition": CUSTOM}]
-        told = execute(TracWriteBatchOperator(task_id="t", create_objects=creates, update_tags=self.TAGS))
-        assert told["created"] == [RESULT]
-        assert told["updated"] == []
-        assert [one["key"] for one in told["tagged"]] == [f"DATA-{DATA_ID}-v3"]
+        result = execute(TracWriteBatchOperator(task_id="t", create_objects=creates, update_tags=self.TAGS))
+        assert result["created"] == [RESULT]
+        assert result["updated"] == []
+        assert [one["key"] for one in result["tagged"]] == [f"DATA-{DATA_ID}-v3"]
 
-    def test_updates(self, worker: Worker) -> None:
+    def test_sends_updates(self, worker: Worker) -> None:
         worker.wire.expect(reply(body={"updateObjects": [header("CUSTOM", CUSTOM_ID, 2)]}))
         updates = [{"object_type": "CUSTOM", "definition": CUSTOM, "prior_version": RESULT}]
-        told = execute(TracWriteBatchOperator(task_id="t", update_objects=updates))
-        assert told == {"created": [], "updated": [RESULT], "tagged": []}
+        result = execute(TracWriteBatchOperator(task_id="t", update_objects=updates))
+        assert result == {"created": [], "updated": [RESULT], "tagged": []}
         assert sent(worker)[1]["updateObjects"][0]["priorVersion"]["objectVersion"] == 2
 
-    def test_that_creates_is_not_repeated_without_an_answer(self, worker: Worker) -> None:
+    def test_with_creations_is_not_repeated_without_a_response(self, worker: Worker) -> None:
         worker.wire.expect(LOST)
         creates = [{"object_type": "CUSTOM", "definition": CUSTOM}]
         with pytest.raises(PermanentError, match="may exist nevertheless"):
             execute(TracWriteBatchOperator(task_id="t", create_objects=creates))
 
-    def test_that_creates_nothing_may_be(self, worker: Worker) -> None:
+    def test_without_creations_can_be_repeated(self, worker: Worker) -> None:
         worker.wire.expect(LOST)
         with pytest.raises(TransportError):
             execute(TracWriteBatchOperator(task_id="t", update_tags=self.TAGS))
 
-    def test_that_never_got_to_writing_wrote_nothing(self, worker: Worker) -> None:
+    def test_can_be_retried_if_a_request_before_the_write_fails(self, worker: Worker) -> None:
         latest = [{"selector": f"DATA-{DATA_ID}", "attrs": {"approved": True}}]
         creates = [{"object_type": "CUSTOM", "definition": CUSTOM}]
         worker.wire.expect(*[reply(500)] * 20)
@@ -181,7 +184,7 @@ class TestBatch:
             execute(TracWriteBatchOperator(task_id="t", create_objects=creates, update_tags=latest))
         assert all(request.url.endswith("read-object") for request in worker.wire.sent)
 
-    def test_that_is_empty_is_not_sent(self, worker: Worker) -> None:
+    def test_is_not_sent_if_it_is_empty(self, worker: Worker) -> None:
         with pytest.raises(
             PermanentError, match="create_objects, update_objects and update_tags must be given"
         ):
@@ -189,11 +192,11 @@ class TestBatch:
 
 
 class TestReading:
-    def test_an_object_comes_with_attributes_and_definition(self, worker: Worker) -> None:
+    def test_an_object_has_its_attributes_and_its_definition(self, worker: Worker) -> None:
         there = tag(header("CUSTOM", CUSTOM_ID, 2), {"customSchemaVersion": 1}, rows=7, labels=["a", "b"])
         worker.wire.expect(reply(body=there))
-        told = execute(TracReadObjectOperator(task_id="t", selector=f"CUSTOM-{CUSTOM_ID}"))
-        assert told == {
+        result = execute(TracReadObjectOperator(task_id="t", selector=f"CUSTOM-{CUSTOM_ID}"))
+        assert result == {
             **RESULT,
             "attrs": {"rows": 7, "labels": ["a", "b"]},
             "definition": {"objectType": "CUSTOM", "custom": {"customSchemaVersion": 1}},
@@ -201,19 +204,19 @@ class TestReading:
 
     def test_a_search_returns_plain_dicts(self, worker: Worker) -> None:
         worker.wire.expect(reply(body={"searchResult": [tag(header("CUSTOM", CUSTOM_ID, 2), rows=7)]}))
-        told = execute(TracSearchOperator(task_id="t", object_type="CUSTOM", search=["rows", ">", 3]))
-        assert told == [{**RESULT, "attrs": {"rows": 7}}]
+        result = execute(TracSearchOperator(task_id="t", object_type="CUSTOM", search=["rows", ">", 3]))
+        assert result == [{**RESULT, "attrs": {"rows": 7}}]
         call, body = sent(worker)
         assert call == "search"
         assert body["search"]["term"]["operator"] == "GT"
 
     @pytest.mark.parametrize("search", [{}, [], ""])
-    def test_an_empty_search_is_not_one_for_all_objects(self, worker: Worker, search: Any) -> None:
+    def test_an_empty_search_fails_the_task(self, worker: Worker, search: Any) -> None:
         with pytest.raises(PermanentError, match="search must not be empty"):
             execute(TracSearchOperator(task_id="t", object_type="CUSTOM", search=search))
         assert worker.wire.sent == []
 
-    def test_a_search_may_look_back(self, worker: Worker) -> None:
+    def test_a_search_can_return_prior_versions(self, worker: Worker) -> None:
         worker.wire.expect(reply(body={}))
         task = TracSearchOperator(
             task_id="t",
@@ -230,7 +233,7 @@ class TestReading:
         }
 
     @pytest.mark.parametrize(("found", "warned"), [(SEARCH_LIMIT - 1, False), (SEARCH_LIMIT, True)])
-    def test_a_full_answer_is_warned_about(
+    def test_a_search_with_the_maximum_of_results_logs_a_warning(
         self, worker: Worker, found: int, warned: bool, capsys: pytest.CaptureFixture[str]
     ) -> None:
         worker.wire.expect(reply(body={"searchResult": [tag(header())] * found}))
