@@ -66,7 +66,7 @@ postgres: $(READY)  ## Send events that are hard to store through a real trigger
 
 chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql
 	@$(NEEDS_POSTGRES)
-	DATAOPS_EXAMPLES=4 $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/chaos tests/unit/model tests/unit/answers
+	DATAOPS_EXAMPLES=3 $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/chaos tests/unit/model tests/unit/answers
 
 format: $(READY)  ## Format the code, and correct what ruff can correct; `make lint` lists the rest
 	$(BIN)/ruff check --fix --exit-zero .
