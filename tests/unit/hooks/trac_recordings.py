@@ -1,4 +1,4 @@
-"""The recorded exchanges with TRAC, and the call of the hook that each belongs to."""
+"""The recorded exchanges with TRAC, and the call of the hook for each of them."""
 
 from __future__ import annotations
 
@@ -180,11 +180,11 @@ CALLS: dict[str, Call] = {
 }
 
 
-#: What the hook never sends, and why.
+#: The requests that the hook never sends, each with the reason.
 NEVER = {
     "platform-info without accept json": "it always asks for JSON",
     "platform-info with content-type": "its GETs have no content type",
-    "healthz": "the version is asked for instead",
+    "healthz": "the hook requests the version instead",
     "availablez": "answered on the gateway's own machine alone",
     "no route": "no such call",
     "no method": "no such call",
@@ -205,12 +205,12 @@ NEVER = {
     "submit-job empty": "refused here",
     "cancel-job": "no such call",
     "follow-job": "no such call",
-    "check-job latestObject": "jobs are asked about by version 1",
+    "check-job latestObject": "the hook requests version 1 of a job",
 }
 
 
-#: What an unsuccessful answer becomes.
-REFUSALS: dict[str, tuple[type[ApiError], str]] = {
+#: The error for each unsuccessful response.
+ERRORS: dict[str, tuple[type[ApiError], str]] = {
     "create unknown tenant": (NotFoundError, "HTTP 404 Unknown tenant [NOPE]"),
     "get unknown tenant": (NotFoundError, "HTTP 404 Unknown tenant [NOPE]"),
     "get missing version": (
@@ -252,11 +252,11 @@ REFUSALS: dict[str, tuple[type[ApiError], str]] = {
 }
 
 
-#: What the hook asks for after these exchanges.
-FOLLOWED = {"check-job evicted": ("job tag import", -1), "removed list-resources": ("platform-info", 0)}
+#: The exchange that follows, if a call sends two requests.
+FOLLOW_UPS = {"check-job evicted": ("job tag import", -1), "removed list-resources": ("platform-info", 0)}
 
 
-def told(exchange: dict[str, Any]) -> Reply:
+def response_of(exchange: dict[str, Any]) -> Reply:
     answer = exchange["response"]
     return Reply(answer["status"], answer["headers"], answer["body"].encode(), answer["reason"])
 
@@ -266,6 +266,6 @@ def exchange(name: str, nth: int = 0) -> dict[str, Any]:
 
 
 def ask(worker: Worker, name: str, nth: int = 0) -> Any:
-    """Have the hook make a call that was recorded, and give it the recorded answer."""
-    worker.wire.expect(told(exchange(name, nth)))
+    """Make a recorded call with the hook, and return its result for the recorded response."""
+    worker.wire.expect(response_of(exchange(name, nth)))
     return CALLS[name](worker.trac())
