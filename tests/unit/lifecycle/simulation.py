@@ -127,19 +127,21 @@ class World:
         """Let a newer try own the task."""
         self.owner += 1
 
-    def ours(self) -> list[RemoteRun]:
+    def own_runs(self) -> list[RemoteRun]:
         """Return the runs that this task started."""
         return [run for run in self.runs if run.owner]
 
     def active(self) -> list[str]:
         """Return the ids of our runs that have not ended."""
         return [
-            run.run_id for run in self.ours() if not run.state.is_final and run.state is not RunState.ABSENT
+            run.run_id
+            for run in self.own_runs()
+            if not run.state.is_final and run.state is not RunState.ABSENT
         ]
 
     def end_all(self, state: RunState) -> None:
         """End every active run of this task. ``ABSENT``: the platform forgets the run."""
-        for run in self.ours():
+        for run in self.own_runs():
             if not run.state.is_final:
                 run.state = state
                 if state is RunState.ABSENT:
@@ -152,7 +154,7 @@ class World:
         listed = {run.run_id for run in self.runs if run.listed_at <= self.now}
         self.stored["lost"] = self.stored["run_id"] not in listed
 
-    def stranger(self, delay: float = 0.0) -> RemoteRun:
+    def start_run_of_another(self, delay: float = 0.0) -> RemoteRun:
         """Let someone else start a run."""
         run = RemoteRun(f"r{len(self.runs) + 1}", "", listed_at=self.now + delay)
         self.runs.append(run)

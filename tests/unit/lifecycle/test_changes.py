@@ -173,7 +173,7 @@ def test_a_clear_does_not_wait_for_runs_of_others() -> None:
     world = World(TAMR)
     with pytest.raises(Killed):
         world.start(NOW, life=5)
-    world.stranger()
+    world.start_run_of_another()
     again = world.start(replace(NOW, max_tries=2))
     assert again.fresh
     assert any("may still be running" in line and "r1, r2" in line for line in world.log_lines)
@@ -186,4 +186,4 @@ def test_a_record_of_another_version_fails_the_task() -> None:
     world.stored["version"] = 99
     with pytest.raises(AmbiguousSubmitError, match="version is 99"):
         world.start(NOW)
-    assert len(world.ours()) == 1
+    assert len(world.own_runs()) == 1

@@ -191,7 +191,7 @@ class Judge:
             # This is right only if the record contains no id, or the id of a lost run. Then nothing is sent.
             assert not self.kind.lists, self.where
             assert world.stored is not None, self.where
-            lost = [run.run_id for run in self.before.ours() if run.state is RunState.ABSENT]
+            lost = [run.run_id for run in self.before.own_runs() if run.state is RunState.ABSENT]
             assert world.stored["run_id"] in {"", *lost}, self.where
             record = Record.read(stored)
             unknown = (
@@ -210,28 +210,28 @@ class Judge:
         world, run_id = self.world, started.snapshot.run_id
         assert world.stored is not None, self.where
         assert world.stored["run_id"] == run_id, self.where
-        (run,) = [run for run in world.ours() if run.run_id == run_id]
+        (run,) = [run for run in world.own_runs() if run.run_id == run_id]
         assert run.state in {RunState.RUNNING, RunState.SUCCEEDED}, self.where
-        owners = [run.owner for run in world.ours()]
+        owners = [run.owner for run in world.own_runs()]
         assert len(set(owners)) == len(owners), f"{self.where}: one submission was taken twice"
 
     def check_retry(self, started: Started) -> None:
         """A retry starts no second run while one is active, and no run after one that succeeded."""
         world, run_id = self.world, started.snapshot.run_id
-        known = self.before.ours()
+        known = self.before.own_runs()
         if started.snapshot.state is RunState.SUCCEEDED:
             assert world.active() == [], self.where
         else:
             assert world.active() == [run_id], self.where
         if known and known[0].state in {RunState.RUNNING, RunState.SUCCEEDED}:
             assert run_id == known[0].run_id, self.where
-            assert len(world.ours()) == 1, self.where
+            assert len(world.own_runs()) == 1, self.where
 
     def check_clear(self, started: Started) -> None:
         """A clear starts a new run. The old run was stopped, or is logged with its link."""
         world, run_id = self.world, started.snapshot.run_id
-        sent_before = self.before.stored is not None or self.before.ours()
-        old = {run.run_id for run in self.before.ours()}
+        sent_before = self.before.stored is not None or self.before.own_runs()
+        old = {run.run_id for run in self.before.own_runs()}
         assert run_id not in old, self.where
         assert run_id in world.active(), self.where
         left = [other for other in world.active() if other != run_id]

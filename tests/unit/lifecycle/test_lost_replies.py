@@ -52,7 +52,7 @@ def test_a_run_whose_response_was_lost_is_adopted(kind: object, delay: float) ->
     world = World(kind, listing_delay=delay)  # type: ignore[arg-type]
     world.on_submit = lost_reply(world)
     started = world.start(NOW)
-    assert [run.run_id for run in world.ours()] == [started.snapshot.run_id]
+    assert [run.run_id for run in world.own_runs()] == [started.snapshot.run_id]
     assert any("Adopted" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
 
 
@@ -96,7 +96,7 @@ def test_two_new_runs_fail_the_task() -> None:
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.stranger()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
@@ -110,8 +110,8 @@ def test_a_search_among_runs_of_others_waits_for_the_listing_delay(kind: Kind) -
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.stranger()
-        world.stranger()
+        world.start_run_of_another()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
@@ -124,7 +124,7 @@ def test_a_run_of_another_that_is_listed_first_is_not_adopted() -> None:
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.stranger()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
@@ -136,21 +136,21 @@ def test_a_token_finds_the_run_among_runs_of_others() -> None:
     world = World(TRAC)
 
     def answer(run: RemoteRun) -> None:
-        world.stranger()
+        world.start_run_of_another()
         world.runs.append(run)
-        world.stranger()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
     started = world.start(NOW)
-    assert [started.snapshot.run_id] == [run.run_id for run in world.ours()]
+    assert [started.snapshot.run_id] == [run.run_id for run in world.own_runs()]
 
 
 @pytest.mark.parametrize(
     "error",
     [
         BadRequestError("no", status=400),
-        TransportError("refused", not_sent=True),
+        TransportError("connection refused", not_sent=True),
         InvalidArgumentError("no such kind"),
         ConnectionSettingsError("the key file is gone"),
     ],
@@ -168,7 +168,7 @@ def test_a_submission_that_cannot_have_arrived_leaves_no_intent(error: Exception
     assert world.stored is None
     world.on_submit = None
     assert world.start(NOW).fresh
-    assert len(world.ours()) == 1
+    assert len(world.own_runs()) == 1
 
 
 class TestIntentThatCannotBeRemoved:
@@ -252,11 +252,11 @@ def test_a_superseded_try_sends_nothing() -> None:
 def test_nothing_is_submitted_if_the_runs_cannot_be_listed(kind: Kind, error: ApiError) -> None:
     """Otherwise, a search after a lost response could find a run of last week."""
     world = World(kind, baseline_error=error)
-    world.stranger()
+    world.start_run_of_another()
     with pytest.raises(type(error)) as caught:
         world.start(NOW)
     assert not caught.value.permanent
-    assert (world.ours(), world.tokens, world.stored) == ([], 0, None)
+    assert (world.own_runs(), world.tokens, world.stored) == ([], 0, None)
     world.baseline_error = None
     assert world.start(NOW).fresh
 
@@ -275,7 +275,7 @@ def _start_without_storing_the_id(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
-def test_a_run_of_the_last_try_is_stopped_if_its_id_cannot_be_stored(kind: object) -> None:
+def test_the_last_try_logs_and_if_possible_stops_a_run_whose_id_cannot_be_stored(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]
     world.has_retry = False
     _start_without_storing_the_id(world)

@@ -44,4 +44,4 @@ def test_the_task_fails_and_a_retry_submits_if_no_run_is_found(kind: Kind) -> No
         world.start(NOW)
     assert world.tokens == 1
     assert world.start(NOW).fresh
-    assert [run.run_id for run in world.ours()] == ["r1"]
+    assert [run.run_id for run in world.own_runs()] == ["r1"]

@@ -32,7 +32,7 @@ def polled(
     run_ids: list[str],
     seconds: float,
     *,
-    watch: FakeWatch = FakeWatch(),  # noqa: B008 - nobody changes it
+    watch: FakeWatch = FakeWatch(),  # noqa: B008 - it is never changed
     interval: float = 30.0,
 ) -> dict[str, list[Any]]:
     """Poll runs for some seconds, and return the answers that each waiter received."""
