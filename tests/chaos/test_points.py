@@ -63,7 +63,8 @@ def scenes(
     figures: list[str],
 ) -> Iterator[dict[Cell, Future[Scene]]]:
     """Start all selected cells at once. The future of a cell has its scene when its DAG run has ended."""
-    wanted = {item.callspec.params["cell"] for item in request.session.items if hasattr(item, "callspec")}
+    parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    wanted = {params["cell"] for params in parameters if "cell" in params}
     wanted |= {undisturbed(cell) for cell in wanted}
     began = time.monotonic()
     with Gateway() as gateway, Proxy(sandbox.url) as platforms:

@@ -1,4 +1,4 @@
-"""From an Airflow connection to a hook, and what its Test button tells."""
+"""How a hook reads its Airflow connection, and what its Test button shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from airflow.sdk.log import redact
+from airflow.sdk._shared.secrets_masker import redact
 from urllib3 import HTTPSConnectionPool
 from urllib3 import exceptions as low
 from urllib3.connection import HTTPSConnection
@@ -19,7 +19,7 @@ from tests.unit.fakes import reply
 if TYPE_CHECKING:
     from tests.unit.hooks.worker import Worker
 
-#: What no message of the Test button may hold: a server's words, and credentials.
+#: Text of the server, and credentials. No message of the Test button may contain them.
 PLANTED = "pl4nted-by-the-server"
 SECRETS = ("s3cret-of-client", "apk_s3cret", "t0ken-of-a-session", PLANTED)
 
@@ -33,7 +33,7 @@ REFUSED = unreachable(low.NewConnectionError(PLAIN, "Connection refused"))
 
 
 @pytest.mark.parametrize("extra", ["[]", "5", "{", '"text"'])
-def test_an_extra_that_is_no_object_is_refused(worker: Worker, extra: str) -> None:
+def test_an_extra_that_is_not_a_json_object_raises_an_error(worker: Worker, extra: str) -> None:
     worker.connect("tamr_default", extra=extra)
     with pytest.raises(ConnectionSettingsError, match=r"'tamr_default'.*JSON object"):
         _ = worker.tamr().api
@@ -58,17 +58,17 @@ def test_every_secret_is_masked_in_the_logs(worker: Worker) -> None:
     assert redact(text) == "*** *** *** ***"
 
 
-class TestTheTestButton:
-    def test_asks_tamr_for_one_job(self, worker: Worker) -> None:
+class TestTestButton:
+    def test_requests_one_job_of_tamr(self, worker: Worker) -> None:
         worker.wire.expect(reply(body={"jobs": []}))
         assert worker.tamr().test_connection() == (True, "the API key is accepted")
         assert [s.url.partition("?")[2] for s in worker.wire.sent] == ["pageSize=1"]
 
-    @pytest.mark.parametrize("refusal", [reply(404, {"message": "unknown"}), reply(403, "not shared")])
+    @pytest.mark.parametrize("rejection", [reply(404, {"message": "unknown"}), reply(403, "not shared")])
     def test_sends_a_quantemplate_token_to_the_api_and_expects_no_permission(
-        self, worker: Worker, refusal: Any
+        self, worker: Worker, rejection: Any
     ) -> None:
-        worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}), refusal)
+        worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}), rejection)
         good, message = worker.quantemplate().test_connection()
         assert good
         assert "permissions for datasets and pipelines were not tested" in message
@@ -79,7 +79,7 @@ class TestTheTestButton:
         [
             [reply(404, "<html></html>", headers={"Content-Type": "text/html"})],
             [REFUSED],
-            # A token that is rejected is fetched anew, once.
+            # The driver replaces a rejected token once.
             [reply(401, "no"), reply(body={"access_token": "t0ken-of-a-session"}), reply(401, "no")],
         ],
     )
@@ -89,7 +89,7 @@ class TestTheTestButton:
         worker.wire.expect(reply(body={"access_token": "t0ken-of-a-session"}), *answers)
         assert not worker.quantemplate().test_connection()[0]
 
-    def test_names_the_host_that_a_redirect_leads_to(self, worker: Worker) -> None:
+    def test_shows_the_host_of_a_redirect(self, worker: Worker) -> None:
         moved = reply(302, headers={"Location": f"https://login.example/?{PLANTED}"})
         worker.wire.expect(moved, reply(403, PLANTED))
         good, message = worker.tamr().test_connection()
@@ -99,7 +99,7 @@ class TestTheTestButton:
             "is that the platform's host?"
         )
 
-    def test_does_not_repeat_the_random_id_under_which_the_ui_tests(self, worker: Worker) -> None:
+    def test_does_not_show_the_random_connection_id_of_the_ui(self, worker: Worker) -> None:
         worker.connect("tamr_default", host=None)
         assert worker.tamr().test_connection()[1].startswith("host is empty")
 
@@ -160,13 +160,13 @@ class TestTheTestButton:
             ),
         ],
     )
-    def test_tells_our_diagnosis_and_not_the_servers_words(
+    def test_shows_a_diagnosis_without_text_of_the_server(
         self, worker: Worker, answer: Any, message: str
     ) -> None:
         worker.wire.expect(answer)
         assert worker.tamr().test_connection() == (False, message)
 
-    def test_tells_of_refused_client_credentials(self, worker: Worker) -> None:
+    def test_shows_that_client_credentials_were_rejected(self, worker: Worker) -> None:
         worker.wire.expect(reply(400, {"error": "unauthorized_client", "error_description": PLANTED}))
         good, message = worker.quantemplate().test_connection()
         assert not good
@@ -182,7 +182,7 @@ class TestTheTestButton:
             ({"extra": {"auth_headers": "apk_s3cret"}}, "auth_headers"),
         ],
     )
-    def test_tells_what_is_wrong_with_the_connection(
+    def test_shows_what_is_wrong_with_the_connection(
         self, worker: Worker, fields: dict[str, Any], words: str
     ) -> None:
         worker.connect("tamr_default", **fields)

@@ -1,4 +1,4 @@
-"""What the Quantemplate hook does for a task."""
+"""The requests and results of the Quantemplate hook."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def listed(*outputs: dict[str, str], run_id: str = "e-7") -> Any:
 
 
 def paths(worker: Worker) -> list[str]:
-    """Return what was asked of the API, without the token."""
+    """Return the requests to the API, without the token request."""
     base = "https://fabric.prod.quantemplate.com/external/v1/organisations/"
     return [f"{sent.method} {sent.url.removeprefix(base)}" for sent in worker.wire.sent[1:]]
 
 
 class TestUpload:
-    def test_sends_the_file_and_tells_its_size(self, worker: Worker, tmp_path: Path) -> None:
+    def test_sends_the_file_and_returns_its_size(self, worker: Worker, tmp_path: Path) -> None:
         file = tmp_path / "claims.csv"
         file.write_bytes(CSV)
         worker.wire.expect(TOKEN, reply())
@@ -50,7 +50,7 @@ class TestUpload:
         assert worker.wire.sent[1].body == CSV
         assert worker.wire.sent[1].headers["X-QT-Trace-Id"] == "dag/run"
 
-    def test_names_the_organisation_that_the_task_names(self, worker: Worker, tmp_path: Path) -> None:
+    def test_uses_the_organisation_of_the_call(self, worker: Worker, tmp_path: Path) -> None:
         file = tmp_path / "claims.csv"
         file.write_bytes(CSV)
         worker.wire.expect(TOKEN, reply())
@@ -58,7 +58,7 @@ class TestUpload:
         assert paths(worker) == ["POST c-9/datasets/d"]
 
     @pytest.mark.parametrize("content", [None, b""])
-    def test_of_nothing_is_refused_before_a_token_is_asked_for(
+    def test_of_an_empty_or_missing_file_fails_before_a_token_is_requested(
         self, worker: Worker, tmp_path: Path, content: bytes | None
     ) -> None:
         file = tmp_path / "claims.csv"
@@ -70,7 +70,7 @@ class TestUpload:
 
 
 class TestDownload:
-    def test_of_a_dataset(self, worker: Worker, tmp_path: Path) -> None:
+    def test_writes_a_dataset_to_a_file(self, worker: Worker, tmp_path: Path) -> None:
         file = tmp_path / "new" / "out.csv"
         worker.wire.expect(TOKEN, reply(503), reply(body=CSV))
         hook = worker.quantemplate()
@@ -78,14 +78,14 @@ class TestDownload:
         assert file.read_bytes() == CSV
         assert paths(worker) == ["GET c-1/datasets/d-1?version=0"] * 2
 
-    def test_of_an_output_by_its_id_asks_for_nothing_else(self, worker: Worker, tmp_path: Path) -> None:
+    def test_of_an_output_by_its_id_sends_one_request(self, worker: Worker, tmp_path: Path) -> None:
         worker.wire.expect(TOKEN, reply(body=CSV))
         worker.quantemplate().download_output(
             pipeline_id="p-1", execution_id="e-7", output_id="o-1", destination=str(tmp_path / "o.csv")
         )
         assert paths(worker) == ["GET c-1/pipelines/p-1/executions/e-7/outputs/o-1"]
 
-    def test_of_an_output_by_its_name(self, worker: Worker, tmp_path: Path) -> None:
+    def test_finds_an_output_by_its_name(self, worker: Worker, tmp_path: Path) -> None:
         found = listed({"id": "o-1", "name": "A"}, {"id": "o-2", "name": "Stage 1: clean"})
         worker.wire.expect(TOKEN, found, reply(body=CSV))
         worker.quantemplate().download_output(
@@ -96,7 +96,7 @@ class TestDownload:
         )
         assert paths(worker)[1] == "GET c-1/pipelines/p-1/executions/e-7/outputs/o-2"
 
-    def test_a_name_from_the_server_chooses_no_path(self, worker: Worker, tmp_path: Path) -> None:
+    def test_does_not_use_a_file_name_from_the_server(self, worker: Worker, tmp_path: Path) -> None:
         disposition = {"Content-Disposition": 'attachment; filename="../../evil.csv"'}
         found = listed({"id": "o-1", "name": "../../evil.csv"})
         worker.wire.expect(TOKEN, found, reply(body=CSV, headers=disposition))
@@ -104,7 +104,7 @@ class TestDownload:
         worker.quantemplate().download_output(pipeline_id="p-1", execution_id="e-7", destination=str(file))
         assert [p for p in tmp_path.rglob("*") if p.is_file()] == [file]
 
-    def test_that_has_no_content_is_an_empty_file(self, worker: Worker, tmp_path: Path) -> None:
+    def test_without_content_writes_an_empty_file(self, worker: Worker, tmp_path: Path) -> None:
         file = tmp_path / "out.csv"
         cut_off = reply(body=b"a,b", headers={"Content-Length": "8"})
         worker.wire.expect(TOKEN, cut_off, reply(204))
@@ -119,7 +119,7 @@ class TestDownload:
             (reply(500), ServerError),
         ],
     )
-    def test_that_brings_no_file_leaves_the_old_one(
+    def test_keeps_the_old_file_if_it_fails(
         self, worker: Worker, tmp_path: Path, answer: Any, error: type[Exception]
     ) -> None:
         file = tmp_path / "out.csv"
@@ -133,17 +133,17 @@ class TestDownload:
 
 
 class TestExecutions:
-    def test_one_that_is_not_listed(self, worker: Worker) -> None:
+    def test_an_unlisted_execution_raises_not_found(self, worker: Worker) -> None:
         worker.wire.expect(TOKEN, listed(run_id="e-8"))
         with pytest.raises(NotFoundError, match=r"Quantemplate: get execution e-7 failed: .*p-1"):
             worker.quantemplate().get_execution(pipeline_id="p-1", execution_id="e-7")
 
-    def test_a_start_without_an_answer_is_not_repeated(self, worker: Worker) -> None:
+    def test_a_start_without_a_response_is_not_repeated(self, worker: Worker) -> None:
         worker.wire.expect(TOKEN, reply(502))
         with pytest.raises(ServerError):
             worker.quantemplate().execute_pipeline(pipeline_id="p-1")
 
-    def test_one_token_serves_many_calls(self, worker: Worker) -> None:
+    def test_one_token_is_used_for_many_calls(self, worker: Worker) -> None:
         worker.wire.expect(TOKEN, listed(), listed())
         hook = worker.quantemplate()
         assert [e.id for e in hook.list_executions(pipeline_id="p-1")] == ["e-7"]
@@ -173,7 +173,7 @@ class TestExecutions:
         ),
     ],
 )
-def test_bad_arguments_fail_before_anything_is_sent(
+def test_invalid_arguments_fail_before_a_request_is_sent(
     worker: Worker, tmp_path: Path, call: Callable[[QuantemplateHook, str], Any]
 ) -> None:
     file = tmp_path / "file.csv"
@@ -184,31 +184,31 @@ def test_bad_arguments_fail_before_anything_is_sent(
     assert file.read_bytes() == CSV
 
 
-def test_an_organisation_is_needed_from_somewhere(worker: Worker) -> None:
+def test_a_call_without_an_organisation_fails_before_a_request_is_sent(worker: Worker) -> None:
     worker.connect("quantemplate_default", extra=None)
     with pytest.raises(InvalidArgumentError, match="organisation_id"):
         worker.quantemplate().execute_pipeline(pipeline_id="p-1")
     assert not worker.wire.sent
 
 
-def test_a_connection_without_a_secret_is_told_before_anything_is_sent(worker: Worker) -> None:
+def test_a_connection_without_a_secret_fails_before_a_request_is_sent(worker: Worker) -> None:
     worker.connect("quantemplate_default", password=None)
     with pytest.raises(ConnectionSettingsError, match=r"'quantemplate_default'.*client secret"):
         worker.quantemplate().execute_pipeline(pipeline_id="p-1")
     assert not worker.wire.sent
 
 
-class TestChoice:
+class TestChooseOutput:
     def execution(self, *names: str) -> Execution:
         outputs = tuple(Output(f"o-{n}", name) for n, name in enumerate(names))
         return Execution(
             id="e-7", run_number=7, status="Succeeded", state=RunState.SUCCEEDED, outputs=outputs
         )
 
-    def test_is_none_where_there_is_one(self) -> None:
+    def test_returns_the_only_output_without_a_name(self) -> None:
         assert choose_output(self.execution("only"), None).id == "o-0"
 
-    def test_is_by_the_whole_name(self) -> None:
+    def test_compares_the_whole_name(self) -> None:
         assert choose_output(self.execution("a", "a b", ""), "a b").id == "o-1"
 
     @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ class TestChoice:
             (("a", "a"), "a", "2 outputs named 'a'"),
         ],
     )
-    def test_that_is_not_clear_lists_what_there_is(
+    def test_lists_the_outputs_if_no_single_one_matches(
         self, names: tuple[str, ...], wanted: str | None, words: str
     ) -> None:
         with pytest.raises(InvalidArgumentError, match=f"execution e-7 \\(Succeeded\\) has {words}"):

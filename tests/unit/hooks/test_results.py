@@ -1,4 +1,4 @@
-"""What hooks return, as a ``@task`` returns it to the next one."""
+"""Results of hooks, as a ``@task`` passes them to the next task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Tailer hook sends for a task: each action, byte for byte."""
+"""The requests of the Tailer hook: each action, byte for byte."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ CALLS: dict[str, tuple[Callable[[TailerHook], Any], Any, str, str]] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_each_action_on_the_wire(worker: Worker, name: str) -> None:
+def test_each_action_sends_exactly_its_request(worker: Worker, name: str) -> None:
     call, answer, path, body = CALLS[name]
     worker.wire.expect(answer)
     call(worker.tailer())
@@ -161,7 +161,7 @@ def test_a_launch_returns_the_runs_id(worker: Worker) -> None:
     assert worker.tailer().launch_job(IOWA) == "r-1"
 
 
-def test_a_run_is_returned_or_nothing(worker: Worker) -> None:
+def test_an_unlisted_run_is_none(worker: Worker) -> None:
     item = {"run_id": "r-1", "status": "WAITING"}
     worker.wire.expect(reply(body={"results": [item]}), NONE)
     found = worker.tailer().check_run_status(IOWA, "r-1")
@@ -171,7 +171,7 @@ def test_a_run_is_returned_or_nothing(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("name", ["check", "last status", "by status", "set run status", "enable"])
-def test_what_does_no_harm_twice_bears_a_short_outage(worker: Worker, name: str) -> None:
+def test_idempotent_requests_are_repeated_after_a_short_outage(worker: Worker, name: str) -> None:
     call, answer, _, _ = CALLS[name]
     worker.wire.expect(reply(503), answer)
     call(worker.tailer())
@@ -179,13 +179,13 @@ def test_what_does_no_harm_twice_bears_a_short_outage(worker: Worker, name: str)
 
 
 @pytest.mark.parametrize("name", ["launch", "reset"])
-def test_what_may_be_done_once_is_sent_once(worker: Worker, name: str) -> None:
+def test_other_requests_are_sent_once(worker: Worker, name: str) -> None:
     worker.wire.expect(reply(503))
     with pytest.raises(ApiError, match="HTTP 503"):
         CALLS[name][0](worker.tailer())
 
 
-def test_a_ko_is_not_asked_again_and_told_with_its_words(worker: Worker) -> None:
+def test_a_ko_response_is_raised_with_its_message_and_not_repeated(worker: Worker) -> None:
     worker.wire.expect(reply(body={"code": 200, "message": "ko: no such workflow"}))
     with pytest.raises(ApiError, match=r"Tailer: reset workflow w failed: .*ko: no such workflow"):
         worker.tailer().reset_workflow("w")
@@ -215,7 +215,7 @@ def test_a_ko_is_not_asked_again_and_told_with_its_words(worker: Worker) -> None
         (lambda hook: hook.archive_configuration(None), "configuration_id"),
     ],
 )
-def test_bad_arguments_fail_before_anything_is_sent(
+def test_invalid_arguments_fail_before_a_request_is_sent(
     worker: Worker, call: Callable[[TailerHook], Any], named: str
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=named):
@@ -223,7 +223,7 @@ def test_bad_arguments_fail_before_anything_is_sent(
     assert not worker.wire.sent
 
 
-def test_an_unfinished_connection_is_told_before_anything_is_sent(worker: Worker) -> None:
+def test_an_incomplete_connection_fails_before_a_request_is_sent(worker: Worker) -> None:
     worker.connect("tailer_default", extra={})
     with pytest.raises(ConnectionSettingsError, match=r"'tailer_default'.*service_account_secret_json"):
         worker.tailer().launch_job(IOWA)
@@ -231,7 +231,7 @@ def test_an_unfinished_connection_is_told_before_anything_is_sent(worker: Worker
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "result"),
     [
         (NONE, (True, "the credentials are accepted for account 000099, DEV")),
         (
@@ -240,9 +240,9 @@ def test_an_unfinished_connection_is_told_before_anything_is_sent(worker: Worker
         ),
     ],
 )
-def test_the_connections_test(
-    worker: Worker, answer: Any, told: tuple[bool, str], monkeypatch: pytest.MonkeyPatch
+def test_the_test_button_shows_the_result(
+    worker: Worker, answer: Any, result: tuple[bool, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.wire.expect(answer)
-    assert worker.tailer().test_connection() == told
+    assert worker.tailer().test_connection() == result
     assert json.loads(worker.wire.sent[0].body)["action"] == "get_by_status"

@@ -1,4 +1,4 @@
-"""What the Tamr hook does for a task."""
+"""The requests and results of the Tamr hook."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ JOB = reply(body={"jobId": "j-1", "status": {"state": "PENDING"}})
         (lambda hook: hook.create_job({"load": {"sourceId": "x"}}), {"load": {"sourceId": "x"}}),
     ],
 )
-def test_each_kind_of_job(
+def test_each_method_creates_its_kind_of_job(
     worker: Worker, call: Callable[[TamrHook], Any], configuration: dict[str, Any]
 ) -> None:
     worker.wire.expect(JOB)
@@ -40,13 +40,13 @@ def test_each_kind_of_job(
     assert json.loads(sent.body) == {"configuration": configuration}
 
 
-def test_a_job_that_found_no_slot_is_not_created_by_a_second_request(worker: Worker) -> None:
+def test_a_job_without_a_free_slot_is_not_requested_again(worker: Worker) -> None:
     worker.wire.expect(reply(429, {"statusCode": 429, "message": "5 jobs run"}))
     with pytest.raises(RateLimitedError, match=r"Tamr: create job .* HTTP 429: 5 jobs run"):
         worker.tamr().load_source("s")
 
 
-def test_looking_and_stopping_bear_a_short_outage(worker: Worker) -> None:
+def test_status_and_stop_requests_are_repeated_after_a_short_outage(worker: Worker) -> None:
     worker.wire.expect(reply(503), JOB, reply(503), reply(body={}))
     hook = worker.tamr()
     assert hook.get_job("j-1").status == "PENDING"
@@ -57,7 +57,7 @@ def test_looking_and_stopping_bear_a_short_outage(worker: Worker) -> None:
     ]
 
 
-def test_a_list_is_as_long_as_allowed(worker: Worker) -> None:
+def test_a_list_ends_at_the_page_limit(worker: Worker) -> None:
     page = reply(body={"jobs": [{"jobId": "j", "status": {}}], "nextPageToken": "more"})
     worker.wire.expect(page)
     assert len(worker.tamr().list_jobs(data_product_id="dp", max_pages=1)) == 1
@@ -80,7 +80,9 @@ def test_a_list_is_as_long_as_allowed(worker: Worker) -> None:
         lambda hook: hook.stop_job(".."),
     ],
 )
-def test_bad_arguments_fail_before_anything_is_sent(worker: Worker, call: Callable[[TamrHook], Any]) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(
+    worker: Worker, call: Callable[[TamrHook], Any]
+) -> None:
     with pytest.raises(InvalidArgumentError):
         call(worker.tamr())
     assert not worker.wire.sent
@@ -104,7 +106,7 @@ def test_an_error_names_the_argument_of_the_method(
 
 
 @pytest.mark.parametrize(("field", "words"), [("password", "API key"), ("host", "host")])
-def test_an_unfinished_connection_is_told_before_anything_is_sent(
+def test_an_incomplete_connection_fails_before_a_request_is_sent(
     worker: Worker, field: str, words: str
 ) -> None:
     worker.connect("tamr_default", **{field: ""})

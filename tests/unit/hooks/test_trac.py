@@ -1,4 +1,4 @@
-"""What the TRAC hook does for a task. Every request of it: ``test_trac_recordings``."""
+"""The results of the TRAC hook. ``test_trac_recordings`` contains all its requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILE = reply(body=header("FILE"))
 
 
-def test_a_full_search_is_warned_about(worker: Worker) -> None:
+def test_a_search_with_the_maximum_of_results_logs_a_warning(worker: Worker) -> None:
     hits = [tag(header())] * SEARCH_LIMIT
     worker.wire.expect(reply(body={"searchResult": hits[1:]}), reply(body={"searchResult": hits}))
     hook = worker.trac()
@@ -38,7 +38,7 @@ def test_a_full_search_is_warned_about(worker: Worker) -> None:
     assert "there may be more" in line["event"]
 
 
-def test_methods_show_the_arguments_and_the_documentation_of_their_calls() -> None:
+def test_methods_have_the_signature_and_docstring_of_their_calls() -> None:
     shown = inspect.signature(TracHook.read_object)
     assert list(shown.parameters) == ["self", "selector", "tenant"]
     assert shown.return_annotation == "Tag"
@@ -47,7 +47,7 @@ def test_methods_show_the_arguments_and_the_documentation_of_their_calls() -> No
     assert [name for name, method in methods.items() if name[0] != "_" and not method.__doc__] == []
 
 
-def test_a_conflict_is_waited_out_and_the_changes_are_made_again(worker: Worker) -> None:
+def test_an_update_is_repeated_after_a_conflict(worker: Worker) -> None:
     worker.wire.expect(
         reply(body=tag(header(tag=1), {})),
         reply(409, headers={"grpc-message": "Prior tag has been superseded"}),
@@ -60,7 +60,7 @@ def test_a_conflict_is_waited_out_and_the_changes_are_made_again(worker: Worker)
     assert json.loads(worker.wire.sent[3].body)["priorVersion"]["tagVersion"] == 2
 
 
-def test_reads_bear_a_short_outage_and_writes_are_sent_once(worker: Worker) -> None:
+def test_reads_are_repeated_after_a_short_outage_and_writes_are_sent_once(worker: Worker) -> None:
     worker.wire.expect(reply(503), reply(body=tag(header(), {})), reply(503))
     hook = worker.trac()
     hook.read_object(f"DATA-{DATA_ID}-v1")
@@ -95,7 +95,7 @@ def test_a_model_is_planned_and_validated(worker: Worker) -> None:
 
 
 class TestFiles:
-    def test_a_file_is_named_by_its_source(self, worker: Worker, tmp_path: Path) -> None:
+    def test_a_file_has_the_name_of_its_source(self, worker: Worker, tmp_path: Path) -> None:
         (tmp_path / "claims.csv").write_bytes(b"a;b\n")
         worker.wire.expect(FILE)
         worker.trac().create_small_file(source=str(tmp_path / "claims.csv"))
@@ -111,14 +111,14 @@ class TestFiles:
             "é".encode()
         ] * 2
 
-    def test_what_does_not_fit_into_one_message_is_not_sent(self, worker: Worker, tmp_path: Path) -> None:
+    def test_a_file_that_is_too_large_is_not_sent(self, worker: Worker, tmp_path: Path) -> None:
         (tmp_path / "large.csv").write_bytes(b"x" * (MAX_CONTENT + 1))
         with pytest.raises(InvalidArgumentError, match=r"source 'large\.csv' must have at most 735000 bytes"):
             worker.trac().create_small_file(source=str(tmp_path / "large.csv"))
         assert not worker.wire.sent
 
     @pytest.mark.parametrize("kind", ["FILE", "DATA"])
-    def test_downloads_appear_when_they_are_complete(self, worker: Worker, tmp_path: Path, kind: str) -> None:
+    def test_a_download_writes_only_a_complete_file(self, worker: Worker, tmp_path: Path, kind: str) -> None:
         worker.wire.expect(
             reply(body=b"hal", headers={"Content-Length": "8"}),
             reply(body=b"complete", headers={"Content-Length": "8"}),
@@ -129,7 +129,7 @@ class TestFiles:
         assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"complete"]
         assert "Accept" not in worker.wire.sent[0].headers
 
-    def test_content_comes_back(self, worker: Worker) -> None:
+    def test_small_files_and_datasets_are_returned(self, worker: Worker) -> None:
         worker.wire.expect(reply(body={"content": "eA=="}), reply(body={"content": "eQ=="}))
         hook = worker.trac()
         assert hook.read_small_file(f"FILE-{DATA_ID}").content == b"x"
@@ -142,17 +142,17 @@ def test_objects_are_read_in_the_order_of_their_selectors(worker: Worker) -> Non
     assert [t.header.object_type for t in found] == ["MODEL", "DATA"]
 
 
-def test_resources_of_old_platforms(worker: Worker) -> None:
-    told = {"resourceType": "MODEL_REPOSITORY", "resourceKey": "models"}
-    worker.wire.expect(reply(body={"resources": [told]}), reply(body=told))
+def test_resources_of_old_platforms_are_listed_and_read(worker: Worker) -> None:
+    resource = {"resourceType": "MODEL_REPOSITORY", "resourceKey": "models"}
+    worker.wire.expect(reply(body={"resources": [resource]}), reply(body=resource))
     hook = worker.trac()
     assert hook.list_resources("MODEL_REPOSITORY") == [hook.resource_info("MODEL_REPOSITORY", "models")]
 
 
-def test_a_login_is_sent_with_each_request_and_stays_out_of_errors(worker: Worker) -> None:
+def test_a_login_is_sent_with_each_request_but_not_in_errors(worker: Worker) -> None:
     worker.connect("trac_default", login="ann", password="pa55-word")
     basic = base64.b64encode(b"ann:pa55-word").decode()
-    worker.wire.expect(reply(401, f"who is {basic}, pa55-word?"))
+    worker.wire.expect(reply(401, f"unknown user {basic}, pa55-word"))
     with pytest.raises(Exception, match="401") as caught:
         worker.trac().list_tenants()
     assert worker.wire.sent[0].headers["Authorization"] == f"Basic {basic}"
@@ -160,7 +160,7 @@ def test_a_login_is_sent_with_each_request_and_stays_out_of_errors(worker: Worke
     assert "pa55-word" not in repr(vars(caught.value))
 
 
-def test_the_test_button(worker: Worker) -> None:
+def test_the_test_button_checks_the_tenant(worker: Worker) -> None:
     worker.wire.expect(reply(body={"tenants": [{"tenantCode": "OTHER"}]}), reply(406, "planted"))
     assert worker.trac().test_connection() == (
         False,
@@ -200,7 +200,9 @@ def test_the_test_button(worker: Worker) -> None:
         lambda hook: hook.create_small_dataset(source="/no/such/file", schema={}),
     ],
 )
-def test_bad_arguments_fail_before_anything_is_sent(worker: Worker, call: Callable[[TracHook], Any]) -> None:
+def test_invalid_arguments_fail_before_a_request_is_sent(
+    worker: Worker, call: Callable[[TracHook], Any]
+) -> None:
     with pytest.raises(InvalidArgumentError):
         call(worker.trac())
     assert not worker.wire.sent

@@ -1,8 +1,7 @@
-"""What was recorded between a client and TRAC's real services, played through the hook.
+"""Recorded exchanges between a client and TRAC's real services, replayed with the hook.
 
-For each recorded exchange that the hook has a call for, the hook sends exactly the recorded request, and
-makes of the recorded answer what it should. The others are listed with the reason why the hook never sends
-them.
+The hook sends exactly the recorded request and reads the recorded response. ``NEVER`` lists the exchanges
+that the hook does not use, each with the reason.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from tests.unit.hooks.trac_recordings import (
     BATCH,
     CALLS,
     CUSTOM,
+    ERRORS,
     EXCHANGES,
-    FOLLOWED,
+    FOLLOW_UPS,
     IMPORT_JOB,
     NEVER,
-    REFUSALS,
     ask,
     exchange,
-    told,
+    response_of,
 )
 
 if TYPE_CHECKING:
     from tests.unit.hooks.worker import Worker
 
 
-def test_every_recorded_exchange_is_accounted_for() -> None:
+def test_every_recorded_exchange_is_used_or_listed_as_unused() -> None:
     assert {e["name"] for e in EXCHANGES} == CALLS.keys() | NEVER.keys()
     assert not CALLS.keys() & NEVER.keys()
 
@@ -43,13 +42,13 @@ def test_every_recorded_exchange_is_accounted_for() -> None:
     "recorded", [e for e in EXCHANGES if e["name"] in CALLS], ids=lambda e: e["name"].replace(" ", "-")
 )
 def test_the_hook_sends_what_was_recorded(worker: Worker, recorded: dict[str, Any]) -> None:
-    name, asked = recorded["name"], recorded["request"]
-    worker.wire.expect(told(recorded))
-    if name in FOLLOWED:
-        worker.wire.expect(told(exchange(*FOLLOWED[name])))
+    name, expected = recorded["name"], recorded["request"]
+    worker.wire.expect(response_of(recorded))
+    if name in FOLLOW_UPS:
+        worker.wire.expect(response_of(exchange(*FOLLOW_UPS[name])))
     call, hook = CALLS[name], worker.trac()
-    if name in REFUSALS:
-        kind, words = REFUSALS[name]
+    if name in ERRORS:
+        kind, words = ERRORS[name]
         with pytest.raises(kind) as caught:
             call(hook)
         assert type(caught.value) is kind
@@ -57,20 +56,20 @@ def test_the_hook_sends_what_was_recorded(worker: Worker, recorded: dict[str, An
     else:
         assert call(hook) is not None
     sent = worker.wire.sent[0]
-    assert (sent.method, sent.url) == (asked["method"], f"http://trac:8080{asked['path']}")
+    assert (sent.method, sent.url) == (expected["method"], f"http://trac:8080{expected['path']}")
     headers = {key.lower(): value for key, value in sent.headers.items()}
     assert {key: headers.get(key) for key in ("accept", "content-type")} == {
-        key: asked["headers"].get(key) for key in ("accept", "content-type")
+        key: expected["headers"].get(key) for key in ("accept", "content-type")
     }
     body = json.loads(sent.body) if sent.body else None
-    assert body == asked["body"]
+    assert body == expected["body"]
     if body is not None and name not in ("submit run ok", "submit run fail"):
-        # Even the order is the same, but for a value's type, which stands first here.
-        assert json.dumps(body) == json.dumps(asked["body"])
-    assert len(worker.wire.sent) == (2 if name in FOLLOWED else 1)
+        # The order of the members is the same too. Only in these two requests is it different.
+        assert json.dumps(body) == json.dumps(expected["body"])
+    assert len(worker.wire.sent) == (2 if name in FOLLOW_UPS else 1)
 
 
-def test_all_kinds_of_attributes_come_back_as_python(worker: Worker) -> None:
+def test_all_kinds_of_attributes_are_returned_as_python_values(worker: Worker) -> None:
     tag = ask(worker, "get latest object")
     assert isinstance(tag, Tag)
     own = {name: value for name, value in tag.attrs.items() if not name.startswith("trac_")}
@@ -90,7 +89,7 @@ def test_all_kinds_of_attributes_come_back_as_python(worker: Worker) -> None:
     assert tag.definition["custom"]["customSchemaType"] == "acme_checkpoint"
 
 
-def test_headers(worker: Worker) -> None:
+def test_a_header_contains_ids_versions_and_times(worker: Worker) -> None:
     header = ask(worker, "update-tag")
     assert header == TagHeader(
         object_type="CUSTOM",
@@ -105,7 +104,7 @@ def test_headers(worker: Worker) -> None:
     assert header.key == f"CUSTOM-{CUSTOM}-v1"
 
 
-def test_a_batch_answers_in_the_order_of_its_requests(worker: Worker) -> None:
+def test_a_batch_returns_headers_in_the_order_of_its_requests(worker: Worker) -> None:
     done = ask(worker, "write-batch")
     assert [header.object_id for header in done.created] == [
         "01a1fb7c-b56f-7dac-a678-91e671d7a6fe",
@@ -115,7 +114,7 @@ def test_a_batch_answers_in_the_order_of_its_requests(worker: Worker) -> None:
     assert [(header.object_id, header.object_version) for header in done.tagged] == [(CUSTOM, 2)]
 
 
-def test_the_platform_and_its_tenants(worker: Worker) -> None:
+def test_the_platform_and_its_tenants_are_described(worker: Worker) -> None:
     info = ask(worker, "platform-info")
     assert (info.version, info.environment, info.production) == (
         "0.10.0-head (Unpackaged)",
@@ -157,19 +156,23 @@ def test_searches_return_tags_without_definitions(worker: Worker) -> None:
         ("submit run ok", 0, "QUEUED", RunState.PENDING),
     ],
 )
-def test_states_of_jobs(worker: Worker, name: str, nth: int, code: str, state: RunState) -> None:
+def test_each_status_of_a_job_has_its_state(
+    worker: Worker, name: str, nth: int, code: str, state: RunState
+) -> None:
     status = ask(worker, name, nth)
     assert isinstance(status, JobStatus)
     assert (status.status_code, status.state) == (code, state)
     assert (status.job is None) == (name == "validate-job")
 
 
-def test_why_a_job_failed(worker: Worker) -> None:
+def test_a_failed_job_has_a_status_message(worker: Worker) -> None:
     assert "the lab model was told to fail" in ask(worker, "check-job run fail").status_message
 
 
-def test_a_job_that_the_orchestrator_forgot_is_told_by_its_tag(worker: Worker) -> None:
-    worker.wire.expect(told(exchange("check-job evicted")), told(exchange("job tag import", -1)))
+def test_the_status_of_an_evicted_job_is_read_from_its_tag(worker: Worker) -> None:
+    worker.wire.expect(
+        response_of(exchange("check-job evicted")), response_of(exchange("job tag import", -1))
+    )
     status = worker.trac().check_job(IMPORT_JOB)
     assert (status.status_code, status.job.tag_version if status.job else None) == ("SUCCEEDED", 4)
     assert [sent.method for sent in worker.wire.sent] == ["POST", "GET"]

@@ -1,4 +1,4 @@
-"""The recorded exchanges with TRAC, and the call of the hook that each belongs to."""
+"""The recorded exchanges with TRAC, and the call of the hook for each of them."""
 
 from __future__ import annotations
 
@@ -180,37 +180,37 @@ CALLS: dict[str, Call] = {
 }
 
 
-#: What the hook never sends, and why.
+#: The requests that the hook never sends, each with the reason.
 NEVER = {
-    "platform-info without accept json": "it always asks for JSON",
-    "platform-info with content-type": "its GETs have no content type",
-    "healthz": "the version is asked for instead",
-    "availablez": "answered on the gateway's own machine alone",
-    "no route": "no such call",
-    "no method": "no such call",
-    "create tenant in body": "the tenant is in the path alone",
-    "create MODEL forbidden": "refused here",
-    "create empty": "refused here",
-    "create unknown field": "refused here",
-    "get bad uuid": "refused here",
-    "read-object empty": "refused here",
-    "read-object wrapped": "selectors are sent bare",
-    "read-batch list": "always answered by 503",
-    "read-batch wrapped": "always answered by 503",
-    "update-tag variable selector": "the version is looked up first",
-    "write-batch empty": "refused here",
-    "search IN untyped": "lists are sent with their type",
-    "search future": "refused here",
-    "search no type": "refused here",
-    "submit-job empty": "refused here",
-    "cancel-job": "no such call",
-    "follow-job": "no such call",
-    "check-job latestObject": "jobs are asked about by version 1",
+    "platform-info without accept json": "the hook always requests JSON",
+    "platform-info with content-type": "the hook's GET requests have no content type",
+    "healthz": "the hook requests the version instead",
+    "availablez": "only the gateway's own machine gets a response",
+    "no route": "the hook has no such method",
+    "no method": "the hook has no such method",
+    "create tenant in body": "the hook sends the tenant only in the path",
+    "create MODEL forbidden": "the hook rejects it",
+    "create empty": "the hook rejects it",
+    "create unknown field": "the hook rejects it",
+    "get bad uuid": "the hook rejects it",
+    "read-object empty": "the hook rejects it",
+    "read-object wrapped": "the hook sends selectors without a wrapper",
+    "read-batch list": "TRAC always responds with 503",
+    "read-batch wrapped": "TRAC always responds with 503",
+    "update-tag variable selector": "the hook reads the version first",
+    "write-batch empty": "the hook rejects it",
+    "search IN untyped": "the hook sends lists with their type",
+    "search future": "the hook rejects it",
+    "search no type": "the hook rejects it",
+    "submit-job empty": "the hook rejects it",
+    "cancel-job": "the hook has no such method",
+    "follow-job": "the hook has no such method",
+    "check-job latestObject": "the hook requests version 1 of a job",
 }
 
 
-#: What an unsuccessful answer becomes.
-REFUSALS: dict[str, tuple[type[ApiError], str]] = {
+#: The error for each unsuccessful response.
+ERRORS: dict[str, tuple[type[ApiError], str]] = {
     "create unknown tenant": (NotFoundError, "HTTP 404 Unknown tenant [NOPE]"),
     "get unknown tenant": (NotFoundError, "HTTP 404 Unknown tenant [NOPE]"),
     "get missing version": (
@@ -252,11 +252,11 @@ REFUSALS: dict[str, tuple[type[ApiError], str]] = {
 }
 
 
-#: What the hook asks for after these exchanges.
-FOLLOWED = {"check-job evicted": ("job tag import", -1), "removed list-resources": ("platform-info", 0)}
+#: The exchange that follows, if a call sends two requests.
+FOLLOW_UPS = {"check-job evicted": ("job tag import", -1), "removed list-resources": ("platform-info", 0)}
 
 
-def told(exchange: dict[str, Any]) -> Reply:
+def response_of(exchange: dict[str, Any]) -> Reply:
     answer = exchange["response"]
     return Reply(answer["status"], answer["headers"], answer["body"].encode(), answer["reason"])
 
@@ -266,6 +266,6 @@ def exchange(name: str, nth: int = 0) -> dict[str, Any]:
 
 
 def ask(worker: Worker, name: str, nth: int = 0) -> Any:
-    """Have the hook make a call that was recorded, and give it the recorded answer."""
-    worker.wire.expect(told(exchange(name, nth)))
+    """Make a recorded call with the hook, and return its result for the recorded response."""
+    worker.wire.expect(response_of(exchange(name, nth)))
     return CALLS[name](worker.trac())

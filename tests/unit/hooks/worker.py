@@ -1,4 +1,4 @@
-"""Hooks as a worker has them, with connections in memory and a wire without sockets."""
+"""Hooks as on a worker, with connections in memory and no network."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Worker:
-    """A machine on which a task runs; pauses take no time there.
+    """A machine on which a task runs. Its pauses take no time.
 
-    :param connections: fields by connection id; an extra that is no text becomes JSON.
+    :param connections: fields by connection id. An extra that is not text is converted to JSON.
     """
 
     wire: Wire

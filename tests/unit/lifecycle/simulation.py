@@ -22,20 +22,22 @@ if TYPE_CHECKING:
 
 
 class Killed(BaseException):
-    """The worker is gone; nothing after this point was done by it."""
+    """The worker was killed. It does nothing after this point."""
 
 
 class SupersededError(Exception):
-    """A newer try owns the task: Airflow refuses the write."""
+    """A newer try owns the task, so Airflow rejects the write."""
 
 
 @dataclass
 class Kind:
     """What a platform can do.
 
-    :param by_place: a run is seen from the place alone where it was started, as in a pipeline's own list.
+    :param exact: a token finds the run of a submission.
+    :param can_stop: runs can be stopped.
+    :param by_place: a run is listed only at the place of its start, such as the list of its pipeline.
     :param lists: runs can be listed.
-    :param absence_proves: a run that is not listed will never be.
+    :param absence_proves: a run that is not listed will never be listed.
     """
 
     exact: bool = False
@@ -56,7 +58,7 @@ TAILER = Kind(absence_proves=False)
 class RemoteRun:
     """A run at the platform.
 
-    :param owner: the token of the submission; empty for a stranger's.
+    :param owner: the token of the submission, or an empty text for a run of someone else.
     """
 
     run_id: str
@@ -68,7 +70,7 @@ class RemoteRun:
 
 @dataclass
 class World:
-    """All that outlives a worker: time, the platform's runs, Airflow's store."""
+    """Everything that stays when a worker dies: time, the platform's runs, Airflow's store."""
 
     kind: Kind
     now: float = 1_000.0
@@ -76,45 +78,45 @@ class World:
     stored: dict[str, Any] | None = None
     tokens: int = 0
     listing_delay: float = 0.0
-    #: Effects a worker may have before it is killed; None: it lives.
+    #: After how many effects the worker is killed. ``None``: it is not killed.
     life: int | None = None
     effects: int = 0
     owner: int = 0
-    #: How often tasks of the DAG run were cleared until now.
+    #: How often tasks of the DAG run were cleared so far.
     clear_number: int = 0
     identity: dict[str, Any] = field(default_factory=lambda: {"what": "nightly"})
     id_scope: str = "https://one"
     settings: Settings = field(default_factory=lambda: Settings(conn_id="simulation", base_url="https://one"))
-    #: Called instead of an ordinary answer to a submission.
+    #: If set, it handles a submission instead of the usual response.
     on_submit: Callable[[RemoteRun], None] | None = None
-    #: What a look ends with, where it fails.
+    #: If set, every status request raises it.
     look_error: ApiError | None = None
-    #: What the list before a submission ends with, where it fails.
+    #: If set, the list before a submission raises it.
     baseline_error: ApiError | None = None
-    #: What so many looks end with, before that.
+    #: The next status requests raise these errors, one each.
     look_errors: list[ApiError] = field(default_factory=list)
-    #: What a stop ends with, where it fails.
+    #: If set, a stop request raises it.
     cancel_error: ApiError | None = None
-    #: When the time allowed for the run is over.
+    #: The deadline of the task.
     deadline: float = float("inf")
     #: Called before each list of candidates.
     on_search: Callable[[], None] = lambda: None
-    #: What the store answers every call with, where it is away.
+    #: If set, every call of the store raises it.
     store_error: Exception | None = None
-    #: What the store answers so many calls of ``delete`` with.
+    #: The next calls of ``delete`` raise these errors, one each.
     delete_errors: list[Exception] = field(default_factory=list)
-    #: Whether a submission that got no response may be sent again where nothing can be listed.
+    #: Whether a submission that got no response may be sent again if the platform lists no runs.
     resubmits: bool = False
-    #: Whether a removal that fails has removed the record all the same.
+    #: Whether a ``delete`` that fails still removes the record.
     deletes_in_spite: bool = False
     #: Whether Airflow starts another try if this one fails.
     has_retry: bool = True
-    #: Told the number of each effect of a try.
+    #: Called with the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
 
     def effect(self) -> None:
-        """Count something that others can see; the worker may die right after it."""
+        """Count an effect that others can see. The worker may die right after it."""
         self.effects += 1
         if self.on_effect is not None:
             self.on_effect(self.effects)
@@ -125,33 +127,35 @@ class World:
         """Let a newer try own the task."""
         self.owner += 1
 
-    def ours(self) -> list[RemoteRun]:
+    def own_runs(self) -> list[RemoteRun]:
         """Return the runs that this task started."""
         return [run for run in self.runs if run.owner]
 
     def active(self) -> list[str]:
         """Return the ids of our runs that have not ended."""
         return [
-            run.run_id for run in self.ours() if not run.state.is_final and run.state is not RunState.ABSENT
+            run.run_id
+            for run in self.own_runs()
+            if not run.state.is_final and run.state is not RunState.ABSENT
         ]
 
     def end_all(self, state: RunState) -> None:
-        """Let every active run of ours end; ``ABSENT``: let the platform forget it."""
-        for run in self.ours():
+        """End every active run of this task. ``ABSENT``: the platform forgets the run."""
+        for run in self.own_runs():
             if not run.state.is_final:
                 run.state = state
                 if state is RunState.ABSENT:
                     run.listed_at = float("inf")
 
     def wait_for_a_listing(self) -> None:
-        """Do what a wait does for a run that is not listed: bear that for half an hour, then call it lost."""
+        """Wait for an unlisted run for half an hour, then mark it as lost, as a wait does."""
         self.now += 1_800.0
         assert self.stored is not None
         listed = {run.run_id for run in self.runs if run.listed_at <= self.now}
         self.stored["lost"] = self.stored["run_id"] not in listed
 
-    def stranger(self, delay: float = 0.0) -> RemoteRun:
-        """Let somebody else start a run."""
+    def start_run_of_another(self, delay: float = 0.0) -> RemoteRun:
+        """Let someone else start a run."""
         run = RemoteRun(f"r{len(self.runs) + 1}", "", listed_at=self.now + delay)
         self.runs.append(run)
         return run
@@ -259,12 +263,12 @@ class _Launch:
             self.world.runs.append(run)
         else:
             self.world.on_submit(run)
-        # The platform has it, the answer is not here yet.
+        # The platform has the run, but the worker has no response yet.
         self.world.effect()
         return _snapshot(run)
 
     def find_candidates(self, baseline: Mapping[str, Any], token: str) -> Exchange[list[RunSnapshot]]:
-        assert self.world.kind.lists, "nobody asks a platform that lists no runs"
+        assert self.world.kind.lists, "no search on a platform that lists no runs"
         yield _request("candidates")
         self.world.on_search()
         if self.exact:
@@ -333,20 +337,22 @@ class _Lines(logging.Handler):
 
 
 def _worker(world: World, generation: Generation, cancels: bool) -> Started:
-    log = logging.Logger("task")  # noqa: LOG001 - one of its own, so that nothing is shared between tests
+    log = logging.Logger("task")  # noqa: LOG001 - tests must not share a logger
     log.addHandler(_Lines(world.log_lines))
 
     def token() -> str:
         world.tokens += 1
         return f"token{world.tokens}"
 
+    # It has properties in place of the class variables of Launch.
+    launch: Any = _Launch(
+        world,
+        world.identity["what"],
+        cancel_on_kill=cancels and world.kind.can_stop,
+        resubmits=world.resubmits,
+    )
     start = DurableStart(
-        launch=_Launch(
-            world,
-            world.identity["what"],
-            cancel_on_kill=cancels and world.kind.can_stop,
-            resubmits=world.resubmits,
-        ),
+        launch=launch,
         store=_Store(world, world.owner),
         clock=_Clock(world),
         generation=generation,
@@ -363,7 +369,7 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
             world.now += step.seconds
         elif isinstance(step, Request):
             world.now += 0.1
-            # Dead before the request left.
+            # The worker can die before the request is sent.
             world.effect()
         try:
             step = exchange.send(None)
@@ -381,7 +387,7 @@ def _snapshot(run: RemoteRun) -> RunSnapshot:
 
 
 def lost_reply(world: World) -> Callable[[RemoteRun], None]:
-    """Answer a submission by a reset, after the platform took it."""
+    """Answer a submission with a reset, after the platform accepted it."""
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
@@ -392,7 +398,7 @@ def lost_reply(world: World) -> Callable[[RemoteRun], None]:
 
 
 def never_arrived(world: World, times: int = 1) -> Callable[[RemoteRun], None]:
-    """Answer so many submissions by a reset, before the platform saw them."""
+    """Answer this many submissions with a reset, before the platform receives them."""
     left = [times]
 
     def answer(run: RemoteRun) -> None:

@@ -1,4 +1,4 @@
-"""A try that finds another world than the one before: arguments, connection, package."""
+"""A try whose arguments, connection or package differ from those of the previous try."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ NOW = Generation(max_tries=1, clear_number=0)
 
 
 class TestOtherArguments:
-    """A retry whose templates rendered to something else."""
+    """A retry whose templates rendered to other values."""
 
-    def test_the_old_run_is_stopped_where_it_can_be(self) -> None:
+    def test_the_old_run_is_stopped_if_the_platform_can_stop_it(self) -> None:
         world = World(TAMR)
         world.start(NOW)
         world.identity = {"what": "tonight"}
@@ -40,14 +40,14 @@ class TestOtherArguments:
         world = World(TAMR)
         world.start(NOW)
         world.identity = {"what": "tonight"}
-        # The newer try begins while this one looks at the old run.
+        # The newer try starts while this try requests the state of the old run.
         world.on_effect = lambda _: world.take_over()
         with pytest.raises(SupersededError):
             world.start(replace(NOW, max_tries=2) if cleared else NOW)
         assert world.active() == ["r1"]
 
-    def test_otherwise_nothing_is_started_beside_it(self) -> None:
-        # The old run is not in the list of the new place; its link leads to the old one.
+    def test_no_run_is_started_if_the_old_run_cannot_be_stopped(self) -> None:
+        # The list of the new place does not contain the old run. Its link leads to the old place.
         world = World(QUANTEMPLATE)
         world.start(NOW)
         world.identity = {"what": "tonight"}
@@ -55,7 +55,7 @@ class TestOtherArguments:
             world.start(NOW)
         assert world.active() == ["r1"]
 
-    def test_nor_beside_one_that_is_to_go_on(self) -> None:
+    def test_no_run_is_started_if_the_old_run_must_not_be_stopped(self) -> None:
         world = World(TAMR)
         world.start(NOW)
         world.identity = {"what": "tonight"}
@@ -63,7 +63,7 @@ class TestOtherArguments:
             world.start(NOW, cancels=False)
         assert world.active() == ["r1"]
 
-    def test_nor_beside_one_whose_answer_was_lost(self) -> None:
+    def test_no_run_is_started_if_the_response_of_the_old_run_was_lost(self) -> None:
         world = World(QUANTEMPLATE)
         with pytest.raises(Killed):
             world.start(NOW, life=5)
@@ -73,7 +73,7 @@ class TestOtherArguments:
         assert world.active() == ["r1"]
 
     def test_a_run_with_other_arguments_that_is_not_found_may_still_be_active(self) -> None:
-        """A stop that is answered by 404 does not prove that the run has ended: a list may be stale."""
+        """A 404 to a stop request does not prove that the run has ended: a list may be stale."""
         world = World(TAMR)
         world.start(NOW)
         world.identity = {"what": "tonight"}
@@ -82,14 +82,14 @@ class TestOtherArguments:
             world.start(NOW)
         assert world.active() == ["r1"]
 
-    def test_a_clear_starts_a_new_run_and_names_the_old_one(self) -> None:
+    def test_a_clear_starts_a_new_run_and_logs_the_old_one(self) -> None:
         world = World(QUANTEMPLATE)
         world.start(NOW)
         world.identity = {"what": "tonight"}
         assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
         assert any("keeps running" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
 
-    def test_an_old_run_that_has_ended_does_not_matter(self) -> None:
+    def test_a_new_run_is_started_if_the_old_run_has_ended(self) -> None:
         world = World(QUANTEMPLATE)
         world.start(NOW)
         world.end_all(RunState.FAILED)
@@ -98,9 +98,9 @@ class TestOtherArguments:
 
 
 class TestAnotherPlace:
-    """The connection leads to another host than before."""
+    """The connection has another host than before."""
 
-    def test_a_retry_starts_nothing(self) -> None:
+    def test_a_retry_starts_no_run(self) -> None:
         world = World(TAMR)
         world.start(NOW)
         world.id_scope = "https://two"
@@ -108,7 +108,7 @@ class TestAnotherPlace:
             world.start(NOW)
         assert world.active() == ["r1"]
 
-    def test_a_clear_leaves_the_old_run_alone_and_says_so(self) -> None:
+    def test_a_clear_does_not_stop_the_old_run_but_logs_it(self) -> None:
         world = World(TAMR)
         world.start(NOW)
         world.id_scope = "https://two"
@@ -117,7 +117,7 @@ class TestAnotherPlace:
         assert "r1" in world.active()
         assert any("r1" in line and "is not stopped at" in line for line in world.log_lines)
 
-    def test_a_clear_knows_nothing_of_what_may_have_been_started_elsewhere(self) -> None:
+    def test_a_clear_logs_that_a_run_without_an_id_may_exist_at_the_old_host(self) -> None:
         world = World(TAMR)
         with pytest.raises(Killed):
             world.start(NOW, life=5)
@@ -126,7 +126,7 @@ class TestAnotherPlace:
         assert any("no id is known" in line and "https://one" in line for line in world.log_lines)
 
 
-def test_a_run_that_is_to_go_on_is_not_stopped_by_a_clear() -> None:
+def test_a_clear_does_not_stop_the_old_run_without_cancel_on_kill() -> None:
     world = World(TAMR)
     world.start(NOW)
     again = world.start(replace(NOW, max_tries=2), cancels=False)
@@ -135,8 +135,8 @@ def test_a_run_that_is_to_go_on_is_not_stopped_by_a_clear() -> None:
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
-def test_a_clear_waits_until_what_was_sent_before_is_listed(kind: Kind) -> None:
-    """Listed later it would pass for the new run, if the answer to that were lost, too."""
+def test_a_clear_waits_until_the_old_submission_is_listed(kind: Kind) -> None:
+    """If it were listed later, a search for the new run could find it instead."""
     world = World(kind, listing_delay=20.0)
     with pytest.raises(Killed):
         world.start(NOW, life=5)
@@ -169,21 +169,21 @@ def test_a_clear_logs_a_run_that_the_stop_request_does_not_find() -> None:
     )
 
 
-def test_a_clear_is_not_held_up_by_strangers() -> None:
+def test_a_clear_does_not_wait_for_runs_of_others() -> None:
     world = World(TAMR)
     with pytest.raises(Killed):
         world.start(NOW, life=5)
-    world.stranger()
+    world.start_run_of_another()
     again = world.start(replace(NOW, max_tries=2))
     assert again.fresh
     assert any("may still be running" in line and "r1, r2" in line for line in world.log_lines)
 
 
-def test_a_record_of_another_version_is_not_guessed_at() -> None:
+def test_a_record_of_another_version_fails_the_task() -> None:
     world = World(TAMR)
     world.start(NOW)
     assert world.stored is not None
     world.stored["version"] = 99
     with pytest.raises(AmbiguousSubmitError, match="version is 99"):
         world.start(NOW)
-    assert len(world.ours()) == 1
+    assert len(world.own_runs()) == 1

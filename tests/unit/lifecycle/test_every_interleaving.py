@@ -1,6 +1,6 @@
-"""A worker dies after each of its effects in turn, and the next one, too; one run is left, never two or none.
+"""A worker dies after each of its effects, and the next worker too. Exactly one run must be left.
 
-The deaths are counted in a first full drive, so that a new step of the algorithm is covered by itself.
+A complete first try counts the effects. So a new step of the algorithm is covered without a change here.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def first_try(kind: Kind, arrival: Arrival, life: int | None, *, during: bool = 
     world = World(kind, listing_delay=arrival.listing_delay)
     arrival.meet(world)
     if during:
-        # The first effect is the baseline, read before anything is stored or sent.
+        # The first effect is the request for the baseline, before anything is stored or submitted.
         world.on_effect = lambda _: setattr(world, "clear_number", 1)
     try:
         world.start(FIRST, life=life)
@@ -116,13 +116,13 @@ def first_try(kind: Kind, arrival: Arrival, life: int | None, *, during: bool = 
 
 @cache
 def lives(kind_name: str, arrival_name: str) -> tuple[int | None, ...]:
-    """Return after how many effects the first try can die; ``None``: it does not."""
+    """Return after how many effects the first try can die. ``None``: it does not die."""
     world = first_try(KINDS[kind_name], ARRIVALS[arrival_name], None)
     return (*range(world.effects), None)
 
 
 def second_lives(build: Callable[[], World], generation: Generation) -> Iterator[tuple[World, int | None]]:
-    """Yield the world after the second try died at each of its effects, and at last before it lives."""
+    """Yield the world after each death of the second try, and at last the world before it."""
     life = 0
     while True:
         world = build()
@@ -155,8 +155,8 @@ class TestTable:
                 world = first_try(kind, arrival, life, during=upcoming.during)
                 if upcoming.waits and world.stored is not None:
                     world.stored["phase"] = str(Phase.DEFERRED)
-                if FATES[fate] is not None:
-                    world.end_all(FATES[fate])
+                if (state := FATES[fate]) is not None:
+                    world.end_all(state)
                 return world
 
             before = build()
@@ -166,7 +166,7 @@ class TestTable:
 
 @dataclass(frozen=True)
 class Judge:
-    """Plays the last try and compares.
+    """Runs the last try and checks what is left.
 
     :param world: after the second try.
     :param before: the same world after the first try and the fate of its run.
@@ -188,11 +188,10 @@ class Judge:
                 world.wait_for_a_listing()
                 started = world.start(self.upcoming.generation)
         except AmbiguousSubmitError:
-            # Only where an intent without an id, or an id that says nothing there, is all that is known; and
-            # nothing is sent on top of it.
+            # This is right only if the record contains no id, or the id of a lost run. Then nothing is sent.
             assert not self.kind.lists, self.where
             assert world.stored is not None, self.where
-            lost = [run.run_id for run in self.before.ours() if run.state is RunState.ABSENT]
+            lost = [run.run_id for run in self.before.own_runs() if run.state is RunState.ABSENT]
             assert world.stored["run_id"] in {"", *lost}, self.where
             record = Record.read(stored)
             unknown = (
@@ -201,38 +200,38 @@ class Judge:
             assert world.tokens - submissions == (0 if unknown else 1), self.where
             assert len(world.active()) <= 1 + self.upcoming.cleared, self.where
             return
-        self.names_the_run_that_stands(started)
+        self.check_the_record(started)
         if self.upcoming.cleared:
-            self.runs_again(started)
+            self.check_clear(started)
         else:
-            self.goes_on(started)
+            self.check_retry(started)
 
-    def names_the_run_that_stands(self, started: Started) -> None:
+    def check_the_record(self, started: Started) -> None:
         world, run_id = self.world, started.snapshot.run_id
         assert world.stored is not None, self.where
         assert world.stored["run_id"] == run_id, self.where
-        (run,) = [run for run in world.ours() if run.run_id == run_id]
+        (run,) = [run for run in world.own_runs() if run.run_id == run_id]
         assert run.state in {RunState.RUNNING, RunState.SUCCEEDED}, self.where
-        owners = [run.owner for run in world.ours()]
+        owners = [run.owner for run in world.own_runs()]
         assert len(set(owners)) == len(owners), f"{self.where}: one submission was taken twice"
 
-    def goes_on(self, started: Started) -> None:
-        """A retry: no second run beside one that is active, none at all after one that succeeded."""
+    def check_retry(self, started: Started) -> None:
+        """A retry starts no second run while one is active, and no run after one that succeeded."""
         world, run_id = self.world, started.snapshot.run_id
-        known = self.before.ours()
+        known = self.before.own_runs()
         if started.snapshot.state is RunState.SUCCEEDED:
             assert world.active() == [], self.where
         else:
             assert world.active() == [run_id], self.where
         if known and known[0].state in {RunState.RUNNING, RunState.SUCCEEDED}:
             assert run_id == known[0].run_id, self.where
-            assert len(world.ours()) == 1, self.where
+            assert len(world.own_runs()) == 1, self.where
 
-    def runs_again(self, started: Started) -> None:
-        """A Clear: a new run; what is left of the old one was stopped, or is named with its link."""
+    def check_clear(self, started: Started) -> None:
+        """A clear starts a new run. The old run was stopped, or is logged with its link."""
         world, run_id = self.world, started.snapshot.run_id
-        sent_before = self.before.stored is not None or self.before.ours()
-        old = {run.run_id for run in self.before.ours()}
+        sent_before = self.before.stored is not None or self.before.own_runs()
+        old = {run.run_id for run in self.before.own_runs()}
         assert run_id not in old, self.where
         assert run_id in world.active(), self.where
         left = [other for other in world.active() if other != run_id]
@@ -251,13 +250,13 @@ class Judge:
 
 
 @pytest.mark.parametrize("kind_name", KINDS)
-def test_there_are_deaths_before_and_after_each_step(kind_name: str) -> None:
-    # mark, intent before and after, submit before and after, id before and after
+def test_a_worker_can_die_before_and_after_each_step(kind_name: str) -> None:
+    # baseline; before and after the intent, the submission, and the id
     assert len(lives(kind_name, "answered")) == 7 + 1
 
 
 @pytest.mark.parametrize("kind_name", KINDS)
-def test_a_clear_of_a_successful_task_runs_again(kind_name: str) -> None:
+def test_a_clear_of_a_successful_task_starts_a_new_run(kind_name: str) -> None:
     world = World(KINDS[kind_name])
     first = world.start(FIRST)
     world.end_all(RunState.SUCCEEDED)
@@ -268,10 +267,10 @@ def test_a_clear_of_a_successful_task_runs_again(kind_name: str) -> None:
 
 @pytest.mark.parametrize("arrival_name", ARRIVALS)
 @pytest.mark.parametrize("kind_name", KINDS)
-def test_a_clear_of_a_live_try_runs_again_whenever_it_comes(kind_name: str, arrival_name: str) -> None:
-    """A live try that stores the present generation does not take its own Clear for a neighbour's.
+def test_a_clear_of_a_running_try_starts_a_new_run_at_any_time(kind_name: str, arrival_name: str) -> None:
+    """A running try stores the current generation. It must not mistake its own clear for another task's.
 
-    Airflow gives the cleared task instance a new id, so nothing that the live try stores later is kept.
+    Airflow gives the cleared task instance a new id, so nothing that the running try stores later is kept.
     """
     kind, arrival = KINDS[kind_name], ARRIVALS[arrival_name]
     for moment in range(1, len(lives(kind_name, arrival_name))):
@@ -289,4 +288,4 @@ def test_a_clear_of_a_live_try_runs_again_whenever_it_comes(kind_name: str, arri
         world.on_effect = world.on_submit = None
         before, where = replace(world, runs=list(world.runs)), f"cleared at {moment}"
         started = world.start(Generation(2, 1))
-        Judge(world, before, kind, NEXT["clear of a running task"], where).runs_again(started)
+        Judge(world, before, kind, NEXT["clear of a running task"], where).check_clear(started)

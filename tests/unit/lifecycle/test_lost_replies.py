@@ -1,4 +1,4 @@
-"""A submission without an answer is neither sent twice nor mistaken for somebody else's."""
+"""A submission without a response is not sent twice, and no run of someone else is taken for it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ NOW = Generation(max_tries=1, clear_number=0)
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
 @pytest.mark.parametrize("delay", [0.0, 25.0])
-def test_the_run_whose_answer_was_lost_is_adopted(kind: object, delay: float) -> None:
+def test_a_run_whose_response_was_lost_is_adopted(kind: object, delay: float) -> None:
     world = World(kind, listing_delay=delay)  # type: ignore[arg-type]
     world.on_submit = lost_reply(world)
     started = world.start(NOW)
-    assert [run.run_id for run in world.ours()] == [started.snapshot.run_id]
+    assert [run.run_id for run in world.own_runs()] == [started.snapshot.run_id]
     assert any("Adopted" in line and "https://ui/nightly/r1" in line for line in world.log_lines)
 
 
@@ -72,7 +72,7 @@ def test_a_search_lasts_for_the_listing_delay_of_the_connection(listing_delay: f
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
-def test_a_submission_that_never_arrived_is_sent_again_once_that_is_settled(kind: object) -> None:
+def test_a_submission_that_never_arrived_is_sent_again_after_the_search(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]
     world.on_submit = never_arrived(world)
     began = world.now
@@ -82,7 +82,7 @@ def test_a_submission_that_never_arrived_is_sent_again_once_that_is_settled(kind
     assert world.tokens == 2
 
 
-def test_submissions_are_not_sent_without_end() -> None:
+def test_a_submission_is_sent_at_most_three_times() -> None:
     world = World(TAMR)
     world.on_submit = never_arrived(world, times=99)
     with pytest.raises(TransportError):
@@ -91,12 +91,12 @@ def test_submissions_are_not_sent_without_end() -> None:
     assert world.stored is None
 
 
-def test_two_new_runs_are_no_basis_for_a_guess() -> None:
+def test_two_new_runs_fail_the_task() -> None:
     world = World(TAMR)
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.stranger()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
@@ -105,13 +105,13 @@ def test_two_new_runs_are_no_basis_for_a_guess() -> None:
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TAILER])
-def test_nothing_is_given_up_before_ours_is_listed_among_those_of_others(kind: Kind) -> None:
+def test_a_search_among_runs_of_others_waits_for_the_listing_delay(kind: Kind) -> None:
     world = World(kind, listing_delay=25.0)
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.stranger()
-        world.stranger()
+        world.start_run_of_another()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
@@ -119,12 +119,12 @@ def test_nothing_is_given_up_before_ours_is_listed_among_those_of_others(kind: K
         world.start(NOW)
 
 
-def test_a_strangers_run_that_is_listed_first_is_not_taken_for_ours() -> None:
+def test_a_run_of_another_that_is_listed_first_is_not_adopted() -> None:
     world = World(QUANTEMPLATE, listing_delay=20.0)
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
-        world.stranger()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
@@ -132,52 +132,52 @@ def test_a_strangers_run_that_is_listed_first_is_not_taken_for_ours() -> None:
         world.start(NOW)
 
 
-def test_a_token_finds_ours_among_strangers() -> None:
+def test_a_token_finds_the_run_among_runs_of_others() -> None:
     world = World(TRAC)
 
     def answer(run: RemoteRun) -> None:
-        world.stranger()
+        world.start_run_of_another()
         world.runs.append(run)
-        world.stranger()
+        world.start_run_of_another()
         raise TransportError("reset")
 
     world.on_submit = answer
     started = world.start(NOW)
-    assert [started.snapshot.run_id] == [run.run_id for run in world.ours()]
+    assert [started.snapshot.run_id] == [run.run_id for run in world.own_runs()]
 
 
 @pytest.mark.parametrize(
     "error",
     [
         BadRequestError("no", status=400),
-        TransportError("refused", not_sent=True),
+        TransportError("connection refused", not_sent=True),
         InvalidArgumentError("no such kind"),
         ConnectionSettingsError("the key file is gone"),
     ],
-    ids=["refused by the platform", "never connected", "unusable arguments", "unusable connection"],
+    ids=["rejected by the platform", "never connected", "unusable arguments", "unusable connection"],
 )
-def test_what_was_proven_not_to_arrive_leaves_no_intent(error: Exception) -> None:
+def test_a_submission_that_cannot_have_arrived_leaves_no_intent(error: Exception) -> None:
     world = World(TAMR)
 
-    def refuse(run: RemoteRun) -> None:
+    def reject(run: RemoteRun) -> None:
         raise error
 
-    world.on_submit = refuse
+    world.on_submit = reject
     with pytest.raises(type(error)):
         world.start(NOW)
     assert world.stored is None
     world.on_submit = None
     assert world.start(NOW).fresh
-    assert len(world.ours()) == 1
+    assert len(world.own_runs()) == 1
 
 
-class TestAStoreThatDoesNotRemoveTheIntent:
-    """Nothing was started, and the next try should know it."""
+class TestIntentThatCannotBeRemoved:
+    """Nothing was started, so the store should forget the intent."""
 
-    REFUSED = ConflictError("HTTP 409", status=409)
+    REJECTED = ConflictError("HTTP 409", status=409)
 
-    def refused(self, world: World) -> None:
-        world.on_submit = answers(world, self.REFUSED, None)
+    def reject(self, world: World) -> None:
+        world.on_submit = answers(world, self.REJECTED, None)
         with pytest.raises(ConflictError, match="HTTP 409"):
             world.start(NOW)
 
@@ -187,49 +187,49 @@ class TestAStoreThatDoesNotRemoveTheIntent:
         assert first.startswith("Submitting the job")
         return later
 
-    def test_is_asked_again(self) -> None:
+    def test_is_removed_with_a_repeated_request(self) -> None:
         world = World(TOUCAN, delete_errors=[OSError("503"), OSError("503")])
-        self.refused(world)
+        self.reject(world)
         assert world.stored is None
         assert world.start(NOW).fresh
 
-    def test_at_last_says_so_and_does_not_hide_the_refusal(self) -> None:
+    def test_is_logged_and_does_not_hide_the_error_of_the_platform(self) -> None:
         world = World(TOUCAN, delete_errors=[OSError("503")] * 99)
-        self.refused(world)
+        self.reject(world)
         (line,) = self.lines_after_the_submission(world)
         for words in ("No job was started", "503", "clear the task"):
             assert words in line
-        # The next try cannot know it.
+        # The next try cannot know that nothing was started.
         with pytest.raises(AmbiguousSubmitError):
             world.start(NOW)
 
-    def test_may_have_removed_it_all_the_same(self) -> None:
+    def test_may_be_removed_although_the_response_was_lost(self) -> None:
         world = World(TOUCAN, deletes_in_spite=True, delete_errors=[OSError("the reply was lost")])
         began = world.now
-        self.refused(world)
-        assert world.now - began < 1.0, "nobody asks again"
+        self.reject(world)
+        assert world.now - began < 1.0, "no request is repeated"
         assert self.lines_after_the_submission(world) == []
 
-    def test_is_not_asked_beyond_the_deadline(self) -> None:
+    def test_is_not_removed_after_the_deadline(self) -> None:
         world = World(TOUCAN, delete_errors=[OSError("503")] * 99)
         world.deadline = world.now + 7.0
-        self.refused(world)
+        self.reject(world)
         assert world.now <= world.deadline
 
-    def test_keeps_nobody_from_submitting_again(self) -> None:
+    def test_does_not_prevent_another_submission_of_the_same_try(self) -> None:
         world = World(TAMR, delete_errors=[OSError("503")] * 3)
         world.on_submit = never_arrived(world)
         assert world.start(NOW).fresh
         assert world.tokens == 2
 
 
-def test_taken_slots_leave_no_intent_and_are_told_apart() -> None:
+def test_a_submission_without_a_free_slot_leaves_no_intent() -> None:
     world = World(TAMR)
 
-    def refuse(run: RemoteRun) -> None:
+    def reject(run: RemoteRun) -> None:
         raise RateLimitedError("five jobs run", status=429, retry_after=7.0)
 
-    world.on_submit = refuse
+    world.on_submit = reject
     with pytest.raises(SlotsTakenError) as caught:
         world.start(NOW)
     assert caught.value.retry_after == 7.0
@@ -238,7 +238,7 @@ def test_taken_slots_leave_no_intent_and_are_told_apart() -> None:
 
 def test_a_superseded_try_sends_nothing() -> None:
     world = World(TAMR)
-    # The mark was read; a newer try takes over before the intent is written.
+    # The baseline was read. A newer try takes over before the intent is written.
     world.on_effect = lambda count: world.take_over() if count == 1 else None
     with pytest.raises(SupersededError):
         world.start(NOW)
@@ -249,20 +249,20 @@ def test_a_superseded_try_sends_nothing() -> None:
 @pytest.mark.parametrize(
     "error", [UnroutedError("404", status=404), ServerError("503", status=503), MalformedReplyError("<html>")]
 )
-def test_without_a_list_from_before_nothing_is_submitted(kind: Kind, error: ApiError) -> None:
-    """Else a run of last week would pass for the one whose answer is lost."""
+def test_nothing_is_submitted_if_the_runs_cannot_be_listed(kind: Kind, error: ApiError) -> None:
+    """Otherwise, a search after a lost response could find a run of last week."""
     world = World(kind, baseline_error=error)
-    world.stranger()
+    world.start_run_of_another()
     with pytest.raises(type(error)) as caught:
         world.start(NOW)
     assert not caught.value.permanent
-    assert (world.ours(), world.tokens, world.stored) == ([], 0, None)
+    assert (world.own_runs(), world.tokens, world.stored) == ([], 0, None)
     world.baseline_error = None
     assert world.start(NOW).fresh
 
 
-def _forget(world: World) -> None:
-    """Start a run whose id cannot be stored: Airflow is away from the submission on."""
+def _start_without_storing_the_id(world: World) -> None:
+    """Start a run whose id cannot be stored: Airflow is unavailable after the submission."""
 
     def answer(run: RemoteRun) -> None:
         world.runs.append(run)
@@ -275,17 +275,17 @@ def _forget(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
-def test_a_run_that_nobody_will_remember_is_named_and_stopped_where_it_can_be(kind: object) -> None:
+def test_the_last_try_logs_and_if_possible_stops_a_run_whose_id_cannot_be_stored(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]
     world.has_retry = False
-    _forget(world)
+    _start_without_storing_the_id(world)
     assert (world.active() == []) is world.kind.can_stop
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
-def test_a_run_that_cannot_be_remembered_is_left_to_the_retry_which_finds_it(kind: object) -> None:
+def test_a_retry_finds_a_run_whose_id_could_not_be_stored(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]
-    _forget(world)
+    _start_without_storing_the_id(world)
     assert world.active() == ["r1"]
     world.store_error = None
     assert world.start(NOW).snapshot.run_id == "r1"
@@ -293,11 +293,11 @@ def test_a_run_that_cannot_be_remembered_is_left_to_the_retry_which_finds_it(kin
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
-def test_a_superseded_try_leaves_its_run_to_the_newer_one_which_looks_for_it(kind: object) -> None:
+def test_a_newer_try_finds_the_run_of_a_superseded_try(kind: object) -> None:
     world = World(kind)  # type: ignore[arg-type]
 
     def answer(run: RemoteRun) -> None:
-        # Worker and task were frozen in the submit; they wake after the newer try has begun.
+        # The worker was frozen during the submission. It continues after the newer try has started.
         world.runs.append(run)
         world.take_over()
 
@@ -312,8 +312,8 @@ def test_a_superseded_try_leaves_its_run_to_the_newer_one_which_looks_for_it(kin
 
 
 @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC, TAILER, TOUCAN])
-def test_a_run_that_is_not_listed_at_a_retry_is_waited_for(kind: Kind) -> None:
-    """For how long, the wait decides, in the triggerer or on the worker: nothing is started here."""
+def test_a_retry_waits_for_an_unlisted_run(kind: Kind) -> None:
+    """The wait decides for how long, in the triggerer or on the worker. The retry starts nothing."""
     world = World(kind)
     first = world.start(NOW)
     world.runs[0].listed_at = world.now + 9_999
@@ -326,7 +326,7 @@ def test_a_run_that_is_not_listed_at_a_retry_is_waited_for(kind: Kind) -> None:
     assert world.tokens == 1
 
 
-def test_a_run_that_a_wait_has_found_lost_is_started_anew() -> None:
+def test_a_retry_starts_a_new_run_after_the_old_one_was_lost() -> None:
     world = World(QUANTEMPLATE)
     world.start(NOW)
     world.runs[0].listed_at = world.now + 9_999
@@ -336,7 +336,7 @@ def test_a_run_that_a_wait_has_found_lost_is_started_anew() -> None:
     assert again.snapshot.run_id == "r2"
 
 
-def test_unless_the_platform_knows_it_again_by_then() -> None:
+def test_a_retry_uses_a_lost_run_that_is_listed_again() -> None:
     world = World(QUANTEMPLATE)
     world.start(NOW)
     world.runs[0].listed_at = world.now + 2_000
@@ -348,7 +348,7 @@ def test_unless_the_platform_knows_it_again_by_then() -> None:
     assert world.tokens == 1
 
 
-def test_a_run_that_stays_away_is_not_replaced_where_that_proves_nothing() -> None:
+def test_a_lost_run_is_not_replaced_if_it_may_still_begin() -> None:
     world = World(TOUCAN)
     world.start(NOW)
     world.end_all(RunState.ABSENT)
@@ -360,7 +360,7 @@ def test_a_run_that_stays_away_is_not_replaced_where_that_proves_nothing() -> No
     assert world.start(replace(NOW, clear_number=1)).snapshot.run_id == "r2"
 
 
-def test_nor_is_anything_else_started_beside_one_that_is_not_listed() -> None:
+def test_a_retry_with_other_arguments_starts_nothing_if_the_old_run_is_unlisted() -> None:
     world = World(QUANTEMPLATE)
     world.start(NOW)
     world.runs[0].listed_at = world.now + 9_999
@@ -370,7 +370,7 @@ def test_nor_is_anything_else_started_beside_one_that_is_not_listed() -> None:
     assert world.tokens == 1
 
 
-def test_an_answer_that_is_not_the_platforms_own_starts_nothing() -> None:
+def test_a_response_of_a_proxy_starts_nothing() -> None:
     world = World(TRAC)
     world.start(NOW)
     world.look_error = UnroutedError("HTTP 404 default backend", status=404)
@@ -387,7 +387,7 @@ BUSY = ServerError("HTTP 503", status=503, retry_after=900.0)
 
 
 def answers(world: World, error: ApiError, listed_after: float | None) -> Callable[[RemoteRun], None]:
-    """Answer a submission by an error; the run is listed some seconds later, or never there."""
+    """Answer a submission with an error. The run is listed some seconds later, or was never started."""
 
     def answer(run: RemoteRun) -> None:
         world.on_submit = None
@@ -399,27 +399,27 @@ def answers(world: World, error: ApiError, listed_after: float | None) -> Callab
     return answer
 
 
-class TestTheSearch:
-    """What its looks show, and what they do not."""
+class TestSearch:
+    """What the requests of a search show."""
 
     @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR])
     @pytest.mark.parametrize("shown", [0.0, 12.0, 29.0])
-    def test_a_run_that_one_look_has_shown_stays_a_candidate(self, kind: Kind, shown: float) -> None:
+    def test_a_run_that_was_listed_once_stays_a_candidate(self, kind: Kind, shown: float) -> None:
         world = World(kind)
         world.on_submit = answers(world, TransportError("reset"), shown)
         began = world.now
 
-        def hide_it_from_the_next_look() -> None:
+        def hide_it_from_the_next_request() -> None:
             if world.runs and world.now - began > shown + 6.0:
                 world.runs[0].listed_at = float("inf")
 
-        world.on_search = hide_it_from_the_next_look
-        world.on_effect = lambda _: hide_it_from_the_next_look()
+        world.on_search = hide_it_from_the_next_request
+        world.on_effect = lambda _: hide_it_from_the_next_request()
         started = world.start(NOW)
         assert started.record.run_id == "r1"
         assert world.tokens == 1
 
-    def test_nor_does_the_next_try_forget_it(self) -> None:
+    def test_a_candidate_is_kept_for_the_next_try(self) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, TransportError("reset"), 0.0)
         world.deadline = world.now + 15.0
@@ -440,7 +440,7 @@ class TestTheSearch:
         ],
         ids=["web page", "unreadable", "outage"],
     )
-    def test_a_failed_look_is_no_list_without_the_run(self, kind: Kind, error: ApiError) -> None:
+    def test_a_failed_request_does_not_end_the_search(self, kind: Kind, error: ApiError) -> None:
         world = World(kind)
         world.on_submit = answers(world, TransportError("reset"), 0.0)
         back = world.now + 400.0
@@ -455,7 +455,7 @@ class TestTheSearch:
         assert world.now > back
         assert any(f"{error}; searching for the job again" in line for line in world.log_lines)
 
-    def test_looks_that_fail_for_long_end_the_try_and_keep_the_intent(self) -> None:
+    def test_a_long_outage_ends_the_try_and_keeps_the_intent(self) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, TransportError("reset"), 0.0)
 
@@ -470,11 +470,11 @@ class TestTheSearch:
         assert world.tokens == 1
 
 
-class TestWhatTheLogSays:
-    """Whoever reads it learns of a run that nobody knows the id of."""
+class TestLog:
+    """The log mentions a run whose id is not known."""
 
     @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC, TAILER, TOUCAN])
-    def test_before_a_submission(self, kind: Kind) -> None:
+    def test_has_a_line_before_a_submission(self, kind: Kind) -> None:
         world = World(kind)
         with pytest.raises(Killed):
             world.start(NOW, life=4)
@@ -483,7 +483,7 @@ class TestWhatTheLogSays:
         )
 
     @pytest.mark.parametrize("error", [BadRequestError("no", status=400), RuntimeError("killed")])
-    def test_when_a_search_ends_early(self, error: Exception) -> None:
+    def test_has_a_line_if_a_search_ends_early(self, error: Exception) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, TransportError("reset"), 0.0)
 
@@ -498,8 +498,8 @@ class TestWhatTheLogSays:
         )
 
 
-class TestASubmissionThatTimedOut:
-    """The platform may still be at work on it."""
+class TestSubmissionThatTimedOut:
+    """The platform may still start the run."""
 
     @pytest.mark.parametrize("error", [GATEWAY_TIMEOUT, READ_TIMEOUT], ids=["504", "read timeout"])
     @pytest.mark.parametrize("kind", LISTING.values(), ids=LISTING)
@@ -510,7 +510,7 @@ class TestASubmissionThatTimedOut:
         assert world.tokens == 1
 
     @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TRAC])
-    def test_is_sent_again_after_five_minutes_without_it(self, kind: Kind) -> None:
+    def test_is_sent_again_if_no_run_is_listed_for_five_minutes(self, kind: Kind) -> None:
         world = World(kind)
         world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
         began = world.now
@@ -534,7 +534,7 @@ class TestASubmissionThatTimedOut:
         assert world.start(NOW).snapshot.run_id == "r1"
         assert world.tokens == 1
 
-    def test_is_not_sent_again_where_absence_proves_nothing(self) -> None:
+    def test_is_not_sent_again_if_an_unlisted_run_may_still_begin(self) -> None:
         world = World(TAILER)
         world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
         with pytest.raises(AmbiguousSubmitError, match="it may begin later"):
@@ -543,7 +543,7 @@ class TestASubmissionThatTimedOut:
             world.start(NOW)
         assert world.tokens == 1
 
-    def test_is_looked_for_as_long_by_the_next_try(self) -> None:
+    def test_is_searched_for_just_as_long_by_the_next_try(self) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, GATEWAY_TIMEOUT, 250.0)
         with pytest.raises(Killed):
@@ -552,38 +552,36 @@ class TestASubmissionThatTimedOut:
         assert world.tokens == 1
 
 
-class TestTheDeadline:
-    """It bounds all that is done before the wait."""
+class TestDeadline:
+    """The deadline also limits everything before the wait."""
 
     @pytest.mark.parametrize("kind", LISTING.values(), ids=LISTING)
     @pytest.mark.parametrize("listed_after", [2_000.0, None])
-    def test_ends_a_search_and_the_next_try_goes_on_with_it(
-        self, kind: Kind, listed_after: float | None
-    ) -> None:
+    def test_ends_a_search_that_the_next_try_continues(self, kind: Kind, listed_after: float | None) -> None:
         world = World(kind)
         world.on_submit = answers(world, BUSY, listed_after)
         world.deadline = world.now + 60.0
         with pytest.raises(RunTimeoutError, match="the next try continues the search"):
             world.start(NOW)
         assert world.now <= 1_000.0 + 60.0
-        # Nobody but the search has anything to do.
+        # The next try only continues the search.
         world.deadline = world.now + 20.0
         with pytest.raises(RunTimeoutError):
             world.start(NOW)
         assert world.tokens == 1
 
-    def test_the_next_try_does_not_begin_the_search_anew(self) -> None:
+    def test_of_the_next_try_does_not_restart_the_search(self) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, TransportError("reset"), None)
         world.deadline = world.now + 20.0
         with pytest.raises(RunTimeoutError):
             world.start(NOW)
-        # Of the listing delay of 30 s.
+        # The two tries together are longer than the listing delay of 30 s.
         world.deadline = world.now + 20.0
         assert world.start(NOW).fresh
         assert world.tokens == 2
 
-    def test_a_clock_that_was_set_back_makes_the_search_no_longer(self) -> None:
+    def test_does_not_allow_a_longer_search_after_the_clock_was_set_back(self) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, TransportError("reset"), None)
         world.deadline = world.now + 20.0
@@ -594,7 +592,7 @@ class TestTheDeadline:
         world.deadline = world.now + 60.0
         assert world.start(NOW).fresh
 
-    def test_nothing_is_submitted_after_it(self) -> None:
+    def test_prevents_a_later_submission(self) -> None:
         world = World(TAMR)
         world.deadline = world.now
         with pytest.raises(RunTimeoutError, match="nothing was submitted"):
@@ -603,7 +601,7 @@ class TestTheDeadline:
         assert world.runs == []
 
 
-def test_a_guessed_run_is_never_stopped_by_us() -> None:
+def test_a_guessed_run_is_never_stopped() -> None:
     world = World(TAMR)
     world.on_submit = lost_reply(world)
     world.start(NOW)

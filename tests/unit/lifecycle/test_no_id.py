@@ -1,4 +1,4 @@
-"""A submission that the platform took and whose answer holds no id."""
+"""A submission that the platform accepted with a response without an id."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 NOW = Generation(max_tries=1, clear_number=0)
 
 
-def nameless(world: World, *, starts: bool) -> Callable[[RemoteRun], None]:
+def respond_without_id(world: World, *, starts: bool) -> Callable[[RemoteRun], None]:
     def answer(run: RemoteRun) -> None:
         world.on_submit = None
         if starts:
             world.runs.append(run)
-        raise MalformedReplyError("the answer holds no id", status=200)
+        raise MalformedReplyError("the response contains no id", status=200)
 
     return answer
 
 
 @pytest.mark.parametrize("kind", [TAMR, QUANTEMPLATE, TRAC, TAILER])
-def test_the_run_is_looked_for(kind: Kind) -> None:
+def test_the_start_searches_for_the_run(kind: Kind) -> None:
     world = World(kind)
-    world.on_submit = nameless(world, starts=True)
+    world.on_submit = respond_without_id(world, starts=True)
     assert world.start(NOW).snapshot.run_id == "r1"
     assert world.tokens == 1
 
 
 @pytest.mark.parametrize("kind", [TAMR, QUANTEMPLATE, TRAC, TAILER])
-def test_without_a_run_the_task_fails_and_a_retry_submits(kind: Kind) -> None:
+def test_the_task_fails_and_a_retry_submits_if_no_run_is_found(kind: Kind) -> None:
     world = World(kind)
-    world.on_submit = nameless(world, starts=False)
+    world.on_submit = respond_without_id(world, starts=False)
     with pytest.raises(MalformedReplyError):
         world.start(NOW)
     assert world.tokens == 1
     assert world.start(NOW).fresh
-    assert [run.run_id for run in world.ours()] == ["r1"]
+    assert [run.run_id for run in world.own_runs()] == ["r1"]

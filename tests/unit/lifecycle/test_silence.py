@@ -1,4 +1,4 @@
-"""What the log says while a start takes long, and what a look at a retry bears."""
+"""What a long start logs, and which errors of a status request a retry tolerates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lines(world: World, pattern: str) -> list[str]:
     return [line for line in world.log_lines if re.search(pattern, line)]
 
 
-def test_a_retry_that_looks_for_a_run_says_what_for_and_how_long() -> None:
+def test_a_retry_logs_what_it_searches_for_and_for_how_long() -> None:
     world = World(QUANTEMPLATE)
     with pytest.raises(Killed):
         world.start(NOW, life=4)
@@ -35,7 +35,7 @@ def test_a_retry_that_looks_for_a_run_says_what_for_and_how_long() -> None:
     )
 
 
-def test_a_long_search_says_every_half_minute_that_it_goes_on_and_what_it_has_seen() -> None:
+def test_a_long_search_logs_its_progress_every_half_minute() -> None:
     world = World(TAMR)
 
     def time_out(_: object) -> None:
@@ -49,7 +49,7 @@ def test_a_long_search_says_every_half_minute_that_it_goes_on_and_what_it_has_se
     assert re.fullmatch(r"Still searching for the job, for 2[67]\d s: none is listed so far", still[0])
 
 
-def test_a_search_that_has_seen_a_run_names_it() -> None:
+def test_a_search_logs_a_run_that_it_has_found() -> None:
     world = World(TAMR, listing_delay=10.0)
 
     def time_out(run: object) -> None:
@@ -62,7 +62,7 @@ def test_a_search_that_has_seen_a_run_names_it() -> None:
     assert lines(world, r"^Still searching for the job, for 2[67]\d s: r1 may be it$")
 
 
-def test_a_search_that_is_kept_waiting_says_why() -> None:
+def test_a_search_that_has_to_pause_logs_the_reason() -> None:
     world = World(TAMR)
 
     def busy(_: object) -> None:
@@ -75,7 +75,7 @@ def test_a_search_that_is_kept_waiting_says_why() -> None:
     assert line.endswith("for at least 600 s; Simulation asked for a pause of 600 s first")
 
 
-def test_where_nothing_is_listed_the_log_does_not_speak_of_a_search() -> None:
+def test_no_search_is_logged_if_the_platform_lists_no_runs() -> None:
     world = World(TOUCAN, resubmits=True)
     world.on_submit = never_arrived(world)
     world.start(NOW)
@@ -83,7 +83,7 @@ def test_where_nothing_is_listed_the_log_does_not_speak_of_a_search() -> None:
     assert lines(world, "got no response, and Simulation lists no jobs; nothing is submitted for 30 s$")
 
 
-def test_looks_of_a_search_that_fail_say_when_the_next_is_and_when_the_platform_is_back() -> None:
+def test_failed_requests_of_a_search_and_the_end_of_the_outage_are_logged() -> None:
     world = World(TAMR)
     world.on_submit = never_arrived(world)
     back = world.now + 200.0
@@ -98,7 +98,7 @@ def test_looks_of_a_search_that_fail_say_when_the_next_is_and_when_the_platform_
     assert lines(world, r"^Simulation answers again, after 2\d\d s \(failed requests: \d+\)$")
 
 
-def test_a_run_that_is_not_listed_after_a_clear_is_looked_for_with_a_line() -> None:
+def test_a_search_for_an_unlisted_run_after_a_clear_is_logged() -> None:
     world = World(TAMR)
     world.start(NOW)
     world.runs[0].listed_at = float("inf")
@@ -106,41 +106,41 @@ def test_a_run_that_is_not_listed_after_a_clear_is_looked_for_with_a_line() -> N
     assert lines(world, "^The job r1, started before the Clear, is not listed; asking again for 60 s$")
 
 
-def test_a_stop_says_how_long_it_waits() -> None:
+def test_a_stop_logs_how_long_it_waits() -> None:
     world = World(TAMR)
     world.start(NOW)
     world.start(replace(NOW, max_tries=2))
     assert lines(world, "^Stopping the job r1, and waiting up to 120 s for its end: https://ui/nightly/r1$")
 
 
-class TestRefusedCredentialsThatMayLockTheAccount:
-    """A retry looks at the run of the try before: that is a wait, too."""
+class TestRejectedCredentials:
+    """They can lock the account. A retry requests the state of the previous try's run."""
 
-    def world(self, *, refusals: int) -> World:
+    def world(self, *, rejections: int) -> World:
         world = World(TOUCAN)
         world.start(NOW)
         error = AuthenticationError("HTTP 401", status=401)
         error.locks_out = error.permanent = True
-        world.look_errors = [error] * refusals
+        world.look_errors = [error] * rejections
         return world
 
-    def test_accepted_then_they_change_nothing(self) -> None:
-        world = self.world(refusals=1)
+    def test_do_not_fail_the_try_if_they_are_accepted_the_second_time(self) -> None:
+        world = self.world(rejections=1)
         began = world.now
         assert world.start(NOW).snapshot.run_id == "r1"
         assert REFUSAL_PAUSE <= world.now - began <= REFUSAL_PAUSE + 61.0
         assert lines(world, "^HTTP 401; job r1 is not affected, the credentials are sent once more in 120 s$")
         assert world.tokens == 1
 
-    def test_refused_again_they_fail_the_try(self) -> None:
-        world = self.world(refusals=2)
+    def test_fail_the_try_if_they_are_rejected_twice(self) -> None:
+        world = self.world(rejections=2)
         with pytest.raises(AuthenticationError):
             world.start(NOW)
         assert world.look_errors == []
         assert world.tokens == 1
 
     def test_are_not_sent_again_after_the_deadline(self) -> None:
-        world = self.world(refusals=2)
+        world = self.world(rejections=2)
         world.deadline = world.now + 60.0
         with pytest.raises(RunTimeoutError, match="the credentials were refused, and the state of job r1"):
             world.start(NOW)

@@ -1,4 +1,4 @@
-"""A run that a platform's list leaves out is not lost: not in the wait, in the search, or at a retry."""
+"""If a platform's list leaves out a run, the run is not lost: in the wait, in the search, and at a retry."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ UNLISTED = RunSnapshot(run_id="r-1", state=RunState.UNLISTED, raw_state="not lis
 ABSENT = RunSnapshot(run_id="r-1", state=RunState.ABSENT, raw_state="not listed")
 
 
-class TestTheWait:
-    def test_goes_on_until_the_deadline(self) -> None:
+class TestWait:
+    def test_continues_until_the_deadline(self) -> None:
         progress = WaitProgress(0.0)
         times = [OUTAGE_BUDGET / 10 * n for n in range(100)]
         assert {progress.saw(UNLISTED, time) for time in times} == {Verdict.WAIT}
@@ -39,7 +39,7 @@ class TestTheWait:
             progress.ending(ABSENT, 0.0, logging.getLogger("the task's"))
         assert caplog.messages == [f"Tailer run r-1 is {words}"]
 
-    def test_counts_no_time_in_which_the_run_cannot_be_listed(self) -> None:
+    def test_does_not_count_the_time_in_which_the_run_cannot_be_listed(self) -> None:
         progress = WaitProgress(0.0)
         for time in range(0, 50, 10):
             assert progress.saw(ABSENT, float(time)) is Verdict.WAIT
@@ -47,16 +47,16 @@ class TestTheWait:
         assert progress.saw(ABSENT, 61.0) is Verdict.WAIT
 
     @pytest.mark.parametrize("seen", [False, True])
-    def test_takes_no_run_for_seen_because_a_list_leaves_out_runs(self, seen: bool) -> None:
+    def test_does_not_treat_an_unlisted_run_as_seen(self, seen: bool) -> None:
         progress = WaitProgress(0.0, seen=seen)
         progress.saw(UNLISTED, 0.0)
         verdicts = [progress.saw(ABSENT, ABSENT_SECONDS * n) for n in range(ABSENT_POLLS)]
         assert verdicts[-1] is (Verdict.WAIT if seen else Verdict.LOST)
 
 
-class TestARetry:
+class TestRetry:
     @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAILER])
-    def test_takes_the_run_up_again(self, kind: Kind) -> None:
+    def test_waits_for_the_same_run(self, kind: Kind) -> None:
         world = World(kind)
         world.start(NOW)
         world.runs[0].state = RunState.UNLISTED
@@ -67,7 +67,7 @@ class TestARetry:
             assert (again.fresh, again.snapshot.run_id) == (False, "r1")
         assert len(world.runs) == 1
 
-    def test_with_other_arguments_starts_no_second_one(self) -> None:
+    def test_with_other_arguments_starts_no_second_run(self) -> None:
         world = World(TAILER)
         world.start(NOW)
         world.runs[0].state = RunState.UNLISTED
@@ -75,7 +75,7 @@ class TestARetry:
         with pytest.raises(AmbiguousSubmitError, match="may still be active"):
             world.start(NOW)
 
-    def test_after_a_clear_names_it(self) -> None:
+    def test_after_a_clear_logs_the_old_run(self) -> None:
         world = World(TAILER)
         world.start(NOW)
         world.runs[0].state = RunState.UNLISTED
@@ -83,8 +83,8 @@ class TestARetry:
         assert any("r1, started before the Clear, was not stopped" in line for line in world.log_lines)
 
 
-class TestTheSearch:
-    def cut(self, world: World) -> None:
+class TestSearch:
+    def leave_out_the_run(self, world: World) -> None:
         """Let the list leave out the run."""
 
         def leave_out() -> None:
@@ -93,36 +93,36 @@ class TestTheSearch:
         world.on_search = leave_out
 
     @pytest.mark.parametrize("kind", [QUANTEMPLATE, TAMR, TAILER])
-    def test_takes_a_full_list_for_no_proof(self, kind: Kind) -> None:
+    def test_does_not_submit_again_if_the_list_is_incomplete(self, kind: Kind) -> None:
         world = World(kind)
         world.on_submit = never_arrived(world)
-        self.cut(world)
+        self.leave_out_the_run(world)
         began = world.now
         with pytest.raises(AmbiguousSubmitError, match=r"leaves out jobs\. A second job was not started"):
             world.start(NOW)
         assert world.tokens == 1
-        # It may be listed until the end of the listing delay.
+        # The run may still be listed until the listing delay has passed.
         assert 30.0 <= world.now - began < 300.0
 
     def test_finds_a_run_that_is_listed_later(self) -> None:
         world = World(TAMR)
         world.on_submit = lost_reply(world)
-        self.cut(world)
+        self.leave_out_the_run(world)
         began = world.now
-        cut = world.on_search
+        leave_out = world.on_search
 
-        def cut_at_first() -> None:
+        def leave_out_at_first() -> None:
             if world.now < began + 20.0:
-                cut()
+                leave_out()
 
-        world.on_search = cut_at_first
+        world.on_search = leave_out_at_first
         assert world.start(NOW).snapshot.run_id == "r1"
         assert world.tokens == 1
 
-    def test_is_gone_on_with_by_the_next_try(self) -> None:
+    def test_is_continued_by_the_next_try(self) -> None:
         world = World(TAMR)
         world.on_submit = lost_reply(world)
-        self.cut(world)
+        self.leave_out_the_run(world)
         with pytest.raises(AmbiguousSubmitError):
             world.start(NOW)
         world.on_search = lambda: None
@@ -130,7 +130,7 @@ class TestTheSearch:
         assert world.tokens == 1
 
 
-def test_other_failures_of_the_search_are_repeated_as_ever() -> None:
+def test_a_search_continues_after_other_errors() -> None:
     world = World(TAMR)
     world.on_submit = lost_reply(world)
     back = world.now + 200.0

@@ -1,4 +1,4 @@
-"""What each answer means for the one who waits."""
+"""What each response of the platform means for the wait."""
 
 from __future__ import annotations
 
@@ -39,56 +39,56 @@ def snapshot(state: RunState, raw: str = "") -> RunSnapshot:
 
 
 class TestInterval:
-    def test_grows_with_the_runs_age_to_the_cap(self) -> None:
+    def test_grows_with_the_age_of_the_run_up_to_its_limit(self) -> None:
         assert [interval(age, 30.0, 0.5) for age in (0, 10, 100, 200, 9_999)] == [2.0, 2.0, 10.0, 20.0, 30.0]
 
-    def test_has_a_tenth_of_jitter(self) -> None:
+    def test_varies_by_a_tenth(self) -> None:
         assert interval(9_999, 30.0, 0.0) == pytest.approx(27.0)
         assert interval(9_999, 30.0, 1.0) == pytest.approx(33.0)
 
-    def test_a_short_cap_is_kept(self) -> None:
+    def test_does_not_exceed_a_short_limit(self) -> None:
         assert interval(0, 0.5, 0.5) == 0.5
 
-    def test_a_run_of_six_hours_is_not_asked_about_four_thousand_times(self) -> None:
-        age, asked = 0.0, 0
+    def test_needs_fewer_than_800_requests_for_a_run_of_six_hours(self) -> None:
+        age, requests = 0.0, 0
         while age < 6 * 3600:
             age += interval(age, 30.0, 0.5)
-            asked += 1
-        assert asked < 800
+            requests += 1
+        assert requests < 800
 
-    def test_after_a_failure_the_server_is_obeyed(self) -> None:
+    def test_follows_retry_after_if_a_request_failed(self) -> None:
         assert failure_pause(1, RateLimitedError("x", retry_after=7.0), 0.0) >= 7.0
         assert failure_pause(50, OUTAGE, 1.0) <= 61.0
         assert failure_pause(1, OUTAGE, 0.0) >= 1.0
 
 
 class TestTracker:
-    def test_an_outage_is_borne_for_half_an_hour(self) -> None:
+    def test_an_outage_is_tolerated_for_half_an_hour(self) -> None:
         progress = WaitProgress(0.0)
         assert {progress.failed(OUTAGE, float(t)) for t in range(0, 1800, 60)} == {Verdict.WAIT}
         assert progress.failed(OUTAGE, 1800.0) is Verdict.GIVE_UP
 
-    def test_one_answer_starts_the_half_hour_anew(self) -> None:
+    def test_one_response_restarts_the_half_hour(self) -> None:
         progress = WaitProgress(0.0)
         progress.failed(OUTAGE, 0.0)
         progress.saw(snapshot(RunState.RUNNING), 1_000.0)
         assert progress.failed(OUTAGE, 2_000.0) is Verdict.WAIT
 
-    def test_refused_credentials_are_read_again_once(self) -> None:
-        progress, refusal = WaitProgress(0.0), AuthenticationError("401", status=401)
-        assert progress.failed(refusal, 0.0) is Verdict.RECONNECT
-        assert progress.failed(refusal, 2.0) is Verdict.GIVE_UP
+    def test_rejected_credentials_are_read_again_once(self) -> None:
+        progress, rejection = WaitProgress(0.0), AuthenticationError("401", status=401)
+        assert progress.failed(rejection, 0.0) is Verdict.RECONNECT
+        assert progress.failed(rejection, 2.0) is Verdict.GIVE_UP
 
     @pytest.mark.parametrize("error_class", [NotFoundError, UnroutedError])
-    def test_a_404_where_something_was_is_an_outage(self, error_class: type[ApiError]) -> None:
+    def test_a_404_is_tolerated_like_an_outage(self, error_class: type[ApiError]) -> None:
         progress, error = WaitProgress(0.0), error_class("404", status=404)
         assert progress.failed(error, 0.0) is Verdict.WAIT
         assert progress.failed(error, 1_800.0) is Verdict.GIVE_UP
 
-    def test_a_bad_request_is_no_outage(self) -> None:
+    def test_a_bad_request_ends_the_wait(self) -> None:
         assert WaitProgress(0.0).failed(BadRequestError("400", status=400), 0.0) is Verdict.GIVE_UP
 
-    def test_absence_must_last_and_be_seen_often(self) -> None:
+    def test_a_run_is_lost_after_enough_time_and_enough_polls(self) -> None:
         progress, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
         assert [progress.saw(absent, float(t)) for t in (0, 20, 40, 59)] == [Verdict.WAIT] * 4
         assert progress.saw(absent, 60.0) is Verdict.LOST
@@ -97,13 +97,13 @@ class TestTracker:
         progress.saw(snapshot(RunState.RUNNING), 70.0)
         assert progress.saw(absent, 71.0) is Verdict.WAIT
 
-    def test_the_absence_of_one_that_was_seen_is_an_outage(self) -> None:
+    def test_a_run_that_was_listed_before_is_lost_after_half_an_hour(self) -> None:
         progress, absent = WaitProgress(0.0), snapshot(RunState.ABSENT)
         progress.saw(snapshot(RunState.RUNNING), 0.0)
         assert {progress.saw(absent, float(t)) for t in range(60, 1860, 60)} == {Verdict.WAIT}
         assert progress.saw(absent, 1860.0) is Verdict.LOST
 
-    def test_an_unknown_state_is_running(self) -> None:
+    def test_the_wait_continues_in_an_unknown_state(self) -> None:
         assert WaitProgress(0.0).saw(snapshot(RunState.UNKNOWN, "Queued"), 0.0) is Verdict.WAIT
 
 
@@ -117,8 +117,8 @@ class TestWaitOnAWorker:
             log=logging.getLogger("task"),
         )
 
-    def wait_for_ever(self, answer: RunSnapshot | ApiError) -> Any:
-        """Give one answer to every question."""
+    def wait_with_one_answer(self, answer: RunSnapshot | ApiError) -> Any:
+        """Give the same answer to every status request."""
         clock = FakeClock()
 
         def look() -> Any:
@@ -145,14 +145,14 @@ class TestWaitOnAWorker:
 
         return play(waiting.until_end(seen), *given, clock=clock)
 
-    def test_until_the_end(self) -> None:
+    def test_ends_with_the_run(self) -> None:
         running, done = snapshot(RunState.RUNNING), snapshot(RunState.SUCCEEDED)
         result = self.wait(running, OUTAGE, TransportError("reset"), running, done)
         assert result.value.ending is Ending.FINISHED
         assert result.value.snapshot == done
         assert len(result.pauses) == 4
 
-    def test_not_beyond_the_deadline(self) -> None:
+    def test_ends_at_the_deadline(self) -> None:
         clock = FakeClock()
         running = snapshot(RunState.RUNNING)
         result = self.wait(running, running, running, deadline=clock.now + 3.0, clock=clock)
@@ -160,18 +160,18 @@ class TestWaitOnAWorker:
         assert sum(result.pauses) == pytest.approx(3.0)
         assert "running" in result.value.message
 
-    def test_an_end_at_the_deadline_is_an_end(self) -> None:
+    def test_a_run_that_ended_before_the_deadline_is_finished(self) -> None:
         clock = FakeClock()
         result = self.wait(snapshot(RunState.SUCCEEDED), deadline=clock.now - 1, clock=clock)
         assert result.value.ending is Ending.FINISHED
 
-    def test_an_outage_that_lasts_is_the_end_of_the_wait(self) -> None:
-        result = self.wait_for_ever(OUTAGE)
+    def test_a_long_outage_ends_the_wait(self) -> None:
+        result = self.wait_with_one_answer(OUTAGE)
         assert result.value.ending is Ending.UNREACHABLE
         assert module.OUTAGE_BUDGET <= sum(result.pauses) <= module.OUTAGE_BUDGET + 61
 
-    def test_a_run_that_is_gone_is_lost_after_a_minute(self) -> None:
-        result = self.wait_for_ever(snapshot(RunState.ABSENT))
+    def test_a_run_that_was_never_listed_is_lost_after_a_minute(self) -> None:
+        result = self.wait_with_one_answer(snapshot(RunState.ABSENT))
         assert result.value.ending is Ending.LOST
         assert 60 <= sum(result.pauses) <= 60 + 8
 
@@ -187,17 +187,17 @@ class TestWaitOnAWorker:
         result = play(self.waiting(clock).until_end(look), clock=clock)
         assert result.value.ending is Ending.FINISHED
 
-    def test_a_server_that_asks_for_quiet_gets_it(self) -> None:
+    def test_follows_retry_after(self) -> None:
         busy = RateLimitedError("busy", status=429, retry_after=50.0)
         result = self.wait(busy, snapshot(RunState.SUCCEEDED))
         assert 50.0 <= result.pauses[0] <= 51.0
 
-    def test_an_unknown_state_is_told_once(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_unknown_state_is_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
         odd = snapshot(RunState.UNKNOWN, "Queued")
         self.wait(odd, odd, snapshot(RunState.SUCCEEDED))
         assert sum("'Queued'" in line for line in caplog.messages) == 1
 
-    def test_a_list_that_is_too_large_is_borne_until_the_deadline(
+    def test_a_list_that_is_too_large_is_tolerated_until_the_deadline(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         clock = FakeClock()
@@ -219,18 +219,18 @@ class TestWaitOnAWorker:
             assert words in line
             assert words in event.message
 
-    def test_an_outage_after_it_counts_from_its_own_beginning(self) -> None:
+    def test_an_outage_after_a_list_that_is_too_large_is_tolerated_from_its_start(self) -> None:
         progress = WaitProgress(0.0)
         too_large = ReplyTooLargeError("too large", status=200)
         assert progress.failed(OUTAGE, 0.0) is Verdict.WAIT
         assert progress.failed(too_large, 1_000.0) is Verdict.WAIT
         assert progress.failed(OUTAGE, 2_000.0) is Verdict.WAIT
         assert "too large" not in progress.at_deadline(2_000.0)
-        # What comes again after something else is logged again.
+        # An error that comes again after another error is logged again.
         progress.failed(too_large, 2_001.0)
         assert not progress.is_known
 
-    def test_a_failure_says_that_the_run_goes_on_and_when_the_next_look_is(
+    def test_a_failed_request_logs_the_time_of_the_next_request(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
@@ -246,14 +246,14 @@ class TestWaitOnAWorker:
         ]
         assert result.pauses[1:3] == [2.0, 3.0]
 
-    def test_a_failure_just_before_the_deadline_names_the_last_look(
+    def test_a_failed_request_just_before_the_deadline_logs_a_last_request(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         clock = FakeClock()
         self.wait(OUTAGE, snapshot(RunState.SUCCEEDED), deadline=clock.now + 0.4, clock=clock)
         assert "the next request is due in 0 s" in caplog.messages[0]
 
-    def test_the_timeout_names_the_deadline_the_state_and_the_last_failure(self) -> None:
+    def test_a_timeout_contains_the_deadline_the_last_state_and_the_last_error(self) -> None:
         clock = FakeClock()
         running = snapshot(RunState.RUNNING)
         error = ServerError("HTTP 503", platform="Tamr", operation="get job r-1", status=503)
@@ -267,7 +267,7 @@ class TestWaitOnAWorker:
             "Tamr job r-1 had not ended in the time allowed (timeout=3 s): the deadline 1970"
         )
 
-    def test_refused_credentials_ask_for_the_connection(self) -> None:
+    def test_rejected_credentials_request_a_new_connection(self) -> None:
         assert self.wait(AuthenticationError("401", status=401)).value is None
 
 
@@ -290,25 +290,25 @@ ODD: list[Any] = [
 ]
 
 
-def mangled(told: Any, chance: random.Random) -> Any:
-    """Return an event with something in it replaced, removed or added."""
-    if not isinstance(told, dict) or not told or chance.random() < 0.1:
+def mangled(payload: Any, chance: random.Random) -> Any:
+    """Return an event after one member was replaced, removed or added."""
+    if not isinstance(payload, dict) or not payload or chance.random() < 0.1:
         return chance.choice(ODD)
-    name = chance.choice(list(told))
+    name = chance.choice(list(payload))
     match chance.randrange(4):
         case 0:
-            return {key: value for key, value in told.items() if key != name}
+            return {key: value for key, value in payload.items() if key != name}
         case 1:
-            return {**told, chance.choice(["more", 1, None]): chance.choice(ODD)}
+            return {**payload, chance.choice(["more", 1, None]): chance.choice(ODD)}
         case _:
-            return {**told, name: mangled(told[name], chance)}
+            return {**payload, name: mangled(payload[name], chance)}
 
 
-def agree(back: Any, told: Any) -> bool:
-    """Return whether all that both have is equal; another release has other fields."""
-    if not (isinstance(back, dict) and isinstance(told, dict)):
-        return bool(back == told)
-    return all(agree(back[name], told[name]) for name in back.keys() & told.keys())
+def agree(back: Any, payload: Any) -> bool:
+    """Return whether all common members are equal. Another release has other members."""
+    if not (isinstance(back, dict) and isinstance(payload, dict)):
+        return bool(back == payload)
+    return all(agree(back[name], payload[name]) for name in back.keys() & payload.keys())
 
 
 class TestEvents:
@@ -317,7 +317,7 @@ class TestEvents:
     @pytest.mark.parametrize(
         "event", [GOOD, RunEvent(ending=Ending.TIMEOUT, run_id="r-1", message="late")], ids=["end", "timeout"]
     )
-    def test_survive_the_way(self, event: RunEvent) -> None:
+    def test_are_unchanged_after_json(self, event: RunEvent) -> None:
         assert RunEvent.from_json(json.loads(json.dumps(event.as_json()))) == event
 
     @pytest.mark.parametrize(
@@ -339,8 +339,8 @@ class TestEvents:
             {"snapshot": {**snapshot(RunState.SUCCEEDED).as_json(), "details": []}},
         ],
     )
-    def test_anything_else_is_refused(self, change: dict[str, Any]) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011 - the kind is what counts
+    def test_with_an_invalid_member_raise_an_error(self, change: dict[str, Any]) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - only the class matters
             RunEvent.from_json({**self.GOOD.as_json(), **change})
 
     @pytest.mark.parametrize(
@@ -354,31 +354,31 @@ class TestEvents:
         ids=["end", "lost", "condition", "timeout"],
     )
     def test_of_another_release_are_read(self, event: RunEvent | ConditionEvent) -> None:
-        """During an upgrade the triggerer and the workers differ."""
-        told = event.as_json()
-        assert type(event).from_json({**told, "added_later": {"a": 1}}) == event
-        # Whatever was added to the first release has a default.
+        """During an upgrade, the triggerer and the workers have different releases."""
+        payload = event.as_json()
+        assert type(event).from_json({**payload, "added_later": {"a": 1}}) == event
+        # A field that was added after the first release has a default.
         names = [field.name for field in fields(event) if field.default is not MISSING]
         for name in names:
-            earlier = {key: value for key, value in told.items() if key != name}
-            if told[name] == {field.name: field.default for field in fields(event)}[name]:
+            earlier = {key: value for key, value in payload.items() if key != name}
+            if payload[name] == {field.name: field.default for field in fields(event)}[name]:
                 assert type(event).from_json(earlier) == event
 
     def test_with_a_run_of_another_release_are_read(self) -> None:
-        told = self.GOOD.as_json()
-        told["snapshot"]["added_later"] = 1
-        del told["snapshot"]["message"], told["snapshot"]["details"]
-        assert RunEvent.from_json(told) == self.GOOD
-        # The platform's own fields are whatever they are.
-        told["snapshot"]["details"] = {"added_later": "by the platform"}
-        assert RunEvent.from_json(told).snapshot.details == told["snapshot"]["details"]  # type: ignore[union-attr]
+        payload = self.GOOD.as_json()
+        payload["snapshot"]["added_later"] = 1
+        del payload["snapshot"]["message"], payload["snapshot"]["details"]
+        assert RunEvent.from_json(payload) == self.GOOD
+        # The platform can add any fields of its own.
+        payload["snapshot"]["details"] = {"added_later": "by the platform"}
+        assert RunEvent.from_json(payload).snapshot.details == payload["snapshot"]["details"]  # type: ignore[union-attr]
 
-    @pytest.mark.parametrize("told", [None, "finished", [], {}, {"ending": "finished"}, 1])
-    def test_so_is_what_is_no_event_at_all(self, told: object) -> None:
+    @pytest.mark.parametrize("payload", [None, "finished", [], {}, {"ending": "finished"}, 1])
+    def test_cannot_be_read_from_other_values(self, payload: object) -> None:
         with pytest.raises(ValueError, match=r"not a RunEvent|the ending is finished, but"):
-            RunEvent.from_json(told)
+            RunEvent.from_json(payload)
         with pytest.raises(ValueError, match=r"not a ConditionEvent|the ending is finished, but"):
-            ConditionEvent.from_json(told)
+            ConditionEvent.from_json(payload)
 
     @pytest.mark.parametrize(
         "event",
@@ -388,11 +388,11 @@ class TestEvents:
             ConditionEvent(ending=Ending.UNREACHABLE, message="503"),
         ],
     )
-    def test_of_a_condition_survive_the_way(self, event: ConditionEvent) -> None:
+    def test_of_a_condition_are_unchanged_after_json(self, event: ConditionEvent) -> None:
         assert ConditionEvent.from_json(json.loads(json.dumps(event.as_json()))) == event
 
     @pytest.mark.parametrize(
-        "told",
+        "payload",
         [
             {"ending": "finished", "value": None, "message": "", "permanent": False},
             {"ending": "finished", "value": [], "message": "", "permanent": False},
@@ -403,24 +403,24 @@ class TestEvents:
             {"ending": "finished", "value": {}, "message": None, "permanent": False},
         ],
     )
-    def test_of_a_condition_are_taken_in_their_own_shape_alone(self, told: dict[str, Any]) -> None:
-        with pytest.raises(ValueError):  # noqa: PT011 - the kind is what counts
-            ConditionEvent.from_json(told)
+    def test_of_a_condition_with_an_invalid_member_raise_an_error(self, payload: dict[str, Any]) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011 - only the class matters
+            ConditionEvent.from_json(payload)
 
     @pytest.mark.parametrize("seed", range(20))
-    def test_whatever_comes_is_an_event_or_a_value_error(self, seed: int) -> None:
+    def test_are_read_or_raise_a_value_error_for_any_payload(self, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311
         condition = ConditionEvent(ending=Ending.FINISHED, value={}).as_json()
         for _ in range(200):
             for event, good in ((RunEvent, self.GOOD.as_json()), (ConditionEvent, condition)):
-                told = mangled(good, chance)
+                payload = mangled(good, chance)
                 try:
-                    back = event.from_json(told).as_json()
+                    back = event.from_json(payload).as_json()
                 except ValueError:
                     continue
-                assert agree(back, told)
+                assert agree(back, payload)
 
-    def test_only_success_is_no_failure(self) -> None:
+    def test_have_a_failure_except_after_success(self) -> None:
         names = {"platform": "Tamr", "noun": "job", "url": "https://x", "limit": "timeout=60 s"}
         assert self.GOOD.failure(**names) is None
         for state in (RunState.FAILED, RunState.CANCELLED):
@@ -434,7 +434,7 @@ class TestEvents:
 
 
 class TestRecord:
-    def test_survives_the_store(self) -> None:
+    def test_is_unchanged_after_the_store(self) -> None:
         record = Record(
             generation=Generation(2, 1),
             phase=Phase.DEFERRED,
@@ -447,19 +447,19 @@ class TestRecord:
         assert Record.read(None) is None
         later = ("timed_out", "search_until", "candidates", "lost")
         earlier = {name: value for name, value in record.as_json().items() if name not in later}
-        assert Record.read(earlier) == record, "a release before these fields wrote it"
-        # What a later release added may be what keeps a second run from being started.
+        assert Record.read(earlier) == record, "an earlier release wrote no such fields"
+        # A field of a later release may be needed to prevent a second run.
         with pytest.raises(ValueError, match="a field is missing, or this release does not know a field"):
             Record.read({**record.as_json(), "added_later": True})
 
     @pytest.mark.parametrize(
-        "told", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]
+        "payload", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]
     )
-    def test_of_another_make_is_refused(self, told: Any) -> None:
+    def test_of_another_format_raises_an_error(self, payload: Any) -> None:
         with pytest.raises(ValueError, match="cannot be read"):
-            Record.read(told)
+            Record.read(payload)
 
-    def test_a_fingerprint_names_what_changed_and_shows_nothing(self) -> None:
+    def test_a_fingerprint_shows_the_changed_names_but_no_values(self) -> None:
         old = fingerprint({"base_url": "https://x", "configuration": {"load": {"sourceId": "a"}}})
         new = fingerprint({"configuration": {"load": {"sourceId": "b"}}, "base_url": "https://x"})
         assert changed(old, new) == ["configuration.load.sourceId"]
@@ -467,5 +467,5 @@ class TestRecord:
         assert "https://x" not in json.dumps(old)
 
 
-def test_the_budget_is_minutes() -> None:
+def test_the_outage_budget_is_half_an_hour() -> None:
     assert module.OUTAGE_BUDGET == 30 * 60

@@ -139,11 +139,11 @@ class TestFailures:
     def test_a_timeout_logs_the_job_if_the_stop_request_fails(
         self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        def refuse(line: str) -> None:
+        def fail(line: str) -> None:
             if line.endswith(":stop"):
                 raise ServerError("HTTP 503: busy", status=503)
 
-        tenant.on_request = refuse
+        tenant.on_request = fail
         with pytest.raises(RunTimeoutError):
             operator(deferrable=False, timeout=5).act(Attempt().context())
         log = capsys.readouterr().out

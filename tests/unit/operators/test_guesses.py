@@ -48,7 +48,7 @@ def test_a_timeout_does_not_stop_a_guessed_run(tenant: Tenant, attempt: Attempt)
     assert tenant.stops() == []
 
 
-def test_a_crashed_trigger_does_not_allow_to_stop_a_guessed_run(tenant: Tenant, attempt: Attempt) -> None:
+def test_a_guessed_run_is_not_stopped_after_its_trigger_crashed(tenant: Tenant, attempt: Attempt) -> None:
     deferred = deferral(operator(), attempt)
     crashed = {"error": "Trigger failure"}
     for _ in range(3):

@@ -60,10 +60,10 @@ class TestSlots:
         assert tenant.sent == []
 
     def test_a_429_to_another_request_fails_the_task(self, tenant: Tenant) -> None:
-        def refuse(line: str) -> None:
+        def fail(line: str) -> None:
             if line == "GET /":
                 raise type(SLOTS_TAKEN)("slow down", status=429)
 
-        tenant.on_request = refuse
+        tenant.on_request = fail
         with pytest.raises(type(SLOTS_TAKEN), match="slow down"):
             operator(deferrable=True).act(Attempt().context())

@@ -356,7 +356,7 @@ class TestSetters:
     def test_an_error_fails_the_task(
         self, account: Account, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        account.submit_errors = [ApiError("refused with HTTP 200: ko")]
+        account.submit_errors = [ApiError("rejected with HTTP 200: ko")]
         task, _, message = SETTERS[name]
         with pytest.raises(ApiError, match="ko"):
             task.execute(Attempt().context())

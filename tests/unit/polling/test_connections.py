@@ -19,6 +19,12 @@ from tests.unit.triggers.fakes import FakePlatform, FakeWatch, api, connection, 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    import aiohttp
+
+
+def is_closed(session: aiohttp.ClientSession) -> bool:
+    return session.closed
+
 
 @pytest.fixture(autouse=True)
 def _loop_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +54,7 @@ def test_equal_settings_share_one_session_and_login() -> None:
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_other_settings_share_nothing(other: dict[str, Any]) -> None:
+def test_different_settings_share_nothing(other: dict[str, Any]) -> None:
     async def main() -> None:
         async with shared(api(secrets=("key",))) as one, shared(api(**{"secrets": ("key",)} | other)) as two:
             assert one is not two
@@ -58,7 +64,7 @@ def test_other_settings_share_nothing(other: dict[str, Any]) -> None:
     run_virtual(main())
 
 
-def test_the_keys_under_which_connections_are_kept_hold_no_secret() -> None:
+def test_the_keys_of_stored_connections_contain_no_secret() -> None:
     async def main() -> None:
         async with shared(api(secrets=("s3cret",), proxy="http://user:s3cret@proxy.invalid")):
             assert "s3cret" not in repr(connections._connections)
@@ -66,7 +72,7 @@ def test_the_keys_under_which_connections_are_kept_hold_no_secret() -> None:
     run_virtual(main())
 
 
-def test_a_session_outlives_its_last_user_by_half_a_minute() -> None:
+def test_a_session_is_closed_half_a_minute_after_its_last_user() -> None:
     assert LINGER == 30.0
 
     async def main() -> None:
@@ -74,15 +80,15 @@ def test_a_session_outlives_its_last_user_by_half_a_minute() -> None:
             session = one.driver._session
         assert session is not None
         await asyncio.sleep(29.0)
-        assert not session.closed
+        assert not is_closed(session)
         async with shared(api()) as again:
             assert again is one
             await asyncio.sleep(100.0)
-            assert not session.closed
+            assert not is_closed(session)
         await asyncio.sleep(29.9)
-        assert not session.closed
+        assert not is_closed(session)
         await asyncio.sleep(0.2)
-        assert session.closed
+        assert is_closed(session)
         assert not connections._connections
         assert not connections._opening
         async with shared(api()) as new:
@@ -93,8 +99,8 @@ def test_a_session_outlives_its_last_user_by_half_a_minute() -> None:
     run_virtual(main())
 
 
-def test_the_end_of_a_session_belongs_to_nobodys_context() -> None:
-    """Else the logger of whoever left last would be kept alive."""
+def test_a_session_is_closed_in_an_empty_context() -> None:
+    """Otherwise, the context would keep the logger of the last user in memory."""
     marker: contextvars.ContextVar[str] = contextvars.ContextVar("marker", default="nobody")
     seen = []
 
@@ -113,7 +119,7 @@ def test_the_end_of_a_session_belongs_to_nobodys_context() -> None:
     assert seen == ["nobody"]
 
 
-def test_settings_that_cannot_be_used_fail_whoever_comes_and_nobody_else() -> None:
+def test_unusable_settings_fail_only_their_own_users() -> None:
     async def main() -> None:
         bad = {"verify_ssl": True, "ca_bundle": "/no/such/file.pem"}
         for _ in range(2):
@@ -128,8 +134,8 @@ def test_settings_that_cannot_be_used_fail_whoever_comes_and_nobody_else() -> No
     run_virtual(main())
 
 
-def test_who_waits_for_the_server_to_come_back_goes_on_as_soon_as_it_does() -> None:
-    """While the breaker is open one asks a minute; the others need not wait for their own turn."""
+def test_all_waits_continue_soon_after_an_outage() -> None:
+    """During an outage, one request a minute is sent. After its success, all other waits continue."""
     platform = FakePlatform(failing=outage(until=150.0))
 
     async def main() -> None:
@@ -154,18 +160,18 @@ def test_who_waits_for_the_server_to_come_back_goes_on_as_soon_as_it_does() -> N
     run_virtual(main())
 
 
-def test_a_refusal_that_stands_in_for_a_request_names_that_request() -> None:
-    refusal = AuthenticationError(
+def test_an_error_instead_of_a_request_contains_that_request() -> None:
+    rejection = AuthenticationError(
         "HTTP 401: no", platform="Toucan", operation="get operation op-1", method="GET", path="/a/op-1"
     )
-    refusal.locks_out = refusal.permanent = True
+    rejection.locks_out = rejection.permanent = True
     api = toucan()
 
     async def main() -> None:
         one = connection(FakePlatform())
         for _ in range(2):
             one.gate.wait(LoopClock().monotonic())
-            one.gate.failed(refusal, LoopClock().monotonic(), LoopClock().monotonic())
+            one.gate.failed(rejection, LoopClock().monotonic(), LoopClock().monotonic())
             await asyncio.sleep(REFUSAL_PAUSE + 1.0)
         with pytest.raises(AuthenticationError) as caught:
             await one.ask(api.get_operation("app", "op-2"), "group")
@@ -180,7 +186,7 @@ def test_a_refusal_that_stands_in_for_a_request_names_that_request() -> None:
 
 
 def first_event_alone(trigger_like: Callable[[], AsyncGenerator[Any]]) -> Any:
-    """Run a trigger as ``dag.test()`` does: on a loop of its own, up to its first event."""
+    """Run a trigger as ``dag.test()`` does: on its own loop, up to its first event."""
 
     async def main() -> Any:
         async for event in trigger_like():
@@ -190,9 +196,9 @@ def first_event_alone(trigger_like: Callable[[], AsyncGenerator[Any]]) -> Any:
     return asyncio.run(main())
 
 
-class TestTheEndOfALoop:
+class TestEndOfLoop:
     @pytest.mark.parametrize("inside", [True, False], ids=["in use", "in its last half minute"])
-    def test_ends_the_sessions(self, caplog: pytest.LogCaptureFixture, inside: bool) -> None:
+    def test_closes_the_sessions(self, caplog: pytest.LogCaptureFixture, inside: bool) -> None:
         sessions = []
 
         async def trigger() -> AsyncGenerator[str]:
@@ -211,7 +217,7 @@ class TestTheEndOfALoop:
         assert not connections._connections
         assert not caplog.records
 
-    def test_closes_what_a_cancelled_trigger_leaves(self) -> None:
+    def test_closes_the_session_of_a_cancelled_trigger(self) -> None:
         sessions = []
         opened = asyncio.Event()
 
@@ -231,7 +237,7 @@ class TestTheEndOfALoop:
         assert sessions[0].closed
 
 
-def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_nothing(
+def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_no_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def main() -> None:
@@ -252,7 +258,7 @@ def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_nothing(
             for task in (waiting, opening):
                 task.cancel()
             await asyncio.wait([opening, waiting])
-            # Their tracebacks know the lock.
+            # Their tracebacks reference the lock.
             del opening, waiting, task
             gc.collect()
         assert not dict(connections._opening)
@@ -263,7 +269,9 @@ def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_nothing(
     run_virtual(main())
 
 
-def test_whoever_comes_as_a_session_is_closed_gets_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_that_comes_while_a_session_is_closed_gets_a_new_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class QuickDriver(AsyncDriver):
         closed = False
 
@@ -279,7 +287,7 @@ def test_whoever_comes_as_a_session_is_closed_gets_another_one(monkeypatch: pyte
         loop = asyncio.get_running_loop()
         coming = asyncio.Event()
         async with shared(api()) as old:
-            # It runs just before the session is closed, and whoever waits for it just after that.
+            # The event is set just before the session is closed. Its waiter continues just after that.
             loop.call_at(loop.time() + LINGER - 1e-10, coming.set)
         await coming.wait()
         async with shared(api()) as new:

@@ -27,11 +27,11 @@ def test_groups_take_turns() -> None:
         await asyncio.gather(*many, *few)
 
     run_virtual(main())
-    # The lanes were taken when the others came; from then on each second one is theirs.
+    # All lanes were in use when the requests of "few" came. Then the groups take turns.
     assert order[PARALLEL : PARALLEL + 4].count("few") == 2
 
 
-def test_a_lane_that_was_given_up_is_free_once() -> None:
+def test_a_lane_that_is_given_up_twice_is_freed_once() -> None:
     async def main() -> None:
         lanes, under_way = Lanes(is_trusted=True), 0
 
@@ -49,13 +49,13 @@ def test_a_lane_that_was_given_up_is_free_once() -> None:
 
         assert max(await asyncio.gather(*(request(False) for _ in range(10)))) == PARALLEL
         assert max(await asyncio.gather(*(request(True) for _ in range(40)))) == GROUP_LIMIT
-        # All lanes are back, and no more than there were.
+        # All lanes are free again, and there are no additional ones.
         assert max(await asyncio.gather(*(request(False) for _ in range(10)))) == PARALLEL
 
     run_virtual(main())
 
 
-def test_who_is_cancelled_keeps_no_lane() -> None:
+def test_a_cancelled_request_frees_its_lane() -> None:
     async def main() -> None:
         lanes = Lanes(is_trusted=True)
 
@@ -67,7 +67,7 @@ def test_who_is_cancelled_keeps_no_lane() -> None:
         await asyncio.sleep(0.5)
         for cancelled in requests:
             cancelled.cancel()
-        # One that waits is given its lane in the same moment in which it is cancelled.
+        # A waiting request gets its lane at the same moment at which it is cancelled.
         await asyncio.gather(*requests, return_exceptions=True)
         async with asyncio.timeout(1.5):
             await asyncio.gather(*(request() for _ in range(PARALLEL)))
@@ -76,8 +76,8 @@ def test_who_is_cancelled_keeps_no_lane() -> None:
 
 
 @pytest.mark.parametrize("accepted", [False, True])
-def test_no_more_credentials_are_under_way_than_lock_an_account(accepted: bool) -> None:
-    """Accepted once, they can be revoked. A slow server then refuses all requests that are under way."""
+def test_fewer_requests_are_in_flight_than_lock_an_account(accepted: bool) -> None:
+    """Accepted credentials can be revoked. A slow server then rejects all requests that are in flight."""
     platform = FakePlatform()
 
     async def main() -> None:
@@ -85,10 +85,10 @@ def test_no_more_credentials_are_under_way_than_lock_an_account(accepted: bool) 
         if accepted:
             await shared.ask(FakeWatch().look("r-0"), "group")
         platform.failing, platform.takes = lambda _: AuthenticationError("HTTP 401", status=401), 20.0
-        asked = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
-        waiting = [asyncio.ensure_future(one) for one in asked]
+        exchanges = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
+        waiting = [asyncio.ensure_future(one) for one in exchanges]
         await asyncio.sleep(19.0)
-        assert len(platform.asked) == PARALLEL + accepted
+        assert len(platform.requests) == PARALLEL + accepted
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -24,7 +24,7 @@ from airflow_provider_dataops.errors import (
 from airflow_provider_dataops.polling.lanes import PARALLEL
 from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
 from tests.loops import run_virtual
-from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, connection, outage
+from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch, connection, outage
 
 
 def polled(
@@ -32,10 +32,10 @@ def polled(
     run_ids: list[str],
     seconds: float,
     *,
-    watch: FakeWatch = FakeWatch(),  # noqa: B008 - nobody changes it
+    watch: FakeWatch = FakeWatch(),  # noqa: B008 - it is never changed
     interval: float = 30.0,
 ) -> dict[str, list[Any]]:
-    """Have runs asked about for some seconds, and return the answers that each waiter was given."""
+    """Poll runs for some seconds, and return the answers that each waiter received."""
 
     async def main() -> dict[str, list[Any]]:
         poller = Poller(connection(platform), watch.group)
@@ -48,22 +48,22 @@ def polled(
 
 
 def drained(waiter: Subscription) -> list[Any]:
-    told = []
+    received = []
     while not waiter.answers.empty():
-        told.append(waiter.answers.get_nowait())
-    return told
+        received.append(waiter.answers.get_nowait())
+    return received
 
 
-def test_one_request_an_interval_answers_for_all_runs_of_a_group() -> None:
+def test_one_request_per_interval_covers_all_runs_of_a_group() -> None:
     platform, runs = FakePlatform(), [f"r-{n}" for n in range(100)]
     answers = polled(platform, runs, 3600.0)
-    assert all(asked.sweep and asked.run_ids == frozenset(runs) for asked in platform.asked)
-    assert all(len(told) == len(platform.asked) for told in answers.values())
+    assert all(request.sweep and request.run_ids == frozenset(runs) for request in platform.requests)
+    assert all(len(received) == len(platform.requests) for received in answers.values())
     # 2 s apart until the runs are 20 s old, 30 s apart from their 300th second on, and growing between.
-    assert len(platform.asked) == pytest.approx(10 + 28 + 110, abs=6)
+    assert len(platform.requests) == pytest.approx(10 + 28 + 110, abs=6)
 
 
-def test_the_interval_grows_with_the_age_of_the_run_up_to_its_cap() -> None:
+def test_the_interval_grows_with_the_age_of_the_run_up_to_its_limit() -> None:
     platform = FakePlatform()
     polled(platform, ["r"], 6 * 3600.0)
     gaps = [round(later - sooner, 6) for sooner, later in pairwise([0.0, *platform.times])]
@@ -71,43 +71,43 @@ def test_the_interval_grows_with_the_age_of_the_run_up_to_its_cap() -> None:
     assert gaps == sorted(gaps)
     assert gaps[-1] == pytest.approx(30.0)
     assert len(gaps) < 800
-    # Nobody learns later than after a tenth of the run's age, or two seconds.
+    # A gap is at most a tenth of the run's age, or two seconds.
     assert all(gap <= max(2.0, 0.1 * at) + 1e-3 for gap, at in zip(gaps, platform.times, strict=True))
 
 
-def test_a_short_interval_is_kept_short() -> None:
+def test_a_short_interval_is_not_exceeded() -> None:
     platform = FakePlatform()
     polled(platform, ["r"], 100.0, interval=5.0)
     gaps = [later - sooner for sooner, later in pairwise(platform.times)]
     assert max(gaps) == pytest.approx(5.0)
 
 
-def test_a_newcomer_is_asked_about_at_once_though_the_others_are_old() -> None:
+def test_a_new_run_is_polled_at_once_among_old_runs() -> None:
     platform = FakePlatform()
 
     async def main() -> None:
         poller = Poller(connection(platform), "group")
         poller.subscribe(FakeWatch(run_id="old"), 60.0)
         await asyncio.sleep(1_000.0)
-        del platform.asked[:]
+        del platform.requests[:]
         poller.subscribe(FakeWatch(run_id="new"), 60.0)
         await asyncio.sleep(3.0)
         poller.stop()
 
     run_virtual(main())
     assert platform.times[0] == pytest.approx(1_002.0)
-    assert platform.asked[0].run_ids == {"old", "new"}
+    assert platform.requests[0].run_ids == {"old", "new"}
 
 
-def test_runs_that_no_sweep_tells_of_are_looked_at_a_bounded_number_at_a_time() -> None:
+def test_runs_without_a_list_are_requested_singly_with_a_limit_in_parallel() -> None:
     platform, runs = FakePlatform(takes=0.05), [f"r-{n}" for n in range(50)]
-    answers = polled(platform, runs, 3.0, watch=FakeWatch(sweeps=False))
+    answers = polled(platform, runs, 3.0, watch=SingleWatch())
     assert platform.most_at_once == PARALLEL
-    assert sorted(run_id for asked in platform.asked for run_id in asked.run_ids) == sorted(runs)
-    assert all([a.run_id for a in told] == [run_id] for run_id, told in answers.items())
+    assert sorted(run_id for request in platform.requests for run_id in request.run_ids) == sorted(runs)
+    assert all([a.run_id for a in received] == [run_id] for run_id, received in answers.items())
 
 
-def test_a_run_that_left_the_list_is_looked_at() -> None:
+def test_a_run_that_left_the_list_is_requested_singly() -> None:
     platform = FakePlatform(states={"ended": RunState.SUCCEEDED})
 
     class OpenOnes(FakeWatch):
@@ -115,7 +115,7 @@ def test_a_run_that_left_the_list_is_looked_at() -> None:
             return (yield True, keys - {"ended"})
 
     answers = polled(platform, ["ended", "open"], 2.5, watch=OpenOnes())
-    assert [(asked.sweep, sorted(asked.run_ids)) for asked in platform.asked] == [
+    assert [(request.sweep, sorted(request.run_ids)) for request in platform.requests] == [
         (True, ["open"]),
         (False, ["ended"]),
     ]
@@ -123,31 +123,31 @@ def test_a_run_that_left_the_list_is_looked_at() -> None:
     assert [a.state for a in answers["open"]] == [RunState.RUNNING]
 
 
-def test_the_failure_of_one_run_is_not_another_ones() -> None:
+def test_an_error_for_one_run_does_not_affect_another_run() -> None:
     platform = FakePlatform(
-        failing=lambda asked: NotFoundError("gone", status=404) if "bad" in asked.run_ids else None
+        failing=lambda request: NotFoundError("gone", status=404) if "bad" in request.run_ids else None
     )
-    answers = polled(platform, ["bad", "good"], 10.5, watch=FakeWatch(sweeps=False))
+    answers = polled(platform, ["bad", "good"], 10.5, watch=SingleWatch())
     assert {type(a) for a in answers["bad"]} == {NotFoundError}
     assert {type(a) for a in answers["good"]} == {RunSnapshot}
     assert len(answers["good"]) == 5
 
 
-def test_a_failure_is_told_to_everybody_and_asking_slows_down_until_the_platform_is_back() -> None:
+def test_all_waiters_get_an_error_and_requests_slow_down_during_an_outage() -> None:
     platform = FakePlatform(failing=outage(until=40.0))
     answers = polled(platform, ["a", "b"], 120.0)
-    failed = [asked.at for asked in platform.asked if asked.at < 40.0]
+    failed = [request.at for request in platform.requests if request.at < 40.0]
     gaps = [later - sooner for sooner, later in pairwise(failed)]
     assert min(gaps) >= 1.0
     assert gaps == sorted(gaps)
     assert 3 <= len(failed) <= 8
     assert [type(a) for a in answers["a"]][: len(failed)] == [ServerError] * len(failed)
-    # Noticed before long when it is back, although nobody had asked for that.
+    # The poller notices soon that the platform is available again.
     assert min(at for at in platform.times if at >= 40.0) < 40.0 + 2 * max(gaps)
     assert isinstance(answers["b"][-1], RunSnapshot)
 
 
-def test_the_server_is_left_alone_for_as_long_as_it_asked() -> None:
+def test_no_request_is_sent_before_retry_after_has_passed() -> None:
     platform = FakePlatform(failing=outage(until=10.0, retry_after=7.0))
     polled(platform, ["a", "b"], 60.0)
     first = platform.times[0]
@@ -155,7 +155,7 @@ def test_the_server_is_left_alone_for_as_long_as_it_asked() -> None:
     assert platform.times[1] - first < 9.0
 
 
-def test_newcomers_do_not_break_the_pause_that_the_server_asked_for() -> None:
+def test_new_runs_do_not_shorten_the_pause_of_retry_after() -> None:
     platform = FakePlatform(failing=outage(until=3.0, retry_after=7.0))
 
     async def main() -> None:
@@ -171,7 +171,7 @@ def test_newcomers_do_not_break_the_pause_that_the_server_asked_for() -> None:
     assert platform.times[1] - platform.times[0] >= 7.0
 
 
-def test_the_pause_holds_for_all_groups_of_the_connection() -> None:
+def test_retry_after_applies_to_all_groups_of_the_connection() -> None:
     platform = FakePlatform(failing=outage(until=2.5, retry_after=7.0))
 
     async def main() -> None:
@@ -189,7 +189,7 @@ def test_the_pause_holds_for_all_groups_of_the_connection() -> None:
     assert platform.times[1] >= 9.0
 
 
-def test_the_poller_belongs_to_nobodys_context() -> None:
+def test_the_poller_runs_in_an_empty_context() -> None:
     platform = FakePlatform()
 
     async def main() -> None:
@@ -200,10 +200,10 @@ def test_the_poller_belongs_to_nobodys_context() -> None:
         poller.stop()
 
     run_virtual(main())
-    assert {asked.who for asked in platform.asked} == {"nobody"}
+    assert {request.who for request in platform.requests} == {"nobody"}
 
 
-def test_the_last_one_who_leaves_ends_it() -> None:
+def test_the_poller_ends_with_its_last_waiter() -> None:
     platform = FakePlatform()
 
     async def main() -> None:
@@ -219,21 +219,21 @@ def test_the_last_one_who_leaves_ends_it() -> None:
         poller.leave(one)
         release(shared, poller)
         await asyncio.sleep(3.0)
-        assert platform.asked[-1].run_ids == {"two"}
+        assert platform.requests[-1].run_ids == {"two"}
         poller.leave(two)
         release(shared, poller)
         await asyncio.sleep(0)
-        asked = len(platform.asked)
+        count = len(platform.requests)
         await asyncio.sleep(600.0)
-        assert len(platform.asked) == asked
+        assert len(platform.requests) == count
         assert watch.group not in shared.pollers
         assert not [task for task in asyncio.all_tasks() if "poller" in task.get_name()]
 
     run_virtual(main())
 
 
-def test_a_poller_that_dies_wakes_everybody_and_can_be_started_again() -> None:
-    platform = FakePlatform(failing=lambda asked: RuntimeError("a bug") if asked.at < 3.0 else None)
+def test_a_poller_that_dies_wakes_all_waiters_and_can_be_restarted() -> None:
+    platform = FakePlatform(failing=lambda request: RuntimeError("a bug") if request.at < 3.0 else None)
 
     async def main() -> None:
         poller = Poller(connection(platform), "group")
@@ -265,7 +265,7 @@ def test_stopping_a_dead_poller_is_harmless() -> None:
     run_virtual(main())
 
 
-def test_a_failure_that_is_no_passing_one_is_told_as_it_is() -> None:
+def test_waiters_get_a_permanent_error_unchanged() -> None:
     platform = FakePlatform(failing=lambda _: NotFoundError("no such pipeline", status=404))
     [answer] = polled(platform, ["r"], 2.5)["r"]
     assert isinstance(answer, ApiError)
@@ -277,7 +277,7 @@ class OnlyListed(FakeWatch):
 
 
 def list_fails(error: ApiError) -> FakePlatform:
-    return FakePlatform(failing=lambda asked: error if asked.sweep else None)
+    return FakePlatform(failing=lambda request: error if request.sweep else None)
 
 
 @pytest.mark.parametrize(
@@ -291,18 +291,18 @@ def list_fails(error: ApiError) -> FakePlatform:
     ],
     ids=str,
 )
-class TestAListThatCannotBeUsed:
-    def test_is_replaced_by_single_looks(self, error: ApiError) -> None:
+class TestUnusableList:
+    def test_is_replaced_by_single_requests(self, error: ApiError) -> None:
         platform = list_fails(error)
         answers = polled(platform, ["a", "b"], 100.0)
-        assert {type(a) for told in answers.values() for a in told} == {RunSnapshot}
-        assert all(len(told) > 10 for told in answers.values())
-        # The list is tried again once a minute, not before each look.
-        assert len([asked for asked in platform.asked if asked.sweep]) == 2
+        assert {type(a) for received in answers.values() for a in received} == {RunSnapshot}
+        assert all(len(received) > 10 for received in answers.values())
+        # The list is tried again once a minute, not before each single request.
+        assert len([request for request in platform.requests if request.sweep]) == 2
 
-    def test_is_a_failure_for_all_where_the_platform_has_nothing_else(self, error: ApiError) -> None:
+    def test_is_an_error_for_all_waiters_if_the_platform_has_only_lists(self, error: ApiError) -> None:
         answers = polled(list_fails(error), ["a", "b"], 100.0, watch=OnlyListed())
-        assert {type(a) for told in answers.values() for a in told} == {type(error)}
+        assert {type(a) for received in answers.values() for a in received} == {type(error)}
 
 
 @pytest.mark.parametrize(
@@ -318,22 +318,24 @@ class TestAListThatCannotBeUsed:
     ],
     ids=str,
 )
-def test_an_outage_of_the_list_is_not_multiplied_into_single_looks(error: ApiError) -> None:
+def test_an_outage_of_the_list_causes_no_single_requests(error: ApiError) -> None:
     platform = list_fails(error)
     answers = polled(platform, ["a", "b"], 30.0)
-    assert all(asked.sweep for asked in platform.asked)
-    assert {type(a) for told in answers.values() for a in told} == {type(error)}
+    assert all(request.sweep for request in platform.requests)
+    assert {type(a) for received in answers.values() for a in received} == {type(error)}
 
 
-def test_a_list_that_can_be_used_again_is() -> None:
+def test_a_list_is_used_again_when_it_is_usable() -> None:
     platform = FakePlatform(
-        failing=lambda asked: BadRequestError("no", status=400) if asked.sweep and asked.at < 50.0 else None
+        failing=lambda request: (
+            BadRequestError("no", status=400) if request.sweep and request.at < 50.0 else None
+        )
     )
     polled(platform, ["a", "b"], 150.0)
-    assert {asked.sweep for asked in platform.asked if asked.at > 70.0} == {True}
+    assert {request.sweep for request in platform.requests if request.at > 70.0} == {True}
 
 
-def test_an_error_in_a_list_is_a_failed_look_for_that_run_alone() -> None:
+def test_an_error_in_a_list_affects_only_its_run() -> None:
     class OneUnreadable(OnlyListed):
         def sweep(self, api: Any, keys: frozenset[str]) -> Any:
             found = yield True, keys
@@ -345,7 +347,7 @@ def test_an_error_in_a_list_is_a_failed_look_for_that_run_alone() -> None:
 
 
 class HangingPlatform(FakePlatform):
-    """Answers at once, but never about some runs before the request times out."""
+    """Responds at once, but lets each request for some runs time out."""
 
     def __init__(self, hung: set[str]) -> None:
         super().__init__()
@@ -359,28 +361,28 @@ class HangingPlatform(FakePlatform):
         return answer
 
 
-def test_a_hung_request_delays_nobody_else() -> None:
+def test_a_hanging_request_does_not_delay_other_runs() -> None:
     runs = [f"r-{n}" for n in range(20)]
     platform = HangingPlatform({"r-0"})
-    answers = polled(platform, runs, 60.0, watch=FakeWatch(sweeps=False), interval=5.0)
+    answers = polled(platform, runs, 60.0, watch=SingleWatch(), interval=5.0)
     hung = answers.pop("r-0")
     assert [type(a) for a in hung] == [TransportError]
-    # As often as without it: 10 times in the first 20 s, then every 5 s at the most.
-    assert min(len(told) for told in answers.values()) >= 18
+    # As often as without the hanging request: 10 times in the first 20 s, then every 5 s at the most.
+    assert min(len(received) for received in answers.values()) >= 18
 
 
 @pytest.mark.parametrize("locks_out", [False, True])
-def test_many_hung_requests_of_one_group_delay_another_group_by_seconds(locks_out: bool) -> None:
+def test_many_hanging_requests_of_one_group_delay_another_group_only_by_seconds(locks_out: bool) -> None:
     platform = HangingPlatform({f"a-{n}" for n in range(40)})
 
     async def main() -> float:
         shared = connection(platform, locks_out=locks_out)
-        hung, healthy = (poller_for(shared, FakeWatch(group=name, sweeps=False)) for name in ("a", "b"))
+        hung, healthy = (poller_for(shared, SingleWatch(group=name)) for name in ("a", "b"))
         for n in range(40):
-            hung.subscribe(FakeWatch(run_id=f"a-{n}", group="a", sweeps=False), 30.0)
+            hung.subscribe(SingleWatch(run_id=f"a-{n}", group="a"), 30.0)
         await asyncio.sleep(3.0)
         began = asyncio.get_running_loop().time()
-        waiter = healthy.subscribe(FakeWatch(run_id="b-1", group="b", sweeps=False), 30.0)
+        waiter = healthy.subscribe(SingleWatch(run_id="b-1", group="b"), 30.0)
         assert isinstance(await waiter.answers.get(), RunSnapshot)
         hung.stop()
         healthy.stop()

@@ -44,7 +44,7 @@ class TestModes:
         monkeypatch.setattr("airflow.sdk.bases.sensor.time.sleep", sleep)
         assert job_sensor(poke_interval=7).execute(CONTEXT)["state"] == "succeeded"
         assert slept == [7, 7]
-        # Airflow would store the link only at the end.
+        # The sensor stores the link at its start. Airflow would store it only at the end.
         assert links == ["https://my-tenant.tamr.cloud/"]
 
     def test_reschedule_frees_the_worker_slot(self, tenant: Tenant) -> None:

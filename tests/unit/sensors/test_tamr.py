@@ -73,7 +73,7 @@ class TestJob:
     def test_one_rejection_is_tolerated_as_in_the_triggerer(
         self, tenant: Tenant, error: type[ApiError]
     ) -> None:
-        tenant.on_request = fail_with(error("refused"))
+        tenant.on_request = fail_with(error("rejected"))
         sensor = job_sensor()
         assert sensor.poke(CONTEXT) is False
         with pytest.raises(error):

@@ -254,10 +254,10 @@ class TestObject:
         assert self.sensor(object_id=str(UUID(int=9)), min_version=1).poke(CONTEXT) is False
 
     def test_a_search_in_an_unknown_tenant_fails_the_sensor(self, gateway: Gateway) -> None:
-        def refuse(call: str) -> None:
+        def fail(call: str) -> None:
             raise NotFoundError("unknown tenant", status=404)
 
-        gateway.on_request = refuse
+        gateway.on_request = fail
         with pytest.raises(NotFoundError):
             TracSearchSensor(task_id="t", object_type="DATA").poke(CONTEXT)
 

@@ -1,4 +1,4 @@
-"""Triggers on a bench: a platform in memory, connections that are counted, time that jumps."""
+"""A bench for triggers: a platform in memory, counted reads of the connection, and virtual time."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Bench:
         monkeypatch.setattr(base.DataOpsTrigger, "api", api)
         monkeypatch.setattr(waits, "shared", shared)
 
-    def ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
-        """Run a trigger to its only event, and return when it came and what it told."""
+    def wait_for(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
+        """Run a trigger to its only event, and return the time and the payload of the event."""
 
         async def main() -> tuple[float, Any]:
             acting = asyncio.ensure_future(meanwhile()) if meanwhile else None
@@ -59,20 +59,22 @@ class Bench:
         assert json.loads(json.dumps(payload)) == payload
         return at, payload
 
-    def run_ended(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, RunEvent]:
-        at, payload = self.ended(waiting, meanwhile)
+    def wait_for_run(
+        self, waiting: Any, meanwhile: Callable[[], Any] | None = None
+    ) -> tuple[float, RunEvent]:
+        at, payload = self.wait_for(waiting, meanwhile)
         return at, RunEvent.from_json(payload)
 
 
 class Condition(ConditionTrigger):
-    """Holds from a number of questions on."""
+    """A condition that is met at the request number ``after``."""
 
     after: int = 1
     conn_type = "tamr"
 
     def question(self, api: Any) -> Any:
-        told = yield True, frozenset({"r"})
-        assert told
+        response = yield True, frozenset({"r"})
+        assert response
         self.after -= 1
         return {"found": "it"} if self.after <= 0 else None
 

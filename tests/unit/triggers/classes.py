@@ -1,4 +1,4 @@
-"""Every trigger class of the package, found by walking its modules, with arguments that make sense."""
+"""Every trigger class of the package, with valid arguments."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def _with_subclasses(cls: type[Any]) -> list[type[Any]]:
     return [cls, *(sub for child in cls.__subclasses__() for sub in _with_subclasses(child))]
 
 
-#: Those of the package; tests make more.
+#: The trigger classes of the package. Tests define other subclasses.
 TRIGGERS = [
     cls
     for cls in _with_subclasses(DataclassTrigger)
     if cls.__module__.startswith("airflow_provider_dataops.")
-    # The others in triggers.base are what those are made of.
+    # The other classes in triggers.base are base classes.
     and (cls.__module__ != base.__name__ or cls is base.PauseTrigger)
 ]
 
-_VALUES = {
+_VALUES: dict[str, Any] = {
     "str": "id-1",
     "str | None": None,
     "int": 1,
@@ -41,12 +41,12 @@ _VALUES = {
 
 
 def arguments(cls: type[Any]) -> dict[str, Any]:
-    """Return arguments with which a trigger could run; of ids that exclude each other the first."""
+    """Return valid arguments of a trigger. If ids exclude each other, only the first is set."""
     values = {field.name: _VALUES[str(field.type)] for field in fields(cls)}
     optional = [field.name for field in fields(cls) if str(field.type) == "str | None"]
     return values | ({optional[0]: "id-2"} if optional else {})
 
 
 def required(cls: type[Any]) -> list[str]:
-    """Return the names of the arguments without which a trigger cannot be made."""
+    """Return the names of the required arguments of a trigger."""
     return [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]

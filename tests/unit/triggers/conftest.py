@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock) -> Bench:
-    """Put a platform in memory behind the triggers."""
+    """Return a bench that runs triggers against a platform in memory."""
     return Bench(monkeypatch)

@@ -1,11 +1,11 @@
-"""A platform, a connection and a watch that exist in memory, on the running loop's time."""
+"""A platform, a connection and a watch in memory, on the time of the running loop."""
 
 from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.core.api import Api
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -19,7 +19,7 @@ from tests.loops import LoopClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-#: Set by tests to tell in whose context something runs.
+#: Tests set it to find out in which context code runs.
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
 
@@ -29,13 +29,13 @@ class FakeApi(Api):
 
 def api(**settings: Any) -> FakeApi:
     """Return a platform whose session needs no certificates."""
-    told = {"conn_id": "c", "base_url": "https://fake.invalid", "verify_ssl": False, **settings}
-    return FakeApi(Settings(**told))
+    values = {"conn_id": "c", "base_url": "https://fake.invalid", "verify_ssl": False, **settings}
+    return FakeApi(Settings(**values))
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request: when, in whose context, and for which runs; a sweep or a look."""
+class SentRequest:
+    """One request: its time, its context, its runs, and whether it is a sweep of all runs."""
 
     at: float
     sweep: bool
@@ -45,26 +45,27 @@ class Asked:
 
 @dataclass
 class FakePlatform:
-    """Runs, and what is asked about them.
+    """Runs, and the requests for their states.
 
-    :param failing: tells for each request the error to answer with, or ``None``.
+    :param failing: returns the error for a request, or ``None``.
+    :param takes: how many seconds a response takes.
     """
 
     states: dict[str, RunState] = field(default_factory=dict)
-    failing: Callable[[Asked], Exception | None] = lambda _: None
+    failing: Callable[[SentRequest], Exception | None] = lambda _: None
     takes: float = 0.0
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[SentRequest] = field(default_factory=list)
     most_at_once: int = 0
     _open: int = 0
 
     async def answer(self, sweep: bool, run_ids: frozenset[str]) -> dict[str, RunSnapshot]:
-        asked = Asked(asyncio.get_running_loop().time(), sweep, run_ids, WHO.get())
-        self.asked.append(asked)
+        request = SentRequest(asyncio.get_running_loop().time(), sweep, run_ids, WHO.get())
+        self.requests.append(request)
         self._open += 1
         self.most_at_once = max(self.most_at_once, self._open)
         await asyncio.sleep(self.takes)
         self._open -= 1
-        error = self.failing(asked)
+        error = self.failing(request)
         if error is not None:
             raise error
         return {
@@ -74,13 +75,13 @@ class FakePlatform:
 
     @property
     def times(self) -> list[float]:
-        """When requests came."""
-        return [asked.at for asked in self.asked]
+        """The times of the requests."""
+        return [request.at for request in self.requests]
 
 
 @dataclass
 class FakeDriver:
-    """Runs the exchanges of :class:`FakeWatch`, which yield what the platform is to answer."""
+    """Runs the exchanges of :class:`FakeWatch`. They yield the arguments of :meth:`FakePlatform.answer`."""
 
     platform: FakePlatform
     api: Api = field(default_factory=api)
@@ -105,14 +106,22 @@ class FakeDriver:
 
 class FakeWatch(RunWatch):
     run_id: str = "r"
-    sweeps: bool = True
+    sweeps: ClassVar[bool] = True
     group: str = "group"
 
     def sweep(self, api: Any, keys: frozenset[str]) -> Generator[Any, Any, dict[str, RunSnapshot]]:
-        return (yield True, keys)
+        snapshots: dict[str, RunSnapshot] = yield True, keys
+        return snapshots
 
     def look(self, api: Any) -> Generator[Any, Any, RunSnapshot]:
-        return (yield False, frozenset({self.run_id}))[self.run_id]
+        snapshots: dict[str, RunSnapshot] = yield False, frozenset({self.run_id})
+        return snapshots[self.run_id]
+
+
+class SingleWatch(FakeWatch):
+    """A watch on a platform without lists."""
+
+    sweeps = False
 
 
 class LockingApi(FakeApi):
@@ -120,23 +129,29 @@ class LockingApi(FakeApi):
 
 
 def connection(platform: FakePlatform, *, locks_out: bool = False) -> SharedConnection:
-    """Return a connection to a platform in memory; make it on the loop that uses it."""
+    """Return a connection to a platform in memory. Call this on the loop that uses the connection."""
     driver = FakeDriver(platform, LockingApi(api().settings) if locks_out else api())
     return SharedConnection(driver)  # type: ignore[arg-type]
 
 
 class FakeRunTrigger(FakeWatch, RunTrigger):
-    """A trigger whose platform the test puts in its place."""
+    """A trigger for the platform in memory."""
 
     conn_type = "tamr"
+
+
+class SingleRunTrigger(FakeRunTrigger):
+    """A trigger on a platform without lists."""
+
+    sweeps = False
 
 
 def trigger(run_id: str = "r-1", *, deadline: float = 1e12, poll_interval: float = 30.0) -> FakeRunTrigger:
     return FakeRunTrigger(conn_id="c", run_id=run_id, deadline=deadline, poll_interval=poll_interval)
 
 
-def outage(until: float, *, retry_after: float | None = None) -> Callable[[Asked], Exception | None]:
-    """Return an answer of 503 until an instant."""
-    return lambda asked: (
-        ServerError("down", status=503, retry_after=retry_after) if asked.at < until else None
+def outage(until: float, *, retry_after: float | None = None) -> Callable[[SentRequest], Exception | None]:
+    """Return a function that answers requests with 503 until a point in time."""
+    return lambda request: (
+        ServerError("down", status=503, retry_after=retry_after) if request.at < until else None
     )

@@ -28,7 +28,7 @@ def _nested(depth: int) -> Any:
 
 
 class _Rude:
-    """An object on which everything fails."""
+    """An object whose comparison and truth value raise errors."""
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("no comparison")
@@ -73,14 +73,14 @@ def test_triggers_of_all_kinds_were_found() -> None:
 @pytest.mark.parametrize("cls", TRIGGERS)
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 class TestHostileArguments:
-    def test_all_at_once_do_not_stop_the_constructor(self, cls: type[Any], value: object) -> None:
+    def test_all_at_once_do_not_break_the_constructor(self, cls: type[Any], value: object) -> None:
         kwargs = {field.name: value for field in fields(cls)}
         trigger = cls(**kwargs)
         assert trigger.serialize() == (f"{cls.__module__}.{cls.__qualname__}", kwargs) or value != value
         assert isinstance(hash(trigger), int)
         assert trigger == trigger and trigger != cls(**kwargs)  # noqa: PT018
 
-    def test_one_among_good_ones_does_not_stop_the_constructor(self, cls: type[Any], value: object) -> None:
+    def test_one_among_valid_ones_does_not_break_the_constructor(self, cls: type[Any], value: object) -> None:
         for field in fields(cls):
             trigger = cls(**arguments(cls) | {field.name: value})
             assert getattr(trigger, field.name) is value
@@ -88,7 +88,7 @@ class TestHostileArguments:
 
 @pytest.mark.parametrize("cls", TRIGGERS)
 class TestArgumentsOfAnotherVersion:
-    def test_a_further_argument_is_a_type_error(self, cls: type[Any]) -> None:
+    def test_an_additional_argument_is_a_type_error(self, cls: type[Any]) -> None:
         with pytest.raises(TypeError):
             cls(**arguments(cls), an_argument_of_the_next_version=1)
 
@@ -116,13 +116,13 @@ class TestArgumentsOfAnotherVersion:
 
 
 @pytest.mark.parametrize("cls", TRIGGERS)
-def test_what_airflow_sets_can_be_set(cls: type[Any]) -> None:
+def test_airflow_can_set_its_attributes(cls: type[Any]) -> None:
     trigger = cls(**arguments(cls))
     trigger.trigger_id, trigger.triggerer_job_id, trigger.timeout_after = 7, 8, None
     trigger.task_instance = None
     assert (trigger.trigger_id, trigger.task, trigger.template_fields) == (7, None, ())
     assert trigger.log.name.endswith(cls.__name__)
-    # What Airflow set is none of the trigger's arguments.
+    # The attributes that Airflow sets are not arguments of the trigger.
     assert trigger.serialize()[1] == arguments(cls)
 
 
@@ -136,10 +136,10 @@ def test_a_copy_is_another_trigger_with_the_same_arguments(cls: type[Any]) -> No
 
 
 @pytest.mark.parametrize("cls", TRIGGERS)
-def test_repr_names_the_class_and_the_arguments(cls: type[Any]) -> None:
-    told = repr(cls(**arguments(cls)))
-    assert cls.__name__ in told
-    assert all(f"{name}={value}" in told for name, value in arguments(cls).items())
+def test_repr_contains_the_class_and_the_arguments(cls: type[Any]) -> None:
+    text = repr(cls(**arguments(cls)))
+    assert cls.__name__ in text
+    assert all(f"{name}={value}" in text for name, value in arguments(cls).items())
 
 
 async def _run(trigger: Any) -> list[Any]:
@@ -147,7 +147,7 @@ async def _run(trigger: Any) -> list[Any]:
 
 
 def _bad_for(annotation: str) -> list[object]:
-    not_a_number = [None, "7", True, [], {}]
+    not_a_number: list[object] = [None, "7", True, [], {}]
     match annotation:
         case "str":
             return [None, "", " ", 7, b"x", ["x"]]
@@ -171,7 +171,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("cls", "name", "value"), BAD)
-def test_bad_arguments_fail_the_one_task_before_anything_is_sent(
+def test_invalid_arguments_fail_the_task_before_a_request_is_sent(
     cls: type[Any], name: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unexpected(conn_id: str) -> None:
@@ -182,7 +182,7 @@ def test_bad_arguments_fail_the_one_task_before_anything_is_sent(
         run(_run(cls(**arguments(cls) | {name: value})))
 
 
-def test_a_pause_that_is_no_time_names_it() -> None:
+def test_a_pause_until_an_invalid_time_raises_an_error() -> None:
     with pytest.raises(InvalidArgumentError, match="until must be a number above 0; given: nan"):
         run(_run(PauseTrigger(until=float("nan"), payload={})))
 
@@ -190,12 +190,12 @@ def test_a_pause_that_is_no_time_names_it() -> None:
 @pytest.mark.parametrize(
     "cls", [QuantemplateExecutionTrigger, TailerRunTrigger, ToucanOperationTrigger, TracJobTrigger]
 )
-def test_a_platform_that_cannot_cancel_takes_no_cancel_on_kill(cls: type[Any]) -> None:
-    """Else a user who trusts it finds out from a run that goes on."""
+def test_a_platform_without_cancel_rejects_cancel_on_kill(cls: type[Any]) -> None:
+    """Without the error, a user would expect that the run is stopped."""
     trigger = cls(**arguments(cls) | {"cancel_on_kill": True})
     with pytest.raises(InvalidArgumentError, match="cancel_on_kill must be False"):
         trigger.check()
 
 
-def test_one_that_can_cancel_takes_it() -> None:
+def test_a_platform_with_cancel_accepts_cancel_on_kill() -> None:
     TamrJobTrigger(**arguments(TamrJobTrigger) | {"cancel_on_kill": True}).check()

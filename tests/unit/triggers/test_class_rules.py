@@ -1,4 +1,4 @@
-"""What a trigger class may not be is refused when it is written, not when a triggerer dies of it."""
+"""An invalid trigger class raises an error when it is defined, and not later in the triggerer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_provider_dataops.triggers import base
 from airflow_provider_dataops.triggers.base import DataclassTrigger, RunTrigger
 
 
-def written(body: str, *, bases: str = "DataclassTrigger") -> type[Any]:
-    """Return the class that stands in a module with this body."""
+def define(body: str, *, bases: str = "DataclassTrigger") -> type[Any]:
+    """Define a class with this body in a new module, and return it."""
     module = ModuleType("tests.unit.triggers.written")
     vars(module).update(DataclassTrigger=DataclassTrigger, RunTrigger=RunTrigger, field=field)
     sys.modules[module.__name__] = module
@@ -27,9 +27,9 @@ def written(body: str, *, bases: str = "DataclassTrigger") -> type[Any]:
 
 
 @pytest.mark.parametrize("name", sorted(base._RESERVED))
-def test_a_field_with_a_name_of_airflows_is_refused(name: str) -> None:
+def test_a_field_with_a_name_of_airflow_raises_an_error(name: str) -> None:
     with pytest.raises(TypeError, match=rf"Written\.{name}: BaseTrigger reserves this name"):
-        written(f"{name}: int = 0")
+        define(f"{name}: int = 0")
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_names_that_the_triggerer_sets_are_reserved(name: str) -> None:
     assert name in base._RESERVED
 
 
-def test_a_field_that_the_constructor_does_not_take_is_refused() -> None:
+def test_a_field_that_is_not_in_the_constructor_raises_an_error() -> None:
     with pytest.raises(TypeError, match=r"Written\.seen"):
-        written("seen: int = field(init=False, default=0)")
+        define("seen: int = field(init=False, default=0)")
 
 
-def test_a_class_inside_a_function_is_refused() -> None:
+def test_a_class_inside_a_function_raises_an_error() -> None:
     with pytest.raises(TypeError, match="must be at the top level of a module"):
 
         class Local(DataclassTrigger):
@@ -53,11 +53,11 @@ def test_a_class_inside_a_function_is_refused() -> None:
 
 def test_a_subclass_of_a_subclass_is_checked_too() -> None:
     with pytest.raises(TypeError, match=r"Written\.task_id"):
-        written("task_id: str = ''", bases="RunTrigger")
+        define("task_id: str = ''", bases="RunTrigger")
 
 
 def test_a_subclass_needs_no_decorator() -> None:
-    cls = written("more: str = 'x'", bases="RunTrigger")
+    cls = define("more: str = 'x'", bases="RunTrigger")
     trigger = cls(conn_id="c", run_id="r", deadline=1.0, poll_interval=2.0)
     path, kwargs = trigger.serialize()
     assert path == "tests.unit.triggers.written.Written"
@@ -67,6 +67,6 @@ def test_a_subclass_needs_no_decorator() -> None:
     assert trigger.serialize()[1]["more"] == "y"
 
 
-def test_a_class_attribute_is_no_argument() -> None:
-    cls = written("noun = 'thing'", bases="RunTrigger")
+def test_a_class_attribute_is_not_an_argument() -> None:
+    cls = define("noun = 'thing'", bases="RunTrigger")
     assert "noun" not in cls(conn_id="c", run_id="r", deadline=1.0, poll_interval=2.0).serialize()[1]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import conf
@@ -36,30 +36,30 @@ def fired(trigger: PauseTrigger, loop_clock: LoopClock) -> float:
     return run_virtual(main())
 
 
-def test_the_default_setting_is_what_airflow_lists() -> None:
+def test_the_default_is_the_default_of_the_airflow_option() -> None:
     option = get_provider_info()["config"]["dataops"]["options"]["deferral_guard"]
     assert float(option["default"]) == guard.SHORTEST
     assert conf.getfloat("dataops", "deferral_guard") == guard.SHORTEST
 
 
-def test_it_is_longer_than_a_supervisor_can_outlive_its_attempt() -> None:
+def test_the_guard_is_longer_than_the_heartbeat_interval() -> None:
     assert conf.getfloat("workers", "min_heartbeat_interval") < guard.SHORTEST
 
 
 @pytest.mark.parametrize(
     ("busiest", "seconds"), [(0.0, 6.0), (1.0, 6.0), (2.5, 9.0), (10.0, 24.0), (99.0, 120.0)]
 )
-def test_it_grows_with_the_load_up_to_two_minutes(busiest: float, seconds: float) -> None:
+def test_the_guard_grows_with_the_load_up_to_two_minutes(busiest: float, seconds: float) -> None:
     assert guard.guard(busiest) == seconds
 
 
-def test_airflows_own_limit_of_a_deferral_is_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_timeout_of_a_deferral_is_longer_than_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "SHORTEST", LONGEST_GUARD)
     limit = airflow_timeout(time.time() + 1.0, 2.0)
     assert limit.total_seconds() > guard.guard(99.0) + 30.0
 
 
-def test_the_load_of_the_worker_counts_although_the_triggerer_is_idle(
+def test_the_guard_grows_with_the_load_of_the_worker(
     monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
 ) -> None:
     set_load(monkeypatch, 10.0)
@@ -68,7 +68,7 @@ def test_the_load_of_the_worker_counts_although_the_triggerer_is_idle(
     assert fired(trigger, loop_clock) == pytest.approx(24.0)
 
 
-def test_the_load_of_the_triggerer_counts_although_the_worker_was_idle(
+def test_the_guard_grows_with_the_load_of_the_triggerer(
     monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
 ) -> None:
     trigger = PauseTrigger(until=EPOCH, payload={})
@@ -76,7 +76,9 @@ def test_the_load_of_the_triggerer_counts_although_the_worker_was_idle(
     assert fired(trigger, loop_clock) == pytest.approx(24.0)
 
 
-def test_a_load_that_grows_meanwhile_counts(monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock) -> None:
+def test_the_guard_grows_if_the_load_grows_during_the_wait(
+    monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
+) -> None:
     trigger = PauseTrigger(until=EPOCH, payload={})
     loads = iter((0.0, 40.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
@@ -84,7 +86,7 @@ def test_a_load_that_grows_meanwhile_counts(monkeypatch: pytest.MonkeyPatch, loo
     assert fired(trigger, loop_clock) == pytest.approx(24.0)
 
 
-def test_a_system_that_reports_no_load_keeps_the_shortest_time(
+def test_the_guard_is_the_shortest_if_the_system_reports_no_load(
     monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
 ) -> None:
     def unknown() -> tuple[float, float, float]:
@@ -94,5 +96,6 @@ def test_a_system_that_reports_no_load_keeps_the_shortest_time(
     assert fired(PauseTrigger(until=EPOCH, payload={}), loop_clock) == pytest.approx(6.0)
 
 
-def test_a_trigger_that_was_stored_before_the_load_was_is_built_all_the_same() -> None:
-    assert PauseTrigger(**{"until": 1.0, "payload": {}}).worker_load == 0.0
+def test_a_stored_trigger_without_a_load_can_be_created() -> None:
+    stored: dict[str, Any] = {"until": 1.0, "payload": {}}
+    assert PauseTrigger(**stored).worker_load == 0.0

@@ -1,4 +1,4 @@
-"""What becomes of the run when Airflow cancels its trigger: at the end of the task, at a Clear, at a move."""
+"""What a trigger does with its run when Airflow cancels it: at the end of the task, a clear, or a move."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Tenant:
-    """Takes a request to stop, after some time, and cannot be reached before an instant."""
+    """Accepts a stop request after some time, and cannot be reached before ``down_until``."""
 
     def __init__(self) -> None:
         self.takes = 0.0
@@ -48,7 +48,7 @@ class Tenant:
 class StoppableTrigger(FakeWatch, base.RunTrigger):
     conn_type = "tamr"
 
-    def cancel(self, api: Any) -> Generator[str]:
+    def cancel(self, api: Any) -> Generator[Any, Any, None]:
         yield self.run_id
 
     def url(self, api: Any) -> str:
@@ -56,13 +56,13 @@ class StoppableTrigger(FakeWatch, base.RunTrigger):
 
 
 class Stage:
-    """One trigger whose task Airflow may report, and which Airflow cancels."""
+    """One trigger that Airflow cancels, and the task state that Airflow reports."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         self.tenant = Tenant()
         self.state: str | Exception | None = "failed"
-        self.asking_takes = 0.05
-        self.said_before_asking: list[str] = []
+        self.state_takes = 0.05
+        self.lines_before_the_state: list[str] = []
         self.caplog = caplog
 
         async def read(_: object) -> FakeApi:
@@ -73,8 +73,8 @@ class Stage:
             yield SimpleNamespace(api=self.tenant.api, driver=self.tenant)
 
         async def state(_: object) -> str | None:
-            self.said_before_asking = self.lines
-            await asyncio.sleep(self.asking_takes)
+            self.lines_before_the_state = self.lines
+            await asyncio.sleep(self.state_takes)
             if isinstance(self.state, Exception):
                 raise self.state
             return self.state
@@ -85,7 +85,7 @@ class Stage:
         monkeypatch.setattr(waits, "task_state", state)
 
     def kill(self, *, cancels: bool = True, repeated: bool = True) -> None:
-        """Do what Airflow 3.3.2 does: call ``on_kill``, and cancel that once a second until it has ended."""
+        """Do what Airflow 3.3.2 does: call ``on_kill``, and cancel this call each second until it ends."""
         trigger = StoppableTrigger(
             conn_id="c", run_id="j-1", deadline=1e12, poll_interval=30.0, cancel_on_kill=cancels
         )
@@ -96,7 +96,7 @@ class Stage:
                 await asyncio.wait([killing], timeout=1.0)
                 killing.cancel()
             await asyncio.wait([killing])
-            # The triggerer lives on.
+            # The triggerer keeps running.
             await asyncio.sleep(120.0)
 
         run_virtual(main())
@@ -122,8 +122,8 @@ def test_the_run_of_a_task_that_has_ended_is_stopped(stage: Stage, state: str | 
 @pytest.mark.parametrize(
     "state", ["deferred", "scheduled", "queued", "running", "restarting", "up_for_retry", "of tomorrow"]
 )
-def test_in_every_other_state_the_run_is_left_to_the_next_waiter(stage: Stage, state: str) -> None:
-    """Deferred: the trigger moved, or a newer try waits. The others: the task starts again."""
+def test_the_run_is_not_stopped_in_any_other_state(stage: Stage, state: str) -> None:
+    """Deferred: the trigger moved, or a newer try waits. Other states: the task starts again."""
     stage.state = state
     stage.kill()
     assert stage.tenant.stopped == []
@@ -131,7 +131,7 @@ def test_in_every_other_state_the_run_is_left_to_the_next_waiter(stage: Stage, s
     assert stage.lines[-1].endswith("https://ui/j-1")
 
 
-def test_a_state_that_cannot_be_learned_stops_nothing(stage: Stage) -> None:
+def test_the_run_is_not_stopped_if_the_state_request_fails(stage: Stage) -> None:
     stage.state = RuntimeError("API server error 503")
     stage.kill()
     assert stage.tenant.stopped == []
@@ -140,16 +140,16 @@ def test_a_state_that_cannot_be_learned_stops_nothing(stage: Stage) -> None:
     assert stage.lines[-1].endswith("https://ui/j-1")
 
 
-def test_a_slow_answer_about_the_task_leaves_the_stop_its_whole_time(stage: Stage) -> None:
-    # Seen on a machine with a load of 20: Airflow's first answer took 22 s.
-    stage.asking_takes = 50.0
+def test_a_slow_state_request_does_not_shorten_the_time_for_the_stop(stage: Stage) -> None:
+    # On a machine with a load of 20, Airflow's first response took 22 s.
+    stage.state_takes = 50.0
     stage.tenant.takes = waits.STOP_BUDGET - 1.0
     stage.kill()
     assert stage.tenant.stopped == ["j-1"]
 
 
-def test_a_state_that_is_not_reported_in_a_minute_stops_nothing(stage: Stage) -> None:
-    stage.asking_takes = waits.STATE_BUDGET + 1.0
+def test_the_run_is_not_stopped_if_no_state_is_reported_in_a_minute(stage: Stage) -> None:
+    stage.state_takes = waits.STATE_BUDGET + 1.0
     stage.kill()
     assert stage.tenant.stopped == []
     assert "Airflow did not report the state of the task (TimeoutError())" in stage.lines[-1]
@@ -162,13 +162,13 @@ def test_a_repeated_cancel_does_not_end_the_stop(stage: Stage) -> None:
     assert "to stop run j-1" in stage.lines[-1]
 
 
-def test_the_first_second_says_which_run_it_is_about_and_where_the_outcome_will_be(stage: Stage) -> None:
-    # The first such question in a triggerer's life.
-    stage.asking_takes = 7.0
+def test_the_run_is_logged_in_the_first_second(stage: Stage) -> None:
+    # The first state request of a triggerer can be slow.
+    stage.state_takes = 7.0
     stage.kill()
     # Airflow closes the task's log after a second.
-    [said] = stage.said_before_asking
-    assert said == (
+    [line] = stage.lines_before_the_state
+    assert line == (
         "Airflow cancelled this trigger. If the task has ended, the trigger stops Fake run j-1. "
         "If this log ends here, see the triggerer's log: https://ui/j-1"
     )
@@ -176,7 +176,7 @@ def test_the_first_second_says_which_run_it_is_about_and_where_the_outcome_will_
 
 
 @pytest.mark.parametrize("how", ["hangs", "is down"])
-def test_a_stop_that_is_not_taken_in_time_is_an_error_with_the_link(stage: Stage, how: str) -> None:
+def test_a_failed_stop_is_logged_with_the_link(stage: Stage, how: str) -> None:
     if how == "hangs":
         stage.tenant.takes = 1e6
     else:
@@ -187,7 +187,7 @@ def test_a_stop_that_is_not_taken_in_time_is_an_error_with_the_link(stage: Stage
     assert "may still be running: https://ui/j-1" in stage.lines[-1]
 
 
-def test_a_triggerer_that_ends_meanwhile_says_that_the_run_may_go_on(stage: Stage) -> None:
+def test_a_triggerer_that_ends_during_the_stop_logs_that_the_run_may_still_be_running(stage: Stage) -> None:
     stage.tenant.takes = 1e6
 
     async def main() -> None:
@@ -206,9 +206,7 @@ def test_a_triggerer_that_ends_meanwhile_says_that_the_run_may_go_on(stage: Stag
 
 
 @pytest.mark.parametrize("state", ["failed", "deferred"])
-def test_a_run_that_is_to_go_on_is_named_and_the_task_is_not_said_to_have_ended(
-    stage: Stage, state: str
-) -> None:
+def test_the_run_is_logged_and_not_stopped_without_cancel_on_kill(stage: Stage, state: str) -> None:
     stage.state = state
     stage.kill(cancels=False)
     assert stage.tenant.stopped == []

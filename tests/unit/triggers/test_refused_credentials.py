@@ -1,4 +1,4 @@
-"""Credentials whose refusals may lock the account: one wait sends them once more, for all that use them."""
+"""Rejected credentials can lock the account: one wait sends them once more, for all waits that use them."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, Ru
 from airflow_provider_dataops.polling.lanes import PARALLEL
 from tests.loops import EPOCH, run_virtual
 from tests.unit.triggers.bench import condition
-from tests.unit.triggers.fakes import connection, trigger
+from tests.unit.triggers.fakes import SingleRunTrigger, connection, trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.unit.triggers.bench import Bench
-    from tests.unit.triggers.fakes import Asked, FakeRunTrigger
+    from tests.unit.triggers.fakes import SentRequest
 
-#: More than the refusals of a minute that lock an account.
+#: More waits than the rejections in a minute that lock an account.
 WAITS = 12
 
 
-def refusal(error_class: type[ApiError] = AuthenticationError) -> ApiError:
+def rejection(error_class: type[ApiError] = AuthenticationError) -> ApiError:
     error = error_class("HTTP 401", status=401)
     error.locks_out = error.permanent = True
     return error
 
 
-def refused(*moments: tuple[float, float]) -> Callable[[Asked], Exception | None]:
-    """Return an answer of 401 from one moment to another."""
-    return lambda asked: refusal() if any(start <= asked.at < end for start, end in moments) else None
+def rejected(*moments: tuple[float, float]) -> Callable[[SentRequest], Exception | None]:
+    """Return a function that answers requests with 401 between these times."""
+    return lambda request: rejection() if any(start <= request.at < end for start, end in moments) else None
 
 
-def waits_alone(run_id: str, **changes: Any) -> FakeRunTrigger:
-    """Return a wait for a run of a platform that cannot list; each one is of a group of its own."""
-    waiting = trigger(run_id, **changes)
-    waiting.sweeps, waiting.group = False, f"group of {run_id}"
-    return waiting
+def waits_alone(run_id: str, *, deadline: float = 1e12) -> SingleRunTrigger:
+    """Return a wait for a run of a platform without lists. Each wait has its own group."""
+    return SingleRunTrigger(
+        conn_id="c", run_id=run_id, deadline=deadline, poll_interval=30.0, group=f"group of {run_id}"
+    )
 
 
 def play(bench: Bench, *waiting: Any, ends: list[float] | None = None) -> list[Any]:
     """Wait with all triggers at the same time, and return their events.
 
-    :param ends: takes the moments at which the waits ended.
+    :param ends: receives the times at which the waits ended.
     """
 
     async def event_of(one: Any) -> Any:
@@ -69,48 +69,50 @@ def most_in_a_minute(times: list[float]) -> int:
 
 @pytest.fixture
 def crowd(bench: Bench) -> list[Any]:
-    """Return waits for runs and conditions, whose requests take a while, as from the same account."""
+    """Return waits for runs and conditions of one account, whose requests take a while."""
     bench.platform.takes = 0.05
     runs = [waits_alone(f"r-{n}") for n in range(WAITS)]
     return [*runs, *(condition(after=3) for _ in range(WAITS))]
 
 
-def test_accepted_then_all_waits_go_on_as_if_nothing_had_happened(bench: Bench, crowd: list[Any]) -> None:
-    bench.platform.failing = refused((0.0, 80.0))
+def test_all_waits_continue_if_the_credentials_are_accepted_the_second_time(
+    bench: Bench, crowd: list[Any]
+) -> None:
+    bench.platform.failing = rejected((0.0, 80.0))
     bench.platform.states |= {f"r-{n}": RunState.SUCCEEDED for n in range(WAITS)}
     events = play(bench, *crowd)
     assert [event.ending for event in events] == [Ending.FINISHED] * len(crowd)
     burst = [time for time in bench.platform.times if time < 80.0]
-    # Those that were on their way at the first refusal.
+    # The requests that were already sent at the first rejection.
     assert len(burst) <= PARALLEL
     later = sorted(set(bench.platform.times) - set(burst))
     assert later[0] - burst[-1] >= REFUSAL_PAUSE
-    assert later[1] > later[0], "one goes first"
+    assert later[1] > later[0], "one request is sent before the others"
 
 
-def test_refused_again_all_waits_end_and_each_names_its_own_run(bench: Bench, crowd: list[Any]) -> None:
-    bench.platform.failing = refused((0.0, 1e9))
+def test_all_waits_end_with_their_own_run_if_the_credentials_are_rejected_twice(
+    bench: Bench, crowd: list[Any]
+) -> None:
+    bench.platform.failing = rejected((0.0, 1e9))
     ends: list[float] = []
     events = play(bench, *crowd, ends=ends)
-    assert max(ends) < REFUSAL_PAUSE + 20.0, "nobody waits for what is known"
+    assert max(ends) < REFUSAL_PAUSE + 20.0, "no wait lasts longer than needed"
     assert {(event.ending, event.permanent) for event in events} == {(Ending.UNREACHABLE, True)}
     assert [event.run_id for event in events[:WAITS]] == [f"r-{n}" for n in range(WAITS)]
-    assert len(bench.platform.asked) <= PARALLEL + 1
+    assert len(bench.platform.requests) <= PARALLEL + 1
     assert most_in_a_minute(bench.platform.times) <= PARALLEL
 
 
-def test_waits_that_are_refused_long_after_their_beginning_send_as_few(
-    bench: Bench, crowd: list[Any]
-) -> None:
-    bench.platform.failing = refused((1_000.0, 1e9))
+def test_a_rejection_long_after_the_start_causes_as_few_requests(bench: Bench, crowd: list[Any]) -> None:
+    bench.platform.failing = rejected((1_000.0, 1e9))
     events = play(bench, *crowd[:WAITS])
     assert {event.ending for event in events} == {Ending.UNREACHABLE}
     late = [time for time in bench.platform.times if time >= 1_000.0]
     assert len(late) <= PARALLEL + 1
 
 
-def test_each_refusal_after_an_acceptance_is_a_first_one(bench: Bench) -> None:
-    bench.platform.failing = refused((10.0, 50.0), (500.0, 550.0), (1_000.0, 1_050.0))
+def test_an_accepted_request_resets_the_count_of_rejections(bench: Bench) -> None:
+    bench.platform.failing = rejected((10.0, 50.0), (500.0, 550.0), (1_000.0, 1_050.0))
 
     async def end() -> None:
         await asyncio.sleep(2_000.0)
@@ -127,11 +129,11 @@ def test_each_refusal_after_an_acceptance_is_a_first_one(bench: Bench) -> None:
     assert run_virtual(main()).ending is Ending.FINISHED
 
 
-def test_a_repeat_that_the_platform_does_not_answer_is_made_again_after_a_minute(bench: Bench) -> None:
-    def answer(asked: Asked) -> Exception | None:
-        if asked.at < 80.0:
-            return refusal()
-        return ServerError("down", status=503) if asked.at < 200.0 else None
+def test_a_repeated_request_without_a_response_is_sent_again_after_a_minute(bench: Bench) -> None:
+    def answer(request: SentRequest) -> Exception | None:
+        if request.at < 80.0:
+            return rejection()
+        return ServerError("down", status=503) if request.at < 200.0 else None
 
     bench.platform.failing = answer
     bench.platform.states |= {f"r-{n}": RunState.SUCCEEDED for n in range(3)}
@@ -141,31 +143,31 @@ def test_a_repeat_that_the_platform_does_not_answer_is_made_again_after_a_minute
     assert 1 <= len(meanwhile) <= 2
 
 
-def test_a_deadline_in_the_pause_ends_the_wait_without_a_look_by_the_worker(bench: Bench) -> None:
-    bench.platform.failing = refused((0.0, 1e9))
+def test_a_deadline_in_the_pause_ends_the_wait_without_another_request(bench: Bench) -> None:
+    bench.platform.failing = rejected((0.0, 1e9))
     hurried = [waits_alone("r-1", deadline=EPOCH + 30.0), condition(deadline=EPOCH + 30.0)]
     events = play(bench, *hurried)
-    # Not a timeout: at that a worker looks once more. A retry may find them accepted.
+    # Not TIMEOUT: the worker would then send one more request. Not permanent: a retry may succeed.
     assert [(event.ending, event.permanent) for event in events] == [(Ending.UNREACHABLE, False)] * 2
     for event in events:
         assert "the credentials were refused, and the deadline 2023-11-14 22:13:50 UTC" in event.message
-    assert len(bench.platform.asked) <= 2
+    assert len(bench.platform.requests) <= 2
 
 
-def test_the_log_says_what_was_refused_and_when_it_is_sent_again(
+def test_the_log_contains_the_rejection_and_the_time_of_the_next_request(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.platform.failing = refused((0.0, 80.0))
+    bench.platform.failing = rejected((0.0, 80.0))
     bench.platform.states["r-1"] = RunState.SUCCEEDED
     play(bench, waits_alone("r-1"))
-    said = capsys.readouterr().out
-    assert said.count("HTTP 401; Fake run r-1 is not affected, the task reads the connection again") == 1
-    assert said.count("In 90 s one request sends them again, for all triggers that use them") == 1
-    assert said.count("answers again, after 9") == 1
+    log = capsys.readouterr().out
+    assert log.count("HTTP 401; Fake run r-1 is not affected, the task reads the connection again") == 1
+    assert log.count("In 90 s one request sends them again, for all triggers that use them") == 1
+    assert log.count("answers again, after 9") == 1
 
 
-def test_a_missing_right_is_asked_for_once(bench: Bench) -> None:
-    bench.platform.failing = lambda _: refusal(PermissionDeniedError)
+def test_a_missing_permission_ends_the_wait_after_one_request(bench: Bench) -> None:
+    bench.platform.failing = lambda _: rejection(PermissionDeniedError)
     (event,) = play(bench, trigger())
     assert (event.ending, event.permanent) == (Ending.UNREACHABLE, True)
-    assert len(bench.platform.asked) == 1
+    assert len(bench.platform.requests) == 1

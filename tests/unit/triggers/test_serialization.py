@@ -24,7 +24,7 @@ def _through_airflow(trigger: Any) -> Any:
 
 
 @pytest.mark.parametrize("cls", TRIGGERS)
-def test_a_trigger_comes_out_of_airflows_database_as_it_went_in(cls: type[Any]) -> None:
+def test_a_trigger_is_unchanged_after_airflows_database(cls: type[Any]) -> None:
     trigger = cls(**arguments(cls))
     built = _through_airflow(trigger)
     assert type(built) is cls
@@ -32,7 +32,7 @@ def test_a_trigger_comes_out_of_airflows_database_as_it_went_in(cls: type[Any]) 
 
 
 @pytest.mark.parametrize("cls", TRIGGERS)
-def test_texts_of_any_language_survive(cls: type[Any]) -> None:
+def test_texts_of_any_language_are_unchanged(cls: type[Any]) -> None:
     values = {
         name: "a/b?c d:é✓😀\"'{{ x }}" if isinstance(value, str) else value
         for name, value in arguments(cls).items()
@@ -40,7 +40,7 @@ def test_texts_of_any_language_survive(cls: type[Any]) -> None:
     assert _through_airflow(cls(**values)).serialize()[1] == values
 
 
-def test_a_pause_hands_its_payload_through() -> None:
+def test_the_payload_of_a_pause_is_unchanged() -> None:
     payload = {"deadline": 1.5, "slot_waits": 2, "nested": {"list": [1, None, "x"]}}
     assert _through_airflow(PauseTrigger(until=3.0, payload=payload)).payload == payload
 
@@ -52,8 +52,8 @@ def test_arguments_are_small_even_with_the_longest_ids(cls: type[Any]) -> None:
 
 
 @pytest.mark.parametrize("cls", TRIGGERS)
-def test_arguments_name_no_credentials(cls: type[Any]) -> None:
-    told = " ".join(cls(**arguments(cls)).serialize()[1]).lower()
+def test_arguments_contain_no_credentials(cls: type[Any]) -> None:
+    names = " ".join(cls(**arguments(cls)).serialize()[1]).lower()
     assert not any(
-        word in told for word in ("password", "secret", "token", "api_key", "credential", "header")
+        word in names for word in ("password", "secret", "token", "api_key", "credential", "header")
     )

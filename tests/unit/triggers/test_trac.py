@@ -1,4 +1,4 @@
-"""How one search answers for many jobs of TRAC."""
+"""How one search returns the states of many TRAC jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trigger(job_id: str, token: str = "", tenant: str = "ACME_CORP") -> TracJobT
     )
 
 
-def test_one_search_tells_of_all_that_bear_our_token() -> None:
+def test_one_search_returns_all_active_jobs_with_a_token() -> None:
     gateway = Gateway()
     for job_id, token in zip(JOBS, "abc", strict=True):
         attrs = {"trac_job_type": "RUN_MODEL", "trac_job_status": "RUNNING", "airflow_token": token}
@@ -36,19 +36,19 @@ def test_one_search_tells_of_all_that_bear_our_token() -> None:
     hook = Hook(gateway, lambda _: None, trac())
     active = hook.run(triggers[0].sweep(hook.api, frozenset(t.key for t in triggers)))
     assert gateway.sent == ["search"]
-    # The one that ended has outputs to be asked for, the one without a token is found by no search.
+    # A job that has ended needs a request for its outputs. No search finds a job without a token.
     assert {key: snapshot.run_id for key, snapshot in active.items()} == {triggers[0].key: JOBS[0]}
     assert hook.run(triggers[1].look(hook.api)).state is RunState.SUCCEEDED
     assert hook.run(triggers[2].look(hook.api)).state is RunState.RUNNING
 
 
-def test_jobs_of_one_tenant_are_asked_about_together() -> None:
+def test_jobs_of_one_tenant_are_in_one_group() -> None:
     groups = {t.group for t in (trigger(JOBS[0]), trigger(JOBS[1], "b"))}
     assert len(groups) == 1
     assert trigger(JOBS[0], tenant="OTHER").group not in groups
 
 
-def test_it_never_stops_a_job_and_names_it() -> None:
+def test_a_trigger_does_not_stop_its_job_but_links_to_it() -> None:
     api = trac(extra={"link_template": "https://ui/{tenant}/{job_id}"})
     assert not trigger(JOBS[0], "a").cancel_on_kill
     assert trigger(JOBS[0], "a").url(api) == f"https://ui/ACME_CORP/{JOBS[0]}"

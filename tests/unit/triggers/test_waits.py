@@ -20,76 +20,78 @@ from airflow_provider_dataops.triggers.base import PauseTrigger
 from airflow_provider_dataops.triggers.guard import SHORTEST
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.bench import Bench, condition
-from tests.unit.triggers.fakes import Asked, outage, trigger
+from tests.unit.triggers.fakes import SentRequest, outage, trigger
 
 
-class TestNoEventWhileTheLastAttemptMayBeUnreported:
-    def test_of_a_run_that_ended_long_ago(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestNoEventBeforeTheGuardTime:
+    def test_for_a_run_that_has_ended(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(LoopClock, "random", lambda _: 0.0)
         bench.platform.states["r-1"] = RunState.SUCCEEDED
-        at, event = bench.run_ended(trigger())
+        at, event = bench.wait_for_run(trigger())
         assert bench.platform.times[0] < 2.0
         assert at == pytest.approx(SHORTEST)
         assert event.ending is Ending.FINISHED
 
-    def test_of_a_deadline_that_has_passed(self, bench: Bench) -> None:
-        at, event = bench.run_ended(trigger(deadline=1.0))
-        assert (at, event.ending) == (pytest.approx(SHORTEST), Ending.TIMEOUT)
+    def test_for_a_deadline_that_has_passed(self, bench: Bench) -> None:
+        at, event = bench.wait_for_run(trigger(deadline=1.0))
+        assert at == pytest.approx(SHORTEST)
+        assert event.ending is Ending.TIMEOUT
 
-    def test_of_a_connection_that_cannot_be_used(self, bench: Bench) -> None:
+    def test_for_a_connection_that_cannot_be_used(self, bench: Bench) -> None:
         bench.settings_error = ConnectionSettingsError("connection 'c': host is empty")
-        at, event = bench.run_ended(trigger())
-        assert (at, event.ending) == (pytest.approx(SHORTEST), Ending.UNREACHABLE)
+        at, event = bench.wait_for_run(trigger())
+        assert at == pytest.approx(SHORTEST)
+        assert event.ending is Ending.UNREACHABLE
         assert "host is empty" in event.message
 
-    def test_of_a_condition_that_holds(self, bench: Bench) -> None:
-        at, payload = bench.ended(condition())
+    def test_for_a_condition_that_is_met(self, bench: Bench) -> None:
+        at, payload = bench.wait_for(condition())
         assert at == pytest.approx(SHORTEST)
         assert payload == {"ending": "finished", "value": {"found": "it"}, "message": "", "permanent": False}
 
-    def test_of_a_pause_that_is_over(self, bench: Bench) -> None:
+    def test_for_a_pause_that_is_over(self, bench: Bench) -> None:
         payload = {"deadline": 1.0, "slot_waits": 1}
-        assert bench.ended(PauseTrigger(until=1.0, payload=payload)) == (
-            pytest.approx(SHORTEST),
-            payload,
-        )
+        at, sent = bench.wait_for(PauseTrigger(until=1.0, payload=payload))
+        assert at == pytest.approx(SHORTEST)
+        assert sent == payload
 
 
-def test_a_pause_lasts_until_its_instant(bench: Bench) -> None:
-    assert bench.ended(PauseTrigger(until=EPOCH + 300.0, payload={}))[0] == pytest.approx(300.0)
+def test_a_pause_ends_at_its_time(bench: Bench) -> None:
+    assert bench.wait_for(PauseTrigger(until=EPOCH + 300.0, payload={}))[0] == pytest.approx(300.0)
 
 
-def test_the_end_of_a_run_is_told_soon_after_it(bench: Bench) -> None:
+def test_the_end_of_a_run_is_reported_soon(bench: Bench) -> None:
     async def end() -> None:
         await asyncio.sleep(100.0)
         bench.platform.states["r-1"] = RunState.FAILED
 
-    at, event = bench.run_ended(trigger(), end)
+    at, event = bench.wait_for_run(trigger(), end)
     assert 100.0 <= at < 111.0
     assert event.snapshot is not None
     assert event.snapshot.state is RunState.FAILED
 
 
-def test_the_deadline_ends_the_wait_at_its_instant(bench: Bench) -> None:
-    at, event = bench.run_ended(trigger(deadline=EPOCH + 1_234.5))
+def test_the_wait_ends_at_the_deadline(bench: Bench) -> None:
+    at, event = bench.wait_for_run(trigger(deadline=EPOCH + 1_234.5))
     assert at == pytest.approx(1_234.5)
     message = "the deadline 2023-11-14 22:33:54 UTC has passed; the last state was running"
     assert event == RunEvent(ending=Ending.TIMEOUT, run_id="r-1", message=message)
 
 
 @pytest.mark.parametrize("deadline", [100.0, 2_000.0])
-def test_the_deadline_bounds_the_reading_of_the_connection(
+def test_the_deadline_limits_the_read_of_the_connection(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, deadline: float
 ) -> None:
     async def hang(_: object) -> None:
         await asyncio.sleep(1e6)
 
     monkeypatch.setattr(base.DataOpsTrigger, "api", hang)
-    at, event = bench.run_ended(trigger(deadline=EPOCH + deadline))
-    assert (at, event.ending) == (pytest.approx(deadline), Ending.TIMEOUT)
+    at, event = bench.wait_for_run(trigger(deadline=EPOCH + deadline))
+    assert at == pytest.approx(deadline)
+    assert event.ending is Ending.TIMEOUT
 
 
-def test_a_connection_that_could_not_be_read_in_time_is_no_deadline(
+def test_a_timeout_of_the_connection_read_is_not_a_timeout_of_the_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def give_up(_: object) -> None:
@@ -97,94 +99,99 @@ def test_a_connection_that_could_not_be_read_in_time_is_no_deadline(
 
     monkeypatch.setattr(base.DataOpsTrigger, "api", give_up)
     with pytest.raises(TimeoutError, match="the supervisor"):
-        bench.run_ended(trigger())
+        bench.wait_for_run(trigger())
 
 
-def test_the_deadline_holds_in_an_outage_too(bench: Bench) -> None:
+def test_the_deadline_ends_the_wait_during_an_outage(bench: Bench) -> None:
     bench.platform.failing = outage(until=1e9)
-    at, event = bench.run_ended(trigger(deadline=EPOCH + 100.0))
-    assert (at, event.ending) == (pytest.approx(100.0), Ending.TIMEOUT)
+    at, event = bench.wait_for_run(trigger(deadline=EPOCH + 100.0))
+    assert at == pytest.approx(100.0)
+    assert event.ending is Ending.TIMEOUT
 
 
-def test_an_outage_of_minutes_is_borne(bench: Bench) -> None:
+def test_an_outage_of_minutes_is_tolerated(bench: Bench) -> None:
     bench.platform.failing = outage(until=20 * 60.0)
     bench.platform.states["r-1"] = RunState.SUCCEEDED
-    at, event = bench.run_ended(trigger())
+    at, event = bench.wait_for_run(trigger())
     assert event.ending is Ending.FINISHED
     assert 20 * 60.0 <= at < 22.5 * 60.0
-    # A platform that is down for long is asked about once a minute and no more.
+    # During a long outage, the trigger sends at most about one request a minute.
     late = [t for t in bench.platform.times if 120.0 < t < 20 * 60.0]
     assert len(late) <= 18
 
 
-def test_a_list_that_is_too_large_is_borne_until_the_deadline_which_names_it(
+def test_a_list_that_is_too_large_is_tolerated_until_the_deadline(
     bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.platform.failing = lambda _: ReplyTooLargeError("larger than 67108864 bytes", status=200)
-    at, event = bench.run_ended(trigger(deadline=EPOCH + 7_200.0))
-    assert (at, event.ending) == (pytest.approx(7_200.0), Ending.TIMEOUT)
+    at, event = bench.wait_for_run(trigger(deadline=EPOCH + 7_200.0))
+    assert at == pytest.approx(7_200.0)
+    assert event.ending is Ending.TIMEOUT
     assert "larger than 67108864 bytes" in event.message
     # Once in the task's log, which is written to the standard output here, and once in the triggerer's.
     assert capsys.readouterr().out.count("larger than 67108864 bytes") == 1
     assert sum("larger than 67108864 bytes" in line for line in caplog.messages) == 1
 
 
-def test_an_outage_of_hours_ends_the_wait_and_says_why(bench: Bench) -> None:
+def test_an_outage_of_hours_ends_the_wait_with_its_cause(bench: Bench) -> None:
     bench.platform.failing = lambda _: ServerError(
         "HTTP 503: maintenance", platform="Fake", operation="list runs", status=503
     )
-    at, event = bench.run_ended(trigger())
+    at, event = bench.wait_for_run(trigger())
     assert 30 * 60.0 < at < 33 * 60.0
     assert event.ending is Ending.UNREACHABLE
     assert event.message == "Fake: list runs failed: HTTP 503: maintenance"
 
 
 @pytest.mark.parametrize(("known", "patience"), [(True, 30 * 60.0), (False, 60.0)])
-def test_the_absence_of_a_run_that_an_earlier_try_knew_is_an_outage(
+def test_a_run_that_an_earlier_try_knew_may_be_unlisted_for_longer(
     bench: Bench, known: bool, patience: float
 ) -> None:
     waiting = trigger()
     waiting.known = known
     bench.platform.states["r-1"] = RunState.ABSENT
-    at, event = bench.run_ended(waiting)
+    at, event = bench.wait_for_run(waiting)
     assert event.ending is Ending.LOST
     assert patience <= at <= patience + 70.0
 
 
-def test_what_will_never_pass_ends_the_wait_at_once(bench: Bench) -> None:
+def test_a_permanent_error_ends_the_wait_at_once(bench: Bench) -> None:
     bench.platform.failing = lambda _: BadRequestError("HTTP 400: no such field", status=400)
-    at, event = bench.run_ended(trigger())
-    assert (at, event.ending) == (pytest.approx(SHORTEST), Ending.UNREACHABLE)
+    at, event = bench.wait_for_run(trigger())
+    assert at == pytest.approx(SHORTEST)
+    assert event.ending is Ending.UNREACHABLE
     assert "no such field" in event.message
 
 
-def test_refused_credentials_are_read_again_once(bench: Bench) -> None:
-    bench.platform.failing = lambda asked: AuthenticationError("401", status=401) if asked.at < 3.0 else None
+def test_rejected_credentials_are_read_again_once(bench: Bench) -> None:
+    bench.platform.failing = lambda request: (
+        AuthenticationError("401", status=401) if request.at < 3.0 else None
+    )
     bench.platform.states["r-1"] = RunState.SUCCEEDED
-    _, event = bench.run_ended(trigger())
+    _, event = bench.wait_for_run(trigger())
     assert event.ending is Ending.FINISHED
     assert bench.connections_read == 2
 
 
-def test_credentials_that_are_refused_again_end_the_wait(bench: Bench) -> None:
+def test_credentials_that_are_rejected_twice_end_the_wait(bench: Bench) -> None:
     bench.platform.failing = lambda _: AuthenticationError("HTTP 401: key revoked", status=401)
-    _, event = bench.run_ended(trigger())
+    _, event = bench.wait_for_run(trigger())
     assert event.ending is Ending.UNREACHABLE
     assert "key revoked" in event.message
     assert bench.connections_read == 2
 
 
-def test_the_server_is_left_alone_until_the_instant_that_the_worker_was_told(bench: Bench) -> None:
+def test_no_request_is_sent_before_the_time_that_the_server_asked_for(bench: Bench) -> None:
     waiting = trigger()
     waiting.not_before = EPOCH + 100.0
     bench.platform.states["r-1"] = RunState.SUCCEEDED
-    at, _ = bench.run_ended(waiting)
+    at, _ = bench.wait_for_run(waiting)
     assert bench.platform.times == [pytest.approx(100.0)]
     assert at < 101.0
 
 
-def test_a_dead_poller_is_started_again_once_by_all_who_wait(bench: Bench) -> None:
-    bench.platform.failing = lambda asked: RuntimeError("a bug") if asked.at < 3.0 else None
+def test_a_dead_poller_is_restarted_once_for_all_waits(bench: Bench) -> None:
+    bench.platform.failing = lambda request: RuntimeError("a bug") if request.at < 3.0 else None
     bench.platform.states |= {f"r-{n}": RunState.SUCCEEDED for n in range(20)}
 
     async def main() -> list[Any]:
@@ -195,34 +202,34 @@ def test_a_dead_poller_is_started_again_once_by_all_who_wait(bench: Bench) -> No
 
     endings = [RunEvent.from_json(payload).ending for [payload] in run_virtual(main())]
     assert endings == [Ending.FINISHED] * 20
-    assert len(bench.platform.asked) == 2
+    assert len(bench.platform.requests) == 2
 
 
-def test_a_poller_that_dies_twice_with_answers_in_between_does_not_end_the_wait(bench: Bench) -> None:
+def test_a_poller_that_dies_twice_with_responses_in_between_does_not_end_the_wait(bench: Bench) -> None:
     deaths = [100.0, 2 * 86_400.0]
 
-    def die(asked: Asked) -> Exception | None:
-        return RuntimeError(f"a bug at {deaths.pop(0)}") if deaths and asked.at > deaths[0] else None
+    def die(request: SentRequest) -> Exception | None:
+        return RuntimeError(f"a bug at {deaths.pop(0)}") if deaths and request.at > deaths[0] else None
 
     async def end() -> None:
         await asyncio.sleep(3 * 86_400.0)
         bench.platform.states["r-1"] = RunState.SUCCEEDED
 
     bench.platform.failing = die
-    _, event = bench.run_ended(trigger(poll_interval=3_600.0), end)
+    _, event = bench.wait_for_run(trigger(poll_interval=3_600.0), end)
     assert event.ending is Ending.FINISHED
     assert deaths == []
 
 
-def test_a_poller_that_dies_twice_ends_the_wait_and_says_where_to_look(bench: Bench) -> None:
+def test_a_poller_that_dies_twice_ends_the_wait(bench: Bench) -> None:
     bench.platform.failing = lambda _: RuntimeError("a bug")
-    _, event = bench.run_ended(trigger())
+    _, event = bench.wait_for_run(trigger())
     assert event.ending is Ending.UNREACHABLE
     assert event.message == "polling failed twice; the triggerer's log shows the cause"
-    assert len(bench.platform.asked) == 2
+    assert len(bench.platform.requests) == 2
 
 
-def test_a_trigger_that_is_cancelled_leaves_nothing_behind(bench: Bench) -> None:
+def test_a_cancelled_trigger_leaves_no_poller_and_no_task(bench: Bench) -> None:
     async def main() -> None:
         async def wait(run_id: str) -> None:
             async for _ in trigger(run_id).run():
@@ -233,7 +240,7 @@ def test_a_trigger_that_is_cancelled_leaves_nothing_behind(bench: Bench) -> None
         one.cancel()
         await asyncio.wait([one])
         await asyncio.sleep(5.0)
-        assert bench.platform.asked[-1].run_ids == {"two"}
+        assert bench.platform.requests[-1].run_ids == {"two"}
         two.cancel()
         await asyncio.wait([two])
         assert bench.connection is not None
@@ -244,7 +251,7 @@ def test_a_trigger_that_is_cancelled_leaves_nothing_behind(bench: Bench) -> None
     run_virtual(main())
 
 
-def test_each_change_of_state_is_logged_once_in_the_tasks_own_log(
+def test_each_change_of_state_is_logged_once_in_the_log_of_the_task(
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base.RunTrigger, "log", logging.getLogger("the task's"))
@@ -257,9 +264,9 @@ def test_each_change_of_state_is_logged_once_in_the_tasks_own_log(
         bench.platform.states["r-1"] = RunState.SUCCEEDED
 
     with caplog.at_level("INFO"):
-        bench.run_ended(waiting, change)
-    told = [r.getMessage() for r in caplog.records if r.name == "the task's"]
-    assert told == [
+        bench.wait_for_run(waiting, change)
+    lines = [r.getMessage() for r in caplog.records if r.name == "the task's"]
+    assert lines == [
         "Fake run r-1 is running",
         "Fake run r-1 has the state '', which this provider does not know; the wait continues",
         "Fake run r-1 is succeeded",
@@ -267,13 +274,13 @@ def test_each_change_of_state_is_logged_once_in_the_tasks_own_log(
 
 
 class TestConditions:
-    def test_are_asked_about_in_intervals(self, bench: Bench) -> None:
-        at, _ = bench.ended(condition(after=4))
+    def test_are_checked_at_the_poll_interval(self, bench: Bench) -> None:
+        at, _ = bench.wait_for(condition(after=4))
         assert bench.platform.times == pytest.approx([0.0, 60.0, 120.0, 180.0])
         assert at == pytest.approx(180.0)
 
     def test_end_at_their_deadline(self, bench: Bench) -> None:
-        at, payload = bench.ended(condition(after=10**9, deadline=EPOCH + 90.0))
+        at, payload = bench.wait_for(condition(after=10**9, deadline=EPOCH + 90.0))
         assert at == pytest.approx(90.0)
         assert payload == {
             "ending": "timeout",
@@ -282,30 +289,30 @@ class TestConditions:
             "permanent": False,
         }
 
-    def test_bear_an_outage_and_obey_the_server(self, bench: Bench) -> None:
+    def test_tolerate_an_outage_and_follow_retry_after(self, bench: Bench) -> None:
         bench.platform.failing = outage(until=5.0, retry_after=7.0)
-        at, payload = bench.ended(condition())
+        at, payload = bench.wait_for(condition())
         assert payload["ending"] == "finished"
         assert bench.platform.times[1] >= 7.0
         assert at < 10.0
 
-    def test_are_given_up_where_asking_is_of_no_use(self, bench: Bench) -> None:
+    def test_end_at_once_after_a_permanent_error(self, bench: Bench) -> None:
         bench.platform.failing = lambda _: BadRequestError("HTTP 400: bad filter", status=400)
-        at, payload = bench.ended(condition())
+        at, payload = bench.wait_for(condition())
         assert payload["ending"] == "unreachable"
         assert "bad filter" in payload["message"]
         assert at == pytest.approx(SHORTEST)
 
-    def test_read_refused_credentials_again_once(self, bench: Bench) -> None:
+    def test_read_rejected_credentials_again_once(self, bench: Bench) -> None:
         bench.platform.failing = lambda _: AuthenticationError("HTTP 401: no", status=401)
-        _, payload = bench.ended(condition())
+        _, payload = bench.wait_for(condition())
         assert payload["ending"] == "unreachable"
         assert bench.connections_read == 2
 
 
-def test_a_connection_that_turns_out_unusable_ends_the_wait_and_says_why(bench: Bench) -> None:
+def test_an_unusable_connection_ends_the_wait_with_its_cause(bench: Bench) -> None:
     bench.platform.failing = lambda _: ConnectionSettingsError("connection 'c': no such file as its key")
-    _, event = bench.run_ended(trigger())
+    _, event = bench.wait_for_run(trigger())
     assert event.ending is Ending.UNREACHABLE
     assert event.message == "connection 'c': no such file as its key"
-    assert len(bench.platform.asked) == 1
+    assert len(bench.platform.requests) == 1

@@ -126,11 +126,11 @@ class Gateway:
             **named,
         )
 
-    def refuse_all_but(self, *calls: str) -> None:
+    def allow_only(self, *calls: str) -> None:
         """Let every request fail except for these calls."""
 
-        def refuse(call: str) -> None:
+        def fail(call: str) -> None:
             if not call.startswith(calls):
                 raise ApiError(f"unexpected request: {call}", status=500)
 
-        self.on_request = refuse
+        self.on_request = fail

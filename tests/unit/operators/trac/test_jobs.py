@@ -255,7 +255,7 @@ class TestJob:
         deferral(running(model=f"MODEL-{MODEL_ID}"), attempt)
         attempt.try_number = 2
         # The model may be gone, or have another parameter.
-        gateway.refuse_all_but(f"JOB/{JOB}")
+        gateway.allow_only(f"JOB/{JOB}")
         trigger = deferral(running(model=f"MODEL-{MODEL_ID}"), attempt).trigger
         assert trigger.run_id == JOB
         assert len(gateway.submitted) == 1
@@ -264,7 +264,7 @@ class TestJob:
         attempt = Attempt()
         deferral(running(), attempt)
         gateway.end()
-        gateway.refuse_all_but(f"JOB/{JOB}", "search")
+        gateway.allow_only(f"JOB/{JOB}", "search")
         assert running().execute_complete(attempt.context(), TIMEOUT)["state"] == "succeeded"
 
     def test_a_failed_job_reports_the_reason(self, gateway: Gateway, clock: Time) -> None:
@@ -289,11 +289,11 @@ class TestJob:
         assert gateway.submitted == []
 
     def test_a_rejected_job_fails_without_a_retry(self, gateway: Gateway) -> None:
-        def refuse(call: str) -> None:
+        def fail(call: str) -> None:
             if call == "submit-job":
                 raise BadRequestError("unknown repository", status=412)
 
-        gateway.on_request = refuse
+        gateway.on_request = fail
         with pytest.raises(PermanentError, match="unknown repository"):
             importing().execute(Attempt().context())
 

@@ -55,9 +55,9 @@ class TestCreation:
         ]
         assert payload["definition"]["custom"]["customData"] == "e30="
 
-    @pytest.mark.parametrize("answer", [LOST, reply(503), reply(200, b"no JSON")])
-    def test_without_a_response_is_not_repeated(self, worker: Worker, answer: Any) -> None:
-        worker.wire.expect(answer)
+    @pytest.mark.parametrize("response", [LOST, reply(503), reply(200, b"no JSON")])
+    def test_without_a_response_is_not_repeated(self, worker: Worker, response: Any) -> None:
+        worker.wire.expect(response)
         with pytest.raises(PermanentError, match=r"may exist nevertheless.*Search for CUSTOM") as caught:
             execute(creating())
         assert isinstance(caught.value.error, AmbiguousSubmitError)
