@@ -18,7 +18,7 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
     │   ├── AuthenticationError    401. Correct the credentials, then retry. For Toucan Toco no retry.
     │   ├── PermissionDeniedError  403. Give the user the permission, then retry. For Toucan Toco no retry.
     │   ├── NotFoundError          404, 410. Check the id. A retry helps if the object appears later.
-    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host, or wait: maintenance ends.
+    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. During maintenance, wait.
     │   ├── ConflictError          409. A retry helps after the other work has ended.
     │   ├── RateLimitedError       429. A retry helps.
     │   │   └── SlotsTakenError    429 when a run is started. The operator waits for a free slot.

@@ -141,7 +141,7 @@ class Api:
     def text_or_default(self, name: str, value: object, default: str) -> str:
         """Return an argument, or the connection's field of the same name if the argument is ``None``.
 
-        An empty argument is an error, because it may come from a template that failed. With the
+        An empty argument is an error, because it may come from a template that rendered to nothing. With the
         connection's default, the task could then work on the wrong object.
 
         :param name: the name of the argument.

@@ -132,15 +132,17 @@ def require_one_text(**arguments: object) -> None:
 
 
 def set_arguments(owner: object, *names: str) -> tuple[str, ...]:
-    """Return the names of the arguments that are not ``None``. Each operator's constructor ends with this."""
+    """Return the names of the arguments that are not ``None``.
+
+    Operators call this function at the end of their constructors.
+    """
     return tuple(name for name in names if getattr(owner, name) is not None)
 
 
 def require_still_set(owner: object, names: Sequence[str]) -> None:
     """Check that every argument that the DAG's author has set still has a value after rendering.
 
-    If an argument renders to ``None``, the task would use the default, or work on everything. The author has
-    asked for neither.
+    For these arguments, ``None`` means the default, or everything. The author has asked for neither.
 
     :param names: the result of :func:`set_arguments`.
     :raises InvalidArgumentError: with the name of the first argument that rendered to ``None``.

@@ -1,4 +1,4 @@
-"""Time and random numbers. Code takes a clock as an argument, so tests can pass one that need not wait."""
+"""Time and random numbers. Code takes a clock as an argument, so that tests need not wait."""
 
 from __future__ import annotations
 

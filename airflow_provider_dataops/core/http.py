@@ -311,7 +311,10 @@ class Pause:
 
 @dataclass(frozen=True)
 class RegisterSecret:
-    """Mask a secret in every log from now on. Only for a secret that is not in the connection: a token."""
+    """Mask a secret in every log from now on.
+
+    This step is for secrets that are not in the connection, such as tokens.
+    """
 
     secret: str = field(repr=False)
 

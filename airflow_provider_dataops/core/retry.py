@@ -29,12 +29,12 @@ REFUSAL_PAUSE = 90.0
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How long a failed request is sent again, and after which pauses.
+    """For how long a failed request is sent again and again, and how long the pauses are.
 
     :param budget: after this many seconds without progress, no further attempt begins. All attempts and
         pauses count; see :class:`Standstill`.
     :param base: the first pause is random, from 0 to this many seconds. The range doubles with each pause.
-    :param cap: the range does not grow beyond this many seconds.
+    :param cap: the largest range of a pause, in seconds.
     :param deadline: no attempt begins after this time, in seconds since the epoch.
     """
 

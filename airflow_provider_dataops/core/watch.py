@@ -1,4 +1,4 @@
-"""A *watch* describes what a task waits for, and reads its state from the platform.
+"""A *watch* describes how to wait for one run or one condition.
 
 An operator or sensor builds a watch. The worker uses the watch to poll the platform, and to make the link. A
 trigger is a watch, too: the fields of the watch are the arguments of the trigger. Airflow stores these
@@ -42,9 +42,9 @@ class AutoDataclass:
 
 
 class Watch(AutoDataclass):
-    """What a task waits for: the end of a run, or a condition.
+    """Describes how to wait for the end of one run, or for one condition.
 
-    :param watch_format: the version of the fields. A later release uses it to read a stored watch.
+    :param watch_format: the version of the fields. A release checks it before it uses a stored watch.
     """
 
     watch_format: int = FORMAT
@@ -61,7 +61,7 @@ class Watch(AutoDataclass):
 
 
 class RunWatch(Watch):
-    """Waits for the end of one run.
+    """Describes how to wait for the end of one run.
 
     :param run_id: the platform's id of the run.
     :param cancel_on_kill: whether to cancel the run if the task ends before the run. Not all platforms can
@@ -121,7 +121,7 @@ class RunWatch(Watch):
 
 
 class ConditionWatch(Watch):
-    """Waits until a condition is true."""
+    """Describes how to wait until a condition is true."""
 
     def question(self, api: Any) -> Exchange[Mapping[str, Any] | None]:
         """Return JSON values if the condition is true now, ``None`` if it is not true yet."""
@@ -129,7 +129,7 @@ class ConditionWatch(Watch):
 
 
 class RunConditionWatch(ConditionWatch):
-    """Waits until the platform has a certain run. The value of the condition is that run's snapshot."""
+    """Describes how to wait until the platform has a certain run. The condition's value is its snapshot."""
 
     #: Whether the condition is also true for a run that failed or was cancelled.
     accepts_any_end: ClassVar[bool] = False

@@ -1,8 +1,8 @@
 """Start a run exactly once, even if earlier tries of the task died at any point.
 
 This code runs on a worker, before the wait begins. It is one generator, with store, clock and platform as
-arguments. So the tests can stop it at every point at which a worker can die. It has four steps; the *intent*
-is the record of the submission that comes next:
+arguments. So the tests can stop it at every point at which a worker can die. It has four steps. The *intent*
+is the record of the submission that comes next.
 
     baseline -> intent stored -> submit -> id stored
 """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
 
 _LOOK_AGAIN = 5.0
-#: While a search continues, it logs its progress every 30 seconds.
+#: How many seconds pass between two log lines about the progress of a search.
 _SAY_AGAIN = 30.0
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: After this many seconds with failures only, the circuit breaker opens.
 OPENS_AFTER = 60.0
-#: While the circuit breaker is open, one request is sent every so many seconds.
+#: While the circuit breaker is open, this many seconds pass between two requests.
 PROBE_INTERVAL = 60.0
 #: If rejections can lock the account, no request sends the credentials for this many seconds after the second
 #: rejection.
@@ -77,7 +77,10 @@ class Refusals:
         self.opens_at = now + (LOCKOUT if self.is_final else REFUSAL_PAUSE)
 
     def admit(self, now: float) -> None:
-        """Record that a request is sent. After a rejection, the next one waits a minute for its response."""
+        """Record that a request is sent.
+
+        After a rejection, the next request waits for the response to this one, but at most for a minute.
+        """
         if self.last is not None:
             self.repeated_at = min(self.repeated_at, now)
             self.opens_at = now + PROBE_INTERVAL

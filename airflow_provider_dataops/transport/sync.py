@@ -159,7 +159,7 @@ class SyncDriver:
         if content_type:
             headers["Content-Type"] = content_type
         if request.sink is not None:
-            # Ask for no compression. With it, Content-Length could not be compared with the file's size.
+            # Ask for no compression. Content-Length could not be compared with the size of a compressed file.
             headers.setdefault("Accept-Encoding", "identity")
         try:
             prepared = self._prepared(request, headers, content)

@@ -30,7 +30,7 @@ def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tu
 
 
 class Upload:
-    """A file that ``requests`` reads and sends. It returns at most the number of bytes that was announced.
+    """A file that ``requests`` reads and sends: exactly the announced number of bytes, or an error is raised.
 
     :param source: the file.
     :param moved: called with how many bytes of the file were read so far.
