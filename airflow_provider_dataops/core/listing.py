@@ -110,7 +110,7 @@ def checked_candidates(
 ) -> list[RunSnapshot]:
     """Return the candidates, after a check that both lists are complete enough to decide.
 
-    Two or more candidates are always returned, because even complete lists would not help the caller to choose.
+    Two or more candidates are always returned, because complete lists would not help the caller to choose.
 
     :param candidates: the runs that may be the one whose submission got no response.
     :param listed: the list that contains the candidates.

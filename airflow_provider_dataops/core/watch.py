@@ -129,7 +129,10 @@ class ConditionWatch(Watch):
 
 
 class RunConditionWatch(ConditionWatch):
-    """Describes how to wait until the platform has a certain run. The condition's value is its snapshot."""
+    """Describes how to wait until the platform has a certain run.
+
+    The value of the condition is the snapshot of this run.
+    """
 
     #: Whether the condition is also true for a run that failed or was cancelled.
     accepts_any_end: ClassVar[bool] = False
