@@ -15,13 +15,13 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
     ├── UploadError                Some of several files were not uploaded. A retry uploads all of them again.
     ├── ApiError                   One HTTP request failed.
     │   ├── BadRequestError        400, 405, 406, 411 to 415, 422. No retry: the message says what is wrong.
-    │   ├── AuthenticationError    401. A retry helps after you correct them. For Toucan Toco no retry.
-    │   ├── PermissionDeniedError  403. A retry helps after the user gets it. For Toucan Toco no retry.
+    │   ├── AuthenticationError    401. Correct the credentials, then retry. For Toucan Toco no retry.
+    │   ├── PermissionDeniedError  403. Give the user the permission, then retry. For Toucan Toco no retry.
     │   ├── NotFoundError          404, 410. Check the id. A retry helps if the object appears later.
-    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. Maintenance passes.
+    │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. During maintenance, wait.
     │   ├── ConflictError          409. A retry helps after the other work has ended.
     │   ├── RateLimitedError       429. A retry helps.
-    │   │   └── SlotsTakenError    429 to the start of a run. The operator waits for a slot.
+    │   │   └── SlotsTakenError    429 when a run is started. The operator waits for a free slot.
     │   ├── ServerError            5xx, 408, 425. A retry helps.
     │   ├── TransportError         No complete response: DNS, TLS, reset, timeout. A retry helps.
     │   └── MalformedReplyError    2xx with a body that cannot be read. A retry helps if a proxy sent it.
@@ -30,11 +30,11 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
     └── RunError                   A problem with one remote run. It has ``run_id`` and ``url``.
         ├── RunFailedError         The run failed. A retry starts another run.
         ├── RunCancelledError      Someone stopped the run at the platform. A retry starts another run.
-        ├── RunTimeoutError        The time limit passed. Raise ``timeout``. A retry waits for the same run.
+        ├── RunTimeoutError        The time limit passed: increase ``timeout``. A retry waits for the run.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
         ├── OutageError            No response about the run for 30 minutes. A retry waits for the same run.
-        └── AmbiguousSubmitError   No run certainly belongs to the task. No retry: check, then clear the task.
+        └── AmbiguousSubmitError   The task's run is not certain. No retry: check, then clear the task.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ class ApiError(DataOpsError):
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
-        After a 4xx, except 408, it has not. The same is true for a rejection that a platform reports in
-        another way. After a 5xx, a broken connection or a response that cannot be read, it may have.
+        The server has not acted after a 4xx, except 408, or after a rejection that a platform reports in
+        another way. It may have acted after a 5xx, a broken connection or a response that cannot be read.
         """
         refused = isinstance(self, BadRequestError) or (
             self.status is not None and 400 <= self.status < 500 and self.status != 408
@@ -188,7 +188,8 @@ class NotFoundError(ApiError):
 class UnroutedError(ApiError):
     """The response does not come from the platform: a redirect, or a 404 of a proxy.
 
-    Or an error of the host to which a redirect led. So it does not show whether the object exists.
+    It may also be an error of the host to which a redirect led. So the error does not show whether the object
+    exists.
     """
 
 
@@ -201,7 +202,7 @@ class RateLimitedError(ApiError):
 
 
 class SlotsTakenError(RateLimitedError):
-    """429 to the start of a run: the platform has no free slot. The operator waits for one."""
+    """429 when a run is started: the platform has no free slot. The operator waits for a free slot."""
 
 
 class ServerError(ApiError):
@@ -221,7 +222,7 @@ class ReplyTooLargeError(MalformedReplyError):
 
 
 class IncompleteListError(MalformedReplyError):
-    """The platform's list is incomplete, and the searched run may be one of the missing entries."""
+    """The platform's list is incomplete, and the run to find may be one of the missing entries."""
 
 
 class RunError(DataOpsError):
@@ -254,7 +255,7 @@ class RunLostError(RunError):
 
 
 class UntrackedRunError(RunError):
-    """The platform accepted the run but returned no id, so nothing can wait for its end."""
+    """The platform accepted the run but returned no id. So no task can wait for the end of the run."""
 
     permanent = True
 
@@ -267,13 +268,13 @@ class OutageError(RunError):
 
 
 class AmbiguousSubmitError(RunError):
-    """A submission got no response, and no run certainly belongs to it. A person must check."""
+    """A submission got no response, and nothing proves which run it started, if any. A person must check."""
 
     permanent = True
 
 
 class FileAccessError(DataOpsError):
-    """A file could not be read or written: the store failed, a permission is missing, or it was changed."""
+    """A file could not be read or written. The store failed, a permission is missing, or the file changed."""
 
 
 class UploadError(DataOpsError):
@@ -290,7 +291,7 @@ class UploadError(DataOpsError):
         )
         self.failures = failures
         self.uploaded = uploaded
-        # A retry helps if it can upload at least one of these files. But it must not lock the account.
+        # A retry helps if it can upload at least one of the failed files. But it must not lock the account.
         refused = any(isinstance(error, ApiError) and error.locks_out for error in failures.values())
         self.permanent = refused or all(getattr(error, "permanent", False) for error in failures.values())
 

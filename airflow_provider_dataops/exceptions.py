@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class PermanentError(AirflowFailException):
     """An error that a retry cannot solve. Airflow fails the task and does not retry it.
 
-    Airflow ignores the task's retry policy for this class, so only permanent errors become one. Its message
-    begins with the class of ``error``. It has the traceback of ``error``, and no ``__cause__``, for which
-    Airflow would log a second traceback.
+    Airflow ignores the task's retry policy for this class, so only permanent errors are raised as this class.
+    The message begins with the class name of ``error``. This exception has the traceback of ``error``. It has
+    no ``__cause__``, because Airflow would log a second traceback for it.
 
     :param error: the error of :mod:`airflow_provider_dataops.errors`.
     """

@@ -1,4 +1,4 @@
-"""The provider's metadata. It imports only literals: Airflow is not fully initialised at that time."""
+"""The provider's metadata. Airflow reads it before it is fully initialised, so import only literals here."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
         "hook-name": form["name"],
         "ui-field-behaviour": {
             "hidden-fields": form["hidden"],
-            # Airflow 3.3.2 tests no connection without a port.
+            # The Test button of Airflow 3.3.2 works only for a connection with a port.
             "relabeling": {**form["labels"], "port": f"Port ({form['port']}; Test needs it)"},
             "placeholders": {"host": form["host"], "port": form["port"]},
         },
@@ -95,7 +95,7 @@ def _field(
     choices: list[str] | None = None,
     optional: bool = False,
 ) -> dict[str, Any]:
-    """Return a field for text.
+    """Return a text field of a connection form.
 
     :param secret: whether the form hides what the user types.
     :param choices: the values of a drop-down. The first one is the default unless the field is optional.
@@ -111,7 +111,7 @@ def _field(
 
 
 def _search_fields(listing_delay: int | None) -> dict[str, Any]:
-    """Return the fields that bound the search for the run of a submission that got no response.
+    """Return the fields that limit the search for a run whose submission got no response.
 
     :param listing_delay: the platform's default in seconds; ``None`` if the platform cannot list its runs.
     """
@@ -137,7 +137,7 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
 
 
 def _common_fields(placeholders: str) -> dict[str, Any]:
-    """Return the fields that all connection types have. Airflow redacts the secret ones by their names."""
+    """Return the fields that all connection types have. Airflow masks the secret fields by their names."""
     return {
         "verify_ssl": {
             "label": "Verify TLS certificate",

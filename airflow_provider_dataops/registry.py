@@ -1,4 +1,4 @@
-"""Find each platform's hook and triggers. A task imports them when it runs; a DAG file does not."""
+"""Find each platform's hook and triggers. They are imported when a task runs, not when a DAG is parsed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Modules(NamedTuple):
     triggers: str
 
 
-#: By connection type.
+#: The modules of each platform, by connection type.
 PLATFORMS = {
     name: Modules(f"airflow_provider_dataops.hooks.{name}", f"airflow_provider_dataops.triggers.{name}")
     for name in ("quantemplate", "tailer", "tamr", "toucan", "trac")
@@ -37,7 +37,10 @@ def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
 
 
 def trigger_class(conn_type: str, watch: Watch) -> Callable[..., DataOpsTrigger]:
-    """Import and return the trigger class for a watch: the subclass of the watch's class."""
+    """Import and return the trigger class for a watch, which describes what to wait for.
+
+    Each trigger class is a subclass of one class of watches.
+    """
     module, kind = vars(import_module(PLATFORMS[conn_type].triggers)), type(watch)
     classes = [cls for cls in module.values() if isinstance(cls, type) and issubclass(cls, kind)]
     return cast("Callable[..., DataOpsTrigger]", next(cls for cls in classes if cls is not kind))

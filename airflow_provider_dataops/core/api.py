@@ -1,10 +1,10 @@
 """The interface between a platform and the rest of the package.
 
 Each platform subclasses :class:`Api`. The subclass adds the credentials to requests, reads the platform's
-errors, and has one generator for each call. The platform also subclasses
+errors, and has one generator for each API call. The platform also subclasses
 :class:`~airflow_provider_dataops.core.launch.Launch`, to start a run, and
-:class:`~airflow_provider_dataops.core.watch.Watch`, to wait for one. The rest of the package, such as drivers
-and operators, uses only these three classes.
+:class:`~airflow_provider_dataops.core.watch.Watch`, to wait for a run. The rest of the package, such as
+drivers and operators, uses only these three classes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACCEPT_JSON = {"Accept": "application/json"}
 
 
 class Api:
-    """One platform with the settings of one connection. It does no I/O: drivers send the requests.
+    """One platform with the settings of one connection. This class does no I/O: drivers send the requests.
 
     :param settings: the validated settings of the connection.
     """
@@ -39,8 +39,8 @@ class Api:
     platform: ClassVar[str]
     #: The platform's own word for a run: ``job``, ``execution``.
     noun: ClassVar[str] = "run"
-    #: Whether a few rejections of the credentials lock the account. Then only a waiting task sends rejected
-    #: credentials again, and only once.
+    #: Whether the platform locks an account after a few rejections of its credentials. If it does, only a
+    #: waiting task sends rejected credentials again, and only once.
     locks_out: ClassVar[bool] = False
     #: Keeps the token that a login returns; ``None`` if requests contain the connection's credentials.
     token: TokenKeeper | None = None
@@ -79,7 +79,7 @@ class Api:
         return self.token.header()
 
     def test(self) -> Exchange[str]:
-        """Test the connection's credentials with a request, and return what the test has shown."""
+        """Test the connection's credentials with a request. Return the result in words for the user."""
         raise NotImplementedError
 
     # --- requests --------------------------------------------------------------------------------------
@@ -106,7 +106,8 @@ class Api:
     ) -> Exchange[T]:
         """Return the exchange that sends a POST request.
 
-        :param options: further fields of the request. ``repeatable=True`` if it is safe to send it twice.
+        :param options: further fields of the request. Pass ``repeatable=True`` if it is safe to send the
+            request twice.
         """
         fields = {"headers": ACCEPT_JSON, **options}
         value: T = yield Request(
@@ -140,12 +141,13 @@ class Api:
     def text_or_default(self, name: str, value: object, default: str) -> str:
         """Return an argument, or the connection's field of the same name if the argument is ``None``.
 
-        An empty text is an error, for instance from a template. The connection's default could lead to the
-        wrong place.
+        An empty argument is an error, because it may come from a template that rendered to nothing. With the
+        connection's default, the task could then work on the wrong object.
 
         :param name: the name of the argument.
         :param default: the value of the connection's field; empty if it has none.
-        :raises InvalidArgumentError: if the argument is empty or not a text, or if there is neither.
+        :raises InvalidArgumentError: if the argument is empty or not a string, or if neither the argument
+            nor the connection's field is set.
         """
         if value is not None:
             require_text(**{name: value})
@@ -160,13 +162,13 @@ class Api:
         """Return a link, made from the connection's ``link_template``. Values are percent-encoded.
 
         :param default: the template to use if the connection has none.
-        :param base_url: replaces ``{base_url}`` in the default template; if empty, the API's URL does.
-        :param values: replace the other placeholders.
+        :param base_url: the value of ``{base_url}`` in the default template; if empty, the API's URL.
+        :param values: the values of the other placeholders.
         """
         template = self.settings.link_template
         base = self.settings.base_url if template or not base_url else base_url
         url = (template or default).replace("{base_url}", base)
-        # str.format would give a template access to the attributes of objects.
+        # Not with str.format, because a template could then read the attributes of objects.
         for name, value in values.items():
             url = url.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
         return url

@@ -9,12 +9,12 @@ from typing import Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 
-#: The longest time of an argument, in seconds. With a longer time, dates would exceed the year 9999.
+#: The longest time that an argument may have, in seconds. A longer one could lead to a date after year 9999.
 LONGEST = 1e9
 
 
 def require_text(**arguments: object) -> None:
-    """Check that each argument is a text that is not blank and can be sent.
+    """Check that each argument is a string that is not blank and can be encoded as UTF-8.
 
     :raises InvalidArgumentError: with the name and value of the first wrong argument.
     """
@@ -26,7 +26,7 @@ def require_text(**arguments: object) -> None:
 
 
 def is_encodable(text: str) -> bool:
-    """Return whether a text can be encoded as UTF-8. The name of a file that is not UTF-8 cannot."""
+    """Return whether a string can be encoded as UTF-8. A file name may contain bytes that cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -35,10 +35,10 @@ def is_encodable(text: str) -> bool:
 
 
 def require_texts(name: str, value: Any) -> list[str]:
-    """Return an argument as a list of texts.
+    """Return an argument as a list of strings.
 
-    :raises InvalidArgumentError: if it is not a list, the list is empty, or an entry is blank. A single text
-        is an error, too: Python would treat it as a list of letters.
+    :raises InvalidArgumentError: if the argument is not a list, the list is empty, or an entry is blank. A
+        single string is an error, too, because Python would treat it as a list of letters.
     """
     listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     if not listed or not value or not all(isinstance(item, str) and item.strip() for item in value):
@@ -50,7 +50,7 @@ def require_texts(name: str, value: Any) -> list[str]:
 def require_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Check that an argument has one of the allowed values.
 
-    :raises InvalidArgumentError: with the allowed values and the present value.
+    :raises InvalidArgumentError: if it has another value. The message contains the allowed values.
     """
     if value not in allowed:
         choices = " or ".join(repr(choice) for choice in allowed)
@@ -78,7 +78,7 @@ def require_whole(minimum: int = 0, **arguments: object) -> None:
 
 
 def whole_number(name: str, value: object) -> int:
-    """Return an argument as a whole number, 0 or more. It may be a text, because templates render to text.
+    """Return an argument as a whole number, 0 or more. A template may have rendered it to a string.
 
     :raises InvalidArgumentError: if it is anything else.
     """
@@ -101,7 +101,7 @@ def require_time(**arguments: object) -> None:
 def require_seconds(name: str, value: object) -> float:
     """Return a length of time in seconds. The argument may be a number of seconds or a timedelta.
 
-    :raises InvalidArgumentError: if it is not above 0, or longer than :data:`LONGEST`.
+    :raises InvalidArgumentError: if the time is not above 0, or longer than :data:`LONGEST`.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= LONGEST:
@@ -112,7 +112,7 @@ def require_seconds(name: str, value: object) -> float:
 
 
 def require_one(**arguments: object) -> None:
-    """Check that exactly one of the arguments is set. ``None`` and an empty text count as not set.
+    """Check that exactly one of the arguments is set. ``None`` and an empty string count as not set.
 
     :raises InvalidArgumentError: with the names of all arguments, and of the arguments that are set.
     """
@@ -123,7 +123,7 @@ def require_one(**arguments: object) -> None:
 
 
 def require_one_text(**arguments: object) -> None:
-    """Check that exactly one of the arguments is set, and that it is a text that is not blank.
+    """Check that exactly one of the arguments is set, and that its value is a string that is not blank.
 
     :raises InvalidArgumentError: with the names of the wrong arguments.
     """
@@ -132,14 +132,17 @@ def require_one_text(**arguments: object) -> None:
 
 
 def set_arguments(owner: object, *names: str) -> tuple[str, ...]:
-    """Return which arguments are not ``None``. Operators call this at the end of their constructors."""
+    """Return the names of the arguments that are not ``None``.
+
+    Operators call this function at the end of their constructors.
+    """
     return tuple(name for name in names if getattr(owner, name) is not None)
 
 
 def require_still_set(owner: object, names: Sequence[str]) -> None:
-    """Check that no argument that was set has rendered to ``None``.
+    """Check that every argument that the DAG's author has set still has a value after rendering.
 
-    For these arguments, ``None`` means the default, or everything. The DAG's author has asked for a value.
+    For these arguments, ``None`` means the default, or everything. The author has asked for neither.
 
     :param names: the result of :func:`set_arguments`.
     :raises InvalidArgumentError: with the name of the first argument that rendered to ``None``.

@@ -1,4 +1,4 @@
-"""Time and random numbers as an argument. Tests pass a clock of their own, so they need not wait."""
+"""Time and random numbers. Code takes a clock as an argument, so that tests need not wait."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The time, and random numbers."""
+    """Returns the time and random numbers."""
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back. Use it for durations within this process."""

@@ -1,9 +1,9 @@
 """Decode JSON from servers: a whole text, or a list entry by entry.
 
 A list may contain thousands of runs that no task waits for. Python's ``json`` module makes objects of all
-of them. The objects take thirty times the memory of the text. The decoder also holds the interpreter's lock,
-so it blocks the event loop even from a thread. This module therefore splits a list into its entries, slice by
-slice. It decodes only the entries and members that the caller asks for.
+of them. The objects take thirty times the memory of the text. Its decoder also holds the interpreter's lock,
+so it blocks the event loop even if it runs in a thread. This module therefore splits a list into its entries,
+slice by slice. It decodes only the entries and members that the caller asks for.
 """
 
 from __future__ import annotations
@@ -22,30 +22,32 @@ if TYPE_CHECKING:
 
 #: A list is split in slices of about this many bytes. One slice takes some milliseconds.
 SLICE = 256 * 1024
-#: How many commas are tried as the end of a slice. Many commas are inside an entry.
+#: How many commas are tried as the end of a slice. Commas inside an entry do not end a slice.
 TRIES = 16
 #: The largest member of an entry that is decoded, in bytes.
 MAX_MEMBER = 1024 * 1024
-#: If JSON is nested too deep, this many levels are kept. The documented responses need far fewer levels.
+#: If JSON is nested too deep, only this many outer levels are kept. Documented responses have far fewer.
 KEPT_LEVELS = 100
 
-#: The exceptions that unreadable JSON from a server may raise. RecursionError: it is nested too deep.
+#: The exceptions of code that reads unexpected JSON from a server. Code raises RecursionError if the JSON is
+#: nested too deep.
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-#: A number that cannot be decoded: it is larger than all floats.
+#: A number that cannot be decoded, because it is too large for a float.
 _OUT_OF_RANGE = b"1e999"
-#: An escape sequence in a JSON text: a surrogate pair, a lone surrogate (group 1), or any other.
+#: An escape sequence in a JSON string: a surrogate pair, a lone surrogate (group 1), or any other sequence.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-#: A JSON text. A text that is not closed matches up to the end. Otherwise the search would be quadratic.
+#: A JSON string. A string without a closing quote matches up to the end. Otherwise the time of the search
+#: would be quadratic.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
-#: A JSON text, to skip it, or a constant outside of texts (group 1).
+#: A JSON string, to skip it; or NaN or Infinity outside of strings (group 1).
 _TEXT_OR_CONSTANT = re.compile(_TEXT + rb"|(-?(?:NaN|Infinity))", re.DOTALL)
-#: A JSON text, to skip it, or an opening (group 1) or closing (group 2) bracket outside of texts.
+#: A JSON string, to skip it; or an opening (group 1) or closing (group 2) bracket outside of strings.
 _TEXT_OR_BRACKET = re.compile(_TEXT + rb"|([\[{])|([\]}])", re.DOTALL)
 _ARRAY, _ANYTHING = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Raw)
 _START = re.compile(rb"\s*\[")
@@ -55,7 +57,7 @@ _COMMA, _COMMA_AFTER_OBJECT = re.compile(rb","), re.compile(rb"\}\s*,")
 def loads(text: bytes) -> Any:
     r"""Return the value of a JSON text.
 
-    A lone surrogate (``\ud800``) becomes U+FFFD, because it could not be encoded as UTF-8 again.
+    A lone surrogate (``\ud800``) becomes U+FFFD, because UTF-8 cannot encode a lone surrogate.
 
     :raises ValueError: if the text is not JSON.
     :raises RecursionError: if the JSON is nested too deep.
@@ -68,7 +70,7 @@ def array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
 
     A value that is nested too deep is replaced by a number that cannot be decoded.
 
-    :raises ValueError: if the text is not a JSON array; possibly after the first entries.
+    :raises ValueError: if the text is not a JSON array. The first entries may have been returned before.
     """
     count = 0
     try:
@@ -83,7 +85,7 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     view = memoryview(text)
     start = _START.match(view)
     if start is None:
-        # If the text is not JSON, this raises the right error: not JSON, instead of not an array.
+        # If the text is not JSON, the error should say so. The line below would say "not an array".
         _ANYTHING.decode(view)
     if start is None or len(view) <= SLICE:
         yield from _ARRAY.decode(view)
@@ -92,7 +94,7 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     while position + size < len(view):
         taken = _slice(view, position, position + size)
         if taken is None:
-            # The entry is large, or the entries contain many commas.
+            # The entry is large or contains many commas: try a larger slice.
             size *= 4
             continue
         entries, position = taken
@@ -105,11 +107,12 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
 
 
 def _slice(view: memoryview, start: int, end: int) -> tuple[list[Raw], int] | None:
-    """Return the entries between two positions, and the position of the next entry.
+    """Return the entries from ``start`` to a comma after ``end``, and the position after this comma.
 
-    A comma separates two entries if the text before it, closed with a bracket, is a valid array.
+    The comma must separate two entries. To test that, the text between ``start`` and the comma is put in
+    brackets. If this is a valid array, the comma separates two entries.
 
-    :return: ``None`` if no such comma was found near the end position.
+    :return: ``None`` if none of the commas that were tried separates two entries.
     """
     for comma in (_COMMA_AFTER_OBJECT, _COMMA):
         for found in islice(comma.finditer(view, end, end + SLICE), TRIES):
@@ -127,7 +130,7 @@ def members(text: bytes | bytearray | Raw, *names: str, others: bool = True) -> 
 
     A value that is nested too deep is replaced by a number that cannot be decoded.
 
-    :param names: the members to return; one that the object does not have is left out.
+    :param names: the members to return. A member that the object does not have is left out.
     :param others: whether the object may have other members, too.
     :raises ValueError: if the text is not a JSON object, or has members that are not allowed.
     """
@@ -150,7 +153,7 @@ def _members(names: tuple[str, ...], others: bool) -> msgspec.json.Decoder[Any]:
 
 
 def begins_with(text: Raw, characters: bytes) -> bool:
-    """Return whether a JSON value begins with one of the characters, such as ``[`` for an array."""
+    """Return whether a JSON value begins with one of the characters, for instance ``[`` for an array."""
     return bytes(memoryview(text)[:1]) in characters
 
 
@@ -166,10 +169,10 @@ def value(text: Raw) -> Any:
 
 
 def prepared(text: bytes) -> bytes | bytearray:
-    """Return a text that a strict decoder accepts: without a byte order mark, lone surrogates and NaN.
+    """Return JSON without what a strict decoder rejects: byte order mark, lone surrogates, NaN and Infinity.
 
     NaN and Infinity are replaced by a number that cannot be decoded. So an entry becomes unreadable only if
-    one of its decoded members contains such a value. The other entries stay readable.
+    the caller decodes a member with this number. The other entries stay readable.
     """
     paired = _without_surrogates(text.removeprefix(_BOM))
     if b"NaN" not in paired and b"Infinity" not in paired:
@@ -185,9 +188,9 @@ def prepared(text: bytes) -> bytes | bytearray:
 
 
 def _shallow(text: bytes | bytearray | Raw) -> bytearray:
-    """Return a text in which values below :data:`KEPT_LEVELS` are numbers that cannot be decoded.
+    """Return JSON with :data:`KEPT_LEVELS` levels. Deeper values become a number that cannot be decoded.
 
-    So an entry becomes unreadable only if one of its decoded members contains such a value.
+    So an entry becomes unreadable only if the caller decodes a member with this number.
     """
     shallow, view, end, level = bytearray(), memoryview(text), 0, 0
     for found in _TEXT_OR_BRACKET.finditer(view):

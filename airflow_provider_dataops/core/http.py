@@ -68,7 +68,7 @@ class Sink(Protocol):
     def finish(self) -> None:
         """Check that the body has the length that the headers announced.
 
-        :raises TransportError: if it has another length.
+        :raises TransportError: if the body has another length.
         """
 
 
@@ -85,7 +85,7 @@ class Body:
 
 @dataclass(frozen=True)
 class FileBody:
-    """A file that is streamed as the whole body, with a ``Content-Length`` and never chunked."""
+    """A file that is the whole body. It is streamed with a ``Content-Length``, never in chunked encoding."""
 
     source: FileSource
     content_type: str | None = "application/octet-stream"
@@ -143,7 +143,7 @@ class Reply:
     ) -> Self:
         """Return a response with correctly decoded headers.
 
-        An HTTP library decodes headers with a fixed encoding. Servers send UTF-8, some of them Latin-1.
+        An HTTP library decodes all headers with one encoding. But most servers send UTF-8, and some Latin-1.
 
         :param codec: the encoding and the error handler with which the library decoded the headers.
         """
@@ -173,7 +173,8 @@ class Reply:
     def entries(self) -> Iterator[Raw]:
         """Return the entries of a body that is a JSON array. The entries are not decoded.
 
-        :raises MalformedReplyError: if the body is not a JSON array; possibly after the first entries.
+        :raises MalformedReplyError: if the body is not a JSON array. The first entries may have been returned
+            before.
         """
         return self.entries_of(decode.prepared(self.body))
 
@@ -181,7 +182,8 @@ class Reply:
         """Return the entries of a JSON array in the body. The entries are not decoded.
 
         :param text: the array, a part of the body.
-        :raises MalformedReplyError: if the text is not a JSON array; possibly after the first entries.
+        :raises MalformedReplyError: if the text is not a JSON array. The first entries may have been returned
+            before.
         """
         try:
             yield from decode.array(text)
@@ -195,7 +197,7 @@ class Reply:
     def members(self, *names: str, others: bool = True) -> dict[str, Raw]:
         """Return some members of a body that is a JSON object. The members are not decoded.
 
-        :param names: the members to return; one that the body does not have is left out.
+        :param names: the members to return. A member that the body does not have is left out.
         :param others: whether the body may have other members, too.
         :raises MalformedReplyError: if the body is not a JSON object, or has members that are not allowed.
         """
@@ -262,12 +264,13 @@ class Request(Generic[T_co]):
     :param body: what to send.
     :param parse: returns the step's value for a response with a 2xx status code. It raises
         :class:`~airflow_provider_dataops.errors.MalformedReplyError` for a response that it cannot read.
-    :param sink: receives the body of a response with status code 200 or 204, instead of memory.
+    :param sink: receives the body of a response with status code 200 or 204. Without a sink, the driver reads
+        the body into memory.
     :param repeatable: whether it is safe to send the request twice. A request that is not repeatable is sent
         again only if the failure proves that the server did not process it.
     :param authenticated: ``False`` for a request that fetches the credentials.
-    :param read_timeout: how long the server may send nothing, in seconds. The connection's
-        ``request_timeout`` applies if it is longer, or if this is ``None``.
+    :param read_timeout: the request fails if the server sends nothing for this many seconds. The connection's
+        ``request_timeout`` applies if it is longer, or if ``read_timeout`` is ``None``.
     :param moved: the driver calls this while it sends or receives a file. The argument is how many bytes of
         the file it has sent or received in this attempt.
     """
@@ -286,7 +289,7 @@ class Request(Generic[T_co]):
     moved: Callable[[int], None] = lambda _: None
 
     def __repr__(self) -> str:
-        """Return a text without the query, which may contain a key or the signature of a link."""
+        """Return a string without the URL's query, because it may contain a key or a link's signature."""
         return f"Request({self.operation!r}, {self.method} {origin(self.url)}{self.path})"
 
     @property
@@ -308,7 +311,10 @@ class Pause:
 
 @dataclass(frozen=True)
 class RegisterSecret:
-    """Mask a secret in every log from now on. For secrets that are not in the connection, such as tokens."""
+    """Mask a secret in every log from now on.
+
+    This step is for secrets that are not in the connection, such as tokens.
+    """
 
     secret: str = field(repr=False)
 
@@ -349,8 +355,8 @@ def call(request: Request[T]) -> Exchange[T]:
 def segment(value: str) -> str:
     """Return an id as one percent-encoded path segment. A slash in the id is encoded, too.
 
-    :raises InvalidArgumentError: for ``.`` and ``..``, which clients and proxies resolve even if they are
-        encoded, and for a text that cannot be encoded as UTF-8.
+    :raises InvalidArgumentError: for ``.`` and ``..``, because clients and proxies resolve them even if they
+        are encoded; also for an id that cannot be encoded as UTF-8.
     """
     if value in {".", ".."} or not is_encodable(value):
         raise InvalidArgumentError(f"{value!r} cannot be an id")

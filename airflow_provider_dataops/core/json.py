@@ -20,7 +20,7 @@ def present(values: JsonObject) -> dict[str, Any]:
 
 #: Longer texts of a run or an event are cut at this length, in characters.
 MAX_TEXT = 64 * 1024
-#: Values below this level are replaced by ``…``. Each program that reads them has its own limit.
+#: Values that are nested deeper than this become ``…``. Each program that reads the JSON has its own limit.
 MAX_DEPTH = 32
 _WHOLE = range(-(2**63), 2**63)
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
@@ -40,7 +40,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
         text = _NOT_STORED.sub("\ufffd", value)
         if max_text is not None and len(text) > max_text:
             text = f"{text[: max_text - 1]}\u2026"
-        # A StrEnum stays a StrEnum.
+        # Return the original if nothing was replaced: a StrEnum stays a StrEnum.
         return value if text == value else text
     if isinstance(value, bool):
         return value
@@ -62,7 +62,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
 
 
 def _digits(number: int) -> str:
-    """Return a large number as text. Python converts no number of more than 4300 digits."""
+    """Return a large number as a string. Python raises an error for a number of more than 4300 digits."""
     return f"{number}" if number.bit_length() < 4096 else f"a number of {number.bit_length()} bits"
 
 
@@ -72,18 +72,18 @@ class Result:
     def as_result(self) -> dict[str, Any]:
         """Return the fields as plain JSON, so that a ``@task`` can return them.
 
-        Airflow reads a class of a provider back from XCom only if ``[core] allowed_deserialization_classes``
-        allows it.
+        Airflow reads an object of a provider's class from XCom only if ``[core]
+        allowed_deserialization_classes`` allows this class.
         """
         values: dict[str, Any] = storable(msgspec.to_builtins(self))
         return values
 
 
 class JsonDataclass:
-    """A dataclass that one process stores in Airflow as JSON, and another one reads.
+    """A dataclass that one process stores in Airflow as JSON, and another process reads.
 
-    The two may run different releases of this provider. So if a field is missing, it takes its default. An
-    unknown field is ignored. A new field therefore needs a default, and an earlier release must work
+    The two processes may run different releases of this provider. So a missing field takes its default, and
+    an unknown field is ignored. A new field therefore needs a default, and an earlier release must work
     correctly without the field.
     """
 
@@ -94,9 +94,9 @@ class JsonDataclass:
 
     @classmethod
     def from_json(cls, payload: object) -> Self:
-        """Return the value from its stored JSON, after a check that :meth:`as_json` has written it.
+        """Return the object that :meth:`as_json` wrote as this payload.
 
-        :raises ValueError: if the payload is anything else.
+        :raises ValueError: if :meth:`as_json` did not write the payload.
         """
         try:
             value = msgspec.convert(payload, cls)
@@ -122,5 +122,5 @@ class JsonDataclass:
     def check(self) -> None:
         """Check that the fields do not contradict each other.
 
-        :raises ValueError: if they do.
+        :raises ValueError: if they contradict each other.
         """

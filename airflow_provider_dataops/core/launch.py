@@ -18,30 +18,31 @@ class Launch(AutoDataclass):
     """One run that an operator is about to start. A platform overrides only what differs from the defaults.
 
     :param api: the platform and its connection.
-    :param cancel_on_kill: whether to cancel the run if the task ends first.
-    :param resubmits: whether to submit again after a lost response if the platform cannot list its runs.
+    :param cancel_on_kill: whether to cancel the run if the task ends before the run.
+    :param resubmits: whether to submit once more after a lost response. This applies only if the platform
+        cannot list its runs.
     """
 
     api: Api
     cancel_on_kill: bool = False
     resubmits: bool = False
 
-    #: A run appears in the platform's list within this many seconds after its submission. The help of the
-    #: form contains the same number. The connection can set another one.
+    #: A run appears in the platform's list within this many seconds after its submission. The help text of
+    #: the connection form contains the same number. The connection can set another number.
     listing_delay: ClassVar[float] = 0.0
-    #: The same for a run whose submission timed out. Twice the listing delay applies if it is longer. The
-    #: connection can set another number.
+    #: A run whose submission timed out appears in the list within this many seconds. Twice the listing delay
+    #: applies if it is longer. The connection can set another number.
     timeout_delay: ClassVar[float] = 300.0
-    #: Whether the request contains a token by which the run is found again without doubt.
+    #: Whether the request contains a token that later identifies the run with certainty.
     exact: ClassVar[bool] = False
     #: Whether the platform can list its runs, so that a run whose submission got no response can be found.
     lists_runs: ClassVar[bool] = True
-    #: Whether a 429 means that the platform runs as many runs as it may. The task then waits for a free slot.
+    #: Whether a 429 means that all slots of the platform are taken. The task then waits for a free slot.
     waits_for_slot: ClassVar[bool] = False
 
     @property
     def not_found_is_final(self) -> bool:
-        """Whether a 404 proves that the run does not exist. If it does, a retry may start another run."""
+        """Whether a 404 proves that the run does not exist. Only then may a retry start another run."""
         return True
 
     @property
@@ -64,13 +65,16 @@ class Launch(AutoDataclass):
         return {}
 
     def earlier(self, baseline: JsonObject) -> Launch:
-        """Return the launch of an earlier try, by its baseline. The arguments may have changed since then."""
+        """Return the launch with the arguments of an earlier try, as far as its baseline contains them.
+
+        The task's arguments may have changed since that try.
+        """
         return self
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
         """Start the run and return it.
 
-        :param token: a random text, new for each submission; it is sent if the platform accepts one.
+        :param token: a random string, new for each submission. It is sent if the platform accepts a token.
         """
         raise NotImplementedError
 
@@ -83,8 +87,8 @@ class Launch(AutoDataclass):
         raise NotImplementedError
 
     def watch(self, run_id: str, token: str = "") -> RunWatch:
-        """Return how to wait for the run that was started.
+        """Return the watch, which describes how to wait for the run that was started.
 
-        :param token: the token of its submission.
+        :param token: the token of the run's submission.
         """
         raise NotImplementedError

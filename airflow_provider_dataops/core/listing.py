@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 #: If more entries than this cannot be read, the whole list counts as unreadable.
 MAX_UNREADABLE = 1_000
-#: The platform may take the start of a run and the header ``Date`` from different clocks. They may differ by
-#: this many seconds.
+#: The platform may take the start of a run and the header ``Date`` from different clocks. The two clocks may
+#: differ by this many seconds.
 CLOCK_MARGIN = 60.0
-#: In JSON, a text or a number begins with one of these characters.
+#: In JSON, a string or a number begins with one of these characters.
 _TEXT_OR_NUMBER = b'"-0123456789'
 
 
@@ -35,7 +35,7 @@ class Listed(Generic[T]):
     """The entries of a list that the caller asked for.
 
     :param found: the entries that can be read.
-    :param unreadable: for each unreadable entry, its members that are readable texts or numbers.
+    :param unreadable: for each unreadable entry, those members that are readable strings or numbers.
     :param error: why the first unreadable entry cannot be read; ``None`` if all can be read.
     :param cut: whether the list may be incomplete: the platform may have further entries.
     """
@@ -72,13 +72,13 @@ class Listed(Generic[T]):
         return None
 
     def known_texts(self, member: str) -> list[str]:
-        """Return the texts that a member has in the unreadable entries. Other values are left out."""
+        """Return a member's values in the unreadable entries. Values that are not strings are left out."""
         return [entry[member] for entry in self.unreadable if isinstance(entry.get(member), str)]
 
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
         """Check that the entry that the caller looks for is not one of the unreadable entries.
 
-        :param is_excused: returns whether the readable members of an entry prove that it is another one.
+        :param is_excused: returns whether an entry's readable members prove that it is not the wanted entry.
         :raises MalformedReplyError: if an unreadable entry may be the wanted one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
@@ -86,19 +86,20 @@ class Listed(Generic[T]):
 
 
 def since(baseline: JsonObject) -> float:
-    """Return a time in seconds since the epoch. A run that began earlier is older than the baseline.
+    """Return the time of a baseline, minus a margin. A run that began earlier is older than the baseline.
 
-    :param baseline: what the list showed before a submission; ``listed_at`` is by the server's clock.
+    :param baseline: what the list showed before a submission. The server's clock gave its ``listed_at``.
+    :return: seconds since the epoch.
     """
     return (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
 
 
 def may_be_later(began: object, baseline: JsonObject) -> bool:
-    """Return whether a run may have begun after a baseline. Without a time of its start, it may.
+    """Return whether a run may have begun after a baseline; true if the start of the run is not known.
 
     A run that the baseline does not contain can still be older: the baseline may come from a stale list.
 
-    :param began: ISO 8601, as the platform wrote it.
+    :param began: when the run began, in ISO 8601 as the platform wrote it.
     """
     start = since(baseline)
     return (instant(began) or start) >= start
@@ -107,15 +108,15 @@ def may_be_later(began: object, baseline: JsonObject) -> bool:
 def checked_candidates(
     candidates: list[RunSnapshot], listed: Listed[Any], baseline: JsonObject, platform: str
 ) -> list[RunSnapshot]:
-    """Return the runs that may be the lost run, after a check that the lists are complete enough.
+    """Return the candidates, after a check that both lists are complete enough to decide.
 
-    Two or more candidates are always returned, because the caller cannot choose between them.
+    Two or more candidates are always returned, because complete lists would not help the caller to choose.
 
     :param candidates: the runs that may be the one whose submission got no response.
     :param listed: the list that contains the candidates.
     :param baseline: what the list showed before the submission, and whether it was ``cut``.
-    :raises IncompleteListError: if the list may leave out the lost run, or if the candidate may be an older
-        run that the baseline left out.
+    :raises IncompleteListError: if the list may leave out the run of the submission, or if the only candidate
+        may be an older run that the baseline left out.
     """
     is_dated = baseline.get("listed_at") and all(run.started_at for run in candidates)
     if len(candidates) > 1 or not (listed.cut or (candidates and baseline.get("cut") and not is_dated)):
@@ -135,16 +136,17 @@ def read_entries(
     key: str = "",
     wanted: Callable[[Any], bool] | None = None,
 ) -> Listed[T]:
-    """Return the entries of a list.
+    """Return those entries of a list that the caller wants, and what is known of the unreadable ones.
 
-    :param reply: the response, for errors.
+    :param reply: the response with the list; its errors describe the response.
     :param entries: the entries, not decoded.
     :param names: the members of an entry to decode.
-    :param parse: returns the value for the decoded members of an entry.
+    :param parse: gets the decoded members of an entry and returns the value to use for the entry.
     :param key: the member that decides whether an entry is returned.
-    :param wanted: returns whether to return an entry, for the value of ``key``. By default all are returned.
-    :raises MalformedReplyError: if this is not a JSON array, or more than :data:`MAX_UNREADABLE` entries
-        cannot be read.
+    :param wanted: gets the value of ``key`` and returns whether to return the entry. By default all entries
+        are returned.
+    :raises MalformedReplyError: if the entries are not a JSON array, or if more than :data:`MAX_UNREADABLE`
+        entries cannot be read.
     """
     listed: Listed[T] = Listed()
     for entry in entries:
@@ -167,9 +169,9 @@ def _decoded(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _readable(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the members of an entry that are readable texts or numbers.
+    """Return the members of an entry that are readable strings or numbers.
 
-    Other kinds of members never identify a run. Decoding them, too, would take many times the list's memory.
+    Other kinds of members never identify a run. Decoding these, too, could take many times the list's memory.
     """
     found: dict[str, Any] = {}
     try:

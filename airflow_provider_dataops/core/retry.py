@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 #: A longer ``Retry-After`` is cut to this many seconds.
 RETRY_AFTER_CAP = 15 * 60.0
-#: If rejections can lock the account, rejected credentials are sent again after this many seconds at the
-#: earliest. A lock counts the rejections within a minute.
+#: If rejections can lock the account, at least this many seconds pass before rejected credentials are sent
+#: again. The platform counts the rejections within one minute.
 REFUSAL_PAUSE = 90.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How many times and after which pauses a request is sent again after failures.
+    """For how long a failed request is sent again and again, and how long the pauses are.
 
     :param budget: after this many seconds without progress, no further attempt begins. All attempts and
         pauses count; see :class:`Standstill`.
     :param base: the first pause is random, from 0 to this many seconds. The range doubles with each pause.
-    :param cap: the longest range of a pause, in seconds.
+    :param cap: the largest range of a pause, in seconds.
     :param deadline: no attempt begins after this time, in seconds since the epoch.
     """
 
@@ -61,10 +61,11 @@ class RetryPolicy:
 class Standstill:
     """Counts the seconds without progress of one request, over all its attempts and pauses.
 
-    A request makes progress when it transfers a part of a file that no attempt before has reached. This time
-    does not count, so a long transfer that breaks does not use up the budget. Each attempt begins at the
-    first byte of the file. If it gets no further than an earlier one, all its time counts. The pauses always
-    count. So the attempts also end if the server accepts only a little more of the file each time.
+    A request makes progress while it transfers a part of a file that no earlier attempt has reached. The time
+    of this progress does not count. So a long transfer that breaks does not use up the budget. Each attempt
+    begins at the first byte of the file. If an attempt gets no further than an earlier attempt, all its time
+    counts. The pauses always count. So the attempts also end if the server accepts only a little more of the
+    file each time.
 
     :param clock: measures the seconds.
     """
@@ -107,7 +108,8 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
 def refusal_pause(chance: float) -> float:
     """Return the seconds until a worker sends rejected credentials once more.
 
-    Workers do not know of each other. So a random part spreads their requests over a minute.
+    Workers do not know of each other. So the pause has a random part, which spreads their requests over a
+    minute.
 
     :param chance: a random number from 0 to below 1.
     """
@@ -136,9 +138,9 @@ def is_about_request(error: ApiError) -> bool:
 def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
     """Return whether the request may be sent again after this failure.
 
-    A request that must not be processed twice may be sent again only if it was not sent at all. A 429 also
-    proves that the server did nothing. But it may mean that no slot is free, which can last for hours. So
-    the caller of such a request decides about a 429.
+    If a request is not repeatable, it may be sent again only if the failed attempt sent nothing. A 429 also
+    proves that the server did nothing. But a 429 may mean that no slot is free, which can last for hours. So
+    this function returns ``False`` for it, and the caller decides.
     """
     if repeatable:
         return is_passing(error)
@@ -146,9 +148,10 @@ def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Return the seconds to wait by the header ``Retry-After``, ``None`` without a valid one.
+    """Return the seconds that the header ``Retry-After`` asks for, ``None`` without a valid header.
 
-    If the header contains a date, it is compared with the server's own ``Date``. So the clocks may differ.
+    If the header contains a date, it is compared with the response's ``Date``. Both come from the server's
+    clock, so this machine's clock may differ.
 
     :param now: the time in seconds since the epoch. It is used if the response has no ``Date``.
     """

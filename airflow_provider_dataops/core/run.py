@@ -24,7 +24,7 @@ class RunState(StrEnum):
     is_final: bool
 
     def __new__(cls, word: str, is_final: bool = False) -> Self:
-        """Make a state from its text."""
+        """Make the state whose value is this string."""
         state = str.__new__(cls, word)
         state._value_ = word
         state.is_final = is_final
@@ -38,9 +38,9 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
     #: The platform does not know the run: not yet, or no longer.
     ABSENT = "absent"
-    #: The platform's list is incomplete, and the run is not in it. So its state is not known.
+    #: The platform's list is incomplete, and the run is not in it. So the state of the run is not known.
     UNLISTED = "unlisted"
-    #: The platform has accepted the run but returned no id. So its end cannot be found out.
+    #: The platform has accepted the run but returned no id. So nothing can show when the run ends.
     UNTRACKED = "untracked", True
     #: The run ended with success.
     SUCCEEDED = "succeeded", True
@@ -66,7 +66,7 @@ class RunSnapshot(JsonDataclass):
     """One run, as the platform reported it at one moment.
 
     :param run_id: the platform's id of the run.
-    :param state: the state.
+    :param state: the state in this provider's words.
     :param raw_state: the state in the platform's own word, on one line.
     :param started_at: when the run began, in ISO 8601 as the platform wrote it.
     :param finished_at: when the run ended, in ISO 8601 as the platform wrote it.
@@ -103,7 +103,7 @@ class RunSnapshot(JsonDataclass):
         return cls(run_id=run_id, state=RunState.ABSENT, raw_state=f"{status}: {words}".strip())
 
     def as_result(self, url: str) -> dict[str, Any]:
-        """Return the result of the task that waited for this run. All modes of waiting return the same.
+        """Return the result of the task that waited for this run. It is the same for all modes of waiting.
 
         :param url: the link to the run.
         """
@@ -119,7 +119,7 @@ class RunSnapshot(JsonDataclass):
     def check(self) -> None:
         """Check that the snapshot has an id.
 
-        :raises ValueError: if it has none.
+        :raises ValueError: if the id is empty.
         """
         if not self.run_id:
             raise ValueError("a run snapshot must have an id")
@@ -128,7 +128,7 @@ class RunSnapshot(JsonDataclass):
 def instant(text: object) -> float | None:
     """Return an ISO 8601 time in seconds since the epoch; ``None`` for anything else.
 
-    A time without an offset is taken as UTC.
+    A time without a UTC offset counts as UTC.
     """
     if not isinstance(text, str):
         return None

@@ -1,6 +1,7 @@
 """The fields of an Airflow connection, validated. Nothing here imports Airflow.
 
-The form of Airflow 3.3 stores ``null`` for a field that is not filled in. Here an empty text means the same.
+The form of Airflow 3.3 stores ``null`` for a field that is not filled in. This module treats an empty string
+in the same way.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class ConnectionFields:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def text(self, key: str) -> str:
-        """Return an extra field as text without surrounding spaces; empty if it is not filled in."""
+        """Return an extra field as a string without surrounding spaces; empty if it is not filled in."""
         value = self.extra.get(key)
         if value is None:
             return ""
@@ -57,7 +58,7 @@ class ConnectionFields:
         return value
 
     def flag(self, key: str, default: bool) -> bool:
-        """Return a boolean extra field. The texts ``true`` and ``false`` are accepted, too."""
+        """Return a boolean extra field. The strings ``true`` and ``false`` are accepted, too."""
         value = self.extra.get(key)
         if value is None or value == "":
             return default
@@ -92,14 +93,16 @@ class Settings:
     :param conn_id: the connection's id.
     :param base_url: the API's URL, without a slash at its end.
     :param verify_ssl: whether to verify the server's certificate.
-    :param ca_bundle: path of a file or folder with the certificates to trust; empty for the usual ones.
+    :param ca_bundle: path of a file or folder with the certificates to trust; if empty, the usual ones apply.
     :param request_timeout: a request fails if the server sends nothing for this many seconds.
-    :param listing_delay: the platform certainly lists a new run after this many seconds; 0 for its default.
-    :param timeout_delay: the same after a 504 or a read timeout, in seconds; 0 for the default.
+    :param listing_delay: the platform certainly lists a new run after this many seconds; 0 means the
+        platform's default.
+    :param timeout_delay: like ``listing_delay``, for a run whose submission ended with a 504 or a read
+        timeout; 0 means the default.
     :param proxy: URL of a proxy; if empty, the environment's variables apply, such as ``HTTPS_PROXY``.
     :param auth_headers: further headers, sent with every request to the platform's host and to no other host.
     :param link_template: URL template for the links in Airflow's UI; if empty, the platform's own applies.
-    :param secrets: all secrets of the connection, to be masked.
+    :param secrets: all secrets of the connection. They are masked in logs and errors.
     :param account: other values that decide which user the requests belong to, such as the login.
     """
 
@@ -120,7 +123,8 @@ class Settings:
     def account_key(self) -> str:
         """A hash of base URL, TLS settings and credentials. Connections with the same hash share a session.
 
-        The hash is keyed. So it can be logged, and passwords cannot be guessed from it.
+        The hash depends on a random key of this process. So the hash can be logged: nobody can guess
+        passwords from it.
         """
         parts = [
             self.base_url,
@@ -140,8 +144,8 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
     """Return a credential without surrounding white space. Mounted secrets often end in a line break.
 
     :param what: the name of the connection's field, for errors.
-    :raises ConnectionSettingsError: if it is empty, or a header cannot contain it. The message does not
-        contain the credential.
+    :raises ConnectionSettingsError: if the credential is empty, or if a header cannot contain it. The message
+        does not contain the credential.
     """
     text = (value or "").strip()
     if not text:
@@ -152,7 +156,7 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
 
 
 def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a login or password. It need not be ASCII: it is sent as UTF-8 in Base64 or JSON.
+    """Return a login or password. It may contain non-ASCII letters: it is sent as UTF-8 in Base64 or JSON.
 
     :param what: the name of the connection's field, for errors.
     :raises ConnectionSettingsError: if it is empty or contains control characters.
@@ -232,8 +236,8 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
 def base_url(fields: ConnectionFields, default: str = "") -> str:
     """Return the API's base URL from host, port and schema, without a slash at its end.
 
-    The host may contain a scheme, a port and a path. Without a scheme, ``https`` applies. For plain ``http``,
-    the host or the connection's schema must say so.
+    The host may contain a scheme, a port and a path. If it contains no scheme, the connection's schema
+    applies; if that is empty, ``https``.
 
     :param default: the URL to use if the connection has no host.
     :raises ConnectionSettingsError: if there is no host, or no valid URL can be made of it.
@@ -251,7 +255,8 @@ def base_url(fields: ConnectionFields, default: str = "") -> str:
     port = parts.port or fields.port
     if port and not 0 < port < 2**16:
         raise fields.error(f"port must be from 1 to 65535; given: {port}")
-    # Airflow's form needs a port for its Test button. The scheme's usual port must not change the URL.
+    # The Test button of Airflow's form works only with a port, so users fill in the scheme's usual port. This
+    # port must not change the URL.
     if port and port != {"https": 443, "http": 80}[parts.scheme]:
         netloc = f"{netloc}:{port}"
     return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
@@ -262,13 +267,13 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
 
     :param what: the name of the field, for errors.
     :param credentials_allowed: whether the URL may contain a user and a password, and a query.
-    :raises ConnectionSettingsError: if it is not. The message does not contain the URL: it may contain a
-        password.
+    :raises ConnectionSettingsError: if the field is not such a URL. The message does not contain the URL,
+        because the URL may contain a password.
     """
     try:
         parts = urlsplit(url)
         _ = parts.port
-        # The name system allows labels of 1 to 63 characters. The encoding fails for others.
+        # DNS allows labels of 1 to 63 characters. The encoding raises an error for other labels.
         (parts.hostname or "").encode("idna")
     except ValueError:
         raise fields.error(f"{what} is not a URL with a valid host name") from None
@@ -285,7 +290,7 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
 def _template_fault(template: str, placeholders: Collection[str]) -> str:
     """Return what is wrong with a link template; empty if it is valid.
 
-    :param placeholders: the names that it may contain in braces, in addition to ``base_url``.
+    :param placeholders: the names that the template may contain in braces, in addition to ``base_url``.
     """
     if {"{", "}"} & set(_PLACEHOLDER.sub("", template)):
         return "has a brace without its counterpart"

@@ -22,8 +22,8 @@ RENEWAL_MARGIN = 60.0
 class Token:
     """A bearer token.
 
-    :param life: seconds from the request until the token expires. It is ``inf`` if the server does not report
-        that; then only a 401 shows that the token has expired.
+    :param life: seconds from the request until the token expires; ``inf`` if the server does not report its
+        expiry. Then only a 401 shows that the token has expired.
     """
 
     text: str = field(repr=False)
@@ -33,7 +33,7 @@ class Token:
 class TokenKeeper:
     """Keeps the bearer token of one connection.
 
-    :param text: the first token, if there is one already. It is assumed that it never expires.
+    :param text: the first token, if there is one already. The keeper assumes that this token never expires.
     :param clock: returns seconds on a clock that never goes back.
     """
 

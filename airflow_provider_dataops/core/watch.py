@@ -1,7 +1,8 @@
-"""What a task waits for, as one value.
+"""A *watch* describes how to wait for one run or one condition.
 
-An operator or sensor builds a watch. The worker waits with it and makes the link from it. A trigger is a
-watch, too: the fields of the watch are its arguments. So fields contain JSON values and never a secret.
+An operator or sensor builds a watch. The worker uses the watch to poll the platform, and to make the link. A
+trigger is a watch, too: the fields of the watch are the arguments of the trigger. Airflow stores these
+arguments. So the fields contain only JSON values, and never a secret.
 """
 
 from __future__ import annotations
@@ -18,34 +19,38 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.run import RunSnapshot
 
-#: The format of the fields. Increase it when older code would misread a changed field.
+#: The version of the fields. Increase it when an older release would misread a changed field.
 FORMAT = 1
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
 class AutoDataclass:
-    """Base class that turns each subclass into a dataclass; its annotated attributes are its arguments."""
+    """Base class that makes each subclass a dataclass. Annotated attributes become constructor arguments."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the subclass a dataclass. It is not frozen and not compared by value, as triggers need it."""
+        """Make the subclass a dataclass.
+
+        The dataclass is not frozen, because Airflow sets attributes of a trigger. It is compared by identity,
+        because two triggers with the same arguments are different triggers.
+        """
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the fields by name. ``cls(**arguments)`` returns an equal value."""
+        """Return the fields by name. ``cls(**arguments)`` makes a copy."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
 class Watch(AutoDataclass):
-    """What a task waits for: the end of a run, or a condition.
+    """Describes how to wait for the end of one run, or for one condition.
 
-    :param watch_format: the format of the fields. A later release uses it to read a stored watch.
+    :param watch_format: the version of the fields. A release checks it before it uses a stored watch.
     """
 
     watch_format: int = FORMAT
 
     def check(self) -> None:
-        """Validate the fields. Operators do this before they send anything, and triggers when they start.
+        """Validate the fields. Operators call this before they send anything, and triggers when they start.
 
         :raises InvalidArgumentError: with the name and the value of the wrong argument.
         """
@@ -56,10 +61,11 @@ class Watch(AutoDataclass):
 
 
 class RunWatch(Watch):
-    """The end of one run.
+    """Describes how to wait for the end of one run.
 
     :param run_id: the platform's id of the run.
-    :param cancel_on_kill: whether to cancel the run if the task ends first. Not all platforms can.
+    :param cancel_on_kill: whether to cancel the run if the task ends before the run. Not all platforms can
+        cancel a run.
     """
 
     run_id: str
@@ -67,11 +73,11 @@ class RunWatch(Watch):
 
     #: Whether :meth:`sweep` reads many runs with one request.
     sweeps: ClassVar[bool] = False
-    #: Whether :meth:`look` reads a run without the list. Then it also works while the list cannot be read.
+    #: Whether :meth:`look` reads a run without the list. If so, it also works while the list cannot be read.
     looks_singly: ClassVar[bool] = True
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Validate the fields. If ``cancel_on_kill`` is true, the platform must be able to cancel a run."""
         super().check()
         require_boolean("cancel_on_kill", self.cancel_on_kill)
         if self.cancel_on_kill and type(self).cancel is RunWatch.cancel:
@@ -86,8 +92,8 @@ class RunWatch(Watch):
     def group(self) -> str:
         """The group of this run. One poller per connection and group reads all runs of the group.
 
-        The group contains every field, except the key, that decides which run a request reads. Otherwise a
-        task could get the state of another tenant's or pipeline's run.
+        The name of the group contains every field that decides which run a request reads, except the key.
+        Otherwise a task could get the state of another tenant's or pipeline's run.
         """
         raise NotImplementedError
 
@@ -98,7 +104,8 @@ class RunWatch(Watch):
     def sweep(self, api: Any, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return the runs that one list contains, by key. The poller reads the other runs one by one.
 
-        The value is an error if the run's entry cannot be read and the platform has no request for one run.
+        The value of a key is an error if the run's entry in the list cannot be read and the platform has no
+        request for one run.
 
         :param keys: the keys of the runs that tasks wait for.
         """
@@ -114,7 +121,7 @@ class RunWatch(Watch):
 
 
 class ConditionWatch(Watch):
-    """A condition that becomes true at some time."""
+    """Describes how to wait until a condition is true."""
 
     def question(self, api: Any) -> Exchange[Mapping[str, Any] | None]:
         """Return JSON values if the condition is true now, ``None`` if it is not true yet."""
@@ -122,11 +129,14 @@ class ConditionWatch(Watch):
 
 
 class RunConditionWatch(ConditionWatch):
-    """A condition that is true once the platform has a certain run. The value is that run's snapshot."""
+    """Describes how to wait until the platform has a certain run.
+
+    The value of the condition is the snapshot of this run.
+    """
 
     #: Whether the condition is also true for a run that failed or was cancelled.
     accepts_any_end: ClassVar[bool] = False
 
     def found(self, run_id: str) -> RunWatch:
-        """Return a watch of the run that was found. The task's link is made from this watch."""
+        """Return a watch for the run that was found. The task's link is made from this watch."""
         raise NotImplementedError

@@ -17,8 +17,9 @@ LONGEST_GUARD = 120.0
 
 
 def deadline_of(timeout: float, execution_timeout: timedelta | None) -> float:
-    """Return when a wait that begins now is over, in seconds since the epoch.
+    """Return the deadline of a wait that begins now, in seconds since the epoch.
 
+    :param timeout: the longest time of the wait, in seconds.
     :param execution_timeout: the task's own limit. Airflow does not apply it while the task is deferred.
     """
     return SYSTEM_CLOCK.wall() + _limit(timeout, execution_timeout)[0]
@@ -47,9 +48,9 @@ def _limit(timeout: float, execution_timeout: timedelta | None) -> tuple[float, 
 def airflow_timeout(until: float, interval: float) -> timedelta:
     """Return the ``timeout`` of a deferral. It takes effect only while no triggerer is running.
 
-    It ends later than the wait itself, because a trigger may hold back its event.
+    This timeout ends later than the wait itself, because a trigger may hold back its event.
 
-    :param until: when the wait is over, seconds since the epoch.
+    :param until: the deadline of the wait, in seconds since the epoch.
     :param interval: the longest time between two status requests, in seconds.
     """
     return timedelta(seconds=max(LONGEST_GUARD, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))

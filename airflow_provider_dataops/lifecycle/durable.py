@@ -1,7 +1,8 @@
 """Start a run exactly once, even if earlier tries of the task died at any point.
 
-It is one generator, with store, clock and platform as arguments. So the tests can stop it at every point at
-which a worker can die. It runs on a worker, before the wait begins.
+This code runs on a worker, before the wait begins. It is one generator, with store, clock and platform as
+arguments. So the tests can stop it at every point at which a worker can die. It has four steps. The *intent*
+is the record of the submission that comes next.
 
     baseline -> intent stored -> submit -> id stored
 """
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
 
-#: The most submissions in one try. Another one is sent only if it is proven that the last one did not arrive.
+#: The largest number of submissions in one try. Another one is sent only if it is proven that the last one
+#: did not arrive.
 SUBMISSIONS = 3
 #: Final states in which a retry returns the run of an earlier try and starts no new one.
 _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
@@ -55,9 +57,9 @@ _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
 class Started:
     """The run that the task waits for.
 
-    :param watch: the watch of the run.
+    :param watch: the watch, which describes how to wait for the run.
     :param url: the link to the run.
-    :param fresh: whether this try started it; false if an earlier try did.
+    :param fresh: whether this try started the run; false if an earlier try did.
     """
 
     snapshot: RunSnapshot
@@ -69,11 +71,11 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class DurableStart:
-    """Starts a run, or finds the one that an earlier try started.
+    """Starts a run, or finds the run that an earlier try started.
 
-    :param generation: the task's generation when this try began.
+    :param generation: the task's :class:`~.record.Generation` when this try began.
     :param present: reads the task's generation from Airflow again.
-    :param deadline: when this try must end, seconds since the epoch.
+    :param deadline: when this try must end, in seconds since the epoch.
     :param new_token: returns a new token for one submission.
     :param has_retry: whether Airflow starts another try if this one fails.
     :param log: the task's log.
@@ -103,7 +105,8 @@ class DurableStart:
             yield from self._end_cleared(record, lost)
             return (yield from self._fresh(lost))
         self._check_scope(record)
-        # This comes before all slow steps. Otherwise a Clear during those steps would look like an older one.
+        # Renew the record before all slow steps. Otherwise a later try could not distinguish a Clear during
+        # these steps from an older Clear.
         record = self._renewed(record)
         if not record.run_id:
             found = yield from self._search(record, lost)
@@ -147,13 +150,14 @@ class DurableStart:
             clock=self.clock,
             log=self.log,
             deadline=self.deadline,
-            # If this try dies, the next one must still see that the record was stored before the Clear.
+            # After a Clear, do not renew the record. If this try dies, the next try must still see that the
+            # record is older than the Clear.
             renewed=(lambda record: record) if is_cleared else self._renewed,
         )
         return search.run(record, lost, quiet)
 
     def _renewed(self, record: Record) -> Record:
-        """Store the record with the task's current generation, and return it."""
+        """Store the record with the task's current generation, and return this record."""
         renewed = replace(record, generation=self.present(), phase=Phase.ON_WORKER)
         if renewed != record:
             self.store.set(renewed.as_json())
@@ -176,8 +180,8 @@ class DurableStart:
         noun, run_id, url = launch.api.noun, record.run_id, earlier.url
         differing = changed(record.fingerprint, fingerprint(launch.identity()))
         snapshot = yield from earlier.look()
-        # The platform has reported the id. So a run that is not listed counts as active, unless a wait has
-        # found that it is lost.
+        # The platform has returned this run before. So the run counts as active even if it is not listed now,
+        # unless an earlier wait found that it is lost.
         is_lost = record.lost and snapshot.state is RunState.ABSENT
         active = not snapshot.state.is_final and not is_lost
         if differing:
@@ -214,7 +218,7 @@ class DurableStart:
     # --- a Clear ---------------------------------------------------------------------------------------
 
     def _end_cleared(self, record: Record, lost: int) -> Exchange[None]:
-        """Stop the run that was started before the Clear, if it certainly belongs to this task."""
+        """Stop the run that was started before the Clear, if the run certainly belongs to this task."""
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
@@ -226,8 +230,8 @@ class DurableStart:
             )
             return
         if not record.run_id:
-            # Search even if the run cannot be stopped. Otherwise the platform may list it later, and then it
-            # would look like the run that starts now.
+            # Search for the old run even if it cannot be stopped. Otherwise the platform may list the old run
+            # later, and it would look like the run that this try starts.
             try:
                 found = yield from self._search(record, lost, is_cleared=True)
             except AmbiguousSubmitError as error:
@@ -243,7 +247,7 @@ class DurableStart:
     # --- a submission ----------------------------------------------------------------------------------
 
     def _fresh(self, lost: int = 0) -> Exchange[Started]:
-        """Submit. Submit again only if it is proven that the last submission did not arrive.
+        """Start a new run. Submit again only if the last submission certainly did not arrive.
 
         :param lost: how many submissions of this task got no response so far.
         """
@@ -260,9 +264,10 @@ class DurableStart:
                 fingerprint=fingerprint(self.launch.identity()),
                 id_scope=launch.id_scope,
             )
-            # If this write fails, a newer try has taken over, or Airflow is down: send nothing.
+            # This write raises an error if a newer try has taken over, or if Airflow is down. Then this try
+            # sends nothing.
             self.store.set(record.as_json())
-            # If the worker is killed before the response, this is the only line about the run.
+            # If the worker is killed before the response, this is the only log line about the run.
             self.log.info(
                 "Submitting the %s to %s. If this log ends here, it may be running", noun, launch.id_scope
             )
@@ -297,7 +302,7 @@ class DurableStart:
         return removed(self.store, self.launch.api.noun, self.clock, self.deadline, self.log)
 
     def _remember(self, record: Record, snapshot: RunSnapshot) -> Exchange[Started]:
-        """Store the id of the new run. If that fails, stop the run, or log its link."""
+        """Store the id of the new run. If Airflow does not store it, stop the run, or log the run's link."""
         api, noun, run_id = self.launch.api, self.launch.api.noun, snapshot.run_id
         watch = self.launch.watch(run_id, record.token)
         url = watch.url(api)
@@ -314,8 +319,8 @@ class DurableStart:
                     url,
                 )
             elif self.has_retry:
-                # The record of the submission is stored, so the retry finds the run after an outage of
-                # Airflow.
+                # Airflow may be down. But the record of the submission is stored, so the retry will find the
+                # run.
                 self.log.warning(
                     "Airflow did not store the %s %s; the retry will search for it: %s", noun, run_id, url
                 )

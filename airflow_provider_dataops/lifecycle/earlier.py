@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
 
-#: How long to wait for the end of a stopped run before the next one starts, in seconds.
+#: After a stop request, the task waits this many seconds for the end of the run. Then it starts the next run.
 STOP_SECONDS = 120.0
 _LOOK_AGAIN = 5.0
 
@@ -29,10 +29,11 @@ _LOOK_AGAIN = 5.0
 class EarlierRun:
     """A run whose id an earlier try has stored.
 
-    :param watch: the watch of the run; its ``cancel_on_kill`` says whether this task may stop the run.
-    :param confirm: stores the record again. It raises if a newer try has taken over, because that try may
-        wait for the run.
-    :param deadline: when this try must end, seconds since the epoch.
+    :param watch: the watch, which describes how to wait for the run. If its ``cancel_on_kill`` is true, this
+        task may stop the run.
+    :param confirm: stores the record again before the run is stopped. It raises an error if a newer try has
+        taken over, because the newer try may wait for the run.
+    :param deadline: when this try must end, in seconds since the epoch.
     """
 
     api: Api
@@ -48,9 +49,9 @@ class EarlierRun:
         return self.watch.url(self.api)
 
     def look(self) -> Exchange[RunSnapshot]:
-        """Return the run as it is now; its state is ``ABSENT`` if the platform does not list it.
+        """Return the run as it is now. Its state is ``ABSENT`` if the platform does not list the run.
 
-        :raises ApiError: if the state cannot be read. The log then names the run.
+        :raises ApiError: if the state cannot be read. A log line then contains the run's id and link.
         """
         run = f"{self.api.noun} {self.watch.run_id}"
         try:
@@ -66,9 +67,9 @@ class EarlierRun:
             raise
 
     def make_way(self) -> Exchange[None]:
-        """Stop the run, because a try with other arguments starts another one.
+        """Stop the run, because this try has other arguments and will start another run.
 
-        :raises AmbiguousSubmitError: if the run may still be active afterwards.
+        :raises AmbiguousSubmitError: if this task cannot stop the run, or if the platform does not find it.
         """
         noun = self.api.noun
         if not self.watch.cancel_on_kill:
@@ -89,7 +90,7 @@ class EarlierRun:
             ) from error
 
     def end_after_clear(self) -> Exchange[None]:
-        """Stop the run, because a Clear asks for a new one. Log the run if it may keep running."""
+        """Stop the run, because the user cleared the task. Log a warning if the run may keep running."""
         snapshot = yield from self._look_well()
         if snapshot.state.is_final and snapshot.state is not RunState.UNTRACKED:
             return
@@ -110,7 +111,7 @@ class EarlierRun:
             self._warn_of_unknown()
 
     def _look_well(self) -> Exchange[RunSnapshot]:
-        """Return the run as it is now. Ask several times before it counts as absent."""
+        """Return the run as it is now. Send several requests before the run counts as absent."""
         progress = WaitProgress(self.clock.monotonic())
         while True:
             snapshot = yield from self.look()
@@ -127,7 +128,7 @@ class EarlierRun:
             yield from self._pause(ABSENT_SECONDS / ABSENT_POLLS, "is not listed")
 
     def _warn_of_unknown(self) -> None:
-        """Log a run that the platform does not find. It may be running, because a list can be late."""
+        """Log that the platform does not find the run. The run may still be running: a list can be late."""
         self.log.warning(
             "The %s %s, started before the Clear, was not found at %s. It may be running: %s",
             self.api.noun,

@@ -33,7 +33,7 @@ class Ending(StrEnum):
     TIMEOUT = "timeout"
     #: The platform no longer returns the run.
     LOST = "lost"
-    #: The platform could not be asked; the run may still be running.
+    #: Requests to the platform failed. The run may still be running.
     UNREACHABLE = "unreachable"
 
 
@@ -41,9 +41,9 @@ class Ending(StrEnum):
 class RunEvent(JsonDataclass):
     """The end of a wait for a run.
 
-    :param run_id: the run.
+    :param run_id: the platform's id of the run.
     :param snapshot: the run at its end; only with ``FINISHED``.
-    :param message: what went wrong; with all other endings.
+    :param message: what went wrong; only with the other endings.
     :param permanent: whether a retry cannot help.
     """
 
@@ -67,7 +67,7 @@ class RunEvent(JsonDataclass):
     def check(self) -> None:
         """Reject an event that contradicts itself.
 
-        :raises ValueError: if its ending does not fit the rest.
+        :raises ValueError: if the ending contradicts the snapshot, or if the snapshot is of another run.
         """
         snapshot = self.snapshot
         if (self.ending is Ending.FINISHED) != (snapshot is not None and snapshot.state.is_final):
@@ -82,7 +82,7 @@ class RunEvent(JsonDataclass):
     def failure(self, *, platform: str, noun: str, url: str, limit: str) -> DataOpsError | None:
         """Return the error that the task must raise, ``None`` if the run succeeded.
 
-        :param limit: the argument that limits the wait, and its value, in words.
+        :param limit: the argument that limits the wait, and its value: ``timeout=3600 s``.
         """
         named = f"{platform} {noun} {self.run_id}"
         where: dict[str, str] = {"run_id": self.run_id, "url": url}
@@ -121,7 +121,7 @@ class ConditionEvent(JsonDataclass):
     """The end of a wait for a condition.
 
     :param value: what the platform returned, as JSON values; only with ``FINISHED``.
-    :param message: what went wrong; with all other endings.
+    :param message: what went wrong; only with the other endings.
     :param permanent: whether a retry cannot help.
     """
 
@@ -133,7 +133,7 @@ class ConditionEvent(JsonDataclass):
     def check(self) -> None:
         """Reject an event that contradicts itself.
 
-        :raises ValueError: if its ending does not fit the rest.
+        :raises ValueError: if the ending contradicts the value.
         """
         if (self.ending is Ending.FINISHED) != (self.value is not None):
             raise ValueError(f"the ending is {self.ending!s}, but the value is {self.value}")

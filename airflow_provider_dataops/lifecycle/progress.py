@@ -22,24 +22,25 @@ from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
 
-#: How many seconds a wait tolerates a platform that does not answer.
+#: For this many seconds, a wait continues although the platform does not answer.
 OUTAGE_BUDGET = 30 * 60.0
-#: The first status request comes after this many seconds, even if ``poll_interval`` is longer.
+#: At first, status requests are this many seconds apart, even if ``poll_interval`` is longer.
 FIRST_INTERVAL = 2.0
-#: The next status request comes when the wait has become longer by this fraction.
+#: Later, the interval is this fraction of the time since the wait began, but at most ``poll_interval``.
 GROWTH = 0.1
 #: The shortest pause after a failed request, in seconds.
 FAILURE_FLOOR = 1.0
-#: When a run that the platform never returned counts as lost: after this many responses in a row without it,
-#: and not before this many seconds.
+#: A run that the platform never returned counts as lost after ``ABSENT_POLLS`` responses in a row without the
+#: run, but not before ``ABSENT_SECONDS``.
 ABSENT_POLLS = 5
 ABSENT_SECONDS = 60.0
-#: How many refusals in a row lead to a new read of the connection. One more ends the wait.
+#: After this many refusals of the credentials in a row, the task reads the connection again. One more refusal
+#: ends the wait.
 REFUSALS = 1
 
 
 class Verdict(Enum):
-    """What to do next."""
+    """What the waiting task or trigger does next."""
 
     WAIT = auto()
     #: The run ended.
@@ -55,18 +56,18 @@ class Verdict(Enum):
 def interval(age: float, cap: float, chance: float) -> float:
     """Return the seconds until the next status request, with 10 % jitter.
 
-    The interval grows with the length of the wait. The end of a short run is seen at once. A run of six hours
-    does not cost thousands of requests.
+    The interval grows with the length of the wait. So the end of a short run is seen soon, and a run of six
+    hours does not cost thousands of requests.
 
     :param age: seconds since the wait began.
-    :param cap: the longest interval.
+    :param cap: the longest interval, in seconds, before jitter.
     :param chance: a number from 0 up to 1.
     """
     return max(min(cap, FIRST_INTERVAL), min(cap, age * GROWTH)) * (0.9 + 0.2 * chance)
 
 
 def failure_pause(failures: int, error: ApiError, chance: float) -> float:
-    """Return the seconds to pause after a failed request: at least the ``Retry-After``, plus jitter."""
+    """Return the seconds to pause after a failed request, with jitter: at least the ``Retry-After``."""
     pause = FAILURE_FLOOR + backoff(failures, base=2.0, cap=60.0, chance=chance)
     return pause if error.retry_after is None else max(pause, error.retry_after + chance)
 
@@ -75,8 +76,8 @@ def failure_pause(failures: int, error: ApiError, chance: float) -> float:
 class WaitProgress:
     """What one waiting task or trigger knows about its run or condition.
 
-    :param began: when the wait began, on the clock that is used in all calls.
-    :param run_id: the run; empty for a condition.
+    :param began: when the wait began. All times come from one clock, in seconds.
+    :param run_id: the platform's id of the run; empty for a condition.
     :param kind: the platform and its noun for a run, for the log: ``Tamr job``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
     """
@@ -85,13 +86,13 @@ class WaitProgress:
     run_id: str = ""
     kind: str = "run"
     seen: bool = False
-    #: When the outage began: no response, or one that the platform did not write.
+    #: When the outage began. In an outage, no response arrives, or something else responds for the platform.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
     refusals: int = 0
     last_state: str = ""
-    #: How many requests failed since the last good one, when the first did, and the error of the last.
+    #: How many requests failed since the last good response, when the first one failed, and the last error.
     failures: int = 0
     failed_since: float | None = None
     failure: ApiError | None = None
@@ -131,17 +132,18 @@ class WaitProgress:
             self.absences += 1
             if self.absent_since is None:
                 self.absent_since = now
-            # The platform has returned the run before. So a proxy, or a platform that is starting, sent this.
+            # If the platform has returned the run before, this response may come from a proxy, or from a
+            # platform that is still starting. So wait as long as in an outage.
             grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
             long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
         self.absent_since, self.absences = None, 0
-        # The list was incomplete, so it does not show whether the run exists.
+        # UNLISTED means that the list was incomplete. It does not show whether the run exists.
         self.seen = self.seen or snapshot.state is not RunState.UNLISTED
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self, now: float, log: Log) -> None:
-        """Record that the platform answered. Log it if the requests before failed."""
+        """Record that the platform answered. If the last request failed, log that it answers again."""
         if self.failure is not None and self.failed_since is not None:
             log.info(
                 "%s answers again, after %.0f s (failed requests: %d)",
@@ -156,7 +158,7 @@ class WaitProgress:
         self.failures, self.refusals = 0, 0
 
     def is_news(self, snapshot: RunSnapshot) -> bool:
-        """Return whether the run's state has changed since the last response."""
+        """Return whether the run's state has changed since the last response. Record the state."""
         state = snapshot.raw_state or str(snapshot.state)
         if state == self.last_state:
             return False
@@ -166,7 +168,7 @@ class WaitProgress:
     # --- a failed request ------------------------------------------------------------------------------
 
     def failed(self, error: ApiError, now: float) -> Verdict:
-        """Record a failed request, and return what to do next. It does not mean that the run failed."""
+        """Record a failed request, and return what to do next. The run itself may still succeed."""
         too_large = isinstance(error, ReplyTooLargeError)
         self.is_known = too_large and isinstance(self.failure, ReplyTooLargeError)
         self.failures += 1
@@ -182,7 +184,7 @@ class WaitProgress:
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             self.refusals += 1
             return Verdict.RECONNECT if self.refusals <= REFUSALS else Verdict.GIVE_UP
-        # The platform has answered earlier requests. So a 404 comes from a proxy while the platform is down.
+        # The platform has answered earlier requests. So a 404 now comes from a proxy, and the wait continues.
         if not (is_passing(error) or isinstance(error, NotFoundError | UnroutedError)):
             return Verdict.GIVE_UP
         if self.failing_since is None:
@@ -192,7 +194,7 @@ class WaitProgress:
     def log_failure(self, verdict: Verdict, next_look: float, log: Log) -> None:
         """Log the last failure, what it means for the wait, and when the next request is due.
 
-        :param next_look: seconds until then.
+        :param next_look: seconds until the next request.
         """
         goes_on = f"{self.kind} {self.run_id} is not affected" if self.run_id else "the wait continues"
         if verdict is Verdict.GIVE_UP:
@@ -218,7 +220,7 @@ class WaitProgress:
         return f"{deadline_in_words(deadline)} has passed{self._last_words}"
 
     def refused(self, deadline: float) -> str:
-        """Return a message for a deadline that comes before refused credentials may be sent again."""
+        """Return a message for a wait whose deadline comes before refused credentials may be sent again."""
         when = deadline_in_words(deadline)
         return (
             f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"

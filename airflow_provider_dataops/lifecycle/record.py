@@ -1,6 +1,6 @@
 """The record of a run that Airflow stores between the tries of a task.
 
-It also shows whether a try follows a Clear or is a retry.
+The record also shows whether a try is a retry or follows a Clear.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ VERSION = 1
 #: repeats its requests.
 REMOVALS, REMOVAL_PAUSE = 3, 5.0
 
-#: Fields that the records of earlier releases do not have, with their values.
+#: Fields that are missing in the records of earlier releases, and the values that these fields then get.
 _LATER_FIELDS: JsonObject = {"timed_out": False, "search_until": 0.0, "candidates": [], "lost": False}
 
 
 class Store(Protocol):
-    """Where the record is stored. It rejects writes of a try that was superseded by a newer one."""
+    """Where the record is stored. The store rejects the writes of a try after a newer try has taken over."""
 
     def get(self) -> JsonObject | None:
         """Return the stored value, ``None`` if there is none."""
@@ -68,7 +68,8 @@ def is_superseded(store: Store) -> bool:
 def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) -> Exchange[None]:
     """Remove the record of a submission that started no run. Otherwise the next try would search for a run.
 
-    If the removal fails, it logs an error and raises none: the caller raises why no run was started.
+    If the removal fails, this function logs an error and raises none. The caller raises the error that says
+    why no run was started.
 
     :param deadline: no further attempt begins after this time, seconds since the epoch.
     """
@@ -115,12 +116,13 @@ class Generation:
     """Numbers of Airflow that become larger when a user clears a task.
 
     A running try stores the current numbers before it submits, and about once a minute while it waits on a
-    worker. So it does not mistake a Clear of another task for its own. After its own Clear that write fails.
-    One case remains: a try dies on a worker, and a user clears another task before the retry starts. The
-    retry takes that for a Clear of its own task, because Airflow shows it no difference.
+    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task. The
+    write fails after a Clear of the try's own task. One case remains: a try dies on a worker, and a user
+    clears another task before the retry starts. The retry then acts as after a Clear of its own task, because
+    Airflow's numbers are the same in both cases.
 
-    :param max_tries: of the task instance. A Clear raises it if the task is not on a worker.
-    :param clear_number: of the DAG run. A Clear of any of its tasks raises it.
+    :param max_tries: the task instance's number. A Clear increases it if the task is not on a worker.
+    :param clear_number: the DAG run's number. A Clear of any task of the DAG run increases it.
     """
 
     max_tries: int
@@ -131,19 +133,19 @@ class Generation:
 class Record(JsonDataclass):
     """One submission, and the run that it started.
 
-    :param token: new for each submission, and part of the request if the platform accepts one.
+    :param token: a random string, new for each submission. It is sent if the platform accepts a token.
     :param baseline: the runs that existed at the platform before the submission.
     :param fingerprint: a digest of each argument that decides what the run does.
     :param id_scope: the host and tenant in which the run's id is valid.
-    :param run_id: empty until the platform reports it.
-    :param timed_out: whether the submission timed out. Then the run may appear late.
-    :param search_until: from this time on a list without the run proves that there is none; seconds since the
-        epoch, 0 before the search.
+    :param run_id: the platform's id of the run; empty until it is known.
+    :param timed_out: whether the submission timed out. Then the platform may list the run late.
+    :param search_until: from this time on, a list without the run proves that the submission started no run.
+        Seconds since the epoch; 0 before the search.
     :param candidates: the ids of the runs that the search has seen.
     :param lost: whether a wait ended because the platform no longer returned the run.
-    :param deadline: when the time allowed for the run is over in this try, seconds since the epoch.
+    :param deadline: when the time allowed for the run is over in this try, in seconds since the epoch.
     :param crash_try: the number of the try in which the trigger crashed last.
-    :param crashes: the number of crashes of the trigger in that try.
+    :param crashes: how often the trigger crashed in the try ``crash_try``.
     """
 
     generation: Generation
@@ -167,7 +169,7 @@ class Record(JsonDataclass):
     def read(cls, payload: JsonObject | None) -> Record | None:
         """Return the record that :meth:`as_json` wrote; ``None`` if there is none.
 
-        :raises ValueError: if this release cannot read it. To ignore it could start a second run.
+        :raises ValueError: if this release cannot read the record. Ignoring it could start a second run.
         """
         if payload is None:
             return None
@@ -189,7 +191,7 @@ class Record(JsonDataclass):
             raise ValueError(f"its version is {self.version}; this release reads {VERSION}")
 
     def is_cleared_by(self, now: Generation) -> bool:
-        """Return whether a user has cleared the task since this record. Otherwise the try is a retry."""
+        """Return whether a user cleared the task after this record was stored. If not, the try is a retry."""
         if now.max_tries != self.generation.max_tries:
             return True
         return now.clear_number > self.generation.clear_number and self.phase is Phase.ON_WORKER
@@ -201,7 +203,7 @@ class Record(JsonDataclass):
 
 
 def fingerprint(identity: JsonObject) -> dict[str, str]:
-    """Return a digest of each argument that decides what the run does, by its dotted name."""
+    """Return a digest of each argument that decides what the run does, by the argument's dotted name."""
     return {
         name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
         for name, value in _flat(identity, "")

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
 
 _LOOK_AGAIN = 5.0
-#: The interval of the log lines of a search, in seconds.
+#: How many seconds pass between two log lines about the progress of a search.
 _SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return the watch of the run in a record. A run that is only a guess is never stopped."""
+    """Return the watch, which describes how to wait for a record's run. A guessed run is never stopped."""
     watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
     if record.adopted is Adopted.GUESSED:
         watch.cancel_on_kill = False
@@ -41,12 +41,12 @@ def watch_of(launch: Launch, record: Record) -> RunWatch:
 class Search:
     """The search for the run of a submission: a new run that is not in the baseline.
 
-    Each step is stored, so the next try continues the search. It stores the runs that it has seen, and the
-    time from which a list without the run proves that there is none. A run that was listed once stays a
-    candidate.
+    Each step of the search is stored in the record, so the next try can continue the search. The record
+    contains the runs that were seen. It also contains the time from which a list without the run proves that
+    there is no run. A run that was listed once stays a candidate.
 
-    :param deadline: when this try must end, seconds since the epoch.
-    :param renewed: stores the record with the task's current generation, and returns it.
+    :param deadline: when this try must end, in seconds since the epoch.
+    :param renewed: stores the record with the task's current generation, and returns this record.
     """
 
     launch: Launch
@@ -57,18 +57,19 @@ class Search:
     renewed: Callable[[Record], Record]
 
     def run(self, record: Record, lost: int, quiet: float = 0.0) -> Exchange[Record | None]:
-        """Return the record with the id of the run whose submission got no response, if there is one.
+        """Return the record with the id of the run that the submission started, ``None`` if it started none.
 
         If the search ends early, for example because the task is killed, the log says that a run may exist.
 
         :param lost: how many submissions of this task got no response so far.
-        :param quiet: seconds of the server's ``Retry-After``.
-        :raises RunTimeoutError: at the deadline.
+        :param quiet: the search begins after this many seconds, because of the server's ``Retry-After``.
+        :raises AmbiguousSubmitError: if nothing shows which run the submission started.
+        :raises RunTimeoutError: if the deadline comes before the end of the search.
         """
         try:
             return (yield from self._found(record, lost, quiet))
         except (AmbiguousSubmitError, RunTimeoutError):
-            # Their messages already say that a run may exist.
+            # The messages of these errors already say that a run may exist.
             raise
         except BaseException:
             self.log.warning(
@@ -82,15 +83,16 @@ class Search:
         """Search, and store each step.
 
         Without a token, a new run may belong to someone else, while the run of this task is not listed yet.
-        So the number of new runs counts only after the listing delay. The delay begins with the search,
-        because the platform may have received the request just before.
+        So the search decides only after the listing delay. The delay begins when the search begins, because
+        the platform may have received the submission just before.
         """
         launch = self.launch.earlier(record.baseline)
         if not launch.lists_runs and not (launch.resubmits and lost == 1):
             self._refuse_to_resubmit(launch)
         delay = self._delay(launch, record)
         if record.search_until:
-            # The clock of another machine may differ. It must not make the delay longer.
+            # Another machine may have stored this time, and its clock may be ahead. That must not make the
+            # delay longer.
             delay = min(delay, max(0.0, record.search_until - self.clock.wall()))
         else:
             record = self._kept(replace(record, search_until=self.clock.wall() + delay))
@@ -108,7 +110,7 @@ class Search:
             except ApiError as error:
                 if settled and isinstance(error, IncompleteListError):
                     self._refuse_to_guess_unseen(launch, error)
-                # A failed request shows neither a run nor its absence.
+                # A failed request does not show whether the run exists.
                 if progress.failed(error, self.clock.monotonic()) is not Verdict.WAIT:
                     raise
                 again = failure_pause(progress.failures, error, self.clock.random())
@@ -117,7 +119,8 @@ class Search:
                 continue
             progress.answered(now, self.log)
             if settled and len(record.candidates) > 1:
-                # Not before: the error should contain the run of this task, which may be listed last.
+                # Raise this error only after the delay. The run of this task may be listed last, and the
+                # error should contain it.
                 self._refuse_to_guess(launch, record.candidates)
             if record.candidates and (settled or launch.exact):
                 return self._adopted(record)
@@ -166,7 +169,7 @@ class Search:
         return max(settings.request_timeout, listing_delay)
 
     def _seen(self, launch: Launch, record: Record) -> Exchange[Record]:
-        """Add the runs that are listed now to the candidates, and return the record."""
+        """Read the list, add its new runs to the candidates of the record, and return the record."""
         if not launch.lists_runs:
             return record
         listed = yield from launch.find_candidates(record.baseline, record.token)

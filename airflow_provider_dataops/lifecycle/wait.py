@@ -25,10 +25,10 @@ def look_once(
 ) -> Exchange[RunSnapshot]:
     """Return the run as it is now.
 
-    After a pause, send refused credentials once more if refusals may lock the account.
+    If the platform refuses the credentials and may lock the account, pause, then send them once more.
 
-    :param run: the run in words.
-    :param deadline: seconds since the epoch.
+    :param run: the noun and the id of the run, for messages.
+    :param deadline: when this try must end, in seconds since the epoch.
     :raises RunTimeoutError: if the pause would end after the deadline.
     """
     try:
@@ -48,9 +48,9 @@ def look_once(
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """How long to wait for a run, and how often to ask.
+    """How long to wait for a run, and how often to request its state.
 
-    :param deadline: when the wait is over, seconds since the epoch.
+    :param deadline: when the wait is over, in seconds since the epoch.
     :param poll_interval: the longest interval between two status requests, in seconds.
     """
 
@@ -75,7 +75,7 @@ class Wait:
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
             else:
-                # The time after the request: a process may be frozen while it waits for the response.
+                # Read the clock after the request, because the process may be frozen during the request.
                 now = self.clock.monotonic()
                 event = progress.ending(snapshot, now, self.log)
                 if event is not None:

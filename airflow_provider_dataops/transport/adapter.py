@@ -1,4 +1,4 @@
-"""Add to ``requests`` a time limit for the headers of a response, and a proof that nothing was sent."""
+"""Add to ``requests`` a time limit for response headers, and an error that proves that nothing was sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _sending: ContextVar[bool] = ContextVar("_sending", default=False)
 
 
 def _hide_queries(record: logging.LogRecord) -> bool:
-    """Remove the query from URLs that ``urllib3`` logs: it may contain a key or a link's signature."""
+    """Remove the query from URLs that ``urllib3`` logs. A query may contain a key or a link's signature."""
     if _sending.get() and isinstance(record.args, tuple):
         record.args = tuple(
             f"{arg.partition('?')[0]}?***" if isinstance(arg, str) and "?" in arg else arg
@@ -44,7 +44,7 @@ class NotConnectedError(HTTPError):
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a deadline. The socket's own timeout starts again with each byte."""
+    """Reads from a socket until a deadline. The socket's own timeout is no limit: each byte restarts it."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
         self._raw = raw
@@ -56,7 +56,7 @@ class _TimedReader(io.RawIOBase):
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
-        """Return ``True``, as :class:`io.BufferedReader` requires it."""
+        """Return ``True``, because :class:`io.BufferedReader` requires it."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
@@ -75,7 +75,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """A response with a limit: the headers and each piece of the body must arrive in the read timeout."""
+    """A response with time limits: the headers and each piece of the body must arrive in the read timeout."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -86,7 +86,8 @@ class _Response(http.client.HTTPResponse):
         """Read the status line and the headers."""
         super().begin()
         if self.status >= 300:
-            # After an error, TRAC's gateway closes the connection or sends a second response.
+            # After an error, TRAC's gateway closes the connection or sends a second response. So the
+            # connection must not be used again.
             self.will_close = True
 
     def read1(self, n: int = -1) -> bytes:

@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A larger response is parsed in a thread, in bytes. Parsing one of this size blocks the event loop for 30 ms
-#: (a list of empty objects), 12 ms (JSON nested too deep) or 5 ms (a text of escape sequences only).
+#: A response of more bytes than this is parsed in a thread. Parsing a response of this size blocks the event
+#: loop for 30 ms (a list of empty objects), 12 ms (JSON nested too deep) or 5 ms (only escape sequences).
 PARSE_IN_THREAD = 64 * 1024
 #: How ``aiohttp`` decodes headers: bytes that are not UTF-8 become surrogates.
 HEAD_CODEC = ("utf-8", "surrogateescape")
-#: What ``aiohttp`` raises. It does not wrap all exceptions of the layers below it.
+#: The exceptions that ``aiohttp`` raises. It does not wrap all exceptions of the layers below it.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 
@@ -94,7 +94,7 @@ class AsyncDriver:
         self.clock = clock
         self._register_secret = register_secret
         self._session: aiohttp.ClientSession | None = None
-        # The environment's proxy is read once per host. That takes a fifth of the time of a poll.
+        # Reading the environment's proxy takes a fifth of the time of a poll. So it is read once per host.
         self._proxy = cache(partial(proxy_for, api.settings))
         self._login = asyncio.Lock()
 
@@ -105,10 +105,12 @@ class AsyncDriver:
         """
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
-            # The lanes limit the number of requests. With a limit here, requests could time out in a queue.
+            # The poller's lanes limit the number of requests at once. With a limit here, requests could time
+            # out in aiohttp's queue.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # The other driver also asks for no compression. The limits of sizes apply to the received bytes.
+            # Ask for no compression, as the other driver does. Then the size limits apply to the bytes that
+            # arrive.
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             trust_env=False,
             auto_decompress=False,
@@ -212,7 +214,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = BodyBuffer(response.status, response.headers)
     try:
         async for chunk in response.content.iter_any():
-            # A small compressed chunk may take long to decompress.
+            # Decompress in a thread, because a small compressed chunk may take long.
             packed = body.unpacker.is_needed
             if not (await asyncio.to_thread(body.add, chunk) if packed else body.add(chunk)):
                 break

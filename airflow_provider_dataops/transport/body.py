@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: How many bytes are read or decompressed at once.
 CHUNK = 256 * 1024
-#: How much of an error's body is read, in bytes. Only its start is needed, for the message.
+#: How much of an error response's body is read, in bytes. The message needs only the start of the body.
 MAX_ERROR_BYTES = 1024 * 1024
 #: The setting with which zlib recognises both gzip and deflate.
 _ANY = zlib.MAX_WBITS | 32
@@ -63,7 +63,7 @@ class Unpacker:
     def finish(self) -> None:
         """Check that the compressed body is complete.
 
-        :raises TransportError: if its end is missing.
+        :raises TransportError: if the end of the body is missing.
         """
         if self.is_needed and not self._stream.eof:
             raise TransportError("the response ended before the compressed body was complete")

@@ -109,7 +109,7 @@ class _Flow:
             attempt += 1
 
     def _authorised(self, request: Request[T]) -> Exchange[T]:
-        """Send a request with credentials. If they are rejected, fetch new ones once and send it again."""
+        """Send a request with credentials. After a 401, fetch new credentials once and send it again."""
         api = self.api
         if not request.authenticated:
             return (yield from self._followed(request))
@@ -119,7 +119,7 @@ class _Flow:
         try:
             value: T = yield from self._followed(authorised)
         except AuthenticationError:
-            # Another exchange may have fetched new credentials meanwhile. Those must be kept.
+            # If another exchange has fetched new credentials meanwhile, keep these new ones.
             refused = self._with_credentials(request).secret_headers == authorised.secret_headers
             if refused and not api.forget_login():
                 raise
@@ -140,7 +140,7 @@ class _Flow:
         def log_in() -> Exchange[None]:
             refusal = self.api.login_refusal
             if refusal is not None and refusal is not known:
-                # The login of another exchange was rejected meanwhile. One more could lock the account.
+                # The login of another exchange was rejected meanwhile. One more login could lock the account.
                 raise copy(refusal)
             try:
                 yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
@@ -179,13 +179,13 @@ class _Flow:
         raise MalformedReplyError(f"the server redirected the request more than {MAX_REDIRECTS} times")
 
     def _value(self, request: Request[T], reply: Reply) -> T:
-        """Return the value of a response, or raise the error that it reports."""
+        """Return the value of a response, or raise the error that the response reports."""
         if not 200 <= reply.status < 300:
             raise self._refusal(request, reply)
         try:
             return request.parse(reply)
         except ApiError as error:
-            # A response with a 2xx status code may contain an error. Its text may contain a secret.
+            # A response with a 2xx status code may report an error. The error's text may contain a secret.
             error.message = self._without_secrets(error.message, request)
             error.body = self._without_secrets(error.body, request)
             error.args = (error.message,)
@@ -223,7 +223,7 @@ class _Flow:
     def _without_secrets(self, text: str, request: Request[Any]) -> str:
         """Return a server's text, with ``***`` in place of credentials that the server repeated.
 
-        Airflow masks them in the task's log, but not in the copy of the log that the executor prints.
+        Airflow masks credentials in the task's log, but not in the copy of the log that the executor prints.
         """
         sent = (value.rpartition(" ")[2] for value in request.secret_headers.values())
         for secret in sorted({*self.api.settings.secrets, *sent}, key=len, reverse=True):
@@ -232,7 +232,7 @@ class _Flow:
         return text
 
     def _describe(self, error: ApiError, request: Request[Any], attempt: int) -> None:
-        """Add the platform and the request to an error. An error of the login already has its own request."""
+        """Add the platform and the request to an error. A login's error already contains its own request."""
         error.attempt = attempt
         if not error.operation:
             error.platform = self.api.platform
@@ -257,7 +257,8 @@ def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
         )
     where = _from_to(request.url, target)
     if request.method != "GET" and (reply.status not in _METHOD_KEPT or not same_origin(request.url, target)):
-        # A retry within minutes does not help. Waiting tasks keep waiting: it may be a maintenance page.
+        # After this error, the request is not retried, because a retry within minutes does not help. Waiting
+        # tasks keep waiting, because the redirect may lead to a maintenance page.
         raise UnroutedError(
             f"the server redirected {request.method} {where}; check the host in the connection",
             status=reply.status,

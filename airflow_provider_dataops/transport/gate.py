@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 #: After this many seconds with failures only, the circuit breaker opens.
 OPENS_AFTER = 60.0
-#: While the circuit breaker is open, one request is sent in this many seconds.
+#: While the circuit breaker is open, this many seconds pass between two requests.
 PROBE_INTERVAL = 60.0
-#: If rejections can lock the account: after the second one, no request sends the credentials for this many
-#: seconds.
+#: If rejections can lock the account, no request sends the credentials for this many seconds after the second
+#: rejection.
 LOCKOUT = 15 * 60.0
 
 
@@ -27,7 +27,7 @@ class CircuitBreaker:
     """Counts failures, and slows down requests in an outage. An outage of a few seconds has no effect.
 
     :param probe_at: when the next request may be sent while the breaker is open.
-    :param failing_since: the time of the first failure since the last good response, if there is one.
+    :param failing_since: when the first request after the last good response failed; ``None`` if none failed.
     """
 
     probe_at: float = 0.0
@@ -58,7 +58,7 @@ class Refusals:
 
     :param last: the last rejection; ``None`` while the credentials are accepted.
     :param opens_at: when the next request may send the credentials.
-    :param repeated_at: when a request first sent them again after the first rejection.
+    :param repeated_at: when a request sent the credentials again for the first time after a rejection.
     :param is_final: whether that request was rejected, too.
     """
 
@@ -77,7 +77,10 @@ class Refusals:
         self.opens_at = now + (LOCKOUT if self.is_final else REFUSAL_PAUSE)
 
     def admit(self, now: float) -> None:
-        """Record that a request is sent. Until its response arrives, the next one waits for a minute."""
+        """Record that a request is sent.
+
+        After a rejection, the next request waits for the response to this one, but at most for a minute.
+        """
         if self.last is not None:
             self.repeated_at = min(self.repeated_at, now)
             self.opens_at = now + PROBE_INTERVAL
@@ -98,7 +101,7 @@ class RequestGate:
     refusals: Refusals = field(default_factory=Refusals)
 
     def refusal(self, now: float) -> ApiError | None:
-        """Return the last rejection if the credentials must not be sent now, else ``None``."""
+        """Return the last rejection while it is final and the credentials must not be sent, else ``None``."""
         refusals = self.refusals
         return copy(refusals.last) if refusals.is_final and now < refusals.opens_at else None
 
@@ -135,7 +138,7 @@ class RequestGate:
 
         :param sent_at: when the request was sent.
         """
-        # A 403 does not count: the user may still have permission for other requests.
+        # A 403 does not count as a rejection: the user may still have permission for other requests.
         if error.locks_out and isinstance(error, AuthenticationError):
             self.refusals.count(error, sent_at, now)
         if error.retry_after is not None:

@@ -23,8 +23,8 @@ USER_AGENT = "airflow-provider-dataops"
 def ca_file(settings: Settings) -> str:
     """Return the file or folder with the certificates to trust.
 
-    It is the connection's ``ca_bundle``, or the environment's ``REQUESTS_CA_BUNDLE`` or ``SSL_CERT_FILE``, or
-    the file of the library ``certifi``.
+    The first of these that is set applies: the connection's ``ca_bundle``, the environment's
+    ``REQUESTS_CA_BUNDLE``, the environment's ``SSL_CERT_FILE``, the file of the library ``certifi``.
 
     :raises ConnectionSettingsError: if the file does not exist, or contains no certificates.
     """
@@ -62,7 +62,7 @@ def _context(path: str) -> ssl.SSLContext:
 def tls_context(settings: Settings) -> ssl.SSLContext | bool:
     """Return the argument ``ssl`` of ``aiohttp``: the trusted certificates, or ``False`` for no check.
 
-    To read the certificates takes tens of milliseconds, so call this in a thread.
+    Reading the certificates takes tens of milliseconds, so call this function in a thread.
     """
     return _context(ca_file(settings)) if settings.verify_ssl else False
 

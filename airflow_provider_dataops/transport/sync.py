@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What the libraries raise. ``requests`` and ``urllib3`` do not wrap all exceptions of the layers below them.
+#: The exceptions to expect: ``requests`` and ``urllib3`` do not wrap all exceptions of the layers below them.
 _FAILURES = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -55,7 +55,7 @@ _FAILURES = (
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return ``None``: the flow follows redirects. ``requests`` would read the whole body of each."""
+        """Return ``None``, so ``requests`` does not read a redirect's body. The flow follows redirects."""
 
 
 class SyncDriver:
@@ -63,10 +63,10 @@ class SyncDriver:
 
     :param api: the platform and its connection.
     :param register_secret: masks a secret in the logs.
-    :param sleep: waits for a number of seconds. Operators pass a function that also checks for a kill.
+    :param sleep: waits for a number of seconds. Operators pass a function that also notices a killed task.
     :param clock: the time and random numbers.
-    :param limit: the longest time for connecting, and for the response, in seconds. It applies where the
-        connection's own limits are longer.
+    :param limit: the longest time for connecting, and for the response, in seconds. It replaces longer limits
+        of the connection.
     :raises ConnectionSettingsError: if the certificates or the proxy cannot be used.
     """
 
@@ -85,16 +85,17 @@ class SyncDriver:
         self._sleep = sleep
         self._limit = limit
         self._session = _Session()
-        # Otherwise .netrc would replace the Authorization header. Each request gets its proxy explicitly.
+        # If this were true, .netrc would replace the Authorization header. Each request gets its proxy below.
         self._session.trust_env = False
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         adapter = BoundedAdapter()
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
-        # The environment's proxy is read once per host. That takes a fifth of the time of a small request.
+        # Reading the environment's proxy takes a fifth of the time of a small request. So it is read once per
+        # host.
         self._proxy = cache(partial(proxy_for, api.settings))
-        # Wrong settings must fail here. In an exchange, it would seem that a submission had already begun.
+        # Wrong settings must fail here. In an exchange, the error would look as if a submission had begun.
         self._trusted = trusted(api.settings)
         base = urlsplit(api.settings.base_url)
         self._proxy(base.scheme, base.hostname or "")
@@ -137,7 +138,8 @@ class SyncDriver:
         if isinstance(step, BlockingCall):
             return step.work()
         if isinstance(step, EnsureCredentials):
-            # Several threads may share a driver to upload files. A login by each could lock the account.
+            # Several threads may share a driver to upload files. One login by each thread could lock the
+            # account.
             with self._login_turn:
                 return self.play(step.fetch()) if self.api.needs_login() else None
         return step.parse(self._send(step))
@@ -157,7 +159,7 @@ class SyncDriver:
         if content_type:
             headers["Content-Type"] = content_type
         if request.sink is not None:
-            # With a compressed body, Content-Length could not be compared with the size of the file.
+            # Ask for no compression. Content-Length could not be compared with the size of a compressed file.
             headers.setdefault("Accept-Encoding", "identity")
         try:
             prepared = self._prepared(request, headers, content)
@@ -190,7 +192,7 @@ class SyncDriver:
                 requests.Request(request.method, request.url, headers=headers, data=content)
             )
         except ValueError as error:
-            # A header or the URL is invalid. The text of the error may contain it, and so a secret.
+            # A header or the URL is invalid. The error's text may contain the header or the URL, so a secret.
             raise TransportError(
                 f"{type(error).__name__}: the request cannot be sent; check the fields of the connection",
                 not_sent=True,
@@ -240,15 +242,15 @@ class SyncDriver:
 
 
 def _transport_error(error: Exception) -> TransportError:
-    """Return the error for an exception of the libraries, with whether the request was sent."""
+    """Return the error for a library's exception. It shows whether it is certain that nothing was sent."""
     not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
         reason = inner
-    # The text begins with the name of a Python object and the host. Remove both: the connection has the host.
+    # The text begins with the name of a Python object and the host. Remove both: users know the host.
     text = re.sub(r"^\w+\(host=.*?\): ", "", str(reason).rpartition(">: ")[2]) or "no further details"
     if isinstance(reason, ValueError) and not isinstance(reason, ssl.SSLError):
-        # The text may contain a header of the request, and so a secret.
+        # Replace the text, because it may contain a header of the request, and so a secret.
         text = "the request or the response is not valid HTTP"
     return TransportError(
         f"{type(reason).__name__}: {text}",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tuple[Upload, Any, str | None]:
-    """Open a file, and return it together with the body for ``requests`` and its media type.
+    """Open a file, and return it together with the body for ``requests`` and the body's media type.
 
     :param moved: called with how many bytes of the file were read so far.
     :raises FileAccessError: if the file cannot be opened.
@@ -22,7 +22,7 @@ def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tu
     upload = Upload(body.source, moved)
     if isinstance(body, FileBody):
         return upload, upload, body.content_type
-    # Only uploads of forms need this library. So other tasks do not load it.
+    # Import this library here, because only uploads of forms need it.
     from requests_toolbelt import MultipartEncoder
 
     form = MultipartEncoder([*body.fields, (body.name, (body.filename, upload, body.content_type))])
@@ -30,7 +30,7 @@ def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tu
 
 
 class Upload:
-    """A file that ``requests`` reads and sends. Exactly as many bytes are sent as were announced.
+    """A file that ``requests`` reads and sends: exactly the announced number of bytes, or an error is raised.
 
     :param source: the file.
     :param moved: called with how many bytes of the file were read so far.
@@ -63,14 +63,15 @@ class Upload:
             self.failure = error
             raise
         except Exception as error:
-            # An error of the disk, or any exception of an object store's client.
+            # The disk failed, or the client of an object store raised any exception.
             self.failure = FileAccessError(f"{self._source.name}: {type(error).__name__}: {error}")
             raise self.failure from error
 
     def _next(self, size: int) -> bytes:
         chunk = self._file.read(min(size, self._left))
         self._left -= len(chunk)
-        # Checked before the last bytes are sent: the server rejects an incomplete body.
+        # If the file was changed, raise before the last bytes are sent. Then the body is incomplete, and the
+        # server rejects it.
         if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
             raise FileAccessError(f"{self._source.name} was changed during the upload")
         self._moved(self._source.size - self._left)
