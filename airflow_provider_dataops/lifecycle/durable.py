@@ -269,7 +269,10 @@ class DurableStart:
             self.store.set(record.as_json())
             # If the worker is killed before the response, this is the only log line about the run.
             self.log.info(
-                "Submitting the %s to %s. If this log ends here, it may be running", noun, launch.id_scope
+                "Submitting the %s to %s. If this log ends here, the %s may be running",
+                noun,
+                launch.id_scope,
+                noun,
             )
             try:
                 snapshot = yield from launch.submit(record.token)

@@ -130,10 +130,11 @@ class EarlierRun:
     def _warn_of_unknown(self) -> None:
         """Log that the platform does not find the run. The run may still be running: a list can be late."""
         self.log.warning(
-            "The %s %s, started before the Clear, was not found at %s. It may be running: %s",
+            "The %s %s, started before the Clear, was not found at %s. The %s may be running: %s",
             self.api.noun,
             self.watch.run_id,
             self.api.platform,
+            self.api.noun,
             self.url,
         )
 

@@ -73,7 +73,7 @@ class Search:
             raise
         except BaseException:
             self.log.warning(
-                "The search for the %s of the submission ended early. It may be running at %s",
+                "The search ended early. The %s of the submission may be running at %s",
                 self.launch.api.noun,
                 self.launch.id_scope,
             )
@@ -131,7 +131,11 @@ class Search:
             remaining = max(0.0, settled_at - self.clock.monotonic())
             if now >= say_at and launch.lists_runs:
                 say_at = now + _SAY_AGAIN
-                seen = f"{record.candidates[0]} may be it" if record.candidates else "none is listed so far"
+                seen = (
+                    f"{launch.api.noun} {record.candidates[0]} may be the one"
+                    if record.candidates
+                    else "none is listed so far"
+                )
                 self.log.info("Still searching for the %s, for %.0f s: %s", launch.api.noun, remaining, seen)
             yield from self._pause(min(_LOOK_AGAIN, remaining), launch)
 
@@ -214,8 +218,8 @@ class Search:
     def _refuse_after_timeout(self, launch: Launch, waited: float) -> NoReturn:
         noun = launch.api.noun
         raise AmbiguousSubmitError(
-            f"the submission timed out and no new {noun} was listed within {waited:.0f} s, but it may begin "
-            f"later. A second {noun} was not started. Look at "
+            f"the submission timed out and no new {noun} was listed within {waited:.0f} s, but the {noun} "
+            f"may begin later. A second {noun} was not started. Look at "
             f"{launch.api.platform}, then clear the task to start it again",
             url=launch.watch("").url(launch.api),
         )

@@ -479,7 +479,7 @@ class TestLog:
         with pytest.raises(Killed):
             world.start(NOW, life=4)
         assert world.log_lines[-1] == (
-            "Submitting the job to https://one. If this log ends here, it may be running"
+            "Submitting the job to https://one. If this log ends here, the job may be running"
         )
 
     @pytest.mark.parametrize("error", [BadRequestError("no", status=400), RuntimeError("killed")])
@@ -494,7 +494,7 @@ class TestLog:
         with pytest.raises(type(error)):
             world.start(NOW)
         assert world.log_lines[-1] == (
-            "The search for the job of the submission ended early. It may be running at https://one"
+            "The search ended early. The job of the submission may be running at https://one"
         )
 
 
@@ -537,9 +537,9 @@ class TestSubmissionThatTimedOut:
     def test_is_not_sent_again_if_an_unlisted_run_may_still_begin(self) -> None:
         world = World(TAILER)
         world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
-        with pytest.raises(AmbiguousSubmitError, match="it may begin later"):
+        with pytest.raises(AmbiguousSubmitError, match="the job may begin later"):
             world.start(NOW)
-        with pytest.raises(AmbiguousSubmitError, match="it may begin later"):
+        with pytest.raises(AmbiguousSubmitError, match="the job may begin later"):
             world.start(NOW)
         assert world.tokens == 1
 

@@ -59,7 +59,7 @@ def test_a_search_logs_a_run_that_it_has_found() -> None:
 
     world.on_submit = time_out
     world.start(NOW)
-    assert lines(world, r"^Still searching for the job, for 2[67]\d s: r1 may be it$")
+    assert lines(world, r"^Still searching for the job, for 2[67]\d s: job r1 may be the one$")
 
 
 def test_a_search_that_has_to_pause_logs_the_reason() -> None:

@@ -41,7 +41,7 @@ GUESS = "a guess: "
 #: A line with this text says that the platform does not know a run any more.
 LOST = "is no longer known"
 #: A line with this text comes before the submission. It remains if the process is killed after that.
-BEFORE_SUBMISSION = "If this log ends here, it may be running"
+BEFORE_SUBMISSION = "If this log ends here, the "
 #: The clock of a list and that of a run may differ by a minute, and the header Date has whole seconds.
 CLOCK_MARGIN = 60.0 + 1.0
 #: A process may send a stop this many steps after Airflow has shown that no newer try has taken over.
