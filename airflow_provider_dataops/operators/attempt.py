@@ -163,7 +163,7 @@ class RunAttempt(RefusedCredentials):
         self._show(started.url)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
-            # Airflow may kill this process while it reports the result. Then ``on_kill`` must not stop the run.
+            # If Airflow kills this process while it reports the result, ``on_kill`` must not stop the run.
             self.is_settled = True
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
@@ -335,7 +335,7 @@ class RunAttempt(RefusedCredentials):
         raise error or RunError("the event contains no run", run_id=event.run_id)
 
     def _remember_loss(self) -> None:
-        """Store that the run is lost. Unless the platform returns it again, the next try starts another run."""
+        """Store that the run is lost. If it does not appear again, the next try starts another run."""
         if self.record is None:
             return
         try:

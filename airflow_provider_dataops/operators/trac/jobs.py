@@ -151,7 +151,8 @@ class TracRunModelOperator(_ModelsOperator):
 
     The operator reads the model first. You must give every parameter that the model declares, and
     every input that is not optional. The operator converts parameters to their declared types. If an input
-    has no version, the operator adds the version that is the latest when it submits the job. Returns the job as :class:`TracImportModelOperator` does.
+    has no version, the operator adds the version that is the latest when it submits the job. Returns the job
+    as :class:`TracImportModelOperator` does.
 
     :param model: a selector of the model, or the result of :class:`TracImportModelOperator`.
     :param parameters: plain Python values by name; strings are converted to the declared type.
@@ -222,8 +223,8 @@ class TracRunFlowOperator(_ModelsOperator):
 class TracSubmitJobOperator(_JobOperator):
     """Submits a job of any type, and waits for its end.
 
-    The operator reads no objects before it submits the job, so each input must have a version. Returns the job as
-    :class:`TracImportModelOperator` does.
+    The operator reads no objects before it submits the job, so each input must have a version. Returns the
+    job as :class:`TracImportModelOperator` does.
 
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
         Values of parameters and attributes may be plain Python values, and selectors may be keys.

@@ -32,14 +32,14 @@ class _DefinitionOperator(TracOperator):
 class TracCreateObjectOperator(_DefinitionOperator):
     """Creates an object.
 
-    Each call creates another object. If the response is lost, the object may exist or not. Then the task fails
-    without a retry, and the error says how to find the object.
+    Each call creates another object. If the response is lost, the object may exist or not. Then the task
+    fails without a retry, and the error says how to find the object.
 
     Returns the header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
     ``object_timestamp``, ``tag_timestamp``. All operators that write an object return it.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create the other types.
-    :param definition: the definition in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
+    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param attrs: attributes as plain Python values, by name.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -63,7 +63,7 @@ class TracUpdateObjectOperator(_DefinitionOperator):
     writer may have created that version, or an earlier attempt of this task whose response was lost.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``.
-    :param definition: the definition in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
+    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param prior_version: a selector of the object's latest version.
     :param attrs: attributes to create or replace; all other attributes stay.
     :param tenant: the tenant's code; the connection's by default.
