@@ -72,7 +72,7 @@ class SensorWait:
         raise NotImplementedError
 
     def poke(self, hook: DataOpsHook[Any]) -> bool | PokeReturnValue:
-        """Ask the platform once. Return ``False`` after a failure after which a trigger would keep waiting."""
+        """Ask the platform once. Return ``False`` also after a failure that a trigger would tolerate."""
         try:
             answer = self.ask(hook)
         except ApiError as error:

@@ -183,7 +183,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
-    """Wait until a condition is true, and return how the wait ended. Read the connection again after a refusal."""
+    """Wait for a condition, and return how the wait ended. Read the connection again after a refusal."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:
