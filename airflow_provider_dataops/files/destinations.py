@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PART_BYTES = 16 * 1024 * 1024
 #: The object stores whose client can upload a file in parts and abort the upload.
 _TAKES_PARTS = frozenset({"s3", "s3a"})
-#: The next download removes an incomplete file of a killed download if it is older, in seconds.
+#: A download to a path removes incomplete files of killed downloads that are older, in seconds.
 LEFTOVER_SECONDS = 86_400.0
 
 

@@ -106,7 +106,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         From the server's response, the message contains at most the host of a redirect. Otherwise a user with
         permission to edit connections could read responses of internal hosts.
 
-        :return: whether it does, and a message for Airflow's UI.
+        :return: whether the platform accepts them, and a message for Airflow's UI.
         """
         from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver

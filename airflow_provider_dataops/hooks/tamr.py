@@ -53,7 +53,10 @@ class TamrHook(DataOpsHook[TamrApi]):
         return self.create_job(configurations.update_data_product(data_product_id))
 
     def run_workflow(self, workflow_id: str) -> Job:
-        """Create a job that runs a workflow, and return it. It updates the system of record and the index."""
+        """Create a job that runs a workflow, and return the job.
+
+        The workflow updates the system of record and the RealTime index.
+        """
         return self.create_job(configurations.run_workflow(workflow_id))
 
     def publish(self, destination_id: str, data_product_id: str | None = None) -> Job:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 #: A waiting worker stores the task's generation in the record again after this many seconds.
 RENEWAL = 60.0
-#: After a wait, the task sends a last status request and a stop request. Each is repeated for up to 20 s.
+#: A wait may end with a last status request and a stop request. Each is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
 #: How many times one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
@@ -163,7 +163,7 @@ class RunAttempt(RefusedCredentials):
         self._show(started.url)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
-            # If Airflow kills this process while it reports the result, ``on_kill`` must not stop the run.
+            # Airflow may kill this process while it sends the result. Then ``on_kill`` must not stop the run.
             self.is_settled = True
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
@@ -267,7 +267,7 @@ class RunAttempt(RefusedCredentials):
         try:
             self.recall()
         except Exception as error:
-            # Only the record shows whether this task surely started the run. In doubt, do not stop it.
+            # Only the record shows whether this task surely started the run. In doubt, do not stop the run.
             self.log.warning("The record of %s cannot be read, so it is not stopped: %s", self.run, error)
             self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The default of ``timeout``.
 DEFAULT_TIMEOUT = timedelta(hours=24)
-#: A waiting worker checks after each of these intervals, in seconds, whether the task was killed.
+#: While a worker waits, it checks at this interval, in seconds, whether the task was killed.
 SLICE = 0.5
 
 
@@ -62,7 +62,7 @@ class RunOperator(DataOpsOperator):
         waits for it. If the run succeeded, a retry returns its result. Needs Airflow 3.3.
     """
 
-    #: Whether to stop the run if the task ends first. Users can set it if the platform can.
+    #: Whether to stop the run if the task ends first. Users can set it if the platform can stop runs.
     cancel_on_kill: bool = False
     #: Whether the task succeeds if the platform accepts the run but returns no id.
     accepts_untracked: bool = False

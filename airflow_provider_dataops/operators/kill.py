@@ -46,7 +46,7 @@ class KillHandling:
 
     @property
     def kind(self) -> str:
-        """The platform with its own word for a run, for the log: ``Tamr job``."""
+        """The platform's name and its word for a run, for the log: ``Tamr job``."""
         return f"{self.operator.platform} {self.operator.noun}"
 
     @property
@@ -55,7 +55,7 @@ class KillHandling:
         return f"{self.kind} {self.watch.run_id}"
 
     def stop_on_kill(self) -> None:
-        """Stop the run from ``on_kill``, or log why the run keeps running.
+        """Stop the run from ``on_kill``, or log that the run keeps running.
 
         Airflow allows 5 s. A call to Airflow could wait for ever for a lock that the interrupted code holds.
         So this method uses only values in memory, with one exception. If the kill interrupted a wait in this
@@ -110,7 +110,7 @@ class KillHandling:
         return bool(ti.try_number <= ti.max_tries)
 
     def may_stop(self) -> bool:
-        """Return whether this try may stop the run. If not, log why the run keeps running.
+        """Return whether this try may stop the run. If not, log why this try does not stop the run.
 
         A newer try decides about the run itself: a retry keeps waiting for it, and a try after a Clear stops
         it. If no retry is left, this method returns ``True`` and does not ask Airflow for a newer try. The

@@ -186,7 +186,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     super-administrators can restore it there. The vendor does not document whether ``enabled`` restores it.
 
     :param configuration_id: the id under which the configuration is deployed.
-    :param status: ``enabled``, ``archived``, or ``disabled``: then no launch executes the configuration.
+    :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
     :param configuration_type: for instance ``storage-to-storage``.
     :param account: a string of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.

@@ -61,7 +61,7 @@ class Lanes:
         try:
             yield await turn
         finally:
-            # Ask the future: a request may get its lane and be cancelled before it can use the lane.
+            # A request may get a lane and be cancelled before it uses the lane. So free the lane if it has one.
             if turn.done() and not turn.cancelled():
                 self._under_way[group] -= 1
                 if not self._under_way[group]:

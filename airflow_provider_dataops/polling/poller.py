@@ -38,7 +38,7 @@ class Subscription:
     :param began: when the wait began. The longer the wait, the longer the time between two polls.
     :param due: when to read the run next.
     :param failures: how many requests for this run failed since the last good one.
-    :param answers: the queue of the results for this trigger; ``None`` in it: the poller has ended.
+    :param answers: the queue of the results for this trigger. ``None`` means that the poller has ended.
     """
 
     watch: RunWatch
@@ -75,7 +75,7 @@ class Poller:
         self._subscriptions.add(subscription)
         self._changed.set()
         if self._task is None or self._task.done():
-            # Use an empty context: otherwise the log of the first trigger's task would get the poller's lines.
+            # Use an empty context: otherwise the log of the first trigger's task gets the poller's lines.
             self._task = asyncio.get_running_loop().create_task(
                 self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
@@ -176,7 +176,7 @@ class Poller:
     ) -> None:
         """Pass the results to the triggers that still wait.
 
-        :param asked: the subscriptions that existed when the request was sent. Newer ones get no result.
+        :param asked: the subscriptions that existed when the request was sent. Newer ones are left out.
         :param answers: the results, by the key of the run.
         """
         clock = self._connection.driver.clock

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.runs import TracJobWatch, TracObjectWatch, TracSearchWatch
 
-#: An argument of a trigger may have at most this many characters of JSON: Airflow's database stores it.
+#: An argument of a trigger may have at most this many characters of JSON, because Airflow's database
+#: stores it.
 LARGEST_ARGUMENT = 8_000
 
 

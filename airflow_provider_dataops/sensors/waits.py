@@ -173,8 +173,8 @@ class RunEnd(SensorWait):
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the run if it has ended.
 
-        If the platform keeps returning no such run, the wait ends after a while, as in the triggerer. But in
-        mode ``reschedule`` it lasts until the timeout, because no state is kept from one poke to the next.
+        If the platform does not return the run for some time, the wait ends, as in the triggerer. In mode
+        ``reschedule``, the wait lasts until the timeout, because no state is kept from one poke to the next.
         """
         snapshot = hook.run(self.watch.look(hook.api))
         event = self.progress.ending(snapshot, SYSTEM_CLOCK.monotonic(), self.sensor.log)

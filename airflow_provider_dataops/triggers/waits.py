@@ -97,9 +97,8 @@ async def _run_ended(
 async def stop_run(trigger: RunTrigger) -> None:
     """Stop the run of a cancelled trigger if its task has ended. Otherwise log that the run keeps running.
 
-    Airflow 3.3.2 cancels a trigger again every second until the trigger has ended. So the stop runs as a
-    separate asyncio task, which these cancellations do not reach. Airflow closes the task's log after the
-    first cancellation.
+    Airflow 3.3.2 cancels the trigger again every second. So the stop runs as a separate asyncio task, which
+    these cancellations do not reach. Airflow closes the task's log after the first cancellation.
     """
     stop = asyncio.create_task(_stop_run(trigger))
     _stops.add(stop)

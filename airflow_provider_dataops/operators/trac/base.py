@@ -21,7 +21,7 @@ def made_once(what: str, call: str, look: str) -> Iterator[None]:
 
     :param what: the object, in words for the error's message.
     :param call: the last part of the path of the request that creates the object.
-    :param look: a sentence for the error's message, how the user can to find the object.
+    :param look: a sentence for the error's message: how the user can find the object.
     :raises AmbiguousSubmitError: if the request may have created the object.
     """
     try:
