@@ -61,7 +61,7 @@ class Lanes:
         try:
             yield await turn
         finally:
-            # A request may get a lane and be cancelled before it uses the lane. So free the lane if it has one.
+            # A request may get a lane and be cancelled before it uses it. So free the lane if it has one.
             if turn.done() and not turn.cancelled():
                 self._under_way[group] -= 1
                 if not self._under_way[group]:
