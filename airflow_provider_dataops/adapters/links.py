@@ -20,7 +20,7 @@ def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> 
     for link in operator.operator_extra_links:
         try:
             # This is a private name of Airflow. XCom.set and xcom_push would use a custom XCom backend if
-            # there is one, but Airflow reads links directly from its database.
+            # there is one, but Airflow reads links without that backend.
             XCom._set_xcom_in_db(
                 key=link.xcom_key,
                 value=storable(url),

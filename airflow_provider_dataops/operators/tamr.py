@@ -50,8 +50,8 @@ class TamrLoadSourceOperator(_JobOperator):
     default), the task waits for a free one. All job operators take the arguments described here.
 
     :param source_id: the id of the source, from the page Configurations > Sources.
-    :param cancel_on_kill: stop the job if the task ends first: the task is killed, cleared, timed out, or marked
-        as failed or success.
+    :param cancel_on_kill: stop the job if the task ends first: the task is killed, cleared, timed out, or
+        marked as failed or success.
     :param tamr_conn_id: the Airflow connection.
     """
 
