@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def connection_fields(connection: Connection) -> ConnectionFields:
-    """Return the raw fields of an Airflow connection.
+    """Return the fields of an Airflow connection as they are stored.
 
     :raises ConnectionSettingsError: if the extra of the connection is not a JSON object.
     """

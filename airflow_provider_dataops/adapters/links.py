@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> None:
-    """Store a URL for all links of a task. Airflow itself stores them only at the end of the task."""
+    """Store a URL for all links of a task now. Airflow itself stores links only at the end of the task."""
     ti = context["ti"]
     for link in operator.operator_extra_links:
         try:
-            # A private name of Airflow. XCom.set and xcom_push use a custom XCom backend if there is one. But
-            # Airflow reads links without it.
+            # This is a private name of Airflow. XCom.set and xcom_push would use a custom XCom backend if
+            # there is one, but Airflow reads links without that backend.
             XCom._set_xcom_in_db(
                 key=link.xcom_key,
                 value=storable(url),
@@ -30,5 +30,5 @@ def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> 
                 map_index=ti.map_index if ti.map_index is not None else -1,
             )
         except Exception as error:
-            # The task must keep waiting for its run, even without a link.
+            # Only log the error: the task must keep waiting for its run, even without a link.
             log.warning("The link %s could not be stored, so Airflow's UI does not show it: %r", url, error)

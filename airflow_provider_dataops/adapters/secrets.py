@@ -14,8 +14,8 @@ def register_secret(secret: str) -> None:
 
 async def aregister_secret(secret: str) -> None:
     """Mask a secret in the triggerer's and the tasks' logs."""
-    # A private name of Airflow. amask_secret compiles a pattern of all secrets on the event loop, and this
-    # takes longer with each secret. If the secret was added in a thread before, there is nothing to compile.
+    # This is a private name of Airflow. For a new secret, amask_secret compiles a pattern of all secrets on
+    # the event loop, which takes longer with each secret. So add the secret in a thread first.
     masker = getattr(log, "_secrets_masker", None)
     if masker is not None:
         await asyncio.to_thread(masker().add_mask, secret, None)

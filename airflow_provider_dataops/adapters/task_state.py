@@ -1,4 +1,4 @@
-"""Where an operator stores the record of its run: in Airflow's task state store, or in memory."""
+"""The two stores for the record of an operator's run: Airflow's task state store, and memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TaskStateStore:
         self._accessor = accessor
 
     def get(self) -> JsonObject | None:
-        """Return the stored value, ``None`` if there is none or a newer try of the task has begun."""
+        """Return the stored value; ``None`` if there is none, or if a newer try of the task has begun."""
         return cast("JsonObject | None", self._accessor.get(KEY))
 
     def set(self, value: JsonObject) -> None:
@@ -36,10 +36,10 @@ class TaskStateStore:
         self._accessor.delete(KEY)
 
     def is_superseded(self) -> bool:
-        """Return whether a newer try of the task has begun. Airflow then returns no value to this one."""
+        """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: A deferral needs no other method: Airflow keeps the stored value.
+    #: A deferral needs no methods of its own here, because Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 
@@ -52,11 +52,11 @@ class MemoryStore:
         self._value: JsonObject | None = None
 
     def get(self) -> JsonObject | None:
-        """Return the stored value, ``None`` if there is none."""
+        """Return the stored value; ``None`` if there is none."""
         return self._value
 
     def set(self, value: JsonObject) -> None:
-        """Store a value."""
+        """Store a value until the process of this try ends."""
         self._value = value
 
     def delete(self) -> None:
@@ -64,15 +64,15 @@ class MemoryStore:
         self._value = None
 
     def is_superseded(self) -> bool:
-        """Return ``False``: this store cannot find out."""
+        """Return ``False``, because this store cannot find out whether a newer try has begun."""
         return False
 
     def set_for_resume(self, value: JsonObject) -> None:
-        """Store a value so that it survives a deferral: as an XCom, which Airflow deletes at the next try."""
+        """Store a value as an XCom. It survives a deferral; Airflow deletes it when the next try starts."""
         self._ti.xcom_push(key=KEY, value=dict(value))
 
     def get_on_resume(self) -> JsonObject | None:
-        """Return the value that was stored before the deferral, ``None`` if there is none."""
+        """Return the value that was stored before the deferral; ``None`` if there is none."""
         ti = self._ti
         return cast(
             "JsonObject | None",
@@ -83,27 +83,27 @@ class MemoryStore:
 def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStore:
     """Return the store for the record of this task's run.
 
-    :param durable: whether the record survives the try, if Airflow supports that.
+    :param durable: whether later tries need the record. Airflow before 3.3 cannot store it for them.
     """
     accessor = cast("JsonObject", context).get("task_state_store")
     return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore(context["ti"])
 
 
 def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
-    """Return the record that this try stored before it was deferred, ``None`` if there is none."""
+    """Return the record that this try stored before it was deferred; ``None`` if there is none."""
     return Record.read(store.get_on_resume())
 
 
 def generation(context: Context) -> Generation:
-    """Return the task's generation at the start of the try. It distinguishes a Clear from a retry."""
+    """Return the task's generation at the start of the try, which distinguishes a Clear from a retry."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Return the task's present generation, read from Airflow.
+    """Read the task's present generation from Airflow, and return it.
 
-    :param known: the generation at the start of the try. It is returned if Airflow does not respond.
+    :param known: the generation to return if Airflow does not respond.
     """
     clear_number = present_clear_number(context["ti"])
     return known if clear_number is None else replace(known, clear_number=clear_number)

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-#: The size of a part of an upload to an object store, in bytes. S3 allows 10,000 parts, of 5 MiB or more.
+#: The bytes in one part of an upload to an object store. S3 allows 10,000 parts, of 5 MiB or more each.
 PART_BYTES = 16 * 1024 * 1024
-#: The object stores whose client can write a file in parts and abort it.
+#: The object stores whose client can upload a file in parts and abort the upload.
 _TAKES_PARTS = frozenset({"s3", "s3a"})
-#: An incomplete file of a killed download is removed when it is older than this, in seconds.
+#: A download to a path removes incomplete files of killed downloads that are older, in seconds.
 LEFTOVER_SECONDS = 86_400.0
 
 
 class Download:
-    """A file that is being downloaded, under a temporary name or not yet committed.
+    """A file that is being downloaded. It does not exist under its final name yet.
 
     :param where: the path or URL, for errors.
-    :param start: opens an empty file. It is called for each attempt, and discards the file of the one before.
+    :param start: opens an empty file for one attempt, and discards the file of the attempt before.
     """
 
     def __init__(self, where: object, start: Callable[[], IO[bytes]]) -> None:
@@ -49,8 +49,9 @@ class Download:
         self.size = 0
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Start with an empty file.
+        """Start an attempt with an empty file.
 
+        :param headers: of the response, with names in lower case.
         :raises MalformedReplyError: if the response is a web page, such as a login page or a proxy's error.
         """
         if headers.get("content-type", "").lower().startswith("text/html"):
@@ -60,11 +61,11 @@ class Download:
         self.size = 0
         length = headers.get("content-length", "")
         plain = headers.get("content-encoding", "identity") == "identity"
-        # A Content-Length with more digits, or with other characters, is ignored: no file is that large.
+        # Ignore a Content-Length with other characters or with more digits, as no file is that large.
         self._expected = int(length) if plain and re.fullmatch("[0-9]{1,18}", length) else None
 
     def write(self, chunk: bytes) -> None:
-        """Append the next bytes."""
+        """Append the next bytes of the response to the file."""
         if self._file is None:
             raise RuntimeError("begin() must be called before write()")
         with access(self._where):
@@ -72,9 +73,9 @@ class Download:
         self.size += len(chunk)
 
     def finish(self) -> None:
-        """Check that the file has the length that ``Content-Length`` announced.
+        """Check that the file is as long as the response's ``Content-Length``.
 
-        :raises TransportError: if it has another length. The request is then sent again.
+        :raises TransportError: if it has another length. Then the driver sends the request again.
         """
         if self._expected is not None and self.size != self._expected:
             raise TransportError(f"{self.size} of {self._expected} bytes arrived")
@@ -84,7 +85,7 @@ class Download:
 def destination(where: str, argument: str = "destination") -> Iterator[Download]:
     """Download a file. It appears under its final name only when it is complete.
 
-    If a local file is replaced, its mode is kept. If it is a symbolic link, the link's target is replaced.
+    A local file gets the mode of the file that it replaces. A symbolic link stays; its target is replaced.
 
     :param where: a path or URL.
     :param argument: the name of the operator's argument, for errors.
@@ -111,7 +112,7 @@ def _is_folder(path: Path | ObjectStoragePath) -> bool:
     try:
         found = look(path)
     except FileAccessError as error:
-        # In an object store, a user may have permission to write but not to read.
+        # In an object store, a user may have permission to write but not to read. Then assume no folder.
         if isinstance(path, Path) or not isinstance(error.__cause__, PermissionError):
             raise
         return False
@@ -137,14 +138,14 @@ def _local(path: Path) -> Iterator[Download]:
 
 @contextmanager
 def _overwritten(where: object, part: Path) -> Iterator[Download]:
-    """Download to a local file. It is removed at the end if it was not moved away."""
+    """Download to a temporary local file. At the end, remove this file if it was not moved."""
     with contextlib.ExitStack() as opened:
         opened.callback(part.unlink, missing_ok=True)
 
         def start() -> IO[bytes]:
             return opened.enter_context(part.open("wb", buffering=0))
 
-        # Create the file now, so that an empty download also makes a file.
+        # Create the file now, so that the file exists even if the download is empty.
         with access(where):
             start()
         yield Download(where, start)
@@ -164,7 +165,7 @@ def _remove_leftovers(path: Path) -> None:
 
 @contextmanager
 def _in_parts(path: ObjectStoragePath) -> Iterator[Download]:
-    """Download to an object store in parts. The file appears when all parts are complete."""
+    """Download to an object store in parts. The file appears in the store when all parts are complete."""
     files: list[Any] = []
 
     def start() -> IO[bytes]:
@@ -188,7 +189,7 @@ def _in_parts(path: ObjectStoragePath) -> Iterator[Download]:
 
 
 def _discard(file: Any) -> None:
-    """Abort an upload. If the file were only closed or garbage-collected, it would appear in the store."""
+    """Abort an upload. Without this, the store would get the file when it is closed or garbage-collected."""
     with contextlib.suppress(Exception):
         file.discard()
     with contextlib.suppress(AttributeError):
@@ -197,7 +198,7 @@ def _discard(file: Any) -> None:
 
 @contextmanager
 def _put_whole(path: ObjectStoragePath) -> Iterator[Download]:
-    """Download to a local file, then copy it to the object store. So the store never has half a file."""
+    """Download to a local file, then copy the complete file to the object store."""
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "part"
         with _overwritten(path, part) as download:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The size of the blocks in which a file in an object store is read, in bytes.
+#: A file in an object store is read in blocks of this many bytes.
 BLOCK_BYTES = 8 * 1024 * 1024
 #: A path with one of these characters is a pattern.
 _WILD = re.compile(r"[*?\[]")
@@ -35,7 +35,7 @@ class Found(NamedTuple):
 
     :param kind: ``file`` or ``directory``.
     :param size: the size in bytes.
-    :param version: a value that changes when the file is written, if the store has such a value.
+    :param version: values that change when the file is written, as far as the store has such values.
     """
 
     kind: str
@@ -48,9 +48,9 @@ class StoredFile:
     """A file to upload.
 
     :param path: where the file is.
-    :param name: its name without folders.
+    :param name: the file's name without folders.
     :param size: the size in bytes when the file was found.
-    :param version: the version when the file was found; see :class:`Found`.
+    :param version: the version when the file was found; see :class:`Found` for its meaning.
     """
 
     path: Path | ObjectStoragePath
@@ -63,7 +63,7 @@ class StoredFile:
 
         :raises FileAccessError: if it cannot be opened.
         """
-        # The client of a store keeps a few blocks in memory. With S3, a block has 50 MiB by default.
+        # Set the block size: the client of a store keeps some blocks in memory, and S3's default is 50 MiB.
         buffering = -1 if isinstance(self.path, Path) else BLOCK_BYTES
         with access(self.path):
             file: IO[bytes] = self.path.open("rb", buffering=buffering)
@@ -77,7 +77,7 @@ class StoredFile:
 
 @contextmanager
 def access(path: object) -> Iterator[None]:
-    """Turn the exceptions of a disk or an object store into an error after which a retry may succeed.
+    """Turn the exceptions of a disk or an object store into one error, after which a retry may succeed.
 
     :raises FileAccessError: with the path and the text of the exception.
     """
@@ -86,23 +86,23 @@ def access(path: object) -> Iterator[None]:
     except DataOpsError:
         raise
     except Exception as error:
-        # Each store's client has its own exceptions. Airflow raises another one for an unknown connection.
+        # Catch every class: each store's client has its own, and Airflow has one for an unknown connection.
         raise FileAccessError(f"{path}: {type(error).__name__}: {error}") from error
 
 
 def look(path: Path | ObjectStoragePath) -> Found | None:
-    """Return the file or folder at a path, ``None`` if there is none.
+    """Return the file or folder at a path; ``None`` if there is none.
 
     :raises FileAccessError: if the disk or the store cannot be read, for instance without permission.
     """
-    # For an object store, is_file would return False after any failure.
+    # Do not use is_file: for an object store, it returns False after any failure.
     try:
         with access(path):
             if isinstance(path, Path):
                 found = path.stat()
                 kind = "directory" if stat.S_ISDIR(found.st_mode) else "file"
                 return Found(kind, found.st_size, found.st_mtime_ns)
-            # Ask the store itself: its client may have an old listing in its cache.
+            # Ask the store itself, because the store's client may have an old listing in its cache.
             path.fs.invalidate_cache(path.path)
             info = path.fs.info(path.path)
             versions = ("ETag", "etag", "generation", "LastModified", "mtime", "created")
@@ -114,13 +114,13 @@ def look(path: Path | ObjectStoragePath) -> Found | None:
 
 
 def locate(where: str) -> Path | ObjectStoragePath:
-    """Return the path for a text. A URL is a file in an object store, any other text is a local file.
+    """Return the path for a string. A ``file://`` URL, or a string without a scheme, is a local path.
 
-    :raises InvalidArgumentError: if the URL's scheme is unknown, or ``~`` cannot be replaced by a folder.
+    :raises InvalidArgumentError: if the URL's scheme is unknown, or the home folder for ``~`` is unknown.
     """
     try:
         if where.startswith("file://"):
-            # Local files have no query and no fragment. "?" and "#" belong to the name or the pattern.
+            # A local path has no query and no fragment, so "?" and "#" belong to the name or the pattern.
             whole = where.replace("?", "%3F").replace("#", "%23")
             return Path(unquote(urlsplit(whole).path))
         return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
@@ -133,8 +133,8 @@ def source(where: str, argument: str = "source") -> StoredFile:
 
     :param where: a path or URL.
     :param argument: the name of the operator's argument, for errors.
-    :raises InvalidArgumentError: if there is no file, or it is empty. No platform can distinguish an empty
-        upload from a failed one.
+    :raises InvalidArgumentError: if there is no file, or the file is empty. No platform can distinguish an
+        empty upload from a failed one.
     :raises FileAccessError: if the disk or the store cannot be read, or the bucket does not exist.
     """
     require_text(**{argument: where})
@@ -150,7 +150,7 @@ def source(where: str, argument: str = "source") -> StoredFile:
 def sources(where: str, argument: str = "source") -> list[StoredFile]:
     """Return the files to upload, sorted by name: one file, or the files of a folder or pattern.
 
-    The hidden files and the subfolders of a folder are left out. ``**`` in a pattern includes subfolders.
+    For a folder, hidden files and subfolders are left out. A pattern with ``**`` includes subfolders.
 
     :param where: a path, URL or pattern.
     :param argument: the name of the operator's argument, for errors.
@@ -175,7 +175,7 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
 
 
 def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
-    """Return the error for a path without a file. If the bucket does not exist, it is another error."""
+    """Return the error for a path without a file: a FileAccessError if the bucket does not exist."""
     if not isinstance(path, Path):
         bucket = path.path.strip("/").partition("/")[0]
         try:
@@ -183,7 +183,7 @@ def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
         except FileNotFoundError as error:
             return FileAccessError(f"{path}: there is no bucket {bucket!r}: {error}")
         except Exception as error:
-            # A user may have permission to read the files, but not to read about the bucket.
+            # Ignore this: a user may have permission to read the files, but not the bucket's properties.
             log.debug("%s: the bucket cannot be read: %s", path, error)
     return InvalidArgumentError(message)
 
@@ -203,16 +203,20 @@ def _in_store(path: ObjectStoragePath, *, is_folder: bool) -> list[Path | Object
     else:
         folder = _WILD.split(path.path, maxsplit=1)[0].rpartition("/")[0]
         names = _matches(path.fs, folder, path.path.removeprefix(f"{folder}/").split("/"))
-    # S3's console marks a folder with an empty file whose name ends with "/". Names begin with the bucket.
+    # Leave out names that end with "/": S3's console marks a folder with such an empty file.
     urls = [f"{path.protocol}://{name.removeprefix('/')}" for name in names if not name.endswith("/")]
     return [ObjectStoragePath(url, conn_id=path.conn_id) for url in urls]
 
 
 def _matches(fs: Any, folder: str, pattern: list[str]) -> list[str]:
-    """Return the files below a folder of an object store that match a pattern, level by level.
+    """Return the files of an object store that match a pattern.
 
-    ``fs.glob`` is used only for ``**``: at other levels it ignores a folder that cannot be listed.
-    ``path.is_file`` is not used: it returns ``False`` after any failure.
+    The function lists one level of folders after the other. It uses ``fs.glob`` only for ``**``, because
+    ``fs.glob`` ignores a folder that cannot be listed. It does not use ``path.is_file``, which returns
+    ``False`` after any failure.
+
+    :param folder: the folder below which to search.
+    :param pattern: the levels of the pattern below this folder.
     """
     level, *rest = pattern
     if "**" in level:

@@ -51,7 +51,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
-    #: The platform's class; its ``from_fields`` reads the connection.
+    #: The class of the platform, whose method ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
 
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -88,21 +88,25 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         return SyncDriver(self.api, register_secret=register_secret, sleep=self._sleep)
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
-        """Send the requests of an exchange, and return its result.
+        """Send the requests of one call of the platform, and return the call's result.
 
-        :raises ApiError: if a request failed, after all attempts that the policy allows.
+        :param exchange: the generator that the call returned. It yields the requests.
+        :param policy: how often to repeat a request that failed.
+        :raises ApiError: if a request failed in all attempts that the policy allows.
         """
         return self.driver.run(exchange, policy)
 
     def get_conn(self) -> ApiT:
-        """Return the platform. Its calls are generators without I/O, which :meth:`run` takes."""
+        """Return the platform. Its calls return generators without I/O, for :meth:`run`."""
         return self.api
 
     def test_connection(self) -> tuple[bool, str]:
         """Test whether the platform accepts the credentials.
 
-        The message never contains what the server wrote, except the host of a redirect. Otherwise a user who
-        may edit connections could read responses of internal hosts.
+        From the server's response, the message contains at most the host of a redirect. Otherwise a user with
+        permission to edit connections could read responses of internal hosts.
+
+        :return: whether the platform accepts them, and a message for Airflow's UI.
         """
         from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver
@@ -113,7 +117,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
                 api.test(), ONCE
             )
         except ConnectionSettingsError as error:
-            # Airflow's UI tests under a random id.
+            # Remove the id from the message, because Airflow's UI tests a connection under a random id.
             return False, str(error).removeprefix(f"connection {self.conn_id!r}: ")
         except ApiError as error:
             return False, diagnosis(error)
@@ -121,7 +125,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
             return False, f"{type(error).__name__}: the connection does not work"
 
 
-#: The explanation of a request without a response, by the class of its cause.
+#: Why a request got no response, in words. The key is the name of the exception that caused it.
 _NO_ANSWER = {
     "NameResolutionError": "the host name cannot be resolved",
     "NewConnectionError": "the host does not accept the connection",
@@ -133,7 +137,7 @@ _NO_ANSWER = {
 
 
 def diagnosis(error: ApiError) -> str:
-    """Return an explanation of an error, without the server's own words."""
+    """Return an explanation of an error that contains no text of the server's response."""
     what = f"{error.platform}: {error.operation}"
     if error.status is None:
         kind = error.message.partition(":")[0]
@@ -160,11 +164,12 @@ def diagnosis(error: ApiError) -> str:
 def blocking(
     call: Callable[Concatenate[Any, P], Exchange[T]], then: Callable[[Any, T], None] | None = None
 ) -> Callable[Concatenate[DataOpsHook[Any], P], T]:
-    """Return a hook method that runs one call of the platform, and returns its result.
+    """Return a hook method that sends the requests of one call, and returns the call's result.
 
     The method has the arguments and the documentation of the call.
 
-    :param then: a function to call with the hook and the result.
+    :param call: a method of the platform.
+    :param then: a function that the hook method calls with the hook and the result.
     """
 
     @wraps(call)
@@ -176,6 +181,6 @@ def blocking(
 
     signature = inspect.signature(call)
     returned = str(signature.return_annotation).removeprefix("Exchange[").removesuffix("]")
-    # For help() and documentation: the method returns the result, not an exchange.
+    # help() and the documentation must show that the method returns the result, not an exchange.
     method.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
     return method

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     """Calls the Quantemplate API.
 
-    All methods take ``organisation_id``, the organisation, ``c-…``; the connection's by default.
+    All methods take ``organisation_id``, for instance ``c-…``; by default it is the connection's.
 
     :param quantemplate_conn_id: the Airflow connection, of type ``quantemplate``.
     """
@@ -35,13 +35,13 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     def upload_dataset(
         self, *, source: str, dataset_id: str, organisation_id: str | None = None, trace_id: str = ""
     ) -> int:
-        """Replace the content of a dataset with a file, and return the number of bytes sent.
+        """Replace the content of a dataset with a file, and return the file's size in bytes.
 
         The file is streamed.
 
         :param source: local path or URL of an object store; CSV, XLS, XLSX or gzipped CSV. The platform
             rejects gzipped CSV with a byte-order mark.
-        :param trace_id: sent as ``X-QT-Trace-Id``, by which the platform's support can find the request.
+        :param trace_id: sent in the header ``X-QT-Trace-Id``, so that the vendor can find the request.
         """
         require_text(dataset_id=dataset_id)
         file = sources.source(source)
@@ -72,7 +72,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Start an execution.
 
-        Each call starts another one. After an error without a response, check the list before you call again.
+        Each call starts another execution. If the response is lost, check the list before you call again.
         """
         require_text(pipeline_id=pipeline_id)
         return self.run(self.api.execute_pipeline(organisation_id, pipeline_id, trace_id=trace_id))
@@ -85,9 +85,9 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     def get_execution(
         self, *, pipeline_id: str, execution_id: str, organisation_id: str | None = None
     ) -> Execution:
-        """Return one execution, found in the pipeline's list.
+        """Return one execution from the list of the pipeline's executions.
 
-        :raises NotFoundError: if it is not listed. A new execution may be listed with a delay.
+        :raises NotFoundError: if the list does not contain it. A new execution may appear with a delay.
         """
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))
@@ -111,9 +111,9 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> int:
         """Stream one output of an execution into a file and return its size in bytes.
 
-        :param output_id: the output. The hook does not check that it exists.
-        :param output_name: its name, instead of ``output_id``. Without both, the execution must have exactly
-            one output.
+        :param output_id: the id of the output. The hook does not check that this output exists.
+        :param output_name: the name of the output, instead of ``output_id``. Without both, the execution must
+            have exactly one output.
         """
         if output_id and output_name:
             raise InvalidArgumentError("give either output_id or output_name, not both")

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class TailerHook(DataOpsHook[TailerApi]):
     """Calls the Tailer Platform API.
 
-    ``configuration_id`` and ``configuration_type`` identify a configuration. ``account`` (a text of six
-    digits, with leading zeros) and ``environment`` are by default the connection's. A day is a date, a
-    datetime, or a text in ISO 8601.
+    ``configuration_id`` and ``configuration_type`` identify a configuration. ``account`` is a string
+    of six digits, with leading zeros. By default, ``account`` and ``environment`` are the connection's. A day
+    is a date, a datetime, or an ISO 8601 string.
 
     :param tailer_conn_id: the Airflow connection, of type ``tailer``.
     """
@@ -48,13 +48,14 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> str:
         """Launch a job and return the run's id.
 
-        Each call starts another run. After an error without a response, check the list before you call again.
+        Each call starts another run. If the response is lost, check the list before you call again.
 
         :param configuration_type: ``table-to-table`` or ``table-to-storage``.
         :param logical_date: the day whose data the job processes; the API calls it ``execution_date``. Today
             in UTC by default.
-        :param job_id: the job's id; not sent by default.
-        :param append_environment: append ``_`` and the environment to the id, unless it ends so already.
+        :param job_id: the job's id. By default the request contains none.
+        :param append_environment: append ``_`` and the environment to ``configuration_id``, unless it already
+            ends so.
         """
         configuration = self.api.configuration(
             configuration_id, configuration_type, append_environment=append_environment, **scope
@@ -71,10 +72,10 @@ class TailerHook(DataOpsHook[TailerApi]):
         job_id: str | None = None,
         **scope: Unpack[Scope],
     ) -> Run | None:
-        """Return one run; ``None`` if Tailer does not list it, as in the first seconds after a launch.
+        """Return one run; ``None`` if Tailer does not list it. A new run is not listed for some seconds.
 
-        :param job_id: all types except ``table-to-table`` need it. Tailer Studio shows it in a run's details,
-            and :meth:`get_last_status` returns it.
+        :param job_id: the job's id. All types except ``table-to-table`` need it. Tailer Studio shows it in a
+            run's details, and :meth:`get_last_status` returns it.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         return self.run(self.api.check_run_status(configuration, run_id, job_id))
@@ -115,7 +116,7 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> list[Run]:
         """Return runs of all configurations of a type in an account.
 
-        The vendor's page shows no response to this call; the hook expects the format of
+        The vendor's documentation shows no response to this request. The hook expects the same format as for
         :meth:`get_last_status`.
 
         :param status: only runs with this status, for instance ``RUNNING``.
@@ -146,10 +147,10 @@ class TailerHook(DataOpsHook[TailerApi]):
     # --- configurations --------------------------------------------------------------------------------
 
     def reset_workflow(self, configuration_id: str, **scope: Unpack[Scope]) -> None:
-        """Delete all triggered jobs of a workflow, so that it starts from scratch.
+        """Delete all triggered jobs of a workflow, so that the workflow starts from scratch.
 
-        The request is sent once. After an error without a response, decide whether to send it again: a second
-        request also deletes the jobs that were triggered since the first.
+        The request is sent once. If the response is lost, decide whether to call the method again. A second
+        reset also deletes the jobs that were triggered after the first.
         """
         configuration = self.api.configuration(configuration_id, "workflow", **scope)
         self.run(self.api.reset_workflow(configuration))
@@ -163,9 +164,9 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> None:
         """Enable, disable or archive a configuration.
 
-        :param status: ``enabled``, ``disabled`` (no launch executes it) or ``archived``. Tailer Studio no
-            longer shows an archived configuration, and only super-administrators can restore it there.
-            Whether enabling it restores it is not documented.
+        :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
+            Tailer Studio does not show an archived one, and only super-administrators can restore it there.
+            The vendor does not document whether ``enabled`` restores it.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         self.run(self.api.set_configuration_status(configuration, status))

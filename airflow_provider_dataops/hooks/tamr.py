@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class TamrHook(DataOpsHook[TamrApi]):
     """Calls the Tamr Cloud Jobs API.
 
-    Each call that creates a job creates another one. After an error without a response, the job may exist.
+    Each call of a method that creates a job creates another job. If the response is lost, the job may exist.
     So check :meth:`list_jobs` before you call the method again.
 
     :param tamr_conn_id: the Airflow connection, of type ``tamr``.
@@ -37,26 +37,30 @@ class TamrHook(DataOpsHook[TamrApi]):
     def create_job(self, configuration: Mapping[str, Any]) -> Job:
         """Create a job of any type and return it.
 
-        :param configuration: a dict with exactly one of ``load``, ``update`` and ``publish``, and its ids.
+        :param configuration: a dict with exactly one of the keys ``load``, ``update`` and ``publish``, and
+            the ids in it.
         :raises RateLimitedError: if all job slots of the tenant (5 by default) are in use.
         """
         configurations.check_configuration(configuration)
         return self.run(self.api.create_job(configuration))
 
     def load_source(self, source_id: str) -> Job:
-        """Create the job that loads a source from its storage."""
+        """Create a job that loads a source from the storage behind it, and return the job."""
         return self.create_job(configurations.load(source_id))
 
     def update_data_product(self, data_product_id: str) -> Job:
-        """Create the job that runs a data product."""
+        """Create a job that updates a data product, and return the job."""
         return self.create_job(configurations.update_data_product(data_product_id))
 
     def run_workflow(self, workflow_id: str) -> Job:
-        """Create the job that runs a workflow. It updates the system of record and the RealTime index."""
+        """Create a job that runs a workflow, and return the job.
+
+        The workflow updates the system of record and the RealTime index.
+        """
         return self.create_job(configurations.run_workflow(workflow_id))
 
     def publish(self, destination_id: str, data_product_id: str | None = None) -> Job:
-        """Create the job that publishes to a destination.
+        """Create a job that publishes to a destination, and return the job.
 
         :param data_product_id: needed if the destination belongs to a data product.
         """
@@ -70,6 +74,6 @@ class TamrHook(DataOpsHook[TamrApi]):
     list_jobs = blocking(TamrApi.list_jobs)
 
     def stop_job(self, job_id: str) -> None:
-        """Send a stop request for a job, and do not wait. The job may still succeed or fail."""
+        """Send a stop request for a job, and do not wait for its end. The job may still succeed or fail."""
         require_text(job_id=job_id)
         self.run(self.api.stop_job(job_id))

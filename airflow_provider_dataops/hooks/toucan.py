@@ -31,9 +31,9 @@ PARALLEL_UPLOADS = 4
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    Refused credentials are not sent again, because that locks the account. ``small_app`` is by default that
-    of the connection. Each call that starts work starts another operation. After an error without a response,
-    look at Toucan before you call again.
+    The hook does not send refused credentials again, because that locks the account. ``small_app`` is by
+    default the connection's. Each call of a method that starts work starts another operation. If the response
+    is lost, look at Toucan before you call again.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
     """
@@ -60,19 +60,19 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     ) -> list[Uploaded]:
         """Replace the files of data sources, and return the uploaded files.
 
-        Files are streamed, several at a time. The first one goes alone: if the credentials are refused, they
-        are sent only once.
+        Files are streamed, several at a time. The first file is sent alone. If Toucan refuses the
+        credentials, the hook sends no other file.
 
         :param source: a local path or the URL of an object store: a file, a folder, or a pattern with ``*``.
         :param filename: the name of the data source in the small app's configuration; the file's own name by
-            default. Only if ``source`` is exactly one file.
+            default. Set it only if ``source`` is exactly one file.
         :param validation: if ``False``, ask the platform not to validate the upload. If ``True``, the request
             does not contain the parameter: the vendor's guide shows only the value ``false``.
         :param stage: ``staging``, or ``None`` to leave it out.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
             upload; each file is one chunk.
-        :raises ApiError: if there is one file and its upload failed.
-        :raises UploadError: if one of several uploads failed; it lists every failure.
+        :raises ApiError: if there is only one file and its upload failed.
+        :raises UploadError: if there are several files and an upload failed; it lists every failure.
         """
         toucan_work.check_upload(filename, validation, stage, upload_mode)
         app = self.api.small_app(small_app)
@@ -133,10 +133,10 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         origin: str | None = "autofeed",
         output_domains: Sequence[str] | None = None,
     ) -> Accepted:
-        """Start operations by name, in order; by default the five that refresh and release everything.
+        """Start operations by name, in order. The default chain refreshes and releases everything.
 
         :param stage: ``staging``, or ``None`` to leave it out, which means production.
-        :param origin: left out if ``None``.
+        :param origin: the name that the platform records as the requester; ``None`` leaves it out.
         :param output_domains: work only on these output domains.
         """
         work = toucan_work.run_operations(
@@ -157,11 +157,12 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         asynchronous: bool | None = None,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Preprocess the output domains that **any** of the selectors matches; without one, presumably all.
+        """Preprocess the output domains that **any** of the selectors matches.
 
-        Some backends only answer when the work has ended, so this request may take 15 minutes.
+        Without a selector, the platform presumably selects all output domains. Some backends respond only
+        when the work has ended, so the hook waits up to 15 minutes for the response.
 
-        :param asynchronous: sent as ``async``, which asks for an answer at once; ``None`` leaves it out.
+        :param asynchronous: sent as ``async``, which asks for a response at once; ``None`` leaves it out.
         :param selector: any of ``input_domains``, ``functions`` and ``output_domains``, each a list of names.
             Also ``extra_selector``: further keys of the body, for backends with other key names.
         """
@@ -176,7 +177,9 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         release: bool = False,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Populate the output domains that **any** of the selectors matches; without one, presumably all.
+        """Populate the output domains that **any** of the selectors matches.
+
+        Without a selector, the platform presumably selects all output domains.
 
         :param release: also publish to production. The platform may send an email to the app's users.
         :param selector: as in :meth:`preprocess`.
@@ -197,9 +200,9 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 
 
 def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:
-    """Return each file with the name under which it is uploaded.
+    """Return each file with the name under which to upload it.
 
-    :raises InvalidArgumentError: if two files have the same name: the second would overwrite the first.
+    :raises InvalidArgumentError: if two files have the same name, as one would overwrite the other.
     """
     if filename is not None:
         if len(files) != 1:

@@ -37,12 +37,12 @@ class TracHook(DataOpsHook[TracApi]):
 
     Arguments that many methods have:
 
-    - ``tenant`` is a tenant's code; the connection's by default.
+    - ``tenant`` is a tenant's code; by default it is the connection's.
     - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
       header or tag that another call returned, one of these in the platform's JSON, or an object key such as
       ``DATA-<uuid>-v3``. Without a version it selects the latest one.
     - ``attrs`` are plain Python values by name. Each one is created or replaced.
-    - ``tag_updates`` are further changes, made in their order: ``{"operation": "APPEND_ATTR", "attrName":
+    - ``tag_updates`` are further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
       "labels", "value": "eod"}``.
 
     :param trac_conn_id: the Airflow connection, of type ``trac``.
@@ -117,9 +117,9 @@ class TracHook(DataOpsHook[TracApi]):
         :param content: bytes, or text that is sent as UTF-8; not empty.
         :param source: a local path or URL of an object store, instead of ``content``.
         :param name: the file's name at the platform; by default the name of the source file.
-        :param mime_type: its media type; by default the one for the name's extension.
-        :param prior_version: a selector of the latest version, to update a file; by default a new one is
-            created.
+        :param mime_type: the file's media type; by default the one for the extension of ``name``.
+        :param prior_version: a selector of the file's latest version, to update the file. By default, TRAC
+            creates a new file.
         """
         data, source_name = _content(content, source)
         if not (name or source_name):
@@ -154,8 +154,8 @@ class TracHook(DataOpsHook[TracApi]):
         :param schema: the dataset's schema in the platform's JSON.
         :param schema_id: a selector of a SCHEMA object, instead of ``schema``.
         :param format: the media type of the content.
-        :param prior_version: a selector of the latest version, to update a dataset; by default a new one is
-            created.
+        :param prior_version: a selector of the dataset's latest version, to update the dataset. By default,
+            TRAC creates a new dataset.
         """
         data, _ = _content(content, source)
         return self.run(
@@ -189,7 +189,7 @@ class TracHook(DataOpsHook[TracApi]):
 
 
 def _content(content: bytes | str | None, source: str | None) -> tuple[bytes, str]:
-    """Return the content to store, and the name of the source file; empty without a source file."""
+    """Return the content to store, and the source file's name. The name is empty without a source file."""
     require_one(content=content or None, source=source)
     if content:
         return content.encode() if isinstance(content, str) else content, ""

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 class RunLink(BaseOperatorLink):
     """The link to the run that a task started or waits for.
 
-    The operator pushes the URL to XCom as soon as it is known. Airflow calls :meth:`get_link` at the end of
-    each try, and stores the result. So the link comes from memory or from XCom, and costs no request.
+    The task stores the URL as an XCom as soon as the URL is known. Airflow calls :meth:`get_link` at the end
+    of each try, and stores the result. The method reads the URL from memory or XCom, and sends no request to
+    the platform.
     """
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the URL; empty if no run is known."""
+        """Return the URL of the run; empty if no run is known."""
         known = getattr(operator, "run_url", None)
         if known is not None:
             return str(known)

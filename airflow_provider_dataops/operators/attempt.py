@@ -1,4 +1,4 @@
-"""One try of a task: start a run or find an earlier try's run, wait for it, and return its result."""
+"""One try of a task: start a run, or find the run of an earlier try, wait for it, and return its result."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: Seconds between two renewals of the task's generation in the record.
+#: A waiting worker stores the task's generation in the record again after this many seconds.
 RENEWAL = 60.0
-#: For the last status request and the stop request at the end of a wait: both are repeated for up to 20 s.
+#: A wait may end with a last status request and a stop request. Each is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
 #: How many times one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
 
 
 class RunAttempt(RefusedCredentials):
-    """One try of a task, and everything that changes while it runs.
+    """One try of a task, with all values that change during the try.
 
-    :param operator: the task.
+    :param operator: the operator of the task.
     """
 
     launch: Launch
@@ -73,11 +73,11 @@ class RunAttempt(RefusedCredentials):
         """Read the connection, and validate the arguments against it."""
         hook = self.operator.make_hook()
         launch = self.operator.launch(hook.api, self.context)
-        # Assign it last: if the task is killed before this line, ``on_kill`` must not find a half-made hook.
+        # Assign the hook last: if the task is killed before, ``on_kill`` must not use an incomplete hook.
         self.hook, self.launch = hook, launch
 
     def recall(self) -> bool:
-        """Load the record of the run for which this try was deferred. Return false if there is none."""
+        """Load the record of the run for which this try was deferred. Return whether there is one."""
         record = remembered(self.store)
         if record is None or not record.run_id:
             return False
@@ -87,12 +87,12 @@ class RunAttempt(RefusedCredentials):
         try:
             self.store.set(self.record.as_json())
         except Exception as error:
-            # Continue. If a user clears the task from now on, the next try mistakes the Clear for a retry.
+            # Continue. If a user now clears the task, the next try mistakes the Clear for a retry.
             self.log.warning("Airflow did not store that a worker waits for %s again: %r", self.run, error)
         return True
 
     def present(self) -> Generation:
-        """Read the task's generation from Airflow again, and return it."""
+        """Return the task's generation, read from Airflow again. It distinguishes a Clear from a retry."""
         self.generation = present_generation(self.context, self.generation)
         return self.generation
 
@@ -122,7 +122,10 @@ class RunAttempt(RefusedCredentials):
         return self._start(slot_waits=0, deadline=deadline_of(operator.timeout, operator.execution_timeout))
 
     def start_after_pause(self, event: object) -> Any:
-        """Try again to get a slot; the event is the payload of :func:`.slots.wait_for_slot`."""
+        """Submit again after a pause.
+
+        :param event: the payload that :func:`.slots.wait_for_slot` gave to the trigger.
+        """
         payload = event if isinstance(event, dict) else {}
         deadline, waits = payload.get("deadline"), payload.get("slot_waits")
         if not isinstance(deadline, float) or not isinstance(waits, int):
@@ -160,7 +163,7 @@ class RunAttempt(RefusedCredentials):
         self._show(started.url)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
-            # Airflow may kill this process while it reports the result. That must not stop the run.
+            # Airflow may kill this process while it sends the result. Then ``on_kill`` must not stop the run.
             self.is_settled = True
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
@@ -180,9 +183,10 @@ class RunAttempt(RefusedCredentials):
         return self.defer(started.record, deadline, not_before, known=known)
 
     def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:
-        """Read the run once. Return the end of the wait, or the active run, or the error of the request.
+        """Read the run once before the task defers.
 
-        The task defers after an active run and after an error.
+        Return an event if the wait has ended. Otherwise return the active run or the error of the request:
+        in both cases the task defers.
         """
         progress = self._progress()
         while True:
@@ -193,7 +197,7 @@ class RunAttempt(RefusedCredentials):
                 if not error.locks_out:
                     self.log.warning("%s; the triggerer asks again", error)
                     return error
-                # The triggerer would send the refused credentials again at once.
+                # Do not defer now: the triggerer would send the refused credentials again at once.
                 progress.log_failure(verdict, 0.0, self.log)
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
@@ -231,7 +235,7 @@ class RunAttempt(RefusedCredentials):
     def defer(self, record: Record, deadline: float, not_before: float = 0.0, *, known: bool) -> NoReturn:
         """Hand the wait to the triggerer.
 
-        :param known: whether the platform has returned the run before, to this try or an earlier one.
+        :param known: whether the platform has returned the run to this try or to an earlier one.
         """
         operator = self.operator
         if operator.killed:
@@ -254,7 +258,7 @@ class RunAttempt(RefusedCredentials):
         )
 
     def resume(self, event: object) -> Any:
-        """Return the result after the wait in the triggerer, or raise the error for how it ended."""
+        """Return the run's result after the wait in the triggerer, or raise the error that ended the wait."""
         try:
             ended = RunEvent.from_json(event)
         except ValueError as error:
@@ -263,7 +267,7 @@ class RunAttempt(RefusedCredentials):
         try:
             self.recall()
         except Exception as error:
-            # Only the record shows whether the run is a guess. A guessed run must not be stopped.
+            # Only the record shows whether this task surely started the run. In doubt, do not stop the run.
             self.log.warning("The record of %s cannot be read, so it is not stopped: %s", self.run, error)
             self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:
@@ -301,9 +305,9 @@ class RunAttempt(RefusedCredentials):
     # --- the end ---------------------------------------------------------------------------------------
 
     def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
-        """Return the result of the run, or raise the error for the way in which it ended.
+        """Return the result of the run. If the run or the wait failed, raise the error.
 
-        :param cancels: stop the run if ``cancel_on_kill`` allows it. A timeout always implies this.
+        :param cancels: stop the run if ``cancel_on_kill`` allows it. After a timeout this is always true.
         """
         operator = self.operator
         if event.ending is Ending.TIMEOUT or cancels:
@@ -331,7 +335,7 @@ class RunAttempt(RefusedCredentials):
         raise error or RunError("the event contains no run", run_id=event.run_id)
 
     def _remember_loss(self) -> None:
-        """Store that the run is lost. The next try starts another run, unless the platform lists it again."""
+        """Store that the run is lost. If it does not appear again, the next try starts another run."""
         if self.record is None:
             return
         try:
@@ -344,7 +348,7 @@ class RunAttempt(RefusedCredentials):
             )
 
     def _last_look(self, event: RunEvent) -> RunEvent:
-        """Ask once more after the wait: the run may have ended while no triggerer was running."""
+        """Read the run once more after the wait: it may have ended while no triggerer was running."""
         try:
             snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), AT_THE_END)
         except ApiError as error:
@@ -366,6 +370,6 @@ class RunAttempt(RefusedCredentials):
             self.log_stop()
 
     def _show(self, url: str) -> None:
-        """Push the link now: Airflow itself would only do so at the end of the task."""
+        """Store the link now, because Airflow itself stores it only at the end of the task."""
         self.url = url
         push_links(self.operator, self.context, self.url, self.log)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The default of ``timeout``.
 DEFAULT_TIMEOUT = timedelta(hours=24)
-#: The interval at which a waiting worker checks whether the task was killed, in seconds.
+#: While a worker waits, it checks at this interval, in seconds, whether the task was killed.
 SLICE = 0.5
 
 
@@ -30,18 +30,18 @@ class DataOpsOperator(DataOpsTask):
     """An operator of this provider. It validates its arguments before it sends a request."""
 
     def execute(self, context: Context) -> Any:
-        """Validate the arguments, do the work, and return its result for XCom."""
+        """Validate the arguments, do the work of the operator, and return the result for XCom."""
         with no_retry_if_permanent():
             self.check()
             return self.push_outputs(context, storable(self.act(context)))
 
     def act(self, context: Context) -> Any:
-        """Do the work, and return the result."""
+        """Do what this operator is for, and return the result for XCom."""
         raise NotImplementedError
 
 
 def trace_id(context: Context) -> str:
-    """Return a text that identifies this try, for the platform's records. It is printable ASCII."""
+    """Return a string of printable ASCII that identifies this try in the platform's records."""
     ti = context["ti"]
     text = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
     return "".join(c if c.isascii() and c.isprintable() else "_" for c in text)
@@ -50,19 +50,19 @@ def trace_id(context: Context) -> str:
 class RunOperator(DataOpsOperator):
     """Starts one remote run, and waits for its end.
 
-    :param wait_for_completion: wait for the end of the run. If false, the task succeeds as soon as the run
-        has started.
+    :param wait_for_completion: wait for the end of the run. If ``False``, the task succeeds as soon as the
+        run has started.
     :param deferrable: wait in the triggerer and hold no worker slot. The default is Airflow's setting
         ``[operators] default_deferrable``.
     :param poll_interval: the longest time between two status requests, in seconds or as a timedelta. The
-        first requests follow each other faster.
-    :param timeout: the time that the run may take in each try, in seconds or as a timedelta. If
-        ``execution_timeout`` is shorter, it applies.
-    :param durable: store the run between the tries of the task. Then a retry waits for a run that is still
-        active, and returns the result of a run that succeeded. Needs Airflow 3.3.
+        first requests are sent more often.
+    :param timeout: how long each try may wait for the run, in seconds or as a timedelta. If
+        ``execution_timeout`` is shorter, it applies instead.
+    :param durable: store a record of the run for later tries of the task. If the run is still active, a retry
+        waits for it. If the run succeeded, a retry returns its result. Needs Airflow 3.3.
     """
 
-    #: Whether to stop the run if the task ends first. It is an argument if the platform can stop runs.
+    #: Whether to stop the run if the task ends first. Users can set it if the platform can stop runs.
     cancel_on_kill: bool = False
     #: Whether the task succeeds if the platform accepts the run but returns no id.
     accepts_untracked: bool = False
@@ -89,11 +89,11 @@ class RunOperator(DataOpsOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def launch(self, api: Any, context: Context) -> Launch:
-        """Return the launch, which starts a run or finds the run of an earlier try. Sends nothing."""
+        """Return the launch, which describes how to start the run and how to find it again. Sends nothing."""
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Return why to skip the task after an unsuccessful run. With ``None`` the task fails."""
+        """Return the reason to skip the task after an unsuccessful run; ``None`` if the task must fail."""
         return None
 
     # --- what Airflow calls ----------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class RunOperator(DataOpsOperator):
         return self._new_attempt(context).start()
 
     def resume_submit(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Try again to get a slot at the platform."""
+        """Submit again after a pause, because the platform had no free slot."""
         with no_retry_if_permanent():
             self.check()
             return self.push_outputs(context, self._new_attempt(context).start_after_pause(event))
@@ -123,7 +123,7 @@ class RunOperator(DataOpsOperator):
         with no_retry_if_permanent():
             attempt = self._new_attempt(context)
             if not attempt.recall():
-                # No run was started: the trigger waited for a slot.
+                # No run was started, because the trigger was waiting for a free slot.
                 return super().resume_execution(next_method, next_kwargs, context)
             result = attempt.resume_without_trigger(str(failure.get("error", "unknown")))
             return self.push_outputs(context, result)
@@ -138,16 +138,16 @@ class RunOperator(DataOpsOperator):
 
     @property
     def run_url(self) -> str | None:
-        """The link to the run; ``None`` if only an earlier process of this task knew it."""
+        """The link to the run; ``None`` if this process does not know it and XCom may contain it."""
         attempt = self.attempt
         if attempt is None or not (attempt.url or attempt.is_new):
             return None
         return attempt.url
 
     def pause(self, duration: float) -> None:
-        """Wait, and end within half a second if the task is killed.
+        """Wait for some seconds. If the task is killed meanwhile, end the task within half a second.
 
-        :param duration: seconds.
+        :param duration: the seconds to wait.
         """
         until = SYSTEM_CLOCK.monotonic() + duration
         while True:
@@ -161,7 +161,7 @@ class RunOperator(DataOpsOperator):
             time.sleep(min(SLICE, remaining))
 
     def _new_attempt(self, context: Context) -> RunAttempt:
-        # Imported only when a task runs: it imports the HTTP client, which a DAG file does not need.
+        # Imported only when a task runs: this module imports the HTTP client, which a DAG file does not need.
         from airflow_provider_dataops.operators.attempt import RunAttempt
 
         self.attempt = RunAttempt(self, context)

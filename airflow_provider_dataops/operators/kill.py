@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.record import Record
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: The stop request from ``on_kill`` may take this long, in seconds: Airflow kills the process after 5.
+#: ``on_kill`` gives its stop request this many seconds, because Airflow kills the process after 5 s.
 KILL_BUDGET = 3.0
 
 
 class KillHandling:
-    """The part of an attempt that handles a kill.
+    """The part of :class:`.attempt.RunAttempt` that acts when Airflow kills the task.
 
     :ivar is_waiting: whether the task waits in this provider's code, where no call to Airflow is in progress.
     :ivar is_renewing: whether the waiting task is renewing its record, which is a call to Airflow.
@@ -46,20 +46,20 @@ class KillHandling:
 
     @property
     def kind(self) -> str:
-        """The platform and its noun for a run, for the log: ``Tamr job``."""
+        """The platform's name and its word for a run, for the log: ``Tamr job``."""
         return f"{self.operator.platform} {self.operator.noun}"
 
     @property
     def run(self) -> str:
-        """The run in words, for the log: ``Tamr job j-1``."""
+        """The platform, its word for a run and the run's id, for the log: ``Tamr job j-1``."""
         return f"{self.kind} {self.watch.run_id}"
 
     def stop_on_kill(self) -> None:
-        """Stop the run from ``on_kill``.
+        """Stop the run from ``on_kill``, or log that the run keeps running.
 
         Airflow allows 5 s. A call to Airflow could wait for ever for a lock that the interrupted code holds.
-        So this method uses only values in memory. It asks Airflow whether a newer try has taken over only if
-        the task was killed while it waited in this provider's code.
+        So this method uses only values in memory, with one exception. If the kill interrupted a wait in this
+        provider's code, the method may ask Airflow whether a newer try has taken over.
         """
         run_id = self.record.run_id if self.record else ""
         if not run_id:
@@ -70,15 +70,15 @@ class KillHandling:
                 end,
             )
         elif self.is_settled:
-            # Airflow may also kill a process that has a result and is about to report it.
+            # There is nothing left to do: Airflow may also kill a process that is about to report its result.
             return
         elif self.is_handed_over or not self.watch.cancel_on_kill:
-            # Log the line here. The wait ends within half a second, and must not log it again.
+            # The wait ends within half a second. With ``is_settled`` it does not log this line again.
             self.is_settled = True
             self.log_left_running()
         elif self.is_renewing and self.has_retry:
-            # The interrupted call may hang because the API server is down. Then Airflow kills this process,
-            # and the retry waits for the run.
+            # Do not stop the run yet: the interrupted call may hang because the API server is down. Then
+            # Airflow kills this process, and the retry waits for the run.
             self.log.warning(
                 "The task was killed during a request to Airflow. After the response, the task stops %s: %s",
                 self.run,
@@ -88,7 +88,7 @@ class KillHandling:
             self._stop_quickly()
 
     def abandon(self) -> NoReturn:
-        """End a killed task. Stop the run here if ``on_kill`` did not know its id yet.
+        """End a killed task. If ``on_kill`` did not know the run's id yet, stop the run first.
 
         :raises SystemExit: always.
         """
@@ -105,21 +105,21 @@ class KillHandling:
 
     @property
     def has_retry(self) -> bool:
-        """Whether Airflow starts another try if this one fails."""
+        """Whether Airflow starts another try if this try fails."""
         ti = self.context["ti"]
         return bool(ti.try_number <= ti.max_tries)
 
     def may_stop(self) -> bool:
-        """Return whether this try may stop the run. If not, log why the run is left alone.
+        """Return whether this try may stop the run. If not, log why this try does not stop the run.
 
-        If a newer try exists, the run belongs to it: a retry continues to wait for the run, and a try after a
-        Clear stops it. If no retry is left, only a Clear can start another try. Then this method does not ask
-        Airflow: the API server may be down, and no other try would stop the run.
+        A newer try decides about the run itself: a retry keeps waiting for it, and a try after a Clear stops
+        it. If no retry is left, this method returns ``True`` and does not ask Airflow for a newer try. The
+        API server may be down, and then nothing else would stop the run.
         """
         if not self.has_retry:
             return True
         run, url = self.run, self.watch.url(self.hook.api)
-        # Logged before the request: if the API server is down, Airflow may kill this process before it fails.
+        # Log this first: if the API server is down, Airflow may kill this process before the request fails.
         self.log.info(
             "Asking Airflow whether a newer try has taken over; if not, %s is stopped: %s", run, url
         )
@@ -147,10 +147,10 @@ class KillHandling:
         )
 
     def _stop_quickly(self) -> None:
-        """Send one stop request within the time that a killed task has."""
+        """Send one stop request, within :data:`KILL_BUDGET` seconds."""
         self.is_settled = True
         api = self.hook.api
-        # A new HTTP session: the interrupted one may be in the middle of a response.
+        # Use a new HTTP session, because the interrupted one may be in the middle of a response.
         driver = SyncDriver(api, register_secret=_ignore, limit=KILL_BUDGET / 2)
         try:
             driver.run(self.watch.cancel(api), ONCE)
@@ -160,10 +160,10 @@ class KillHandling:
             self.log_stop()
 
     def log_stop(self) -> None:
-        """Log that the platform accepted the stop request. The run may still end in another way."""
+        """Log that the platform accepted the stop request. The run may still succeed or fail."""
         operator = self.operator
         self.log.warning("Asked %s to stop %s %s", operator.platform, operator.noun, self.watch.run_id)
 
 
 def _ignore(secret: str) -> None:
-    """Do not mask the secret: a call to Airflow is not safe in ``on_kill``."""
+    """Do nothing: masking a secret would call Airflow, which is not safe in ``on_kill``."""

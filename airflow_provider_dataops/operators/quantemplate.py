@@ -35,18 +35,18 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
     def launch(self, api: QuantemplateApi, context: Context) -> QuantemplateExecutionLaunch:
-        """Return the launch of the execution. Nothing is sent yet."""
+        """Return the launch, which describes how to start the execution. Sends nothing."""
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 
 
-# The operators below need no ``check``: their hook validates the arguments before it reads the connection.
+# The operators below need no ``check``, because their hook validates the arguments first of all.
 
 
 class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
-    """Replaces the content of a dataset with a file.
+    """Replaces the content of a dataset with the content of a file.
 
-    The file is streamed. A request that fails on the way is sent again: it overwrites with the same bytes. If
-    a pipeline is set to run when this dataset changes, the upload starts an execution.
+    The file is streamed. If a request fails, it is sent again, which is safe: it writes the same bytes. If a
+    pipeline is set to run when this dataset changes, the upload starts an execution.
 
     Returns ``dataset_id``, ``organisation_id``, ``size`` in bytes and ``url``.
 
@@ -80,7 +80,7 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
 
 
 class _DownloadOperator(QuantemplateTask, DataOpsOperator):
-    """Downloads into a file. The file appears under its name only when it is complete."""
+    """Base class: downloads into a file. The file appears under its name only when it is complete."""
 
     def __init__(self, *, destination: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -105,9 +105,9 @@ class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOper
     :param pipeline_id: the pipeline, ``p-…``.
     :param execution_id: the execution, ``e-…``.
     :param output_id: the output, ``o-…``.
-    :param output_name: its name, instead of ``output_id``. Without both, the execution must have exactly one
-        output.
-    :param destination: local path, or URL of an object store; the file's name included.
+    :param output_name: the name of the output, instead of ``output_id``. Without both, the execution must
+        have exactly one output.
+    :param destination: local path, or URL of an object store, with the file's name.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.
     """
@@ -153,7 +153,7 @@ class QuantemplateDownloadDatasetOperator(_DownloadOperator):
 
     :param dataset_id: the dataset, ``d-…``.
     :param version: the version, a whole number; the latest by default.
-    :param destination: local path, or URL of an object store; the file's name included.
+    :param destination: local path, or URL of an object store, with the file's name.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.
     """

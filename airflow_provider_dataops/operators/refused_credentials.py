@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 
 class RefusedCredentials(KillHandling):
-    """The part of an attempt that handles rejected credentials."""
+    """The part of :class:`.attempt.RunAttempt` that acts when the platform rejects the credentials."""
 
     def connect(self) -> None:
         """Read the connection, and validate the arguments against it."""
         raise NotImplementedError
 
     def reconnect(self, progress: WaitProgress, deadline: float) -> RunEvent | None:
-        """Read the connection again after a refusal. Return the end of the wait if it must not continue.
+        """Read the connection again after the platform refused the credentials.
 
-        If refusals may lock the account and the credentials are the same, pause before they are sent again.
+        If refusals may lock the account and the credentials have not changed, pause before the next request.
+        Return an event that ends the wait if the pause would end after the deadline; otherwise ``None``.
         """
         refused = self.hook.api.settings.account_key
         self._connect_again()

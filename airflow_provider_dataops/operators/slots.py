@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.errors import SlotsTakenError
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: The first and the longest pause while the platform has no free slot, in seconds.
+#: While the platform has no free slot, the pauses grow from the first to the second number, in seconds.
 SLOT_PAUSE, SLOT_PAUSE_CAP = 30.0, 300.0
 
 
 def wait_for_slot(operator: RunOperator, error: SlotsTakenError, deadline: float, waits: int) -> None:
-    """Pause before the next submission. A deferrable task waits in the triggerer.
+    """Pause before the task submits again. A deferrable task pauses in the triggerer.
 
     :param waits: how many pauses the task has made for a slot so far.
     :raises RunTimeoutError: if the pause would end after the deadline.
     """
     pause = min(SLOT_PAUSE_CAP, SLOT_PAUSE * 2.0 ** min(waits, 8))
-    # Half of the pause is random, so that tasks which were rejected together do not return together.
+    # Half of the pause is random: tasks that were rejected together should not submit together again.
     pause = max(error.retry_after or 0.0, pause * (0.5 + SYSTEM_CLOCK.random() / 2))
     until = SYSTEM_CLOCK.wall() + pause
     if until >= deadline:

@@ -38,25 +38,25 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
     ``account``, ``environment``, ``configuration_type``, ``configuration_id``, ``job_id``,
     ``last_update_date`` and ``duration``. The API cannot stop a run: if the task ends first, the log says
     that the run keeps running. If Airflow launches a configuration, set that configuration's own
-    ``schedule_interval`` to ``"None"``.
+    ``schedule_interval`` to ``"None"``. Otherwise Tailer may launch it, too.
 
-    :param configuration_id: the id under which it is deployed. Tailer appends ``_`` and the environment to
-        the ids of Tables to Tables configurations that have no context. An id without that suffix is sent
-        unchanged, with a warning.
-    :param configuration_type: ``table-to-table`` (``gbq-to-gbq`` is the same) or ``table-to-storage``.
-    :param account: a text of six digits, with leading zeros; the connection's by default.
+    :param configuration_id: the id under which the configuration is deployed. Tailer appends ``_`` and the
+        environment to the ids of Tables to Tables configurations that have no context. If the id lacks this
+        suffix, the operator sends it unchanged and logs a warning.
+    :param configuration_type: ``table-to-table`` (``gbq-to-gbq`` means the same) or ``table-to-storage``.
+    :param account: a string of six digits, with leading zeros; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
-    :param logical_date: the day whose data the job processes: a date, a datetime, or a text in ISO 8601 such
+    :param logical_date: the day whose data the job processes: a date, a datetime, or an ISO 8601 string such
         as ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls it
-        ``execution_date``. By default the platform takes today in UTC.
-    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render it, because Tailer has its
-        own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the operator
-        looks for runs of Table to Storage in the list of the configuration's last 100 runs.
-    :param append_environment: append ``_`` and the environment to the id, unless it ends so already. Not for
-        configurations with a context.
+        ``execution_date``. By default the platform uses today's date in UTC.
+    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render the id, because Tailer has
+        its own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the
+        operator looks for a Table to Storage run in the list of the configuration's last 100 runs.
+    :param append_environment: append ``_`` and the environment to the configuration's id, unless the id
+        already ends so. Do not set it for configurations with a context.
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "CHECKED")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
-        ``CHECKED`` and ``DEACTIVATED``. With any other status the run counts as running.
+        ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.
     :param skip_deactivated: skip the task instead of failing it if the configuration is disabled.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -80,14 +80,14 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         self._set = set_arguments(self, "logical_date", "account", "environment")
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that the type can be launched, the day is valid, and no template rendered to ``None``."""
         super().check()
         require_still_set(self, self._set)
         check_launchable(self.configuration_type)
         day("logical_date", self.logical_date)
 
     def launch(self, api: TailerApi, context: Context) -> TailerJobLaunch:
-        """Return the launch of the job. Nothing is sent yet."""
+        """Return the launch, which describes how to start the job. Sends nothing."""
         return api.launch(
             self.configuration(api, append_environment=self.append_environment),
             execution_date=day("logical_date", self.logical_date),
@@ -102,7 +102,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
 
 
 class _ConfigurationOperator(TailerTask, DataOpsOperator):
-    """Sends one request about a configuration, and returns its id."""
+    """Sends one request about a configuration, and returns the configuration's id."""
 
     def act(self, context: Context) -> str:
         """Send the request."""
@@ -117,14 +117,14 @@ class _ConfigurationOperator(TailerTask, DataOpsOperator):
 class TailerSetRunStatusOperator(_ConfigurationOperator):
     """Sets the status that Tailer shows for a run, and returns the configuration's id.
 
-    For instance, set ``CHECKED`` after a repair. This does not stop a run. The documentation shows no
-    response, so an empty one counts as OK.
+    For instance, set ``CHECKED`` after a repair. This does not stop a run. The vendor's documentation
+    shows no response, so an empty response counts as success.
 
-    :param configuration_id: the id under which it is deployed.
-    :param run_id: the run.
+    :param configuration_id: the id under which the configuration is deployed.
+    :param run_id: the id of the run.
     :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a text of six digits; the connection's by default.
+    :param account: a string of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -137,7 +137,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
         self.status = status
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check the run's id, and that the status is one that a user may set."""
         super().check()
         require_text(run_id=self.run_id)
         check_settable(self.status)
@@ -156,13 +156,14 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
 
 
 class TailerResetWorkflowOperator(_ConfigurationOperator):
-    """Deletes all triggered jobs of a workflow, so that it starts from scratch, and returns its id.
+    """Deletes all triggered jobs of a workflow, so that the workflow starts from scratch. Returns its id.
 
     The request is sent once. If its response is lost, the task fails, and a retry resets the workflow again.
-    That also deletes the jobs that were triggered since. If that matters, set ``retries=0``.
+    The second reset also deletes the jobs that were triggered after the first. To prevent this, set
+    ``retries=0``.
 
-    :param configuration_id: the workflow.
-    :param account: a text of six digits; the connection's by default.
+    :param configuration_id: the id of the workflow.
+    :param account: a string of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -181,13 +182,13 @@ class TailerResetWorkflowOperator(_ConfigurationOperator):
 class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     """Enables, disables or archives a configuration, and returns its id.
 
-    Archive with care: Tailer Studio then no longer shows the configuration and its versions, and only
-    super-administrators can restore it there. Whether enabling it restores it is not documented.
+    Archive with care. Tailer Studio does not show an archived configuration or its versions. Only
+    super-administrators can restore it there. The vendor does not document whether ``enabled`` restores it.
 
-    :param configuration_id: the id under which it is deployed.
-    :param status: ``enabled``, ``disabled`` (no launch executes it) or ``archived``.
+    :param configuration_id: the id under which the configuration is deployed.
+    :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a text of six digits; the connection's by default.
+    :param account: a string of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -199,7 +200,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
         self.status = status
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that the status is one that a configuration can have."""
         super().check()
         check_configuration_status(self.status)
 

@@ -29,16 +29,16 @@ class _JobOperator(TamrTask, RunOperator):
         self.cancel_on_kill = require_boolean("cancel_on_kill", cancel_on_kill)
 
     def job(self) -> JsonObject:
-        """Return the job's configuration."""
+        """Return the ``configuration`` of the job, as the Jobs API expects it."""
         raise NotImplementedError
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check the job's configuration before anything is sent."""
         configurations.check_configuration(self.job())
         super().check()
 
     def launch(self, api: TamrApi, context: Context) -> TamrJobLaunch:
-        """Return the launch of the job. Nothing is sent yet."""
+        """Return the launch, which describes how to start the job. Sends nothing."""
         return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
 
 
@@ -47,10 +47,11 @@ class TamrLoadSourceOperator(_JobOperator):
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``,
     ``configuration``, ``reason``, ``message`` and ``history``. If all slots of the tenant are taken (5 by
-    default), the task waits for one. All job operators take the arguments described here.
+    default), the task waits for a free one. All job operators take the arguments described here.
 
-    :param source_id: the source, from the page Configurations > Sources.
-    :param cancel_on_kill: stop the job if the task ends first: killed, marked, cleared or timed out.
+    :param source_id: the id of the source, from the page Configurations > Sources.
+    :param cancel_on_kill: stop the job if the task ends first: the task is killed, cleared, timed out, or
+        marked as failed or success.
     :param tamr_conn_id: the Airflow connection.
     """
 
@@ -61,14 +62,14 @@ class TamrLoadSourceOperator(_JobOperator):
         self.source_id = source_id
 
     def job(self) -> JsonObject:
-        """Return the job's configuration."""
+        """Return the ``configuration`` of the job, as the Jobs API expects it."""
         return configurations.load(self.source_id)
 
 
 class TamrUpdateDataProductOperator(_JobOperator):
     """Updates a data product, and waits for the end of the job. Load its sources first.
 
-    :param data_product_id: the data product, from the page Configure Data Product.
+    :param data_product_id: the id of the data product, from the page Configure Data Product.
     """
 
     template_fields = ("data_product_id", "tamr_conn_id")
@@ -78,17 +79,17 @@ class TamrUpdateDataProductOperator(_JobOperator):
         self.data_product_id = data_product_id
 
     def job(self) -> JsonObject:
-        """Return the job's configuration."""
+        """Return the ``configuration`` of the job, as the Jobs API expects it."""
         return configurations.update_data_product(self.data_product_id)
 
 
 class TamrRunWorkflowOperator(_JobOperator):
     """Runs a workflow, and waits for the end of the job.
 
-    A workflow updates the system of record and the search index. Its job can succeed without any change: it
-    skips staged changes that are stale or already applied.
+    A workflow updates the system of record and the search index. Its job skips staged changes that
+    are stale or already applied, so it can succeed without changing anything.
 
-    :param workflow_id: the workflow, from the page Configurations > Workflows.
+    :param workflow_id: the id of the workflow, from the page Configurations > Workflows.
     """
 
     template_fields = ("workflow_id", "tamr_conn_id")
@@ -98,16 +99,15 @@ class TamrRunWorkflowOperator(_JobOperator):
         self.workflow_id = workflow_id
 
     def job(self) -> JsonObject:
-        """Return the job's configuration."""
+        """Return the ``configuration`` of the job, as the Jobs API expects it."""
         return configurations.run_workflow(self.workflow_id)
 
 
 class TamrPublishOperator(_JobOperator):
     """Publishes to a destination, and waits for the end of the job.
 
-    :param destination_id: the publish configuration of a data product, or a RealTime destination.
-    :param data_product_id: the data product of the publish configuration; leave it out for a RealTime
-        destination.
+    :param destination_id: the id of a data product's publish configuration, or of a RealTime destination.
+    :param data_product_id: the id of the data product; leave it out for a RealTime destination.
     """
 
     template_fields = ("destination_id", "data_product_id", "tamr_conn_id")
@@ -118,15 +118,15 @@ class TamrPublishOperator(_JobOperator):
         self.data_product_id = data_product_id
 
     def job(self) -> JsonObject:
-        """Return the job's configuration."""
+        """Return the ``configuration`` of the job, as the Jobs API expects it."""
         return configurations.publish(self.destination_id, self.data_product_id)
 
 
 class TamrCreateJobOperator(_JobOperator):
     """Creates a job of any kind, and waits for its end.
 
-    :param configuration: the ``configuration`` of the Jobs API: exactly one of ``load``, ``update`` and
-        ``publish``, with its ids.
+    :param configuration: the ``configuration`` of the Jobs API: a dict with exactly one of the keys ``load``,
+        ``update`` and ``publish``, and the ids in it.
     """
 
     template_fields = ("configuration", "tamr_conn_id")
@@ -137,17 +137,17 @@ class TamrCreateJobOperator(_JobOperator):
         self.configuration = configuration
 
     def job(self) -> JsonObject:
-        """Return the job's configuration."""
+        """Return the ``configuration`` of the job, as the Jobs API expects it."""
         return self.configuration
 
 
 class TamrStopJobOperator(TamrTask, DataOpsOperator):
     """Asks Tamr to stop a job, and returns the job's id.
 
-    Tamr may not stop it in time: the job may still succeed or fail. Use a
-    :class:`~airflow_provider_dataops.sensors.tamr.TamrJobSensor` to wait for its end.
+    Tamr may not stop the job in time, so the job may still succeed or fail. To wait for its end, use a
+    :class:`~airflow_provider_dataops.sensors.tamr.TamrJobSensor`.
 
-    :param job_id: the job.
+    :param job_id: the id of the job.
     :param tamr_conn_id: the Airflow connection.
     """
 
@@ -158,7 +158,7 @@ class TamrStopJobOperator(TamrTask, DataOpsOperator):
         self.job_id = job_id
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a job id."""
         super().check()
         require_text(job_id=self.job_id)
 

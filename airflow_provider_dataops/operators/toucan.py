@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     """Replaces the files of data sources.
 
-    The operator streams four files at a time. If some uploads fail, it still uploads the others, and raises
-    one error that lists every failure. A request that fails on the way is sent again: an upload overwrites by
-    name.
+    The operator streams four files at a time. If some uploads fail, it still uploads the others, and then
+    raises one error that lists every failure. If a request fails, it is sent again, which is safe: an upload
+    overwrites the file of the same name.
 
-    Returns a list with ``source`` and ``filename`` of each file. It also contains ``operation_id`` if the
-    backend reports one: a :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait
-    for it.
+    Returns a list with ``source`` and ``filename`` of each file. If the backend reports an operation for a
+    file, its entry also contains ``operation_id``. A
+    :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait for that operation.
 
-    :param source: local path, or URL of an object store: a file, a folder, or a pattern with ``*``. An
-        empty file is an error, before anything is sent.
+    :param source: local path, or URL of an object store: a file, a folder, or a pattern with ``*``. If a
+        file is empty, the task fails before it sends anything.
     :param filename: the name of the data source in the small app's configuration; the file's own name by
-        default. Only if ``source`` is exactly one file.
+        default. Set it only if ``source`` is exactly one file.
     :param small_app: the small app; the connection's by default.
     :param validation: if ``False``, ask the platform not to validate the upload.
     :param stage: ``staging``, or ``None`` to leave it out.
@@ -66,7 +66,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
         self.upload_mode = upload_mode
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check the arguments before anything is sent."""
         super().check()
         require_text(source=self.source)
         toucan_work.check_upload(self.filename, self.validation, self.stage, self.upload_mode)
@@ -105,7 +105,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         self.on_ambiguous_submit = on_ambiguous_submit
         self.output_domains = output_domains
         self.accepts_untracked = missing_operation_id == "succeed"
-        #: Arguments that must not render to ``None``: that would mean "all", including a release.
+        #: Arguments that must not render to ``None``. ``None`` would mean "all", which includes a release.
         self._set_arguments: tuple[str, ...] = ()
 
     def work(self) -> toucan_work.Work:
@@ -116,7 +116,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         raise NotImplementedError
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check all arguments before anything is sent, also those of the request."""
         super().check()
         require_still_set(self, self._set_arguments)
         require_choice("missing_operation_id", self.missing_operation_id, ("fail", "succeed"))
@@ -124,7 +124,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         self.work()
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the launch of the operation. Nothing is sent yet."""
+        """Return the launch, which describes how to start the operation. Sends nothing."""
         return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
 
 
@@ -133,22 +133,23 @@ class ToucanRunOperationsOperator(_OperationOperator):
 
     By default the operator refreshes everything in staging and **releases it to production**. Leave
     ``release`` out of ``operations`` to keep the result in staging. Returns ``run_id``, ``operation_id``,
-    ``small_app``, ``state``, ``url``, ``started_at`` and ``finished_at``; the times are ``None``, because the
-    platform reports none. The API cannot cancel an operation: if the task ends first, the log says that the
-    operation keeps running. All operators that start operations take the arguments described here.
+    ``small_app``, ``state``, ``url``, ``started_at`` and ``finished_at``; the two times are always ``None``,
+    because the platform does not report them. The API cannot cancel an operation: if the task ends first, the
+    log says that the operation keeps running. All operators that start operations take the arguments
+    described here.
 
-    :param operations: names, in the order in which they run. The default is the vendor's whole chain:
+    :param operations: names of operations, in the order in which they run. The default is the vendor's chain:
         ``preprocess_data_sources``, ``populate_basemaps``, ``populate_reports``, ``populate_dashboards``,
         ``release``.
     :param small_app: the small app; the connection's by default.
     :param stage: ``staging``, or ``None`` to leave it out, which means production.
-    :param origin: the requester that the platform records; ``None`` leaves it out.
+    :param origin: the name that the platform records as the requester; ``None`` leaves it out.
     :param output_domains: work only on these output domains.
-    :param missing_operation_id: what the task does if the backend accepts the request but returns no id. It
-        then cannot wait for the end: ``fail``, or ``succeed`` at once.
-    :param on_ambiguous_submit: what the task does if the response to the submission is lost. The platform
-        cannot list operations, so nothing shows whether it accepted the request: ``fail``, or ``resubmit`` if
-        a second run does no harm.
+    :param missing_operation_id: ``fail`` or ``succeed``: how the task ends if the backend accepts the request
+        but returns no id. Without the id, the task cannot wait for the end of the operation.
+    :param on_ambiguous_submit: ``fail`` or ``resubmit``: what the task does if the response to the submission
+        is lost. The platform cannot list operations, so nothing shows whether it started the operation.
+        Choose ``resubmit`` only if a second run does no harm.
     :param toucan_conn_id: the Airflow connection.
     """
 
@@ -173,7 +174,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
         )
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the launch of the operation. Nothing is sent yet."""
+        """Return the launch, which describes how to start the operation. Sends nothing."""
         if unknown := toucan_work.unknown_operations(self.operations):
             self.log.warning(
                 "Toucan's documentation does not mention the operations %s; they are sent nevertheless",
@@ -221,14 +222,15 @@ class ToucanPreprocessOperator(_PartialOperator):
     """Preprocesses a part of a small app's data, and waits for the end.
 
     An output domain is selected if **any** of the selectors matches it. Without a selector the platform
-    presumably selects all of them; an empty list is an error. Some backends only answer when the work has
-    ended, so this request may take 15 minutes.
+    presumably selects all of them; an empty list is an error. Some backends respond only when the work has
+    ended, so the operator waits up to 15 minutes for the response.
 
     :param input_domains: selects all output domains that contain one of these.
-    :param functions: selects all output domains with one of these functions as entry point.
+    :param functions: selects all output domains whose entry point is one of these functions.
     :param output_domains: selects these output domains.
-    :param extra_selector: further keys of the request's body. The key for ``functions`` is not documented.
-    :param asynchronous: sent as ``async``, which asks for an answer at once; ``None`` leaves it out.
+    :param extra_selector: further keys of the request's body, for backends that use other key names. The
+        vendor does not document the key for ``functions``.
+    :param asynchronous: sent as ``async``, which asks for a response at once; ``None`` leaves it out.
     """
 
     def __init__(self, *, asynchronous: bool | None = None, **kwargs: Any) -> None:
@@ -243,7 +245,7 @@ class ToucanPreprocessOperator(_PartialOperator):
 class ToucanPopulateOperator(_PartialOperator):
     """Populates a part of a small app, and waits for the end.
 
-    It takes the selectors of :class:`ToucanPreprocessOperator`.
+    It takes the same selectors as :class:`ToucanPreprocessOperator`.
 
     :param release: also publish to production. The platform may send an email to the app's users.
     """

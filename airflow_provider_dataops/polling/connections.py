@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A session stays open for this many seconds after its last trigger has ended.
+#: A connection stays open for this many seconds after its last trigger has ended.
 LINGER = 30.0
 
 
@@ -34,15 +34,15 @@ LINGER = 30.0
 class SharedConnection:
     """Sends the requests of all triggers with the same base URL, credentials and TLS settings.
 
-    There is one for each event loop.
+    Each event loop has its own shared connections.
 
     :param driver: sends the requests.
-    :param gate: decides when the next request may be sent.
-    :param reopened: set when the waiting requests must check the gate again.
+    :param gate: decides when the next request may be sent, for instance after a refusal.
+    :param reopened: an event. It is set when the waiting requests must check the gate again.
     :param pollers: the pollers, by group.
     :param users: how many triggers use the connection.
     :param closing: the timer that closes the connection after its last trigger has ended.
-    :param life: closes the driver when it is closed itself.
+    :param life: a generator. When this generator is closed, it closes the driver.
     """
 
     driver: AsyncDriver
@@ -55,7 +55,7 @@ class SharedConnection:
     _lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Create the lanes."""
+        """Create the lanes, which limit how many requests are sent at a time."""
         self._lanes = Lanes(is_trusted=not self.api.locks_out)
 
     @property
@@ -64,10 +64,10 @@ class SharedConnection:
         return self.driver.api
 
     async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
-        """Wait until a request may be sent, then run the exchange and return its result.
+        """Wait until a request may be sent. Then send the requests of the exchange, and return its result.
 
         :param group: the group of the request. Groups take turns, so no group blocks another.
-        :raises ApiError: if the exchange failed. The caller decides when to try again.
+        :raises ApiError: if a request failed. The caller decides when to try again.
         """
         async with self._lanes.lane(group) as lane:
             sent_at = await self._admitted(exchange)
@@ -75,7 +75,7 @@ class SharedConnection:
             return await self._run(exchange, sent_at)
 
     async def _admitted(self, exchange: Exchange[Any]) -> float:
-        """Wait until a request may be sent, and return the time.
+        """Wait until a request may be sent, and return the present time.
 
         :raises ApiError: if the credentials were rejected and must not be sent again.
         """
@@ -97,7 +97,7 @@ class SharedConnection:
             now = self.driver.clock.monotonic()
             self.gate.failed(error, sent_at, now)
             if self.gate.refusal(now) is not None:
-                # The credentials are not sent again. So the waiting requests can fail now.
+                # The gate does not let these credentials pass again, so the waiting requests can fail now.
                 self.reopened.set()
             raise
         self.gate.succeeded(sent_at)
@@ -106,7 +106,7 @@ class SharedConnection:
 
 
 def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
-    """Return the error for an exchange that is not sent because another request was rejected."""
+    """Return the error for an exchange that is not sent, because the credentials were rejected before."""
     with closing(exchange):
         step = next(exchange, None)
     if isinstance(step, Request):
@@ -118,7 +118,7 @@ def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
 
 _Key = tuple[int, type["Api"], str]
 _connections: dict[_Key, SharedConnection] = {}
-#: A lock exists only while a trigger holds it or waits for it.
+#: The locks for opening connections. A lock exists only while a trigger holds it or waits for it.
 _opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -126,7 +126,7 @@ _opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 async def shared(api: Api) -> AsyncIterator[SharedConnection]:
     """Use the connection that all triggers with the same settings share on this event loop.
 
-    The first trigger opens it. It closes :data:`LINGER` seconds after the last trigger has ended.
+    The first trigger opens the connection. It is closed :data:`LINGER` seconds after the last trigger ended.
     """
     key = (id(asyncio.get_running_loop()), type(api), api.settings.account_key)
     connection = await _joined(key, api)
@@ -135,7 +135,7 @@ async def shared(api: Api) -> AsyncIterator[SharedConnection]:
     finally:
         connection.users -= 1
         if connection.users == 0:
-            # An empty context: the context of the last trigger would keep its logger alive.
+            # Use an empty context, because the context of the last trigger would keep its logger alive.
             connection.closing = asyncio.get_running_loop().call_later(
                 LINGER, _close, key, connection, context=contextvars.Context()
             )
@@ -158,10 +158,10 @@ async def _joined(key: _Key, api: Api) -> SharedConnection:
 
 
 async def _live(key: _Key, connection: SharedConnection) -> AsyncGenerator[None]:
-    """Close the connection when this generator is closed: by a timer, or when the event loop ends.
+    """Close the connection when a timer or the end of the event loop closes this generator.
 
-    An event loop closes its asynchronous generators at its end, but does not run the remaining timers.
-    ``dag.test()`` uses a new event loop for each deferral.
+    When an event loop ends, it closes its asynchronous generators but does not run the remaining timers. This
+    happens in ``dag.test()``, which uses a new event loop for each deferral.
     """
     try:
         yield
@@ -175,7 +175,7 @@ _closings: set[asyncio.Task[None]] = set()
 
 
 def _close(key: _Key, connection: SharedConnection) -> None:
-    # Remove it first, so that the next trigger opens a new connection.
+    # Remove the connection first, so that the next trigger opens a new one.
     _connections.pop(key, None)
     task = asyncio.ensure_future(connection.life.aclose())
     _closings.add(task)

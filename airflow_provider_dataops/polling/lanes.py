@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: The number of lanes of a connection: at most this many requests wait for a response at a time. No platform
-#: locks an account after so few rejections.
+#: The number of lanes of a connection. A request needs a free lane, so at most this many requests wait for a
+#: response at a time. No platform locks an account after so few rejections.
 PARALLEL = 4
-#: After this many seconds, a request gives up its lane and continues without one.
+#: A request gives up its lane after this many seconds, and keeps waiting for its response without a lane.
 PATIENCE = 2.0
-#: At most this many requests of one group wait for a response at a time. Requests without a lane count, too.
+#: At most this many requests of one group wait for a response at a time, with or without a lane.
 GROUP_LIMIT = 16
 
 
@@ -32,36 +32,36 @@ class Lane:
             lanes.add_free()
 
     def give_up_later(self) -> None:
-        """Free the lane after :data:`PATIENCE` seconds, if more requests than lanes are allowed."""
+        """Free the lane after :data:`PATIENCE` seconds if :class:`Lanes` allows more requests than lanes."""
         if self._lanes is not None and self._lanes.is_trusted:
             asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
 
 
 class Lanes:
-    """Limits the requests that are sent at a time. Groups take turns, so no group blocks another.
+    """Limits how many requests are sent at a time. Groups take turns, so no group blocks another.
 
     :param is_trusted: whether more requests may wait for a response than there are lanes. It must be
-        ``False`` if rejections can lock the account, because credentials can be revoked at any time. Then
-        one group never uses all lanes.
+        ``False`` if rejections can lock the account, because credentials can be revoked at any time. If it
+        is ``False``, one group never uses all lanes.
     """
 
     def __init__(self, *, is_trusted: bool) -> None:
         self.is_trusted = is_trusted
         self._free = PARALLEL
         self._under_way: Counter[Hashable] = Counter()
-        #: The waiting requests by group. The first group is the next one.
+        #: The waiting requests by group. The next lane goes to the first group.
         self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
 
     @asynccontextmanager
     async def lane(self, group: Hashable) -> AsyncIterator[Lane]:
-        """Wait for a lane, and free it at the end."""
+        """Wait for a lane, and free the lane at the end of the ``async with`` block."""
         turn: asyncio.Future[Lane] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(group, deque()).append(turn)
         self._assign()
         try:
             yield await turn
         finally:
-            # A request may be cancelled just after it got its lane.
+            # A request may get a lane and be cancelled before it uses it. So free the lane if it has one.
             if turn.done() and not turn.cancelled():
                 self._under_way[group] -= 1
                 if not self._under_way[group]:
@@ -70,7 +70,7 @@ class Lanes:
                 self._assign()
 
     def add_free(self) -> None:
-        """Record that a lane is free again, and assign it."""
+        """Record that a lane is free again, and assign the lane to a waiting request."""
         self._free += 1
         self._assign()
 

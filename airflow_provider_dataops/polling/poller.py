@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
 
-#: Runs that must be read within this many seconds are read together.
+#: A poll also reads the runs that are due within this many seconds.
 TOGETHER = 0.25
 
-#: If the list cannot be read, it is requested again after this many seconds.
+#: If the list cannot be read, the poller requests the list again after this many seconds.
 LIST_AGAIN = 60.0
 
 log = logging.getLogger(__name__)
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 class Subscription:
     """A trigger that waits for one run.
 
-    :param watch: how to read the run.
-    :param key: the key of the run in the result of ``sweep``.
+    :param watch: describes the run to wait for, and how to read it.
+    :param key: the key of the run in the result of :meth:`.RunWatch.sweep`, which reads the whole group.
     :param poll_interval: the longest time between two polls, in seconds.
-    :param began: when the wait began. The time between two polls grows from then on.
+    :param began: when the wait began. The longer the wait, the longer the time between two polls.
     :param due: when to read the run next.
-    :param failures: how many times in a row this run could not be read.
-    :param answers: what the poller has read for this trigger; ``None`` if the poller has ended.
+    :param failures: how many requests for this run failed since the last good one.
+    :param answers: the queue of the results for this trigger. ``None`` means that the poller has ended.
     """
 
     watch: RunWatch
@@ -61,12 +61,12 @@ class Poller:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
         self._listed: set[str] = set()
-        #: When to request the list again; 0 while it can be read.
+        #: When to request the list again; 0 while the list can be read.
         self._list_at = 0.0
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     def subscribe(self, watch: RunWatch, poll_interval: float) -> Subscription:
-        """Read a run from now on. Return the subscription; its queue gets the results."""
+        """Start polling a run. Return the subscription, whose queue gets the results."""
         clock = self._connection.driver.clock
         now = clock.monotonic()
         subscription = Subscription(
@@ -75,7 +75,7 @@ class Poller:
         self._subscriptions.add(subscription)
         self._changed.set()
         if self._task is None or self._task.done():
-            # An empty context: otherwise its log lines would go to the log of the first trigger's task.
+            # Use an empty context: otherwise the log of the first trigger's task gets the poller's lines.
             self._task = asyncio.get_running_loop().create_task(
                 self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
@@ -83,13 +83,13 @@ class Poller:
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """End a subscription."""
+        """End a subscription, because its trigger waits no longer."""
         self._subscriptions.discard(subscription)
         self._changed.set()
 
     @property
     def is_idle(self) -> bool:
-        """Whether no trigger waits any more."""
+        """Whether no trigger waits for a run of this group any more."""
         return not self._subscriptions
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Poller:
             look.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Pass to all triggers why the poller has ended. ``None`` means that they can subscribe again."""
+        """Pass to all triggers the error that ended the poller. After ``None`` they can subscribe again."""
         error = None if task.cancelled() else task.exception()
         answer = error if isinstance(error, DataOpsError) else None
         if error is not None and answer is None:
@@ -116,7 +116,7 @@ class Poller:
         while True:
             self._changed.clear()
             now = clock.monotonic()
-            # A run that is being read now is due again only after its response.
+            # Leave out the runs that are being read one by one: each is due again only after its response.
             first = min((s.due for s in self._subscriptions if s.key not in self._looks), default=None)
             if first is None:
                 await self._changed.wait()
@@ -128,9 +128,9 @@ class Poller:
             pause = await self._ask()
 
     async def _slept(self, seconds: float) -> bool:
-        """Wait, and return whether the time is over. ``False`` means that the subscriptions changed."""
+        """Wait for some seconds, or until the subscriptions change. Return whether they stayed the same."""
         try:
-            # In Python 3.11, wait_for ignores a cancellation that comes together with the event.
+            # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes with the event.
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         except TimeoutError:
@@ -138,12 +138,12 @@ class Poller:
         return False
 
     async def _ask(self) -> float:
-        """Read the runs that are due. Return the seconds to pause, more than 0 only after a failure."""
+        """Read the runs that are due. Return the seconds to pause: 0, or more after a failure."""
         asked = set(self._subscriptions)
         now = self._connection.driver.clock.monotonic()
         watches = {s.key: s.watch for s in asked}
         due = {s.key for s in asked if s.due <= now + TOGETHER}
-        # The watch of any run can sweep for the whole group.
+        # All watches of a group can request the same list, so take any of them.
         one = next(iter(watches.values()))
         answered: set[str] = set()
         if one.sweeps and now >= self._list_at:
@@ -151,7 +151,7 @@ class Poller:
             try:
                 answers = await self._connection.ask(sweep, self.group)
             except ApiError as error:
-                # If the login failed, reading the runs one by one would try to log in again for each.
+                # If the login failed, do not read the runs one by one: each would try to log in again.
                 is_about_list = is_about_request(error) and not self._connection.api.needs_login()
                 if not (one.looks_singly and is_about_list):
                     return self._all_failed(asked, error)
@@ -162,7 +162,7 @@ class Poller:
                 self._failures, self._list_at = 0, 0.0
                 self._hand_out(asked, answers)
                 answered = set(answers)
-                # A run that is no longer in the list has probably ended.
+                # A run that is no longer in the list has probably ended, so read it alone now.
                 due |= self._listed - answered
                 self._listed = answered
         for key in sorted((due & watches.keys()) - answered - self._looks.keys()):
@@ -176,7 +176,8 @@ class Poller:
     ) -> None:
         """Pass the results to the triggers that still wait.
 
-        :param asked: the triggers that waited when the request was sent. Newer ones may wait for another run.
+        :param asked: the subscriptions that existed when the request was sent. Newer ones are left out.
+        :param answers: the results, by the key of the run.
         """
         clock = self._connection.driver.clock
         now = clock.monotonic()
@@ -194,7 +195,7 @@ class Poller:
             subscription.answers.put_nowait(answer)
 
     def _all_failed(self, asked: set[Subscription], error: ApiError) -> float:
-        """Pass a failure to all triggers that still wait, and return the seconds to pause."""
+        """Pass an error to all triggers that still wait, and return the seconds to pause."""
         clock = self._connection.driver.clock
         self._failures += 1
         pause = failure_pause(self._failures, error, clock.random())
@@ -205,7 +206,7 @@ class Poller:
         return pause
 
     async def _look(self, key: str, watch: RunWatch, asked: set[Subscription]) -> None:
-        """Read one run in its own task, and pass on the result. It delays no other run."""
+        """Read one run in its own asyncio task, so that it delays no other run. Pass on the result."""
         answer: RunSnapshot | DataOpsError | None = None
         try:
             answer = await self._connection.ask(watch.look(self._connection.api), self.group)
@@ -220,7 +221,10 @@ class Poller:
 
 
 def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
-    """Return the poller of the watch's group. All triggers of the connection share it."""
+    """Return the poller of a group, which all triggers of the connection share.
+
+    :param watch: any watch of the group.
+    """
     group = watch.group
     if group not in connection.pollers:
         connection.pollers[group] = Poller(connection, group)
@@ -228,7 +232,7 @@ def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
 
 
 def release(connection: SharedConnection, poller: Poller) -> None:
-    """Stop the poller of a group if no trigger waits any more."""
+    """Stop the poller if no trigger waits for a run of its group any more."""
     if poller.is_idle and connection.pollers.get(poller.group) is poller:
         connection.pollers.pop(poller.group)
         poller.stop()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     """Waits for the end of a run, or until a condition is true.
 
-    ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are Airflow's own. After a
-    failed request the sensor asks again, until the outage has lasted too long.
+    ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and ``never_fail`` are arguments of all Airflow
+    sensors. After a failed request the sensor asks again, until the outage has lasted too long.
 
     :param deferrable: wait in the triggerer and hold no worker slot; then ``mode`` has no effect. The
         default is Airflow's setting ``[operators] default_deferrable``.
@@ -41,17 +41,17 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
         super().__init__(**kwargs)
         self.deferrable = require_boolean("deferrable", deferrable)
         self._wait: SensorWait | None = None
-        #: The link to the run; empty until it is known.
+        #: The link to the run; empty until the run is known.
         self.run_url = ""
 
     # --- what a platform adds --------------------------------------------------------------------------
 
     def watch(self, api: Any) -> Watch:
-        """Return the run or the condition that the sensor waits for."""
+        """Return the watch, which describes the run or the condition to wait for."""
         raise NotImplementedError
 
     def result(self, value: Mapping[str, Any]) -> Any:
-        """Return the task's result.
+        """Return the task's result after the condition became true.
 
         :param value: what the platform returned when the condition became true.
         """
@@ -60,23 +60,23 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     # --- what Airflow calls ----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Validate the arguments, after templates are rendered and before anything is sent."""
+        """Check ``poke_interval`` and the connection's id. Subclasses check their arguments, too."""
         super().check()
         if not self.poke_interval > 0:
             raise InvalidArgumentError(f"poke_interval must be above 0; given: {self.poke_interval!r}")
 
     def execute(self, context: Context) -> Any:
-        """Validate the arguments, and wait."""
+        """Validate the arguments, wait, and return the result."""
         return self.push_outputs(context, self._or_skip(lambda: self._execute(context)))
 
     def _execute(self, context: Context) -> Any:
         with no_retry_if_permanent():
             self.check()
-            # Not in the first poke: there ``silent_fail`` would hide a wrong argument until the timeout.
+            # Check the arguments before the first poke. In a poke, ``silent_fail`` would hide a wrong one.
             wait, hook = self._waiting()
             if not self.deferrable:
                 if self.run_url and self.mode == "poke":
-                    # In the other modes Airflow stores the link itself when the worker is free again.
+                    # In mode ``reschedule``, Airflow stores the link each time the task leaves the worker.
                     from airflow_provider_dataops.adapters.links import push_links
 
                     push_links(self, context, self.run_url, self.log)
@@ -86,7 +86,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
         return answer.xcom_value if isinstance(answer, PokeReturnValue) else wait.defer()
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Ask the platform once."""
+        """Ask the platform once, and return whether the wait is over."""
         wait, hook = self._waiting()
         return wait.poke(hook)
 
@@ -100,7 +100,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             return wait.resume(event, hook)
 
     def _waiting(self) -> tuple[SensorWait, DataOpsHook[Any]]:
-        # Imported only when a task runs: it imports the HTTP client, which a DAG file does not need.
+        # Imported only when a task runs: this module imports the HTTP client, which a DAG file does not need.
         from airflow_provider_dataops.sensors.waits import sensor_wait
 
         hook = self.make_hook()
@@ -116,7 +116,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
         try:
             return work()
         except (DataOpsError, PermanentError, AirflowSensorTimeout) as error:
-            # After an outage, a retry can still find the run or the condition.
+            # ``soft_fail`` does not cover an outage, because a retry can still find the run or the condition.
             soft = not isinstance(error, ApiError | OutageError)
             if self.never_fail or (self.soft_fail and soft):
                 raise AirflowSkipException(str(error)) from error

@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
     """Waits for the end of one execution, or of the next one after a run number.
 
-    The sensor does not start it.
-
-    Returns the execution as
-    :class:`~airflow_provider_dataops.operators.quantemplate.QuantemplateExecutePipelineOperator` does, and
-    fails if it failed or was cancelled.
+    The sensor does not start an execution. It returns the execution as
+    :class:`~airflow_provider_dataops.operators.quantemplate.QuantemplateExecutePipelineOperator` does. The
+    sensor fails if the execution failed or was cancelled.
 
     :param pipeline_id: the pipeline, ``p-…``.
     :param execution_id: the execution, ``e-…``.
-    :param after_run_number: instead of ``execution_id``: waits for the first execution with a higher run
-        number.
+    :param after_run_number: instead of ``execution_id``: wait for the first execution whose run number is
+        higher than this number.
     :param organisation_id: the organisation, ``c-…``; the connection's by default.
     :param quantemplate_conn_id: the Airflow connection.
     """
@@ -51,14 +49,14 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
         self.after_run_number = after_run_number
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that exactly one of ``execution_id`` and ``after_run_number`` is given, and is valid."""
         super().check()
         require_one(execution_id=self.execution_id, after_run_number=self.after_run_number)
         if not self.execution_id:
             whole_number("after_run_number", self.after_run_number)
 
     def watch(self, api: QuantemplateApi) -> QuantemplateExecutionWatch | QuantemplateNextExecutionWatch:
-        """Return the execution that the sensor waits for."""
+        """Return the watch, which describes the execution to wait for."""
         if self.execution_id:
             return api.watch_execution(self.pipeline_id, self.execution_id, self.organisation_id)
         after = whole_number("after_run_number", self.after_run_number)

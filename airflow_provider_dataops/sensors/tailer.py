@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 class TailerRunSensor(TailerRunTask, DataOpsSensor):
     """Waits for the end of a run that something else started.
 
-    Returns the run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator` does, and
-    fails if the run did not succeed.
+    Returns the run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator` does. The
+    sensor fails if the run did not succeed.
 
-    :param run_id: the run.
+    :param run_id: the id of the run.
     :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render it, because Tailer has its
-        own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the sensor
-        looks for runs of other types in the list of the configuration's last 100 runs.
+    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render the id, because Tailer has
+        its own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the
+        sensor looks for a run of another type in the list of the configuration's last 100 runs.
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "NO_MATCH")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
-        ``CHECKED`` and ``DEACTIVATED``. With any other status the run counts as running.
-    :param account: a text of six digits; the connection's by default.
+        ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.
+    :param account: a string of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -46,12 +46,12 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
         self.run_id = run_id
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a run id."""
         super().check()
         require_text(run_id=self.run_id)
 
     def watch(self, api: TailerApi) -> TailerRunWatch:
-        """Return the run that the sensor waits for."""
+        """Return the watch, which describes the run to wait for."""
         return api.watch_run(self.configuration(api), self.run_id, **self.run_options())
 
 
@@ -61,13 +61,13 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
     Returns the newest such run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator`
     does. The sensor ignores runs with other statuses: a failed run does not end the wait.
 
-    :param configuration_id: the id under which it is deployed.
+    :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param status: the status, in upper or lower case.
-    :param started_on: the day on which the run started: a date, a datetime, or a text in ISO 8601 such as
-        ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls it
-        ``execution_date``, but it is not the logical date of a launched job. Any day by default.
-    :param account: a text of six digits; the connection's by default.
+    :param status: the status to wait for, in upper or lower case.
+    :param started_on: the day on which the run started: a date, a datetime, or an ISO 8601 string such as
+        ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls this day
+        ``execution_date``, but it is not the logical date of a launched job. By default, any day matches.
+    :param account: a string of six digits; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -85,12 +85,12 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
         self._set = set_arguments(self, "started_on")
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check the status and the day, and that no template rendered to ``None``."""
         super().check()
         require_text(status=self.status)
         require_still_set(self, self._set)
         day("started_on", self.started_on)
 
     def watch(self, api: TailerApi) -> TailerLastStatusWatch:
-        """Return the condition that the sensor waits for."""
+        """Return the watch, which describes the condition to wait for."""
         return api.watch_last_status(self.configuration(api), self.status, self.started_on)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class TamrJobSensor(TamrTask, DataOpsSensor):
     """Waits for the end of a job that something else created.
 
-    Returns the job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator` does, and
-    fails if it failed or was stopped. It never stops the job.
+    Returns the job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator` does. The
+    sensor fails if the job failed or was stopped. The sensor itself never stops the job.
 
-    :param job_id: the job.
+    :param job_id: the id of the job.
     :param tamr_conn_id: the Airflow connection.
     """
 
@@ -39,20 +39,20 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
         self.job_id = job_id
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a job id."""
         super().check()
         require_text(job_id=self.job_id)
 
     def watch(self, api: TamrApi) -> TamrJobWatch:
-        """Return the job that the sensor waits for."""
+        """Return the watch, which describes the job to wait for."""
         return api.watch_job(self.job_id)
 
 
 class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
     """Waits until a source or data product has no active job.
 
-    :param source_id: the source.
-    :param data_product_id: the data product, instead of ``source_id``.
+    :param source_id: the id of the source.
+    :param data_product_id: the id of the data product, instead of ``source_id``.
     :param tamr_conn_id: the Airflow connection.
     """
 
@@ -66,7 +66,7 @@ class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
         self.data_product_id = data_product_id
 
     def watch(self, api: TamrApi) -> TamrResourceIdleWatch:
-        """Return the condition that the sensor waits for."""
+        """Return the watch, which describes the condition to wait for."""
         return api.watch_idle(source_id=self.source_id or None, data_product_id=self.data_product_id or None)
 
 
@@ -74,13 +74,13 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
     """Waits until a job on a resource has succeeded. Jobs created before ``since`` do not count.
 
     Returns the newest such job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator`
-    does. The sensor ignores failed jobs. According to the vendor's documentation the API does not list the
-    jobs that the scheduler of Tamr's UI creates. Give exactly one of the four resources.
+    does. The sensor ignores failed jobs. It cannot see the jobs that the scheduler of Tamr's UI creates:
+    according to the vendor's documentation, the API does not list them. Give exactly one of the four ids.
 
-    :param source_id: the source.
-    :param data_product_id: the data product.
-    :param workflow_id: the workflow.
-    :param destination_id: the destination.
+    :param source_id: the id of the source.
+    :param data_product_id: the id of the data product.
+    :param workflow_id: the id of the workflow.
+    :param destination_id: the id of the destination.
     :param since: a datetime with a time zone, or ISO 8601 with an offset.
     :param tamr_conn_id: the Airflow connection.
     """
@@ -114,7 +114,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
         self.destination_id = destination_id
 
     def watch(self, api: TamrApi) -> TamrJobSucceededWatch:
-        """Return the condition that the sensor waits for."""
+        """Return the watch, which describes the condition to wait for."""
         return api.watch_succeeded(
             self._since(),
             source_id=self.source_id or None,

@@ -18,10 +18,10 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
     """Waits for the end of an operation that something else started, for instance an upload.
 
     Returns the operation as
-    :class:`~airflow_provider_dataops.operators.toucan.ToucanRunOperationsOperator` does, and fails if it
-    failed. The backend must offer the route ``operations/state``; old ones do not.
+    :class:`~airflow_provider_dataops.operators.toucan.ToucanRunOperationsOperator` does. The sensor
+    fails if the operation failed. The backend must offer the route ``operations/state``; old backends do not.
 
-    :param operation_id: the operation.
+    :param operation_id: the id of the operation.
     :param small_app: the small app; the connection's by default.
     :param toucan_conn_id: the Airflow connection.
     """
@@ -35,10 +35,10 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
         self.operation_id = operation_id
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is an operation id."""
         super().check()
         require_text(operation_id=self.operation_id)
 
     def watch(self, api: ToucanApi) -> ToucanOperationWatch:
-        """Return the operation that the sensor waits for."""
+        """Return the watch, which describes the operation to wait for."""
         return api.watch_operation(self.small_app, self.operation_id)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.runs import TracJobWatch, TracObjectWatch, TracSearchWatch
 
-#: The largest argument that a trigger may store in Airflow's database, in characters of JSON.
+#: An argument of a trigger may have at most this many characters of JSON, because Airflow's database
+#: stores it.
 LARGEST_ARGUMENT = 8_000
 
 
@@ -38,8 +39,8 @@ class _TracSensor(TracTask, DataOpsSensor):
 class TracJobSensor(_TracSensor):
     """Waits for the end of a job that something else submitted.
 
-    Returns the job as :class:`~airflow_provider_dataops.operators.trac.TracRunModelOperator` does, and fails
-    if it failed.
+    Returns the job as :class:`~airflow_provider_dataops.operators.trac.TracRunModelOperator` does. The
+    sensor fails if the job failed.
 
     :param selector: a selector of the job, or the result of a job operator.
     :param job_id: the job's id, instead of ``selector``.
@@ -57,15 +58,15 @@ class TracJobSensor(_TracSensor):
         self.job_id = job_id
 
     def watch(self, api: TracApi) -> TracJobWatch:
-        """Return the job that the sensor waits for."""
+        """Return the watch, which describes the job to wait for."""
         return api.watch_job(**self.call_arguments("selector", "job_id"))
 
 
 class TracSearchSensor(_TracSensor):
     """Waits until a search finds enough objects.
 
-    Returns the headers of the objects, at most 100, newest tag first. A change of tags does not change an
-    object's ``trac_update_time``. To wait for such a change, search for the attribute that it sets.
+    Returns the headers of the objects, at most 100, newest tag first. A change of attributes does not
+    change an object's ``trac_update_time``. To wait for such a change, search for the changed attribute.
 
     :param object_type: the type of object.
     :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
@@ -86,26 +87,26 @@ class TracSearchSensor(_TracSensor):
         self.min_results = min_results
 
     def watch(self, api: TracApi) -> TracSearchWatch:
-        """Return the condition that the sensor waits for."""
+        """Return the watch, which describes the condition to wait for."""
         watch = api.watch_search(**self.call_arguments("object_type", "search", "min_results"))
         self._require_small("search", watch.search)
         return watch
 
     def result(self, value: JsonObject) -> Any:
-        """Return the headers of the objects."""
+        """Return the headers of the objects that the search found."""
         return value["found"]
 
 
 class TracObjectSensor(_TracSensor):
     """Waits until an object has reached a version, or has certain attributes, or both.
 
-    The sensor reads the latest version with its latest tag. If the object does not exist yet, it waits for
-    it. Returns the object's header.
+    The sensor reads the latest version with its latest tag. If the object does not exist yet, the sensor
+    keeps waiting. Returns the object's header.
 
     :param object_type: the type of object.
-    :param object_id: its id.
+    :param object_id: the object's id.
     :param min_version: the latest version must be this one or a later one.
-    :param attrs: values that attributes must have, by name. A text is converted to the attribute's type, so
+    :param attrs: values that attributes must have, by name. A string is converted to the attribute's type, so
         ``"{{ ds }}"`` matches a date.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -130,7 +131,7 @@ class TracObjectSensor(_TracSensor):
         self.attrs = attrs
 
     def watch(self, api: TracApi) -> TracObjectWatch:
-        """Return the condition that the sensor waits for."""
+        """Return the watch, which describes the condition to wait for."""
         names = ("object_type", "object_id", "min_version", "attrs")
         watch = api.watch_object(**self.call_arguments(*names))
         self._require_small("attrs", watch.attrs)

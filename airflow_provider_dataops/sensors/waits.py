@@ -1,4 +1,4 @@
-"""The two waits of a sensor: for the end of one run, or until a condition is true."""
+"""The two ways in which a sensor waits: for the end of one run, or until a condition is true."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
-    """Return the wait for the run or the condition that a sensor describes.
+    """Return the object that waits for the run or the condition of a sensor.
 
     :raises InvalidArgumentError: if the sensor's arguments are not valid.
     """
@@ -44,12 +44,12 @@ def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
 
 
 class SensorWait:
-    """The base of both waits.
+    """The base class for both ways to wait.
 
-    :param watch: the run or the condition.
+    :param watch: describes the run or the condition to wait for.
     """
 
-    #: The trigger's argument that takes the sensor's ``poke_interval``.
+    #: The name of the trigger's argument that gets the sensor's ``poke_interval``.
     interval: ClassVar[str]
 
     def __init__(self, sensor: DataOpsSensor, watch: Any) -> None:
@@ -61,22 +61,22 @@ class SensorWait:
         self.answered = False
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
-        """Ask the platform once. Return the result, ``None`` if the sensor must keep waiting."""
+        """Ask the platform once. Return the result; ``None`` if the sensor must keep waiting."""
         raise NotImplementedError
 
     def read(self, event: object, api: Api) -> Any:
-        """Return the result in a trigger's event, or raise the error for how the wait ended.
+        """Return the result in a trigger's event, or raise the error that ended the wait.
 
         :raises ValueError: if the event has another format.
         """
         raise NotImplementedError
 
     def poke(self, hook: DataOpsHook[Any]) -> bool | PokeReturnValue:
-        """Ask once. Return false after a failure that a trigger would tolerate, too."""
+        """Ask the platform once. Return ``False`` also after a failure that a trigger would tolerate."""
         try:
             answer = self.ask(hook)
         except ApiError as error:
-            # If the platform has not answered before, its 404 means that an argument of the user is wrong.
+            # If the first answer of the platform is a 404, an argument of the user is wrong.
             typo = isinstance(error, NotFoundError) and not self.answered
             verdict = self.progress.failed(error, SYSTEM_CLOCK.monotonic())
             if typo or verdict is Verdict.GIVE_UP:
@@ -91,10 +91,10 @@ class SensorWait:
         return answer or False
 
     def _ask_again(self, hook: DataOpsHook[Any], refusal: ApiError) -> bool | PokeReturnValue:
-        """Ask again after refused credentials. If they have not changed, pause first.
+        """Ask again after the platform refused the credentials. If they have not changed, pause first.
 
-        Without the pause, refusals may lock the account. This poke itself pauses, because a later poke in
-        mode ``reschedule`` would not know that it must wait.
+        Without the pause, refusals may lock the account. The pause is within this poke: in mode
+        ``reschedule``, a later poke would not know that the credentials were refused.
         """
         self.progress.log_failure(Verdict.RECONNECT, 0.0, self.sensor.log)
         again = self.sensor.make_hook()
@@ -128,11 +128,11 @@ class SensorWait:
         )
 
     def resume(self, event: object, hook: DataOpsHook[Any]) -> Any:
-        """Return the result after the wait in the triggerer, or raise the error for how it ended."""
+        """Return the result after the wait in the triggerer, or raise the error that ended the wait."""
         try:
             return self.read(event, hook.api)
         except RunTimeoutError as error:
-            # Ask once more: the run may have ended while no triggerer was running.
+            # Ask the platform once more: the run may have ended while no triggerer was running.
             self.deadline = SYSTEM_CLOCK.wall()
             answer = self.poke(hook)
             if not isinstance(answer, PokeReturnValue):
@@ -149,11 +149,11 @@ class SensorWait:
 
     @property
     def limit(self) -> str:
-        """The argument that limits the wait, and its value, in words."""
+        """The name and the value of the argument that limits the wait, for messages."""
         return limit_in_words(float(self.sensor.timeout), self.sensor.execution_timeout)
 
     def run_result(self, event: RunEvent, url: str) -> dict[str, Any]:
-        """Return the result of a run that succeeded, or raise the error for how it ended."""
+        """Return the result of a run that succeeded. Raise an error if the run or the wait failed."""
         error = event.failure(platform=self.sensor.platform, noun=self.sensor.noun, url=url, limit=self.limit)
         if error is not None or event.snapshot is None:
             raise error or ValueError("the event contains no run")
@@ -167,14 +167,14 @@ class RunEnd(SensorWait):
 
     @property
     def subject(self) -> str:
-        """The run."""
+        """The platform, its word for a run and the run's id: ``Tamr job j-1``."""
         return f"{self.sensor.platform} {self.sensor.noun} {self.watch.run_id}"
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
-        """Return the run once it has ended.
+        """Return the run if it has ended.
 
-        If the platform does not return the run, the wait ends after a while, as in the triggerer. In mode
-        ``reschedule`` it does not: that mode keeps no state from one poke to the next.
+        If the platform does not return the run for some time, the wait ends, as in the triggerer. In mode
+        ``reschedule``, the wait lasts until the timeout, because no state is kept from one poke to the next.
         """
         snapshot = hook.run(self.watch.look(hook.api))
         event = self.progress.ending(snapshot, SYSTEM_CLOCK.monotonic(), self.sensor.log)
@@ -195,16 +195,16 @@ class ConditionMet(SensorWait):
 
     @property
     def subject(self) -> str:
-        """The condition."""
+        """The condition in words, with the platform."""
         return f"the condition at {self.sensor.platform}"
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
-        """Return the value as soon as the condition is true."""
+        """Return the value of the condition if it is true."""
         value = hook.run(self.watch.question(hook.api))
         return None if value is None else PokeReturnValue(True, self._result(value, hook.api))
 
     def read(self, event: object, api: Api) -> Any:
-        """Return the value in the trigger's event."""
+        """Return the value of the condition in the trigger's event."""
         ended = ConditionEvent.from_json(event)
         platform = self.sensor.platform
         if ended.ending is Ending.TIMEOUT:

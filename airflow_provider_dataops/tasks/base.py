@@ -1,8 +1,8 @@
-"""The base class of all operators and sensors: the connection, the hook, the validation of arguments.
+"""The base class of all operators and sensors. It has their connection and hook, and checks arguments.
 
 The top level of this module, of ``operators`` and of ``sensors`` must not import ``requests``, ``aiohttp`` or
-``airflow.triggers``, because Airflow parses DAG files all the time. The registry imports hooks and triggers
-when a task runs.
+``airflow.triggers``. Airflow parses DAG files all the time, and these imports are slow. The registry imports
+hooks and triggers when a task runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def no_retry_if_permanent() -> Iterator[None]:
-    """Raise a :class:`PermanentError`, which Airflow does not retry, for a permanent error."""
+    """Turn a permanent error into a :class:`PermanentError`, after which Airflow does not retry the task."""
     try:
         yield
     except DataOpsError as error:
@@ -40,11 +40,11 @@ class DataOpsTask(BaseOperator):
     """A task that calls a platform. The argument with the connection's id is ``<conn_type>_conn_id``."""
 
     conn_type: ClassVar[str]
-    #: The platform's name, and its noun for a run; messages use both.
+    #: The platform's name, and the platform's own word for a run. Messages use both.
     platform: ClassVar[str]
     noun: ClassVar[str] = "run"
-    #: Keys of the returned dict whose values are XComs of their own, so that a DAG can use
-    #: ``task.output["job_id"]``.
+    #: Some keys of the returned dict. The task also stores each of their values as a separate XCom, so that a
+    #: DAG can use ``task.output["job_id"]``.
     output_keys: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -68,9 +68,9 @@ class DataOpsTask(BaseOperator):
     def push_outputs(self, context: Context, result: Any) -> Any:
         """Store the values of :attr:`output_keys` as XComs, and return the result.
 
-        Airflow 3.3.2 calls ``post_execute`` without the result.
+        ``post_execute`` cannot do this, because Airflow 3.3.2 calls it without the result.
         """
-        # With multiple_outputs, Airflow itself stores all values.
+        # With multiple_outputs, Airflow itself stores all values of the dict.
         if self.do_xcom_push and not self.multiple_outputs and isinstance(result, Mapping):
             for key in self.output_keys:
                 if key in result:
@@ -80,6 +80,6 @@ class DataOpsTask(BaseOperator):
     def pause(self, duration: float) -> None:
         """Wait before the next attempt at a request.
 
-        :param duration: seconds.
+        :param duration: the seconds to wait.
         """
         time.sleep(duration)

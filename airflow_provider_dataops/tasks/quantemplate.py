@@ -37,7 +37,7 @@ class QuantemplateTask(DataOpsTask):
 
 
 class QuantemplatePipelineTask(QuantemplateTask):
-    """A task about one pipeline.
+    """A task that works with one pipeline.
 
     :param pipeline_id: the pipeline, ``p-…``.
     """
@@ -47,6 +47,6 @@ class QuantemplatePipelineTask(QuantemplateTask):
         self.pipeline_id = pipeline_id
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a pipeline id."""
         super().check()
         require_text(pipeline_id=self.pipeline_id)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class TailerTask(DataOpsTask):
-    """A task about one configuration.
+    """A task that works with one configuration.
 
-    :param configuration_id: the id under which it is deployed.
+    :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a text of six digits, with leading zeros; the connection's by default.
+    :param account: a string of six digits, with leading zeros; the connection's by default.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
     :param tailer_conn_id: the Airflow connection.
     """
@@ -58,13 +58,13 @@ class TailerTask(DataOpsTask):
         self.tailer_conn_id = tailer_conn_id
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check the configuration's id and type, the account and the environment."""
         super().check()
         require_text(configuration_id=self.configuration_id, configuration_type=self.configuration_type)
         check_scope(self.account, self.environment)
 
     def configuration(self, api: TailerApi, **options: bool) -> Configuration:
-        """Return the task's configuration, with defaults from the connection."""
+        """Return the task's configuration. The account and environment are the connection's by default."""
         return api.configuration(
             self.configuration_id,
             self.configuration_type,
@@ -77,10 +77,10 @@ class TailerTask(DataOpsTask):
 class TailerRunTask(TailerTask):
     """A task that waits for one run.
 
-    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render it, because Tailer has its
-        own placeholders such as ``{{FD_DATE}}``.
+    :param job_id: the job's id as Tailer Studio shows it. Airflow does not render the id, because Tailer has
+        its own placeholders such as ``{{FD_DATE}}``.
     :param success_statuses: the statuses that count as success.
-    :param failure_statuses: statuses that count as failures, in addition to the known ones.
+    :param failure_statuses: statuses that count as failures, in addition to those that always do.
     """
 
     def __init__(
@@ -97,13 +97,13 @@ class TailerRunTask(TailerTask):
         self.failure_statuses = failure_statuses
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check the job id and the statuses."""
         super().check()
         require_text_if_set(job_id=self.job_id)
         require_outcomes(self.success_statuses, self.failure_statuses)
 
     def run_options(self) -> dict[str, Any]:
-        """Return the arguments that find the run and classify its statuses."""
+        """Return the arguments that say how to find the run and what its statuses mean."""
         return {
             "job_id": self.job_id,
             "success_statuses": self.success_statuses,

@@ -48,5 +48,5 @@ class TracTask(DataOpsTask):
         self.trac_conn_id = trac_conn_id
 
     def call_arguments(self, *names: str) -> dict[str, Any]:
-        """Return the tenant and some arguments of the task, as keyword arguments for a call of the hook."""
+        """Return the tenant and the named arguments of the task, as keyword arguments for a hook method."""
         return {name: getattr(self, name) for name in (*names, "tenant")}

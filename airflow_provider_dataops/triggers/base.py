@@ -43,13 +43,13 @@ _RESERVED = frozenset(
 class DataclassTrigger(AutoDataclass, BaseTrigger):
     """A trigger whose arguments are its fields.
 
-    The constructor accepts every stored value and cannot fail. In Airflow 3.3.2 an exception in it, except a
-    TypeError, ends the whole triggerer, and again at each restart. The operator validates the arguments
-    before it starts the run. ``run()`` validates them again.
+    The constructor accepts every stored value and cannot fail. If it raised an exception other than a
+    TypeError, Airflow 3.3.2 would end the whole triggerer, and again after each restart. So the operator
+    validates the arguments before it starts the run, and ``run()`` validates them again.
 
-    Fields are texts, numbers, booleans, ``None``, lists and dicts. A field must not contain a secret.
+    Fields are strings, numbers, booleans, ``None``, lists and dicts. A field must not contain a secret.
 
-    :param worker_load: the load of the worker when the task deferred, see :func:`.guard.load`.
+    :param worker_load: the load of the worker when the task deferred; see :func:`.guard.load`.
     """
 
     worker_load: float = field(default_factory=guard.load)
@@ -67,7 +67,7 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
                 raise TypeError(f"{cls.__qualname__}.{name}: BaseTrigger reserves this name")
 
     def __post_init__(self) -> None:
-        """Initialise ``BaseTrigger``. Nothing here may fail."""
+        """Initialise ``BaseTrigger``. This is a part of the constructor, so it must not fail."""
         BaseTrigger.__init__(self)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -77,10 +77,12 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
 
 
 class DataOpsTrigger(Watch, DataclassTrigger):
-    """A trigger that sends requests to a platform. It is also a watch, whose fields it stores.
+    """A trigger that sends requests to a platform.
+
+    The trigger is also a watch: its fields describe what to wait for, and Airflow stores them.
 
     :param conn_id: the Airflow connection.
-    :param deadline: when the wait must end, seconds since the epoch.
+    :param deadline: when the wait must end, in seconds since the epoch.
     """
 
     conn_id: str
@@ -89,9 +91,9 @@ class DataOpsTrigger(Watch, DataclassTrigger):
     conn_type: ClassVar[str]
 
     def check(self) -> None:
-        """Validate the arguments; called in ``run()``.
+        """Validate the fields. ``run()`` calls this first.
 
-        :raises InvalidArgumentError: with the argument's name and its value.
+        :raises InvalidArgumentError: with the name and the value of the wrong argument.
         """
         super().check()
         require_text(conn_id=self.conn_id)
@@ -107,11 +109,11 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         return api
 
     async def ended(self) -> RunEvent | ConditionEvent:
-        """Wait, and return how the wait ended."""
+        """Wait for the run or the condition, and return how the wait ended."""
         raise NotImplementedError
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and yield one event with how the wait ended."""
+        """Wait for the run or the condition, and yield one event: how the wait ended."""
         self.check()
         began = SYSTEM_CLOCK.monotonic()
         event = await self.ended()
@@ -123,10 +125,10 @@ class RunTrigger(RunWatch, DataOpsTrigger):
     """Waits for the end of one run.
 
     :param poll_interval: the longest time between two status requests, in seconds.
-    :param not_before: the earliest time of the first request, seconds since the epoch, from a server's
-        ``Retry-After``.
-    :param known: whether the platform has returned the run before. Then a response without it counts as an
-        outage.
+    :param not_before: when the first request may be sent, in seconds since the epoch. The time comes from a
+        server's ``Retry-After``.
+    :param known: whether the platform has returned the run before. If it has, a response without the run
+        counts as an outage.
     """
 
     poll_interval: float
@@ -134,7 +136,7 @@ class RunTrigger(RunWatch, DataOpsTrigger):
     known: bool = False
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Validate the fields, also the run's id, the poll interval and the times."""
         super().check()
         require_text(run_id=self.run_id)
         require_time(poll_interval=self.poll_interval)
@@ -143,16 +145,17 @@ class RunTrigger(RunWatch, DataOpsTrigger):
             require_time(not_before=self.not_before)
 
     async def ended(self) -> RunEvent:
-        """Return how the wait for the run ended."""
+        """Wait for the end of the run, and return how the wait ended."""
         waits, _ = await _loaded(self.conn_type)
         event: RunEvent = await waits.run_ended(self)
         return event
 
     async def on_kill(self) -> None:
-        """Stop the run when a user ends the task: mark failed, mark success.
+        """Stop the run if a user marked the task as failed or success.
 
-        Airflow calls it since 3.3, but not at a timeout and not when the triggerer stops. It also calls it
-        at a Clear, and when the trigger moves to another triggerer. Then the run is not stopped here.
+        Airflow calls this method since 3.3, but not after a timeout and not when the triggerer stops. Airflow
+        also calls it after a Clear, and when the trigger moves to another triggerer. In these two cases the
+        method does not stop the run.
         """
         waits, _ = await _loaded(self.conn_type)
         await waits.stop_run(self)
@@ -161,35 +164,35 @@ class RunTrigger(RunWatch, DataOpsTrigger):
 class ConditionTrigger(ConditionWatch, DataOpsTrigger):
     """Waits until a condition is true at a platform.
 
-    :param poke_interval: seconds between two requests.
+    :param poke_interval: the seconds between two requests.
     """
 
     poke_interval: float
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Validate the fields, also the poke interval."""
         super().check()
         require_time(poke_interval=self.poke_interval)
 
     async def ended(self) -> ConditionEvent:
-        """Return how the wait for the condition ended."""
+        """Wait until the condition is true, and return how the wait ended."""
         waits, _ = await _loaded(self.conn_type)
         event: ConditionEvent = await waits.condition_met(self)
         return event
 
 
 class PauseTrigger(DataclassTrigger):
-    """Waits until a point in time, and sends a payload. Operators use it while the platform has no free slot.
+    """Waits until a point in time. Operators use this trigger while the platform has no free slot.
 
-    :param until: seconds since the epoch.
-    :param payload: the event, as JSON values.
+    :param until: when the wait ends, in seconds since the epoch.
+    :param payload: the content of the event, as JSON values.
     """
 
     until: float
     payload: dict[str, Any]
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and yield the payload."""
+        """Wait until the time has come, and yield one event with the payload."""
         require_time(until=self.until)
         guard.require_load(self.worker_load)
         began = SYSTEM_CLOCK.monotonic()
@@ -202,9 +205,9 @@ _LOADED: dict[str, tuple[Any, type[DataOpsHook[Any]]]] = {}
 
 
 async def _loaded(conn_type: str) -> tuple[Any, type[DataOpsHook[Any]]]:
-    """Return the module with the waits, and a platform's hook. They are imported when a trigger runs."""
+    """Return the module :mod:`.waits` and a platform's hook, which are imported when a trigger first runs."""
     if conn_type not in _LOADED:
-        # In a thread: these imports would block all other triggers.
+        # Import in a thread: on the event loop, these imports would block all other triggers.
         _LOADED[conn_type] = await asyncio.to_thread(_load, conn_type)
     return _LOADED[conn_type]
 

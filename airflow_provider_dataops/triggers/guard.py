@@ -1,9 +1,9 @@
 """How long a trigger holds back its event, so that Airflow does not fail the task.
 
-Airflow 3.3.2 fails a deferred task if the trigger's event comes too early. The scheduler must first have read
-the executor's report on the process that deferred. A trigger cannot see whether it has. The supervisor of
-that process can run for one more heartbeat interval. On a busy machine it needs longer, and so does the
-scheduler. So the time grows with the load.
+Airflow 3.3.2 fails a deferred task if the trigger's event comes too early. The scheduler must first read the
+executor's report on the process that deferred. A trigger cannot see whether the scheduler has read it. The
+supervisor of that process can run for one more heartbeat interval. On a busy machine the supervisor and the
+scheduler need longer. So a trigger holds back its event for a time that grows with the load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_dataops.core.arguments import require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
-#: The shortest time, in seconds.
+#: A trigger holds back its event for at least this many seconds.
 SHORTEST: float = min(
     LONGEST_GUARD,
     max(
@@ -39,18 +39,18 @@ def load() -> float:
 
 
 def require_load(worker_load: object) -> None:
-    """Validate a stored load.
+    """Validate the load that a trigger has stored.
 
-    :raises InvalidArgumentError: if it is not a number from 0.
+    :raises InvalidArgumentError: if the load is not a number, or below 0.
     """
     if worker_load != 0 or isinstance(worker_load, bool):
         require_time(worker_load=worker_load)
 
 
 def guard(busiest: float) -> float:
-    """Return how many seconds after its start a trigger may send its event.
+    """Return for how many seconds after its start a trigger must hold back its event.
 
-    :param busiest: the higher load of worker and triggerer, see :func:`load`.
+    :param busiest: the load of the worker or of the triggerer, whichever is higher; see :func:`load`.
     """
     return min(LONGEST_GUARD, SHORTEST + GROWTH * max(0.0, busiest - 1.0))
 
@@ -58,10 +58,10 @@ def guard(busiest: float) -> float:
 async def hold_back(began: float, worker_load: float) -> None:
     """Wait until a trigger may send its event.
 
-    :param began: when the trigger started, on the monotonic clock.
+    :param began: when the trigger started, as a time of the monotonic clock.
     :param worker_load: the load of the worker when the task deferred.
     """
-    # Twice, because the load may rise during the first wait.
+    # Wait twice, because the load may rise during the first wait.
     for _ in range(2):
         remaining = began + guard(max(worker_load, load())) - SYSTEM_CLOCK.monotonic()
         await asyncio.sleep(max(0.0, remaining))

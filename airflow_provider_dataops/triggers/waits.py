@@ -1,4 +1,4 @@
-"""The waits of all triggers. It imports aiohttp and polling, so the first trigger loads it in a thread."""
+"""How triggers wait. The first trigger imports this module in a thread, because it imports aiohttp."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.triggers.base import ConditionTrigger, DataOpsTrigger, RunTrigger
 
-#: The stop request may take this long, in seconds, once Airflow has reported that the task ended.
+#: After Airflow has reported that the task ended, the stop request may take this many seconds.
 STOP_BUDGET = 20.0
-#: Airflow may take this long to report the state of a task, in seconds. On a machine with a load of 20 the
-#: first response to a new triggerer took 22 s.
+#: Airflow may take this many seconds to report the state of a task. On a machine with a load of 20, a new
+#: triggerer got its first response after 22 s.
 STATE_BUDGET = 60.0
 
 
@@ -30,7 +30,7 @@ STATE_BUDGET = 60.0
 
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
-    """Return how the wait for a run ended. After refused credentials, read the connection once more."""
+    """Wait for the end of a run, and return how the wait ended. Read the connection again after a refusal."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known)
     try:
         while True:
@@ -64,7 +64,7 @@ async def _run_ended(
             except TimeoutError:
                 if connection.gate.refusals.last is None:
                     return progress.timed_out(trigger.deadline)
-                # After a timeout the worker asks once more. That would send the refused credentials again.
+                # Do not report a timeout: the worker would ask once more, with the refused credentials.
                 message = progress.refused(trigger.deadline)
                 return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
             now = SYSTEM_CLOCK.monotonic()
@@ -85,7 +85,7 @@ async def _run_ended(
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(trigger.run_id, answer)
             elif isinstance(answer, DataOpsError):
-                # For example, the file with the key is not on this machine.
+                # This error does not pass. For example, the file with the key is not on this machine.
                 raise answer
             elif (event := progress.ending(answer, now, trigger.log)) is not None:
                 return event
@@ -97,8 +97,8 @@ async def _run_ended(
 async def stop_run(trigger: RunTrigger) -> None:
     """Stop the run of a cancelled trigger if its task has ended. Otherwise log that the run keeps running.
 
-    Airflow 3.3.2 cancels the trigger again every second, and closes the task's log after the first time. So
-    the stop runs as a separate asyncio task, which these cancellations do not reach.
+    Airflow 3.3.2 cancels the trigger again every second. So the stop runs as a separate asyncio task, which
+    these cancellations do not reach. Airflow closes the task's log after the first cancellation.
     """
     stop = asyncio.create_task(_stop_run(trigger))
     _stops.add(stop)
@@ -106,9 +106,9 @@ async def stop_run(trigger: RunTrigger) -> None:
     await asyncio.shield(stop)
 
 
-#: References to the stops: the event loop itself does not keep a task alive.
+#: These references keep the asyncio tasks of :func:`stop_run` alive. The event loop does not.
 _stops: set[asyncio.Task[None]] = set()
-#: The states of a task that has ended and waits no longer.
+#: The states in which a task has ended, so that nothing waits for its run any more.
 _ENDED = frozenset({"failed", "success", "skipped"})
 
 
@@ -125,7 +125,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
                     "Airflow cancelled this trigger while %s was running, and it keeps running: %s", run, url
                 )
                 return
-            # Log this line, with the link, first: Airflow may close the task's log at any time from now on.
+            # Log this, with the link, before anything else: Airflow may now close the task's log at any time.
             trigger.log.warning(
                 "Airflow cancelled this trigger. If the task has ended, the trigger stops %s. "
                 "If this log ends here, see the triggerer's log: %s",
@@ -153,8 +153,8 @@ async def _stop_run(trigger: RunTrigger) -> None:
 async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
     """Return whether the task has ended. If not, log why this trigger does not stop the run.
 
-    Airflow cancels a trigger in the same way when it moves to another triggerer. After a Clear the new try
-    stops the run itself.
+    Airflow also cancels a trigger when the trigger moves to another triggerer, which then waits for the run.
+    After a Clear, the new try stops the run itself.
     """
     try:
         async with asyncio.timeout(STATE_BUDGET):
@@ -182,7 +182,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
-    """Return how the wait for a condition ended. After refused credentials, read the connection once more."""
+    """Wait for a condition, and return how the wait ended. Read the connection again after a refusal."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:
@@ -249,7 +249,7 @@ def _remaining(trigger: DataOpsTrigger) -> float:
 
 
 async def _api(trigger: DataOpsTrigger) -> Api:
-    """Return the platform of the trigger's connection.
+    """Return the platform, with the settings of the trigger's connection.
 
     :raises _DeadlineError: if Airflow does not return the connection before the deadline.
     """
@@ -264,7 +264,7 @@ async def _api(trigger: DataOpsTrigger) -> Api:
 
 
 def _log_if_refused(trigger: DataOpsTrigger, connection: SharedConnection) -> None:
-    """Log when refused credentials are sent again. Another trigger may have sent them."""
+    """Log it if this connection's credentials were refused and are about to be sent once more."""
     now = SYSTEM_CLOCK.monotonic()
     if connection.gate.refusals.last is not None and connection.gate.refusal(now) is None:
         trigger.log.warning(

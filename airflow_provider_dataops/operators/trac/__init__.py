@@ -1,7 +1,8 @@
 """The TRAC operators.
 
-For an object they return its header, with its ``key``: ``DATA-<uuid>-v3``. A selector argument accepts such a
-result, its key, and all other selectors of :class:`~airflow_provider_dataops.hooks.trac.TracHook`.
+An operator that works with one object returns the object's header. The header contains the object's ``key``:
+``DATA-<uuid>-v3``. An argument that is a selector accepts such a header or key. It also accepts all other
+selectors of :class:`~airflow_provider_dataops.hooks.trac.TracHook`.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def made_once(what: str, call: str, look: str) -> Iterator[None]:
-    """Prevent a retry after a call without a response: it would create a second object.
+    """Prevent a retry after a request without a response, because the retry could create a second object.
 
-    :param what: the object, for the error's message.
-    :param call: the last part of the path of the call that creates it.
-    :param look: an instruction to find the object.
-    :raises AmbiguousSubmitError: if the call got no response.
+    :param what: the object, in words for the error's message.
+    :param call: the last part of the path of the request that creates the object.
+    :param look: a sentence for the error's message: how the user can find the object.
+    :raises AmbiguousSubmitError: if the request may have created the object.
     """
     try:
         yield
@@ -36,9 +36,9 @@ def made_once(what: str, call: str, look: str) -> Iterator[None]:
 
 
 class TracOperator(TracTask, DataOpsOperator):
-    """The base class of the operators that do not wait for a job."""
+    """The base class of the TRAC operators that do not start a job."""
 
     def make_hook(self) -> TracHook:
-        """Return the hook."""
+        """Return the hook for the task's connection."""
         hook: TracHook = super().make_hook()
         return hook

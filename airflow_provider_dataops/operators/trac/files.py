@@ -20,7 +20,7 @@ class _UploadOperator(TracOperator):
     """Stores the content of a file, and returns the header of its object."""
 
     output_keys = ("key",)
-    #: The kind of object, and an instruction to find it.
+    #: The kind of object, and a sentence for the user: how to find the object after a lost response.
     kind: ClassVar[str]
     look: ClassVar[str]
 
@@ -33,19 +33,19 @@ class _UploadOperator(TracOperator):
         self.prior_version = prior_version
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a source."""
         super().check()
         require_text(source=self.source)
 
     def store(self, hook: TracHook, **common: Any) -> TagHeader:
-        """Store the content.
+        """Store the content of the file, and return the header of its object.
 
-        :param common: the arguments of all uploads.
+        :param common: the arguments that every kind of upload takes.
         """
         raise NotImplementedError
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Store the content."""
+        """Store the content of the file, and return the header of its object."""
         with made_once(f"the {self.kind}", f"create-small-{self.kind}", self.look):
             header = self.store(
                 self.make_hook(),
@@ -69,7 +69,7 @@ class _DownloadOperator(TracOperator):
         self.destination = destination
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a destination."""
         super().check()
         require_text(destination=self.destination)
 
@@ -78,7 +78,7 @@ class _DownloadOperator(TracOperator):
         raise NotImplementedError
 
     def act(self, context: Context) -> str:
-        """Download the content."""
+        """Download the content, and return the path or URL of the file."""
         size = self.download(self.make_hook())
         self.log.info("Downloaded %d bytes to %s", size, self.destination)
         return self.destination
@@ -87,15 +87,16 @@ class _DownloadOperator(TracOperator):
 class TracUploadFileOperator(_UploadOperator):
     """Stores a file, and returns the header of its object.
 
-    The gateway accepts about 735 kB. A larger file is an error, before a request is sent. Without
-    ``prior_version`` each call stores another file, so a task whose response is lost is not retried.
+    The gateway accepts about 735 kB. If the file is larger, the task fails before it sends a request.
+    Without ``prior_version``, each call stores another file. So if the response is lost, the task fails
+    without a retry.
 
     :param source: local path, or URL of an object store; not empty.
     :param name: the file's name at the platform; by default the name of the source file.
-    :param mime_type: its media type; by default the one for the name's extension.
+    :param mime_type: the file's media type; by default the one for the extension of ``name``.
     :param attrs: attributes as plain Python values, by name.
-    :param prior_version: a selector of the latest version, to update a file. If it is missing or renders to
-        an empty text, the operator creates a new file.
+    :param prior_version: a selector of the file's latest version, to update the file. If it is missing or
+        renders to an empty string, the operator creates a new file.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -117,16 +118,17 @@ class TracUploadFileOperator(_UploadOperator):
 class TracUploadDatasetOperator(_UploadOperator):
     """Stores a dataset, and returns the header of its object.
 
-    The gateway accepts about 735 kB. A larger file is an error, before a request is sent. Without
-    ``prior_version`` each call stores another dataset, so a task whose response is lost is not retried.
+    The gateway accepts about 735 kB. If the file is larger, the task fails before it sends a request.
+    Without ``prior_version``, each call stores another dataset. So if the response is lost, the task fails
+    without a retry.
 
     :param source: local path, or URL of an object store; not empty.
     :param schema: the dataset's schema in the platform's JSON.
     :param schema_id: a selector of a SCHEMA object, instead of ``schema``.
     :param format: the media type of the content; by default ``text/csv`` if the name ends with ``.csv``.
     :param attrs: attributes as plain Python values, by name.
-    :param prior_version: a selector of the latest version, to update a dataset. If it is missing or renders
-        to an empty text, the operator creates a new dataset.
+    :param prior_version: a selector of the dataset's latest version, to update the dataset. If it is missing
+        or renders to an empty string, the operator creates a new dataset.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -158,7 +160,7 @@ class TracUploadDatasetOperator(_UploadOperator):
         self.format = format
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that the format is set or can be seen from the source's name."""
         super().check()
         self._media_type()
 
@@ -184,8 +186,8 @@ class TracDownloadFileOperator(_DownloadOperator):
 
     The file appears under its name only when it is complete.
 
-    :param selector: the file; without a version the latest.
-    :param destination: local path, or URL of an object store; the file's name included.
+    :param selector: a selector of the file. If it contains no version, it selects the latest one.
+    :param destination: local path, or URL of an object store, with the file's name.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -200,8 +202,8 @@ class TracDownloadDatasetOperator(_DownloadOperator):
 
     The file appears under its name only when it is complete.
 
-    :param selector: the dataset; without a version the latest.
-    :param destination: local path, or URL of an object store; the file's name included.
+    :param selector: a selector of the dataset. If it contains no version, it selects the latest one.
+    :param destination: local path, or URL of an object store, with the file's name.
     :param format: the short name of the file's format.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -212,7 +214,7 @@ class TracDownloadDatasetOperator(_DownloadOperator):
         self.format = format
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that there is a format."""
         super().check()
         require_text(format=self.format)
 

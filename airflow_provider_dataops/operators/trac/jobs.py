@@ -30,11 +30,11 @@ class _JobOperator(TracTask, RunOperator):
         self.job_attrs = job_attrs
 
     def job_of(self, api: TracApi) -> JsonObject | JobPlan | RunRequest:
-        """Return the job to submit. Nothing is sent yet."""
+        """Return the job to submit. Sends nothing."""
         raise NotImplementedError
 
     def launch(self, api: TracApi, context: Context) -> TracJobLaunch:
-        """Return the launch of the job. Nothing is sent yet."""
+        """Return the launch, which describes how to submit the job. Sends nothing."""
         return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
 
@@ -42,23 +42,24 @@ class TracImportModelOperator(_JobOperator):
     """Imports a model from a repository, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``, ``job`` (its
-    key), ``job_type``, ``status`` (TRAC's own), ``message``, ``outputs`` (the keys of its outputs, by name)
-    and ``log_file`` (the key of its log). It also contains ``model``, the key of the model. The argument
-    ``model`` of other operators accepts this result.
+    key), ``job_type``, ``status`` (TRAC's own), ``message``, ``outputs`` (the keys of the job's outputs, by
+    name) and ``log_file`` (the key of the job's log). The result also contains ``model``, the key of the
+    model. The argument ``model`` of other operators accepts this result.
 
     TRAC cannot cancel a job: if the task ends first, the log says that the job keeps running. All job
-    operators take ``job_attrs`` and the arguments of the wait.
+    operators take ``job_attrs`` and the arguments of
+    :class:`~airflow_provider_dataops.operators.base.RunOperator`.
 
     :param repository: the key of a model repository of the tenant.
-    :param entry_point: the model's class with its module, ``package.module.Class``.
-    :param version: a tag or commit of the repository, or a package's version.
+    :param entry_point: the model's class, with package and module: ``package.module.Class``.
+    :param version: a tag or commit of the repository, or the version of the package.
     :param path: the folder of the code in the repository.
     :param language: the model's language.
     :param package: the package that holds the model, in a repository of packages.
     :param package_group: the group of the package.
     :param model_attrs: attributes of the model, as plain Python values by name.
     :param job_attrs: attributes of the job, as plain Python values by name. A retry finds the job even if
-        they have changed.
+        these attributes have changed.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -106,7 +107,7 @@ class TracImportModelOperator(_JobOperator):
             repository=self.repository,
             entry_point=self.entry_point,
             version=self.version,
-            # A template without a value renders to an empty text.
+            # A template without a value renders to an empty string.
             path=self.path or None,
             language=self.language,
             package=self.package or None,
@@ -116,7 +117,7 @@ class TracImportModelOperator(_JobOperator):
 
 
 class _ModelsOperator(_JobOperator):
-    """Runs a model, or several in a flow."""
+    """Base class: runs a model, or a flow of several models."""
 
     def __init__(
         self,
@@ -148,14 +149,15 @@ class _ModelsOperator(_JobOperator):
 class TracRunModelOperator(_ModelsOperator):
     """Runs a model, and waits for the end of the job.
 
-    The operator reads the model first. Every declared parameter, and every input that is not optional, must
-    be given. Parameters get their declared types. An input without a version gets the latest one when the job
-    is submitted. Returns the job as :class:`TracImportModelOperator` does.
+    The operator reads the model first. You must give every parameter that the model declares, and
+    every input that is not optional. The operator converts parameters to their declared types. If an input
+    has no version, the operator adds the version that is the latest when it submits the job. Returns the job
+    as :class:`TracImportModelOperator` does.
 
     :param model: a selector of the model, or the result of :class:`TracImportModelOperator`.
-    :param parameters: plain Python values by name; texts are converted to the declared type.
+    :param parameters: plain Python values by name; strings are converted to the declared type.
     :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
-    :param prior_outputs: by output, a selector of the object that gets a new version.
+    :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
     :param tenant: the tenant's code; the connection's by default.
@@ -185,15 +187,15 @@ class TracRunModelOperator(_ModelsOperator):
 class TracRunFlowOperator(_ModelsOperator):
     """Runs a flow of models, and waits for the end of the job.
 
-    The operator reads the flow and its models first, and returns the job, as :class:`TracRunModelOperator`
-    does.
+    The operator reads the flow and its models first, as :class:`TracRunModelOperator` reads its model. It
+    also returns the job in the same way.
 
     :param flow: a selector of the flow.
-    :param models: by model node of the flow, a selector of a model or the result of
+    :param models: for each model node of the flow, by name, a selector of a model or the result of
         :class:`TracImportModelOperator`.
-    :param parameters: plain Python values by name; texts are converted to the declared type.
+    :param parameters: plain Python values by name; strings are converted to the declared type.
     :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
-    :param prior_outputs: by output, a selector of the object that gets a new version.
+    :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
     :param tenant: the tenant's code; the connection's by default.
@@ -208,7 +210,7 @@ class TracRunFlowOperator(_ModelsOperator):
         self.models = models
 
     def check(self) -> None:
-        """Validate the arguments."""
+        """Check that ``models`` is a dict."""
         super().check()
         if not isinstance(self.models, Mapping):
             raise InvalidArgumentError(f"models must be a dict; given: {self.models!r}")
@@ -221,8 +223,8 @@ class TracRunFlowOperator(_ModelsOperator):
 class TracSubmitJobOperator(_JobOperator):
     """Submits a job of any type, and waits for its end.
 
-    The operator looks up nothing: each input must have a version. Returns the job as
-    :class:`TracImportModelOperator` does.
+    The operator reads no objects before it submits the job, so each input must have a version. Returns the
+    job as :class:`TracImportModelOperator` does.
 
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
         Values of parameters and attributes may be plain Python values, and selectors may be keys.

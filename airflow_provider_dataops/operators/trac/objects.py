@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _DefinitionOperator(TracOperator):
-    """Writes the definition of an object."""
+    """Base class: writes the definition of an object."""
 
     output_keys = ("key",)
 
@@ -32,14 +32,14 @@ class _DefinitionOperator(TracOperator):
 class TracCreateObjectOperator(_DefinitionOperator):
     """Creates an object.
 
-    Each call creates another one. Without a response the object may exist or not. Then the task fails without
-    a retry, and the error says how to find the object.
+    Each call creates another object. If the response is lost, the object may exist or not. Then the task
+    fails without a retry, and the error says how to find the object.
 
     Returns the header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
     ``object_timestamp``, ``tag_timestamp``. All operators that write an object return it.
 
-    :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``; others come from jobs and uploads.
-    :param definition: in the platform's JSON, ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
+    :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create the other types.
+    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param attrs: attributes as plain Python values, by name.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -60,12 +60,12 @@ class TracUpdateObjectOperator(_DefinitionOperator):
     """Creates a new version of an object, and returns its header.
 
     If the object has a newer version than ``prior_version``, the task fails with a ``ConflictError``. Another
-    writer may have created it, or an earlier attempt whose response was lost.
+    writer may have created that version, or an earlier attempt of this task whose response was lost.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``.
-    :param definition: in the platform's JSON, ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
+    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param prior_version: a selector of the object's latest version.
-    :param attrs: attributes to create or replace; all others stay.
+    :param attrs: attributes to create or replace; all other attributes stay.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -92,17 +92,17 @@ class TracUpdateObjectOperator(_DefinitionOperator):
 
 
 class TracUpdateTagOperator(TracOperator):
-    """Changes an object's attributes, and returns the header with the new version of its tag.
+    """Changes an object's attributes, and returns the object's header with the new tag version.
 
-    If another writer was faster, the operator reads the new tag and makes the same changes to it. An active
-    job is an error: the change would delete its results.
+    If another writer was faster, the operator reads the new tag and makes the same changes to it. If the
+    object is a job that is still active, the task fails, because the change would delete the job's results.
 
     After a lost response a retry sends the changes again. Then ``APPEND_ATTR`` and ``CREATE_OR_APPEND_ATTR``
-    append twice, and ``CREATE_ATTR`` and ``DELETE_ATTR`` fail. ``attrs`` is safe.
+    append twice, and ``CREATE_ATTR`` and ``DELETE_ATTR`` fail. A retry with only ``attrs`` is safe.
 
-    :param selector: the object. If it contains a tag version, that must be the newest.
+    :param selector: a selector of the object. If it contains a tag version, this must be the newest one.
     :param attrs: attributes to create or replace.
-    :param tag_updates: further changes, made in their order: ``{"operation": "APPEND_ATTR", "attrName":
+    :param tag_updates: further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
         "labels", "value": "eod"}``.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -135,11 +135,11 @@ class TracUpdateTagOperator(TracOperator):
 class TracWriteBatchOperator(TracOperator):
     """Writes several objects and tags in one transaction: all of them or none.
 
-    Returns the headers: ``created``, ``updated`` and ``tagged``, each in the order of its argument. A batch
-    that creates an object and gets no response is not retried.
+    Returns the headers: ``created``, ``updated`` and ``tagged``, each in the order of its argument. If a
+    batch creates an object and its response is lost, the task fails without a retry.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
-    :param update_objects: the same with ``prior_version``, each object once.
+    :param update_objects: dicts with the same keys and ``prior_version``, each object once.
     :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
@@ -169,7 +169,7 @@ class TracWriteBatchOperator(TracOperator):
     def act(self, context: Context) -> dict[str, Any]:
         """Write the batch."""
         look = "Search for one of its new objects: TRAC writes all of a batch or nothing"
-        # Without a new object a retry is safe: an update ends in a conflict, and a tag stays the same.
+        # Without a new object a retry does no harm: an update ends in a conflict, and tags do not change.
         once = (
             made_once("the objects of the batch", "write-batch", look)
             if self.create_objects
@@ -184,9 +184,9 @@ class TracWriteBatchOperator(TracOperator):
 class TracReadObjectOperator(TracOperator):
     """Reads an object, and returns its header with ``attrs`` and ``definition``.
 
-    Attributes are plain Python values; decimals, dates and times are texts. The definition is TRAC's JSON.
+    Attributes are plain Python values; decimals, dates and times are strings. The definition is TRAC's JSON.
 
-    :param selector: the object; without a version the latest.
+    :param selector: a selector of the object. If it contains no version, it selects the latest one.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
@@ -212,9 +212,9 @@ class TracSearchOperator(TracOperator):
     :param object_type: the type of object.
     :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
         ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
-    :param search_as_of: a time in the past; the search then sees the metadata of that time.
-    :param prior_versions: search in all versions of each object.
-    :param prior_tags: search in all versions of each tag.
+    :param search_as_of: a time in the past. Then the search uses the metadata as it was at that time.
+    :param prior_versions: search in all versions of each object, not only in the latest.
+    :param prior_tags: search in all versions of each tag, not only in the latest.
     :param tenant: the tenant's code; the connection's by default.
     :param trac_conn_id: the Airflow connection.
     """
