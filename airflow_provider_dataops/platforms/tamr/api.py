@@ -256,7 +256,7 @@ class TamrApi(Api):
         return jobs
 
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
-        """Return the newest job on a resource. The job succeeded and was created at or after a time.
+        """Return the newest successful job on a resource. Jobs that were created before a time do not count.
 
         :param since: the time in seconds since the epoch.
         :param resource: the id of the resource, by the name of its argument, such as ``source_id``.

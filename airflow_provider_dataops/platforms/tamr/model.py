@@ -114,8 +114,8 @@ def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Li
     """
     page = {name: raw for name, raw in reply.members(*_PAGE).items() if not decode.begins_with(raw, b"n")}
     if "jobs" not in page:
-        # An empty page has no member "jobs". An error with a 2xx status code has none, but it has members that
-        # a page does not have.
+        # An empty page has no member "jobs". An error with a 2xx status code has none, but it has members
+        # that a page does not have.
         reply.members(*_PAGE, others=False)
     token = decode.value(page["nextPageToken"]) if "nextPageToken" in page else ""
     if not isinstance(token, str):

@@ -79,7 +79,7 @@ class ToucanApi(Api):
 
     platform = "Toucan"
     noun = "operation"
-    #: More than about five rejected logins within a minute lock the account. Then valid credentials fail, too.
+    #: More than about five rejected logins in a minute lock the account. Then valid credentials fail, too.
     locks_out = True
 
     def __init__(

@@ -97,7 +97,7 @@ class ToucanOperationWatch(RunWatch):
     stage: str = ""
 
     def check(self) -> None:
-        """Check that the small app is not blank, and that the stage is valid."""
+        """Check that the small app is a text, and that the stage is a text or empty."""
         super().check()
         require_text(small_app=self.small_app)
         if self.stage != "":

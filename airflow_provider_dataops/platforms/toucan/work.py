@@ -1,7 +1,7 @@
 """Build the requests that start work on a small app: operations, preprocess and populate.
 
-Source: the vendor's guide "Advanced: update with confidence". This module imports no HTTP modules. So operators
-can use it to validate their arguments while Airflow parses DAG files.
+Source: the vendor's guide "Advanced: update with confidence". This module imports no HTTP modules. So
+operators can use it to validate their arguments while Airflow parses DAG files.
 """
 
 from __future__ import annotations
