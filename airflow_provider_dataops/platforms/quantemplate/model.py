@@ -83,7 +83,7 @@ class Execution(Result):
             raw_state=self.status,
             started_at=self.started_at or self.created_at,
             finished_at=self.finished_at,
-            # The API does not report why an execution failed. Only the run log in the user interface shows it.
+            # The API does not report why an execution failed. Only the run log in the web interface does.
             message=f"run number {self.run_number} ended {self.status!r}" if failed else "",
             details={
                 "execution_id": self.id,

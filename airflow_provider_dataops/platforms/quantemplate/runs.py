@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-#: The maximum number of ids of unreadable entries in a baseline. If the list has more such entries, the search
-#: for a lost execution fails.
+#: The maximum number of ids of unreadable entries in a baseline. If the list has more such entries, the
+#: search for a lost execution fails.
 UNREADABLE_IDS = 100
 
 

@@ -121,7 +121,7 @@ class TailerApi(TailerCalls):
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return the server's message. For rejected credentials, add which field of the connection to check."""
+        """Return the server's message. After rejected credentials, add what to check in the connection."""
         google = google_error(reply)
         text = google or super().error_text(reply)
         refused = reply.status == 401 or (google and reply.status == 400)
@@ -136,7 +136,7 @@ class TailerApi(TailerCalls):
     def watch_run(
         self, configuration: Configuration, run_id: str, job_id: str | None, **outcomes: object
     ) -> TailerRunWatch:
-        """Return the watch, which describes how to wait, of a run.
+        """Return the watch, which describes how to wait for the run.
 
         :param outcomes: ``success_statuses`` and ``failure_statuses``.
         :raises InvalidArgumentError: if a status is invalid, or counts as success and as failure.
@@ -156,7 +156,10 @@ class TailerApi(TailerCalls):
         )
 
     def test(self) -> Exchange[str]:
-        """Request one run of the connection's account. If one of its fields is empty, only get a token."""
+        """Request one run of the connection's account.
+
+        If the connection has no account or no environment, only get a token.
+        """
         if self.account and self.environment:
             # Any JSON without a KO is enough, because the format of this response is not documented.
             yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)

@@ -1,7 +1,7 @@
 """The three sources of a bearer token for Tailer.
 
-Sources of the facts: the vendor's guide to its API, its sign-up guide and its SDK. Reading a
-key file and signing a token take time. So both are blocking calls, which run outside the event loop.
+Sources of the facts: the vendor's guide to its API, its sign-up guide and its SDK. Reading a key file and
+signing a token take time. So both are blocking calls, which run outside the event loop.
 """
 
 from __future__ import annotations

@@ -72,9 +72,9 @@ def runs_since(
 ) -> Exchange[Listed[Run]]:
     """Return the runs of a configuration that started at or after a time. Older runs may be among them.
 
-    If the list of the last runs is full, the runs of each day since the time are listed, too. This is not
-    done for :data:`MOST_DAYS` or more, or if the time is on a later day than the response. The result is
-    ``cut`` if it may leave out a run.
+    If the list of the last runs is full, the waiting runs and the runs of each day since the time are listed,
+    too. No day is listed if there are more than :data:`MOST_DAYS`, or if the time is on a later day than the
+    response. The result is ``cut`` if it may leave out a run.
 
     :param since: seconds since the epoch.
     :param known: the ids of some runs that started before the time.

@@ -91,7 +91,7 @@ class Configuration:
         return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
-        """Return the run that a launch started. Tailer does not list the run yet, so the request is the source."""
+        """Return the run that a launch started. Its fields come from the request: Tailer does not list it yet."""
         run = self.identified(Run(run_id=run_id, status="", state=RunState.PENDING), job_id)
         return replace(run.snapshot(), state=RunState.PENDING, raw_state="launched")
 
@@ -159,7 +159,7 @@ class Run(Result):
 def read_runs(reply: Reply, limit: int | None = None) -> Listed[Run]:
     """Return the runs of a response.
 
-    :param limit: the ``limit`` of the request. A list with this many runs may leave out others: it is ``cut``.
+    :param limit: the ``limit`` of the request. A list with this many runs is ``cut``: it may leave out runs.
     """
     results = reply.members("results").get("results")
     if results is None or not decode.begins_with(results, b"["):

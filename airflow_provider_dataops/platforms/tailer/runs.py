@@ -65,7 +65,7 @@ class TailerJobLaunch(Launch):
         try:
             runs, listed_at = yield from self.api.listed(self.configuration)
         except NotFoundError as error:
-            # The API itself sent this 404, not a proxy. So the configuration has no run at the response's time.
+            # The API itself sent this 404, not a proxy. So the configuration has no run at this time.
             if error.date is None:
                 raise
             runs, listed_at = Listed(), error.date
@@ -188,7 +188,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the runs by id. One run is read by itself; several runs are read in the list of the last runs."""
+        """Return runs by id. One run is read by itself. Several runs are read from the list of the last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}
