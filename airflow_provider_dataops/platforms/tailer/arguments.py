@@ -15,7 +15,7 @@ ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
 LAUNCHABLE = ("table-to-table", "table-to-storage")
 #: The statuses that a user can set for a run.
 SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
-#: For each status of a configuration, the fields of the request. The documentation never shows both as true.
+#: For each status of a configuration, the fields of the request. No document shows both fields as true.
 CONFIGURATION_STATUSES = {
     "enabled": {"activated": True, "archived": False},
     "disabled": {"activated": False, "archived": False},

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: The maximum number of requests in one search for a run. A full list may contain runs of 100 jobs, and may
 #: require 16 more lists.
 MOST_REQUESTS = 20
-#: The maximum number of days that one search lists. The server's time may be wrong by years.
+#: The maximum number of days that one search lists. It is needed because the server's time may be wrong by
+#: years.
 MOST_DAYS = 31
 
 
@@ -97,7 +98,7 @@ def runs_since(
 
 
 def _listed(api: TailerCalls, configuration: Configuration, filters: dict[str, Any]) -> Exchange[Listed[Run]]:
-    """Return the runs that match filters; none after a 404.
+    """Return the runs that match filters. With filters, a 404 counts as an empty list.
 
     The documentation does not show the response if no run matches. It may be a 404.
     """

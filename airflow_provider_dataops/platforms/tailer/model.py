@@ -91,7 +91,7 @@ class Configuration:
         return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
-        """Return the run that a launch started. Its fields come from the request: Tailer does not list it yet."""
+        """Return a run that was just launched. Its fields come from the request: it is not listed yet."""
         run = self.identified(Run(run_id=run_id, status="", state=RunState.PENDING), job_id)
         return replace(run.snapshot(), state=RunState.PENDING, raw_state="launched")
 

@@ -188,7 +188,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return runs by id. One run is read by itself. Several runs are read from the list of the last runs."""
+        """Return runs by id. One run is read by itself, several in the list of the last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}

@@ -77,8 +77,8 @@ class TamrJobLaunch(Launch):
 
         jobs, _ = yield from self.api.listed(resource, until=is_older)
         if jobs.cut:
-            # The list is sorted by start. Where it contains jobs that have not started is not documented. So
-            # the open jobs are read, too.
+            # The list is sorted by start. Jobs that have not started may be anywhere in it. So the open jobs
+            # are read, too.
             jobs.extend((yield from self.api.open_or_newest(resource)))
             jobs.cut = not any(map(is_older, jobs.found))
         jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])

@@ -150,7 +150,7 @@ class ToucanApi(Api):
         """Return the class of the error. For a rejected login, the status code is not documented."""
         if not request.authenticated and reply.status in {400, 422}:
             return AuthenticationError
-        # A backend without a route responds 404 with a web page, too. So such a 404 may not be a proxy's.
+        # A backend without a route responds 404 with a web page. So it may not be a proxy that sent the page.
         return error_for_status(reply.status)
 
     # --- runs ------------------------------------------------------------------------------------------
@@ -199,7 +199,8 @@ class ToucanApi(Api):
         :param stage: ``staging``, or ``None`` for production.
         :param upload_id: if not empty, send the form fields of a chunked upload, with this id and one chunk.
         """
-        # json.dumps writes only ASCII. The server does not know the character set of a part of a form.
+        # json.dumps writes only ASCII. This is needed, because the server does not know the character set of
+        # a form field.
         fields = [("data", json.dumps({"filename": filename}))]
         if upload_id:
             fields += [

@@ -43,7 +43,7 @@ class ToucanOperationLaunch(Launch):
         """Whether a retry may start the work again after a 404.
 
         A backend without the state route responds 404 for each operation, even for one that is running. So
-        the user decides.
+        only the user can decide whether a retry is safe.
         """
         return self.resubmits
 

@@ -36,7 +36,7 @@ KNOWN_OPERATIONS = frozenset({*FULL_REFRESH, "populate_permissions", "release_de
 STAGING = "staging"
 PLAIN, DROPZONE = "plain", "dropzone"
 
-#: The read timeout of a preprocess or populate, in seconds. Some backends respond only after its end.
+#: The read timeout of a preprocess or populate, in seconds. Some backends respond only after the work.
 SYNCHRONOUS_READ_TIMEOUT = 900.0
 
 

@@ -197,7 +197,7 @@ class TracObjectWatch(ConditionWatch):
         require_whole(min_version=self.min_version)
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Return the object's header if the condition is true, ``None`` if it is not or there is no object yet."""
+        """Return the object's header if the condition is true, else ``None``. The object may be missing."""
         try:
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
         except NotFoundError:

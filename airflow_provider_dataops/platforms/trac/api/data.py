@@ -31,7 +31,7 @@ ALL_ROWS = 1_000_000_000
 
 
 class DataCalls(Gateway):
-    """The calls of the data service. They need TRAC 0.8. Only ``download_file`` also works in older releases."""
+    """The calls of the data service. They need TRAC 0.8, except ``download_file``."""
 
     def write_small_file(
         self,

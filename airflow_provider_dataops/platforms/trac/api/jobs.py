@@ -98,9 +98,9 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[RunSnapshot]:
         """Submit a job with a token as one of its attributes, and return its state.
 
-        If the job has already ended, its state is still returned as running. So the task waits for it, and the
-        first request of the wait reads the job's outputs. This method does not read them: if that request
-        failed here, the caller would believe that TRAC rejected the submission.
+        If the job has already ended, its state is still returned as running. Then the task waits for the job,
+        and the first request of the wait reads the outputs. This method does not read the outputs. If that
+        request failed here, the caller would believe that TRAC rejected the submission.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -222,7 +222,7 @@ class JobCalls(MetadataCalls):
             return None
 
     def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, str]]:
-        """Return the keys of a job's outputs by name. A search finds outputs by the attributes that TRAC sets.
+        """Return the keys of a job's outputs by name. A search finds them by attributes that TRAC sets.
 
         The search is needed because the RESULT does not contain an imported model. Up to TRAC 0.8.0, it does
         not contain the outputs of runs either.

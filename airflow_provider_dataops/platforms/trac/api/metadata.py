@@ -194,7 +194,7 @@ class MetadataCalls(Gateway):
         the selector has a tag version, there is one attempt.
 
         :raises ConflictError: if other writers changed the tag during all attempts, or the selected tag is
-            not the newest. It is also raised for an active job, because the change would delete the job's results.
+            not the newest, or if the object is an active job: the change would delete the job's results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
@@ -219,7 +219,7 @@ class MetadataCalls(Gateway):
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that changes the newest tag. An empty list of changes also creates a tag."""
+        """Return the request that changes the newest tag. Even without changes, it creates a tag version."""
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:
@@ -254,7 +254,7 @@ class MetadataCalls(Gateway):
         :param update_objects: dicts with the arguments of :meth:`update_object`, each object once.
         :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
             The latest tags are read first. So a batch cannot tag a version that it creates.
-        :raises ConflictError: if another writer changed one of these objects or tags. Then nothing was written.
+        :raises ConflictError: if another writer changed one of the objects or tags. Then nothing is written.
         """
         creates = _each("create_objects", create_objects, create_request)
         updates = _each("update_objects", update_objects, update_request)
@@ -286,7 +286,7 @@ class MetadataCalls(Gateway):
 
 
 def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
-    """Run the exchange, and explain a 404: the type is unknown. The type is a part of the path."""
+    """Run the exchange, and explain a 404: the type, which is part of the path, is unknown."""
     try:
         return (yield from exchange)
     except BadRequestError as error:

@@ -14,8 +14,8 @@ DETAILS = "trac-error-details-bin"
 #: The body of the gateway's 404 for a call that it does not have.
 NO_METHOD = "REST API METHOD NOT FOUND"
 #: With one of these gRPC statuses, a 500 means that TRAC rejected the request. 12 is UNIMPLEMENTED: TRAC does
-#: not support a format, for instance. 15 is DATA_LOSS: TRAC cannot read the content. After both, a real
-#: installation had created nothing.
+#: not support a format, for instance. 15 is DATA_LOSS: TRAC cannot read the content. A real
+#: installation sent both, and created nothing.
 _REFUSALS = frozenset({"12", "15"})
 #: The gRPC status UNKNOWN.
 _UNKNOWN = "2"
@@ -65,7 +65,10 @@ def details_of(headers: Mapping[str, str]) -> Details | None:
 
 
 def _decoded(content: bytes) -> Details:
-    """Read a ``TracErrorDetails``. Field 2 is the message, 3 is an item: its 1 is detail, its 2 fieldPath."""
+    """Read a ``TracErrorDetails``.
+
+    Its fields are 1 code, 2 message and 3 items. The fields of an item are 1 detail and 2 fieldPath.
+    """
     message, items = "", []
     for number, value in _fields(content):
         if number == 2:

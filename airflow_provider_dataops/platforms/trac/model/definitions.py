@@ -253,7 +253,7 @@ class RunRequest:
         """Return the job in TRAC's JSON.
 
         :param parameters: the parameters in TRAC's JSON.
-        :param fixed: by a selector that the user gave, the same selector with the version that was looked up.
+        :param fixed: for each selector without a version, the selector with the version that was looked up.
         """
 
         def to_json(selectors: Mapping[str, Selector]) -> dict[str, Any] | None:
@@ -294,7 +294,7 @@ class RunRequest:
         types = {name: _type(p) for name, p in (definition.get("parameters") or {}).items()}
         for name in _nodes(definition, "PARAMETER_NODE"):
             types[name] = types.get(name) or _type_by_edge(name, definition, models)
-        # A parameter of a flow may have no node. Then the parameter of the same name in a model has its type.
+        # A parameter of a flow may have no node. Then its type is that of the same parameter of a model.
         for name in set(self.parameters) - set(types):
             found = [m["parameters"][name] for m in models.values() if name in (m.get("parameters") or {})]
             if found:

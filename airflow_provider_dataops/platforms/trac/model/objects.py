@@ -32,8 +32,8 @@ class TagHeader:
     """Identifies a version of an object and a version of its tag. Each write returns a header.
 
     :param object_timestamp: when this version of the object was created.
-    :param tag_timestamp: when this version of the tag was created. A change of attributes
-        changes only this time.
+    :param tag_timestamp: when this version of the tag was created. A change of attributes changes
+        only this time.
     """
 
     object_type: str
@@ -231,7 +231,7 @@ def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
 
 
 def listed(payload: Any, name: str) -> list[Any]:
-    """Return the list in a response. If the response is empty, the list is empty: TRAC leaves it out.
+    """Return the list in a response. TRAC leaves out an empty list, so the response may be empty.
 
     :raises ValueError: if the response has other fields but not the list.
     """

@@ -202,8 +202,8 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         if attr_type is not None:
             basic = ValueType.named(attr_type, f"{where}: the attribute's type").basic
     else:
-        # Check for an empty list twice. Without a type, it would cause another error in the next line. In a
-        # value with a type, it is visible only after that line.
+        # Check for an empty list before and after understood(). Before, because for a list without a type,
+        # understood() raises another error. After, because only understood() finds the list in a Value.
         _reject_empty(sign, value, where)
         plain, kind = understood(value, f"{where}: the value")
         _reject_empty(sign, plain, where)

@@ -62,7 +62,7 @@ class Selector:
 
     @property
     def key(self) -> str:
-        """The object key, such as ``JOB-<uuid>-v1``. Attributes such as ``trac_create_job`` contain such keys."""
+        """The object key: ``JOB-<uuid>-v1``. Attributes such as ``trac_create_job`` contain such keys."""
         version = "" if self.object_version is None else f"-v{self.object_version}"
         return f"{self.object_type}-{self.object_id}{version}"
 
