@@ -1,7 +1,7 @@
 """The Quantemplate API: upload datasets, execute pipelines, download outputs and datasets.
 
 Sources: the vendor's guide "Example: end-to-end pipeline processing" and its OpenAPI file 0.0.1. The API has
-no request that reads or cancels one execution. An execution is found in the list of its pipeline.
+no request that reads or cancels one execution. So an execution is read from the list of its pipeline.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class QuantemplateApi(Api):
     # --- credentials -----------------------------------------------------------------------------------
 
     def fetch_token(self) -> Exchange[Token]:
-        """Return a new token for the client credentials. The endpoint accepts a form and no JSON."""
+        """Return a new token for the client credentials. The endpoint accepts a form, but not JSON."""
         body = form_body(
             {
                 "grant_type": "client_credentials",
@@ -129,7 +129,7 @@ class QuantemplateApi(Api):
         return self.post("get token", self._auth_url, body, read_token, repeatable=True, authenticated=False)
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of the error. The token endpoint also responds 400 to an unknown client."""
+        """Return the class of the error. A 400 from the token endpoint means that it rejects the client."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
         return super().error_class(request, reply)
@@ -139,7 +139,7 @@ class QuantemplateApi(Api):
     def organisation(self, organisation_id: str | None) -> str:
         """Return the argument, or the connection's organisation if the argument is ``None``.
 
-        :raises InvalidArgumentError: if the argument is empty, or there is neither.
+        :raises InvalidArgumentError: if the argument is empty, or if both are missing.
         """
         return self.text_or_default("organisation_id", organisation_id, self.organisation_id)
 
@@ -152,7 +152,7 @@ class QuantemplateApi(Api):
     def launch(
         self, pipeline_id: str, organisation_id: str | None = None, *, trace_id: str = ""
     ) -> QuantemplateExecutionLaunch:
-        """Return an execution to start.
+        """Return the launch of a new execution.
 
         :param trace_id: the value of the header ``X-QT-Trace-Id``; empty sends no header.
         """
@@ -166,7 +166,7 @@ class QuantemplateApi(Api):
     def watch_execution(
         self, pipeline_id: str, execution_id: str, organisation_id: str | None = None
     ) -> QuantemplateExecutionWatch:
-        """Return a watch for an execution that was started already."""
+        """Return the watch, which describes how to wait, for an execution that was started already."""
         require_text(execution_id=execution_id)
         return QuantemplateExecutionWatch(
             run_id=execution_id,
@@ -177,7 +177,7 @@ class QuantemplateApi(Api):
     def watch_next_execution(
         self, pipeline_id: str, after_run_number: int, organisation_id: str | None = None
     ) -> QuantemplateNextExecutionWatch:
-        """Return a watch that waits for the end of the first execution with a higher run number."""
+        """Return a watch that waits for the end of the first execution after a run number."""
         return QuantemplateNextExecutionWatch(
             after_run_number=after_run_number,
             organisation_id=self.organisation(organisation_id),
@@ -241,14 +241,14 @@ class QuantemplateApi(Api):
     def listed(self, organisation_id: str, pipeline_id: str, **which: Any) -> Exchange[Listed[Execution]]:
         """Return some executions of a pipeline.
 
-        :param which: ``wanted`` or ``after``, as in ``read_executions``.
+        :param which: which executions to return: ``wanted`` or ``after``, as in ``read_executions``.
         """
         return self._list(organisation_id, pipeline_id, partial(read_executions, **which))
 
     def run_numbers(
         self, organisation_id: str, pipeline_id: str
     ) -> Exchange[tuple[Listed[int], float | None]]:
-        """Return the run numbers of a pipeline's executions, and the time at the server."""
+        """Return the run numbers of a pipeline's executions, and the server's time of the response."""
         return self._list(organisation_id, pipeline_id, lambda reply: (read_run_numbers(reply), reply.date))
 
     def _list(
@@ -262,7 +262,7 @@ class QuantemplateApi(Api):
     ) -> Exchange[Execution | None]:
         """Return one execution, ``None`` if it is not in the list.
 
-        :raises MalformedReplyError: if it is not in the list, but an entry cannot be read.
+        :raises MalformedReplyError: if the execution is not found, but an entry of the list cannot be read.
         """
         parse = partial(read_executions, wanted=frozenset({execution_id}))
         listed = yield from self._list(organisation_id, pipeline_id, parse)
@@ -271,18 +271,18 @@ class QuantemplateApi(Api):
     def next_execution(
         self, organisation_id: str, pipeline_id: str, after_run_number: int
     ) -> Exchange[Execution | None]:
-        """Return the first execution with a higher run number, ``None`` if there is none yet.
+        """Return the first execution after a run number, ``None`` if there is none yet.
 
-        Any user may have started it.
+        Any user may have started the execution.
 
-        :raises MalformedReplyError: if its entry in the list may be one that cannot be read.
+        :raises MalformedReplyError: if an entry that may be this execution cannot be read.
         """
         listed = yield from self.listed(organisation_id, pipeline_id, after=after_run_number)
         first = min(listed.found, key=lambda e: e.run_number, default=None)
 
         def is_later(entry: JsonObject) -> bool:
             number = entry.get("runNumber")
-            # An entry without a run number may be an earlier execution.
+            # An unreadable entry without a run number does not count: it may be an earlier execution.
             return not isinstance(number, int) or (first is not None and number > first.run_number)
 
         listed.check_unreadable(is_later)
@@ -291,8 +291,8 @@ class QuantemplateApi(Api):
     def test(self) -> Exchange[str]:
         """Fetch a token, and send it to the API's host.
 
-        The API has no request that succeeds for every user. So the test asks for a pipeline that does not
-        exist, and expects the platform to say so.
+        The API has no request that succeeds for every user. So the test requests a pipeline that does not
+        exist. A 403 or 404 then shows that the platform accepts the token.
         """
         yield from self.login()
         with suppress(NotFoundError, PermissionDeniedError):
@@ -302,7 +302,7 @@ class QuantemplateApi(Api):
     # --- links -----------------------------------------------------------------------------------------
 
     def execution_url(self, organisation_id: str, pipeline_id: str, execution_id: str) -> str:
-        """Return the link to an execution. Without ``link_template`` it is the start page of the app.
+        """Return the link to an execution. Without ``link_template``, the link leads to the app's start page.
 
         The documentation shows no URL for the page of an execution.
         """

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 #: The assumed life of a token if the server does not report it, in seconds.
 DEFAULT_TOKEN_LIFE = 60.0
-# The OpenAPI file spells it "Cancelled", the vendor's own client "Canceled".
+# The OpenAPI file contains the status "Cancelled"; the vendor's own client contains "Canceled".
 _STATES = {
     "started": RunState.RUNNING,
     "succeeded": RunState.SUCCEEDED,
@@ -59,8 +59,8 @@ class Execution(Result):
     :param status: the platform's word for the state.
     :param state: the state in the words that all platforms share.
     :param created_at: when the execution was requested.
-    :param version: the version of the pipeline at that time.
-    :param outputs: the output files. There are none before the execution ends, and sometimes none after it.
+    :param version: the version of the pipeline when the execution was requested.
+    :param outputs: the output files; empty before the execution ends, and sometimes after its end.
     """
 
     id: str
@@ -75,7 +75,7 @@ class Execution(Result):
     outputs: tuple[Output, ...] = ()
 
     def snapshot(self, pipeline_id: str, organisation_id: str) -> RunSnapshot:
-        """Return the execution in the words that all platforms share."""
+        """Return the execution in the format that all platforms share."""
         failed = self.state in _NOT_SUCCESSFUL
         return RunSnapshot(
             run_id=self.id,
@@ -83,7 +83,7 @@ class Execution(Result):
             raw_state=self.status,
             started_at=self.started_at or self.created_at,
             finished_at=self.finished_at,
-            # The API does not report why an execution failed. Only the run log in the user interface does.
+            # The API does not report why an execution failed. Only the run log in the web interface does.
             message=f"run number {self.run_number} ended {self.status!r}" if failed else "",
             details={
                 "execution_id": self.id,
@@ -104,7 +104,7 @@ def read_token(reply: Reply) -> Token:
     payload = reply.json()
     token = payload.get("access_token") if isinstance(payload, dict) else None
     if not isinstance(token, str) or not token:
-        # The error does not contain the body: it may contain a token under another name.
+        # The error does not quote the body: the body may contain a token under another name.
         raise MalformedReplyError("the token endpoint's response has no access_token", status=reply.status)
     life = payload.get("expires_in")
     is_known = isinstance(life, int | float) and not isinstance(life, bool) and life > 0
@@ -126,8 +126,8 @@ def read_executions(
 ) -> Listed[Execution]:
     """Return the executions in a list.
 
-    :param wanted: return only the executions with these ids.
-    :param after: return only the executions with a higher run number.
+    :param wanted: the ids of the executions to return; ``None`` returns all.
+    :param after: return only the executions with a run number above this one.
     :raises MalformedReplyError: if the response is not a list of executions.
     """
     key, is_wanted = "", None
@@ -138,8 +138,8 @@ def read_executions(
     parse = partial(_execution, reply=reply)
     listed = read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
     if wanted is not None and len(listed.found) < len(wanted):
-        # The documentation shows no limit of the list. Run numbers begin with 1. So if number 1 is not in the
-        # list, the oldest executions are missing.
+        # The documentation shows no limit for the length of the list. Run numbers begin with 1. So if number
+        # 1 is missing, the list leaves out the oldest executions.
         listed.cut = min(read_run_numbers(reply).found, default=1) > 1
     return listed
 
@@ -154,7 +154,7 @@ def read_run_numbers(reply: Reply) -> Listed[int]:
 def read_download(reply: Reply) -> None:
     """Check that a response contained a file. The sink has received the file already.
 
-    The documentation lists the status code 204 without a meaning. It is taken as an empty file.
+    The documentation lists the status code 204 without a meaning. So a 204 counts as an empty file.
 
     :raises MalformedReplyError: if the response contained no file.
     """

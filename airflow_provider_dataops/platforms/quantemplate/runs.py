@@ -1,6 +1,7 @@
 """Start an execution, find it again after a lost response, and wait for it.
 
-The API has no request that reads or cancels one execution. An execution is found in the list of its pipeline.
+The API has no request that reads or cancels one execution. So an execution is read from the list of its
+pipeline.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-#: How many ids of unreadable entries a baseline stores. With more such entries, a lost execution cannot be
-#: searched for.
+#: The maximum number of ids of unreadable entries in a baseline. If the list has more such entries, the
+#: search for a lost execution fails.
 UNREADABLE_IDS = 100
 
 
@@ -33,7 +34,7 @@ class QuantemplateExecutionLaunch(Launch):
 
     :param organisation_id: the organisation that owns the pipeline.
     :param pipeline_id: the pipeline.
-    :param trace_id: sent with the request, so that the platform's support can find it.
+    :param trace_id: an id in the request, by which the platform's support can find the request.
     """
 
     api: QuantemplateApi
@@ -63,12 +64,12 @@ class QuantemplateExecutionLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
-        """Return the launch that recorded the baseline. Only its own pipeline's list has the execution."""
+        """Return the launch of the earlier try, with the pipeline from its baseline."""
         organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the execution. The API has no field for the token."""
+        """Start the execution. The token is not sent, because the API has no field for it."""
         started = yield from self.api.execute_pipeline(
             self.organisation_id, self.pipeline_id, trace_id=self.trace_id
         )
@@ -77,14 +78,14 @@ class QuantemplateExecutionLaunch(Launch):
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the executions that were created after the baseline.
 
-        Run numbers always increase. The baseline may come from a list that was not up to date. So the time
-        of an execution is compared, too.
+        Their run numbers are higher than those in the baseline. But the list of the baseline may have been
+        stale, so their times are compared, too.
 
         :raises MalformedReplyError: if an entry that may be such an execution cannot be read.
         """
         organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
-        # A record of an earlier release contains neither these ids nor a time.
+        # A baseline from an earlier release of this provider does not contain these ids or a time.
         known = baseline.get("unreadable", ())
         listed.check_unreadable(lambda entry: entry.get("id") in known)
         later = [
@@ -93,7 +94,7 @@ class QuantemplateExecutionLaunch(Launch):
         return [e.snapshot(pipeline_id, organisation_id) for e in sorted(later, key=lambda e: e.run_number)]
 
     def watch(self, run_id: str, token: str = "") -> QuantemplateExecutionWatch:
-        """Return the watch for the execution."""
+        """Return the watch, which describes how to wait for the execution."""
         return QuantemplateExecutionWatch(
             run_id=run_id, organisation_id=self.organisation_id, pipeline_id=self.pipeline_id
         )
@@ -110,30 +111,30 @@ class QuantemplateWatch(Watch):
     pipeline_id: str
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the ids are set."""
         super().check()
         require_text(organisation_id=self.organisation_id, pipeline_id=self.pipeline_id)
 
 
 class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
-    """The end of one execution. One list covers all executions of the pipeline."""
+    """The end of one execution. One list contains all executions of a pipeline."""
 
     sweeps = True
     looks_singly = False
 
     @property
     def group(self) -> str:
-        """All executions of a pipeline are one group."""
+        """The group of the execution. All executions of a pipeline are one group."""
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
         self, api: QuantemplateApi, keys: frozenset[str]
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
-        """Return all these executions, from one list. An execution that is not in the list is ``ABSENT``.
+        """Return all executions with these ids, by id. They are read from one list.
 
-        The value is an error if the entry of an execution cannot be read. If the id of an entry cannot be
-        read, it may belong to any execution that is missing. An execution that is not in the list is
-        ``UNLISTED`` if the list leaves out the oldest ones.
+        The value is an error if the entry of the execution cannot be read. An entry without a readable id may
+        belong to any missing execution, so each missing execution gets this error. Without such an entry, a
+        missing execution is ``ABSENT``, or ``UNLISTED`` if the list leaves out the oldest executions.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
@@ -168,20 +169,20 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
 
 
 class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
-    """The first execution with a higher run number has ended. Any user may have started it.
+    """The condition that the first execution after a run number has ended. Any user may have started it.
 
-    :param after_run_number: the execution's run number must be higher than this.
+    :param after_run_number: the run number of the execution must be higher than this number.
     """
 
     after_run_number: int
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the run number is a whole number."""
         super().check()
         require_whole(after_run_number=self.after_run_number)
 
     def question(self, api: QuantemplateApi) -> Exchange[JsonObject | None]:
-        """Return the execution as JSON if it has ended, else ``None``."""
+        """Return the first execution after the run number as JSON if it has ended, else ``None``."""
         found = yield from api.next_execution(self.organisation_id, self.pipeline_id, self.after_run_number)
         if found is None or not found.state.is_final:
             return None

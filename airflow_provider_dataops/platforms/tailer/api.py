@@ -52,7 +52,9 @@ STUDIO_URL = "https://studio.tailer.ai"
 
 
 class TailerApi(TailerCalls):
-    """Tailer, with one bearer token that is signed here, fetched from Google, or part of the connection.
+    """The calls to Tailer, with a bearer token.
+
+    The token is signed on this machine, requested from Google, or part of the connection.
 
     :param source: the source of the tokens.
     :param account: the default account.
@@ -78,9 +80,9 @@ class TailerApi(TailerCalls):
 
     @classmethod
     def from_fields(cls, fields: ConnectionFields, *, now: Callable[[], float] = time.time) -> TailerApi:
-        """Read an Airflow connection of type ``tailer``.
+        """Return the API for an Airflow connection of type ``tailer``.
 
-        :param now: returns seconds since the epoch, for tokens that are signed here.
+        :param now: returns seconds since the epoch, for tokens that are signed on this machine.
         :raises ConnectionSettingsError: if a credential is missing, or a field is not valid.
         """
         url = base_url(fields, BASE_URL)
@@ -104,7 +106,7 @@ class TailerApi(TailerCalls):
         return self._source.fetch()
 
     def forget_login(self) -> bool:
-        """Drop a token that the API refused. Return false if the source cannot make another one."""
+        """Drop a token that the API rejected. Return ``False`` if the source cannot make another one."""
         return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
@@ -119,7 +121,7 @@ class TailerApi(TailerCalls):
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return the server's message. After refused credentials it also names the connection's field."""
+        """Return the server's message. After rejected credentials, add what to check in the connection."""
         google = google_error(reply)
         text = google or super().error_text(reply)
         refused = reply.status == 401 or (google and reply.status == 400)
@@ -134,10 +136,10 @@ class TailerApi(TailerCalls):
     def watch_run(
         self, configuration: Configuration, run_id: str, job_id: str | None, **outcomes: object
     ) -> TailerRunWatch:
-        """Return the watch of a run.
+        """Return the watch, which describes how to wait for the run.
 
         :param outcomes: ``success_statuses`` and ``failure_statuses``.
-        :raises InvalidArgumentError: if the same status counts as success and as failure.
+        :raises InvalidArgumentError: if a status is invalid, or counts as success and as failure.
         """
         statuses: dict[str, Any] = require_outcomes(**outcomes)
         return TailerRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)
@@ -154,9 +156,12 @@ class TailerApi(TailerCalls):
         )
 
     def test(self) -> Exchange[str]:
-        """Request one run of the connection's account. Without account and environment, only get a token."""
+        """Request one run of the connection's account.
+
+        If the connection has no account or no environment, only get a token.
+        """
         if self.account and self.environment:
-            # The test succeeds with any response.
+            # Any JSON without a KO is enough, because the format of this response is not documented.
             yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)
             return f"the credentials are accepted for account {self.account}, {self.environment}"
         yield from self.login()
@@ -166,7 +171,7 @@ class TailerApi(TailerCalls):
     # --- links -----------------------------------------------------------------------------------------
 
     def run_url(self, configuration: Configuration, run_id: str) -> str:
-        """Return the link to a run. Without ``link_template`` it is the start page of Tailer Studio.
+        """Return the link to a run. Without ``link_template``, the link leads to Tailer Studio's start page.
 
         The documentation shows no URL for the page of a run.
         """

@@ -15,15 +15,16 @@ ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
 LAUNCHABLE = ("table-to-table", "table-to-storage")
 #: The statuses that a user can set for a run.
 SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
-#: The fields of a request for each status of a configuration. "Activated and archived" is not documented.
+#: For each status of a configuration, the fields of the request. No document shows both fields as true.
 CONFIGURATION_STATUSES = {
     "enabled": {"activated": True, "archived": False},
     "disabled": {"activated": False, "archived": False},
     "archived": {"activated": False, "archived": True},
 }
-#: The ``limit`` of a list request: the largest number in the vendor's documentation. The default is unknown.
+#: The ``limit`` of a list request if the caller gives none. It is the largest number that the vendor's
+#: documentation shows. Tailer's own default is unknown.
 LIST_LIMIT = 100
-#: A type with two names. Requests use the new one; responses and job ids also use the old one.
+#: A type with an old and a new name. Requests use the new name. Responses and job ids also use the old name.
 _ALIASES = {"gbq-to-gbq": "table-to-table"}
 #: The statuses of an active run.
 _ACTIVE = {"WAITING", "RUNNING"}
@@ -39,10 +40,10 @@ def _not_one_of(name: str, value: object, allowed: Collection[str]) -> InvalidAr
 
 
 def check_scope(account: object, environment: object) -> None:
-    """Validate account and environment; ``None`` means the connection's.
+    """Validate account and environment; ``None`` uses the value of the connection.
 
-    :raises InvalidArgumentError: if one is not valid. A number as ``account`` is an error: it has no leading
-        zeros.
+    :raises InvalidArgumentError: if one is not valid. ``account`` must not be a number, because a number has
+        no leading zeros.
     """
     if account is not None and not (isinstance(account, str) and re.fullmatch(r"[0-9]{6}", account)):
         kind = "" if isinstance(account, str) else f" ({type(account).__name__})"
@@ -157,8 +158,8 @@ def list_filters(
 ) -> dict[str, Any]:
     """Return the filters of a list request, with the API's names.
 
-    :param started_on: only runs that started on this day. The API calls it ``execution_date``. In a launch
-        that name means the logical date.
+    :param started_on: only runs that started on this day. The API calls this filter ``execution_date``. In a
+        launch, ``execution_date`` is the logical date.
     :param status: only runs with this status.
     :param limit: the largest number of runs to return.
     """

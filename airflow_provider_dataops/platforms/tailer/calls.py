@@ -52,7 +52,7 @@ _ACTIONS = {
 
 
 class TailerCalls(Api):
-    """The calls of the API.
+    """One method for each action of the API.
 
     :ivar account: the default account.
     :ivar environment: the default environment.
@@ -73,9 +73,9 @@ class TailerCalls(Api):
         environment: str | None = None,
         append_environment: bool = False,
     ) -> Configuration:
-        """Return a configuration. Account and environment are the connection's by default.
+        """Return a configuration. By default, account and environment come from the connection.
 
-        :param append_environment: append ``_`` and the environment to the id, unless it ends so already.
+        :param append_environment: append ``_`` and the environment to an id that does not end with them.
         :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
         """
         scope = self.scope(account, environment)
@@ -104,7 +104,7 @@ class TailerCalls(Api):
     def launch_job(
         self, configuration: Configuration, *, execution_date: str | None = None, job_id: str | None = None
     ) -> Exchange[str]:
-        """Launch a job, and return the run's id. Each call starts another run, so it is never sent again.
+        """Launch a job, and return the run's id. Each request starts another run, so it is never repeated.
 
         :param execution_date: the logical date of the job, ``YYYY-MM-DD``; today in UTC by default.
         """
@@ -132,7 +132,7 @@ class TailerCalls(Api):
     ) -> Exchange[Run | None]:
         """Return one run; ``None`` if Tailer does not list it, as in the first seconds after a launch.
 
-        :param job_id: most types need it.
+        :param job_id: the job's id. All types except ``table-to-table`` need it.
         """
         require_text(run_id=run_id)
         require_text_if_set(job_id=job_id)
@@ -153,7 +153,10 @@ class TailerCalls(Api):
         return runs.first(lambda run: run.run_id == run_id and configuration.owns(run))
 
     def get_last_status(self, configuration: Configuration, **filters: Any) -> Exchange[list[Run]]:
-        """Return the last runs of a configuration, newest first, by the filters of :meth:`listed`."""
+        """Return the last runs of a configuration, newest first.
+
+        :param filters: as in :meth:`listed`.
+        """
         runs, _ = yield from self.listed(configuration, **filters)
         return runs.whole()
 
@@ -184,9 +187,10 @@ class TailerCalls(Api):
         parse: Callable[[Reply], Any] = read_all_runs,
         **filters: Any,
     ) -> Exchange[Any]:
-        """Return runs of all configurations of a type in an account, by the filters of :meth:`listed`.
+        """Return the runs of all configurations of a type in an account.
 
-        :param parse: reads the response. Its format is not documented.
+        :param parse: reads the response, whose format is not documented.
+        :param filters: as in :meth:`listed`, without ``job_id``.
         """
         require_text(configuration_type=configuration_type)
         scope = self.scope(account, environment)
@@ -213,10 +217,10 @@ class TailerCalls(Api):
         )
 
     def reset_workflow(self, configuration: Configuration) -> Exchange[None]:
-        """Delete all triggered jobs of a workflow, so that it starts from scratch.
+        """Delete all triggered jobs of a workflow, so that the workflow starts from scratch.
 
-        It is never sent again: a second request would also delete the jobs that were triggered since the
-        first.
+        The request is never repeated, because a second one would also delete the jobs that were triggered
+        after the first one.
 
         :raises InvalidArgumentError: if the configuration is not a workflow.
         """
@@ -258,7 +262,7 @@ class TailerCalls(Api):
         """Return the exchange of one action.
 
         :param subject: account and environment; also the configuration, if the action is about one.
-        :param fields: further fields of the body. Those with ``None`` are left out.
+        :param fields: further fields of the body. Fields that are ``None`` are left out.
         """
         path, repeatable = _ACTIONS[action]
         url = f"{self.settings.base_url}{API_PATH}/{path}"

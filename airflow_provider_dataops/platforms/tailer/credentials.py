@@ -1,7 +1,7 @@
 """The three sources of a bearer token for Tailer.
 
-Sources of the facts: the vendor's guide to its API, its sign-up guide and its SDK. This module does no I/O.
-Reading a key file and signing take time, so both are blocking calls of the exchange.
+Sources of the facts: the vendor's guide to its API, its sign-up guide and its SDK. Reading a key file and
+signing a token take time. So both are blocking calls, which run outside the event loop.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from airflow_provider_dataops.errors import ConnectionSettingsError, MalformedRe
 SIGN_IN_URL = "https://www.googleapis.com/identitytoolkit/v3/relyingparty/verifyPassword"
 REFRESH_URL = "https://securetoken.googleapis.com/v1/token"
 
-#: The lifetime of a token that this provider signs, in seconds; the value of the vendor's guide.
+#: The lifetime of a token that this provider signs, in seconds, as in the vendor's guide.
 SIGNED_TOKEN_LIFE = 3600
 #: The assumed lifetime of a token if the response does not contain it, in seconds.
 DEFAULT_TOKEN_LIFE = 60.0
@@ -45,11 +45,11 @@ class TokenSource:
 
     #: Whether the source can make another token after the API has rejected one.
     renewable = True
-    #: The connection's fields to check after refused credentials, in words.
+    #: What to check in the connection after rejected credentials, as a text for errors.
     blame: str
     #: The texts to mask in logs.
     secrets: tuple[str, ...] = ()
-    #: What identifies the account, in addition to the secrets.
+    #: The values that identify the account, in addition to the secrets.
     account: tuple[str, ...]
 
     def fetch(self) -> Exchange[Token]:
@@ -80,9 +80,9 @@ class GivenToken(TokenSource):
 class ServiceAccount(TokenSource):
     """A Google service account. Its key signs tokens on this machine, without a request.
 
-    The key is JSON, or the path of a file with that JSON. The file is read for each token.
+    The connection contains the key as JSON, or the path of a key file. The file is read for each token.
 
-    :param base_url: the API's URL. The tokens contain it, without its path, as their audience.
+    :param base_url: the API's URL. The audience of the tokens is this URL without its path.
     :param now: returns seconds since the epoch.
     :raises ConnectionSettingsError: if there is no key, or it is not the key of a service account.
     """
@@ -98,7 +98,7 @@ class ServiceAccount(TokenSource):
         parts = urlsplit(base_url)
         self._audience = f"{parts.scheme}://{parts.netloc}"
         value = fields.extra.get(KEY_FIELD)
-        # If the user wrote the extra as JSON, the key may be an object in it.
+        # The key may be a JSON object, if the user wrote the connection's extra as JSON.
         self._key = json.dumps(value) if isinstance(value, Mapping) else fields.text(KEY_FIELD)
         self._is_json = self._key.startswith("{")
         if not self._key:
@@ -128,7 +128,7 @@ class ServiceAccount(TokenSource):
         try:
             text = Path(self._key).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            # A ValueError would quote the content of the file.
+            # The text of a ValueError may quote the content of the file.
             why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise self._fields.error(
                 f"the file {self._key!r} of extra field {KEY_FIELD!r} cannot be read: {why}"
@@ -136,7 +136,7 @@ class ServiceAccount(TokenSource):
         return self._parsed(text)
 
     def _parsed(self, text: str) -> dict[str, str]:
-        """Return the two members of a key that are needed. Errors never quote the key."""
+        """Return the two members of a key that signing needs. Errors never quote the key."""
         try:
             payload = json.loads(text)
         except ValueError:
@@ -152,7 +152,7 @@ class ServiceAccount(TokenSource):
         return {name: payload[name] for name in names}
 
     def _signed(self, key: Mapping[str, str]) -> str:
-        # PyJWT is slow to import, and a DAG file does not need it.
+        # PyJWT is slow to import, and DAG files do not need it. So import it only here.
         import jwt
 
         now, email = int(self._now()), key["client_email"]
@@ -173,9 +173,9 @@ class ServiceAccount(TokenSource):
 
 
 class FirebaseUser(TokenSource):
-    """A Tailer user, signed in at Google's Firebase by a refresh token, or else by email and password.
+    """A Tailer user, signed in at Google's Firebase with a refresh token, or with email and password.
 
-    If Google returns a new refresh token, it is kept only in memory. The one in the connection stays valid.
+    A new refresh token from Google is kept only in memory. The connection's refresh token stays valid.
 
     :raises ConnectionSettingsError: with the name of the missing field.
     """
@@ -195,7 +195,7 @@ class FirebaseUser(TokenSource):
             )
         else:
             self._email = (fields.login or "").strip()
-            # It is sent as JSON, which allows every character.
+            # The password is sent as JSON, which allows every character.
             self._password = fields.password or ""
             if not self._email:
                 raise fields.error("login (the email) is empty")
@@ -243,12 +243,12 @@ def _url(fields: ConnectionFields, name: str, default: str) -> str:
 
 
 def _read_token(reply: Reply, *, names: tuple[str, str, str]) -> tuple[Token, str]:
-    """Return the token in a response of Google, and its refresh token, empty if there is none."""
+    """Return the token in a response of Google, and the refresh token: empty if there is none."""
     payload = reply.json()
     payload = payload if isinstance(payload, dict) else {}
     token, replacement, life = (payload.get(name) for name in names)
     if not isinstance(token, str) or not token:
-        # The message does not quote the body: it may contain a token under another name.
+        # The message does not quote the body: the body may contain a token under another name.
         raise MalformedReplyError(f"the response contains no {names[0]}", status=reply.status)
     return Token(token, _seconds(life)), replacement if isinstance(replacement, str) else ""
 

@@ -1,4 +1,7 @@
-"""The connection form of Tailer. Only literals: Airflow reads them before it is fully initialised."""
+"""The connection form of Tailer.
+
+This module has only literals, because Airflow loads it before Airflow is fully initialised.
+"""
 
 from __future__ import annotations
 

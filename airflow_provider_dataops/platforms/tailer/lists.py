@@ -20,23 +20,25 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
-#: The maximum number of requests in one search for a run. A full list may contain 100 jobs, and lead to 16
-#: more lists.
+#: The maximum number of requests in one search for a run. A full list may contain runs of 100 jobs, and may
+#: require 16 more lists.
 MOST_REQUESTS = 20
-#: The maximum number of days that one search lists. A wrong ``Date`` header of the server may be years ahead.
+#: The maximum number of days that one search lists. It is needed because the server's time may be wrong by
+#: years.
 MOST_DAYS = 31
 
 
 def find_run(
     api: TailerCalls, configuration: Configuration, run_id: str
 ) -> Exchange[tuple[Run | None, bool]]:
-    """Return a run whose job's id is not known, and whether ``None`` proves that there is no such run.
+    """Return a run whose job id is not known.
 
-    Each listed run contains the id of its job. With this id the API finds every run of the job, but a
-    configuration may have several jobs. If the list of the last runs is full, this function lists the runs of
-    the run's day, then the runs with each status. It alternates between lists and jobs, up to
-    :data:`MOST_REQUESTS`.
+    Each listed run contains the id of its job. With a job id, the API finds any run of this job. But a
+    configuration may have several jobs, so this function tries their ids one by one. If the list of the last
+    runs is full, it also lists the runs of the run's day, and then the runs with each status. Requests for
+    lists and for jobs alternate. There are at most :data:`MOST_REQUESTS`.
 
+    :return: the run or ``None``, and whether ``None`` proves that the run does not exist.
     :raises MalformedReplyError: if an entry that may be the run cannot be read.
     :raises NotFoundError: if the API reports that the configuration has no run.
     """
@@ -69,13 +71,14 @@ def find_run(
 def runs_since(
     api: TailerCalls, configuration: Configuration, since: float, known: Collection[str]
 ) -> Exchange[Listed[Run]]:
-    """Return the last runs of a configuration, at least all that started at or after a time.
+    """Return the runs of a configuration that started at or after a time. Older runs may be among them.
 
-    The list is ``cut`` if it may not contain all of them. No further list is requested if the time is more
-    than :data:`MOST_DAYS` before the server's time, or on a later day.
+    If the list of the last runs is full, the waiting runs and the runs of each day since the time are listed,
+    too. No day is listed if there are more than :data:`MOST_DAYS`, or if the time is on a later day than the
+    response. The result is ``cut`` if it may leave out a run.
 
     :param since: seconds since the epoch.
-    :param known: ids of runs that started before that time.
+    :param known: the ids of some runs that started before the time.
     :raises NotFoundError: if the API reports that the configuration has no run.
     """
     runs, listed_at = yield from api.listed(configuration)
@@ -95,7 +98,10 @@ def runs_since(
 
 
 def _listed(api: TailerCalls, configuration: Configuration, filters: dict[str, Any]) -> Exchange[Listed[Run]]:
-    """Return runs by filters. The response without a matching run is not documented: it may be a 404."""
+    """Return the runs that match filters. With filters, a 404 counts as an empty list.
+
+    The documentation does not show the response if no run matches. It may be a 404.
+    """
     try:
         runs, _ = yield from api.listed(configuration, **filters)
     except NotFoundError:
@@ -115,7 +121,7 @@ def _checked(
 
 
 def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
-    """Return the filters of narrower lists, to request after a list was full."""
+    """Return the filters for the next lists after a list was full. Each of them contains fewer runs."""
     if "status" in filters:
         return []
     if not filters and (day := _day_of(run_id)):
@@ -139,7 +145,10 @@ def _days(first: date, last: date) -> list[str]:
 
 
 def _reaches_back(runs: Listed[Run], since: float, known: Collection[str]) -> bool:
-    """Return whether a list is sorted, newest first as in the vendor's guide, and ends with an older run."""
+    """Return whether a list contains all runs since a time.
+
+    It does if it is sorted newest first, as in the vendor's guide, and its last run is older than the time.
+    """
     times = [instant(run.start_execution_date) for run in runs.found]
     dated = [time for time in times if time is not None]
     if not times or len(dated) < len(times) or dated != sorted(dated, reverse=True):

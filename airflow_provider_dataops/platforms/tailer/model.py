@@ -29,7 +29,7 @@ _ENDED = {
     "CHECKED": "the run failed, and a user marked it as resolved; success_statuses may contain CHECKED",
     "DEACTIVATED": "the configuration is disabled, so nothing ran; enable it first",
 }
-#: All known statuses, those of active runs first.
+#: All known statuses; the statuses of active runs are first.
 STATUSES = (*_ACTIVE, "SUCCESS", *_ENDED)
 #: The members that a response may leave out.
 _OPTIONAL = (
@@ -47,7 +47,7 @@ _MEMBERS = ("run_id", "status", *_OPTIONAL)
 
 
 class Scope(TypedDict, total=False):
-    """Account and environment of a configuration. ``None`` means the connection's.
+    """Account and environment of a configuration. ``None`` uses the value of the connection.
 
     ``account`` is a text of six digits, with leading zeros.
     """
@@ -74,11 +74,14 @@ class Configuration:
 
     @property
     def job_id(self) -> str | None:
-        """The job's id for Tables to Tables, else ``None``: other ids contain file names or placeholders."""
+        """The job's id for the type ``table-to-table``; ``None`` for other types.
+
+        The job ids of other types contain file names or placeholders.
+        """
         return f"gbq-to-gbq|{self.configuration_id}" if self.configuration_type == "table-to-table" else None
 
     def owns(self, run: Run) -> bool:
-        """Return whether a listed run belongs to this configuration. A response may contain others."""
+        """Return whether a listed run belongs to this configuration. A list may contain other runs, too."""
         theirs = (run.account, run.environment, run.configuration_id)
         ours = (self.account, self.environment, self.configuration_id)
         return all(one in {None, other} for one, other in zip(theirs, ours, strict=True))
@@ -88,7 +91,7 @@ class Configuration:
         return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
-        """Return the run of a launch. Tailer does not list it yet, so its fields come from the request."""
+        """Return a run that was just launched. Its fields come from the request: it is not listed yet."""
         run = self.identified(Run(run_id=run_id, status="", state=RunState.PENDING), job_id)
         return replace(run.snapshot(), state=RunState.PENDING, raw_state="launched")
 
@@ -156,7 +159,7 @@ class Run(Result):
 def read_runs(reply: Reply, limit: int | None = None) -> Listed[Run]:
     """Return the runs of a response.
 
-    :param limit: the limit of the request. A list with as many runs counts as cut.
+    :param limit: the ``limit`` of the request. A list with this many runs is ``cut``: it may leave out runs.
     """
     results = reply.members("results").get("results")
     if results is None or not decode.begins_with(results, b"["):
@@ -190,7 +193,7 @@ def _run(payload: object, reply: Reply) -> Run:
 
 
 def read_launched(reply: Reply) -> str:
-    """Return the run's id in the response to a launch."""
+    """Return the id of the run that a launch started."""
     payload = reply.json()
     run_id = payload.get("run_id") if isinstance(payload, dict) else None
     if not isinstance(run_id, str) or not run_id:
@@ -200,7 +203,10 @@ def read_launched(reply: Reply) -> str:
 
 
 def read_ok(reply: Reply) -> None:
-    """Accept OK, an empty response and one without a message. The API may answer KO with HTTP status 200."""
+    """Raise an error if the response contains a KO. The API may send a KO with the status code 200.
+
+    The message OK, an empty response, and a response without a message are accepted.
+    """
     if not reply.body.strip():
         log.info(
             "The response is HTTP %s without content, as in the vendor's guide; taken as OK", reply.status
@@ -213,12 +219,12 @@ def read_ok(reply: Reply) -> None:
 
 
 def read_any(reply: Reply) -> None:
-    """Accept any JSON except a KO."""
+    """Raise an error if the response contains a KO or is not JSON."""
     refuse_ko(reply.json(), reply)
 
 
 def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
-    """Raise an error if a response with a 2xx status code contains a KO.
+    """Raise an error if a response with a 2xx status code contains a KO, Tailer's word for a failure.
 
     :param refusal: the class of the error for codes other than 404 and 5xx.
     :raises NotFoundError: for code 404.
@@ -242,7 +248,7 @@ def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError)
 
 
 def is_json(reply: Reply) -> bool:
-    """Return whether a response is a JSON object, as from the API itself and not from a proxy."""
+    """Return whether a response is a JSON object. Then it comes from the API, not from a proxy."""
     try:
         reply.json_object()
     except MalformedReplyError:

@@ -40,12 +40,12 @@ class TailerJobLaunch(Launch):
     success_statuses: Sequence[str] = ("SUCCESS",)
     failure_statuses: Sequence[str] = ()
 
-    #: Tailer lists a run some seconds after its launch, and certainly after this time.
+    #: Tailer lists a run some seconds after its launch, and at the latest after this many seconds.
     listing_delay = 90.0
 
     @property
     def not_found_is_final(self) -> bool:
-        """False: a 404 does not prove that there is no run. Tailer lists a run only after it has started."""
+        """``False``. A 404 does not prove that there is no run, because Tailer lists only started runs."""
         return False
 
     def identity(self) -> JsonObject:
@@ -58,14 +58,14 @@ class TailerJobLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the last runs of the configuration, and the time at the server.
+        """Return the last runs of the configuration, and the server's time of the response.
 
-        :raises NotFoundError: if there is neither a list nor a time, so a new run could not be recognised.
+        :raises NotFoundError: if Tailer responds 404 without a time. Then a new run cannot be recognised.
         """
         try:
             runs, listed_at = yield from self.api.listed(self.configuration)
         except NotFoundError as error:
-            # The API itself reports that this configuration has no run at the time of this response.
+            # The API itself sent this 404, not a proxy. So the configuration has no run at this time.
             if error.date is None:
                 raise
             runs, listed_at = Listed(), error.date
@@ -83,7 +83,7 @@ class TailerJobLaunch(Launch):
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Launch the job. The API does not accept a token."""
+        """Launch the job. The token is not sent, because the API has no field for it."""
         run_id = yield from self.api.launch_job(
             self.configuration, execution_date=self.execution_date, job_id=self.job_id
         )
@@ -111,7 +111,7 @@ class TailerJobLaunch(Launch):
         return listing.checked_candidates([*new.values()], runs, baseline, self.api.platform)
 
     def watch(self, run_id: str, token: str = "") -> TailerRunWatch:
-        """Return the watch of the run."""
+        """Return the watch, which describes how to wait for the run."""
         return self.api.watch_run(
             self.configuration,
             run_id,
@@ -146,24 +146,24 @@ class TailerWatch(Watch):
         }
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the four fields of the configuration are set."""
         super().check()
         require_text(**self.named)
 
     def configuration(self, api: TailerApi) -> Configuration:
-        """Return the configuration.
+        """Return the configuration of the four fields.
 
-        :raises InvalidArgumentError: if a field is not valid; the fields may come from Airflow's database.
+        :raises InvalidArgumentError: if a field is not valid. A stored watch may contain such a field.
         """
         return api.configuration(**self.named)
 
 
 class TailerRunWatch(TailerWatch, RunWatch):
-    """The watch of one run. A single run has a request of its own; several runs share one list request.
+    """The watch of one run. If tasks wait for several runs, one request lists all these runs.
 
     :param success_statuses: the statuses that count as success.
     :param failure_statuses: statuses that count as failures, in addition to the known ones.
-    :param job_id: the job's id. If it is unknown, the watch looks for the run in lists.
+    :param job_id: the job's id. If the id is unknown, the watch looks for the run in lists.
     """
 
     success_statuses: list[str]
@@ -173,22 +173,22 @@ class TailerRunWatch(TailerWatch, RunWatch):
     sweeps = True
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the job's id is ``None`` or a text."""
         super().check()
         require_text_if_set(job_id=self.job_id)
 
     @property
     def outcomes(self) -> dict[str, list[str]]:
-        """The statuses that count as success and as failure, by argument."""
+        """``success_statuses`` and ``failure_statuses``, by name."""
         return require_outcomes(self.success_statuses, self.failure_statuses)
 
     @property
     def group(self) -> str:
-        """A key of everything that decides the request and the meaning of its response."""
+        """The fields that decide the request and the state of a run in its response, as one text."""
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the states of runs. A single run is read by its id, several in the list of the last runs."""
+        """Return runs by id. One run is read by itself, several in the list of the last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}
@@ -229,18 +229,18 @@ class TailerRunWatch(TailerWatch, RunWatch):
 class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
     """The condition that a configuration has a run with a given status.
 
-    :param status: the status, upper-case.
+    :param status: the status in upper case.
     :param started_on: the day on which the run started, ``YYYY-MM-DD``; any day if ``None``.
     """
 
     status: str
     started_on: str | None = None
 
-    #: The user chose the status, so a run with it is a success even if the status means a failure.
+    #: The task succeeds if a run has the status that the user chose, even if the status means a failure.
     accepts_any_end = True
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the status is set, and that the day is ``None`` or a text."""
         super().check()
         require_text(status=self.status)
         require_text_if_set(started_on=self.started_on)

@@ -43,9 +43,9 @@ API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
 #: The maximum number of jobs on a page.
 PAGE_SIZE = 30
-#: A sweep reads at most this many pages. A tenant has few open jobs: 5 running by default, and some waiting.
+#: The maximum number of pages in a list of open jobs. A tenant has few: by default 5 run, and some wait.
 SWEEP_PAGES = 3
-#: If the list must be complete, pages are read until it is, but at most this many.
+#: The maximum number of pages if pages are read until one contains a certain job.
 MOST_PAGES = 100
 #: The filter for jobs that have not ended.
 OPEN_JOBS = "status.state != DONE"
@@ -60,7 +60,7 @@ class TamrApi(Api):
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
         self._api_key = api_key
-        #: The filter for open jobs; ``None`` if the tenant has rejected it. Then the newest jobs are listed.
+        #: The filter for open jobs. After a tenant rejected it, ``None``: then the newest jobs are listed.
         self._open_jobs_filter: str | None = OPEN_JOBS
 
     @classmethod
@@ -96,11 +96,11 @@ class TamrApi(Api):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, configuration: Mapping[str, Any], *, cancel_on_kill: bool = False) -> TamrJobLaunch:
-        """Return a job to create. The caller must have validated the configuration."""
+        """Return the launch of a new job. The caller must validate the configuration before."""
         return TamrJobLaunch(api=self, configuration=configuration, cancel_on_kill=cancel_on_kill)
 
     def watch_job(self, job_id: str) -> TamrJobWatch:
-        """Return a watch for a job that exists already."""
+        """Return the watch, which describes how to wait, for a job that exists already."""
         return TamrJobWatch(run_id=job_id, cancel_on_kill=False)
 
     def watch_idle(self, **resource: Any) -> TamrResourceIdleWatch:
@@ -158,13 +158,13 @@ class TamrApi(Api):
         wanted: frozenset[str] | None = None,
         until: Callable[[Job], bool] | None = None,
     ) -> Exchange[tuple[Listed[Job], float | None]]:
-        """Return jobs, and the server's time of the first page in seconds since the epoch.
+        """Return jobs, and when the server sent the first page, in seconds since the epoch.
 
         :param parameters: the query parameters of the list.
         :param max_pages: read at most this many pages.
         :param wanted: the ids of the jobs to return. The other jobs are not decoded.
-        :param until: read pages until one contains a job for which this returns ``True``, at most
-            :data:`MOST_PAGES`. ``max_pages`` is ignored.
+        :param until: a function. Pages are read until it returns ``True`` for a job, but at most
+            :data:`MOST_PAGES`. Then ``max_pages`` is ignored.
         """
         if until is not None:
             max_pages = MOST_PAGES
@@ -214,7 +214,8 @@ class TamrApi(Api):
         """Return the jobs on a resource that have not ended.
 
         :param resource: the query parameter for the resource, such as ``sourceId``.
-        :raises MalformedReplyError: if none is found, but a job cannot be read or the list is incomplete.
+        :raises MalformedReplyError: if no open job is found, but a job in the list cannot be read.
+        :raises IncompleteListError: if no open job is found, but the list leaves out older jobs.
         """
         jobs = yield from self.open_or_newest(resource, until=_is_open)
         still_open = [job for job in jobs.found if _is_open(job)]
@@ -239,7 +240,7 @@ class TamrApi(Api):
 
         :param parameters: the query parameters of the list.
         :param wanted: the ids of the jobs to return.
-        :param until: read pages until one contains a job for which this returns ``True``.
+        :param until: a function. Pages are read until it returns ``True`` for a job.
         """
         expression = self._open_jobs_filter
         try:
@@ -255,10 +256,10 @@ class TamrApi(Api):
         return jobs
 
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
-        """Return the newest job on a resource that was created at or after a time and succeeded.
+        """Return the newest successful job on a resource. Jobs that were created before a time do not count.
 
         :param since: the time in seconds since the epoch.
-        :param resource: the id of the resource by its argument's name, such as ``source_id``.
+        :param resource: the id of the resource, by the name of its argument, such as ``source_id``.
         :return: ``None`` if there is no such job.
         """
         own = own_configuration(resource)
@@ -274,12 +275,12 @@ class TamrApi(Api):
         return next(filter(is_wanted, jobs.found), None)
 
     def test(self) -> Exchange[str]:
-        """List one job. Every user with an API key has the permission for that."""
+        """Request a list of one job. Every user with an API key may list jobs."""
         yield from self.get("list jobs", self._url("jobs?pageSize=1"), read_page)
         return "the API key is accepted"
 
     def job_url(self, job_id: str) -> str:
-        """Return the link to a job. Without ``link_template`` it is the tenant's start page.
+        """Return the link to a job. Without ``link_template``, the link leads to the tenant's start page.
 
         The documentation shows no URL for the page of a job.
         """

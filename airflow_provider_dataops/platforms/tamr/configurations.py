@@ -17,7 +17,7 @@ _IDS = {
     "update": {"dataProductId", "workflowId"},
     "publish": {"destinationId", "dataProductId"},
 }
-#: For each argument with an id: the kind of job, and the name of this id in its configuration.
+#: For each argument with an id: the kind of job, and the name of the id in the job's configuration.
 _OWN_KIND = {
     "source_id": ("load", "sourceId"),
     "data_product_id": ("update", "dataProductId"),
@@ -29,7 +29,7 @@ _OWN_KIND = {
 def load(source_id: str) -> dict[str, Any]:
     """Return the configuration of a job that loads a source again.
 
-    :raises InvalidArgumentError: if the id is not a text, or blank.
+    :raises InvalidArgumentError: if the id is not a text or is blank.
     """
     require_text(source_id=source_id)
     return {"load": {"sourceId": source_id}}
@@ -38,7 +38,7 @@ def load(source_id: str) -> dict[str, Any]:
 def update_data_product(data_product_id: str) -> dict[str, Any]:
     """Return the configuration of a job that updates a data product.
 
-    :raises InvalidArgumentError: if the id is not a text, or blank.
+    :raises InvalidArgumentError: if the id is not a text or is blank.
     """
     require_text(data_product_id=data_product_id)
     return {"update": {"dataProductId": data_product_id}}
@@ -47,7 +47,7 @@ def update_data_product(data_product_id: str) -> dict[str, Any]:
 def run_workflow(workflow_id: str) -> dict[str, Any]:
     """Return the configuration of a job that runs a workflow.
 
-    :raises InvalidArgumentError: if the id is not a text, or blank.
+    :raises InvalidArgumentError: if the id is not a text or is blank.
     """
     require_text(workflow_id=workflow_id)
     return {"update": {"workflowId": workflow_id}}
@@ -57,7 +57,7 @@ def publish(destination_id: str, data_product_id: str | None = None) -> dict[str
     """Return the configuration of a job that publishes to a destination.
 
     :param data_product_id: the data product; ``None`` for a RealTime destination.
-    :raises InvalidArgumentError: if an id is not a text, or blank.
+    :raises InvalidArgumentError: if an id is not a text or is blank.
     """
     require_text(destination_id=destination_id)
     ids = {"destinationId": destination_id}
@@ -70,7 +70,8 @@ def publish(destination_id: str, data_product_id: str | None = None) -> dict[str
 def check_configuration(configuration: object) -> None:
     """Check that the platform can accept the configuration of a job.
 
-    :raises InvalidArgumentError: if it is not exactly one of load, update and publish, with its ids.
+    :raises InvalidArgumentError: if the configuration does not contain exactly one of load, update and
+        publish, or if an id is missing or wrong.
     """
     if not isinstance(configuration, Mapping) or len(configuration) != 1:
         raise InvalidArgumentError(
@@ -109,9 +110,9 @@ def describe(configuration: JsonObject) -> str:
 
 
 def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the configuration of a job on this resource. For a data product it is an update, not a publish.
+    """Return the configuration of a job on one resource. For a data product, this job is an update.
 
-    :param resource: the id of the resource by its argument's name; other ids are ``None``.
+    :param resource: the id of the resource, by the name of its argument; other ids are ``None``.
     """
     (name, value) = next((name, value) for name, value in resource.items() if value)
     kind, member = _OWN_KIND[name]
@@ -119,7 +120,7 @@ def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def includes(echoed: JsonObject, asked: JsonObject) -> bool:
-    """Return whether the configuration of a job includes another one. The platform may add members."""
+    """Return whether a job's configuration contains all that was requested. Tamr may add members to it."""
     return all(
         isinstance(echoed.get(kind), Mapping) and ids.items() <= echoed[kind].items()
         for kind, ids in asked.items()

@@ -71,7 +71,7 @@ class Job(Result):
         return self.entered("RUNNING") or self.created_at or self.entered("DONE")
 
     def started_before(self, time: float) -> bool:
-        """Return whether the job began to run before a time. If it did, so did all jobs after it in the list.
+        """Return whether the job began to run before a time. All jobs after it in the list are older.
 
         :param time: the time in seconds since the epoch.
         """
@@ -79,7 +79,7 @@ class Job(Result):
         return started is not None and started < time
 
     def snapshot(self) -> RunSnapshot:
-        """Return the job in the words that all platforms share."""
+        """Return the job in the format that all platforms share."""
         words = ": ".join(part for part in (self.reason, self.message) if part)
         return RunSnapshot(
             run_id=self.job_id,
@@ -107,14 +107,15 @@ def read_job(reply: Reply) -> Job:
 
 
 def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Listed[Job], str, float | None]:
-    """Return the jobs of a page, the token of the next page (empty for the last), and the server's time.
+    """Return a page's jobs, the token of the next page (empty for the last), and the server's time.
 
     :param wanted: the ids of the jobs to return; ``None`` returns all.
     :raises MalformedReplyError: if the response is not a page of jobs.
     """
     page = {name: raw for name, raw in reply.members(*_PAGE).items() if not decode.begins_with(raw, b"n")}
     if "jobs" not in page:
-        # An empty page has no member "jobs" and no other one. An error with a 2xx status code has other ones.
+        # An empty page has no member "jobs". An error with a 2xx status code has none, but it has members
+        # that a page does not have.
         reply.members(*_PAGE, others=False)
     token = decode.value(page["nextPageToken"]) if "nextPageToken" in page else ""
     if not isinstance(token, str):
@@ -159,13 +160,13 @@ def _history(past: object, current: Mapping[str, Any]) -> tuple[JobStatus, ...]:
     ]
     if len(known) == 1:
         return tuple(known)
-    # Whether the history contains the present state, and its order, are not documented.
+    # The documentation does not show the order of the history, or whether it contains the present state.
     ordered = sorted(dict.fromkeys(known), key=lambda s: instant(s.since) or float("inf"))
     return tuple(ordered)
 
 
 def _without_unset(payload: object) -> dict[str, Any]:
-    """Return a configuration without its unset ids. The platform returns them as empty texts."""
+    """Return a configuration without its unset ids. Tamr returns unset ids as empty texts."""
     if not isinstance(payload, dict):
         return {}
     return {

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.model import Job
 
-#: A baseline reads at most this many pages of jobs.
+#: The maximum number of pages of jobs to read for the baseline, before a job is created.
 BASELINE_PAGES = 3
 
 
@@ -44,7 +44,7 @@ class TamrJobLaunch(Launch):
         return {"base_url": self.api.settings.base_url, "configuration": self.configuration}
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the ids of the newest jobs on the same resource."""
+        """Return the ids of the newest jobs on the resource of the configuration."""
         resource = _resource(self.configuration)
         jobs, listed_at = yield from self.api.listed(resource, BASELINE_PAGES)
         return {
@@ -56,18 +56,19 @@ class TamrJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
-        """Return the launch that recorded the baseline, with its configuration."""
+        """Return the launch of the earlier try, with the configuration from its baseline."""
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Create the job. The API has no field for the token."""
+        """Create the job and return it. The token is not sent, because the API has no field for it."""
         job = yield from self.api.create_job(self.configuration)
         return job.snapshot()
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs with the same configuration that are not in the baseline.
 
-        :raises MalformedReplyError: if such a job may be in an entry that cannot be read, or not in the list.
+        :raises MalformedReplyError: if an entry that may be such a job cannot be read.
+        :raises IncompleteListError: if the list may leave out such a job.
         """
         since, resource = listing.since(baseline), baseline["resource"]
 
@@ -76,7 +77,8 @@ class TamrJobLaunch(Launch):
 
         jobs, _ = yield from self.api.listed(resource, until=is_older)
         if jobs.cut:
-            # The list is sorted by start. The position of jobs that have not started is not documented.
+            # The list is sorted by start. Jobs that have not started may be anywhere in it. So the open jobs
+            # are read, too.
             jobs.extend((yield from self.api.open_or_newest(resource)))
             jobs.cut = not any(map(is_older, jobs.found))
         jobs.check_unreadable(lambda entry: entry.get("jobId") in baseline["known"])
@@ -90,12 +92,12 @@ class TamrJobLaunch(Launch):
         return listing.checked_candidates([*new.values()], jobs, baseline, self.api.platform)
 
     def watch(self, run_id: str, token: str = "") -> TamrJobWatch:
-        """Return the watch for the job."""
+        """Return the watch, which describes how to wait for the job."""
         return TamrJobWatch(run_id=run_id, cancel_on_kill=self.cancel_on_kill)
 
 
 class TamrJobWatch(RunWatch):
-    """The end of one job. One list of open jobs covers all jobs; the others are read one by one."""
+    """The end of one job. One list contains all open jobs. Jobs that have ended are read one by one."""
 
     cancel_on_kill: bool = True
 
@@ -103,11 +105,11 @@ class TamrJobWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """All jobs of the tenant are one group."""
+        """The group of the job. All jobs of the tenant are one group."""
         return "jobs"
 
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return those of the jobs that are in the list of open jobs."""
+        """Return the jobs with these ids that the list of open jobs contains."""
         jobs = yield from api.open_or_newest({}, wanted=keys)
         return {job.job_id: job.snapshot() for job in jobs.found}
 
@@ -129,17 +131,17 @@ class TamrJobWatch(RunWatch):
 
 
 class TamrResourceIdleWatch(ConditionWatch):
-    """No job on a source or data product is active.
+    """The condition that no job on a source or data product is active.
 
-    :param source_id: the source; or give ``data_product_id``.
-    :param data_product_id: the data product.
+    :param source_id: the id of the source; ``None`` for a data product.
+    :param data_product_id: the id of the data product; ``None`` for a source.
     """
 
     source_id: str | None = None
     data_product_id: str | None = None
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that exactly one id is given."""
         super().check()
         require_one_text(source_id=self.source_id, data_product_id=self.data_product_id)
 
@@ -151,7 +153,7 @@ class TamrResourceIdleWatch(ConditionWatch):
 
 
 class TamrJobSucceededWatch(RunConditionWatch):
-    """A job on a resource was created at or after a time and succeeded.
+    """The condition that a job on a resource succeeded and was created at or after a time.
 
     :param since: the time in seconds since the epoch.
     """
@@ -164,7 +166,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
 
     @property
     def resource(self) -> dict[str, str | None]:
-        """The id of the resource by the name of its argument. The other ids are ``None``."""
+        """All four ids by the name of their argument. Only the id of the resource is not ``None``."""
         return {
             "source_id": self.source_id,
             "data_product_id": self.data_product_id,
@@ -173,13 +175,13 @@ class TamrJobSucceededWatch(RunConditionWatch):
         }
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that exactly one id is given, and that the time is valid."""
         super().check()
         require_one_text(**self.resource)
         require_time(since=self.since)
 
     def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
-        """Return the newest such job as JSON, ``None`` if there is none yet."""
+        """Return the newest job that meets the condition as JSON, ``None`` if no job does yet."""
         job = yield from api.succeeded_since(self.since, **self.resource)
         return None if job is None else job.snapshot().as_json()
 

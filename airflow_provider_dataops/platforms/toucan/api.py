@@ -1,8 +1,8 @@
 """Toucan Toco's Operations API: upload the files of data sources, run operations on a small app.
 
 Sources: the vendor's guide "Advanced: update with confidence" and the vendor's own clients. The guide shows
-requests but no responses. Newer backends return the id of an operation, whose state can be read. Older ones
-may return no id. The API cannot list or cancel operations. A few rejected logins lock the account.
+requests but no responses. Newer backends return the id of an operation, so that its state can be read. Older
+backends may return no id. The API cannot list or cancel operations. A few rejected logins lock the account.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ToucanApi(Api):
 
     platform = "Toucan"
     noun = "operation"
-    #: More than about five rejections within a minute lock the account, even for valid credentials.
+    #: More than about five rejected logins in a minute lock the account. Then valid credentials fail, too.
     locks_out = True
 
     def __init__(
@@ -147,10 +147,10 @@ class ToucanApi(Api):
         return {"Authorization": self._authorization} if self.token is None else self.token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of the error. The status code of a rejected login is not documented."""
+        """Return the class of the error. For a rejected login, the status code is not documented."""
         if not request.authenticated and reply.status in {400, 422}:
             return AuthenticationError
-        # A backend without a route also responds 404 with a web page, so it need not come from a proxy.
+        # A backend without a route responds 404 with a web page. So it may not be a proxy that sent the page.
         return error_for_status(reply.status)
 
     # --- runs ------------------------------------------------------------------------------------------
@@ -158,14 +158,14 @@ class ToucanApi(Api):
     def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
         """Return the launch of an operation on a small app.
 
-        :param resubmits: whether to start it again after a lost response.
+        :param resubmits: whether to start the operation again after a lost response.
         """
         return ToucanOperationLaunch(
             api=self, small_app=self.small_app(small_app), work=work, resubmits=resubmits
         )
 
     def watch_operation(self, small_app: str | None, operation_id: str) -> ToucanOperationWatch:
-        """Return a watch for an operation that was started already."""
+        """Return the watch, which describes how to wait, for an operation that was started already."""
         return ToucanOperationWatch(run_id=operation_id, small_app=self.small_app(small_app))
 
     # --- calls -----------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class ToucanApi(Api):
     def small_app(self, small_app: str | None) -> str:
         """Return the argument, or the connection's small app if the argument is ``None``.
 
-        :raises InvalidArgumentError: if the argument is blank, or there is neither.
+        :raises InvalidArgumentError: if the argument is blank, or if both are missing.
         """
         return self.text_or_default("small_app", small_app, self._default_small_app)
 
@@ -199,7 +199,8 @@ class ToucanApi(Api):
         :param stage: ``staging``, or ``None`` for production.
         :param upload_id: if not empty, send the form fields of a chunked upload, with this id and one chunk.
         """
-        # JSON in ASCII, because the server does not know the character set of a form's part.
+        # json.dumps writes only ASCII. This is needed, because the server does not know the character set of
+        # a form field.
         fields = [("data", json.dumps({"filename": filename}))]
         if upload_id:
             fields += [
@@ -225,7 +226,7 @@ class ToucanApi(Api):
         return self.post(work.title, url, json_body(work.body), read_accepted, read_timeout=work.read_timeout)
 
     def get_operation(self, small_app: str | None, operation_id: str) -> Exchange[Operation]:
-        """Return one operation. Older backends do not have this request and respond 404."""
+        """Return one operation. Older backends do not support this request and respond 404."""
         url = self._url(small_app, f"operations/state/{segment(operation_id)}")
         return self.get(
             f"get operation {operation_id}", url, lambda reply: read_operation(operation_id, reply)
@@ -238,12 +239,12 @@ class ToucanApi(Api):
     def get_etl_config(
         self, small_app: str | None = None, stage: str | None = None
     ) -> Exchange[dict[str, Any]]:
-        """Return the ETL configuration of a small app. ``DATA_SOURCES`` in it contains the names of files."""
+        """Return the ETL configuration of a small app. Its ``DATA_SOURCES`` contain the names of files."""
         url = self._url(small_app, "config/etl", stage_query(stage))
         return self.get("get ETL configuration", url, Reply.json_object)
 
     def test(self) -> Exchange[str]:
-        """List the small apps. This tests the credentials, and needs no small app."""
+        """Request the list of small apps. This request tests the credentials without a small app."""
         apps = yield from self.list_small_apps()
         if self._default_small_app and self._default_small_app not in {app.id for app in apps}:
             raise ConnectionSettingsError(
@@ -257,7 +258,7 @@ class ToucanApi(Api):
     def app_url(self, small_app: str, stage: str | None, operation_id: str = "") -> str:
         """Return the link to a small app. The documentation shows no URL for the page of an operation.
 
-        If the URL of the apps is not known, this is the URL of the backend.
+        If the URL of the apps is not known, the link leads to the backend.
         """
         default = "{base_url}/"
         if self._front_url:

@@ -1,4 +1,7 @@
-"""The connection form of Toucan Toco. It has only literals: Airflow reads it before it is initialised."""
+"""The connection form of Toucan Toco.
+
+This module has only literals, because Airflow loads it before Airflow is fully initialised.
+"""
 
 from __future__ import annotations
 

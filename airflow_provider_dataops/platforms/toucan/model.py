@@ -31,8 +31,8 @@ _STATES = {
 class Accepted(Result):
     """The response to an upload or a submission.
 
-    :param operation_id: the id of the operation. If empty, the backend returned no id, and nothing can wait
-        for the end.
+    :param operation_id: the id of the operation. If empty, the backend returned no id, so no task can wait
+        for the end of the operation.
     :param answer: the response's JSON, or its text if it is not JSON, or ``None`` if its body is empty.
     """
 
@@ -83,22 +83,22 @@ class Operation(Result):
 def read_token(reply: Reply) -> Token:
     """Return the token in the response to a login.
 
-    :raises MalformedReplyError: if there is none, or a header cannot contain it.
+    :raises MalformedReplyError: if there is no token, or if a header cannot contain the token.
     """
     payload = reply.json()
     token = payload.get("token") if isinstance(payload, dict) else None
     if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-        # The error does not contain the body: it may contain a token under another name.
+        # The error does not quote the body: the body may contain a token under another name.
         raise MalformedReplyError("the response to the login has no token", status=reply.status)
     return Token(token, _life(token, reply))
 
 
 def _life(token: str, reply: Reply) -> float:
-    """Return the seconds until a token expires; ``inf`` if the token does not contain the time."""
+    """Return the seconds until a token expires; ``inf`` if the token has no such time."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        # The server's own time is used if the response has it: the clock of this machine may be wrong.
+        # Prefer the server's time from the response, because the clock of this machine may be wrong.
         life = float(claims["exp"]) - (reply.date if reply.date is not None else time.time())
     except (LookupError, TypeError, ValueError):
         return math.inf
@@ -108,7 +108,7 @@ def _life(token: str, reply: Reply) -> float:
 def read_accepted(reply: Reply) -> Accepted:
     """Return the response to an upload or a submission.
 
-    The documentation does not show it. It may be JSON with or without an id, a text, or empty.
+    The documentation does not show this response. It may be JSON with or without an id, a text, or empty.
 
     :raises MalformedReplyError: for a web page, for invalid JSON, or if the id is not a text or a number.
     """

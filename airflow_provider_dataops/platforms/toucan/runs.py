@@ -42,7 +42,8 @@ class ToucanOperationLaunch(Launch):
     def not_found_is_final(self) -> bool:
         """Whether a retry may start the work again after a 404.
 
-        A backend without the state route responds 404 for each operation, even for one that is running.
+        A backend without the state route responds 404 for each operation, even for one that is running. So
+        only the user can decide whether a retry is safe.
         """
         return self.resubmits
 
@@ -57,17 +58,17 @@ class ToucanOperationLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the small app and the stage. The API cannot list which operations exist."""
+        """Return only the small app and the stage, because the API cannot list operations."""
         yield from ()
         return {"small_app": self.small_app, "stage": self.work.stage}
 
     def earlier(self, baseline: JsonObject) -> ToucanOperationLaunch:
-        """Return the launch with the small app and the stage of the baseline, for the watch."""
+        """Return the launch of the earlier try, with the small app and the stage from its baseline."""
         work = replace(self.work, stage=baseline["stage"])
         return replace(self, small_app=baseline["small_app"], work=work)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the work. The API has no field for the token."""
+        """Start the work. The token is not sent, because the API has no field for it."""
         accepted = yield from self.api.submit(self.small_app, self.work)
         if accepted.operation_id:
             return self.watch(accepted.operation_id).snapshot(RunState.PENDING, "submitted")
@@ -81,7 +82,7 @@ class ToucanOperationLaunch(Launch):
         )
 
     def watch(self, run_id: str, token: str = "") -> ToucanOperationWatch:
-        """Return the watch for the operation."""
+        """Return the watch, which describes how to wait for the operation."""
         return ToucanOperationWatch(run_id=run_id, small_app=self.small_app, stage=self.work.stage or "")
 
 
@@ -96,7 +97,7 @@ class ToucanOperationWatch(RunWatch):
     stage: str = ""
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the small app is a text, and that the stage is a text or empty."""
         super().check()
         require_text(small_app=self.small_app)
         if self.stage != "":
@@ -104,11 +105,11 @@ class ToucanOperationWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """All operations of a small app are one group. Ids are only valid within the small app."""
+        """The small app. Its operations are one group, because their ids are valid only in this small app."""
         return self.small_app
 
     def snapshot(self, state: RunState, raw_state: str, message: str = "") -> RunSnapshot:
-        """Return the operation in the words that all platforms share. The platform returns no times."""
+        """Return the operation in the format that all platforms share. Toucan returns no times."""
         operation_id = None if state is RunState.UNTRACKED else self.run_id
         details = {"operation_id": operation_id, "small_app": self.small_app}
         return RunSnapshot(

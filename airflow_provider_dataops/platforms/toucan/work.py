@@ -1,7 +1,7 @@
 """Build the requests that start work on a small app: operations, preprocess and populate.
 
-Source: the vendor's guide "Advanced: update with confidence". Nothing here imports HTTP modules. So operators
-can validate their arguments with it while DAG files are parsed.
+Source: the vendor's guide "Advanced: update with confidence". This module imports no HTTP modules. So
+operators can use it to validate their arguments while Airflow parses DAG files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KNOWN_OPERATIONS = frozenset({*FULL_REFRESH, "populate_permissions", "release_de
 STAGING = "staging"
 PLAIN, DROPZONE = "plain", "dropzone"
 
-#: The read timeout of a preprocess or populate, in seconds. Some backends respond only when it has ended.
+#: The read timeout of a preprocess or populate, in seconds. Some backends respond only after the work.
 SYNCHRONOUS_READ_TIMEOUT = 900.0
 
 
@@ -48,7 +48,7 @@ class DomainSelector(TypedDict, total=False):
     * ``input_domains`` selects the output domains that contain one of these input domains;
     * ``functions`` selects the output domains that have one of these functions as their entry point;
     * ``output_domains`` selects these output domains;
-    * ``extra_selector`` contains further fields of the request's body, for backends with other names.
+    * ``extra_selector`` contains further fields of the request's body, for backends that use other names.
     """
 
     input_domains: Sequence[str] | None
@@ -66,7 +66,7 @@ class Work:
     :param query: the encoded query of the URL.
     :param body: the body, sent as JSON.
     :param stage: ``staging``, or ``None`` for production.
-    :param read_timeout: how long the server may send nothing, in seconds; ``None`` for the connection's.
+    :param read_timeout: the read timeout in seconds; ``None`` uses the connection's read timeout.
     """
 
     title: str
@@ -137,7 +137,7 @@ def populate(
     :param selector: selects the output domains; see :class:`DomainSelector`.
     :raises InvalidArgumentError: if an argument is invalid.
     """
-    # In the guide, the parameter has no value and no "=".
+    # In the guide, the parameter "release" has no value and no "=".
     parts = (stage_query(stage), "release" if require_boolean("release", release) else "")
     return Work(
         title="populate and release" if release else "populate",
@@ -192,7 +192,7 @@ def _selector_body(
     extra_selector: Any = None,
 ) -> dict[str, Any]:
     domains = {"input_domains": input_domains, "functions": functions, "output_domains": output_domains}
-    # An empty list is an error: the platform may take it as all domains.
+    # An empty list is an error, because the platform may select all domains for it.
     body: dict[str, Any] = {name: require_texts(name, v) for name, v in domains.items() if v is not None}
     if extra_selector is None:
         return body

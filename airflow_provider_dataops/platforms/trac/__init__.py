@@ -12,7 +12,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # Not at the top: Airflow imports this package for the connection form before it is fully initialised.
+    # Not at the top, because Airflow imports this package before Airflow is fully initialised.
     import airflow_provider_dataops.platforms.trac.model as model
 
     if name in model.__all__:

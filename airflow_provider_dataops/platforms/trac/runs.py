@@ -30,7 +30,8 @@ class TracJobLaunch(Launch):
 
     :param tenant: the tenant's code.
     :param job: what the job runs.
-    :param job_attrs: further attributes of the job, plain values by name. They are not part of its identity.
+    :param job_attrs: further attributes of the job, plain values by name. Jobs that differ only in these
+        attributes count as the same job.
     """
 
     api: TracApi
@@ -38,7 +39,7 @@ class TracJobLaunch(Launch):
     job: JobPlan | RunRequest
     job_attrs: JsonObject | None = None
 
-    #: The search finds a job that was submitted within this time.
+    #: The search finds a new job within this many seconds after its submission.
     listing_delay = 15.0
     exact = True
 
@@ -48,7 +49,7 @@ class TracJobLaunch(Launch):
         return f"{self.api.settings.base_url}/{self.tenant}"
 
     def identity(self) -> JsonObject:
-        """Return what the user asked for, before versions are looked up. A change of it means another job."""
+        """Return the arguments that decide what the job does, as they are before versions are looked up."""
         return {
             "base_url": self.api.settings.base_url,
             "tenant": self.tenant,
@@ -73,7 +74,7 @@ class TracJobLaunch(Launch):
         return [snapshot for _, snapshot in found.whole()]
 
     def watch(self, run_id: str, token: str = "") -> TracJobWatch:
-        """Return the watch of the job."""
+        """Return the watch, which describes how to wait for the job."""
         return TracJobWatch(run_id=run_id, tenant=self.tenant, submission_id=token)
 
 
@@ -83,8 +84,8 @@ class TracJobWatch(RunWatch):
     One search returns up to 100 jobs of a tenant that this provider submitted.
 
     :param tenant: the tenant's code.
-    :param submission_id: the token of the job's submission, which the search looks for. Without one, each
-        job needs a request of its own.
+    :param submission_id: the token of the job's submission. The search finds the job by this token. A job
+        without a token needs its own request.
     """
 
     tenant: str
@@ -94,7 +95,7 @@ class TracJobWatch(RunWatch):
     sweeps = True
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the tenant is set, and that the token is a text or empty."""
         super().check()
         require_text(tenant=self.tenant)
         if self.submission_id != "":
@@ -107,7 +108,7 @@ class TracJobWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The key of all jobs of a tenant, which share one poller."""
+        """The group of the job. All jobs of a tenant share one poller."""
         return f"jobs of {self.tenant}"
 
     def look(self, api: TracApi) -> Exchange[RunSnapshot]:
@@ -115,7 +116,7 @@ class TracJobWatch(RunWatch):
         return api.job_snapshot(self.run_id, self.tenant)
 
     def sweep(self, api: TracApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the active jobs. The poller then asks for each ended job, to get its outputs."""
+        """Return the active jobs. The poller then reads each ended job by itself, to get its outputs."""
         by_token = {token: key for key in keys for _, _, token in [key.partition(" ")] if token}
         tokens = sorted(by_token)
         active: dict[str, RunSnapshot] = {}
@@ -148,7 +149,7 @@ class TracSearchWatch(ConditionWatch):
     min_results: int
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that tenant and type are set, and that a search can return ``min_results`` objects."""
         super().check()
         require_text(tenant=self.tenant, object_type=self.object_type)
         require_whole(min_results=self.min_results)
@@ -190,13 +191,13 @@ class TracObjectWatch(ConditionWatch):
         return set()
 
     def check(self) -> None:
-        """Validate the fields."""
+        """Check that the object is fully named, and that the version is a number."""
         super().check()
         require_text(tenant=self.tenant, object_type=self.object_type, object_id=self.object_id)
         require_whole(min_version=self.min_version)
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Return the object's header if the condition holds; ``None`` also if there is no object yet."""
+        """Return the object's header if the condition is true, else ``None``. The object may be missing."""
         try:
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
         except NotFoundError:

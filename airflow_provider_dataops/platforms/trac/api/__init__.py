@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class TracApi(InstallationCalls, JobCalls, DataCalls):
     """TRAC's API with the settings of one connection."""
 
-    # The arguments of :meth:`launch`. Creating one sends no request.
+    # These functions return a job for :meth:`launch`. They send no request.
     import_model = staticmethod(import_model)
     new_run = staticmethod(RunRequest.of)
 
@@ -43,7 +43,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
 
         :param job: its definition in TRAC's JSON, or the result of :meth:`import_model` or :meth:`new_run`.
         :param job_attrs: further attributes of the job, plain values by name.
-        :raises InvalidArgumentError: if this is not a job, or jobs cannot have these attributes.
+        :raises InvalidArgumentError: if ``job`` is not a job, or if jobs cannot have these attributes.
         """
         require_job_attrs(job_attrs)
         asked = job if isinstance(job, RunRequest) else plan(job)
@@ -52,7 +52,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
     def watch_job(
         self, *, selector: object = None, job_id: str | None = None, tenant: str | None = None
     ) -> TracJobWatch:
-        """Return the watch of a job that something else submitted.
+        """Return the watch, which describes how to wait, for a job that was submitted elsewhere.
 
         :param selector: a selector of the job, or the result of a job operator.
         :param job_id: the job's id, instead of ``selector``.
@@ -65,7 +65,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
     def watch_search(
         self, object_type: str, search: object, *, min_results: int, tenant: str | None = None
     ) -> TracSearchWatch:
-        """Return the condition that a search finds enough objects.
+        """Return the watch that waits until a search finds enough objects.
 
         :raises InvalidArgumentError: if TRAC would reject the search.
         """
@@ -83,9 +83,10 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         attrs: JsonObject | None = None,
         tenant: str | None = None,
     ) -> TracObjectWatch:
-        """Return the condition that an object has reached a version, or has values of attributes.
+        """Return the watch that waits until an object has reached a version, and has given attributes.
 
-        :raises InvalidArgumentError: if neither is given, or attributes cannot have such a name or value.
+        :raises InvalidArgumentError: if both ``min_version`` and ``attrs`` are missing, or if attributes
+            cannot have such a name or value.
         """
         Selector.of_arguments(object_type, object_id)
         if min_version is None and not attrs:

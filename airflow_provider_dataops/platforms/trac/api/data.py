@@ -31,7 +31,7 @@ ALL_ROWS = 1_000_000_000
 
 
 class DataCalls(Gateway):
-    """The calls of the data service. They need TRAC 0.8; only ``download_file`` works before."""
+    """The calls of the data service. They need TRAC 0.8, except ``download_file``."""
 
     def write_small_file(
         self,
@@ -45,7 +45,7 @@ class DataCalls(Gateway):
     ) -> Exchange[TagHeader]:
         """Create a file, or a new version of a file, and return its header.
 
-        :param mime_type: its media type; by default the one for the name's extension.
+        :param mime_type: the file's media type; by default, the name's extension decides.
         :param prior_version: a selector of the latest version, to create a new version.
         :raises InvalidArgumentError: if the content is too large for one request.
         """
@@ -115,8 +115,8 @@ class DataCalls(Gateway):
         """Return a dataset with its content, or with some of its rows.
 
         :param format: the media type of the returned content.
-        :param limit: the most rows to return, from 1; all by default.
-        :param offset: how many rows to leave out at the start.
+        :param limit: the maximum number of rows to return, from 1; all by default.
+        :param offset: the number of rows to skip at the start.
         """
         target = Selector.of_type(selector, "DATA")
         require_text(format=format)

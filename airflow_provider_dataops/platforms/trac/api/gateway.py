@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-#: The first part of each service's path. An installation may have changed it.
+#: The default of the first part of each service's path. An installation may use another one.
 PREFIXES = {"meta": "trac-meta", "orch": "trac-orch", "data": "trac-data", "admin": "trac-admin"}
 _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -39,7 +39,7 @@ class Gateway(Api):
     """The REST interface of TRAC's gateway. All services are behind this gateway.
 
     Each call validates its arguments and returns an exchange.
-    :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs it.
+    :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs the exchange.
 
     :param credentials: the authentication headers; empty if the installation needs none.
     :param tenant: the connection's tenant, for calls without the argument ``tenant``; it may be empty.
@@ -61,9 +61,9 @@ class Gateway(Api):
         self._credentials = credentials
         self._tenant = tenant
         self._prefixes = prefixes
-        #: Seconds since the epoch.
+        #: Returns seconds since the epoch.
         self._clock = time.time
-        #: A random number from 0 to below 1, so that writers do not pause for the same time.
+        #: Returns a random number from 0 to below 1, so that several writers pause for different times.
         self._chance = random.random
 
     @classmethod
@@ -96,7 +96,7 @@ class Gateway(Api):
     def tenant(self, tenant: str | None) -> str:
         """Return the argument, or the connection's tenant if the argument is ``None``.
 
-        :raises InvalidArgumentError: if there is neither, or the code is not an identifier.
+        :raises InvalidArgumentError: if both are missing, or if the code is not an identifier.
         """
         return require_identifier("tenant", self.text_or_default("tenant", tenant, self._tenant))
 
@@ -110,12 +110,12 @@ class Gateway(Api):
             # This release of TRAC does not have the call. A retry or another id does not help.
             return BadRequestError
         if reply.status == 404 and "grpc-status" not in reply.headers:
-            # TRAC's services always send this header. So a proxy or the gateway found no route.
+            # TRAC's services always send this header. So the 404 comes from a proxy or the gateway.
             return UnroutedError
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return TRAC's text about an error. Its services send it in a header, its gateway in the body."""
+        """Return TRAC's text about an error. Its services use a header, its gateway the body."""
         details = details_of(reply.headers)
         return details.text(reply.reason) if details else reply.text()
 
@@ -144,7 +144,7 @@ class Gateway(Api):
     def _read(
         self, operation: str, read: Callable[[Any], T], service: str, tenant: str | None, *path: str
     ) -> Exchange[T]:
-        """Return the exchange that sends a GET request. It must not have a ``Content-Type``.
+        """Return the exchange that sends a GET request. The request must not have a ``Content-Type``.
 
         :param read: returns the result for the decoded response.
         """

@@ -58,7 +58,7 @@ class InstallationCalls(Gateway):
         """Return a tenant's resources of a type.
 
         :param resource_type: ``MODEL_REPOSITORY`` or ``INTERNAL_STORAGE``, for instance.
-        :raises BadRequestError: for TRAC from 0.9 on. Use :meth:`list_config_entries` there.
+        :raises BadRequestError: from TRAC 0.9 on. Use :meth:`list_config_entries` instead.
         """
         kind = checked_type(resource_type, "resource_type")
         read = _listed("resources", Resource.from_json)
@@ -71,7 +71,7 @@ class InstallationCalls(Gateway):
     ) -> Exchange[Resource]:
         """Return one resource of a tenant.
 
-        :raises BadRequestError: for TRAC from 0.9 on. Use :meth:`list_config_entries` there.
+        :raises BadRequestError: from TRAC 0.9 on. Use :meth:`list_config_entries` instead.
         """
         require_text(resource_key=resource_key)
         kind = checked_type(resource_type, "resource_type")
@@ -109,7 +109,7 @@ class InstallationCalls(Gateway):
         )
 
     def _up_to_0_8(self, exchange: Exchange[T], resource_type: str) -> Exchange[T]:
-        """Explain a 404: TRAC is too new for the call, or it does not know the type in the path."""
+        """Run the exchange, and explain a 404: TRAC is too new for the call, or does not know the type."""
         try:
             return (yield from exchange)
         except BadRequestError as error:
@@ -127,5 +127,5 @@ class InstallationCalls(Gateway):
 
 
 def _listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    """Return the function that reads a list in a decoded response."""
+    """Return a function that reads the list of this name in a decoded response."""
     return lambda payload: [read(item) for item in listed(payload, name)]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.listing import Listed
 
-#: The types of objects that are searched for the outputs of a job, by the type of job.
+#: By the type of a job, the types of objects among which its outputs are searched.
 _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN_FLOW": ("DATA", "FILE")}
 
 
@@ -53,8 +53,8 @@ class JobCalls(MetadataCalls):
         """Submit a job and return its status.
 
         Each call submits another job, so a failed request is not repeated. After an error without a response,
-        search for the job before you call this again. An attribute of your own in ``job_attrs`` makes this
-        possible.
+        search for the job before you call this again. To find the job, give it an attribute of your own in
+        ``job_attrs``.
 
         :param job: the job's definition in TRAC's JSON, or a plan. Values of parameters may be plain Python
             values.
@@ -72,9 +72,9 @@ class JobCalls(MetadataCalls):
     def check_job(self, selector: object, *, tenant: str | None = None) -> Exchange[JobStatus]:
         """Return a job's status.
 
-        The orchestrator reports more detailed states than the metadata. But from about two minutes after the
-        end of a job, it responds 500. If it does not return the status, the status is read from the job's
-        tag.
+        The orchestrator reports more detailed states than the metadata. But about two minutes after a job has
+        ended, the orchestrator begins to respond 500. If a request to it fails, this method reads the status
+        from the job's tag.
 
         :param selector: a selector of the job, or its id.
         """
@@ -98,8 +98,9 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[RunSnapshot]:
         """Submit a job with a token as one of its attributes, and return its state.
 
-        A job that has already ended is returned as running. Then the first request of the wait reads its tag
-        and its outputs. If that request failed here, the caller would take the submission as rejected.
+        If the job has already ended, its state is still returned as running. Then the task waits for the job,
+        and the first request of the wait reads the outputs. This method does not read the outputs. If that
+        request failed here, the caller would believe that TRAC rejected the submission.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -119,7 +120,7 @@ class JobCalls(MetadataCalls):
         :param model: a selector of the model.
         :param arguments: ``parameters``, plain values by name. Every declared parameter must be given, and
             gets the declared type. ``inputs``, selectors by the input's name. Every input that is not
-            optional must be given. ``prior_outputs``, selectors by the output's name: the output becomes a
+            optional must be given. ``prior_outputs``, selectors by the output's name. The output becomes a
             new version of that object. ``output_attrs``, attributes of all outputs.
         :raises InvalidArgumentError: if the model does not accept these arguments.
         """
@@ -143,7 +144,7 @@ class JobCalls(MetadataCalls):
         return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
     def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
-        """Return the plan of a job. Each selector gets the version whose definition was validated.
+        """Return the plan of a job. Its selectors get the versions that were read to validate the job.
 
         :param job: a run, or a plan, which is returned unchanged.
         :raises InvalidArgumentError: if the model or flow does not accept the arguments.
@@ -192,7 +193,7 @@ class JobCalls(MetadataCalls):
         return self._searched(lambda reply: read_found(reply, parse), "JOB", [TOKEN, operator, token], tenant)
 
     def job_snapshot(self, job_id: str, tenant: str) -> Exchange[RunSnapshot]:
-        """Return a job as the metadata reports it. A job that has ended has its outputs and its log file."""
+        """Return a job as the metadata reports it, with its outputs and its log file if it has ended."""
         try:
             tag = yield from self._job(job_id, tenant)
         except NotFoundError as error:
@@ -205,7 +206,7 @@ class JobCalls(MetadataCalls):
             outputs = result_outputs(result)
         if not outputs and status.status_code == "SUCCEEDED":
             made = yield from self._made(tag, tenant)
-            # TRAC also gives the log file the name of an output.
+            # The log file is not an output, but TRAC gives it the name of an output.
             outputs = {name: key for name, key in made.items() if key != log_file(result)}
         return snapshot(tag, result=result, outputs=outputs)
 
@@ -221,9 +222,10 @@ class JobCalls(MetadataCalls):
             return None
 
     def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, str]]:
-        """Return the keys of a job's outputs by name. They are found by the attributes that TRAC gives them.
+        """Return the keys of a job's outputs by name. A search finds them by attributes that TRAC sets.
 
-        The RESULT does not contain an imported model. Up to TRAC 0.8.0, it contains no outputs of runs.
+        The search is needed because the RESULT does not contain an imported model. Up to TRAC 0.8.0, it does
+        not contain the outputs of runs either.
         """
         kinds = _OUTPUT_TYPES.get(str(job.attrs.get("trac_job_type")), ("MODEL", "DATA", "FILE"))
         outputs: dict[str, str] = {}
@@ -238,8 +240,8 @@ class JobCalls(MetadataCalls):
         """Return the object versions of one type that a job created.
 
         A search in prior versions returns one version of each object, the newest that matches. The attribute
-        ``trac_update_job`` of a version is the job that created this version. In all versions of an object,
-        ``trac_create_job`` is the job that created the first one.
+        ``trac_update_job`` of a version is the job that created this version. The attribute
+        ``trac_create_job`` of each version is the job that created the first version.
         """
         term = ["trac_update_job", "EQ", job_key]
         found = yield from self.search(kind, term, prior_versions=True, tenant=tenant)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: How many attempts a change of a tag has while other writers change the same tag.
+#: The maximum number of attempts to change a tag that other writers change, too.
 TAG_ATTEMPTS = 6
 #: The pause after attempt n is random, from 0 to this many seconds times 2 to the power of n.
 _TAG_PAUSE = 0.25
@@ -58,10 +58,10 @@ class MetadataCalls(Gateway):
         )
 
     def read_batch(self, selectors: Sequence[object], *, tenant: str | None = None) -> Exchange[list[Tag]]:
-        """Return several objects in the order of their selectors. It raises an error if one cannot be read.
+        """Return several objects in the order of their selectors. If one cannot be read, raise an error.
 
         TRAC's own batch call always responds 503 over REST. So the objects are read one by one. With
-        selectors of the latest version, they may show slightly different times.
+        selectors of the latest version, they may be from slightly different times.
         """
         if isinstance(selectors, str | Mapping) or not isinstance(selectors, Sequence):
             raise InvalidArgumentError(f"selectors must be a list; given: {selectors!r}")
@@ -170,7 +170,7 @@ class MetadataCalls(Gateway):
     ) -> Exchange[TagHeader]:
         """Create a new version of an object and return its header.
 
-        :param prior_version: a selector of the object's latest version, with its number.
+        :param prior_version: a selector with the number of the object's latest version.
         :raises ConflictError: if the object has a newer version. Read that version and decide again, so that
             you do not overwrite the change of another writer.
         """
@@ -194,7 +194,7 @@ class MetadataCalls(Gateway):
         the selector has a tag version, there is one attempt.
 
         :raises ConflictError: if other writers changed the tag during all attempts, or the selected tag is
-            not the newest. Also if the object is an active job: the change would delete its results.
+            not the newest, or if the object is an active job: the change would delete the job's results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
@@ -219,7 +219,7 @@ class MetadataCalls(Gateway):
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that changes the newest tag. An empty list of changes also creates a version."""
+        """Return the request that changes the newest tag. Even without changes, it creates a tag version."""
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:
@@ -254,7 +254,7 @@ class MetadataCalls(Gateway):
         :param update_objects: dicts with the arguments of :meth:`update_object`, each object once.
         :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
             The latest tags are read first. So a batch cannot tag a version that it creates.
-        :raises ConflictError: if another writer changed one of them meanwhile. Then nothing was written.
+        :raises ConflictError: if another writer changed one of the objects or tags. Then nothing is written.
         """
         creates = _each("create_objects", create_objects, create_request)
         updates = _each("update_objects", update_objects, update_request)
@@ -286,7 +286,7 @@ class MetadataCalls(Gateway):
 
 
 def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
-    """Explain a 404: the type is part of the path, so the gateway finds no call for an unknown type."""
+    """Run the exchange, and explain a 404: the type, which is part of the path, is unknown."""
     try:
         return (yield from exchange)
     except BadRequestError as error:
@@ -338,7 +338,7 @@ def _tag_change(
 def _each(name: str, items: object, read: Callable[..., T]) -> list[T]:
     """Return the requests for one of the lists of a batch.
 
-    :param read: returns the request for an item. The fields of the item are its arguments.
+    :param read: a function that returns the request for an item. Its arguments are the item's fields.
     :raises InvalidArgumentError: with the index of the wrong item.
     """
     if isinstance(items, str | Mapping) or not isinstance(items, Sequence):

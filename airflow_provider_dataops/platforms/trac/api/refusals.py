@@ -1,4 +1,4 @@
-"""Read TRAC's errors. It sends a short text as the reason phrase, and a header with a protobuf message."""
+"""Read TRAC's errors: a short text in the reason phrase, and a protobuf message in a header."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 DETAILS = "trac-error-details-bin"
 #: The body of the gateway's 404 for a call that it does not have.
 NO_METHOD = "REST API METHOD NOT FOUND"
-#: The gRPC statuses of a 500 for an invalid request. UNIMPLEMENTED: TRAC does not support a format, for
-#: instance. DATA_LOSS: TRAC cannot read the content. A real installation sent both, and created nothing.
+#: With one of these gRPC statuses, a 500 means that TRAC rejected the request. 12 is UNIMPLEMENTED: TRAC does
+#: not support a format, for instance. 15 is DATA_LOSS: TRAC cannot read the content. A real
+#: installation sent both, and created nothing.
 _REFUSALS = frozenset({"12", "15"})
 #: The gRPC status UNKNOWN.
 _UNKNOWN = "2"
@@ -44,8 +45,8 @@ class Details:
 def is_refusal(headers: Mapping[str, str], operation: str) -> bool:
     """Return whether TRAC rejected the request, although the status code is 500 or higher.
 
-    :param operation: what the request does. For a job of a type that TRAC does not support, TRAC sends
-        UNKNOWN.
+    :param operation: what the request does. TRAC sends the gRPC status UNKNOWN for an ``IMPORT_DATA`` job if
+        it does not support this type of job.
     """
     status = headers.get("grpc-status")
     return status in _REFUSALS or (status == _UNKNOWN and "IMPORT_DATA" in operation)
@@ -64,7 +65,10 @@ def details_of(headers: Mapping[str, str]) -> Details | None:
 
 
 def _decoded(content: bytes) -> Details:
-    """Read a ``TracErrorDetails``. Its fields: 1 code, 2 message, 3 items with 1 detail and 2 fieldPath."""
+    """Read a ``TracErrorDetails``.
+
+    Its fields are 1 code, 2 message and 3 items. The fields of an item are 1 detail and 2 fieldPath.
+    """
     message, items = "", []
     for number, value in _fields(content):
         if number == 2:
@@ -76,7 +80,7 @@ def _decoded(content: bytes) -> Details:
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Return number and value of the fields of a protobuf message that are texts or messages.
+    """Return the fields of a protobuf message that are texts or messages, each with its number.
 
     :raises ValueError: if this is not a protobuf message, or it is cut off.
     """

@@ -33,7 +33,8 @@ FIXED = ("models", "inputs", "priorOutputs")
 class JobPlan:
     """A job that can be submitted.
 
-    :param definition: the job in TRAC's JSON. The selectors of inputs, outputs and models have versions.
+    :param definition: the job in TRAC's JSON. The selectors of a flow's models, of inputs and of prior
+        outputs have versions or times.
     """
 
     definition: JsonObject
@@ -164,7 +165,7 @@ class RunArguments(TypedDict, total=False):
 
     ``parameters`` are plain values by name. Every declared parameter must be given, and gets the declared
     type. ``inputs`` are selectors by the input's name. Every input that is not optional must be given.
-    ``prior_outputs`` are selectors by the output's name: the output becomes a new version of that object.
+    ``prior_outputs`` are selectors by the output's name. The output becomes a new version of that object.
     ``output_attrs`` are attributes of all outputs.
     """
 
@@ -178,8 +179,8 @@ class RunArguments(TypedDict, total=False):
 class RunRequest:
     """A run of a model or flow with the arguments that the user gave.
 
-    Definitions and versions are looked up only before the job is submitted. A retry that finds its job does
-    not look them up again, because the model may have changed since.
+    Definitions and versions are looked up just before the job is submitted. A retry that finds its job does
+    not look them up again, because the model may have changed in the meantime.
 
     :param kind: ``MODEL`` or ``FLOW``.
     :param target: the model or the flow.
@@ -236,9 +237,9 @@ class RunRequest:
 
     @property
     def identity(self) -> JsonObject:
-        """The run as the user wrote it, by which a retry finds its job again.
+        """The run with the arguments as the user wrote them. A retry compares them with those of its job.
 
-        Parameters are not converted, and the latest versions are not looked up.
+        So parameters are not converted, and the latest versions are not looked up.
         """
         return self.job({name: repr(value) for name, value in self.parameters.items()}, {})
 
@@ -252,7 +253,7 @@ class RunRequest:
         """Return the job in TRAC's JSON.
 
         :param parameters: the parameters in TRAC's JSON.
-        :param fixed: the selectors with a version, by the selectors that the user gave.
+        :param fixed: for each selector without a version, the selector with the version that was looked up.
         """
 
         def to_json(selectors: Mapping[str, Selector]) -> dict[str, Any] | None:
@@ -273,7 +274,7 @@ class RunRequest:
         """Check that ``models`` contains exactly one model for each model node of the flow.
 
         :param definition: the definition of the flow, or of a model, which has no model nodes.
-        :raises InvalidArgumentError: if a model is missing, or has no node.
+        :raises InvalidArgumentError: if a node has no model, or if a name in ``models`` is not a node.
         """
         nodes = _nodes(definition, "MODEL_NODE")
         self._check_names("models", self.models, nodes, nodes)
@@ -293,7 +294,7 @@ class RunRequest:
         types = {name: _type(p) for name, p in (definition.get("parameters") or {}).items()}
         for name in _nodes(definition, "PARAMETER_NODE"):
             types[name] = types.get(name) or _type_by_edge(name, definition, models)
-        # Not every parameter of a flow has a node. The others are parameters of its models.
+        # A parameter of a flow may have no node. Then its type is that of the same parameter of a model.
         for name in set(self.parameters) - set(types):
             found = [m["parameters"][name] for m in models.values() if name in (m.get("parameters") or {})]
             if found:
@@ -340,7 +341,7 @@ def _type(parameter: Any) -> ValueType | None:
 
 
 def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject]) -> ValueType | None:
-    """Return the type of a parameter node: an edge connects the node with a parameter of a model."""
+    """Return the type of the model's parameter that an edge connects with a parameter node."""
     for edge in flow.get("edges") or []:
         source, target = edge.get("source") or {}, edge.get("target") or {}
         if source.get("node") == name:
@@ -351,5 +352,5 @@ def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject])
 
 
 def _typed(name: str, value: object, kind: ValueType | None) -> dict[str, Any]:
-    """Return a parameter in TRAC's JSON, with its declared type or, without one, with its Python type."""
+    """Return a parameter in TRAC's JSON. Without a declared type, its Python type decides."""
     return as_wire(Value(value, kind) if kind else value, typed=True, where=f"parameters[{name!r}]")

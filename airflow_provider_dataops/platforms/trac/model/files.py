@@ -74,7 +74,7 @@ def _content(payload: JsonObject) -> bytes:
 def small_content(source: FileSource) -> bytes:
     """Return the content of a file that is small enough for one request.
 
-    :raises InvalidArgumentError: if the file is too large. It is not read then.
+    :raises InvalidArgumentError: if the file is too large. Then the file is not read.
     """
     check_size(source.size, f"source {source.name!r}")
     with source.open() as file:
@@ -82,7 +82,7 @@ def small_content(source: FileSource) -> bytes:
 
 
 def check_size(size: int, what: str) -> None:
-    """Check that a content is small enough for one request.
+    """Check that content is small enough for one request.
 
     :param size: its length in bytes.
     :param what: the argument that contains it, for the error.

@@ -17,7 +17,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
-#: The job attribute that contains the token of a submission. By this token a lost job is found again.
+#: The job attribute that contains the token of a submission. A retry finds its job by this token.
 TOKEN = "airflow_token"  # noqa: S105 - its name
 #: TRAC never creates a second version of a job.
 JOB_VERSION = 1
@@ -61,7 +61,7 @@ class JobStatus(Result):
     def snapshot(
         self, job_type: str, *, result: Tag | None = None, outputs: JsonObject | None = None
     ) -> RunSnapshot:
-        """Return the job in the words that all platforms share, with the keys of its objects.
+        """Return the job in the format that all platforms share, with the keys of its outputs and log file.
 
         :param job_type: TRAC's own word, ``RUN_MODEL`` for instance.
         :param result: the RESULT object of a job that has ended.
@@ -116,7 +116,7 @@ class JobStatus(Result):
 
 
 def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None = None) -> RunSnapshot:
-    """Return a job that was read from the metadata, in the words that all platforms share.
+    """Return a job that was read from the metadata, in the format that all platforms share.
 
     :param result: the RESULT object of a job that has ended.
     :param outputs: the keys of the job's outputs, by name.
@@ -128,7 +128,7 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None 
 def require_job_attrs(job_attrs: JsonObject | None) -> None:
     """Check that a job can have these attributes.
 
-    :raises InvalidArgumentError: if TRAC would reject an attribute, or it would replace the token.
+    :raises InvalidArgumentError: if TRAC would reject an attribute, or if one would replace the token.
     """
     read_updates(job_attrs, where="job_attrs")
     if TOKEN in (job_attrs or {}):
@@ -157,7 +157,7 @@ def log_file(result: Tag | None) -> str | None:
 
 
 def result_outputs(result: Tag | None) -> dict[str, str]:
-    """Return the keys of the outputs in a job's RESULT, by name. TRAC up to 0.8 leaves outputs out."""
+    """Return the keys of the outputs in a job's RESULT, by name. Up to TRAC 0.8 it contains no outputs."""
     outputs = (result.body.get("outputs") if result else None) or {}
     return {name: Selector.from_answer(selector).key for name, selector in outputs.items()}
 

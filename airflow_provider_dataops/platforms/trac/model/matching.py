@@ -14,8 +14,8 @@ def difference(actual: object, wanted: object) -> str | None:
 
     :param actual: the attribute's value.
     :param wanted: the value as plain JSON. It is converted to the attribute's type.
-    :return: ``None`` if they are equal. If the attribute's type has no such value, a text that explains it.
-        Otherwise an empty text.
+    :return: ``None`` if the values are equal, and an empty text if they differ. If the attribute's type
+        cannot have the wanted value, the text explains this.
     """
     equal = _equals(actual, wanted)
     if equal is None:
@@ -24,7 +24,7 @@ def difference(actual: object, wanted: object) -> str | None:
 
 
 def _equals(actual: object, wanted: object) -> bool | None:
-    """Return whether two values are equal, ``None`` if the type of ``actual`` has no such value."""
+    """Return whether two values are equal, ``None`` if the type of ``actual`` cannot have the other value."""
     if isinstance(actual, list) and isinstance(wanted, list):
         items = [_equals(*pair) for pair in zip(actual, wanted, strict=False)]
         return None if None in items else len(actual) == len(wanted) and all(items)

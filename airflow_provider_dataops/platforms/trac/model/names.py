@@ -13,7 +13,10 @@ _RESERVED = ("trac_", "tracdap_", "_")
 
 
 def plain_text(value: str) -> str:
-    """Return a text, or the value of a ``str`` enumeration's member: ``str()`` would return its name."""
+    """Return a text as a plain ``str``.
+
+    For a member of a ``str`` enumeration, ``str()`` would return its name instead of its value.
+    """
     return str.__str__(value)
 
 
@@ -34,7 +37,7 @@ def require_identifier(what: str, name: object) -> str:
 def require_own_name(what: str, name: object) -> str:
     """Return a name unchanged, after a check that it is an identifier that TRAC does not reserve.
 
-    :raises InvalidArgumentError: if it is not.
+    :raises InvalidArgumentError: if it is not an identifier, or is reserved.
     """
     identifier = require_identifier(what, name)
     if identifier.lower().startswith(_RESERVED):

@@ -32,7 +32,8 @@ class TagHeader:
     """Identifies a version of an object and a version of its tag. Each write returns a header.
 
     :param object_timestamp: when this version of the object was created.
-    :param tag_timestamp: when this version of the tag was created. Only this time shows a change of tags.
+    :param tag_timestamp: when this version of the tag was created. A change of attributes changes
+        only this time.
     """
 
     object_type: str
@@ -46,7 +47,7 @@ class TagHeader:
 
     @property
     def selector(self) -> Selector:
-        """Points at exactly this version of the object and of its tag."""
+        """The selector of exactly this version of the object and of its tag."""
         return Selector(
             object_type=self.object_type,
             object_id=self.object_id,
@@ -116,7 +117,7 @@ class Tag:
 
     @property
     def selector(self) -> Selector:
-        """Points at exactly this version of the object and of its tag."""
+        """The selector of exactly this version of the object and of its tag."""
         return self.header.selector
 
     @property
@@ -144,8 +145,8 @@ class Tag:
         """Return the attributes that do not have the wanted values.
 
         :param wanted: values as plain JSON, by the attribute's name.
-        :return: for each such name a text. If the attribute's type has no such value, the text explains it.
-            Otherwise it is empty, for instance if the attribute is missing.
+        :return: a text for the name of each of these attributes. If the attribute's type cannot have the
+            wanted value, the text explains this. Otherwise the text is empty.
         """
         found = {
             name: difference(self.attrs[name], value) if name in self.attrs else ""
@@ -172,7 +173,7 @@ class Tag:
 
 @contextmanager
 def reading(tag: Tag) -> Iterator[None]:
-    """Raise one kind of error if the code in this context cannot read the definition of an object.
+    """Raise a ``MalformedReplyError`` if the code in this context cannot read an object's definition.
 
     A definition is not validated when its tag is read, because each type of object has other fields.
 
@@ -217,7 +218,7 @@ class SearchResult:
 
 
 def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
-    """Return the objects in the response to a search. The result also reports the unreadable ones.
+    """Return the objects in the response to a search. The result also contains the unreadable ones.
 
     :param parse: returns the value for an object in TRAC's JSON.
     """
@@ -230,7 +231,7 @@ def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
 
 
 def listed(payload: Any, name: str) -> list[Any]:
-    """Return the list in a response. TRAC leaves out an empty list, so the response is then empty.
+    """Return the list in a response. TRAC leaves out an empty list, so the response may be empty.
 
     :raises ValueError: if the response has other fields but not the list.
     """

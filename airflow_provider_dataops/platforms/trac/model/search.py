@@ -1,4 +1,4 @@
-"""Search expressions: a short form of them, and their validation. TRAC validates only the outermost term.
+"""Validate search expressions, and convert their short form. TRAC validates only the outermost term.
 
 A term is a list, because a template can render a list from JSON::
 
@@ -151,7 +151,7 @@ def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, 
 
 
 def is_flat(parameters: JsonObject) -> bool:
-    """Return whether TRAC answers a search quickly, because it contains no OR and no NOT."""
+    """Return whether a search contains no OR and no NOT. TRAC runs such a search quickly."""
     return _has_no_branches(parameters.get("search", {}))
 
 
@@ -202,7 +202,8 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         if attr_type is not None:
             basic = ValueType.named(attr_type, f"{where}: the attribute's type").basic
     else:
-        # Twice: an empty list without a type would be another error, and one with a type is found only later.
+        # Check for an empty list before and after understood(). Before, because for a list without a type,
+        # understood() raises another error. After, because only understood() finds the list in a Value.
         _reject_empty(sign, value, where)
         plain, kind = understood(value, f"{where}: the value")
         _reject_empty(sign, plain, where)
@@ -229,7 +230,7 @@ def _reject_empty(sign: str, value: object, where: str) -> None:
 
 
 def _checked(sign: str, kind: ValueType, where: str) -> str:
-    """Return the type of the attribute that the operator compares with a value of this type."""
+    """Return the type of attributes that the operator can compare with a value of this type."""
     basic = kind.basic
     if sign == "IN":
         if basic != "ARRAY" or kind.item is None:

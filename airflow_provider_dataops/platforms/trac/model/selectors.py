@@ -1,7 +1,7 @@
 """Selectors of TRAC's objects.
 
-A selector contains one criterion for the object's version, and one for the version of its tag. Each is a
-number, a time or the latest.
+A selector contains one criterion for the object's version, and one for the version of its tag. Each criterion
+is a number, a time, or "the latest".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 _KEY = re.compile(r"([A-Za-z_]+)-([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:-v([0-9]+))?")
-#: The fields that only a header has. They are ignored, so a header can be used as a selector.
+#: The fields that only a header has. Ignore them, so that users can give a header as a selector.
 _HEADER_FIELDS = frozenset({"objectTimestamp", "tagTimestamp", "isLatestObject", "isLatestTag"})
 _OBJECT = ("objectVersion", "objectAsOf", "latestObject")
 _TAG = ("tagVersion", "tagAsOf", "latestTag")
@@ -38,9 +38,9 @@ class Selector:
     :param object_type: ``DATA``, ``MODEL``, ``JOB`` and so on.
     :param object_id: a UUID.
     :param object_version: the number of a version of the object, from 1.
-    :param object_as_of: a time, instead of a version; it selects the latest version of that time.
+    :param object_as_of: a time instead of a number; it selects the version that was the latest at this time.
     :param tag_version: the number of a version of the tag, from 1. Each object version has a tag of its own.
-    :param tag_as_of: a time, instead of a tag version; it selects the latest tag of that time.
+    :param tag_as_of: a time instead of a number; it selects the tag that was the latest at this time.
     """
 
     object_type: str
@@ -62,7 +62,7 @@ class Selector:
 
     @property
     def key(self) -> str:
-        """The object key, as attributes such as ``trac_create_job`` hold it: ``JOB-<uuid>-v1``."""
+        """The object key: ``JOB-<uuid>-v1``. Attributes such as ``trac_create_job`` contain such keys."""
         version = "" if self.object_version is None else f"-v{self.object_version}"
         return f"{self.object_type}-{self.object_id}{version}"
 
@@ -87,8 +87,8 @@ class Selector:
     def of(cls, value: object, what: str = "selector") -> Selector:
         """Return a value as a selector.
 
-        :param value: a selector, a header or a tag, each as an object or in TRAC's JSON; the result of an
-            operator; or an object key, ``DATA-<uuid>-v3``. Without a version it selects the latest.
+        :param value: a selector, a header or a tag, as a Python object or in TRAC's JSON; the result of an
+            operator; or an object key, ``DATA-<uuid>-v3``. A key without a version selects the latest.
         :param what: the name of the argument, for errors.
         :raises InvalidArgumentError: if the value is none of these.
         """
@@ -132,8 +132,8 @@ class Selector:
 
         :param value: as in :meth:`of`; or the result of a job operator, which contains a job or a model.
         :param kind: the type, ``MODEL`` for instance.
-        :raises InvalidArgumentError: if the value selects an object of another type, or the job operator did
-            not wait for the model.
+        :raises InvalidArgumentError: if the value selects an object of another type, or if the operator did
+            not wait for its job, so that the result is empty.
         """
         part = kind.lower()
         if isinstance(value, Mapping) and part in value:
@@ -152,9 +152,9 @@ class Selector:
     def of_prior(cls, value: object, what: str) -> Selector:
         """Return a value as a selector of the object that gets a new version.
 
-        The new version takes over the attributes of the selected tag. A header or tag contains the tag
-        version from the time when it was read. That version would lose all later changes of the attributes.
-        So a header or tag selects the latest tag. Only a selector can select another one.
+        TRAC copies the attributes of the selected tag to the new version. A header or tag contains the tag
+        version of the time when it was read. With this tag version, all later changes of the attributes would
+        be lost. So for a header or tag, the latest tag is selected. Only a selector can select another tag.
         """
         selector = cls.of(value, what)
         return selector.with_latest_tag() if _was_read(value) else selector
@@ -229,7 +229,7 @@ def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime
 
 
 def _read_criterion(part: str, fields: JsonObject, names: tuple[str, str, str], what: str) -> dict[str, Any]:
-    """Return the arguments of a selector for the version of its object or tag."""
+    """Return the arguments of :class:`Selector` for one criterion: the object's or the tag's version."""
     by_number, by_time, latest = names
     present = [name for name in names if name in fields]
     if len(present) > 1:
@@ -252,7 +252,7 @@ def _read_criterion(part: str, fields: JsonObject, names: tuple[str, str, str], 
 
 
 def _version(what: str, value: Any) -> int | None:
-    """Return a version as a number. It may be a text, because templates render to text."""
+    """Return a version as a number. The value may be a text, because templates render to text."""
     if value is None:
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():

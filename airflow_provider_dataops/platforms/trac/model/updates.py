@@ -197,8 +197,8 @@ def _check_custom(body: dict[str, Any]) -> None:
 def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     """Return a value as a selector of the version that the new version replaces.
 
-    :raises InvalidArgumentError: if it has no object version. A selector of the latest version would
-        overwrite changes of other writers.
+    :raises InvalidArgumentError: if the selector has no object version. A selector of the latest version
+        would overwrite changes of other writers.
     """
     selector = Selector.of_prior(value, what)
     if not selector.is_fixed:
@@ -240,7 +240,7 @@ def update_request(
 ) -> dict[str, Any]:
     """Return the request that creates a new version of an object.
 
-    :param prior_version: a selector of the object's latest version, with its number.
+    :param prior_version: a selector with the number of the object's latest version.
     :raises InvalidArgumentError: with the name of the wrong argument.
     """
     prior = fixed_prior(prior_version)

@@ -121,7 +121,7 @@ class ValueType:
 
 @dataclass(frozen=True)
 class Value:
-    """A value with its type in TRAC, for an empty list or to send 1 as a FLOAT.
+    """A value with an explicit type in TRAC. It is needed for an empty list, or to send 1 as a FLOAT.
 
     :param value: the Python value. It is converted to the type if that is possible without loss.
     :param type: a primitive type's name, or a :class:`ValueType`.
@@ -132,7 +132,7 @@ class Value:
 
     @property
     def value_type(self) -> ValueType:
-        """The type, also if it was given by name."""
+        """The type as a :class:`ValueType`, even if the user gave its name."""
         return self.type if isinstance(self.type, ValueType) else ValueType.named(self.type)
 
 
@@ -158,7 +158,7 @@ def is_wire(value: object) -> bool:
 
 def _typed(value: object, kind: ValueType, where: str) -> tuple[Any, ValueType]:
     if kind.basic == "ARRAY" and kind.item is None:
-        # TRAC needs the type of the items, so it is taken from the items.
+        # TRAC needs the type of the items. The user did not give it, so it is inferred from the items.
         return _inferred(value, where)
     return converted(value, kind, where), kind
 
