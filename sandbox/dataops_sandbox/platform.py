@@ -30,10 +30,10 @@ MethodT = TypeVar("MethodT", bound="Callable[..., Any]")
 
 @dataclass
 class World:
-    """The objects that all platforms of one sandbox share."""
+    """The state that all platforms of one sandbox share: lock, clock, folder, URL."""
 
     changed: threading.Condition
-    """Lock of all state. Each change of state notifies the threads that wait for it."""
+    """Lock for all state. Each change of state also notifies the threads that wait for a change."""
     timeline: Timeline
     directory: Path
     """Folder for bodies that are too long for memory."""
@@ -149,7 +149,7 @@ class Platform(ABC):
 
     @abstractmethod
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the JSON of a response with the state of each run replaced by ``state``."""
+        """Return the JSON of a response with ``state`` as the state of each run."""
 
     @abstractmethod
     def runs(self) -> list[RunRecord]:
@@ -178,7 +178,7 @@ class Platform(ABC):
         return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the operation of a request with the values of its path; ``(None, {})`` if there is none."""
+        """Return the operation of a request, and the values in its path; ``(None, {})`` if none matches."""
         for operation in self.operations:
             params = operation.match(path)
             if params is not None and operation.method == method:
@@ -189,7 +189,7 @@ class Platform(ABC):
         """Return the response to a request.
 
         :param path: path without the platform's prefix, still percent-encoded
-        :raises DeniedError: if the platform rejects the request; :meth:`denial` makes the response
+        :raises DeniedError: if the platform rejects the request; :meth:`denial` then returns the response
         """
         operation, params = self.find(method, path)
         if operation is None:
