@@ -21,7 +21,7 @@ with DAG(
     tags=["tailer", "example"],
     doc_md=__doc__,
 ):
-    # No retries: a second reset would also delete the jobs that were triggered after the first one.
+    # No retries: a second reset would also forget the jobs that were triggered after the first reset.
     reset = TailerResetWorkflowOperator(
         task_id="reset_workflow", configuration_id="000099-iowa-liquor-load-pda", retries=0
     )

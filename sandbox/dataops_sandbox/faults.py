@@ -94,7 +94,7 @@ class Fault(Rules):
 
 
 class StatusFault(Fault):
-    """Responds with an error status code; without ``body``, in the platform's own error format."""
+    """Responds with ``status``; an error without ``body`` has the platform's own error format."""
 
     processed: bool = False
     status: Status = 503

@@ -92,7 +92,7 @@ class Entry:
 class Journal:
     """Every request that reached the sandbox, oldest first. Any thread may read it.
 
-    :param find_operation: returns the full name of an operation, see :meth:`.registry.Registry.operation`
+    :param find_operation: checks and returns an operation's name, see :meth:`.registry.Registry.operation`
     """
 
     def __init__(

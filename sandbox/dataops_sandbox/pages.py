@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def list_runs(runs: Iterable[RunRecord], url: str) -> web.Response:
     """Return a page that lists all runs.
 
-    :param url: URL to which a slash and a run's id are added, for the link to the run's page
+    :param url: beginning of the links; the page of a run is at ``<url>/<platform>/<run id>``
     """
     lines = []
     for run in runs:

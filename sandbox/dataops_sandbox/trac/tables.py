@@ -39,7 +39,7 @@ def _data_loss(message: str) -> ServiceError:
     return ServiceError(Code.DATA_LOSS, message)
 
 
-# Readers of cells: each returns the text that the platform writes. The error messages are also the platform's.
+# Readers of cells: each returns the text that the platform writes, and raises the platform's error messages.
 
 
 def _integer(text: str) -> str:
