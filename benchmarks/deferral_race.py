@@ -1,7 +1,7 @@
 """Counts the deferred tasks that Airflow's scheduler wrongly fails on a busy machine.
 
-When a task defers, its executor reports the end of that process to the scheduler. Airflow 3.3.2 fails the task
-if it queues the task again before it has read this report. The guard of the triggers prevents this: they hold
+When a task defers, the executor reports the end of its process to the scheduler. If the scheduler of Airflow
+3.3.2 queues the task again before it has read this report, it fails the task. Triggers prevent this by holding
 back their events (``[dataops] deferral_guard``). This benchmark starts a real Airflow while other processes
 keep the processors busy. Many tasks defer for a few seconds, and the benchmark counts the failures in the
 scheduler's log.
@@ -32,11 +32,11 @@ DAGS = Path(__file__).parent / "dags"
 FAILED = "finished with state success, but the task instance's state attribute is"
 #: How long a job takes, in seconds.
 JOB_SECONDS = 5
-#: How many sessions the busy processes form, because Linux gives each session the same share of the processors.
+#: How many sessions share the load. Linux gives each session, not each process, an equal share of CPU time.
 SESSIONS = 4
 BUSY = "import os\nfor _ in range({}):\n    if not os.fork(): break\nwhile os.getppid() != 1: pass"
 PATIENT = {
-    # On such a machine, heartbeats come late. Do not take a living process for a dead one.
+    # On a busy machine, heartbeats come late. With these limits, Airflow still treats the processes as alive.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "300",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "300",

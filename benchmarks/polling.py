@@ -2,7 +2,7 @@
 
 Both clients wait for the same runs in the sandbox, each in its own process with one event loop. Each client
 polls each run once a second. The "bare session" does only what every trigger must do: GET, parse the JSON,
-read the state. One poll is one response's state of one run.
+read the state. A response with the states of 30 runs counts as 30 polls.
 
     python -m benchmarks.polling [--tamr 60] [--quantemplate 100] [--seconds 10]
 """
@@ -157,7 +157,7 @@ def start_client(
             pass
         sandbox.journal.clear()
         print(file=process.stdin, flush=True)
-        # Airflow writes its log lines to the same stream, so read only the last line.
+        # Airflow writes log lines to the same stream, so keep only the lines with JSON.
         output = [line for line in process.stdout.read().splitlines() if line.startswith("{")]
     if process.returncode:
         raise RuntimeError(f"the client {client!r} ended with exit status {process.returncode}")

@@ -56,7 +56,7 @@ class PostgresError(RuntimeError):
 
 
 def _program(name: str) -> str:
-    """Return the path of a program of the newest PostgreSQL on this machine.
+    """Return the path of a program, from the newest PostgreSQL on this machine.
 
     :raises PostgresError: if there is no such program.
     """

@@ -38,7 +38,7 @@ from airflow_provider_dataops.operators.trac import TracImportModelOperator, Tra
 
 DATA = Path(__file__).parent / "data"
 
-#: The day of the run. Every run has ``run_after``, but a run that is triggered by hand has no logical date.
+#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers has no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
 #: The columns of the pipeline's output, with their TRAC types.
