@@ -1,10 +1,10 @@
 """Counts the deferred tasks that Airflow's scheduler wrongly fails on a busy machine.
 
 When a task defers, the executor reports the end of its process to the scheduler. If the scheduler of Airflow
-3.3.2 queues the task again before it has read this report, it fails the task. Triggers prevent this by holding
-back their events (``[dataops] deferral_guard``). This benchmark starts a real Airflow while other processes
-keep the processors busy. Many tasks defer for a few seconds, and the benchmark counts the failures in the
-scheduler's log.
+3.3.2 queues the task again before it has read this report, it fails the task. So triggers hold back their
+events (``[dataops] deferral_guard``). This benchmark starts a real Airflow while other processes keep the
+processors busy. Many tasks defer for a few seconds, and the benchmark counts the failures in the scheduler's
+log.
 
     python -m benchmarks.deferral_race [--tasks 200] [--load 20] [--guard 6]
 """

@@ -275,7 +275,7 @@ class AirflowStack:
     def spawn(self, service: str) -> None:
         """Start a service that does not run, without waiting until it works."""
         command = _command(service)
-        # Only the first triggerer can use the port of the log server. Airflow reads the other logs from files.
+        # Only one triggerer can use the log server's port. Airflow reads the logs of the others from files.
         options = [] if service == command else ["--skip-serve-logs"]
         with self.log_file(service).open("ab") as log:
             process = subprocess.Popen(

@@ -109,8 +109,7 @@ class Platform(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
         # A reset keeps the run numbers and the tokens. Run ids continue, so that a poller of an earlier test
-        # does not find a run of the next test. Old tokens count as expired, because a client may still have
-        # one.
+        # does not find a run of the next test. A client may still have an old token; it counts as expired.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()

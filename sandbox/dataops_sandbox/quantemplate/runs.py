@@ -99,7 +99,7 @@ class Execution(Run[ExecutionScript]):
             raise ValueError(f"execution {self.run_id} has no output {sorted(unknown)}")
         error = self.work.exception()
         if error is not None:
-            # Usually a BadInputError. Other errors, e.g. a full disk, must also fail the run, not the request.
+            # Usually a BadInputError. But every error must fail the run, not the request: e.g. a full disk.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):
