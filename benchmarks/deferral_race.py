@@ -1,9 +1,10 @@
-"""How many short deferrals Airflow's scheduler fails on a busy machine.
+"""Counts the deferred tasks that Airflow's scheduler wrongly fails on a busy machine.
 
-Airflow 3.3.2 fails a task that it queues again before it has read the report on the attempt that deferred.
-The guard of the triggers (``[dataops] deferral_guard``) prevents this. This benchmark starts a real Airflow
-beside processes that keep the processors busy. It lets many tasks defer for a few seconds, and counts the
-failures in the scheduler's log.
+When a task defers, the executor reports the end of its process to the scheduler. If the scheduler of Airflow
+3.3.2 queues the task again before it has read this report, it fails the task. So triggers hold back their
+events (``[dataops] deferral_guard``). This benchmark starts a real Airflow while other processes keep the
+processors busy. Many tasks defer for a few seconds, and the benchmark counts the failures in the scheduler's
+log.
 
     python -m benchmarks.deferral_race [--tasks 200] [--load 20] [--guard 6]
 """
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
 
 DAG_ID = "short_deferrals"
 DAGS = Path(__file__).parent / "dags"
-#: The scheduler's words about a task that it fails for this reason.
+#: What the scheduler logs about a task that it fails for this reason.
 FAILED = "finished with state success, but the task instance's state attribute is"
 #: How long a job takes, in seconds.
 JOB_SECONDS = 5
-#: Linux gives each session the same share of the processors: so many sessions share the load.
+#: How many sessions share the load. Linux gives each session, not each process, an equal share of CPU time.
 SESSIONS = 4
 BUSY = "import os\nfor _ in range({}):\n    if not os.fork(): break\nwhile os.getppid() != 1: pass"
 PATIENT = {
-    # On such a machine, processes look dead although they live.
+    # On a busy machine, heartbeats come late. With these limits, Airflow still treats the processes as alive.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "900",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "300",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "300",
@@ -44,7 +45,7 @@ PATIENT = {
 
 @contextmanager
 def busy(load: int) -> Iterator[None]:
-    """Keep so many processes busy."""
+    """Run ``load`` busy processes until the block ends."""
     forks = max(load // SESSIONS - 1, 0)
     sessions = [
         subprocess.Popen([sys.executable, "-c", BUSY.format(forks)], start_new_session=True)
@@ -53,14 +54,14 @@ def busy(load: int) -> Iterator[None]:
     try:
         yield
     finally:
-        # The forks end when their parent is gone.
+        # Each busy process ends when its parent has ended.
         for session in sessions:
             session.kill()
             session.wait()
 
 
 def main() -> None:
-    """Run the tasks once and print how many failed."""
+    """Run the tasks once, and print how many the scheduler failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", type=int, default=200)
     parser.add_argument("--load", type=int, default=20)

@@ -1,4 +1,4 @@
-"""Compares file transfers by the hook, by ``requests`` and by curl.
+"""Compares the speed of file transfers with the hook, with ``requests`` and with curl.
 
 Each client runs in its own process against the sandbox, one after the other, for three rounds. The benchmark
 prints four figures: the median rate, its ratio to the hook's rate, the CPU time of the client, and the growth
@@ -27,7 +27,7 @@ import psutil
 
 MIB = 1024 * 1024
 ROUNDS = 3
-#: Copies of the file that can exist at once: file, sandbox's copy, download, and a replacement of each.
+#: How many copies of the file can exist at once: file, sandbox's copy, download, and a replacement of each.
 COPIES = 6
 
 
@@ -75,7 +75,7 @@ def run_client(client: str, connection: dict[str, Any], path: str) -> None:
         url = f"{connection['host']}/organisations/{organisation}/datasets/d-1"
         before, used, began = current_memory(), cpu_seconds(), time.perf_counter()
         if client == "requests upload, multipart":
-            # The platform rejects multipart. The figure still shows what it costs to build and send the form.
+            # Quantemplate rejects multipart. But this shows what it costs to build and send a multipart form.
             with Path(path).open("rb") as file:
                 requests.post(url, files={"file": file}, headers=headers, timeout=600)
         elif client == "requests download, content":

@@ -1,6 +1,6 @@
 """Measures how long a DAG file takes to import all operators and sensors after ``airflow.sdk``.
 
-Each run is a new interpreter, with bytecode that was compiled before. The figure is the median of the runs.
+Each run starts a new interpreter. The bytecode was compiled before. The figure is the median of the runs.
 
     python -m benchmarks.import_time
 """

@@ -1,8 +1,8 @@
 """Measures what it costs to wait in the triggerer: the shared poller, compared with one GET for each run.
 
-Each client runs in its own process against the sandbox, and waits for the same runs. Each polls once a second
-on one event loop. The "bare session" does only what every trigger must do: GET, parse the JSON, read the
-state. A poll is one answer about one run.
+Both clients wait for the same runs in the sandbox, each in its own process with one event loop. Each client
+polls each run once a second. The "bare session" does only what every trigger must do: GET, parse the JSON,
+read the state. A response with the states of 30 runs counts as 30 polls.
 
     python -m benchmarks.polling [--tamr 60] [--quantemplate 100] [--seconds 10]
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.triggers.base import RunTrigger
 
 INTERVAL = 1.0
-#: Seconds that are not measured: imports, logins, and the first polls, which are more frequent.
+#: Length of the warm-up in seconds: imports, logins, and the first polls, which are more frequent.
 WARM_UP = 3.0
 CLIENTS = ("shared poller", "bare session")
 PIPELINE, ORGANISATION = "p-1", "c-sandbox"
@@ -97,7 +97,7 @@ async def wait_by_gets(platform: str, ids: list[str], polls: Polls, connection: 
         async def has_ended(run_id: str) -> bool:
             if platform == "tamr":
                 return bool((await get(f"api/v1beta1/jobs/{run_id}"))["status"]["state"] == "DONE")
-            # Quantemplate has no call for one execution.
+            # Quantemplate has no API call for one execution, so read the list.
             listed = await get(f"organisations/{ORGANISATION}/pipelines/{PIPELINE}/executions")
             return any(e["id"] == run_id and e["status"] != "Started" for e in listed)
 
@@ -157,7 +157,7 @@ def start_client(
             pass
         sandbox.journal.clear()
         print(file=process.stdin, flush=True)
-        # Airflow writes log lines to the same stream.
+        # Airflow writes log lines to the same stream, so keep only the lines with JSON.
         output = [line for line in process.stdout.read().splitlines() if line.startswith("{")]
     if process.returncode:
         raise RuntimeError(f"the client {client!r} ended with exit status {process.returncode}")

@@ -14,7 +14,7 @@ import httpx
 TERMINAL_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _CLOCK_EVENTS = ("running", "deferred", "success", "failed", "skipped", "up_for_retry", "up_for_reschedule")
 
-# An api-server on SQLite cannot take the lock of its database at times; see devtools/airflow_stack.py.
+# On SQLite, the api-server sometimes fails to get the database's lock; see devtools/airflow_stack.py.
 _LOCKED_TRIES = 20
 _LOCKED_PAUSE = 0.25
 
@@ -34,12 +34,12 @@ class AirflowApiError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskTimes:
-    """How long a task instance was on a worker and deferred, in seconds, over all its tries.
+    """How many seconds a task instance was on a worker, and how many it was deferred, over all its tries.
 
-    The times come from Airflow's event log. It has an entry for each start on a worker, each deferral, and
-    the end of a task. So `on_worker` is exact. `deferred` lasts from the deferral until the task is on a
-    worker again, or has ended. It includes the one to three seconds that Airflow needs to resume the task
-    after the trigger's event.
+    The times come from Airflow's event log. The log has an entry for each start on a worker, each deferral,
+    and the end of a task. So `on_worker` is exact. `deferred` lasts from the deferral until the task is on a
+    worker again, or has ended. So `deferred` includes the one to three seconds that Airflow needs to resume
+    the task after the trigger's event.
     """
 
     task_id: str
@@ -59,7 +59,7 @@ class TaskTimes:
 class AirflowClient:
     """A client of one api-server, logged in as an administrator; error responses raise `AirflowApiError`.
 
-    :param timeout: seconds; longer than the database may wait for its lock
+    :param timeout: seconds for one request; must be longer than the database may wait for its lock
     :param transport: sends the requests instead of the network
     :param sleep: waits before a request is repeated
     """
@@ -98,8 +98,8 @@ class AirflowClient:
     ) -> httpx.Response:
         """Send a request to a path below `root`, and return the response. Log in first if necessary.
 
-        If the database reports an error, Airflow rolls the request back. So the client repeats it, whatever
-        its method, for about five seconds.
+        If the database reports an error, Airflow rolls the request back. So the client repeats the request
+        for about five seconds, whatever its HTTP method is.
 
         :raises AirflowApiError: the response has an error status
         """
@@ -154,7 +154,7 @@ class AirflowClient:
     def list_all(self, path: str, key: str, **params: Any) -> list[Json]:
         """Return all entries of a collection, from all its pages.
 
-        :param key: member of the response that has the entries
+        :param key: member of the response that contains the entries
         """
         items: list[Json] = []
         while True:
@@ -205,7 +205,7 @@ class AirflowClient:
         return self.get(f"/connections/{conn_id}")
 
     def connection_forms(self) -> dict[str, Json]:
-        """Return the description of the form of each connection type, which the UI renders."""
+        """Return for each connection type the description of its form, which the UI renders."""
         forms = self.request("GET", "/connections/hook_meta", root="/ui").json()
         return {form["connection_type"]: form for form in forms}
 
@@ -276,7 +276,7 @@ class AirflowClient:
         return self.list_all(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
 
     def task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> Json:
-        """Return one task instance. Its worker processes have its `id` in their name; `state` may be None."""
+        """Return one task instance. Its `id` is in the name of its worker processes; `state` may be None."""
         return self.get(_task_path(dag_id, run_id, task_id, map_index))
 
     def wait_for_task(
@@ -292,7 +292,7 @@ class AirflowClient:
     ) -> Json:
         """Wait until a task is in one of the states, and return the task instance.
 
-        :raises RuntimeError: at once, if the task has ended in another state; with the end of its log
+        :raises RuntimeError: the task has ended in another state; the message contains the end of its log
         :raises TimeoutError: after `timeout` seconds
         """
         wanted = {states} if isinstance(states, str) else set(states)

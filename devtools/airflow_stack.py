@@ -6,8 +6,8 @@
 
 **How processes are stopped.** Each service has its own session, and the stack kills all processes of that
 session. A signal to the service's process group is not enough, because Airflow moves a task's process to
-another group. A guard process reads from a pipe of this Python process. If this process ends in any way, the
-pipe closes, and the guard kills all sessions. So no process outlives the one that has started the stack.
+another group. A guard process reads from a pipe of this Python process. If this Python process ends in any
+way, the pipe closes, and the guard kills all sessions. So no process of the stack outlives this process.
 
 **Worker processes** (`AirflowStack.workers`), as observed with Airflow 3.3.2. When the scheduler starts, its
 LocalExecutor forks `parallelism` workers. Each worker is one slot. The processes have these names:
@@ -21,10 +21,10 @@ the name of its supervisor. When a task is deferred, its child exits and its sup
 trigger then runs in a child process of the `triggerer` service, together with all other triggers. When the
 task is resumed, any idle worker runs it, with the same UUID.
 
-**How long to wait in a test.** When the REST API returns `deferred`, the child has exited. The supervisor is
-usually idle too. But if it last checked its child just before that exited, it notices the exit only after
-`[workers] min_heartbeat_interval` (5 s). So a test should wait up to 6 s until `workers_of` is empty and
-`free_slots` is complete, and its task should stay deferred for longer than that.
+**How long to wait in a test.** When the REST API returns `deferred`, the child has exited, and the supervisor
+is usually idle too. But the supervisor may have checked the child just before the exit. Then the supervisor
+notices the exit only after `[workers] min_heartbeat_interval` (5 s). So a test should wait up to 6 s until
+`workers_of` is empty and `free_slots` is complete. Its task should stay deferred for longer than 6 s.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 _JOB_TYPES = {"scheduler": "SchedulerJob", "dag-processor": "DagProcessorJob", "triggerer": "TriggererJob"}
 _WORKER_TITLE = "airflow worker -- "
 _EXECUTOR_TITLE = "airflow worker -- LocalExecutor"
-# Seconds from SIGTERM to SIGKILL: when the whole stack stops, and when a test stops one service.
+# Seconds from SIGTERM to SIGKILL: for the whole stack, and for one service that a test stops.
 _STOP_GRACE = 5.0
 _KILL_GRACE = 30.0
 
@@ -82,10 +82,10 @@ for _ in range(3):
 # Airflow reads this file from the config folder of its home. It changes two things, for SQLite alone.
 # - Without `synchronous=OFF`, each commit waits for the disk. On a busy machine this took longer than the
 #   timeout of a request. With it, a power cut may damage the database, but a killed process does not.
-# - Airflow 3.3.2 writes its audit log on the event loop of the api-server, with a blocking call. If a request
-#   in another thread holds SQLite's lock then, it needs the loop to commit, and both wait until SQLite gives
-#   up. So on a loop SQLite gives up soon. The response is a 500, nothing is written, and the client repeats
-#   the request.
+# - Airflow 3.3.2 writes its audit log on the event loop of the api-server, with a blocking call. A request in
+#   another thread may hold SQLite's lock then. That request needs the loop to commit, so both wait until
+#   SQLite gives up. So SQLite waits only briefly if the caller is on an event loop. The response is a 500,
+#   nothing is written, and the client repeats the request.
 _LOCAL_SETTINGS = """
 import asyncio
 
@@ -130,15 +130,15 @@ class Worker:
 class AirflowStack:
     """Starts, watches and stops api-server, scheduler, dag-processor and triggerer; a context manager.
 
-    :param home: Airflow's home. If it is the home of an earlier stack, its database is used again.
+    :param home: Airflow's home. If an earlier stack used this home, the stack uses its database again.
     :param dags: folders with DAG files.
-    :param connections: fields of each connection (`conn_type`, `host`, ... as in the REST API), by id. They
-        are environment variables, so tasks, triggers and hooks find them, but the UI does not show them. Use
-        `client.create_connection` for connections that the UI shows.
+    :param connections: fields of each connection (`conn_type`, `host`, ... as in the REST API), by id. The
+        connections are environment variables: tasks, triggers and hooks find them, but the UI does not show
+        them. Use `client.create_connection` for connections that the UI shows.
     :param env: environment variables that override all settings of the stack.
     :param port: port of the api-server; 0: a free port.
     :param parallelism: number of worker slots.
-    :param triggerers: number of triggerers; the services beyond the first are `triggerer-2` and so on.
+    :param triggerers: number of triggerers; their services are `triggerer`, `triggerer-2` and so on.
     :param start_timeout: seconds that a service may take to start.
     """
 
@@ -254,7 +254,7 @@ class AirflowStack:
         """Stop a service if it runs, start it again, and wait until it works.
 
         A triggerer that ends on SIGTERM releases its triggers at once. After a SIGKILL, the new triggerer
-        gets them only when the old one's last heartbeat is older than
+        gets the triggers only when the last heartbeat of the old triggerer is older than
         `[triggerer] triggerer_health_check_threshold` (30 s).
         """
         if self.alive(service) or children:
@@ -275,7 +275,7 @@ class AirflowStack:
     def spawn(self, service: str) -> None:
         """Start a service that does not run, without waiting until it works."""
         command = _command(service)
-        # The first triggerer uses the port of the log server. The logs of the others are read from files.
+        # Only one triggerer can use the log server's port. Airflow reads the logs of the others from files.
         options = [] if service == command else ["--skip-serve-logs"]
         with self.log_file(service).open("ab") as log:
             process = subprocess.Popen(
@@ -354,7 +354,7 @@ class AirflowStack:
         return [worker for worker in self.workers() if worker.task_instance_id == task_instance_id]
 
     def wait_until_off_workers(self, task_instance_id: str, *, timeout: float = 8.0) -> None:
-        """Wait until a task instance, which was deferred or has ended, has no worker process any more."""
+        """Wait until a task instance that was deferred or has ended has no worker process any more."""
         self.wait_until(lambda: not self.workers_of(task_instance_id), timeout=timeout)
 
     def free_slots(self) -> int:
@@ -435,7 +435,7 @@ class AirflowStack:
         (self.home / "logs" / "services").mkdir(parents=True, exist_ok=True)
         if not self.dags:
             (self.home / "dags").mkdir(exist_ok=True)
-        # Without this file, all processes write the defaults to it at the same time.
+        # Create this file now. Otherwise all processes write the defaults to it at the same time.
         (self.home / "airflow.cfg").touch()
         database = self.home / "airflow.db"
         if self.env.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") == self._sqlite:
@@ -446,7 +446,7 @@ class AirflowStack:
         if self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] != self._sqlite:
             self.cli("db", "migrate")
             return
-        # A new database is always the same. So migrate once for each virtual environment, then copy the file.
+        # All new databases are equal. So migrate once for each virtual environment, then copy the file.
         template = Path(sys.prefix) / "var" / f"airflow-{version('apache-airflow-core')}.sqlite"
         if not template.exists():
             self.cli("db", "migrate")
@@ -498,15 +498,15 @@ class AirflowStack:
 
 
 def _command(service: str) -> str:
-    """Return the `airflow` command of a service: triggerers beyond the first have a number."""
+    """Return the `airflow` command of a service; `triggerer-2` and `triggerer` have the same command."""
     return service.rstrip("-0123456789")
 
 
 def _reserve(port: int) -> socket.socket:
-    """Reserve a port (0: a free one), and return the socket that reserves it.
+    """Reserve a port (0: a free port), and return the socket that reserves it.
 
-    The socket is bound but does not listen. The api-server can bind the same port, because both set
-    SO_REUSEADDR. The system gives the port to no other process.
+    The socket is bound but does not listen. The api-server can bind the same port, because both sockets set
+    SO_REUSEADDR. The system does not give the port to other processes.
     """
     reservation = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

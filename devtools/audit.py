@@ -1,10 +1,10 @@
-"""Ask an advisory source whether a pinned dependency has a known vulnerability: `make audit`.
+"""Asks OSV, a database of advisories, whether a pinned dependency has a known vulnerability: `make audit`.
 
-pip-audit asks OSV about each line of `constraints.txt`. It is installed into an environment of its own below
-`build/`, which is made anew each time. Arguments go to pip-audit, `--ignore-vuln ID` for instance.
+pip-audit asks OSV about each line of `constraints.txt`. This script installs pip-audit into a new virtual
+environment below `build/` each time. It passes its arguments to pip-audit, e.g. `--ignore-vuln ID`.
 
-Exit codes: 0 if all were checked and none is vulnerable; 1 if one is; 75 (`EX_TEMPFAIL`) if the source or the
-package index gave no answer, so that a green result always means that all were checked.
+Exit codes: 0 if all dependencies were checked and none is vulnerable; 1 if one is vulnerable; 75
+(`EX_TEMPFAIL`) if OSV or the package index did not respond. So 0 always means that all were checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = ROOT / "build" / "audit"
 PIP_AUDIT = "pip-audit>=2.7,<3"
-#: No resolver runs: the file names all versions.
+#: pip-audit need not resolve dependencies, because the file names all versions.
 COMMAND = ("-r", "constraints.txt", "--no-deps", "--disable-pip", "-s", "osv", "-f", "json")
 CLEAN, VULNERABLE, NOT_CHECKED = 0, 1, os.EX_TEMPFAIL
 
@@ -39,9 +39,10 @@ def main(arguments: list[str]) -> int:
 
 
 def verdict(stdout: str, stderr: str) -> tuple[int, str]:
-    """Return the exit code, and the lines to print, for what pip-audit wrote.
+    """Return our exit code, and the lines to print, from the output of pip-audit.
 
-    Its own exit code is 1 for a vulnerability and for an outage alike, and 0 if it checked nothing.
+    The exit code of pip-audit is not enough: it is 1 for a vulnerability and also for an outage. It is 0 if
+    pip-audit checked nothing.
     """
     try:
         dependencies: list[dict[str, Any]] = json.loads(stdout)["dependencies"]
@@ -59,15 +60,15 @@ def verdict(stdout: str, stderr: str) -> tuple[int, str]:
 
 
 def not_checked(why: str, stderr: str) -> str:
-    """Return the one line that says why nothing was checked, with the last words of the tool."""
-    # On a timeout the last line is a tip about other sources.
+    """Return a line that says why nothing was checked, and that ends with the last line of ``stderr``."""
+    # After a timeout, pip-audit's last line is only a tip to use another source.
     lines = [line for line in stderr.splitlines() if line.strip() and "Tip:" not in line]
     words = lines[-1].strip() if lines else "no reason was given"
     return f"Nothing was checked, because {why} from here: {words}"
 
 
 def _described(dependency: dict[str, Any]) -> str:
-    """Return one line: name, version, ids of the advisories, and the versions that mend each."""
+    """Return one line: name, version, ids of the advisories, and for each advisory the corrected versions."""
     advisories = [
         f"{found['id']} (mended in {', '.join(found['fix_versions']) or 'no release'})"
         for found in dependency["vulns"]

@@ -24,10 +24,11 @@ from pathlib import Path
 _START_SECONDS = 60.0
 _USER = "postgres"
 #: The data need not survive a power cut, so the server does not wait for the disk. `synchronous_commit` stays
-#: on: the kernel has each commit before the client learns of it. So a commit survives a crash of the server.
+#: on: the server passes each commit to the kernel, and only then confirms it to the client. So a commit
+#: survives a crash of the server.
 #: The workers of the LocalExecutor inherit the scheduler's connection. If the scheduler is killed in a
-#: transaction, its workers keep the connection open, and with it the lock on the DAG run. So there is a
-#: timeout.
+#: transaction, its workers keep the connection open, and so the transaction keeps its lock on the DAG run.
+#: The timeout ends such a transaction.
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -51,11 +52,11 @@ shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 class PostgresError(RuntimeError):
-    """PostgreSQL is missing, or does not start."""
+    """PostgreSQL is not installed, or does not start."""
 
 
 def _program(name: str) -> str:
-    """Return the path of a program of the newest PostgreSQL on this machine.
+    """Return the path of a program, from the newest PostgreSQL on this machine.
 
     :raises PostgresError: if there is no such program.
     """
@@ -83,7 +84,7 @@ class Postgres:
     def __init__(self) -> None:
         self._ready = _program("pg_isready")
         self._user = _USER if os.geteuid() == 0 else None
-        # Directly below the folder for temporary files: the user postgres cannot enter root's folders.
+        # Use the system's folder for temporary files, because the user postgres cannot enter root's folders.
         self._folder = tempfile.TemporaryDirectory(prefix="dataops-postgres-", ignore_cleanup_errors=True)
         self._home = Path(self._folder.name)
         self._port = _free_port()

@@ -5,7 +5,7 @@
 - Tamr refreshes the customers.
 - Quantemplate cleanses the positions of the day, and TRAC runs the risk model on them.
 
-The last task releases the Toucan app, because people see all these data there. It runs only if all other
+The last task releases the Toucan app, in which people see all these data. This task runs only if all other
 tasks have succeeded.
 
 The DAG uses the default connections: ``toucan_default``, ``tailer_default``, ``tamr_default``,
@@ -38,7 +38,7 @@ from airflow_provider_dataops.operators.trac import TracImportModelOperator, Tra
 
 DATA = Path(__file__).parent / "data"
 
-#: The day of the run. Every run has ``run_after``, but a run that is triggered by hand has no logical date.
+#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers has no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
 #: The columns of the pipeline's output, with their TRAC types.
@@ -66,7 +66,7 @@ SCHEMA = {
 def store_positions(execution_id: str, airflow_run: str) -> dict[str, Any]:
     """Copy the output of Quantemplate to TRAC, and return the header of the new dataset.
 
-    This is one task, because another task may run on a worker that does not have the file.
+    One task downloads and uploads the file, because another task may run on a worker without the file.
     """
     with TemporaryDirectory() as folder:
         file = f"{folder}/positions.csv"

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator, TailerResetWorkflowOperator
 
-#: The day of the run. Every run has ``run_after``, but a run that is triggered by hand has no logical date.
+#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers has no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
 with DAG(
@@ -21,7 +21,7 @@ with DAG(
     tags=["tailer", "example"],
     doc_md=__doc__,
 ):
-    # No retries: a second reset would also delete the jobs that were triggered after the first one.
+    # No retries: a second reset would also forget the jobs that were triggered after the first reset.
     reset = TailerResetWorkflowOperator(
         task_id="reset_workflow", configuration_id="000099-iowa-liquor-load-pda", retries=0
     )

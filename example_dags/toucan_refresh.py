@@ -5,9 +5,9 @@ The connection ``toucan_default`` contains the API's URL, the credentials and th
 The app is released only after ``check_staging`` has succeeded. Add your tests of the staging data there, or
 wait for a person's approval.
 
-If an operation fails, Toucan's backend notifies the user who started it, by its own notifications
-(``smallapp.after_operation_failure`` and others). Toucan does not know other failures of the DAG, e.g. a
-missing file or a lost connection. The callback ``notify_team`` reports every failed task.
+If an operation fails, Toucan's backend notifies the user who started it (``smallapp.after_operation_failure``
+and other notifications). The backend does not know other failures of the DAG, e.g. a missing file or a lost
+connection. The callback ``notify_team`` reports every failed task.
 """
 
 from __future__ import annotations

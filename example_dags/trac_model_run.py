@@ -81,6 +81,6 @@ with DAG(
     )
     approve = TracUpdateTagOperator(task_id="approve_report", selector=REPORT, attrs={"approved": True})
 
-    # A task that uses another task's ``.output`` runs after it. A template such as REPORT does not set this
-    # order, so set it here.
+    # A task that uses the ``.output`` of another task runs after that task. The template REPORT does not set
+    # such an order, so set it here.
     run_model >> download >> approve

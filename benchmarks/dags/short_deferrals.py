@@ -1,4 +1,4 @@
-"""Many tasks that defer and whose jobs end a few seconds later, none of which is retried."""
+"""Many tasks that defer. Their jobs end a few seconds later. No task is retried."""
 
 from __future__ import annotations
 

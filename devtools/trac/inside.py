@@ -3,9 +3,9 @@
     python inside.py run JOB_CONFIG ARGUMENT...    run one job; the arguments are those of TRAC's launcher
     python inside.py check < MESSAGES              check each message of [[name, body], ...]
 
-A gateway accepts only JSON that is exactly the declared protobuf message. It then writes the message as JSON
-again, and only this JSON reaches the runtime. This script does the same with the runtime's message classes.
-`run` exits with `REFUSED` where a gateway would respond with status code 400.
+A gateway accepts only JSON that matches the declared protobuf message exactly. The gateway then writes the
+message as JSON again, and only the new JSON reaches the runtime. This script does the same with the runtime's
+message classes. If a gateway would respond with status code 400, `run` exits with `REFUSED`.
 """
 
 from __future__ import annotations

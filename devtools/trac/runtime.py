@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MODEL_REPOSITORY = "acme_models"
-"""Name of the model repository in jobs."""
+"""Name that jobs use for the model repository."""
 
 _HERE = Path(__file__).resolve().parent
 _INSIDE = _HERE / "inside.py"
@@ -65,7 +65,7 @@ def install(version: str, cache: Path = _CACHE) -> Path:
     requirements = _HERE / f"runtime-{version}.txt"
     home = cache / f"runtime-{version}"
     python = home / "bin" / "python"
-    # This file is written last. So an incomplete installation, or one of other requirements, is made again.
+    # This file is a copy of the requirements and is written last. If it is missing or differs, install again.
     ready = home / ".ready"
     if ready.exists() and ready.read_bytes() == requirements.read_bytes():
         return python
@@ -215,7 +215,7 @@ class TracRuntime:
         return self._add_object(_new_header(object_type), definition)
 
     def definition(self, selector: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the definition of an object as the runtime wrote it; absent members are null there."""
+        """Return the definition of an object as the runtime wrote it, with null for absent members."""
         definition: dict[str, Any] = self._objects[_key(selector)]
         return definition
 
@@ -224,7 +224,7 @@ class TracRuntime:
         data = self.definition(selector)["data"]
         storage = self.definition(self._headers[_latest_key(data["storageId"])])["storage"]
         item = storage["dataItems"][data["parts"]["part-root"]["snap"]["deltas"][-1]["dataItem"]]
-        # The copy is one file; before 0.10 it is a folder with a file for each chunk.
+        # The stored copy is one file. Before 0.10, it is a folder with a file for each chunk.
         copy = self._storage / item["incarnations"][-1]["copies"][0]["storagePath"]
         rows: list[dict[str, str]] = []
         for part in sorted(copy.iterdir()) if copy.is_dir() else [copy]:

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEPT_IN_MEMORY = 64 * 1024
-"""Largest body, in bytes, that stays in memory; a longer one goes to a file."""
+"""Largest body, in bytes, that stays in memory; a longer body goes to a file."""
 
 CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Content:
-    """Bytes of any size with their SHA-256: a short content is in memory, a long one in a file.
+    """Bytes of any size with their SHA-256: a short content is in memory, a long content is in a file.
 
-    The file is deleted with the last reference to this object. So a response that is still being sent
+    The file is deleted when no reference to this object is left. So a response that is still being sent
     can finish even if a test resets the sandbox meanwhile.
     """
 
@@ -79,7 +79,7 @@ class ContentWriter:
         self._target.write(chunk)
 
     def finish(self) -> Content:
-        """Close the file, if there is one, and return all bytes as a content."""
+        """Return all written bytes as a :class:`Content`, and close the file if there is one."""
         data = None if self._path else self._memory.getvalue()
         self._target.close()
         path, self._path = self._path, None

@@ -43,7 +43,7 @@ class Control:
         return [
             web.get(f"{PREFIX}/runs/{{platform}}/{{run_id}}", self._run_page),
             web.route("*", f"{PREFIX}/{{action}}", self._act),
-            # Answer here: the journal must hold only requests to the platforms.
+            # Handle these paths here, because the journal must contain only requests to the platforms.
             web.route("*", f"{PREFIX}{{path:(/.*)?}}", self._not_found),
         ]
 
@@ -113,7 +113,7 @@ def _read(body: str) -> dict[str, Any]:
 
 
 async def _call(action: Callable[..., object], arguments: Mapping[str, Any]) -> object:
-    # Check the arguments first, so that a TypeError inside the action is not taken for a wrong argument.
+    # Check the arguments first: a TypeError after that is a bug of the action, not a wrong argument.
     inspect.signature(action).bind(**arguments)
     # Use a thread because an action may block: finish() waits for outputs that are still being computed.
     return await asyncio.to_thread(action, **arguments)

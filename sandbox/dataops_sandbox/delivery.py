@@ -1,4 +1,4 @@
-"""Sends a response to the client, or breaks the connection as a fault demands."""
+"""Sends a response to the client, or breaks the connection if a fault requires that."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def drop_connection(request: web.Request) -> web.StreamResponse:
 
 
 async def send(request: web.Request, answer: Answer, date: str) -> web.StreamResponse:
-    """Send a response; stream a long body in pieces, with a Content-Length."""
+    """Send a response with a Content-Length; send a long body in pieces."""
     if isinstance(answer.body, bytes):
         headers = _headers(answer, date)
         return web.Response(status=answer.status, reason=answer.reason, body=answer.body, headers=headers)
@@ -70,7 +70,7 @@ async def send_truncated(
 async def send_huge(request: web.Request, answer: Answer, date: str, size: int | None) -> web.StreamResponse:
     """Send a body of blanks.
 
-    :param size: how many blanks, sent with a Content-Length; ``None``: chunks until the client disconnects
+    :param size: how many blanks; ``None``: without a Content-Length, send until the client disconnects
     """
     most = sys.maxsize if size is None else size
     return await _stream(request, answer, date, size, repeat(b" " * CHUNK), most)

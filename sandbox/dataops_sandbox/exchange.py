@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dataops_sandbox.platform import Platform, World
 
 _CHECK_EVERY = 0.02
-"""Seconds between two checks whether a hanging request was released."""
+"""Interval, in seconds, at which a hanging request checks whether a test has released it."""
 
 
 class Gate:
@@ -40,10 +40,10 @@ class Gate:
         self._opened.append("dropped")
 
     def ticket(self) -> int:
-        """Return how many times the gate was opened so far.
+        """Return how many times a test has opened the gate so far.
 
-        Take the ticket before the request is in the journal. A test that sees the request there can then
-        release it, even if the request has not reached :meth:`wait` yet.
+        Call this before the request is in the journal. A test that sees the request there can then release
+        it, even if the request has not reached :meth:`wait` yet.
         """
         return len(self._opened)
 
@@ -65,7 +65,7 @@ class Gate:
 
 @dataclass
 class Exchange:
-    """Handles one request, from its headers to the last byte of the response."""
+    """Handles one request, from the request's headers to the last byte of the response."""
 
     server: Dispatcher
     request: web.Request
@@ -76,15 +76,14 @@ class Exchange:
     seq: int
     fault: Fault
     ticket: int
-    """The gate's ticket, taken when the request arrived."""
+    """What :meth:`Gate.ticket` returned when the request arrived."""
 
     async def run(self) -> web.StreamResponse:
-        """Read the request, let the platform act, and respond; or fail as the fault demands."""
+        """Read the request, let the platform handle it, and respond; or fail as the fault defines."""
         try:
             return await self._run()
         except (ConnectionError, web.RequestPayloadError):
-            # The client disconnected during the request's body or during the response's body. It reads no
-            # response.
+            # The client disconnected while one of the two bodies was sent. It will not read a response.
             self._note(outcome="client_gone")
             return web.Response()
 
@@ -142,9 +141,9 @@ class Exchange:
         return delivery.reset_connection(self.request)
 
     def _note_answered(self, status: int) -> str:
-        """Note the status in the journal, and return the ``Date`` header of the response.
+        """Note the status code in the journal, and return the ``Date`` header of the response.
 
-        Call this before the first byte is sent. A client that has the response then finds it in the journal.
+        Call this before the first byte is sent. Then the journal contains each response that a client has.
         """
         self._note(status=status, outcome="answered")
         # Use the clock that also gives the times in the body, so that header and body agree.
@@ -167,7 +166,7 @@ class Dispatcher:
 
     async def dispatch(self, request: web.Request) -> web.StreamResponse:
         """Handle one request to a platform."""
-        # Use the raw path. aiohttp's own path is decoded and would hide that a client encodes too much.
+        # Use the raw path. aiohttp's decoded path would hide that a client has encoded too many characters.
         target, _, query = request.raw_path.partition("?")
         prefix, _, rest = target.removeprefix("/").partition("/")
         platform = self.platforms.get(prefix)

@@ -24,7 +24,7 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Fault(Rules):
-    """An armed fault, with a count of the requests that it has hit. Each kind is a subclass with its options.
+    """An armed fault, with the number of requests that it has hit. Each kind of fault is a subclass.
 
     Without ``times`` and ``duration`` the fault stays active until it is cleared.
     """
@@ -32,7 +32,7 @@ class Fault(Rules):
     kind: str = ""
     """One of :data:`KINDS`; empty: no fault."""
     platform: str | None = None
-    """Hit only requests to this platform; ``None``: to any platform."""
+    """Hit only requests to this platform; ``None``: requests to any platform."""
     operation: str | None = None
     """Hit only this operation; ``None``: any operation."""
     path: str | None = None
@@ -40,13 +40,13 @@ class Fault(Rules):
     times: int | None = Field(default=None, ge=1)
     """How many requests the fault hits; ``None``: no limit."""
     duration: Seconds | None = None
-    """Seconds for which the fault is active; ``None``: no limit."""
+    """How many seconds the fault is active; ``None``: no limit."""
     since: Literal["armed", "first_hit"] = "armed"
     """When ``duration`` starts: when the fault is armed, or at its first hit."""
     skip: int = Field(default=0, ge=0)
     """How many matching requests the fault lets pass before its first hit."""
     processed: bool = True
-    """Whether the platform acts on the request although the client gets no proper response."""
+    """Whether the platform executes the request although the client gets no usable response."""
 
     _hits: int = 0
     _passed: int = 0
@@ -67,7 +67,7 @@ class Fault(Rules):
         return {**self.model_dump(), "hits": self.hits, "passed": self.passed}
 
     def open_window(self, now: float) -> None:
-        """Start ``duration`` now, unless it has already started."""
+        """Let ``duration`` begin now, unless it has already begun."""
         if self.duration is not None:
             self._ends_at = min(self._ends_at, now + self.duration)
 
@@ -82,10 +82,10 @@ class Fault(Rules):
         self._hits += 1
         return True
 
-    # The effects that change a response. The exchange itself resets, delays and truncates.
+    # These methods change a response. Resets, delays and truncation are in the exchange.
 
     def instead(self, platform: Platform) -> Answer | None:
-        """Return a response that replaces the platform's; ``None``: keep the platform's."""
+        """Return a response that replaces the platform's response; ``None``: keep the platform's response."""
         return None
 
     def spoil(self, answer: Answer, platform: Platform) -> Answer:
@@ -94,7 +94,7 @@ class Fault(Rules):
 
 
 class StatusFault(Fault):
-    """Responds with another status; without ``body``, in the platform's own error format."""
+    """Responds with ``status``; an error without ``body`` has the platform's own error format."""
 
     processed: bool = False
     status: Status = 503
@@ -103,7 +103,7 @@ class StatusFault(Fault):
     content_type: str = "text/plain"
 
     def instead(self, platform: Platform) -> Answer:
-        """Return a response with the status of the fault."""
+        """Return a response with the status code of the fault."""
         if self.body is not None:
             return Answer(self.status, self.body.encode(), self.content_type, self.headers)
         if self.status < HTTPStatus.BAD_REQUEST:
@@ -125,7 +125,7 @@ class ResetAfter(Fault):
 
 
 class Slow(Fault):
-    """Sends the response after ``delay`` real seconds; moving the sandbox's time does not shorten them."""
+    """Sends the response after ``delay`` real seconds, even if a test moves the sandbox's time."""
 
     delay: Seconds = 1.0
 
@@ -145,17 +145,17 @@ class Truncated(Fault):
 
 
 class MalformedJson(Fault):
-    """Sends JSON that is cut off, with a Content-Length that matches the cut text."""
+    """Sends incomplete JSON, with a Content-Length that matches the incomplete text."""
 
     body: str = '{"id": "e-1", "jobId": '
 
     def instead(self, platform: Platform) -> Answer:
-        """Return a response with the cut text as its body."""
+        """Return a response with incomplete JSON as its body."""
         return Answer(200, self.body.encode(), JSON)
 
 
 class Html(Fault):
-    """Sends an HTML page, as a proxy does that asks for a login."""
+    """Sends an HTML page, like a proxy that asks for a login."""
 
     processed: bool = False
     status: Status = 200
@@ -171,7 +171,7 @@ class ExpiredToken(Fault):
 
 
 class UnknownState(Fault):
-    """Replaces the state of each run in the response by one that no client knows."""
+    """Replaces the state of each run in the response by a state that no client knows."""
 
     state: str = "REORGANISING"
 
@@ -201,7 +201,7 @@ class Huge(Fault):
     processed: bool = False
     status: Status = 200
     size: Size | None = None
-    """Bytes of the body, sent with a Content-Length; ``None``: chunks without end."""
+    """How many bytes the body has; ``None``: the body has no end and no Content-Length."""
     content_type: str = JSON
 
     def instead(self, platform: Platform) -> Answer:
@@ -246,7 +246,7 @@ class FaultBook:
         return fault
 
     def take(self, platform: Platform, operation: str, path: str) -> Fault:
-        """Return the fault that hits a request, and count the hit; if there is none, a fault of no kind."""
+        """Return the fault that hits a request, and count the hit; if none hits it, return an empty fault."""
         with self._changed:
             now = self._timeline.now()
             return next(
@@ -268,6 +268,6 @@ class FaultBook:
             self._faults.clear()
 
     def all(self) -> list[Fault]:
-        """Return the faults that were armed since the last clearing, including used-up ones."""
+        """Return the faults that were armed since the last :meth:`clear`, including used-up faults."""
         with self._changed:
             return list(self._faults)

@@ -22,10 +22,10 @@ MOST_BODY_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One request that reached the sandbox. Entries never change: the journal replaces them."""
+    """One request that reached the sandbox. An entry never changes; the journal replaces it by a new one."""
 
     seq: int
-    """Number of the request, from 1; a sandbox never uses a number twice."""
+    """Number of the request, from 1; the sandbox never uses a number twice."""
     monotonic: float
     """``time.monotonic()`` when the sandbox had read the request's headers."""
     wall: float
@@ -38,9 +38,9 @@ class Entry:
     """Path as received, still percent-encoded."""
     query: str
     headers: tuple[tuple[str, str], ...]
-    """Headers as received, with their order and spelling."""
+    """Headers as received, in the same order and spelling."""
     peer: str
-    """Address and port of the client: equal for requests on the same connection."""
+    """Address and port of the client; all requests on one connection have the same value."""
     body: bytes | None = None
     """The body; ``None`` if it is too long to keep, too old, or was not received completely."""
     body_size: int | None = None
@@ -52,12 +52,12 @@ class Entry:
     refused: str | None = None
     """Which rule of the platform the request broke; ``None`` if it broke no rule."""
     processed: bool = False
-    """Whether the platform acted on the request, even if the client got no response."""
+    """Whether the platform executed the request, even if the client got no response."""
     outcome: str = "open"
     """``open``, ``answered``, ``reset``, ``dropped`` (by the sandbox) or ``client_gone``."""
 
     def header(self, name: str) -> str | None:
-        """Return the first header of that name, in upper or lower case; ``None`` if there is none."""
+        """Return the first header with a name, in upper or lower case; ``None`` if there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:
@@ -72,7 +72,7 @@ class Entry:
         return dict(parse_qsl((self.body or b"").decode(), keep_blank_values=True))
 
     def mentions(self, run_id: str) -> bool:
-        """Return whether path, query or body contain a run id."""
+        """Return whether the path, the query or the body contains a run id."""
         text = f"{unquote(f'{self.path}?{self.query}')} {(self.body or b'').decode(errors='replace')}"
         # Match whole words: a request for run 10 does not mention run 1.
         return re.search(rf"(?<![\w-]){re.escape(run_id)}(?![\w-])", text) is not None
@@ -90,9 +90,9 @@ class Entry:
 
 
 class Journal:
-    """Every request that reached the sandbox, oldest first. Safe to read from any thread.
+    """Every request that reached the sandbox, oldest first. Any thread may read it.
 
-    :param find_operation: checks the name of an operation, see :meth:`.registry.Registry.operation`
+    :param find_operation: checks and returns an operation's name, see :meth:`.registry.Registry.operation`
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Journal:
     def entries(
         self, platform: str | None = None, operation: str | None = None, *, after: int = 0
     ) -> list[Entry]:
-        """Return the entries of a platform and an operation (``None``: all), newer than number ``after``.
+        """Return the entries of a platform and an operation (``None``: all) whose number is above ``after``.
 
         :raises ValueError: if there is no such platform or operation
         """

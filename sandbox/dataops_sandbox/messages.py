@@ -66,7 +66,7 @@ class Answer:
     status: int = 200
     body: bytes | Content = b""
     content_type: str = TEXT
-    """Empty: no ``Content-Type`` header, as in the empty responses of some platforms."""
+    """If it is empty, the response has no ``Content-Type``, like the empty responses of some platforms."""
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     """Reason phrase of the status line; ``None``: the standard phrase of the status code."""
@@ -92,7 +92,7 @@ class Call:
     """One request as a platform sees it, with its complete body.
 
     :param params: values of the path's placeholders, percent-decoded
-    :param query: the query parameters; the operation knows all of them
+    :param query: the query parameters; the operation takes all of them
     :param headers: the request headers; their names are case-insensitive
     """
 
@@ -139,7 +139,7 @@ def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = fro
     """Return the parameters of a query string; the value of a flag is empty.
 
     :param flags: parameters that the client must send without a value and without an equals sign
-    :raises RefusedError: if a parameter is unknown, appears twice, or is a flag with an equals sign
+    :raises RefusedError: if a parameter is unknown, or appears twice, or if a flag has an equals sign
     """
     parts = query.split("&")
     plain = [part for part in parts if part in flags]
@@ -161,8 +161,8 @@ def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = fro
 class Operation:
     """One operation of a platform: the requests that belong to it, and the function that handles them.
 
-    The path is matched as the client sent it, percent-encoded. It matches only if the client has encoded the
-    right characters: the colon of ``:stop`` must stay plain, a slash in an id must be encoded.
+    ``template`` is compared with the path as the client sent it, percent-encoded. So the client must encode
+    the right characters: not the colon of ``:stop``, but a slash in an id.
 
     :param name: name in the journal and in faults, e.g. ``list_executions``
     :param template: path without the platform's prefix; each ``{name}`` is a segment or a part of a segment

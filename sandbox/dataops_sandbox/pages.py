@@ -1,4 +1,4 @@
-"""HTML pages of runs, for people who follow a link. They contain no scripts, and all text is escaped."""
+"""HTML pages of runs, for people who follow a link. The pages have no scripts, and all text is escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def list_runs(runs: Iterable[RunRecord], url: str) -> web.Response:
     """Return a page that lists all runs.
 
-    :param url: URL below which each run has its page
+    :param url: beginning of the links; the page of a run is at ``<url>/<platform>/<run id>``
     """
     lines = []
     for run in runs:

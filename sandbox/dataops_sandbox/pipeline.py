@@ -1,7 +1,7 @@
-"""The computation of the sandbox's Quantemplate pipelines.
+"""What the sandbox's Quantemplate pipelines compute.
 
-The author of a real pipeline decides what it computes. The sandbox always computes the same, so that a test
-can see from an output which bytes went in:
+The author of a real pipeline decides what the pipeline computes. All pipelines of the sandbox compute the
+same. So a test can see from an output which bytes the pipeline received:
 
 - The input is CSV in UTF-8 with a header row, plain or gzipped. A byte-order mark is dropped.
 - Rows of blank cells are dropped, and each cell is trimmed.

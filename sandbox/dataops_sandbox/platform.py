@@ -30,10 +30,10 @@ MethodT = TypeVar("MethodT", bound="Callable[..., Any]")
 
 @dataclass
 class World:
-    """The objects that all platforms of one sandbox share."""
+    """The state that all platforms of one sandbox share: lock, clock, folder, URL."""
 
     changed: threading.Condition
-    """Lock of all state. Each change of state notifies the threads that wait for it."""
+    """Lock for all state. Each change of state also notifies the threads that wait for a change."""
     timeline: Timeline
     directory: Path
     """Folder for bodies that are too long for memory."""
@@ -109,8 +109,7 @@ class Platform(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
         # A reset keeps the run numbers and the tokens. Run ids continue, so that a poller of an earlier test
-        # does not find a run of the next test. Old tokens count as expired, because a client may still have
-        # one.
+        # does not find a run of the next test. A client may still have an old token; it counts as expired.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()
@@ -149,7 +148,7 @@ class Platform(ABC):
 
     @abstractmethod
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the JSON of a response with the state of each run replaced by ``state``."""
+        """Return the JSON of a response with ``state`` as the state of each run."""
 
     @abstractmethod
     def runs(self) -> list[RunRecord]:
@@ -178,7 +177,7 @@ class Platform(ABC):
         return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the operation of a request with the values of its path; ``(None, {})`` if there is none."""
+        """Return the operation of a request, and the values in its path; ``(None, {})`` if none matches."""
         for operation in self.operations:
             params = operation.match(path)
             if params is not None and operation.method == method:
@@ -189,7 +188,7 @@ class Platform(ABC):
         """Return the response to a request.
 
         :param path: path without the platform's prefix, still percent-encoded
-        :raises DeniedError: if the platform rejects the request; :meth:`denial` makes the response
+        :raises DeniedError: if the platform rejects the request; :meth:`denial` then returns the response
         """
         operation, params = self.find(method, path)
         if operation is None:

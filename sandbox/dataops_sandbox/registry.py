@@ -48,7 +48,8 @@ class Registry:
         """Return the name of an operation as the journal and faults use it.
 
         :param platform: name of the operation's platform; ``None``: any platform
-        :param operation: name of the operation, with underscores or blanks, or ``unknown``; ``None``: any
+        :param operation: name of the operation, with underscores or blanks; ``unknown`` for requests that
+            match no operation; ``None``: any operation
         :raises ValueError: if there is no such platform, or it has no such operation
         """
         if platform is not None and platform not in self.platforms:

@@ -1,4 +1,4 @@
-"""Strict pydantic models of requests and options: no value is converted, and unknown members are errors."""
+"""Strict pydantic models of requests and options: they convert no value, and reject unknown members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LONGEST = 100
-"""Longest wrong value, in characters, that an error message repeats."""
+"""Longest wrong value, in characters, that an error message quotes."""
 
 Seconds = Annotated[float, Field(ge=0)]
 """A length of time in seconds; infinity is allowed."""

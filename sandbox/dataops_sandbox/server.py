@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _CHECK_EVERY = 0.02
-"""Seconds after which :meth:`Sandbox.wait_for` calls its predicate again if no state has changed."""
+"""Interval, in seconds, at which :meth:`Sandbox.wait_for` calls its predicate if no state changes."""
 
 _BACKLOG = 1024
 
 _TURNS = 5
-"""After this many turns, the event loop has opened or closed the sockets that it has begun with."""
+"""How many turns the event loop needs to open or close sockets completely once it has begun."""
 
 
 async def _close(runner: web.AppRunner) -> None:
-    # Let the loop finish new connections first: asyncio leaks a connection whose server closes earlier.
+    # Let the loop open new connections completely: if the server closes before that, asyncio leaks them.
     await _run_loop_turns()
     server = runner.server
     transports = [handler.transport for handler in server.connections] if server else []
     await runner.cleanup()
     for transport in transports:
-        # If the client does not read, close() would wait for it, even after the loop has ended. So abort.
+        # Abort, because close() would wait for a client that does not read, even after the loop has ended.
         if transport is not None:
             transport.abort()
     await _run_loop_turns()
@@ -59,7 +59,7 @@ class Sandbox(Registry):
     synchronous and asynchronous tests can both use it. Every method may be called from any thread.
 
     :param host: address to listen on
-    :param port: port to listen on; 0: any free port
+    :param port: port to listen on; 0 chooses a free port
     :param run_seconds: seconds that a run takes unless a script sets its duration
     :param clock: clock of the runs, token lifetimes and fault windows, e.g. a :class:`.clock.ManualClock`
     """
@@ -96,7 +96,7 @@ class Sandbox(Registry):
         Use the fields as keyword arguments of ``airflow.sdk.Connection``, or their JSON as the value of an
         ``AIRFLOW_CONN_...`` variable. The connection's links lead to the sandbox's pages of runs.
 
-        :param args: passed on, with ``kwargs``, to the platform's ``connection`` method. They choose the
+        :param args: arguments, like ``kwargs``, for the platform's ``connection`` method. They choose the
             kind of credentials, e.g. ``"login"`` for Toucan
         """
         fields = self.platforms[platform].connection(*args, **kwargs)
@@ -116,9 +116,10 @@ class Sandbox(Registry):
 
         :param kind: one of :data:`.faults.KINDS`
         :param platform: hit only requests to this platform
-        :param operation: hit only this operation, e.g. ``list jobs``, or ``unknown``
+        :param operation: hit only this operation, e.g. ``list jobs``; ``unknown``: hit only requests that
+            match no operation
         :param more: other fields of :class:`.faults.Fault` (``path``, ``times``, ``duration``, ``since``,
-            ``skip``, ``processed``) and of the kind, e.g. ``status`` and ``headers``
+            ``skip``, ``processed``), and fields of the kind of fault, e.g. ``status`` and ``headers``
         :return: the fault; its ``hits`` counts the requests that it has hit
         :raises ValueError: if there is no such kind, platform or operation, or a value is not valid
         """
@@ -133,7 +134,7 @@ class Sandbox(Registry):
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults that were armed since the last clearing, including used-up ones."""
+        """The faults that were armed since they were last cleared, including used-up faults."""
         return self._faults.all()
 
     def clear_faults(self) -> None:
@@ -149,7 +150,7 @@ class Sandbox(Registry):
         """Restore the initial state: real time, initial resources, no runs, scripts or faults, empty journal.
 
         The sandbox closes the connections that a ``hang`` or ``slow`` fault holds. Run ids continue, so that
-        a new run never has the id of an earlier one.
+        a new run never has the id of an earlier run.
         """
         with self._changed:
             self._faults.clear()
@@ -176,7 +177,8 @@ class Sandbox(Registry):
         """Wait until ``predicate`` returns a true value, and return that value.
 
         The predicate is called after each change of state, and every 20 ms. It must not send requests to the
-        sandbox, which answers none while the predicate runs. In a coroutine, use ``asyncio.to_thread``.
+        sandbox, because the sandbox does not respond while the predicate runs. In a coroutine, call this
+        method by ``asyncio.to_thread``.
 
         :raises TimeoutError: after ``timeout`` real seconds; the message lists the last requests
         """
@@ -239,7 +241,7 @@ class Sandbox(Registry):
                 ready.set_result(None)
                 await stopped.wait()
         except BaseException as error:
-            # Pass on every error, because start() waits for the future.
+            # Catch every error: start() waits for the future ``ready``, and raises the error.
             if ready.done():
                 raise
             ready.set_exception(error)

@@ -46,9 +46,9 @@ class ScriptBook(Generic[ScriptT]):
     """Chooses the script for each new run.
 
     - A script for the resource wins over a script for any resource.
-    - A script with a limited number of runs wins over one without a limit.
-    - Of several limited scripts, the oldest is used up first.
-    - Of several scripts without a limit, the newest replaces the others.
+    - A script with a limited number of runs wins over a script without a limit.
+    - If there are several limited scripts, the oldest is used up first.
+    - If there are several scripts without a limit, the newest replaces the others.
     """
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class ScriptBook(Generic[ScriptT]):
     def arm(self, script: ScriptT, resource: str | None, times: int | None) -> None:
         """Add a script.
 
-        :param resource: the pipeline, source, ... of the runs; ``None``: any
-        :param times: how many runs get the script; ``None``: all
+        :param resource: the pipeline, source, ... of the runs; ``None``: any resource
+        :param times: how many runs get the script; ``None``: all runs
         """
         if times is None:
             self._lasting[resource] = script
@@ -78,14 +78,14 @@ class ScriptBook(Generic[ScriptT]):
 
 @dataclass(kw_only=True)
 class Run(ABC, Generic[ScriptT]):
-    """One run. No timer changes its state: call :meth:`advance` before you read it."""
+    """One run. No timer changes the state of a run: call :meth:`advance` before you read the state."""
 
     run_id: str
     resource: str
-    """The pipeline, source, ... that the run works on. Scripts are chosen by it."""
+    """The pipeline, source, ... that the run works on. It decides which script the run gets."""
     created_by: str
     created_at: float
-    """Instant of the sandbox's timeline, in seconds, like all times of a run."""
+    """Instant of the sandbox's timeline, in seconds. All other times of a run are such instants too."""
     script: ScriptT
     duration: float
     finished_at: float | None = None
@@ -133,9 +133,9 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
     def script(self, resource: str | None = None, *, times: int | None = None, **behaviour: Any) -> None:
         """Set how future runs behave.
 
-        :param resource: the pipeline, source, ... that the runs work on; ``None``: any
-        :param times: how many runs the script is for; ``None``: all
-        :param behaviour: fields of the platform's subclass of :class:`Script`
+        :param resource: the pipeline, source, ... that the runs work on; ``None``: any resource
+        :param times: how many runs get the script; ``None``: all runs
+        :param behaviour: fields of the script, which is the platform's subclass of :class:`Script`
         :raises ValueError: if there is no such field, or a value is not valid
         """
         validate_options(_Uses, {"times": times})

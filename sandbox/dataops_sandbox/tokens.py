@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_TOKENS = 10_000
-"""How many tokens are remembered. There is a limit because some clients fetch one for every request."""
+"""How many tokens are remembered. A limit is needed, because some clients fetch a token for each request."""
 
 
 def bearer(headers: Mapping[str, str]) -> str:
@@ -24,7 +24,7 @@ def bearer(headers: Mapping[str, str]) -> str:
 
 
 class Tokens:
-    """The access tokens that the platform has issued, with the time at which each expires."""
+    """The access tokens that the platform has issued, each with its time of expiry."""
 
     def __init__(self) -> None:
         self._expires_at: dict[str, float] = {}
@@ -51,7 +51,7 @@ class Tokens:
         """Check the bearer token of a request.
 
         :raises RefusedError: if there is no bearer token, or the platform has not issued it
-        :raises DeniedError: if the token has expired; a correct client can meet this too
+        :raises DeniedError: if the token has expired, which can also happen to a correct client
         """
         token = bearer(headers)
         if token not in self._expires_at:

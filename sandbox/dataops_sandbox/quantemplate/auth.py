@@ -12,7 +12,7 @@ from dataops_sandbox.quantemplate.rules import TokenForm
 FORM = "application/x-www-form-urlencoded"
 
 WRONG_CLIENT = "Invalid client or Invalid client credentials"
-"""Keycloak's message for an unknown client and for a wrong secret."""
+"""Keycloak's message for an unknown client id, and also for a wrong secret."""
 
 _WORDS = {
     ("grant_type", "missing"): (400, "invalid_request", "Missing form parameter: grant_type"),
@@ -23,7 +23,7 @@ _WORDS = {
 
 
 class TokenDeniedError(DeniedError):
-    """The endpoint issues no token; the JSON body has ``error`` and ``error_description``."""
+    """The token endpoint rejects the request; the JSON body has ``error`` and ``error_description``."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(status, description)
@@ -31,14 +31,14 @@ class TokenDeniedError(DeniedError):
 
 
 class TokenRefusedError(TokenDeniedError, RefusedError):
-    """The token request breaks the rules."""
+    """The token request breaks the rules of the endpoint."""
 
 
 def read_token_form(call: Call) -> TokenForm:
     """Return the three fields of a token request, as in the vendor's guide.
 
     Keycloak also accepts other fields, and credentials in a header. It is not documented whether
-    Quantemplate's does, so this one rejects them.
+    Quantemplate's Keycloak accepts them, so the sandbox rejects them.
 
     :raises TokenRefusedError: if the request is not a form with exactly these fields
     """

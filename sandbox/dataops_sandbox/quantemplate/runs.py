@@ -22,26 +22,26 @@ class ExecutionScript(Script):
     """How an execution behaves."""
 
     waiting: Seconds = 0.0
-    """Seconds between request and start. Until the start, the execution has no ``startedAt``."""
+    """Seconds from the request to the start. Before the start, the execution has no ``startedAt``."""
     waiting_status: str = "Started"
-    """Status before the start. The reference documents none, so a client may get any text."""
+    """Status before the start. The reference does not document it, so a client may get any text."""
     running_status: str = "Started"
     """Status from the start to the end."""
     hidden: Seconds = 0.0
     """Seconds during which lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
-    """How many lists do not contain the run."""
+    """How many requested lists do not contain the run. Lists during ``hidden`` do not count."""
     outcome: str = "Succeeded"
     """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown one."""
     outputs: Names | dict[str, str] | None = None
-    """Names of the outputs that exist at the end, whether or not the run succeeded. A dict maps each name to
-    the output's text. ``None``: the outputs of the pipeline if the run succeeded, otherwise none."""
+    """Names of the outputs that exist at the end, even if the run failed. A dict also sets the text of each
+    output. ``None``: all outputs of the pipeline if the run succeeded, otherwise no outputs."""
     omit: frozenset[Literal["startedAt", "finishedAt", "outputs"]] = Field(frozenset(), strict=False)
     """Optional members to leave out of the Execution object."""
 
 
 class Ending(Rules):
-    """The arguments with which a test ends an execution."""
+    """The arguments that a test passes to end an execution."""
 
     status: str
     """Final status, in any spelling."""
@@ -51,7 +51,7 @@ class Ending(Rules):
 
 @dataclass(frozen=True)
 class Output:
-    """An output of an execution: its id, its name, and its position among the computed contents."""
+    """An output of an execution: its id, its name, and the index of its bytes in the result of ``work``."""
 
     output_id: str
     name: str
@@ -62,7 +62,7 @@ class Output:
 class Execution(Run[ExecutionScript]):
     """One run of a pipeline.
 
-    :param work: future of the outputs' contents; the run does not end before they are computed
+    :param work: future with the bytes of all outputs; the run does not end before they are computed
     """
 
     run_number: int
@@ -99,7 +99,7 @@ class Execution(Run[ExecutionScript]):
             raise ValueError(f"execution {self.run_id} has no output {sorted(unknown)}")
         error = self.work.exception()
         if error is not None:
-            # Usually a BadInputError. Any other error, e.g. a full disk, must fail the run, not the request.
+            # Usually a BadInputError. But every error must fail the run, not the request: e.g. a full disk.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):
@@ -116,7 +116,7 @@ class Execution(Run[ExecutionScript]):
         return self.script.waiting_status if self.started_at is None else self.script.running_status
 
     def began(self, now: float) -> float | None:
-        """Return the instant at which the execution started; ``None`` before."""
+        """Return the instant at which the execution started; ``None`` if it has not started."""
         return self.started_at
 
     def detail(self) -> dict[str, Any]:
@@ -136,14 +136,14 @@ class Execution(Run[ExecutionScript]):
         return () if self.finished_at is None else self.outputs
 
     def listed(self, now: float) -> bool:
-        """Return whether a list contains the run now, and count the list."""
+        """Return whether a list that is requested now contains the run, and count that list."""
         if now < self.created_at + self.script.hidden:
             return False
         self.listings += 1
         return self.listings > self.script.hidden_lists
 
     def as_json(self, timeline: Timeline) -> dict[str, Any]:
-        """Return the Execution object of the reference, without optional members that have no value yet."""
+        """Return the run as an Execution object; leave out optional members that have no value yet."""
         times = {"createdAt": self.created_at, "startedAt": self.started_at, "finishedAt": self.finished_at}
         members = {
             "id": self.run_id,

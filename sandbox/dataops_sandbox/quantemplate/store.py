@@ -20,7 +20,7 @@ ORGANISATION = "c-sandbox"
 API_USER = "u-api"
 PERSON = "u-anna"
 
-# All sandboxes share one thread, so that only one long input is computed at a time.
+# All sandboxes share one thread, so that only one long computation runs at a time.
 _WORKERS = ThreadPoolExecutor(1, "sandbox-pipeline")
 
 
@@ -30,7 +30,7 @@ class QuantemplateSettings(Settings):
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"  # noqa: S105 - valid only in the sandbox
     token_lifetime: float = Field(300.0, ge=0, allow_inf_nan=False)
-    """Seconds that a token is valid, also the value of ``expires_in``. The real value is not published."""
+    """Seconds for which a token is valid, also in ``expires_in``. Quantemplate does not publish the value."""
     tell_token_lifetime: bool = True
     """Whether the token response contains ``expires_in``."""
 
@@ -41,7 +41,7 @@ class Dataset:
 
     dataset_id: str
     shared: bool
-    """Whether the dataset is shared with the API user, with the right "can edit"."""
+    """Whether the dataset is shared with the API user. The API user then has the right "can edit"."""
     versions: list[Content] = field(default_factory=list)
     """All uploads, oldest first."""
 
@@ -130,7 +130,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         """
         pipeline = self.pipelines[pipeline_id]
         dataset = self.datasets[pipeline.input_id]
-        # An execution cannot read a dataset that is not shared with the API user.
+        # If the dataset is not shared with the API user, the execution cannot read it.
         versions = dataset.versions if dataset.shared else []
         script = self.scripted(pipeline_id)
         outputs = pipeline.outputs if script.outputs is None else script.outputs

@@ -46,7 +46,7 @@ _NOT_BARE_BYTES = ("multipart/", "application/x-www-form-urlencoded", "applicati
 
 
 class NotFoundError(DeniedError):
-    """A 404 with the reference's NotFound object; both its members are required."""
+    """A 404 with the NotFound object of the reference, which has two required members."""
 
     def __init__(self, execution_id: str = "", output_id: str = "") -> None:
         super().__init__(404, "not found")
@@ -54,7 +54,7 @@ class NotFoundError(DeniedError):
 
 
 class Quantemplate(QuantemplateStore):
-    """The sandbox's Quantemplate."""
+    """The sandbox's Quantemplate organisation, with its token endpoint."""
 
     login_operations = frozenset({"get_token"})
 
@@ -102,7 +102,7 @@ class Quantemplate(QuantemplateStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Replace the status of each execution."""
+        """Return the response with ``state`` as the status of each execution."""
         if isinstance(payload, list):
             return [self.disguise(execution, state) for execution in payload]
         if isinstance(payload, dict) and "status" in payload:
@@ -184,7 +184,7 @@ class Quantemplate(QuantemplateStore):
         call.no_body()
         now = self.world.timeline.now()
         executions = [run for run in self.executions(pipeline.pipeline_id) if run.listed(now)]
-        # The order is not documented. Shuffle, so that a client that relies on the order fails.
+        # The order of the list is not documented. Shuffle it, so that clients that rely on an order fail.
         executions.sort(key=lambda run: hashlib.sha256(run.run_id.encode()).digest())
         return Answer.of_json([run.as_json(self.world.timeline) for run in executions])
 

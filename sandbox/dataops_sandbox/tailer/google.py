@@ -1,4 +1,4 @@
-"""The two Google endpoints that return a token for a Tailer user, as Firebase's clients call them."""
+"""The two Google endpoints that return a token for a Tailer user. Firebase's clients call the same ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GoogleRefusedError(GoogleDeniedError, RefusedError):
 
 
 def as_google_error(denied: DeniedError) -> GoogleDeniedError:
-    """Return the same error in Google's format."""
+    """Return the error in Google's format."""
     kind = GoogleRefusedError if isinstance(denied, RefusedError) else GoogleDeniedError
     return kind(denied.status, denied.reason, headers=denied.headers)
 
@@ -118,7 +118,7 @@ class Google:
             "email": tailer.settings.email,
             "iat": int(issued),
             "exp": int(issued + lifetime),
-            # Makes tokens of the same second different.
+            # This id makes two tokens of the same second different.
             "nonce": secrets.token_hex(8),
         }
         refresh_token = f"refresh.{secrets.token_urlsafe(24)}"

@@ -1,4 +1,4 @@
-"""The service account of the sandbox's Tailer: its key file, and the check of tokens that it has signed."""
+"""The service account of the sandbox's Tailer: its key file, and the check of tokens signed with the key."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class SelfSigned:
         self._next_unseen_expired = False
 
     def revoke(self) -> None:
-        """Reject each known token at its next use, and also the next new token.
+        """Reject each known token at its next use, and reject the next new token too.
 
-        Each token is rejected only once. If a client signs again within the same second, it gets the same
-        token, and that must be valid.
+        Each token is rejected only once. A client that signs again within the same second gets the same
+        token. Then that token must be valid.
         """
         self._expired.update(self._seen)
         self._seen.clear()
@@ -77,7 +77,7 @@ class SelfSigned:
 
         :param audience: the required ``aud`` claim
         :param now: Unix seconds
-        :raises RefusedError: if the text is not a token, has a wrong signature, or undocumented claims
+        :raises RefusedError: if the text is not a token, its signature is wrong, or a claim is undocumented
         :raises DeniedError: if the token has expired
         """
         _check_times(_verify(text, audience), now)

@@ -18,10 +18,10 @@ ALIAS = "gbq-to-gbq"
 """The older name of table-to-table. Job ids and some responses still use it."""
 
 _DEFAULT_LIMIT = 3
-"""Items in the response to a request without a limit, as in the guide's samples."""
+"""Number of items in a response if the request has no limit, as in the guide's samples."""
 
 MOST_LISTED = 100
-"""Maximum number of items in a response, even if the request has a higher limit. The guide shows this one."""
+"""Maximum number of items in a response, even if the request has a higher limit. The guide shows it."""
 
 
 def _canonical(configuration_type: str) -> str:
@@ -55,7 +55,7 @@ Status = Literal[Settable, "WAITING", "DEACTIVATED"]
 
 
 class Scope(Rules):
-    """Fields that every action has. The model converts an old name of a type to the current one."""
+    """Fields that every action has. The model converts old names of configuration types to the new ones."""
 
     account: Account
     configuration_type: Annotated[Type, AfterValidator(_canonical)]
@@ -76,7 +76,7 @@ class Identity(Scope):
 
     @property
     def identity(self) -> Identity:
-        """Only the fields of :class:`Identity`, without those of a subclass."""
+        """These fields alone, without the fields that a subclass adds."""
         return Identity(**self.model_dump(include=set(Identity.model_fields)))
 
 
@@ -145,10 +145,10 @@ class SetConfigurationStatus(Identity):
 
 
 def read_action(call: Call, **actions: type[RulesT]) -> RulesT:
-    """Return the body of a request as the model of its action.
+    """Return the body of a request as the model that belongs to the request's action.
 
-    :param actions: the model of each action that the path has
-    :raises RefusedError: if the action is another one, or a field is missing, unknown or wrong
+    :param actions: the actions that the path takes, each with its model
+    :raises RefusedError: if the path does not take the action, or a field is missing, unknown or wrong
     """
     body = call.json_object()
     action = body.pop("action", None)
@@ -173,7 +173,7 @@ class SignIn(Rules):
 
 
 class Refresh(Rules):
-    """The form of a request for a new token; Google uses snake case here."""
+    """The form in which a client sends a refresh token; Google uses snake case here."""
 
     grant_type: str
     refresh_token: str

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Configuration(Identity, frozen=False):
-    """A deployed configuration."""
+    """A deployed configuration, which runs execute."""
 
     filename: str = ""
-    """For types that read from storage: template of the names of the files."""
+    """For types that read files from storage: template of the file names."""
     activated: bool = True
     archived: bool = False
     triggered_jobs: list[str] = Field(default_factory=list)
     """For a workflow: the jobs that were triggered so far. A reset clears the list."""
     resets: int = 0
-    """For a workflow: how often it was reset."""
+    """For a workflow: how many times a client has reset it."""
 
     @property
     def job_id(self) -> str:
@@ -45,7 +45,7 @@ class RunScript(Script):
     start_gap: Seconds | None = None
     """Seconds from the launch until the API shows the run; ``None``: the platform's setting."""
     waiting: Seconds = 0.0
-    """Seconds in ``WAITING``, for a free slot."""
+    """Seconds in ``WAITING``, in which the run waits for a free slot."""
     outcome: Text = "SUCCESS"
     """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or any unknown one."""
     running_status: Text = "RUNNING"
@@ -65,7 +65,7 @@ class TailerRun(Run[RunScript]):
     deactivated: bool
     """Whether the configuration was disabled when the run was launched."""
     execution_date: str | None
-    """The logical date of the launch request."""
+    """The logical date in the launch request."""
     timeline: Timeline
     final_status: str = ""
     label: str | None = None
@@ -97,7 +97,7 @@ class TailerRun(Run[RunScript]):
         self.start_gap = min(self.start_gap, at - self.created_at)
 
     def began(self, now: float) -> float | None:
-        """Return the instant from which the API shows the run; ``None`` before."""
+        """Return the instant from which the API shows the run; ``None`` if the API does not show it yet."""
         return self.started_at if now >= self.started_at else None
 
     def status(self, now: float) -> str:
@@ -114,7 +114,7 @@ class TailerRun(Run[RunScript]):
         return {**identity, "job_id": self.job_id, "execution_date": self.execution_date}
 
     def fits(self, wanted: Mapping[str, Any], now: float) -> bool:
-        """Return whether the run has these values; its ``execution_date`` is here the date of its start."""
+        """Return whether the run has the wanted values; here ``execution_date`` is the date of the start."""
         item = self.as_json(now)
         return wanted.items() <= {**item, "execution_date": item["start_execution_date"][:10]}.items()
 

@@ -106,7 +106,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
 
     @changing
     def configurations(self) -> list[dict[str, Any]]:
-        """Return all configurations: identity, whether enabled, whether archived, and triggered jobs."""
+        """Return all configurations: identity, triggered jobs, and whether enabled or archived."""
         return [one.model_dump(exclude={"filename"}) for one in self.deployed.values()]
 
     @changing
@@ -120,7 +120,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
     def launch(
         self, configuration: Configuration, created_by: str, execution_date: str | None = None
     ) -> TailerRun:
-        """Start a run, and return it. The resource of its script is the configuration's id.
+        """Start a run, and return it. The script is chosen by the configuration's id.
 
         :param execution_date: the logical date for the run's SQL
         """

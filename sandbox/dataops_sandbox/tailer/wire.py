@@ -118,7 +118,7 @@ class Tailer(TailerStore):
             raise
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Return an error response: JSON with a ``ko`` message, or Google's error object at its endpoints."""
+        """Return an error response: JSON with a ``ko`` message, or the error object of Google's endpoints."""
         if isinstance(denied, GoogleDeniedError):
             return denied.answer()
         code = 400 if isinstance(denied, KoError) else denied.status
@@ -126,7 +126,7 @@ class Tailer(TailerStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with the status of each run replaced."""
+        """Return the response with ``state`` as the status of each run."""
         if isinstance(payload, dict) and "results" in payload:
             return {**payload, "results": [{**item, "status": state} for item in payload["results"]]}
         return payload
@@ -134,12 +134,12 @@ class Tailer(TailerStore):
     # Credentials and configurations
 
     def _authorise(self, call: Call) -> str:
-        """Check the bearer token, and return its user."""
+        """Check the bearer token, and return the user to whom it belongs."""
         now, token = self.world.timeline.now(), bearer(call.headers)
         if token in self.tokens:
             self.tokens.check(call.headers, now)
             return self.settings.email
-        # A client signs by its real clock, even if a test has moved the sandbox's time.
+        # Use real time: a client signs by its real clock, even if a test has moved the sandbox's time.
         signed_at = self.world.timeline.wall(now - self.world.timeline.skipped).timestamp()
         self.self_signed.check(token, self.audience, signed_at)
         return EMAIL
@@ -179,7 +179,7 @@ class Tailer(TailerStore):
         kind: str = wanted.configuration_type
         if isinstance(wanted, GetByStatus):
             runs = runs[: min(wanted.limit, MOST_LISTED)]
-            # Only lists use the old name of the type.
+            # Only the response to get_by_status contains the old name of the type.
             kind = ALIAS if kind == TABLE_TO_TABLE else kind
         now = self.world.timeline.now()
         return Answer.of_json({"results": [{**run.as_json(now), "configuration_type": kind} for run in runs]})

@@ -1,7 +1,8 @@
 """The ``filter`` of Tamr's job list: the documented fields, in the syntax of Google AIP-160.
 
-As in AIP-160, ``OR`` binds more tightly than ``AND``. The filter rejects everything that the reference does
-not document, so that no client relies on it: other fields, ``-`` for ``NOT``, terms without an operator.
+As in AIP-160, ``OR`` binds more tightly than ``AND``. The reference documents only a part of AIP-160. The
+sandbox rejects the rest, so that no client relies on it: other fields, ``-`` for ``NOT``, terms without an
+operator.
 """
 
 from __future__ import annotations

@@ -21,23 +21,23 @@ STOPPED = {"reason": "STOPPED_BY_USER", "message": "The job was stopped by a use
 
 
 class JobScript(Script):
-    """How a job behaves. A stop also ends a job with ``hold``."""
+    """How a job behaves. If ``hold`` is set, a stop request also ends the job."""
 
     waiting: Seconds | None = None
-    """Seconds in PENDING. ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0. In the latter
-    case the job is already DONE in the response to ``create job``."""
+    """Seconds in PENDING. ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0. If ``waiting``
+    and ``duration`` are 0, the job is already DONE in the response to ``create job``."""
     hidden: Seconds = 0.0
-    """Seconds during which get and list respond as if the job did not exist."""
+    """Seconds after the start in which get and list respond as if the job did not exist."""
     error: dict[str, str] | None = None
-    """``reason`` or ``message`` or both, of a job that fails. ``None``: the job succeeds."""
+    """For a job that fails: ``reason``, ``message``, or both. ``None``: the job succeeds."""
     no_error: Literal["absent", "null", "empty"] = "absent"
-    """How the status shows that there is no error: no member ``error``, ``error: null`` or ``error: {}``."""
+    """What a job without an error contains: no member ``error``, ``error: null``, or ``error: {}``."""
     stopping: Seconds | None = None
-    """Seconds in STOPPING after a stop; ``None``: the same rule as for ``waiting``."""
+    """Seconds in STOPPING after a stop request; the default ``None`` means the same as in ``waiting``."""
     stop_loses: bool = False
-    """Whether a stop comes too late: after STOPPING the job ends as it would have without the stop."""
+    """Whether each stop request comes too late: after STOPPING, the job ends as if nobody had stopped it."""
     unknown_state: str | int | None = None
-    """State that is shown instead of RUNNING. The vendor's rules of versioning allow new states."""
+    """State that the API shows instead of RUNNING. The vendor's versioning rules allow new states."""
     echo_empty_ids: bool = False
     """Whether the configuration in a response contains its unused ids, as empty strings."""
 
@@ -53,7 +53,7 @@ class JobScript(Script):
 class Job(Run[JobScript]):
     """One job.
 
-    :param history: the states that the job has entered, each with its instant; the current one is last
+    :param history: the states that the job has entered, each with its instant; the last is the current state
     """
 
     number: int
@@ -113,7 +113,7 @@ class Job(Run[JobScript]):
         self.history.append(("DONE", at))
 
     def began(self, now: float) -> float | None:
-        """Return the instant at which the job entered RUNNING; ``None`` if it has not."""
+        """Return the instant at which the job entered RUNNING; ``None`` if it has not entered it."""
         return dict(self.history).get("RUNNING")
 
     def detail(self) -> dict[str, Any]:
@@ -121,13 +121,13 @@ class Job(Run[JobScript]):
         return {"configuration": self.configuration.as_json(), "error": self.error and dict(self.error)}
 
     def entered(self, state: str) -> datetime | None:
-        """Return the time at which the job entered a state; ``None`` if it has not."""
+        """Return the time at which the job entered a state; ``None`` if it has not entered the state."""
         return next((self.timeline.wall(at) for name, at in self.history if name == state), None)
 
     # What a client sees
 
     def as_json(self) -> dict[str, Any]:
-        """Return the Job object of the vendor's protobuf, mapped to JSON."""
+        """Return the job as JSON, like the Job message of the vendor's protobuf."""
         return {
             "jobId": self.run_id,
             "configuration": self.configuration.as_json(empty_ids=self.script.echo_empty_ids),

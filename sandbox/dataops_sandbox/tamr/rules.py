@@ -15,13 +15,13 @@ class _Message(Rules):
 
 
 class Load(_Message):
-    """Load a source."""
+    """Configuration of a job that loads a source."""
 
     source_id: str = Field(min_length=1)
 
 
 class Update(_Message):
-    """Update a data product, or run a workflow."""
+    """Configuration of a job that updates a data product, or runs a workflow."""
 
     data_product_id: str = ""
     workflow_id: str = ""
@@ -34,14 +34,14 @@ class Update(_Message):
 
 
 class Publish(_Message):
-    """Publish to a destination."""
+    """Configuration of a job that publishes to a destination."""
 
     destination_id: str = Field(min_length=1)
     data_product_id: str = ""
 
 
 class Configuration(Rules):
-    """The work of a job."""
+    """What a job does: exactly one of load, update and publish."""
 
     load: Load | None = None
     update: Update | None = None
@@ -56,7 +56,7 @@ class Configuration(Rules):
 
     @property
     def kind(self) -> str:
-        """``load``, ``update`` or ``publish``."""
+        """The kind of the job: ``load``, ``update`` or ``publish``."""
         return next(iter(self.model_fields_set))
 
     @property
@@ -67,7 +67,7 @@ class Configuration(Rules):
     def as_json(self, *, empty_ids: bool = False) -> dict[str, dict[str, str]]:
         """Return the configuration as the API shows it.
 
-        :param empty_ids: include ids that are not set, as empty strings: protobuf's JSON mapping allows that
+        :param empty_ids: whether ids that are not set appear as empty strings, as protobuf's JSON allows
         """
         return self.model_dump(by_alias=True, exclude_none=True, exclude_defaults=not empty_ids)
 

@@ -24,10 +24,10 @@ class TamrSettings(Settings):
     slots: int = Field(5, ge=0)
     """How many jobs may run at once; 5 is Tamr's default."""
     slot_states: tuple[State, ...] = Field(("PENDING", "RUNNING", "STOPPING"), strict=False)
-    """States in which a job takes a slot. It is not documented whether PENDING and STOPPING do."""
+    """States in which a job takes a slot. It is not documented whether PENDING and STOPPING jobs take one."""
     filters: Literal["obeyed", "ignored", "refused"] = "obeyed"
-    """What the list does with ``filter``. The filter was never tried on a real tenant, so a client must work
-    with all three."""
+    """What ``list jobs`` does with ``filter``. We never tried the filter on a real tenant. So a client must
+    work in all three cases."""
 
 
 class TamrStore(RunStore[Job, JobScript]):
@@ -75,8 +75,8 @@ class TamrStore(RunStore[Job, JobScript]):
     def add_destination(self, destination_id: str, *, needs_data_product: bool = True) -> None:
         """Add a destination.
 
-        :param needs_data_product: whether a publish job must name a data product. If false, it must not name
-            one: this is a RealTime destination
+        :param needs_data_product: whether a publish job must contain the id of a data product. If false, this
+            is a RealTime destination, and the job must not contain one
         """
         self.resources["destinationId"].add(destination_id)
         self.without_data_product.discard(destination_id)
@@ -85,7 +85,7 @@ class TamrStore(RunStore[Job, JobScript]):
 
     @changing
     def start(self, configuration: Mapping[str, Mapping[str, str]], *, created_by: str = PERSON) -> str:
-        """Start a job, as another user does. It takes a slot, and starts even if no slot is free.
+        """Start a job, as another user does. The job takes a slot, but starts even if no slot is free.
 
         :param configuration: as in the API, e.g. ``{"load": {"sourceId": "src_orders"}}``
         :return: the job's id
@@ -95,7 +95,7 @@ class TamrStore(RunStore[Job, JobScript]):
     def launch(self, configuration: Configuration, created_by: str) -> Job:
         """Start a job, and return it.
 
-        The resource of its script is the destination of a publish job, or the id that is loaded or updated.
+        The script is chosen by the id that the job loads, updates or publishes to.
         """
         ids, now, usual = configuration.ids, self.world.timeline.now(), self.settings.run_seconds
         resource = ids.get("destinationId") or next(iter(ids.values()))

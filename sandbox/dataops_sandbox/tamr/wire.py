@@ -56,7 +56,7 @@ class Tamr(TamrStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with the current state of each job replaced."""
+        """Return the response with ``state`` as the current state of each job."""
         if isinstance(payload, dict) and "jobs" in payload:
             return {**payload, "jobs": [self.disguise(job, state) for job in payload["jobs"]]}
         if isinstance(payload, dict) and "status" in payload:
@@ -154,6 +154,6 @@ class Tamr(TamrStore):
 
 
 def _make_token(number: object, query: JobQuery) -> str:
-    """Return a page token for the jobs older than ``number``, so that new jobs do not move the next pages."""
+    """Return a page token for the jobs older than ``number``. So new jobs do not change the next pages."""
     selection = query.model_dump_json(exclude={"page_size", "page_token"})
     return f"{number}.{hashlib.sha256(f'{number} {selection}'.encode()).hexdigest()[:12]}"

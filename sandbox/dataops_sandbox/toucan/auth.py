@@ -7,7 +7,7 @@ from collections import deque
 from dataops_sandbox.messages import DeniedError, RefusedError
 
 MOST_FAILURES = 5
-"""Requests with bad credentials that a user may send in a minute. The vendor documents "about 5"."""
+"""How many requests with bad credentials a user may send in a minute. The vendor documents "about 5"."""
 MINUTE = 60.0
 
 

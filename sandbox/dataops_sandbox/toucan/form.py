@@ -1,4 +1,4 @@
-"""Reads a multipart form. A long file in the form goes to a file, not to memory."""
+"""Reads a multipart form. A long part of the form goes to a file, not to memory."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _find_all(content: Content, marks: bytes) -> list[int]:
         while at >= 0:
             found.append(base + at)
             at = window.find(marks, at + len(marks))
-        # Keep one byte less than the length of ``marks``, so that no position is found twice.
+        # Of each chunk, keep one byte less than ``marks`` has, so that no position is found twice.
         kept = window[-(len(marks) - 1) :]
         base += len(window) - len(kept)
         window = kept

@@ -25,14 +25,14 @@ CHAIN: tuple[str, ...] = get_args(OperationName)[:5]
 
 
 class Query(Rules):
-    """All query parameters. The routes in :mod:`.toucan.wire` limit which operation takes which."""
+    """The query parameters of all operations. Each route in :mod:`.toucan.wire` names the ones it takes."""
 
     stage: Literal["staging"] | None = None
-    """``None``: production."""
+    """``staging``, or ``None`` for production."""
     validation: Literal["false"] | None = None
     """``false`` is the only documented value."""
     release: Literal[""] | None = None
-    """A flag, therefore without a value."""
+    """A flag: the parameter has no value."""
 
 
 class Login(Rules):
@@ -43,12 +43,12 @@ class Login(Rules):
 
 
 class Work(Rules):
-    """Base of the bodies that start an operation."""
+    """Base class of the bodies that start an operation."""
 
     output_domains: list[Name] = Field([])
 
     def operation_fields(self) -> dict[str, Any]:
-        """Return the members of the request body, as fields of :class:`.runs.Operation`."""
+        """Return the fields of :class:`.runs.Operation` that the request body sets."""
         sent = self.model_dump(by_alias=True, exclude_unset=True)
         selector = {name: sent.pop(name) for name in Selector.model_fields if name in sent}
         return {"operations": sent.pop("operations", ()), "selector": selector, "details": sent}
@@ -62,7 +62,7 @@ class OperationList(Work):
 
 
 class Selector(Work):
-    """The body of ``populate``: the domains and functions to work on; empty: all of them."""
+    """The body of ``populate``: the domains and functions to work on; if it is empty, all of them."""
 
     input_domains: list[Name] = Field([])
     functions: list[Name] = Field([])

@@ -20,20 +20,20 @@ class OperationScript(Script):
     pending: Seconds | None = None
     """Seconds in ``pending``; ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0."""
     hidden: Seconds = 0.0
-    """Seconds during which the state route responds that the operation does not exist."""
+    """Seconds after the start in which the state route responds that the operation does not exist."""
     running_status: str = "running"
     """Status while the operation runs. A newer backend may use other words."""
     outcome: str = "successful"
     """Final status: ``successful``, ``failed``, or any unknown one."""
     final_members: dict[str, JsonValue] = Field({})
-    """Members that the state response has beside ``status`` after the end. No such member is documented."""
+    """Members beside ``status`` in the state response after the end. No document shows such a member."""
     traceback: str = "a function of the small app has failed"
     """Text of the traceback that a failed preprocess leaves."""
 
 
 @dataclass(kw_only=True)
 class Operation(Run[OperationScript]):
-    """One submission to a small app."""
+    """The work that one request starts on a small app: one or more operations, or an upload."""
 
     small_app: str
     kind: Kind
@@ -44,7 +44,7 @@ class Operation(Run[OperationScript]):
     selector: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The domains and functions to work on; empty: all of them."""
     release: bool = False
-    """Whether a populate has the ``release`` flag."""
+    """Whether the request was a populate with the ``release`` flag."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Other members of the request: ``origin``, ``async``, or an upload's ``filename``."""
     final_status: str = field(default="", init=False)
@@ -78,7 +78,7 @@ class Operation(Run[OperationScript]):
         self.pending = min(self.pending, at - self.created_at)
 
     def began(self, now: float) -> float | None:
-        """Return the instant at which the operation left ``pending``; ``None`` before."""
+        """Return the instant at which the operation left ``pending``; ``None`` if it is still pending."""
         start = self.created_at + self.pending
         return start if now >= start else None
 
@@ -94,7 +94,7 @@ class Operation(Run[OperationScript]):
         return {**members, "status": self.status(now)}
 
     def detail(self) -> dict[str, Any]:
-        """Return the request of the operation, and whether it has released the app."""
+        """Return what the request contained, and whether the operation has released the app."""
         return {
             "kind": self.kind,
             "operations": list(self.operations),

@@ -28,9 +28,9 @@ class ToucanSettings(Settings):
     api_token: str = "sandbox-token"  # noqa: S105
     """A bearer token that is valid without a request to the login route."""
     token_lifetime: Seconds = Field(3600.0, allow_inf_nan=False)
-    """Seconds that a token of the login route is valid. The vendor does not publish the real value."""
+    """Seconds for which a token of the login route is valid. The vendor does not publish the real value."""
     jwt_tokens: bool = True
-    """Whether a token of the login route is a JWT with its expiry."""
+    """Whether a token of the login route is a JWT that contains its time of expiry."""
     lock_status: int = Field(429, ge=400, le=599)
     """Status code for a user who is locked out. The vendor documents only the JSON message."""
     operation_ids: bool = True
@@ -49,7 +49,7 @@ class SmallApp:
 
     small_app_id: str
     data_sources: Mapping[str, str]
-    """File name of each domain."""
+    """For each domain: the file name of its data source."""
     may_upload: bool = True
     """Whether the API user has the "contributor" right."""
     may_operate: bool = True
@@ -59,7 +59,7 @@ class SmallApp:
 class ToucanStore(RunStore[Operation, OperationScript]):
     """Toucan's small apps, uploads and operations, with the methods by which a test changes them.
 
-    The resource of a script is the small app's id, or ``app/filename`` for an upload.
+    To script an operation, give the small app's id as the resource; for an upload, ``app/filename``.
     """
 
     name = "toucan"
@@ -113,7 +113,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
     def start(self, small_app_id: str, operations: Sequence[str] = CHAIN) -> str:
         """Start operations on staging, as another user does in the UI.
 
-        :return: the id of the submission
+        :return: the id of the operation
         """
         work = validate_options(OperationList, {"operations": operations})
         if small_app_id not in self.small_apps:
@@ -134,7 +134,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
         """Start an operation.
 
         :param filename: file name of the data source, for an upload
-        :param created_by: the user; empty: the API user
+        :param created_by: the user who starts it; empty: the API user
         :param what: other fields of :class:`.runs.Operation`
         """
         resource = f"{small_app}/{filename}" if filename else small_app
@@ -169,5 +169,5 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def uploaded(self, small_app_id: str) -> list[dict[str, Any]]:
-        """Return the uploads to a small app, oldest first, without their bytes; :attr:`uploads` has these."""
+        """Return the uploads to a small app, oldest first. Only :attr:`uploads` also contains their bytes."""
         return [upload.as_json() for upload in self.uploads if upload.small_app == small_app_id]

@@ -1,4 +1,4 @@
-"""The three forms of an upload to a data source: the guide's form, and two forms with chunk fields."""
+"""The three form formats of an upload to a data source: the guide's, and two with chunk fields."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ class _Chunk(Form):
 
 
 class Dropzone(_Chunk):
-    """The form of one chunk. All chunks of a file have the same id."""
+    """The form that sends one chunk of a file. All chunks of one file have the same id."""
 
     dialect = "dropzone"
     upload_id: _Text = Field(alias="dzuuid")
 
 
 class Flat(_Chunk):
-    """The form of a file that is sent as one chunk, without an id and without a JSON part."""
+    """The form that sends a whole file as one chunk, without an id and without a JSON part."""
 
     dialect = "flat"
     filename: _Text
@@ -133,7 +133,7 @@ class Assembly:
     chunks: dict[int, Dropzone] = field(default_factory=dict)
 
     def add(self, chunk: Dropzone) -> None:
-        """Add a chunk. A client may send a chunk twice, but with the same bytes.
+        """Add a chunk. A client may send a chunk twice if both have the same bytes.
 
         :raises RefusedError: if the chunk contradicts an earlier one
         """
@@ -147,7 +147,7 @@ class Assembly:
     def whole(self, directory: Path) -> Content | None:
         """Return the file if all chunks have arrived; otherwise ``None``.
 
-        :raises RefusedError: if there is a gap between two chunks, or they overlap
+        :raises RefusedError: if there is a gap between two chunks, or two chunks overlap
         """
         chunks = [self.chunks[index] for index in sorted(self.chunks)]
         if len(chunks) < chunks[0].count:

@@ -35,8 +35,8 @@ _STAGE = frozenset({"stage"})
 class _Traceback:
     """A traceback as the backend pickles it.
 
-    A client that loads a pickle runs the server's code. Here this code raises an error. So if the
-    client loads the pickle, the test fails.
+    A client that loads a pickle runs code that the server chose. The code in this pickle raises an error. So
+    if a client loads it, the test fails.
     """
 
     def __init__(self, text: str) -> None:
@@ -101,7 +101,7 @@ class Toucan(ToucanStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with the status of the operation replaced."""
+        """Return the response with ``state`` as the status of the operation."""
         return {**payload, "status": state} if isinstance(payload, dict) and "status" in payload else payload
 
     # Credentials and rights
@@ -167,7 +167,7 @@ class Toucan(ToucanStore):
             end = self.world.timeline.wall(now).timestamp() + lifetime
             # The random id makes tokens of the same second different.
             claims = {"sub": login.username, "exp": int(end), "jti": secrets.token_hex(8)}
-            # The key is thrown away: the sandbox remembers its tokens and never checks a signature.
+            # Nobody needs this key again: the sandbox remembers its tokens and never checks a signature.
             token = jwt.encode(claims, secrets.token_bytes(32))
         return Answer.of_json({"token": self.tokens.issue(now, lifetime, token)})
 

@@ -36,8 +36,8 @@ class DataStore:
         """Write a new object, or a new version of ``prior``.
 
         :param definition: definition of the object, without ``storageId`` and ``dataItem``
-        :param job: key of the job that writes the object; empty: a client writes it
-        :param attrs: attributes that the platform itself adds
+        :param job: key of the job that writes the object; empty if a client writes it
+        :param attrs: attributes that the platform adds, beside those of ``updates``
         """
         kind = definition["objectType"].lower()
         if prior is None:
@@ -68,7 +68,7 @@ class DataStore:
         return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
-        """Return the schema of a dataset, from its definition or from the SCHEMA object that it refers to."""
+        """Return the schema of a dataset: its definition contains the schema, or selects a SCHEMA object."""
         return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:

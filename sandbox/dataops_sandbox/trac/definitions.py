@@ -1,4 +1,4 @@
-"""TRAC's checks of definitions: of a single one, and of one that follows an earlier version."""
+"""TRAC's checks of definitions: each definition by itself, and each new version against the prior one."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from dataops_sandbox.trac.validation import Check
 
     Problems = Iterator[tuple[str, str]]
-    """Pairs of detail and path."""
+    """For each problem: its text, and the path of the field."""
 
 _TRAITS = (
     ("businessKey", "a business key", ("STRING", "INTEGER", "DATE")),
     ("categorical", "categorical", ("STRING",)),
 )
-"""Flags of a schema's field: member, name in messages, and the types that may have the flag."""
+"""Flags of a schema's field: member, name in messages, and the field types that may have the flag."""
 
 
 def validate(check: Check, definition: Mapping[str, Any], kind: str | None, path: str) -> None:
-    """Check the definition of a write request.
+    """Check the definition in a write request.
 
-    :param kind: the object type of the request
+    :param kind: the object type in the request; the definition must have the same type
     """
     if definition.get("objectType") != kind:
         check.add(
@@ -46,7 +46,7 @@ def _custom(check: Check, custom: Mapping[str, Any], path: str) -> None:
 
 
 def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
-    """Check a schema."""
+    """Add a problem to ``check`` for each fault of a schema."""
     check.require(schema, "schemaType", f"{path}.")
     if "table" not in schema:
         check.add("A value is required for [schemaDetails]", f"{path}.schemaDetails")
@@ -144,9 +144,9 @@ _FIELD_TRAITS = (
 
 
 def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Check that a definition may become the next version of another one.
+    """Check that the definition ``new`` may become the next version after ``prior``.
 
-    :raises ServiceError: if it may not
+    :raises ServiceError: if ``new`` changes something that must stay the same in all versions
     """
     kind = new["objectType"]
     if kind not in _VERSION_CHECKS:
@@ -157,7 +157,7 @@ def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     prefix = f"{member}." if name == "ObjectDefinition" else ""
     items = [Item(detail, f"{prefix}{path}") for detail, path in problems(prior[member], new[member])]
     if items:
-        # The unbalanced bracket and the spelling are the platform's own.
+        # The real platform's message has this unbalanced bracket and this spelling.
         raise bad_state(f"Version compatability check failed for [{name}}}", items)
 
 
@@ -223,4 +223,4 @@ _VERSION_CHECKS = {
     "FILE": ("FileDefinition", _later_file),
     "DATA": ("DataDefinition", _later_data),
 }
-"""For each object type: name of its definition in messages, and the function that finds problems."""
+"""For each object type: name of its definition in messages, and the function that compares two versions."""

@@ -45,22 +45,22 @@ _STATUSES = {
     Code.FAILED_PRECONDITION: 412,
     Code.UNAVAILABLE: 503,
 }
-"""HTTP status code of each gRPC code; any other gRPC code is a 500."""
+"""HTTP status code of each gRPC code; all other gRPC codes become 500."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One problem of a request."""
+    """One problem that a service has found in a request."""
 
     detail: str
     path: str = ""
-    """Path of the field, from the root of the request; empty: the whole request."""
+    """Path of the field, from the root of the request; empty if the problem concerns the whole request."""
 
 
 class ServiceError(DeniedError):
     """A service behind the gateway rejects the request.
 
-    :param message: message for the reason phrase and the headers; empty: the service gives no message
+    :param message: message for the reason phrase and the headers; empty if the service gives none
     :param items: all problems that the service found
     """
 
@@ -78,7 +78,7 @@ class ServiceError(DeniedError):
 
 
 class InvalidError(ServiceError, RefusedError):
-    """A service rejects a request that is invalid by itself, without a look at stored objects."""
+    """A service rejects a request that is invalid, whatever objects are stored."""
 
     def __init__(self, message: str, items: Sequence[Item]) -> None:
         super().__init__(Code.INVALID_ARGUMENT, message, items)
@@ -136,7 +136,7 @@ def answer_of(denied: DeniedError) -> Answer:
         return Answer(denied.status, content_type="", headers=denied.headers)
     if isinstance(denied, RefusedError) and not isinstance(denied, ServiceError):
         return Answer(denied.status, denied.reason.encode(), TEXT, denied.headers)
-    # A fault of the sandbox has only an HTTP status: derive the gRPC code from it.
+    # An error that a test injects has only an HTTP status code: derive the gRPC code from it.
     codes = {status: code for code, status in _STATUSES.items()}
     code = getattr(denied, "code", codes.get(denied.status, Code.INTERNAL))
     headers = {"grpc-status": str(int(code)), **denied.headers}

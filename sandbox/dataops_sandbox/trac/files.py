@@ -1,4 +1,4 @@
-"""The calls of TRAC's data service for small files and datasets, which fit into one message."""
+"""The calls of TRAC's data service that write or read a small file or dataset in one message."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _INT64 = 1 << 63
 
 
 class TracFiles(TracGateway):
-    """TRAC's data service."""
+    """The handlers of the calls to TRAC's data service."""
 
     def _store(
         self, check: Check, definition: dict[str, Any], content: bytes, attrs: values.Attrs | None = None
@@ -51,7 +51,7 @@ class TracFiles(TracGateway):
         return ok(written.header())
 
     def _check_content(self, check: Check, object_type: str) -> bytes:
-        """Finish the check of a write request, and return its content."""
+        """Check the fields that all write requests have, raise all problems, and return the content."""
         if check.method.startswith("create"):
             check.omit(check.body, "priorVersion")
         elif check.require(check.body, "priorVersion"):
@@ -118,8 +118,8 @@ class TracFiles(TracGateway):
         schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
-            # The platform uses offset + limit as the end. So an offset without a limit gives no rows, and a
-            # sum of more than 63 bits overflows.
+            # The platform reads rows from offset to offset + limit. So an offset without a limit gives no
+            # rows. If the sum needs more than 63 bits, it overflows.
             end = offset + limit
             table = table[offset : end if end < _INT64 else 0]
         return schema, tables.encode(table, schema, tables.codec(name))

@@ -43,13 +43,13 @@ _ABSENT = {
     "0.8": frozenset({"healthz", "availablez", "download_data", "download_latest_data"}),
     "0.10": frozenset({"list_resources", "resource_info"}),
 }
-"""The calls that each release does not have."""
+"""For each release: the calls that it does not have."""
 
 _GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-status": "0"}
 _NO_METHOD = "REST API METHOD NOT FOUND"
 
 _MOST_BYTES = 1024 * 1024 + 64 * 1024
-"""Longest body in bytes. The real gateway never responds to a much longer one; the sandbox rejects it."""
+"""Longest body in bytes. The sandbox rejects a longer body; the real gateway never responds to it."""
 
 
 class TracGateway(TracStore):
@@ -75,7 +75,7 @@ class TracGateway(TracStore):
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with the status of each job replaced, also in the attributes of tags."""
+        """Return the response with ``state`` as the status of each job, also in the attributes of tags."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
@@ -90,7 +90,7 @@ class TracGateway(TracStore):
     # The gateway
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the call of a request with the values of its path; ignore a slash at the end."""
+        """Return the API call that matches a request, with the path's values; ignore a slash at the end."""
         operation, params = super().find(method, path.removesuffix("/"))
         if operation is not None and operation.name in _ABSENT[self.settings.generation]:
             return None, {}
@@ -117,8 +117,8 @@ class TracGateway(TracStore):
 
     @changing
     def handle(self, operation: Operation, call: Call) -> Answer:
-        """Return the response of the call's handler."""
-        # Bring all jobs up to now first, so that the call sees the objects that they have made.
+        """Advance all jobs, then return the response of the call's handler."""
+        # A job that is due to end stores its objects when it is advanced. So the call sees them.
         self.all()
         return super().handle(operation, call)
 
@@ -146,7 +146,7 @@ class TracGateway(TracStore):
             if name in headers:
                 raise GatewayError(406, f"Unexpected HTTP header [{name}]")
         for name in wanted:
-            # Compare the exact text: the real gateway rejects other upper and lower case.
+            # Compare case-sensitively, as the real gateway does.
             if headers.get(name, "").partition(";")[0].rstrip() != "application/json":
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)
@@ -157,8 +157,8 @@ class TracGateway(TracStore):
         """Return a function that reads the request of a call, then calls ``handler`` with it.
 
         :param name: name of the call, e.g. ``create_object``
-        :param message: the protobuf message of the body, without the tenant, which is in the path; empty:
-            the call has no body
+        :param message: the protobuf message of the body; empty if the call has no body. The body does not
+            contain the tenant, because the path contains it
         """
         method = re.sub(r"_(\w)", lambda found: found[1].upper(), name)
 
@@ -182,7 +182,7 @@ class TracGateway(TracStore):
         return tenant
 
     def _finish_check(self, check: Check) -> str:
-        """Finish the check of a request, and return its tenant.
+        """Check the tenant, raise all problems of the request, and return the tenant.
 
         :raises ServiceError: if the check has found problems, or there is no such tenant
         """
@@ -192,15 +192,15 @@ class TracGateway(TracStore):
 
 
 def ok(payload: Mapping[str, Any]) -> Answer:
-    """Return the response of a service to a successful call, without empty members."""
+    """Return the response to a successful call; leave out empty members of the payload."""
     members = {name: value for name, value in payload.items() if value}
     return Answer(200, json.dumps(members).encode(), JSON, _GRPC_OK)
 
 
 def _check_params(params: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of a path.
+    """Return the fields that a path contains, with types in upper case.
 
-    :raises GatewayError: if a field has an invalid value; the API then has no such path
+    :raises GatewayError: if a field has an invalid value; the gateway responds as for an unknown path
     """
     checked = dict(params)
     for name, enum in (("objectType", "ObjectType"), ("resourceType", "ResourceType")):

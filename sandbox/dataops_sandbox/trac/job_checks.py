@@ -1,4 +1,4 @@
-"""The checks of a job by TRAC's orchestrator."""
+"""The checks that TRAC's orchestrator makes before it starts a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DETAILS = {"IMPORT_MODEL": "importModel", "RUN_MODEL": "runModel", "RUN_FLOW": "
 
 
 def validate(check: Check) -> None:
-    """Check a job request by itself, without a look at stored objects.
+    """Check a job request without reading stored objects.
 
     :raises ServiceError: if the request is invalid, or the real orchestrator fails on it
     """
@@ -62,9 +62,9 @@ def _details(check: Check, details: Mapping[str, Any], path: str, kind: str) -> 
 def check_consistency(check: Check, find: Find, repositories: Iterable[str]) -> None:
     """Check a job against the stored objects.
 
-    :param find: returns the object of a selector
+    :param find: returns the object that a selector selects
     :param repositories: names of the tenant's model repositories
-    :raises ServiceError: if an object that the job needs does not exist, or does not match
+    :raises ServiceError: if an object that the job needs does not exist, or does not fit the job
     """
     job = check.body["job"]
     name = DETAILS[job["jobType"]]

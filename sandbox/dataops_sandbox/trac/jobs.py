@@ -1,4 +1,4 @@
-"""The life of TRAC's jobs."""
+"""TRAC's jobs: their script, their status, and their end."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from dataops_sandbox.trac.orchestrator import Orchestrator
 
 CACHED_SECONDS = 120.0
-"""Seconds after its end in which check-job still finds a job."""
+"""Seconds after the end of a job during which check-job still finds it."""
 
 STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
 """The statuses after QUEUED, each with the fraction of the job's duration after which it begins."""
 TAGGED = ("PREPARING", "RUNNING")
-"""The statuses that the orchestrator writes to the JOB's tag."""
+"""The statuses that the orchestrator also writes to the JOB's tag when they begin."""
 
 _UNTIL_RUNNING = [status for status, _ in STEPS].index("RUNNING")
 
 
 class JobScript(Script):
-    """How a job behaves; its duration counts from the submission."""
+    """How a job behaves; ``duration`` counts from the submission of the job."""
 
     outcome: str = "SUCCEEDED"
     """Final status: ``SUCCEEDED``, ``FAILED``, or any unknown one."""
     message: str = ""
-    """Status message after the end."""
+    """Status message of the job after its end."""
     running_status: str = "RUNNING"
     """Status while the job is running. A newer platform may use other words."""
 
@@ -48,7 +48,7 @@ class Job(Run[JobScript]):
     found: Found
     """The tag that the orchestrator wrote last."""
     header: dict[str, Any]
-    """Header of the tag that the orchestrator wrote last before the end of the job."""
+    """Header of the last tag that the orchestrator wrote before it ended the job."""
     result_id: str
     code: str = "QUEUED"
     """Status in the response of check-job."""
@@ -56,13 +56,13 @@ class Job(Run[JobScript]):
     steps: int = 0
     """How many of :data:`STEPS` the job has entered."""
     lost: bool = False
-    """Whether the job never ends: the orchestrator has lost it, or can no longer write to its tag."""
+    """Whether the job never ends, because the orchestrator has lost it or cannot write to its tag."""
     forgotten: bool = False
     """Whether check-job does not find the job."""
 
     @property
     def key(self) -> str:
-        """Object key of the job, as in the attributes of the objects that it made."""
+        """Object key of the job; the objects that the job makes have it in their attributes."""
         return self.found.key
 
     @property
@@ -71,7 +71,7 @@ class Job(Run[JobScript]):
         return self.found.tag is not self.found.version.tags[-1]
 
     def next_step(self) -> tuple[str, float] | None:
-        """Return the next status and the instant at which it begins; ``None`` if only the end is left."""
+        """Return the next status and the instant at which it begins; ``None`` if the final status is next."""
         if self.steps == len(STEPS):
             return None
         status, part = STEPS[self.steps]
@@ -99,7 +99,7 @@ class Job(Run[JobScript]):
         return self.code
 
     def began(self, now: float) -> float | None:
-        """Return the instant at which the job began to run; ``None`` before."""
+        """Return the instant at which the job began to run; ``None`` if it has not begun."""
         _, part = STEPS[_UNTIL_RUNNING]
         return self.created_at + part * self.duration if self.steps > _UNTIL_RUNNING else None
 

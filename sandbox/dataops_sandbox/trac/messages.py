@@ -1,7 +1,8 @@
 """The protobuf messages of TRAC's REST calls: their fields, and the strict JSON mapping of protobuf.
 
-:func:`read` returns a message in the JSON form of responses. Names are in lowerCamelCase, 64-bit integers are
-text, and enums have their names. Default values are left out, except for the members of a oneof.
+:func:`read` returns a message in the JSON form that responses have. There, names are in lowerCamelCase,
+64-bit integers are strings, and an enum is the name of its value. Default values are left out, except for the
+members of a oneof.
 """
 
 from __future__ import annotations
@@ -138,9 +139,9 @@ message tracdap.api.ConfigListRequest
 """
 """The platform's protobuf definitions, in a short notation.
 
-An enum lists its names in the order of their numbers. A message lists its fields as ``name:type``. Before the
-type, ``[]`` marks a list, ``{}`` a map with text keys, and ``?`` a field whose default value is kept. The
-text after ``@`` is the field's oneof.
+An enum lists its names in the order of their numbers. A message lists its fields as ``name:type``. A mark
+before the type means: ``[]`` a list, ``{}`` a map with string keys, ``?`` a field that keeps its default
+value. The text after ``@`` is the name of the field's oneof.
 """
 
 
@@ -175,10 +176,10 @@ def _bad(problem: str) -> GatewayError:
 
 
 def read(message: str, payload: object, bound: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return a message in the JSON form of responses.
+    """Check the JSON of a request, and return the message in the JSON form that responses have.
 
     :param message: name of the message, without its package
-    :param bound: fields that the path contains, so that the body must not
+    :param bound: fields that the path contains; the body must not contain them
     :raises GatewayError: if the gateway's parser rejects the payload
     """
     name = _FULL_NAMES[message]
@@ -245,7 +246,7 @@ def _read_one(kind: str, value: Any, path: str) -> Any:
         return str(int(value)) if kind == "int64" else int(value)
     if kind == "double" and (is_number or value in ("NaN", "Infinity", "-Infinity")):
         return float(value) if is_number else value
-    # "any" marks messages that no client writes, or that the open-source platform ignores: accept all JSON.
+    # Accept all JSON for "any": no client writes these messages, or the open-source platform ignores them.
     wanted: Any = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
     if not isinstance(value, wanted):
         raise _bad(f"Not a {kind} value for {path}: {value!r}")

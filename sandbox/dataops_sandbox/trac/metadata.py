@@ -24,12 +24,12 @@ GENERATIONS = ("0.8", "0.10")
 
 @dataclass
 class TagRecord:
-    """One tag of an object version."""
+    """One stored tag: the attributes of an object version, from the tag's time on."""
 
     number: int
     at: datetime
     write: int
-    """Number of the transaction that wrote the tag. It orders tags that have the same time."""
+    """Number of the transaction that wrote the tag. Tags with the same time are sorted by it."""
     place: int
     """Position of the tag among all tags of the platform, in the order of writing."""
     attrs: Attrs
@@ -37,7 +37,7 @@ class TagRecord:
 
 @dataclass
 class VersionRecord:
-    """One version of an object."""
+    """One stored version of an object, with its tags, oldest first."""
 
     number: int
     at: datetime
@@ -47,7 +47,7 @@ class VersionRecord:
 
 @dataclass
 class ObjectRecord:
-    """One object."""
+    """One stored object, with its versions, oldest first."""
 
     object_type: str
     object_id: str
@@ -56,7 +56,7 @@ class ObjectRecord:
 
 @dataclass(frozen=True)
 class Found:
-    """One tag of one version of an object."""
+    """The result of a look-up: a tag, with the version and the object that it belongs to."""
 
     record: ObjectRecord
     version: VersionRecord
@@ -64,7 +64,7 @@ class Found:
 
     @property
     def key(self) -> str:
-        """Object key of the version, e.g. ``DATA-<id>-v1``, as in the attributes that a job writes."""
+        """Object key of the version, e.g. ``DATA-<id>-v1``; a job writes such keys to attributes."""
         return f"{self.record.object_type}-{self.record.object_id}-v{self.version.number}"
 
     @property
@@ -133,7 +133,7 @@ class Metadata:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Group the writes of a block: after an error in the block, undo all of them."""
+        """Group the writes of a ``with`` block: if the block raises an error, undo all of them."""
         self._writes += 1
         try:
             yield
@@ -154,9 +154,9 @@ class Metadata:
     def write(
         self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
     ) -> list[dict[str, Any]]:
-        """Execute all write requests of a call, or none of them; return the headers in the requests' order.
+        """Execute all write requests of a call, or none of them; return the new headers in the same order.
 
-        :param requests: pairs of method (``createObject``, ``updateObject`` or ``updateTag``) and request
+        :param requests: pairs of a method (``createObject``, ``updateObject`` or ``updateTag``) and a request
         """
         with self.transaction():
             # Read all prior versions before the first write, as the platform does. So ``isLatestObject`` in a
@@ -190,13 +190,13 @@ class Metadata:
         attrs: Attrs | None = None,
         job: str = "",
     ) -> Found:
-        """Write a new object; or write a new version, which also gets the attributes of the prior tag.
+        """Write a new object, or a new version. A new version also gets the attributes of the prior tag.
 
         :param prior: tag of the prior version; ``None``: create an object
         :param updates: the client's tag updates
         :param object_id: id of the new object; empty: generate one
-        :param attrs: attributes that the platform adds to this object only
-        :param job: key of the job that writes the object; empty: a client writes it
+        :param attrs: attributes that the platform adds to this object, beside those that it always writes
+        :param job: key of the job that writes the object; empty if a client writes it
         :raises ServiceError: if ``prior`` is not the latest version, or the new definition contradicts it
         """
         if prior is not None:
@@ -258,7 +258,7 @@ class Metadata:
     def find(self, tenant: str, selector: Mapping[str, Any], prior: str = "") -> Found:
         """Return the tag that a valid selector selects.
 
-        :param prior: ``object`` or ``tag`` if the request adds a version or a tag; for the error message
+        :param prior: for the error message: ``object`` if the request adds a version, ``tag`` for a new tag
         :raises ServiceError: if there is no such tag, or the object has another type
         """
         name = f"{selector['objectType']} [{selector['objectId']}]"

@@ -1,11 +1,11 @@
-"""The models that the sandbox's TRAC runs, and their computation.
+"""The models that the sandbox's TRAC runs, and what they compute.
 
-The author of a real model decides what it computes. The sandbox always computes the same, so that a test
-can see from an output which bytes and parameters went in:
+The author of a real model decides what the model computes. All models of the sandbox compute the same. So a
+test can see from an output which bytes and parameters the model received:
 
 - A dataset output contains the rows of the first input dataset, as :mod:`.pipeline` transforms them. Cells
   are trimmed, the header is upper-cased, and a column with the row number is added. Several outputs get the
-  rows in turn.
+  rows in turn: row 1 goes to the first output, row 2 to the second.
 - If the model has no input dataset, a dataset output contains a row ``NAME,VALUE`` for each parameter.
 - A file output contains a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input,
   sorted by name.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ModelError(Exception):
-    """A job has failed; the text is its status message."""
+    """A job fails; the error's text becomes the job's status message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +40,13 @@ class KnownModel:
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Basic type of each parameter."""
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """For each input dataset: the basic type of each column."""
+    """For each input dataset: the name and the basic type of each column."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """``DATA`` or ``FILE`` for each output."""
     raises_if: str = ""
     """Name of a BOOLEAN parameter. If its value is true, the model raises an error."""
     error: str = "a parameter made the model fail"
-    """Message of this error."""
+    """Message of the error that the model raises."""
 
     def __post_init__(self) -> None:
         types = [
@@ -97,7 +97,7 @@ def table_schema(columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check_types(parameters: Mapping[str, dict[str, Any]]) -> None:
-    """Check parameters as TRAC's runtime does: it rejects values that the platform's validation accepts.
+    """Check parameters as TRAC's runtime does. The runtime rejects some values that the platform accepts.
 
     :raises ModelError: if a parameter has no type, or its value does not match the type
     """
@@ -173,7 +173,7 @@ def run_flow(
     inputs: Mapping[str, Product],
     directory: Path,
 ) -> dict[str, Product]:
-    """Run a flow, and return the products that reach its output nodes, by name of the node.
+    """Run a flow, and return its outputs by the name of the output node.
 
     :param models: for each model node: the model's definition and its entry in the repository
     :raises ModelError: if a model raises an error, or no edge feeds one of its inputs

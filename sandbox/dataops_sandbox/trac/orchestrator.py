@@ -33,9 +33,9 @@ class Orchestrator:
         self._tenants = tenants
 
     def submit(self, tenant: str, request: Mapping[str, Any], script: JobScript, usual: float) -> Job:
-        """Start a job whose request was validated.
+        """Start a job whose request was validated, and return the job.
 
-        :param usual: duration of the job in seconds if its script sets none
+        :param usual: duration of the job in seconds if ``script`` sets none
         """
         job, updates = request["job"], request.get("jobAttrs", ())
         now = self._world.timeline.now()
@@ -61,7 +61,7 @@ class Orchestrator:
         )
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
-        """Return the resource of a job's script: the model's entry point, or the flow's id."""
+        """Return the resource by which scripts select a job: the model's entry point, or the flow's id."""
         details = job[DETAILS[job["jobType"]]]
         if job["jobType"] == "IMPORT_MODEL":
             return str(details["entryPoint"])
@@ -70,7 +70,7 @@ class Orchestrator:
         return str(self._metadata.find(tenant, details["model"]).inner["entryPoint"])
 
     def advance_job(self, job: Job, now: float) -> None:
-        """Enter all states that are due by ``now``, unless the job has ended or was lost."""
+        """Let a job enter all states that are due by ``now``, unless the job has ended or was lost."""
         if job.finished_at is not None or job.lost:
             return
         while (step := job.next_step()) is not None:
@@ -99,7 +99,7 @@ class Orchestrator:
         job.found = self._metadata.add_tag(job.found, {**job.found.tag.attrs, **attrs}, at)
 
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
-        """End a job: do its work, and store the results. If a client has tagged the job, it is lost."""
+        """Do the work of a job, and store its results. If a client has tagged the job, mark it as lost."""
         job.code = "FINISHING"
         if job.superseded:
             job.lost = True
@@ -140,7 +140,7 @@ class Orchestrator:
         return model, self._known(job, model)
 
     def _work(self, job: Job, at: datetime) -> dict[str, Any]:
-        """Do the work of a job, and return the selectors of its outputs for the RESULT object."""
+        """Import or run the model or flow of a job; return the selectors of the outputs."""
         details = job.job[DETAILS[job.job["jobType"]]]
         if job.job["jobType"] == "IMPORT_MODEL":
             self._import(job, details, at)

@@ -1,4 +1,4 @@
-"""TRAC's search for tags by their attributes."""
+"""TRAC's search, which finds tags by their attributes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _wanted(term: Mapping[str, Any]) -> list[Any]:
 
 
 def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[Found]:
-    """Return the tags that match: one tag of each object, newest first, and at most a hundred.
+    """Return the tags that match: at most one tag of each object, newest first, at most 100 tags.
 
     :raises ServiceError: if the real platform fails on a nested expression
     """
@@ -98,7 +98,7 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
         ]
         if matching:
             found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
-    # Tags that one transaction wrote are in the order of the request.
+    # Keep tags that one transaction wrote in the order of its request.
     found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
 
@@ -107,8 +107,8 @@ def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> tupl
     """Build a predicate from an expression, and fail where the platform's SQL fails.
 
     The platform does not validate nested expressions. In its SQL, each term joins the table of attributes
-    under an alias with a number. A NOT, or an NE, is a subquery; after it the platform numbers the aliases
-    from 0 again. If the same query then uses a number twice, a column is ambiguous, and the query fails.
+    under a numbered alias. NOT and NE become a subquery. After a subquery, the platform starts again with
+    alias 0. If one query then uses an alias twice, a column is ambiguous, and the query fails.
 
     :param joined: alias numbers that the query has used so far
     :param number: alias number of the next term

@@ -44,17 +44,17 @@ class Resource:
     protocol: str
     properties: dict[str, str]
     entry: dict[str, Any] | None
-    """Entry in the admin service; ``None``: only the tenant's configuration file has the resource."""
+    """Entry in the admin service; ``None`` if the resource is only in the tenant's configuration file."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the resource as the metadata service of older releases shows it."""
+        """Return the resource in the format of the metadata service of older releases."""
         members = {"resourceType": self.resource_type, "resourceKey": self.key, "protocol": self.protocol}
         return {**members, **({"properties": self.properties} if self.properties else {})}
 
 
 @dataclass
 class Tenant:
-    """A tenant."""
+    """A tenant, with its resources and the models in its repositories."""
 
     description: str
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -82,8 +82,8 @@ class TracSettings(Settings):
 class TracStore(RunStore[Job, JobScript]):
     """TRAC's tenants, objects and jobs, with the methods by which a test changes them.
 
-    The resource of a script is the entry point of the model that a job imports or runs, or the object id of
-    the flow.
+    To script a job, give as the resource the entry point of the model that the job imports or runs, or the
+    object id of the flow.
     """
 
     name = "trac"
@@ -130,8 +130,8 @@ class TracStore(RunStore[Job, JobScript]):
     ) -> None:
         """Add a resource.
 
-        :param in_file: whether the resource is in the tenant's configuration file; then the admin service
-            does not list it
+        :param in_file: whether the resource is in the tenant's configuration file; the admin service does
+            not list such a resource
         """
         if resource_type not in messages.ENUMS["ResourceType"][1:]:
             raise ValueError(f"unknown resource type {resource_type!r}")
@@ -193,7 +193,7 @@ class TracStore(RunStore[Job, JobScript]):
             raise ValueError(error.reason or "the platform does not execute such a job") from error
 
     def check_job_request(self, check: Check, tenant: str) -> None:
-        """Check a job request by itself and against the stored objects.
+        """Check a job request, also against the stored objects.
 
         :raises DeniedError: if the platform rejects the request
         """
@@ -211,11 +211,11 @@ class TracStore(RunStore[Job, JobScript]):
 
     @changing
     def forget(self, run_id: str) -> None:
-        """Make check-job fail for a job, as it does two minutes after the job's end."""
+        """From now on, let check-job fail for a job, as it does two minutes after the job's end."""
         self.run(run_id).forgotten = True
 
     @changing
     def restart_orchestrator(self) -> None:
-        """Restart the orchestrator: it loses its jobs, and the status of active jobs never changes again."""
+        """Restart the orchestrator. It forgets its jobs; the status of active jobs never changes again."""
         for job in self.all():
             job.forgotten, job.lost = True, job.lost or job.finished_at is None

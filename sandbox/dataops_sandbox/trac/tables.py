@@ -39,7 +39,7 @@ def _data_loss(message: str) -> ServiceError:
     return ServiceError(Code.DATA_LOSS, message)
 
 
-# Readers of cells: each returns the text that the platform writes. The error messages are the platform's.
+# Readers of cells: each returns the text that the platform writes, and raises the platform's error messages.
 
 
 def _integer(text: str) -> str:
@@ -71,14 +71,14 @@ def _decimal(text: str) -> str:
     try:
         return f"{Decimal(text).quantize(Decimal('1E-12'), context=_DECIMAL):f}"
     except ArithmeticError as error:
-        raise internal() from error  # The number is too long for the column: the platform fails on it.
+        raise internal() from error  # The platform fails on a number that is too long for the column.
 
 
 def _moment(text: str, parts: tuple[str, ...]) -> str:
-    """Return a date or a time unchanged.
+    """Check the text of a date or time, and return it unchanged.
 
     :param parts: patterns that must match one after the other, up to the end of the text
-    :raises ValueError: if one does not match
+    :raises ValueError: if one of the patterns does not match
     """
     position = 0
     for part in parts:
@@ -130,7 +130,7 @@ def _read_row(cells: Sequence[object], fields: list[Mapping[str, Any]]) -> list[
 
 def _csv_rows(text: str, _: object) -> Iterator[tuple[str, list[Cell]]]:
     row: list[Cell] = []
-    line, position, header_read = 1, 0, False  # The platform ignores the text of the header.
+    line, position, header_read = 1, 0, False  # The platform does not compare the header.
     while position < len(text) or row:
         where = f"CSV decoding failed on line {line}"
         found = _CELL.match(text, position)
@@ -171,7 +171,7 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
 
 
 def codec(name: str) -> str:
-    """Return the format with a name, as in :data:`FORMATS`.
+    """Return the format that a name in :data:`FORMATS` means.
 
     :raises ServiceError: if the sandbox does not support the format
     """
@@ -227,7 +227,7 @@ def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
 
 
 def _is_plain(kind: str, cell: str) -> bool:
-    """Return whether a cell is written without quotes: a number or a truth value."""
+    """Return whether CSV and JSON contain the cell without quotes, because it is a number or a boolean."""
     return kind in ("BOOLEAN", "INTEGER", "FLOAT") and cell not in _FLOATS
 
 

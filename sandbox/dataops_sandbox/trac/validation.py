@@ -1,4 +1,4 @@
-"""The checks of a request by itself, which TRAC's services make without a look at stored objects."""
+"""The checks of a request that TRAC's services make before they read stored objects."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 @dataclass
 class Check:
-    """A request to a service, with a list of all its problems.
+    """A request to a service, with a list of the problems that were found in it.
 
     :param method: name of the service's method, for the error message
-    :param body: the request message; for a call without a body, the selector in its path
+    :param body: the request message; for a call without a body, the selector that its path contains
     """
 
     method: str
@@ -36,11 +36,11 @@ class Check:
     items: list[Item] = field(default_factory=list)
 
     def add(self, detail: str, path: str = "") -> None:
-        """Add a problem."""
+        """Add a problem: its text, and the path of the field."""
         self.items.append(Item(detail, path))
 
     def require(self, message: Mapping[str, Any], name: str, prefix: str = "", when: str = "") -> bool:
-        """Return whether a field has a value; if not, add a problem.
+        """Return whether a field of ``message`` has a value; if it has none, add a problem.
 
         :param when: condition under which the field is required, for the message
         """
@@ -50,7 +50,7 @@ class Check:
         return False
 
     def omit(self, message: Mapping[str, Any], name: str, prefix: str = "", unless: str = "") -> None:
-        """Add a problem if a field is present.
+        """Add a problem if a field of ``message`` has a value.
 
         :param unless: condition under which the field is allowed, for the message
         """
@@ -60,7 +60,7 @@ class Check:
     def identifier(
         self, message: Mapping[str, Any], name: str, prefix: str = "", *, reserved: bool = False
     ) -> None:
-        """Add a problem if a field is missing, or is not a valid name.
+        """Add a problem if a field of ``message`` is missing, or its value is not a valid name.
 
         :param reserved: whether names are allowed that the platform reserves for itself
         """
@@ -70,7 +70,7 @@ class Check:
     def name(self, what: str, name: str, path: str, *, reserved: bool = False) -> None:
         """Add a problem if a name is not valid.
 
-        :param what: the field, for the message
+        :param what: name of the field, for the message
         :param reserved: whether names are allowed that the platform reserves for itself
         """
         if not values.is_identifier(name):
@@ -79,19 +79,19 @@ class Check:
             self.add(f"[{what}] is a TRAC reserved identifier: [{name}]", path)
 
     def done(self, error: Callable[[str, list[Item]], ServiceError] = InvalidError) -> None:
-        """Raise an error if there are problems.
+        """Raise an error if problems were found.
 
-        :raises ServiceError: with all problems
+        :raises ServiceError: contains all problems
         """
         if self.items:
             raise error(f"Validation failed for [{self.method}()]", self.items)
 
     def tenant(self) -> None:
-        """Check the tenant in the path."""
+        """Add a problem if the tenant in the path is not a valid name."""
         self.name("tenant", self.params["tenant"], "tenant", reserved=True)
 
     def path_selector(self) -> None:
-        """Make the body from the selector in the path, and check its id and versions."""
+        """Read the selector in the path, use it as the body, and check its id and versions."""
         self.object_id(self.params["objectId"], "objectId")
         self.body = {name: self.params[name] for name in ("objectType", "objectId") if name in self.params}
         for what in ("object", "tag"):
@@ -104,12 +104,12 @@ class Check:
                 self.add(f"Value of [{name}] must be at least 1", name)
 
     def object_id(self, object_id: str, path: str) -> None:
-        """Check that an object id is a UUID."""
+        """Add a problem if an object id is not a UUID."""
         if not _UUID.fullmatch(object_id):
             self.add(f"Value of [objectId] is not a valid object ID: [{object_id}]", path)
 
     def moment(self, message: Mapping[str, Any], name: str, prefix: str) -> None:
-        """Check a date and time, if the field is present."""
+        """Add a problem if a field of ``message`` is present but is not a date and time."""
         if name in message:
             try:
                 values.read_datetime(message[name].get("isoDatetime", ""))
@@ -117,7 +117,7 @@ class Check:
                 self.add(str(error), f"{prefix}{name}")
 
     def selector(self, selector: Mapping[str, Any], path: str, object_type: str | None = None) -> None:
-        """Check a selector.
+        """Add a problem for each fault of a selector.
 
         :param object_type: required type of the object; ``None``: any type
         """
@@ -168,7 +168,7 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
     """Check a write request.
 
     :param method: ``createObject``, ``updateObject`` or ``updateTag``
-    :param prefix: path of the request within a batch, for the problems
+    :param prefix: path of the request within a batch; the path of each problem begins with it
     """
     object_type = request.get("objectType")
     check.require(request, "objectType", prefix)
@@ -208,9 +208,9 @@ def write_batch(check: Check) -> None:
 
 
 def writable(request: Mapping[str, Any], method: str) -> None:
-    """Check that clients may write objects of this type.
+    """Check that clients may write objects of the request's type.
 
-    :raises ServiceError: if they may not
+    :raises ServiceError: if only the platform may write them
     """
     if method != "updateTag" and request["objectType"] not in WRITABLE:
         verb = method.removesuffix("Object")

@@ -1,4 +1,4 @@
-"""TRAC's attributes: the types and text forms of their values, and the effects of tag updates."""
+"""TRAC's attributes: their types, the text forms of their values, and the effects of tag updates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMBERS = {
     "DATE": "dateValue",
     "DATETIME": "datetimeValue",
 }
-"""The member of a value for each primitive type."""
+"""For each primitive type: the member of a value's JSON that contains the primitive."""
 
 _TYPES = {member: kind for kind, member in MEMBERS.items()}
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -30,11 +30,11 @@ _DATETIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d
 _LONGEST_TEXT = 4096
 _DECIMAL = Context(prec=31, rounding=ROUND_DOWN)
 _DECIMAL_STEP = Decimal("1E-10")
-"""Limits of the database columns: characters of a text, digits of a decimal, digits after its point."""
+"""Limits of the database: characters of a text, digits of a decimal, digits after the decimal point."""
 
 
 class BadValueError(Exception):
-    """The platform's validation rejects a value; the text is the detail of the problem."""
+    """The platform's validation rejects a value; the error's text is the text of the problem."""
 
 
 def _bad(kind: str, text: str) -> BadValueError:
@@ -48,9 +48,9 @@ def stamp(moment: datetime) -> str:
 
 
 def read_datetime(text: str) -> datetime:
-    """Return a date and time, converted to UTC.
+    """Read the text of a date and time, and return it in UTC.
 
-    :raises BadValueError: if the text is not a date and time with seconds and offset
+    :raises BadValueError: if the text is not a date and time with seconds and a UTC offset
     """
     if not _DATETIME.fullmatch(text):
         raise _bad("datetime", text)
@@ -61,7 +61,7 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Return the basic type of a value, declared or inferred; ``None`` for a null value.
+    """Return the basic type that a value declares or that follows from it; ``None`` for a null value.
 
     :raises BadValueError: if an array or a map does not declare its type
     """
@@ -75,12 +75,12 @@ def basic_type(value: dict[str, Any]) -> str | None:
 
 
 def of(kind: str, plain: Any) -> dict[str, Any]:
-    """Return a stored value of a primitive type, from the JSON of its member."""
+    """Return the stored form of a primitive."""
     return {"type": {"basicType": kind}, MEMBERS[kind]: plain}
 
 
 def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a stored array with these items."""
+    """Return the stored form of an array with these items."""
     return {
         "type": {"basicType": "ARRAY", "arrayType": {"basicType": kind}},
         "arrayValue": {"items": items} if items else {},
@@ -88,14 +88,14 @@ def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def text(plain: str) -> dict[str, Any]:
-    """Return a stored STRING."""
+    """Return the stored form of a STRING."""
     return of("STRING", plain)
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value as the platform stores it: with its type, its items' types, and in its text form.
+    """Return a value as the platform stores it: with its type, the types of its items, and in its notation.
 
-    :raises BadValueError: if the value is not a primitive or an array of primitives, or contradicts its type
+    :raises BadValueError: if the value is not a primitive or an array of primitives, or has another type
     """
     kind = basic_type(value)
     if kind is None:
@@ -118,7 +118,7 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a normalised value as the database returns it.
+    """Return the value that the database returns after it has stored a normalised value.
 
     :raises ServiceError: if the value is too long for its column
     """
@@ -162,7 +162,7 @@ def _plain_decimal(digits: str) -> str:
 
 
 def items(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the items of a stored array; for a stored primitive, a list with only this value."""
+    """Return the items of a stored array; for a stored primitive, return a list with only that value."""
     if "arrayValue" in value:
         return list(value["arrayValue"].get("items", ()))
     return [value]
@@ -175,10 +175,10 @@ def item_type(value: dict[str, Any]) -> str:
 
 
 def comparable(value: dict[str, Any]) -> Any:
-    """Return a stored primitive as a Python value that compares as on the platform."""
+    """Return a stored primitive as a Python value, so that ``<`` and ``==`` give the platform's result."""
     kind = value["type"]["basicType"]
     plain = value[MEMBERS[kind]]
-    # Stored dates and times have a fixed format, so that their texts compare correctly.
+    # Stored dates and times have a fixed format. So comparing their texts compares the times.
     plain = next(iter(plain.values())) if isinstance(plain, dict) else plain
     return {"INTEGER": int, "FLOAT": float, "DECIMAL": Decimal}.get(kind, lambda one: one)(plain)
 
@@ -199,13 +199,13 @@ _MEMBERS_IN_ATTRS = {
     "MODEL": ("language", "repository", "package", "version", "entryPoint", "path"),
     "FILE": ("name", "extension", "mimeType"),
 }
-"""The members of definitions that the platform also writes to attributes."""
+"""For each object type: the members of its definition that the platform also writes to attributes."""
 
 Attrs = dict[str, dict[str, Any]]
 
 
 def is_identifier(name: str) -> bool:
-    """Return whether a name is a valid identifier for the platform."""
+    """Return whether the platform accepts a name as an identifier."""
     return _IDENTIFIER.fullmatch(name) is not None
 
 
@@ -215,7 +215,7 @@ def is_reserved(name: str) -> bool:
 
 
 def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
-    """Return the attributes after valid updates, as the platform stores them.
+    """Apply valid updates to attributes, and return the result as the platform stores it.
 
     :raises ServiceError: if an update contradicts the attributes, or a value is too long for the database
     """
@@ -252,10 +252,10 @@ def apply(updates: Iterable[Mapping[str, Any]], attrs: Attrs) -> Attrs:
 
 
 def written(at: datetime, *, created: bool, job: str = "") -> Attrs:
-    """Return the attributes that record time, user and job of a write.
+    """Return the attributes that record the time, the user and the job of a write.
 
     :param created: whether the write creates the object
-    :param job: key of the job that writes; empty: a client writes
+    :param job: key of the job that writes the object; empty if a client writes it
     """
     attrs: Attrs = {}
     for verb in ("create", "update") if created else ("update",):

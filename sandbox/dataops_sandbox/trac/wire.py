@@ -2,7 +2,7 @@
 
 Paths, headers, bodies and errors come from recorded exchanges with the open-source gateway and its
 services. The setting ``generation`` chooses between releases. :data:`.store.REPOSITORY` and the names next to
-it describe the model that can be imported at the start.
+it describe the model that a client can import at the start.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Trac(TracFiles):
         if not check.body:
             check.add("Write batch request does not contain any operations")
         validation.write_batch(check)
-        # The name of a list is the plural of the method of its requests, e.g. createObjects.
+        # The body lists the requests under the plural of their method, e.g. createObjects.
         requests = [(name.removesuffix("s"), one) for name, many in check.body.items() for one in many]
         headers = iter(self._written(check, requests))
         return ok({name: [next(headers) for _ in many] for name, many in check.body.items()})
@@ -177,7 +177,7 @@ class Trac(TracFiles):
         check.selector(selector, "selector", "JOB")
         self._finish_check(check)
         job = self.started.get(selector["objectId"])
-        # The platform looks up id and version in a cache. A missing entry is an internal error there.
+        # The platform looks up the job's id and version in a cache. If the cache has no entry, it fails.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
         return ok({"jobId": job.header, "statusCode": job.code, "statusMessage": job.message})
