@@ -10,7 +10,7 @@ NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast postgres chaos format constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast postgres chaos explore format constraints audit clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -66,7 +66,10 @@ postgres: $(READY)  ## Send events that are hard to store through a real trigger
 
 chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql
 	@$(NEEDS_POSTGRES)
-	DATAOPS_EXAMPLES=3 $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/chaos tests/unit/model tests/unit/answers
+	$(BIN)/python -m pytest tests/chaos
+
+explore: $(READY)  ## Generate more examples of the model and of the property tests, other ones for each SEED=...
+	DATAOPS_EXAMPLES=3 $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
 
 format: $(READY)  ## Format the code, and correct what ruff can correct; `make lint` lists the rest
 	$(BIN)/ruff check --fix --exit-zero .

@@ -59,14 +59,14 @@ class Started:
 
     :param watch: the watch, which describes how to wait for the run.
     :param url: the link to the run.
-    :param fresh: whether this try started the run; false if an earlier try did.
+    :param known: whether the platform has returned the run since its submission, in a list or by its id.
     """
 
     snapshot: RunSnapshot
     record: Record
     watch: RunWatch
     url: str
-    fresh: bool
+    known: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +198,7 @@ class DurableStart:
             if record.lost:
                 record = replace(record, lost=False)
                 self.store.set(record.as_json())
-            return Started(snapshot, record, earlier.watch, url, fresh=False)
+            return Started(snapshot, record, earlier.watch, url, known=True)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
                 f"{noun} {run_id} of an earlier try is not known but may still exist; a second {noun} was "
@@ -292,7 +292,7 @@ class DurableStart:
                 if found is not None:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)
-                    return Started(snapshot, found, watch, watch.url(launch.api), fresh=True)
+                    return Started(snapshot, found, watch, watch.url(launch.api), known=True)
                 yield from self._remove_intent()
                 if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
@@ -333,4 +333,4 @@ class DurableStart:
             else:
                 self.log.warning("Airflow did not store the %s %s; it keeps running: %s", noun, run_id, url)
             raise
-        return Started(snapshot, record, watch, url, fresh=True)
+        return Started(snapshot, record, watch, url, known=False)

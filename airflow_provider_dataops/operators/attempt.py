@@ -168,10 +168,10 @@ class RunAttempt(RefusedCredentials):
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
             return self.conclude(RunEvent.finished(snapshot))
-        known, not_before = not started.fresh, 0.0
+        known, not_before = started.known, 0.0
         if not self.operator.deferrable:
             return self.conclude(self._wait(deadline, known=known))
-        if started.fresh:
+        if not known:
             # One status request before the task defers: a run that has ended already needs no trigger.
             looked = self._first_look(deadline)
             if isinstance(looked, RunEvent):

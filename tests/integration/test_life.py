@@ -87,7 +87,7 @@ def test_a_run_is_started_and_awaited_and_the_next_try_returns_its_result(life: 
     assert [r.run_id for r in life.runs] == [run_id]
     # The next try returns the result, and starts no run.
     again = life.start()
-    assert (again.fresh, again.snapshot.run_id, again.snapshot.state) == (False, run_id, RunState.SUCCEEDED)
+    assert (again.known, again.snapshot.run_id, again.snapshot.state) == (True, run_id, RunState.SUCCEEDED)
     assert len(life.runs) == 1
 
 
@@ -101,7 +101,7 @@ def test_the_error_of_a_failed_run_has_its_id_and_the_next_try_starts_another(
     error = event.failure(platform=bench.platform, noun="run", url="https://link", limit="")
     assert isinstance(error, RunFailedError)
     assert str(error).startswith(f"{bench.platform} run {run_id} ended ")
-    assert life.start().fresh
+    assert not life.start().known
     assert len(life.runs) == 2
 
 
@@ -131,7 +131,7 @@ def test_the_next_try_repeats_a_submission_that_was_rejected(life: Life, bench: 
     with pytest.raises(ConflictError) as caught:
         life.start()
     assert "HTTP 409 Conflict: a fault of the sandbox caused this error" in bench.text_of(caught.value)
-    assert life.start().fresh
+    assert not life.start().known
     assert len(life.runs) == 1
 
 

@@ -87,7 +87,7 @@ class TestTailer:
         for _ in range(120):
             tailer.start(EXPORT)
         again = life.start()
-        assert (again.fresh, again.snapshot.run_id) == (False, started.snapshot.run_id)
+        assert (again.known, again.snapshot.run_id) == (True, started.snapshot.run_id)
         assert again.snapshot.state is RunState.RUNNING
         assert len(life.runs) == 241
 

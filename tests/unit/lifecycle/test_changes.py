@@ -113,7 +113,7 @@ class TestAnotherPlace:
         world.start(NOW)
         world.id_scope = "https://two"
         again = world.start(replace(NOW, max_tries=2))
-        assert again.fresh
+        assert not again.known
         assert "r1" in world.active()
         assert any("r1" in line and "is not stopped at" in line for line in world.log_lines)
 
@@ -122,7 +122,7 @@ class TestAnotherPlace:
         with pytest.raises(Killed):
             world.start(NOW, life=5)
         world.id_scope = "https://two"
-        assert world.start(replace(NOW, max_tries=2)).fresh
+        assert not world.start(replace(NOW, max_tries=2)).known
         assert any("no id is known" in line and "https://one" in line for line in world.log_lines)
 
 
@@ -175,7 +175,7 @@ def test_a_clear_does_not_wait_for_runs_of_others() -> None:
         world.start(NOW, life=5)
     world.start_run_of_another()
     again = world.start(replace(NOW, max_tries=2))
-    assert again.fresh
+    assert not again.known
     assert any("may still be running" in line and "r1, r2" in line for line in world.log_lines)
 
 

@@ -261,7 +261,7 @@ def test_a_clear_of_a_successful_task_starts_a_new_run(kind_name: str) -> None:
     first = world.start(FIRST)
     world.end_all(RunState.SUCCEEDED)
     again = world.start(Generation(max_tries=4, clear_number=1))
-    assert again.fresh
+    assert not again.known
     assert again.snapshot.run_id != first.snapshot.run_id
 
 

@@ -167,7 +167,7 @@ def test_a_submission_that_cannot_have_arrived_leaves_no_intent(error: Exception
         world.start(NOW)
     assert world.stored is None
     world.on_submit = None
-    assert world.start(NOW).fresh
+    assert not world.start(NOW).known
     assert len(world.own_runs()) == 1
 
 
@@ -191,7 +191,7 @@ class TestIntentThatCannotBeRemoved:
         world = World(TOUCAN, delete_errors=[OSError("503"), OSError("503")])
         self.reject(world)
         assert world.stored is None
-        assert world.start(NOW).fresh
+        assert not world.start(NOW).known
 
     def test_is_logged_and_does_not_hide_the_error_of_the_platform(self) -> None:
         world = World(TOUCAN, delete_errors=[OSError("503")] * 99)
@@ -219,7 +219,7 @@ class TestIntentThatCannotBeRemoved:
     def test_does_not_prevent_another_submission_of_the_same_try(self) -> None:
         world = World(TAMR, delete_errors=[OSError("503")] * 3)
         world.on_submit = never_arrived(world)
-        assert world.start(NOW).fresh
+        assert not world.start(NOW).known
         assert world.tokens == 2
 
 
@@ -258,7 +258,7 @@ def test_nothing_is_submitted_if_the_runs_cannot_be_listed(kind: Kind, error: Ap
     assert not caught.value.permanent
     assert (world.own_runs(), world.tokens, world.stored) == ([], 0, None)
     world.baseline_error = None
-    assert world.start(NOW).fresh
+    assert not world.start(NOW).known
 
 
 def _start_without_storing_the_id(world: World) -> None:
@@ -321,7 +321,7 @@ def test_a_retry_waits_for_an_unlisted_run(kind: Kind) -> None:
     again = world.start(NOW)
     assert again.snapshot.run_id == first.snapshot.run_id
     assert again.snapshot.state is RunState.ABSENT
-    assert not again.fresh
+    assert again.known
     assert world.now - began < 1.0
     assert world.tokens == 1
 
@@ -332,7 +332,7 @@ def test_a_retry_starts_a_new_run_after_the_old_one_was_lost() -> None:
     world.runs[0].listed_at = world.now + 9_999
     world.wait_for_a_listing()
     again = world.start(NOW)
-    assert again.fresh
+    assert not again.known
     assert again.snapshot.run_id == "r2"
 
 
@@ -578,7 +578,7 @@ class TestDeadline:
             world.start(NOW)
         # The two tries together are longer than the listing delay of 30 s.
         world.deadline = world.now + 20.0
-        assert world.start(NOW).fresh
+        assert not world.start(NOW).known
         assert world.tokens == 2
 
     def test_does_not_allow_a_longer_search_after_the_clock_was_set_back(self) -> None:
@@ -590,7 +590,7 @@ class TestDeadline:
         assert world.stored is not None
         world.stored["search_until"] += 1e6
         world.deadline = world.now + 60.0
-        assert world.start(NOW).fresh
+        assert not world.start(NOW).known
 
     def test_prevents_a_later_submission(self) -> None:
         world = World(TAMR)

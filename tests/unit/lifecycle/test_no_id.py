@@ -43,5 +43,5 @@ def test_the_task_fails_and_a_retry_submits_if_no_run_is_found(kind: Kind) -> No
     with pytest.raises(MalformedReplyError):
         world.start(NOW)
     assert world.tokens == 1
-    assert world.start(NOW).fresh
+    assert not world.start(NOW).known
     assert [run.run_id for run in world.own_runs()] == ["r1"]

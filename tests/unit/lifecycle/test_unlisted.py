@@ -64,7 +64,7 @@ class TestRetry:
             assert world.stored is not None
             world.stored["lost"] = lost
             again = world.start(NOW)
-            assert (again.fresh, again.snapshot.run_id) == (False, "r1")
+            assert (again.known, again.snapshot.run_id) == (True, "r1")
         assert len(world.runs) == 1
 
     def test_with_other_arguments_starts_no_second_run(self) -> None:
@@ -79,7 +79,7 @@ class TestRetry:
         world = World(TAILER)
         world.start(NOW)
         world.runs[0].state = RunState.UNLISTED
-        assert world.start(CLEARED).fresh
+        assert not world.start(CLEARED).known
         assert any("r1, started before the Clear, was not stopped" in line for line in world.log_lines)
 
 

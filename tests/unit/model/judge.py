@@ -108,6 +108,8 @@ class Judge:
 
     def was_lost(self, run: RemoteRun) -> bool:
         """Return whether the task may take a run for lost: it was absent long enough, and the log says so."""
+        if run.was_lost:
+            return True
         if not self.world.kind.absence_proves:
             # A run that began too late for the search may have been taken for the one that was guessed.
             return (
@@ -116,7 +118,8 @@ class Judge:
                 and any(GUESS in line.text for line in run.process.task.log)
             )
         long_enough = run.longest_absence >= (SEEN if run.shown else NEVER_SEEN) - 1.0
-        return long_enough and any(LOST in line.text for line in self.lines_about(run))
+        run.was_lost = long_enough and any(LOST in line.text for line in self.lines_about(run))
+        return run.was_lost
 
     def stopped(self, run: RemoteRun, process: Process) -> None:
         """The platform gets a request to stop a run. It must come from the run's own task and newest try."""

@@ -73,6 +73,8 @@ class RemoteRun:
     absent_since: float = 0.0
     #: The longest time during which no response showed it.
     longest_absence: float = 0.0
+    #: Its task has started another run, because this one was absent for long enough. It may be listed later.
+    was_lost: bool = False
     #: ``succeeded`` or ``failed`` if it ended by itself.
     outcome: str = ""
     #: The store of its own task has had its id.

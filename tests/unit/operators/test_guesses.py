@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dataops.errors import RunTimeoutError
+from airflow_provider_dataops.errors import NotFoundError, RunTimeoutError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from tests.unit.operators.stage import Attempt, StateStore, Tenant, Time, deferral, event
 
@@ -37,6 +37,16 @@ def test_the_task_waits_for_a_guessed_run_after_the_settle_time(
     tenant.end()
     assert operator().execute_complete(attempt.context(), event(tenant))["run_id"] == "j-1"
     assert tenant.submissions() == 1
+
+
+def test_a_guessed_run_counts_as_known_because_a_list_has_shown_it(tenant: Tenant, attempt: Attempt) -> None:
+    def forget(line: str) -> None:
+        if line == "GET /j-1":
+            raise NotFoundError("unknown", status=404)
+
+    tenant.on_request = forget
+    # A run that was never shown would be lost after a minute, and a retry would start a second one.
+    assert deferral(operator(), attempt).trigger.known
 
 
 def test_a_timeout_does_not_stop_a_guessed_run(tenant: Tenant, attempt: Attempt) -> None:
