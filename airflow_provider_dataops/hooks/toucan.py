@@ -31,9 +31,9 @@ PARALLEL_UPLOADS = 4
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    The hook does not send refused credentials again, because that locks the account. ``small_app`` is by
-    default the connection's. Each call of a method that starts work starts another operation. If the response
-    is lost, look at Toucan before you call again.
+    The hook does not send refused credentials again, because that locks the account. If a call has no
+    ``small_app``, it uses the one of the connection. Each call of a method that starts work starts another
+    operation. If the response is lost, look at Toucan before you call again.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
     """

@@ -75,7 +75,7 @@ class Lanes:
         self._assign()
 
     def _assign(self) -> None:
-        """Assign the free lanes to the waiting requests, one per group in turn."""
+        """Give the free lanes to waiting requests. The groups take turns, with one lane at each turn."""
         while self._free and (group := self._next_group()) is not None:
             turns = self._waiting.pop(group)
             self._free -= 1

@@ -134,7 +134,7 @@ class RequestGate:
             self.refusals = Refusals()
 
     def failed(self, error: ApiError, sent_at: float, now: float) -> None:
-        """Record a failure. If the platform has responded, the circuit breaker closes.
+        """Record a failed request. A response closes the circuit breaker, because the platform is reachable.
 
         :param sent_at: when the request was sent.
         """

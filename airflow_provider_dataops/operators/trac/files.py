@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _UploadOperator(TracOperator):
-    """Stores the content of a file, and returns the header of its object."""
+    """Stores the content of a file, and returns the tag header of the stored object."""
 
     output_keys = ("key",)
     #: The kind of object, and a sentence for the user: how to find the object after a lost response.

@@ -56,7 +56,7 @@ class TamrJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
-        """Return the launch of the earlier try, with the configuration from its baseline."""
+        """Return the launch of the earlier try. Its baseline contains the configuration of the job."""
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:

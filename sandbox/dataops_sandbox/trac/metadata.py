@@ -78,7 +78,7 @@ class Found:
         return self.version is self.record.versions[-1]
 
     def header(self) -> dict[str, Any]:
-        """Return the current header of the tag, without members that are false."""
+        """Return the current header of the tag. Leave out members whose value would be ``false``."""
         header = {
             **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},

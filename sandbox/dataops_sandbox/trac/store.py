@@ -82,8 +82,8 @@ class TracSettings(Settings):
 class TracStore(RunStore[Job, JobScript]):
     """TRAC's tenants, objects and jobs, with the methods by which a test changes them.
 
-    To script a job, give as the resource the entry point of the model that the job imports or runs, or the
-    object id of the flow.
+    A script belongs to a resource: the entry point of the model that the job imports or runs, or the object
+    id of the flow.
     """
 
     name = "trac"

@@ -115,7 +115,7 @@ class Gateway(Api):
         return super().error_class(request, reply)
 
     def error_text(self, reply: Reply) -> str:
-        """Return TRAC's text about an error. Its services use a header, its gateway the body."""
+        """Return TRAC's error message. The services send it in a header, and the gateway in the body."""
         details = details_of(reply.headers)
         return details.text(reply.reason) if details else reply.text()
 

@@ -24,7 +24,7 @@ def difference(actual: object, wanted: object) -> str | None:
 
 
 def _equals(actual: object, wanted: object) -> bool | None:
-    """Return whether two values are equal, ``None`` if the type of ``actual`` cannot have the other value."""
+    """Return whether two values are equal; ``None`` if ``wanted`` is no value of the type of ``actual``."""
     if isinstance(actual, list) and isinstance(wanted, list):
         items = [_equals(*pair) for pair in zip(actual, wanted, strict=False)]
         return None if None in items else len(actual) == len(wanted) and all(items)

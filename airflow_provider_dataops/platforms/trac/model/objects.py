@@ -47,7 +47,7 @@ class TagHeader:
 
     @property
     def selector(self) -> Selector:
-        """The selector of exactly this version of the object and of its tag."""
+        """The selector of this object version and this tag version, even if later ones exist."""
         return Selector(
             object_type=self.object_type,
             object_id=self.object_id,
