@@ -123,8 +123,8 @@ class Settings:
     def account_key(self) -> str:
         """A hash of base URL, TLS settings and credentials. Connections with the same hash share a session.
 
-        The hash depends on a random key of this process. So the hash can be logged: nobody can guess
-        passwords from it.
+        The hash depends on a random key of this process. So a log may contain the hash: it does not help to
+        guess a password.
         """
         parts = [
             self.base_url,

@@ -35,7 +35,7 @@ class JobScript(Script):
     stopping: Seconds | None = None
     """Seconds in STOPPING after a stop request; the default ``None`` means the same as in ``waiting``."""
     stop_loses: bool = False
-    """Whether each stop request comes too late: after STOPPING, the job ends as if nobody had stopped it."""
+    """Whether each stop request comes too late: after STOPPING, the job ends as if there were no stop."""
     unknown_state: str | int | None = None
     """State that the API shows instead of RUNNING. The vendor's versioning rules allow new states."""
     echo_empty_ids: bool = False

@@ -167,7 +167,7 @@ class Toucan(ToucanStore):
             end = self.world.timeline.wall(now).timestamp() + lifetime
             # The random id makes tokens of the same second different.
             claims = {"sub": login.username, "exp": int(end), "jti": secrets.token_hex(8)}
-            # Nobody needs this key again: the sandbox remembers its tokens and never checks a signature.
+            # The sandbox does not keep this key. It remembers its tokens and never checks a signature.
             token = jwt.encode(claims, secrets.token_bytes(32))
         return Answer.of_json({"token": self.tokens.issue(now, lifetime, token)})
 
