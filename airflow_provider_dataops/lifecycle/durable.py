@@ -192,8 +192,7 @@ class DurableStart:
             )
             if active:
                 yield from earlier.make_way()
-            return (yield from self._fresh())
-        if active or snapshot.state in _STANDS:
+        elif active or snapshot.state in _STANDS:
             self.log.info("The %s %s of an earlier try is %s: %s", noun, run_id, snapshot.state, url)
             if record.lost:
                 record = replace(record, lost=False)
@@ -206,14 +205,15 @@ class DurableStart:
                 run_id=run_id,
                 url=url,
             )
-        self.log.warning(
-            "The %s %s of an earlier try ended %s%s; starting a new one",
-            noun,
-            run_id,
-            snapshot.state,
-            f" ({snapshot.message})" if snapshot.message else "",
-        )
-        return (yield from self._fresh())
+        if not differing:
+            self.log.warning(
+                "The %s %s of an earlier try ended %s%s; starting a new one",
+                noun,
+                run_id,
+                snapshot.state,
+                f" ({snapshot.message})" if snapshot.message else "",
+            )
+        return (yield from self._fresh(gone=record if is_lost else None))
 
     # --- a Clear ---------------------------------------------------------------------------------------
 
@@ -246,15 +246,21 @@ class DurableStart:
 
     # --- a submission ----------------------------------------------------------------------------------
 
-    def _fresh(self, lost: int = 0) -> Exchange[Started]:
+    def _fresh(self, lost: int = 0, gone: Record | None = None) -> Exchange[Started]:
         """Start a new run. Submit again only if the last submission certainly did not arrive.
 
         :param lost: how many submissions of this task got no response so far.
+        :param gone: the record of a run that the platform no longer returns, if this task has one.
         """
         noun = self.launch.api.noun
         for remaining in reversed(range(SUBMISSIONS)):
             launch = yield from self.launch.prepare()
             baseline = yield from launch.record_baseline()
+            if gone is not None:
+                # The requests above may have taken long. The platform may return the run again.
+                snapshot = yield from self._earlier(gone).look()
+                if snapshot.state is not RunState.ABSENT:
+                    return (yield from self._retried(gone))
             yield from pause(0.0, self.clock, self.deadline, "nothing was submitted")
             record = Record(
                 generation=self.present(),

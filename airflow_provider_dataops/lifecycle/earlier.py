@@ -156,7 +156,7 @@ class EarlierRun:
         until = self.clock.monotonic() + STOP_SECONDS
         while self.clock.monotonic() < until:
             snapshot = yield from self.watch.look(self.api)
-            if snapshot.state.is_final or snapshot.state is RunState.ABSENT:
+            if snapshot.state.is_final:
                 return
             yield from self._pause(_LOOK_AGAIN, "has not stopped yet")
         self.log.warning("The %s %s has not stopped yet; starting a new one", noun, run_id)

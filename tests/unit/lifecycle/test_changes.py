@@ -22,6 +22,8 @@ from tests.unit.lifecycle.simulation import (
 )
 
 NOW = Generation(max_tries=1, clear_number=0)
+#: When the run of the first try is listed, in seconds of the world's time: at once.
+NOW_LISTED = 1_001.0
 
 
 class TestOtherArguments:
@@ -81,6 +83,31 @@ class TestOtherArguments:
         with pytest.raises(AmbiguousSubmitError, match="r1 with other arguments; it is not found now"):
             world.start(NOW)
         assert world.active() == ["r1"]
+
+    def test_no_run_is_started_before_the_old_run_is_listed_as_stopped(self) -> None:
+        """After the stop request, a list may leave out the run for a while although the run is active."""
+        world = World(TAMR)
+        world.start(NOW)
+        old = world.runs[0]
+        world.identity = {"what": "tonight"}
+
+        def hide(_: int) -> None:
+            if old.state is RunState.CANCELLED and old.listed_at <= NOW_LISTED:
+                old.listed_at = world.now + 60.0
+
+        world.on_effect = hide
+        world.start(NOW)
+        assert world.now > old.listed_at > NOW_LISTED
+
+    def test_no_run_is_started_if_a_lost_run_may_still_begin(self) -> None:
+        world = World(TOUCAN)
+        world.start(NOW)
+        world.end_all(RunState.ABSENT)
+        world.wait_for_a_listing()
+        world.identity = {"what": "tonight"}
+        with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try is not known"):
+            world.start(NOW)
+        assert world.tokens == 1
 
     def test_a_clear_starts_a_new_run_and_logs_the_old_one(self) -> None:
         world = World(QUANTEMPLATE)

@@ -348,6 +348,19 @@ def test_a_retry_uses_a_lost_run_that_is_listed_again() -> None:
     assert world.tokens == 1
 
 
+@pytest.mark.parametrize("what", ["nightly", "tonight"])
+def test_a_lost_run_that_is_listed_again_before_the_submission_is_not_replaced(what: str) -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    # The status request does not return it, the list before the submission does.
+    world.runs[0].listed_at = world.now + 1_800.0 + 0.15
+    world.wait_for_a_listing()
+    world.identity = {"what": what}
+    again = world.start(NOW)
+    assert world.active() == [again.snapshot.run_id]
+    assert again.snapshot.run_id == ("r1" if what == "nightly" else "r2")
+
+
 def test_a_lost_run_is_not_replaced_if_it_may_still_begin() -> None:
     world = World(TOUCAN)
     world.start(NOW)

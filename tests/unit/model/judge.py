@@ -104,7 +104,13 @@ class Judge:
         if run.superseded or _generation(run) != process.generation:
             return False
         state = self.remote.state(run)
-        return state == "active" or (state in {"stopping", "succeeded"} and run.place == process.place)
+        if state == "active":
+            return True
+        # A run at another place may have undone what this one did. So arguments that change back start a run.
+        is_undone = any(
+            other.place != run.place and other.began > run.began for other in self.runs_of(process.task)
+        )
+        return state in {"stopping", "succeeded"} and run.place == process.place and not is_undone
 
     def was_lost(self, run: RemoteRun) -> bool:
         """Return whether the task may take a run for lost: it was absent long enough, and the log says so."""
