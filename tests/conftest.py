@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.generated import events, generated, rules
 
 if TYPE_CHECKING:
     from collections import Counter
+    from typing import Any
 
-    import pytest
+FIGURES = {"generated": generated, "events": events, "rules": rules}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker of pytest-xdist report its figures to the main process."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output.update({name: dict(figures) for name, figures in FIGURES.items()})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for name, figures in FIGURES.items():
+        figures.update(getattr(node, "workeroutput", {}).get(name, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
