@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+# One process for each core. The tests of one file stay in one process, because they share servers.
+PARALLEL := -n logical --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 AIRFLOW := apache-airflow==3.3.2
 NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make $@ needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
@@ -36,9 +39,9 @@ down: $(READY)  ## Stop what `make up` started
 	@$(BIN)/python -m devtools.demo down
 
 test: lint  ## Run lint, and the unit, integration and system tests
-	$(BIN)/python -m pytest tests/unit tests/integration tests/mill
-	$(BIN)/python -m pytest tests/system
-	$(BIN)/python -m pytest --sqlite -m fast tests/chaos
+	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/mill
+	$(PYTEST) tests/system
+	$(PYTEST) --sqlite -m fast tests/chaos
 
 lint: $(READY)  ## Run ruff and mypy
 	$(BIN)/ruff check .
@@ -46,30 +49,30 @@ lint: $(READY)  ## Run ruff and mypy
 	$(BIN)/mypy
 
 unit: $(READY)  ## Run the unit tests: no network, no clock, no Airflow database
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) $(PARALLEL) tests/unit
 
 integration: $(READY)  ## Test hooks, operators and triggers against the sandbox, over HTTP on this machine
-	$(BIN)/python -m pytest tests/integration tests/mill
+	$(PYTEST) $(PARALLEL) tests/integration tests/mill
 
 replay: $(READY)  ## Send TRAC's recorded requests to the sandbox, and print how many responses are equal
 	@$(BIN)/python -m tests.integration.trac_replay
 
 system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
-	$(BIN)/python -m pytest tests/system
+	$(PYTEST) tests/system
 
 chaos-fast: $(READY)  ## Kill processes at a few points, on SQLite: the fast part of `make chaos`
-	$(BIN)/python -m pytest --sqlite -m fast tests/chaos
+	$(PYTEST) --sqlite -m fast tests/chaos
 
 postgres: $(READY)  ## Send events that are hard to store through a real triggerer on PostgreSQL; needs Debian's package postgresql
 	@$(NEEDS_POSTGRES)
-	$(BIN)/python -m pytest tests/postgres
+	$(PYTEST) tests/postgres
 
 chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql
 	@$(NEEDS_POSTGRES)
-	$(BIN)/python -m pytest tests/chaos
+	$(PYTEST) tests/chaos
 
 explore: $(READY)  ## Generate more examples of the model and of the property tests, other ones for each SEED=...
-	DATAOPS_EXAMPLES=3 $(BIN)/python -m pytest --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
+	DATAOPS_EXAMPLES=3 $(PYTEST) $(PARALLEL) --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
 
 format: $(READY)  ## Format the code, and correct what ruff can correct; `make lint` lists the rest
 	$(BIN)/ruff check --fix --exit-zero .

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
 
 INFO = "/trac-meta/api/v1/trac/platform-info"
+OBJECT_ID = "3f0c1e52-8a41-4c0e-9b53-5f7f0ad1c8aa"
 CREATE = {"objectType": "CUSTOM", "definition": CUSTOM}
 
 
@@ -55,8 +55,8 @@ class TestRoutes:
         [
             ("DELETE", INFO),
             ("GET", f"{META}/search"),
-            ("GET", f"{META}/GADGET/{uuid.uuid4()}/versions/latest/tags/latest"),
-            ("GET", f"{META}/CUSTOM/{uuid.uuid4()}/versions/one/tags/latest"),
+            ("GET", f"{META}/GADGET/{OBJECT_ID}/versions/latest/tags/latest"),
+            ("GET", f"{META}/CUSTOM/{OBJECT_ID}/versions/one/tags/latest"),
         ],
     )
     def test_an_unknown_method_of_a_service_returns_404_with_a_body(
