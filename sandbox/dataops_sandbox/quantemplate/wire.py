@@ -110,9 +110,9 @@ class Quantemplate(QuantemplateStore):
         return payload
 
     def _find_shared(self, call: Call, noun: str, known: Mapping[str, SharedT]) -> SharedT:
-        """Return the dataset or pipeline of a call.
+        """Return the dataset or pipeline that a request names in its path.
 
-        :raises DeniedError: if the credentials are wrong, the id is unknown, or it is not shared
+        :raises DeniedError: if the credentials are wrong, or the object is unknown or not shared
         """
         self.tokens.check(call.headers, self.world.timeline.now())
         if call.params["organisation"] != ORGANISATION:

@@ -139,7 +139,7 @@ class Tailer(TailerStore):
         if token in self.tokens:
             self.tokens.check(call.headers, now)
             return self.settings.email
-        # Use real time: a client signs by its real clock, even if a test has moved the sandbox's time.
+        # Subtract the seconds that a test has skipped: the client's own clock, which sets iat, did not move.
         signed_at = self.world.timeline.wall(now - self.world.timeline.skipped).timestamp()
         self.self_signed.check(token, self.audience, signed_at)
         return EMAIL
