@@ -32,7 +32,7 @@ class Gate:
         self._opened: list[str] = []
 
     def release(self) -> None:
-        """Answer the requests that hang now."""
+        """Let the requests that hang now continue to their response."""
         self._opened.append("released")
 
     def drop(self) -> None:

@@ -30,7 +30,7 @@ class Fault(Rules):
     """
 
     kind: str = ""
-    """One of :data:`KINDS`; empty: no fault."""
+    """Kind of the fault, one of :data:`KINDS`; empty: no fault."""
     platform: str | None = None
     """Hit only requests to this platform; ``None``: requests to any platform."""
     operation: str | None = None

@@ -66,7 +66,7 @@ class Answer:
     status: int = 200
     body: bytes | Content = b""
     content_type: str = TEXT
-    """If it is empty, the response has no ``Content-Type``, like the empty responses of some platforms."""
+    """If this is empty, the response has no ``Content-Type`` header. Some platforms send such responses."""
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     """Reason phrase of the status line; ``None``: the standard phrase of the status code."""

@@ -28,7 +28,8 @@ class Script(Rules):
     def phase(self, seconds: float | None, usual: float) -> float:
         """Return the duration of a short phase, such as waiting for a slot.
 
-        :param seconds: the duration in the script; ``None``: a twentieth of ``usual``, or 0 if ``duration`` is 0
+        :param seconds: the duration in the script; ``None``: a twentieth of ``usual``, 0 if ``duration`` is 0
+        :param usual: duration of a run in seconds if the script sets none
         """
         if seconds is not None:
             return seconds

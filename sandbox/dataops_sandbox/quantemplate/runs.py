@@ -26,7 +26,7 @@ class ExecutionScript(Script):
     waiting_status: str = "Started"
     """Status before the start. The reference does not document this status, so a client may get any text."""
     running_status: str = "Started"
-    """Status from the start to the end."""
+    """Status while the execution runs."""
     hidden: Seconds = 0.0
     """Seconds after the creation of the run during which lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
@@ -128,7 +128,7 @@ class Execution(Run[ExecutionScript]):
             "reason": self.reason,
         }
 
-    # What a client sees
+    # What the API shows
 
     @property
     def shown(self) -> Sequence[Output]:

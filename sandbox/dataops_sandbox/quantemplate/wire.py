@@ -102,7 +102,7 @@ class Quantemplate(QuantemplateStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each execution."""
+        """Return the response, with the status of each execution replaced by ``state``."""
         if isinstance(payload, list):
             return [self.disguise(execution, state) for execution in payload]
         if isinstance(payload, dict) and "status" in payload:

@@ -106,7 +106,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
 
     @changing
     def configurations(self) -> list[dict[str, Any]]:
-        """Return all configurations: identity, triggered jobs, and whether enabled or archived."""
+        """Return all configurations: identity, triggered jobs, and whether they are active or archived."""
         return [one.model_dump(exclude={"filename"}) for one in self.deployed.values()]
 
     @changing

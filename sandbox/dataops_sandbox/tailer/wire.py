@@ -126,7 +126,7 @@ class Tailer(TailerStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each run."""
+        """Return the response, with the status of each run replaced by ``state``."""
         if isinstance(payload, dict) and "results" in payload:
             return {**payload, "results": [{**item, "status": state} for item in payload["results"]]}
         return payload

@@ -67,7 +67,7 @@ class Job(Run[JobScript]):
 
     @property
     def state(self) -> str:
-        """The real state of the job, even if the API shows an unknown one."""
+        """The real state of the job, even if the API shows another state."""
         return self.history[-1][0]
 
     def status(self, now: float = 0.0) -> str:
@@ -125,7 +125,7 @@ class Job(Run[JobScript]):
         """Return the time at which the job entered a state; ``None`` if it has not entered the state."""
         return next((self.timeline.wall(at) for name, at in self.history if name == state), None)
 
-    # What a client sees
+    # What the API shows
 
     def as_json(self) -> dict[str, Any]:
         """Return the job as JSON, like the Job message of the vendor's protobuf."""

@@ -25,7 +25,7 @@ class Part:
 
     name: str
     filename: str | None
-    """``None`` for a text field."""
+    """Name of the file; ``None`` if the part is a text field."""
     content: Content
 
     def text(self) -> str:

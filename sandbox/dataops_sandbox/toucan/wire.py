@@ -101,7 +101,7 @@ class Toucan(ToucanStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of the operation."""
+        """Return the response, with the status of the operation replaced by ``state``."""
         return {**payload, "status": state} if isinstance(payload, dict) and "status" in payload else payload
 
     # Credentials and rights

@@ -75,7 +75,7 @@ class TracGateway(TracStore):
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each job, also in the attributes of tags."""
+        """Return the response, with the status of each job replaced by ``state``, also in attributes of tags."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
@@ -146,7 +146,7 @@ class TracGateway(TracStore):
             if name in headers:
                 raise GatewayError(406, f"Unexpected HTTP header [{name}]")
         for name in wanted:
-            # Compare case-sensitively, as the real gateway does.
+            # The real gateway also accepts this media type only in lower case.
             if headers.get(name, "").partition(";")[0].rstrip() != "application/json":
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
-"""The types that clients may create and update."""
+"""The object types that clients may create and update."""
 UNVERSIONED = ("JOB", "RESULT")
-"""The types whose objects always have exactly one version."""
+"""The object types whose objects always have exactly one version."""
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

@@ -75,12 +75,12 @@ def basic_type(value: dict[str, Any]) -> str | None:
 
 
 def of(kind: str, plain: Any) -> dict[str, Any]:
-    """Return the stored form of a primitive."""
+    """Return a primitive value in the form that the platform stores."""
     return {"type": {"basicType": kind}, MEMBERS[kind]: plain}
 
 
 def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the stored form of an array with these items."""
+    """Return an array with these items in the form that the platform stores."""
     return {
         "type": {"basicType": "ARRAY", "arrayType": {"basicType": kind}},
         "arrayValue": {"items": items} if items else {},
@@ -88,7 +88,7 @@ def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def text(plain: str) -> dict[str, Any]:
-    """Return the stored form of a STRING."""
+    """Return a STRING in the form that the platform stores."""
     return of("STRING", plain)
 
 
