@@ -75,7 +75,7 @@ class TracGateway(TracStore):
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response, with the status of each job replaced by ``state``, also in attributes of tags."""
+        """Return the response, with the status of each job replaced by ``state``, also in attributes."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
