@@ -70,13 +70,13 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     if arguments.ready_file:
-        # A killed sandbox leaves its file behind, so remove an old file.
+        # Remove the file of an earlier sandbox, because a killed sandbox does not delete its file.
         arguments.ready_file.unlink(missing_ok=True)
     sandbox = Sandbox(arguments.host, arguments.port, run_seconds=arguments.run_seconds)
     async with sandbox.serving():
         _announce(sandbox)
         if arguments.ready_file:
-            # Write to another name first, so that a process that waits for the file cannot read half of it.
+            # Write another file and rename it. A process that waits for the file then never reads half of it.
             partial = arguments.ready_file.with_suffix(".partial")
             partial.write_text(sandbox.url)
             partial.replace(arguments.ready_file)

@@ -12,7 +12,7 @@ Clock = Callable[[], float]
 
 
 class Step(Rules):
-    """The seconds by which a test moves time: from 0 to ten years."""
+    """How many seconds a test moves the time forward: from 0 to ten years."""
 
     seconds: float = Field(ge=0, le=3650 * 86_400)
 
@@ -20,15 +20,15 @@ class Step(Rules):
 class ManualClock:
     """A clock that stands still until a test moves it.
 
-    Pass it as ``Sandbox(clock=ManualClock())``. Runs, token lifetimes and fault windows then move only when
-    :meth:`advance` is called. The delay of a ``slow`` fault stays in real seconds.
+    Pass it as ``Sandbox(clock=ManualClock())``. Runs, tokens and the durations of faults then move only
+    when :meth:`advance` is called. The delay of a ``slow`` fault stays in real seconds.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
 
     def __call__(self) -> float:
-        """Return the seconds by which the clock was moved so far."""
+        """Return how many seconds the clock was moved so far."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -53,7 +53,7 @@ class Timeline:
         self._started_at = clock()
         self._started = datetime.now(UTC)
         self.skipped = 0.0
-        """Seconds by which tests have moved the timeline ahead of its clock. Clients' clocks do not move."""
+        """How many seconds tests have moved the timeline ahead of its clock. Clients' clocks do not move."""
 
     def now(self) -> float:
         """Return the current instant, in seconds."""
@@ -68,7 +68,7 @@ class Timeline:
         self.skipped = validate_options(Step, {"seconds": self.skipped + seconds}).seconds
 
     def wall(self, instant: float) -> datetime:
-        """Return the calendar time of an instant, cut to milliseconds because the platforms print those."""
+        """Return the calendar time of an instant, cut to the milliseconds that the platforms print."""
         moment = self._started + timedelta(seconds=instant - self._started_at)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

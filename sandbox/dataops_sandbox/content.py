@@ -20,7 +20,7 @@ CHUNK = 256 * 1024
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Content:
-    """Bytes of any size with their SHA-256: a short content is in memory, a long content is in a file.
+    """Bytes with their SHA-256. A short content is in memory, a long content is in a file.
 
     The file is deleted when no reference to this object is left. So a response that is still being sent
     can finish even if a test resets the sandbox meanwhile.
@@ -79,7 +79,7 @@ class ContentWriter:
         self._target.write(chunk)
 
     def finish(self) -> Content:
-        """Return all written bytes as a :class:`Content`, and close the file if there is one."""
+        """Return all written bytes as a :class:`Content`. If the bytes are in a file, close the file."""
         data = None if self._path else self._memory.getvalue()
         self._target.close()
         path, self._path = self._path, None

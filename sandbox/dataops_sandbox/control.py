@@ -20,7 +20,7 @@ PREFIX = "/_sandbox"
 
 
 class Control:
-    """Serves ``/_sandbox``: methods of :class:`.server.Sandbox` and of the platforms, and HTML pages."""
+    """Serves ``/_sandbox``: calls methods of the sandbox and of its platforms, and returns HTML pages."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -43,7 +43,7 @@ class Control:
         return [
             web.get(f"{PREFIX}/runs/{{platform}}/{{run_id}}", self._run_page),
             web.route("*", f"{PREFIX}/{{action}}", self._act),
-            # Handle these paths here, because the journal must contain only requests to the platforms.
+            # Respond 404 to other paths here: only requests to the platforms may reach the journal.
             web.route("*", f"{PREFIX}{{path:(/.*)?}}", self._not_found),
         ]
 
@@ -113,7 +113,7 @@ def _read(body: str) -> dict[str, Any]:
 
 
 async def _call(action: Callable[..., object], arguments: Mapping[str, Any]) -> object:
-    # Check the arguments first: a TypeError after that is a bug of the action, not a wrong argument.
+    # Check the arguments first. Then a later TypeError shows a bug of the action, not a wrong argument.
     inspect.signature(action).bind(**arguments)
     # Use a thread because an action may block: finish() waits for outputs that are still being computed.
     return await asyncio.to_thread(action, **arguments)

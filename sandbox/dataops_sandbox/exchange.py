@@ -32,7 +32,7 @@ class Gate:
         self._opened: list[str] = []
 
     def release(self) -> None:
-        """Answer the requests that hang now."""
+        """Let the requests that hang now continue to their response."""
         self._opened.append("released")
 
     def drop(self) -> None:
@@ -40,10 +40,10 @@ class Gate:
         self._opened.append("dropped")
 
     def ticket(self) -> int:
-        """Return how many times a test has opened the gate so far.
+        """Return how many times a test has released or dropped requests so far.
 
-        Call this before the request is in the journal. A test that sees the request there can then release
-        it, even if the request has not reached :meth:`wait` yet.
+        Call this before the request is in the journal. As soon as a test sees the request in the journal,
+        the test can release the request, even if :meth:`wait` has not begun yet.
         """
         return len(self._opened)
 
@@ -83,7 +83,7 @@ class Exchange:
         try:
             return await self._run()
         except (ConnectionError, web.RequestPayloadError):
-            # The client disconnected while one of the two bodies was sent. It will not read a response.
+            # The client disconnected while it sent the request or received the response.
             self._note(outcome="client_gone")
             return web.Response()
 
@@ -143,10 +143,10 @@ class Exchange:
     def _note_answered(self, status: int) -> str:
         """Note the status code in the journal, and return the ``Date`` header of the response.
 
-        Call this before the first byte is sent. Then the journal contains each response that a client has.
+        Call this before the first byte is sent. The journal then contains every response that a client gets.
         """
         self._note(status=status, outcome="answered")
-        # Use the clock that also gives the times in the body, so that header and body agree.
+        # Use the sandbox's time, so that this header agrees with the times in the body.
         timeline = self.server.world.timeline
         return format_datetime(timeline.wall(timeline.now()), usegmt=True)
 

@@ -30,7 +30,7 @@ class Fault(Rules):
     """
 
     kind: str = ""
-    """One of :data:`KINDS`; empty: no fault."""
+    """Kind of the fault, one of :data:`KINDS`; empty: no fault."""
     platform: str | None = None
     """Hit only requests to this platform; ``None``: requests to any platform."""
     operation: str | None = None
@@ -82,7 +82,7 @@ class Fault(Rules):
         self._hits += 1
         return True
 
-    # These methods change a response. Resets, delays and truncation are in the exchange.
+    # These methods change a response. exchange.py resets, delays and truncates responses.
 
     def instead(self, platform: Platform) -> Answer | None:
         """Return a response that replaces the platform's response; ``None``: keep the platform's response."""
@@ -94,7 +94,7 @@ class Fault(Rules):
 
 
 class StatusFault(Fault):
-    """Responds with ``status``; an error without ``body`` has the platform's own error format."""
+    """Responds with ``status``. If ``body`` is ``None``, an error has the platform's own error format."""
 
     processed: bool = False
     status: Status = 503
@@ -205,7 +205,7 @@ class Huge(Fault):
     content_type: str = JSON
 
     def instead(self, platform: Platform) -> Answer:
-        """Return status and headers; the exchange sends the blanks."""
+        """Return a response without a body; :class:`.exchange.Exchange` sends the blanks."""
         return Answer(self.status, content_type=self.content_type)
 
 
@@ -230,7 +230,7 @@ def _carries_token(platform: Platform, operation: str) -> bool:
 
 
 class FaultBook:
-    """The armed faults, oldest first: the first one that matches a request hits it."""
+    """The armed faults, oldest first. The first fault that matches a request hits the request."""
 
     def __init__(self, changed: threading.Condition, timeline: Timeline) -> None:
         self._changed = changed
@@ -246,7 +246,7 @@ class FaultBook:
         return fault
 
     def take(self, platform: Platform, operation: str, path: str) -> Fault:
-        """Return the fault that hits a request, and count the hit; if none hits it, return an empty fault."""
+        """Return the fault that hits a request, and count the hit. Return an empty fault if no fault hits."""
         with self._changed:
             now = self._timeline.now()
             return next(

@@ -22,7 +22,7 @@ MOST_BODY_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One request that reached the sandbox. An entry never changes; the journal replaces it by a new one."""
+    """One request that reached the sandbox. To change an entry, the journal replaces it."""
 
     seq: int
     """Number of the request, from 1; the sandbox never uses a number twice."""
@@ -42,7 +42,7 @@ class Entry:
     peer: str
     """Address and port of the client; all requests on one connection have the same value."""
     body: bytes | None = None
-    """The body; ``None`` if it is too long to keep, too old, or was not received completely."""
+    """The body; ``None`` if the body is too long, is too old, or did not arrive completely."""
     body_size: int | None = None
     body_sha256: str | None = None
     status: int | None = None
@@ -57,7 +57,7 @@ class Entry:
     """``open``, ``answered``, ``reset``, ``dropped`` (by the sandbox) or ``client_gone``."""
 
     def header(self, name: str) -> str | None:
-        """Return the first header with a name, in upper or lower case; ``None`` if there is none."""
+        """Return the value of the first header with this name, in any case; ``None`` if there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:

@@ -66,7 +66,7 @@ class Answer:
     status: int = 200
     body: bytes | Content = b""
     content_type: str = TEXT
-    """If it is empty, the response has no ``Content-Type``, like the empty responses of some platforms."""
+    """If this is empty, the response has no ``Content-Type`` header. Some platforms send such responses."""
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     """Reason phrase of the status line; ``None``: the standard phrase of the status code."""
@@ -92,7 +92,7 @@ class Call:
     """One request as a platform sees it, with its complete body.
 
     :param params: values of the path's placeholders, percent-decoded
-    :param query: the query parameters; the operation takes all of them
+    :param query: the query parameters; the operation allows each of them
     :param headers: the request headers; their names are case-insensitive
     """
 
@@ -162,13 +162,13 @@ class Operation:
     """One operation of a platform: the requests that belong to it, and the function that handles them.
 
     ``template`` is compared with the path as the client sent it, percent-encoded. So the client must encode
-    the right characters: not the colon of ``:stop``, but a slash in an id.
+    a slash in an id, but it must not encode the colon of ``:stop``.
 
     :param name: name in the journal and in faults, e.g. ``list_executions``
     :param template: path without the platform's prefix; each ``{name}`` is a segment or a part of a segment
     :param handler: returns the response to a call; it runs under the sandbox's lock and must not block
-    :param query: the query parameters that the operation takes
-    :param flags: the query parameters that it takes without a value and without an equals sign
+    :param query: the query parameters that the operation allows
+    :param flags: the query parameters that the client must send without a value and without an equals sign
     """
 
     name: str

@@ -5,11 +5,11 @@ same. So a test can see from an output which bytes the pipeline received:
 
 - The input is CSV in UTF-8 with a header row, plain or gzipped. A byte-order mark is dropped.
 - Rows of blank cells are dropped, and each cell is trimmed.
-- The header is upper-cased. It gets one more column, ``ROW_NUMBER`` or the next free name, which numbers the
-  data rows from 1.
+- The header row is upper-cased. It gets one more column, ``ROW_NUMBER`` or the next free name. This column
+  numbers the data rows from 1.
 - Lines end with a line feed.
 - A pipeline with several outputs writes row 1 to the first output, row 2 to the second, and so on in turn.
-  Each output has the header.
+  Each output has the header row.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _rows(source: Content) -> Iterator[list[str]]:
 
 
 def output_header(header: Sequence[str]) -> list[str]:
-    """Return the header of an output, from the header of the input."""
+    """Return the header row of an output, made from the header row of the input."""
     names = [name.upper() for name in header]
     count, free = 1, "ROW_NUMBER"
     while free in names:
@@ -102,7 +102,7 @@ def compute(
     :param directory: folder for the files of long outputs
     :param closed: returns whether the sandbox was closed, so that the computation can stop
     :return: the outputs, in their order
-    :raises BadInputError: if the input has no row, is not CSV in UTF-8, or the sandbox was closed
+    :raises BadInputError: if the input has no row or is not CSV in UTF-8, or if the sandbox was closed
     """
     if source is None:
         raise BadInputError("the input dataset is empty")

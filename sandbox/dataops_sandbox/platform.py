@@ -38,9 +38,9 @@ class World:
     directory: Path
     """Folder for bodies that are too long for memory."""
     run_seconds: float
-    """Seconds that a run takes unless a script sets its duration."""
+    """Seconds that a run takes unless a test sets another duration with ``script``."""
     root: str = ""
-    """URL of the sandbox; empty until it listens."""
+    """URL of the sandbox; empty until the server listens."""
     closed: threading.Event = field(default_factory=threading.Event)
     """Set when the sandbox stops serving, so that long computations stop early."""
 
@@ -52,7 +52,7 @@ class RunRecord:
     platform: str
     run_id: str
     resource: str
-    """The pipeline, source, data product, workflow or destination."""
+    """What the run works on: a pipeline, source, data product, workflow or destination."""
     state: str
     finished: bool
     created_by: str
@@ -68,14 +68,14 @@ class RunRecord:
 
 
 class Settings(Rules):
-    """The settings that :meth:`Platform.configure` changes. Platforms add settings with defaults."""
+    """The settings that :meth:`Platform.configure` changes. A platform's subclass adds its own settings."""
 
     run_seconds: Seconds
-    """Seconds that a run takes unless a script sets its duration."""
+    """Seconds that a run takes unless a test sets another duration with ``script``."""
 
 
 def changing(method: MethodT) -> MethodT:
-    """Wrap a method that changes state: it holds the sandbox's lock, then notifies the waiting threads."""
+    """Let a method run under the sandbox's lock, and then notify the threads that wait for a change."""
 
     @wraps(method)
     def alone(self: Platform, *args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ class Platform(ABC):
     """
 
     name: ClassVar[str]
-    """Path prefix, connection type, and name in the journal and in faults."""
+    """Name in the journal and in faults; it is also the path prefix and the connection type."""
     login_operations: ClassVar[frozenset[str]] = frozenset()
     """The operations that return a token; empty on platforms without tokens."""
     settings_class: ClassVar[type[Settings]] = Settings
@@ -109,7 +109,8 @@ class Platform(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
         # A reset keeps the run numbers and the tokens. Run ids continue, so that a poller of an earlier test
-        # does not find a run of the next test. A client may still have an old token; it counts as expired.
+        # does not find a run of the next test. If a client sends an old token, the platform reports that the
+        # token has expired.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()
@@ -148,7 +149,7 @@ class Platform(ABC):
 
     @abstractmethod
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the JSON of a response with ``state`` as the state of each run."""
+        """Return the JSON of a response with the state of each run replaced by ``state``."""
 
     @abstractmethod
     def runs(self) -> list[RunRecord]:
@@ -177,7 +178,7 @@ class Platform(ABC):
         return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the operation of a request, and the values in its path; ``(None, {})`` if none matches."""
+        """Return the operation of a request, and the values in the path; ``(None, {})`` if there is none."""
         for operation in self.operations:
             params = operation.match(path)
             if params is not None and operation.method == method:
@@ -199,7 +200,7 @@ class Platform(ABC):
                 )
             raise RefusedError(404, f"{self.name} has no such path")
         if "Content-Encoding" in headers:
-            raise RefusedError(415, "send no Content-Encoding: no platform documents that it decodes one")
+            raise RefusedError(415, "do not send Content-Encoding: no document says that bodies are decoded")
         call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
         return self.handle(operation, call)
 

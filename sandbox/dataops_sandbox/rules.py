@@ -39,7 +39,7 @@ RulesT = TypeVar("RulesT", bound=Rules)
 
 
 def validate_options(rules: type[RulesT], values: object) -> RulesT:
-    """Return the options of a test or a control request as a model.
+    """Validate the options of a test or a control request, and return them as a model.
 
     :raises ValueError: if an option is wrong; the message names each wrong option and what it must be
     """
@@ -51,7 +51,7 @@ def validate_options(rules: type[RulesT], values: object) -> RulesT:
 
 
 def validate_request(rules: type[RulesT], values: object) -> RulesT:
-    """Return the values that a client sent as a model.
+    """Validate the values that a client sent, and return them as a model.
 
     :raises RefusedError: if a member is wrong; the message names each wrong member and what it must be
     """

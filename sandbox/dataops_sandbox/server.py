@@ -31,11 +31,11 @@ _CHECK_EVERY = 0.02
 _BACKLOG = 1024
 
 _TURNS = 5
-"""How many turns the event loop needs to open or close sockets completely once it has begun."""
+"""How many turns the event loop needs to finish the opening or closing of a socket."""
 
 
 async def _close(runner: web.AppRunner) -> None:
-    # Let the loop open new connections completely: if the server closes before that, asyncio leaks them.
+    # First let the loop finish the opening of new connections, because otherwise asyncio leaks them.
     await _run_loop_turns()
     server = runner.server
     transports = [handler.transport for handler in server.connections] if server else []
@@ -60,8 +60,8 @@ class Sandbox(Registry):
 
     :param host: address to listen on
     :param port: port to listen on; 0 chooses a free port
-    :param run_seconds: seconds that a run takes unless a script sets its duration
-    :param clock: clock of the runs, token lifetimes and fault windows, e.g. a :class:`.clock.ManualClock`
+    :param run_seconds: seconds that a run takes unless a test sets another duration with ``script``
+    :param clock: clock of the runs, tokens and fault durations, e.g. a :class:`.clock.ManualClock`
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Sandbox(Registry):
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults that were armed since they were last cleared, including used-up faults."""
+        """The faults that were armed since the last :meth:`clear_faults`, including used-up faults."""
         return self._faults.all()
 
     def clear_faults(self) -> None:
@@ -163,7 +163,7 @@ class Sandbox(Registry):
     # Time
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's time forward by ``seconds``, for runs, token lifetimes and fault windows.
+        """Move the sandbox's time forward by ``seconds``, for runs, tokens and the durations of faults.
 
         The clocks of clients do not move: a client sees the change in the next response.
 
@@ -241,7 +241,7 @@ class Sandbox(Registry):
                 ready.set_result(None)
                 await stopped.wait()
         except BaseException as error:
-            # Catch every error: start() waits for the future ``ready``, and raises the error.
+            # Pass every error to start(), which waits for the future ``ready`` and raises its error.
             if ready.done():
                 raise
             ready.set_exception(error)

@@ -28,7 +28,8 @@ class Script(Rules):
     def phase(self, seconds: float | None, usual: float) -> float:
         """Return the duration of a short phase, such as waiting for a slot.
 
-        :param seconds: the scripted duration; ``None``: a twentieth of ``usual``, or 0 if ``duration`` is 0
+        :param seconds: the duration in the script; ``None``: a twentieth of ``usual``, 0 if ``duration`` is 0
+        :param usual: duration of a run in seconds if the script sets none
         """
         if seconds is not None:
             return seconds
@@ -67,7 +68,7 @@ class ScriptBook(Generic[ScriptT]):
             self._next.setdefault(resource, deque()).extend([script] * times)
 
     def take(self, resource: str) -> ScriptT | None:
-        """Return the script for a new run of ``resource``, or ``None``; count the use of a limited script."""
+        """Return the script for a new run, or ``None``. If the script has a limit, count this use."""
         for key in (resource, None):
             if self._next.get(key):
                 return self._next[key].popleft()
@@ -82,21 +83,21 @@ class Run(ABC, Generic[ScriptT]):
 
     run_id: str
     resource: str
-    """The pipeline, source, ... that the run works on. It decides which script the run gets."""
+    """The pipeline, source, ... that the run works on. The resource decides which script the run gets."""
     created_by: str
     created_at: float
-    """Instant of the sandbox's timeline, in seconds. All other times of a run are such instants too."""
+    """Creation time. All times of a run are instants of the sandbox's timeline, in seconds."""
     script: ScriptT
     duration: float
     finished_at: float | None = None
 
     @abstractmethod
     def advance(self, now: float) -> None:
-        """Enter all states that are due by ``now``."""
+        """Let the run enter all states that are due by ``now``."""
 
     @abstractmethod
     def end(self, at: float) -> None:
-        """End the run; a platform's subclass adds arguments for the way it ends."""
+        """End the run. A platform's subclass adds arguments, e.g. the final status."""
 
     @abstractmethod
     def status(self, now: float) -> str:
@@ -142,7 +143,7 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
         self._scripts.arm(validate_options(self.script_class, behaviour), resource, times)
 
     def scripted(self, resource: str) -> ScriptT:
-        """Return the script for a new run, and count the use of a limited script."""
+        """Return the script for a new run. If the script has a limit, count this use."""
         return self._scripts.take(resource) or self.script_class()
 
     @changing

@@ -22,15 +22,15 @@ class ExecutionScript(Script):
     """How an execution behaves."""
 
     waiting: Seconds = 0.0
-    """Seconds from the request to the start. Before the start, the execution has no ``startedAt``."""
+    """Seconds from the request until the execution starts. Before that, it has no ``startedAt``."""
     waiting_status: str = "Started"
-    """Status before the start. The reference does not document it, so a client may get any text."""
+    """Status before the start. The reference does not document this status, so a client may get any text."""
     running_status: str = "Started"
-    """Status from the start to the end."""
+    """Status while the execution runs."""
     hidden: Seconds = 0.0
-    """Seconds during which lists do not contain the run."""
+    """Seconds after the creation of the run during which lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
-    """How many requested lists do not contain the run. Lists during ``hidden`` do not count."""
+    """How many lists after the time ``hidden`` still do not contain the run."""
     outcome: str = "Succeeded"
     """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown one."""
     outputs: Names | dict[str, str] | None = None
@@ -46,12 +46,12 @@ class Ending(Rules):
     status: str
     """Final status, in any spelling."""
     outputs: Names | None
-    """Names of the outputs that exist at the end; ``None``: as scripted."""
+    """Names of the outputs that exist at the end; ``None``: the script decides."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """An output of an execution: its id, its name, and the index of its bytes in the result of ``work``."""
+    """An output of an execution: its id, its name, and its index in the result of ``Execution.work``."""
 
     output_id: str
     name: str
@@ -73,11 +73,11 @@ class Execution(Run[ExecutionScript]):
     started_at: float | None = field(default=None, init=False)
     outcome: str = field(default="", init=False)
     reason: str | None = field(default=None, init=False)
-    """Why the run failed; the API has no member for it."""
+    """Why the run failed; the API does not show the reason."""
     listings: int = field(default=0, init=False)
 
     def advance(self, now: float) -> None:
-        """Enter all states that are due by ``now``."""
+        """Let the run enter all states that are due by ``now``."""
         starts_at = self.created_at + self.script.waiting
         if self.started_at is None and now >= starts_at:
             self.started_at = starts_at
@@ -91,7 +91,7 @@ class Execution(Run[ExecutionScript]):
         """End the run.
 
         :param status: final status, in any spelling
-        :param outputs: names of the outputs that exist at the end; ``None``: as scripted
+        :param outputs: names of the outputs that exist at the end; ``None``: the script decides
         :raises ValueError: if the execution has no output with one of these names
         """
         unknown = set(outputs or ()) - {output.name for output in self.outputs}
@@ -99,7 +99,7 @@ class Execution(Run[ExecutionScript]):
             raise ValueError(f"execution {self.run_id} has no output {sorted(unknown)}")
         error = self.work.exception()
         if error is not None:
-            # Usually a BadInputError. But every error must fail the run, not the request: e.g. a full disk.
+            # Usually a BadInputError. But any error, e.g. a full disk, must fail the run, not the request.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):
@@ -128,7 +128,7 @@ class Execution(Run[ExecutionScript]):
             "reason": self.reason,
         }
 
-    # What a client sees
+    # What the API shows
 
     @property
     def shown(self) -> Sequence[Output]:
@@ -136,7 +136,7 @@ class Execution(Run[ExecutionScript]):
         return () if self.finished_at is None else self.outputs
 
     def listed(self, now: float) -> bool:
-        """Return whether a list that is requested now contains the run, and count that list."""
+        """Return whether a list requested now contains the run. Count the list for ``hidden_lists``."""
         if now < self.created_at + self.script.hidden:
             return False
         self.listings += 1

@@ -30,7 +30,7 @@ class QuantemplateSettings(Settings):
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"  # noqa: S105 - valid only in the sandbox
     token_lifetime: float = Field(300.0, ge=0, allow_inf_nan=False)
-    """Seconds for which a token is valid, also in ``expires_in``. Quantemplate does not publish the value."""
+    """Seconds for which a token is valid; ``expires_in`` has this value. The real value is not published."""
     tell_token_lifetime: bool = True
     """Whether the token response contains ``expires_in``."""
 
@@ -153,8 +153,8 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
     def _compute(self, outputs: Names | dict[str, str], source: Content | None) -> Future[list[Content]]:
         if isinstance(outputs, dict):
             return _call_now(lambda: [self._content(text) for text in outputs.values()])
-        # Compute short inputs here, so that they do not wait behind a long one. A run with a short input then
-        # ends exactly at its scripted time, also with a ManualClock.
+        # Compute a short input at once: in the queue it would wait behind a long input. So a run with a short
+        # input ends exactly at the time that its script sets, also with a ManualClock.
         submit = _WORKERS.submit if source is not None and source.size > KEPT_IN_MEMORY else _call_now
         return submit(compute, source, len(outputs), self.world.directory, self.world.closed.is_set)
 
@@ -166,7 +166,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         """End an execution now.
 
         :param status: final status, in any spelling
-        :param outputs: names of the outputs that exist at the end; ``None``: as scripted
+        :param outputs: names of the outputs that exist at the end; ``None``: the script decides
         :raises ValueError: if the execution has already ended, or has no such output
         """
         ending = validate_options(Ending, {"status": status, "outputs": outputs})

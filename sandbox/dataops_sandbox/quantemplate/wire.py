@@ -102,7 +102,7 @@ class Quantemplate(QuantemplateStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each execution."""
+        """Return the response, with the status of each execution replaced by ``state``."""
         if isinstance(payload, list):
             return [self.disguise(execution, state) for execution in payload]
         if isinstance(payload, dict) and "status" in payload:
@@ -110,9 +110,9 @@ class Quantemplate(QuantemplateStore):
         return payload
 
     def _find_shared(self, call: Call, noun: str, known: Mapping[str, SharedT]) -> SharedT:
-        """Return the dataset or pipeline of a call.
+        """Return the dataset or pipeline that a request names in its path.
 
-        :raises DeniedError: if the credentials are wrong, the id is unknown, or it is not shared
+        :raises DeniedError: if the credentials are wrong, or the object is unknown or not shared
         """
         self.tokens.check(call.headers, self.world.timeline.now())
         if call.params["organisation"] != ORGANISATION:

@@ -118,7 +118,7 @@ class Google:
             "email": tailer.settings.email,
             "iat": int(issued),
             "exp": int(issued + lifetime),
-            # This id makes two tokens of the same second different.
+            # All other claims are equal in two tokens of the same second; the nonce makes the tokens differ.
             "nonce": secrets.token_hex(8),
         }
         refresh_token = f"refresh.{secrets.token_urlsafe(24)}"

@@ -22,7 +22,7 @@ ALGORITHM = "RS256"
 LONGEST = 3600
 """Maximum number of seconds from ``iat`` to ``exp``."""
 SKEW = 300
-"""Maximum number of seconds by which a client's clock may be ahead."""
+"""Maximum number of seconds by which ``iat`` may be in the future, because clocks differ."""
 
 _MOST_SEEN = 10_000
 
@@ -65,8 +65,8 @@ class SelfSigned:
     def revoke(self) -> None:
         """Reject each known token at its next use, and reject the next new token too.
 
-        Each token is rejected only once. A client that signs again within the same second gets the same
-        token. Then that token must be valid.
+        Each token is rejected only once. If a client signs again within the same second, it gets the same
+        token. So the second request with that token must succeed.
         """
         self._expired.update(self._seen)
         self._seen.clear()
@@ -77,7 +77,7 @@ class SelfSigned:
 
         :param audience: the required ``aud`` claim
         :param now: Unix seconds
-        :raises RefusedError: if the text is not a token, its signature is wrong, or a claim is undocumented
+        :raises RefusedError: if the text is not a token, its signature is wrong, or a claim is wrong
         :raises DeniedError: if the token has expired
         """
         _check_times(_verify(text, audience), now)
@@ -99,7 +99,7 @@ def _verify(text: str, audience: str) -> Mapping[str, Any]:
             audience=audience,
             issuer=EMAIL,
             subject=EMAIL,
-            # PyJWT would use the machine's clock, not the sandbox's; _check_times checks these claims.
+            # PyJWT would compare iat and exp with the machine's clock. _check_times checks them instead.
             options={
                 "require": ["iss", "sub", "email", "aud", "iat", "exp"],
                 "strict_aud": True,

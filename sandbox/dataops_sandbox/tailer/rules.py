@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 TABLE_TO_TABLE = "table-to-table"
 ALIAS = "gbq-to-gbq"
-"""The older name of table-to-table. Job ids and some responses still use it."""
+"""The older name of the type ``table-to-table``. Job ids and some responses still contain it."""
 
 _DEFAULT_LIMIT = 3
 """Number of items in a response if the request has no limit, as in the guide's samples."""
 
 MOST_LISTED = 100
-"""Maximum number of items in a response, even if the request has a higher limit. The guide shows it."""
+"""Maximum number of items in a response, even if the request has a higher limit. The guide shows 100."""
 
 
 def _canonical(configuration_type: str) -> str:
@@ -55,7 +55,7 @@ Status = Literal[Settable, "WAITING", "DEACTIVATED"]
 
 
 class Scope(Rules):
-    """Fields that every action has. The model converts old names of configuration types to the new ones."""
+    """Fields that every action has. Old names of configuration types are converted to new names."""
 
     account: Account
     configuration_type: Annotated[Type, AfterValidator(_canonical)]
@@ -76,7 +76,7 @@ class Identity(Scope):
 
     @property
     def identity(self) -> Identity:
-        """These fields alone, without the fields that a subclass adds."""
+        """The fields that identify the configuration, without the fields that a subclass adds."""
         return Identity(**self.model_dump(include=set(Identity.model_fields)))
 
 
@@ -96,10 +96,10 @@ class CheckRunStatus(Identity):
 
 
 class GetByStatus(Scope):
-    """List the runs of all configurations of a type; ``execution_date`` is the date on which they started.
+    """List the runs of a configuration type; ``execution_date`` is the date on which the runs started.
 
-    The guide says that ``environment`` is required, but each of its examples omits it. Without it the list
-    has the runs of all environments.
+    The guide says that ``environment`` is required, but each of its examples omits ``environment``.
+    Without ``environment`` the list contains the runs of all environments.
     """
 
     environment: Environment | None = None
@@ -117,7 +117,7 @@ class GetLastStatus(GetByStatus):
 
 
 class SetRunStatus(Scope):
-    """Change the status label of a run. The guide's example has no ``environment``, so it is optional."""
+    """Change the status label of a run. ``environment`` is optional, because the guide's example omits it."""
 
     environment: Environment | None = None
     configuration_id: Text

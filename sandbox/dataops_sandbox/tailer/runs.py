@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Configuration(Identity, frozen=False):
-    """A deployed configuration, which runs execute."""
+    """A deployed configuration. Each run executes one configuration."""
 
     filename: str = ""
-    """For types that read files from storage: template of the file names."""
+    """Template of the file names, if the configuration reads files from storage."""
     activated: bool = True
     archived: bool = False
     triggered_jobs: list[str] = Field(default_factory=list)
@@ -43,7 +43,7 @@ class RunScript(Script):
     """How a run behaves."""
 
     start_gap: Seconds | None = None
-    """Seconds from the launch until the API shows the run; ``None``: the platform's setting."""
+    """Seconds from the start request until the API shows the run; ``None``: the setting ``start_gap``."""
     waiting: Seconds = 0.0
     """Seconds in ``WAITING``, in which the run waits for a free slot."""
     outcome: Text = "SUCCESS"
@@ -56,7 +56,7 @@ class RunScript(Script):
 class TailerRun(Run[RunScript]):
     """One run.
 
-    :param created_at: when the run was launched; the API shows it ``start_gap`` seconds later
+    :param created_at: when the run was launched; the API shows the run ``start_gap`` seconds later
     """
 
     identity: Identity
@@ -65,11 +65,11 @@ class TailerRun(Run[RunScript]):
     deactivated: bool
     """Whether the configuration was disabled when the run was launched."""
     execution_date: str | None
-    """The logical date in the launch request."""
+    """The logical date in the request that started the run."""
     timeline: Timeline
     final_status: str = ""
     label: str | None = None
-    """The status that a client has set with ``set_run_status``; it replaces the real one."""
+    """Status set by a client with ``set_run_status``. The API shows it instead of the real status."""
 
     @property
     def started_at(self) -> float:
@@ -91,7 +91,7 @@ class TailerRun(Run[RunScript]):
             self.end(self.running_at + self.duration, self.script.outcome)
 
     def end(self, at: float, status: str = "SUCCESS") -> None:
-        """End the run with a final status, in any spelling; from now on the API shows it."""
+        """End the run with a final status, in any spelling. From now on the API shows the run."""
         self.finished_at = at
         self.final_status = status
         self.start_gap = min(self.start_gap, at - self.created_at)
@@ -114,7 +114,7 @@ class TailerRun(Run[RunScript]):
         return {**identity, "job_id": self.job_id, "execution_date": self.execution_date}
 
     def fits(self, wanted: Mapping[str, Any], now: float) -> bool:
-        """Return whether the run has the wanted values; here ``execution_date`` is the date of the start."""
+        """Return whether the run has the wanted values; ``execution_date`` is the date of the run's start."""
         item = self.as_json(now)
         return wanted.items() <= {**item, "execution_date": item["start_execution_date"][:10]}.items()
 

@@ -33,7 +33,7 @@ class TailerSettings(Settings):
     token_lifetime: float = Field(3600.0, ge=0, allow_inf_nan=False)
     """Seconds that a user's token is valid."""
     start_gap: Seconds = 0.3
-    """Seconds from a launch until the API shows the run; about 5 s on the real platform."""
+    """Seconds from the start request until the API shows the run; about 5 s on the real platform."""
     blank_ok: bool = False
     """Whether ``set_configuration_status`` returns an empty body, as in the older guide."""
 
@@ -106,7 +106,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
 
     @changing
     def configurations(self) -> list[dict[str, Any]]:
-        """Return all configurations: identity, triggered jobs, and whether enabled or archived."""
+        """Return all configurations: identity, triggered jobs, and whether they are active or archived."""
         return [one.model_dump(exclude={"filename"}) for one in self.deployed.values()]
 
     @changing
@@ -120,7 +120,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
     def launch(
         self, configuration: Configuration, created_by: str, execution_date: str | None = None
     ) -> TailerRun:
-        """Start a run, and return it. The script is chosen by the configuration's id.
+        """Start a run, and return it. The configuration's id decides which script the run gets.
 
         :param execution_date: the logical date for the run's SQL
         """

@@ -126,7 +126,7 @@ class Tailer(TailerStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each run."""
+        """Return the response, with the status of each run replaced by ``state``."""
         if isinstance(payload, dict) and "results" in payload:
             return {**payload, "results": [{**item, "status": state} for item in payload["results"]]}
         return payload
@@ -139,7 +139,7 @@ class Tailer(TailerStore):
         if token in self.tokens:
             self.tokens.check(call.headers, now)
             return self.settings.email
-        # Use real time: a client signs by its real clock, even if a test has moved the sandbox's time.
+        # Subtract the seconds that a test has skipped: the client's own clock, which sets iat, did not move.
         signed_at = self.world.timeline.wall(now - self.world.timeline.skipped).timestamp()
         self.self_signed.check(token, self.audience, signed_at)
         return EMAIL

@@ -58,7 +58,7 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})",
     re.IGNORECASE,
 )
-"""RFC 3339. ``fromisoformat`` also accepts other forms, e.g. weeks, which Tamr may reject."""
+"""A time in RFC 3339. ``fromisoformat`` also accepts other forms, e.g. weeks. Tamr may reject them."""
 
 _DEEPEST = 100
 

@@ -21,25 +21,26 @@ STOPPED = {"reason": "STOPPED_BY_USER", "message": "The job was stopped by a use
 
 
 class JobScript(Script):
-    """How a job behaves. If ``hold`` is set, a stop request also ends the job."""
+    """How a job behaves. If ``hold`` is set, only ``finish`` or a stop request ends the job."""
 
     waiting: Seconds | None = None
     """Seconds in PENDING. ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0. If ``waiting``
     and ``duration`` are 0, the job is already DONE in the response to ``create job``."""
     hidden: Seconds = 0.0
-    """Seconds after the start in which get and list respond as if the job did not exist."""
+    """Seconds after the start in which ``get job`` and ``list jobs`` respond as if the job did not exist."""
     error: dict[str, str] | None = None
     """For a job that fails: ``reason``, ``message``, or both. ``None``: the job succeeds."""
     no_error: Literal["absent", "null", "empty"] = "absent"
     """What a job without an error contains: no member ``error``, ``error: null``, or ``error: {}``."""
     stopping: Seconds | None = None
-    """Seconds in STOPPING after a stop request; the default ``None`` means the same as in ``waiting``."""
+    """Seconds in STOPPING after a stop request. ``None``: a twentieth of ``run_seconds``, or 0 if
+    ``duration`` is 0."""
     stop_loses: bool = False
-    """Whether each stop request comes too late: after STOPPING, the job ends as if there were no stop."""
+    """Whether each stop request comes too late: after STOPPING, the job ends as if nobody had stopped it."""
     unknown_state: str | int | None = None
     """State that the API shows instead of RUNNING. The vendor's versioning rules allow new states."""
     echo_empty_ids: bool = False
-    """Whether the configuration in a response contains its unused ids, as empty strings."""
+    """Whether the configuration in a response also contains the ids that are not set, as empty strings."""
 
     @field_validator("error")
     @classmethod
@@ -66,7 +67,7 @@ class Job(Run[JobScript]):
 
     @property
     def state(self) -> str:
-        """The real state of the job, even if the API shows an unknown one."""
+        """The real state of the job, even if the API shows another state."""
         return self.history[-1][0]
 
     def status(self, now: float = 0.0) -> str:
@@ -78,7 +79,7 @@ class Job(Run[JobScript]):
         return unknown if unknown is not None and state == "RUNNING" else state
 
     def advance(self, now: float) -> None:
-        """Enter all states that are due by ``now``."""
+        """Let the job enter all states that are due by ``now``."""
         since = self.history[-1][1]
         if self.state == "PENDING" and now >= since + self.waiting:
             since += self.waiting
@@ -97,9 +98,9 @@ class Job(Run[JobScript]):
             self.history.append(("STOPPING", now))
 
     def end(self, at: float, error: Mapping[str, str] | None = None) -> None:
-        """Enter DONE; a PENDING job enters RUNNING first.
+        """Let the job enter DONE. A PENDING job enters RUNNING first.
 
-        :param error: ``reason`` and ``message`` if the job fails; ``None``: it succeeds
+        :param error: ``reason`` and ``message`` if the job fails; ``None``: the job succeeds
         :raises ValueError: if ``error`` is not valid
         """
         error = validate_options(JobScript, {"error": error}).error
@@ -113,7 +114,7 @@ class Job(Run[JobScript]):
         self.history.append(("DONE", at))
 
     def began(self, now: float) -> float | None:
-        """Return the instant at which the job entered RUNNING; ``None`` if it has not entered it."""
+        """Return the instant at which the job entered RUNNING; ``None`` if it has not entered RUNNING."""
         return dict(self.history).get("RUNNING")
 
     def detail(self) -> dict[str, Any]:
@@ -124,7 +125,7 @@ class Job(Run[JobScript]):
         """Return the time at which the job entered a state; ``None`` if it has not entered the state."""
         return next((self.timeline.wall(at) for name, at in self.history if name == state), None)
 
-    # What a client sees
+    # What the API shows
 
     def as_json(self) -> dict[str, Any]:
         """Return the job as JSON, like the Job message of the vendor's protobuf."""

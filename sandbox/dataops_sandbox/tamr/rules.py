@@ -61,7 +61,7 @@ class Configuration(Rules):
 
     @property
     def ids(self) -> dict[str, str]:
-        """The ids that are set."""
+        """The ids in the configuration, by member name."""
         return self.as_json()[self.kind]
 
     def as_json(self, *, empty_ids: bool = False) -> dict[str, dict[str, str]]:
@@ -100,6 +100,6 @@ class JobQuery(_Message):
 
     @property
     def ids(self) -> dict[str, str]:
-        """The ids that are set."""
+        """The ids in the query, by parameter name."""
         others = {"page_size", "page_token", "job_type", "filter"}
         return self.model_dump(by_alias=True, exclude_defaults=True, exclude=others)

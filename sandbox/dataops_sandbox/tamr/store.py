@@ -24,10 +24,10 @@ class TamrSettings(Settings):
     slots: int = Field(5, ge=0)
     """How many jobs may run at once; 5 is Tamr's default."""
     slot_states: tuple[State, ...] = Field(("PENDING", "RUNNING", "STOPPING"), strict=False)
-    """States in which a job takes a slot. It is not documented whether PENDING and STOPPING jobs take one."""
+    """States in which a job takes a slot. No document says whether PENDING and STOPPING jobs take a slot."""
     filters: Literal["obeyed", "ignored", "refused"] = "obeyed"
-    """What ``list jobs`` does with ``filter``. We never tried the filter on a real tenant. So a client must
-    work in all three cases."""
+    """What ``list jobs`` does with ``filter``. We never tried a filter on a real tenant. So a client must
+    work with each of the three values."""
 
 
 class TamrStore(RunStore[Job, JobScript]):
@@ -76,7 +76,7 @@ class TamrStore(RunStore[Job, JobScript]):
         """Add a destination.
 
         :param needs_data_product: whether a publish job must contain the id of a data product. If false, this
-            is a RealTime destination, and the job must not contain one
+            is a RealTime destination, and the job must not contain that id
         """
         self.resources["destinationId"].add(destination_id)
         self.without_data_product.discard(destination_id)
@@ -95,7 +95,7 @@ class TamrStore(RunStore[Job, JobScript]):
     def launch(self, configuration: Configuration, created_by: str) -> Job:
         """Start a job, and return it.
 
-        The script is chosen by the id that the job loads, updates or publishes to.
+        The id of the source, data product, workflow or destination decides which script the job gets.
         """
         ids, now, usual = configuration.ids, self.world.timeline.now(), self.settings.run_seconds
         resource = ids.get("destinationId") or next(iter(ids.values()))

@@ -56,7 +56,7 @@ class Tamr(TamrStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the current state of each job."""
+        """Return the response, with the current state of each job replaced by ``state``."""
         if isinstance(payload, dict) and "jobs" in payload:
             return {**payload, "jobs": [self.disguise(job, state) for job in payload["jobs"]]}
         if isinstance(payload, dict) and "status" in payload:

@@ -25,7 +25,7 @@ class Part:
 
     name: str
     filename: str | None
-    """``None`` for a text field."""
+    """Name of the file; ``None`` if the part is a text field."""
     content: Content
 
     def text(self) -> str:
@@ -76,7 +76,7 @@ def _boundary(call: Call) -> bytes:
 
 
 def _find_all(content: Content, marks: bytes) -> list[int]:
-    """Return all positions of ``marks``, as if a line end preceded the first byte (RFC 2046, 5.1.1)."""
+    """Return all positions of ``marks``. A line end is added before the first byte (RFC 2046, 5.1.1)."""
     found: list[int] = []
     window, base = _LINE, -len(_LINE)
     for chunk in content.chunks():
@@ -85,7 +85,8 @@ def _find_all(content: Content, marks: bytes) -> list[int]:
         while at >= 0:
             found.append(base + at)
             at = window.find(marks, at + len(marks))
-        # Of each chunk, keep one byte less than ``marks`` has, so that no position is found twice.
+        # Keep the last bytes, because ``marks`` may continue in the next chunk. The kept bytes are one byte
+        # shorter than ``marks``: otherwise the loop would find a position twice.
         kept = window[-(len(marks) - 1) :]
         base += len(window) - len(kept)
         window = kept

@@ -25,12 +25,12 @@ CHAIN: tuple[str, ...] = get_args(OperationName)[:5]
 
 
 class Query(Rules):
-    """The query parameters of all operations. Each route in :mod:`.toucan.wire` names the ones it takes."""
+    """The query parameters of all operations. Each route in :mod:`.toucan.wire` lists its parameters."""
 
     stage: Literal["staging"] | None = None
     """``staging``, or ``None`` for production."""
     validation: Literal["false"] | None = None
-    """``false`` is the only documented value."""
+    """``false`` is the only documented value of this parameter."""
     release: Literal[""] | None = None
     """A flag: the parameter has no value."""
 
@@ -62,7 +62,7 @@ class OperationList(Work):
 
 
 class Selector(Work):
-    """The body of ``populate``: the domains and functions to work on; if it is empty, all of them."""
+    """The body of ``populate``: the domains and functions to work on. An empty body means all of them."""
 
     input_domains: list[Name] = Field([])
     functions: list[Name] = Field([])

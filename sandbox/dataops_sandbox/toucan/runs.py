@@ -26,7 +26,7 @@ class OperationScript(Script):
     outcome: str = "successful"
     """Final status: ``successful``, ``failed``, or any unknown one."""
     final_members: dict[str, JsonValue] = Field({})
-    """Members beside ``status`` in the state response after the end. No document shows such a member."""
+    """Members that the state response also has after the end, beside ``status``. They are not documented."""
     traceback: str = "a function of the small app has failed"
     """Text of the traceback that a failed preprocess leaves."""
 
@@ -61,7 +61,7 @@ class Operation(Run[OperationScript]):
 
     @property
     def left_traceback(self) -> bool:
-        """Whether the operation has failed in the app's own code, and so has a traceback."""
+        """Whether the operation has failed in the app's own code. Only such an operation has a traceback."""
         preprocesses = self.kind == "preprocess" or "preprocess_data_sources" in self.operations
         return preprocesses and self.final_status == "failed"
 

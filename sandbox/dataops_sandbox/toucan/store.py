@@ -40,7 +40,7 @@ class ToucanSettings(Settings):
     state_route: bool = True
     """Whether the route for the state of an operation exists. Old backends do not have it."""
     chunk_fields: bool = True
-    """Whether the upload accepts the chunk fields."""
+    """Whether the upload accepts the form fields that send a file in chunks."""
 
 
 @dataclass
@@ -59,7 +59,8 @@ class SmallApp:
 class ToucanStore(RunStore[Operation, OperationScript]):
     """Toucan's small apps, uploads and operations, with the methods by which a test changes them.
 
-    To script an operation, give the small app's id as the resource; for an upload, ``app/filename``.
+    The resource of an operation's script is the small app's id. The resource of an upload's script is
+    ``app/filename``.
     """
 
     name = "toucan"
@@ -134,7 +135,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
         """Start an operation.
 
         :param filename: file name of the data source, for an upload
-        :param created_by: the user who starts it; empty: the API user
+        :param created_by: the user who starts the operation; empty: the API user
         :param what: other fields of :class:`.runs.Operation`
         """
         resource = f"{small_app}/{filename}" if filename else small_app
@@ -169,5 +170,5 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def uploaded(self, small_app_id: str) -> list[dict[str, Any]]:
-        """Return the uploads to a small app, oldest first. Only :attr:`uploads` also contains their bytes."""
+        """Return the uploads to a small app, oldest first. Their bytes are only in :attr:`uploads`."""
         return [upload.as_json() for upload in self.uploads if upload.small_app == small_app_id]

@@ -1,4 +1,4 @@
-"""The three form formats of an upload to a data source: the guide's, and two with chunk fields."""
+"""The three forms of an upload to a data source: the form of the guide, and two forms with chunk fields."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Upload:
     dialect: Dialect
     """``plain``, ``dropzone`` (with chunk fields), or ``flat`` (with chunk fields, without a JSON part)."""
     chunks: int
-    """How many requests the file took."""
+    """How many requests the client sent for the file."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields of the upload, with size and SHA-256 instead of the bytes."""
@@ -90,7 +90,7 @@ class _Chunk(Form):
         size = self.file.content.size
         end = self.offset + size
         if self.index >= self.count:
-            raise ValueError(f"dzchunkindex is {self.index}, but {self.count} chunks have indexes from 0")
+            raise ValueError(f"dzchunkindex is {self.index}, but it must be less than {self.count}")
         if (self.index == 0) != (self.offset == 0) or end > self.total:
             raise ValueError(
                 f"chunk {self.index} of {size} bytes does not fit at offset {self.offset} of {self.total}"
@@ -119,7 +119,7 @@ def read_upload(parts: Mapping[str, Part], *, chunk_fields: bool) -> Form:
     """Return the form of an upload.
 
     :param chunk_fields: whether the backend accepts the chunk fields
-    :raises RefusedError: if the form is not a known one, or its numbers contradict each other
+    :raises RefusedError: if the form has another format, or its numbers contradict each other
     """
     if not chunk_fields or not any(name.startswith("dz") for name in parts):
         return validate_request(Form, parts)

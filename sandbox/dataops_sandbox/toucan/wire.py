@@ -65,7 +65,7 @@ class Toucan(ToucanStore):
             Route("get_operation", "GET", f"{_APP}/operations/state/{{operation}}", self._get_operation),
             Route("preprocess", "POST", f"{_APP}/data/preprocess", preprocess, _STAGE),
             Route("populate", "POST", f"{_APP}/populate", populate, _STAGE, frozenset({"release"})),
-            # The guide does not document this route; the README of the vendor's client does.
+            # The guide does not document this route. The README of the vendor's client documents it.
             Route("release", "POST", f"{_APP}/data/release", self._release, _STAGE),
             Route("get_traceback", "GET", f"{_APP}/tracebacks/latest", self._get_traceback),
             Route("get_config", "GET", f"{_APP}/config", self._get_config, _STAGE),
@@ -101,7 +101,7 @@ class Toucan(ToucanStore):
         return Answer.of_json(payload, denied.status, denied.headers)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of the operation."""
+        """Return the response, with the status of the operation replaced by ``state``."""
         return {**payload, "status": state} if isinstance(payload, dict) and "status" in payload else payload
 
     # Credentials and rights
@@ -165,9 +165,9 @@ class Toucan(ToucanStore):
         now, lifetime, token = self.world.timeline.now(), self.settings.token_lifetime, None
         if self.settings.jwt_tokens:
             end = self.world.timeline.wall(now).timestamp() + lifetime
-            # The random id makes tokens of the same second different.
+            # All other claims are equal in two tokens of the same second; ``jti`` makes the tokens differ.
             claims = {"sub": login.username, "exp": int(end), "jti": secrets.token_hex(8)}
-            # The sandbox does not keep this key. It remembers its tokens and never checks a signature.
+            # Do not keep this key: the sandbox remembers its tokens and never checks a signature.
             token = jwt.encode(claims, secrets.token_bytes(32))
         return Answer.of_json({"token": self.tokens.issue(now, lifetime, token)})
 

@@ -37,7 +37,7 @@ class DataStore:
 
         :param definition: definition of the object, without ``storageId`` and ``dataItem``
         :param job: key of the job that writes the object; empty if a client writes it
-        :param attrs: attributes that the platform adds, beside those of ``updates``
+        :param attrs: attributes that the platform adds, beside the attributes in ``updates``
         """
         kind = definition["objectType"].lower()
         if prior is None:
@@ -68,7 +68,7 @@ class DataStore:
         return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
-        """Return the schema of a dataset: its definition contains the schema, or selects a SCHEMA object."""
+        """Return the schema of a dataset. Its definition contains the schema or selects a SCHEMA object."""
         return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:

@@ -1,4 +1,4 @@
-"""TRAC's checks of definitions: each definition by itself, and each new version against the prior one."""
+"""TRAC's checks of definitions: each definition by itself, and each new version against the prior version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def validate(check: Check, definition: Mapping[str, Any], kind: str | None, path
     """
     if definition.get("objectType") != kind:
         check.add(
-            f"Object type is [{kind}], but the definition's is [{definition.get('objectType')}]",
+            f"Object type is [{kind}], but the definition has type [{definition.get('objectType')}]",
             f"{path}.objectType",
         )
     elif kind is None or kind.lower() not in definition:
@@ -46,7 +46,7 @@ def _custom(check: Check, custom: Mapping[str, Any], path: str) -> None:
 
 
 def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
-    """Add a problem to ``check`` for each fault of a schema."""
+    """Add each fault of a schema to the problems of ``check``."""
     check.require(schema, "schemaType", f"{path}.")
     if "table" not in schema:
         check.add("A value is required for [schemaDetails]", f"{path}.schemaDetails")
@@ -69,7 +69,7 @@ def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
     if len({field.get("fieldName", "").lower() for field in fields}) < len(fields):
         check.add("Table schema contains duplicate field names", f"{path}.table")
     orders = {field.get("fieldOrder", 0) for field in fields}
-    # If all orders are zero, the platform keeps the order of the list.
+    # If the order of every field is zero, the platform keeps the order of the list.
     if orders - {0} and orders != set(range(len(fields))):
         check.add("Field orders must form a contiguous set of indices starting at zero", f"{path}.table")
 
@@ -131,7 +131,7 @@ def _edge(check: Check, nodes: Mapping[str, Any], edge: Mapping[str, Any], path:
 _CHECKS = {"CUSTOM": _custom, "FLOW": _flow, "SCHEMA": schema}
 
 
-# Checks of a new version against the prior one
+# Checks of a new version against the prior version
 
 _FIELD_TRAITS = (
     ("fieldName", "Field name case", ""),

@@ -60,7 +60,7 @@ class Item:
 class ServiceError(DeniedError):
     """A service behind the gateway rejects the request.
 
-    :param message: message for the reason phrase and the headers; empty if the service gives none
+    :param message: message for the reason phrase and the headers; empty if the service sends none
     :param items: all problems that the service found
     """
 
@@ -78,7 +78,7 @@ class ServiceError(DeniedError):
 
 
 class InvalidError(ServiceError, RefusedError):
-    """A service rejects a request that is invalid, whatever objects are stored."""
+    """A service rejects a request that is invalid by itself, without regard to the stored objects."""
 
     def __init__(self, message: str, items: Sequence[Item]) -> None:
         super().__init__(Code.INVALID_ARGUMENT, message, items)
@@ -136,7 +136,7 @@ def answer_of(denied: DeniedError) -> Answer:
         return Answer(denied.status, content_type="", headers=denied.headers)
     if isinstance(denied, RefusedError) and not isinstance(denied, ServiceError):
         return Answer(denied.status, denied.reason.encode(), TEXT, denied.headers)
-    # An error that a test injects has only an HTTP status code: derive the gRPC code from it.
+    # An error that a test injects has only an HTTP status code. Derive the gRPC code from the status code.
     codes = {status: code for code, status in _STATUSES.items()}
     code = getattr(denied, "code", codes.get(denied.status, Code.INTERNAL))
     headers = {"grpc-status": str(int(code)), **denied.headers}

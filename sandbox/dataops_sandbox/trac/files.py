@@ -114,12 +114,12 @@ class TracFiles(TracGateway):
     def _table(
         self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Return the schema of a dataset, and its rows from ``offset`` on in the format ``name``."""
+        """Return the schema of a dataset, and its rows from row ``offset`` on in the format ``name``."""
         schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
             # The platform reads rows from offset to offset + limit. So an offset without a limit gives no
-            # rows. If the sum needs more than 63 bits, it overflows.
+            # rows. If offset + limit needs more than 63 bits, it overflows, and there are no rows.
             end = offset + limit
             table = table[offset : end if end < _INT64 else 0]
         return schema, tables.encode(table, schema, tables.codec(name))

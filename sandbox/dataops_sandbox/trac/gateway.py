@@ -75,7 +75,7 @@ class TracGateway(TracStore):
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each job, also in the attributes of tags."""
+        """Return the response, with the status of each job replaced by ``state``, also in attributes."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
@@ -90,7 +90,7 @@ class TracGateway(TracStore):
     # The gateway
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the API call that matches a request, with the path's values; ignore a slash at the end."""
+        """Return the API call of a request, and the values in the path; ignore a slash at the path's end."""
         operation, params = super().find(method, path.removesuffix("/"))
         if operation is not None and operation.name in _ABSENT[self.settings.generation]:
             return None, {}
@@ -117,8 +117,8 @@ class TracGateway(TracStore):
 
     @changing
     def handle(self, operation: Operation, call: Call) -> Answer:
-        """Advance all jobs, then return the response of the call's handler."""
-        # A job that is due to end stores its objects when it is advanced. So the call sees them.
+        """Bring all jobs up to date, then return the response of the call's handler."""
+        # all() ends each job that is due to end. The job then stores its objects, so the call finds them.
         self.all()
         return super().handle(operation, call)
 
@@ -146,7 +146,7 @@ class TracGateway(TracStore):
             if name in headers:
                 raise GatewayError(406, f"Unexpected HTTP header [{name}]")
         for name in wanted:
-            # Compare case-sensitively, as the real gateway does.
+            # The real gateway also accepts this media type only in lower case.
             if headers.get(name, "").partition(";")[0].rstrip() != "application/json":
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)
@@ -198,7 +198,7 @@ def ok(payload: Mapping[str, Any]) -> Answer:
 
 
 def _check_params(params: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields that a path contains, with types in upper case.
+    """Return the fields that a path contains, with object and resource types in upper case.
 
     :raises GatewayError: if a field has an invalid value; the gateway responds as for an unknown path
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Find = Callable[[Mapping[str, Any]], Found]
 
 DETAILS = {"IMPORT_MODEL": "importModel", "RUN_MODEL": "runModel", "RUN_FLOW": "runFlow"}
-"""The job types that the orchestrator executes, each with the member that has its details."""
+"""The job types that the orchestrator executes, each with the job's member that contains the details."""
 
 
 def validate(check: Check) -> None:
@@ -29,7 +29,7 @@ def validate(check: Check) -> None:
         check.done()
     job = check.body["job"]
     if check.require(job, "jobType", "job.") and job["jobType"] not in DETAILS:
-        # The real orchestrator does not execute this type, and responds without a message.
+        # The real orchestrator does not execute this job type. Its error response has no message.
         raise ServiceError(Code.UNKNOWN, "")
     check.omit(job, "resultId", "job.")
     details = DETAILS.get(job.get("jobType", ""), "")

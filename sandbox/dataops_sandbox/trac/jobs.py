@@ -17,7 +17,7 @@ CACHED_SECONDS = 120.0
 STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
 """The statuses after QUEUED, each with the fraction of the job's duration after which it begins."""
 TAGGED = ("PREPARING", "RUNNING")
-"""The statuses that the orchestrator also writes to the JOB's tag when they begin."""
+"""The statuses that the orchestrator also writes to the tag of the JOB object when they begin."""
 
 _UNTIL_RUNNING = [status for status, _ in STEPS].index("RUNNING")
 
@@ -48,26 +48,26 @@ class Job(Run[JobScript]):
     found: Found
     """The tag that the orchestrator wrote last."""
     header: dict[str, Any]
-    """Header of the last tag that the orchestrator wrote before it ended the job."""
+    """Tag header (id, version) of the last tag that the orchestrator wrote before it ended the job."""
     result_id: str
     code: str = "QUEUED"
     """Status in the response of check-job."""
     message: str = ""
     steps: int = 0
-    """How many of :data:`STEPS` the job has entered."""
+    """How many statuses of :data:`STEPS` the job has entered."""
     lost: bool = False
-    """Whether the job never ends, because the orchestrator has lost it or cannot write to its tag."""
+    """Whether the job never ends, because the orchestrator lost it or cannot write to its tag."""
     forgotten: bool = False
     """Whether check-job does not find the job."""
 
     @property
     def key(self) -> str:
-        """Object key of the job; the objects that the job makes have it in their attributes."""
+        """Object key of the job; the objects that the job makes have this key in their attributes."""
         return self.found.key
 
     @property
     def superseded(self) -> bool:
-        """Whether a client has tagged the job, so that the orchestrator can no longer write to its tag."""
+        """Whether a client has tagged the job. The orchestrator can then no longer write to the job's tag."""
         return self.found.tag is not self.found.version.tags[-1]
 
     def next_step(self) -> tuple[str, float] | None:
@@ -82,11 +82,11 @@ class Job(Run[JobScript]):
         return not self.forgotten and (self.finished_at is None or now < self.finished_at + CACHED_SECONDS)
 
     def advance(self, now: float) -> None:
-        """Enter all states that are due by ``now``."""
+        """Let the job enter all states that are due by ``now``."""
         self.orchestrator.advance_job(self, now)
 
     def end(self, at: float, status: str = "SUCCEEDED", message: str = "") -> None:
-        """End the job with a final status. If it succeeds, do its work now.
+        """End the job with a final status. If the job succeeds, do the work of the job now.
 
         :raises ValueError: if the job was lost and so never ends
         """

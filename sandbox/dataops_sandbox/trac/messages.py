@@ -147,7 +147,7 @@ value. The text after ``@`` is the name of the field's oneof.
 
 class _Field(NamedTuple):
     mark: str
-    """``[]``, ``{}``, ``?`` or empty, as in :data:`_PROTO`."""
+    """The mark before the field's type in :data:`_PROTO`: ``[]``, ``{}``, ``?`` or empty."""
     kind: str
     oneof: str
 
@@ -246,7 +246,7 @@ def _read_one(kind: str, value: Any, path: str) -> Any:
         return str(int(value)) if kind == "int64" else int(value)
     if kind == "double" and (is_number or value in ("NaN", "Infinity", "-Infinity")):
         return float(value) if is_number else value
-    # Accept all JSON for "any": no client writes these messages, or the open-source platform ignores them.
+    # Accept any JSON for the type "any". Either no client writes such a message, or the platform ignores it.
     wanted: Any = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
     if not isinstance(value, wanted):
         raise _bad(f"Not a {kind} value for {path}: {value!r}")

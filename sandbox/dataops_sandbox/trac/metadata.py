@@ -24,12 +24,12 @@ GENERATIONS = ("0.8", "0.10")
 
 @dataclass
 class TagRecord:
-    """One stored tag: the attributes of an object version, from the tag's time on."""
+    """One stored tag: the attributes that an object version has from the tag's time on."""
 
     number: int
     at: datetime
     write: int
-    """Number of the transaction that wrote the tag. Tags with the same time are sorted by it."""
+    """Number of the transaction that wrote the tag. Tags with the same time are sorted by this number."""
     place: int
     """Position of the tag among all tags of the platform, in the order of writing."""
     attrs: Attrs
@@ -78,7 +78,7 @@ class Found:
         return self.version is self.record.versions[-1]
 
     def header(self) -> dict[str, Any]:
-        """Return the current header of the tag. Leave out members whose value would be ``false``."""
+        """Return the tag header, which holds id and version of the object, without ``False`` values."""
         header = {
             **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
@@ -114,14 +114,14 @@ def selector_of(object_type: str, object_id: str, version: int = 1, tag: int = 1
 
 
 def new_id(at: datetime) -> str:
-    """Return a new object id: a UUID of version 7, like the platform's, which begins with the time."""
+    """Return a new object id: a UUID of version 7, as on the platform. It begins with the time."""
     number = int(at.timestamp() * 1000) << 80 | secrets.randbits(80)
     number = number & ~(0xF << 76) | 0x7 << 76
     return str(uuid.UUID(int=number & ~(0x3 << 62) | 0x2 << 62))
 
 
 class Metadata:
-    """The stored objects of all tenants. Callers hold the sandbox's lock."""
+    """The stored objects of all tenants. Callers must hold the sandbox's lock."""
 
     def __init__(self, generation: str) -> None:
         self.generation = generation
@@ -154,13 +154,13 @@ class Metadata:
     def write(
         self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
     ) -> list[dict[str, Any]]:
-        """Execute all write requests of a call, or none of them; return the new headers in the same order.
+        """Execute all write requests of a call, or none of them. Return the new tag headers in that order.
 
         :param requests: pairs of a method (``createObject``, ``updateObject`` or ``updateTag``) and a request
         """
         with self.transaction():
             # Read all prior versions before the first write, as the platform does. So ``isLatestObject`` in a
-            # header ignores a version that the same call creates.
+            # tag header ignores a version that the same call creates.
             priors = [
                 None
                 if method == "createObject"
@@ -195,9 +195,9 @@ class Metadata:
         :param prior: tag of the prior version; ``None``: create an object
         :param updates: the client's tag updates
         :param object_id: id of the new object; empty: generate one
-        :param attrs: attributes that the platform adds to this object, beside those that it always writes
+        :param attrs: attributes that the platform adds to this object, beside the ones that every object has
         :param job: key of the job that writes the object; empty if a client writes it
-        :raises ServiceError: if ``prior`` is not the latest version, or the new definition contradicts it
+        :raises ServiceError: if ``prior`` is not the latest version, or ``definition`` may not follow it
         """
         if prior is not None:
             self._reject_superseded(prior)
@@ -258,7 +258,7 @@ class Metadata:
     def find(self, tenant: str, selector: Mapping[str, Any], prior: str = "") -> Found:
         """Return the tag that a valid selector selects.
 
-        :param prior: for the error message: ``object`` if the request adds a version, ``tag`` for a new tag
+        :param prior: for the error message: ``object`` if a version is added, ``tag`` if a tag is added
         :raises ServiceError: if there is no such tag, or the object has another type
         """
         name = f"{selector['objectType']} [{selector['objectId']}]"

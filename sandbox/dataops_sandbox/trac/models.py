@@ -4,8 +4,8 @@ The author of a real model decides what the model computes. All models of the sa
 test can see from an output which bytes and parameters the model received:
 
 - A dataset output contains the rows of the first input dataset, as :mod:`.pipeline` transforms them. Cells
-  are trimmed, the header is upper-cased, and a column with the row number is added. Several outputs get the
-  rows in turn: row 1 goes to the first output, row 2 to the second.
+  are trimmed, the header row is upper-cased, and a column with the row number is added. Several outputs get
+  the rows in turn: row 1 goes to the first output, row 2 goes to the second output.
 - If the model has no input dataset, a dataset output contains a row ``NAME,VALUE`` for each parameter.
 - A file output contains a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input,
   sorted by name.
@@ -89,7 +89,7 @@ class Product:
 def table_schema(columns: Mapping[str, str]) -> dict[str, Any]:
     """Return the schema of a table with these columns and basic types."""
     fields = [
-        # The order of the first field is 0, and responses leave out default values.
+        # Leave out the order of the first field: it is 0, and responses leave out default values.
         {"fieldName": name, **({"fieldOrder": order} if order else {}), "fieldType": kind}
         for order, (name, kind) in enumerate(columns.items())
     ]
@@ -176,7 +176,7 @@ def run_flow(
     """Run a flow, and return its outputs by the name of the output node.
 
     :param models: for each model node: the model's definition and its entry in the repository
-    :raises ModelError: if a model raises an error, or no edge feeds one of its inputs
+    :raises ModelError: if a model raises an error, or no edge leads to an input of a model
     """
     ready = {(name, ""): product for name, product in inputs.items()}
     sources = {_end(edge["target"]): _end(edge["source"]) for edge in flow.get("edges", ())}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Orchestrator:
-    """Starts, advances and ends jobs. Callers hold the sandbox's lock."""
+    """Starts, advances and ends jobs. Callers must hold the sandbox's lock."""
 
     def __init__(
         self, world: World, metadata: Metadata, store: DataStore, tenants: Mapping[str, Tenant]
@@ -99,7 +99,7 @@ class Orchestrator:
         job.found = self._metadata.add_tag(job.found, {**job.found.tag.attrs, **attrs}, at)
 
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
-        """Do the work of a job, and store its results. If a client has tagged the job, mark it as lost."""
+        """Do a job's work and store the results; if a client has tagged the job, only mark it as lost."""
         job.code = "FINISHING"
         if job.superseded:
             job.lost = True
@@ -140,7 +140,7 @@ class Orchestrator:
         return model, self._known(job, model)
 
     def _work(self, job: Job, at: datetime) -> dict[str, Any]:
-        """Import or run the model or flow of a job; return the selectors of the outputs."""
+        """Import a model, or run a model or a flow. Return the selectors of the outputs."""
         details = job.job[DETAILS[job.job["jobType"]]]
         if job.job["jobType"] == "IMPORT_MODEL":
             self._import(job, details, at)

@@ -65,7 +65,7 @@ def _wanted(term: Mapping[str, Any]) -> list[Any]:
     """
     value = values.normalise(term["searchValue"])
     if (term["operator"] == "IN") != (value["type"]["basicType"] == "ARRAY"):
-        raise values.BadValueError("Operator [IN] needs an array, every other a primitive value")
+        raise values.BadValueError("Operator [IN] needs an array, all other operators need a primitive value")
     if values.item_type(value) != term.get("attrType"):
         raise values.BadValueError(f"Value must be of type [{term.get('attrType')}]")
     found = [values.comparable(item) for item in values.items(value)]
@@ -98,7 +98,7 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
         ]
         if matching:
             found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
-    # Keep tags that one transaction wrote in the order of its request.
+    # Tags that one transaction wrote stay in the order of the request.
     found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
 

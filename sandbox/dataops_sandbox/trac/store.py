@@ -190,7 +190,7 @@ class TracStore(RunStore[Job, JobScript]):
             self.check_job_request(Check("submitJob", request), tenant)
             return self.submit(tenant, request).run_id
         except DeniedError as error:
-            raise ValueError(error.reason or "the platform does not execute such a job") from error
+            raise ValueError(error.reason or "the platform does not execute this job type") from error
 
     def check_job_request(self, check: Check, tenant: str) -> None:
         """Check a job request, also against the stored objects.
@@ -205,7 +205,7 @@ class TracStore(RunStore[Job, JobScript]):
         job_checks.check_consistency(check, find, self.tenants[tenant].models)
 
     def submit(self, tenant: str, request: Mapping[str, Any]) -> Job:
-        """Start a job whose request was validated, and return it."""
+        """Start a job whose request was validated, and return the job."""
         script = self.scripted(self.orchestrator.resource(tenant, request["job"]))
         return self.add(self.orchestrator.submit(tenant, request, script, self.settings.run_seconds))
 

@@ -32,7 +32,7 @@ _DATETIME = (*_DATE, "T", r"\d\d", ":", r"\d\d", ":", r"\d\d", r"(?:\.\d{1,9})?"
 _FLOATS = {"nan": "nan", "na": "nan", "inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf"}
 _DECIMAL = Context(prec=38, traps=[Inexact, InvalidOperation])
 _LONGEST_PLAIN = 24
-"""Longest text, in characters, that the platform may write without quotes; it quotes every longer text."""
+"""Longest text, in characters, that may be written without quotes. The platform quotes every longer text."""
 
 
 def _data_loss(message: str) -> ServiceError:
@@ -130,7 +130,8 @@ def _read_row(cells: Sequence[object], fields: list[Mapping[str, Any]]) -> list[
 
 def _csv_rows(text: str, _: object) -> Iterator[tuple[str, list[Cell]]]:
     row: list[Cell] = []
-    line, position, header_read = 1, 0, False  # The platform does not compare the header.
+    # The platform does not compare the header row with the schema.
+    line, position, header_read = 1, 0, False
     while position < len(text) or row:
         where = f"CSV decoding failed on line {line}"
         found = _CELL.match(text, position)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 WRITABLE = ("FLOW", "CUSTOM", "SCHEMA")
-"""The types that clients may create and update."""
+"""The object types that clients may create and update."""
 UNVERSIONED = ("JOB", "RESULT")
-"""The types whose objects always have exactly one version."""
+"""The object types whose objects always have exactly one version."""
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -62,7 +62,7 @@ class Check:
     ) -> None:
         """Add a problem if a field of ``message`` is missing, or its value is not a valid name.
 
-        :param reserved: whether names are allowed that the platform reserves for itself
+        :param reserved: whether to allow names that the platform reserves for itself
         """
         if self.require(message, name, prefix):
             self.name(name, message[name], f"{prefix}{name}", reserved=reserved)
@@ -71,7 +71,7 @@ class Check:
         """Add a problem if a name is not valid.
 
         :param what: name of the field, for the message
-        :param reserved: whether names are allowed that the platform reserves for itself
+        :param reserved: whether to allow names that the platform reserves for itself
         """
         if not values.is_identifier(name):
             self.add(f"[{what}] is not a valid identifier: [{name}]", path)
@@ -81,7 +81,7 @@ class Check:
     def done(self, error: Callable[[str, list[Item]], ServiceError] = InvalidError) -> None:
         """Raise an error if problems were found.
 
-        :raises ServiceError: contains all problems
+        :raises ServiceError: if there is a problem; the error contains all problems
         """
         if self.items:
             raise error(f"Validation failed for [{self.method}()]", self.items)
@@ -91,7 +91,7 @@ class Check:
         self.name("tenant", self.params["tenant"], "tenant", reserved=True)
 
     def path_selector(self) -> None:
-        """Read the selector in the path, use it as the body, and check its id and versions."""
+        """Read the selector in the path, use the selector as the body, and check its id and versions."""
         self.object_id(self.params["objectId"], "objectId")
         self.body = {name: self.params[name] for name in ("objectType", "objectId") if name in self.params}
         for what in ("object", "tag"):
@@ -168,7 +168,7 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
     """Check a write request.
 
     :param method: ``createObject``, ``updateObject`` or ``updateTag``
-    :param prefix: path of the request within a batch; the path of each problem begins with it
+    :param prefix: path of the request within a batch; the path of each problem begins with this path
     """
     object_type = request.get("objectType")
     check.require(request, "objectType", prefix)
@@ -191,7 +191,7 @@ def write_request(check: Check, request: Mapping[str, Any], method: str, prefix:
 
 
 def write_batch(check: Check) -> None:
-    """Check the write requests of a batch, and that no two of them update the same object."""
+    """Check the write requests of a batch. Two requests must not update the same object."""
     tenant = check.params["tenant"]
     for name, requests in check.body.items():
         seen = set()
@@ -199,7 +199,7 @@ def write_batch(check: Check) -> None:
             prefix = f"{name}[{number}]."
             write_request(check, request, name.removesuffix("s"), prefix)
             if request.get("tenant", tenant) != tenant:
-                check.add("Value of [tenant] is not the batch's", f"{prefix}tenant")
+                check.add("Value of [tenant] is not the tenant of the batch", f"{prefix}tenant")
             prior = request.get("priorVersion", {})
             key = (prior.get("objectId"), prior.get("objectVersion") if name == "updateTags" else None)
             if name != "createObjects" and key in seen:
@@ -210,7 +210,7 @@ def write_batch(check: Check) -> None:
 def writable(request: Mapping[str, Any], method: str) -> None:
     """Check that clients may write objects of the request's type.
 
-    :raises ServiceError: if only the platform may write them
+    :raises ServiceError: if only the platform may write objects of this type
     """
     if method != "updateTag" and request["objectType"] not in WRITABLE:
         verb = method.removesuffix("Object")

@@ -61,7 +61,7 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Return the basic type that a value declares or that follows from it; ``None`` for a null value.
+    """Return the basic type that a value declares or has without a declaration; ``None`` for null.
 
     :raises BadValueError: if an array or a map does not declare its type
     """
@@ -75,12 +75,12 @@ def basic_type(value: dict[str, Any]) -> str | None:
 
 
 def of(kind: str, plain: Any) -> dict[str, Any]:
-    """Return the stored form of a primitive."""
+    """Return a primitive value in the form that the platform stores."""
     return {"type": {"basicType": kind}, MEMBERS[kind]: plain}
 
 
 def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the stored form of an array with these items."""
+    """Return an array with these items in the form that the platform stores."""
     return {
         "type": {"basicType": "ARRAY", "arrayType": {"basicType": kind}},
         "arrayValue": {"items": items} if items else {},
@@ -88,12 +88,12 @@ def array_of(kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def text(plain: str) -> dict[str, Any]:
-    """Return the stored form of a STRING."""
+    """Return a STRING in the form that the platform stores."""
     return of("STRING", plain)
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value as the platform stores it: with its type, the types of its items, and in its notation.
+    """Return a value as the platform stores it: with all types, and in the platform's notation.
 
     :raises BadValueError: if the value is not a primitive or an array of primitives, or has another type
     """
@@ -103,7 +103,7 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
     if kind == "ARRAY":
         item_type = value["type"].get("arrayType", {}).get("basicType")
         if item_type not in MEMBERS:
-            raise BadValueError("An array needs a primitive type of its items")
+            raise BadValueError("The items of an array must have a primitive type")
         if "arrayValue" not in value:
             raise BadValueError("Value does not match its type [ARRAY]")
         items = [normalise(item) for item in value["arrayValue"].get("items", ())]

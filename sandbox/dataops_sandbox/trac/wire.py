@@ -150,7 +150,7 @@ class Trac(TracFiles):
         return self._get(check)
 
     def _read_batch(self, _: Check) -> Answer:
-        # The real gateway cannot read a list of selectors from a body, so it fails for every request.
+        # The real gateway cannot read a list of selectors from a body. So this call always fails.
         raise BareError(503, "read-batch does not work over REST")
 
     def _get(self, check: Check) -> Answer:
@@ -177,7 +177,7 @@ class Trac(TracFiles):
         check.selector(selector, "selector", "JOB")
         self._finish_check(check)
         job = self.started.get(selector["objectId"])
-        # The platform looks up the job's id and version in a cache. If the cache has no entry, it fails.
+        # The platform looks up the job's id and version in a cache. Without an entry, the call fails.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
         return ok({"jobId": job.header, "statusCode": job.code, "statusMessage": job.message})
