@@ -216,6 +216,15 @@ class Reply:
         """Return an error about this response, with its status code and the start of its body."""
         return MalformedReplyError(message, status=self.status, body=self.text())
 
+    def check_no_page(self) -> None:
+        """Reject a web page, which a proxy sends in place of the platform: a sign-in page, for example.
+
+        :raises MalformedReplyError: if the body is a web page.
+        """
+        kind = self.headers.get("content-type", "").lower()
+        if self.body.strip() and kind.startswith("text/html"):
+            raise self.malformed(f"the response is a web page ({kind}), so the platform did not send it")
+
     def text(self) -> str:
         """Return the first 2000 bytes of the body as text. Bytes that are not UTF-8 become U+FFFD."""
         return self.body[:2_000].decode("utf-8", errors="replace").strip()
@@ -250,7 +259,11 @@ def read_json(reply: Reply) -> Any:
 
 
 def read_nothing(reply: Reply) -> None:
-    """Accept any successful response and ignore its body."""
+    """Ignore the body of a successful response.
+
+    :raises MalformedReplyError: if the body is a web page.
+    """
+    reply.check_no_page()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -69,7 +69,8 @@ class EarlierRun:
     def make_way(self) -> Exchange[None]:
         """Stop the run, because this try has other arguments and will start another run.
 
-        :raises AmbiguousSubmitError: if this task cannot stop the run, or if the platform does not find it.
+        :raises AmbiguousSubmitError: if this task cannot stop the run, if the platform does not find it, or
+            if it has not ended after ``STOP_SECONDS``.
         """
         noun = self.api.noun
         if not self.watch.cancel_on_kill:
@@ -80,7 +81,7 @@ class EarlierRun:
                 url=self.url,
             )
         try:
-            yield from self._stop()
+            has_ended = yield from self._stop()
         except NotFoundError as error:
             raise AmbiguousSubmitError(
                 f"an earlier try started {noun} {self.watch.run_id} with other arguments; it is not found "
@@ -88,6 +89,13 @@ class EarlierRun:
                 run_id=self.watch.run_id,
                 url=self.url,
             ) from error
+        if not has_ended:
+            raise AmbiguousSubmitError(
+                f"an earlier try started {noun} {self.watch.run_id} with other arguments; it was asked to "
+                f"stop {STOP_SECONDS:.0f} s ago and may still be active; a second {noun} was not started",
+                run_id=self.watch.run_id,
+                url=self.url,
+            )
 
     def end_after_clear(self) -> Exchange[None]:
         """Stop the run, because the user cleared the task. Log a warning if the run may keep running."""
@@ -106,9 +114,17 @@ class EarlierRun:
             )
             return
         try:
-            yield from self._stop()
+            has_ended = yield from self._stop()
         except NotFoundError:
             self._warn_of_unknown()
+            return
+        if not has_ended:
+            self.log.warning(
+                "The %s %s, started before the Clear, has not stopped yet; starting a new one: %s",
+                self.api.noun,
+                self.watch.run_id,
+                self.url,
+            )
 
     def _look_well(self) -> Exchange[RunSnapshot]:
         """Return the run as it is now. Send several requests before the run counts as absent."""
@@ -138,8 +154,8 @@ class EarlierRun:
             self.url,
         )
 
-    def _stop(self) -> Exchange[None]:
-        """Stop the run and wait until it has ended.
+    def _stop(self) -> Exchange[bool]:
+        """Stop the run and wait for its end. Return whether it has ended.
 
         :raises NotFoundError: if the platform does not know the run.
         """
@@ -157,9 +173,9 @@ class EarlierRun:
         while self.clock.monotonic() < until:
             snapshot = yield from self.watch.look(self.api)
             if snapshot.state.is_final:
-                return
+                return True
             yield from self._pause(_LOOK_AGAIN, "has not stopped yet")
-        self.log.warning("The %s %s has not stopped yet; starting a new one", noun, run_id)
+        return False
 
     def _pause(self, seconds: float, otherwise: str) -> Exchange[None]:
         what = f"{self.api.noun} {self.watch.run_id} {otherwise}"

@@ -114,13 +114,11 @@ def read_accepted(reply: Reply) -> Accepted:
     """
     if not reply.body.strip():
         return Accepted("", None)
-    kind = reply.headers.get("content-type", "").lower()
-    if kind.startswith("text/html"):
-        raise reply.malformed(f"the response is a web page ({kind}), not JSON")
+    reply.check_no_page()
     try:
         payload = reply.json()
     except MalformedReplyError:
-        if "json" in kind:
+        if "json" in reply.headers.get("content-type", "").lower():
             raise
         return Accepted("", reply.text())
     operation_id = payload.get("operation_id") if isinstance(payload, dict) else None

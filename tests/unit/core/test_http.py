@@ -15,6 +15,7 @@ from airflow_provider_dataops.core.http import (
     form_body,
     http_date,
     json_body,
+    read_nothing,
     same_origin,
     segment,
 )
@@ -123,6 +124,17 @@ def test_the_error_for_a_response_without_json_shows_its_content_type() -> None:
     with pytest.raises(MalformedReplyError, match="not JSON \\(text/html; charset=utf-8\\)") as caught:
         answer.json()
     assert (caught.value.status, caught.value.body) == (200, "<html>Sign in</html>")
+
+
+def test_a_web_page_is_no_response_of_the_platform() -> None:
+    page = Reply(200, {"content-type": "Text/HTML; charset=utf-8"}, b"<html>sign in</html>")
+    with pytest.raises(MalformedReplyError, match="is a web page"):
+        read_nothing(page)
+
+
+@pytest.mark.parametrize(("kind", "body"), [("text/html", b""), ("text/plain", b"stored"), ("", b"{}")])
+def test_a_response_whose_body_is_not_documented_is_accepted(kind: str, body: bytes) -> None:
+    read_nothing(Reply(200, {"content-type": kind}, body))
 
 
 def test_the_text_of_a_response_is_readable_and_shortened() -> None:

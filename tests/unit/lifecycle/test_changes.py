@@ -26,6 +26,12 @@ NOW = Generation(max_tries=1, clear_number=0)
 NOW_LISTED = 1_001.0
 
 
+def ignore_stops(world: World) -> None:
+    """Let the runs keep running after a stop request."""
+    for run in world.runs:
+        run.state = RunState.RUNNING
+
+
 class TestOtherArguments:
     """A retry whose templates rendered to other values."""
 
@@ -98,6 +104,17 @@ class TestOtherArguments:
         world.on_effect = hide
         world.start(NOW)
         assert world.now > old.listed_at > NOW_LISTED
+
+    def test_no_run_is_started_if_the_old_run_does_not_stop(self) -> None:
+        world = World(TAMR)
+        world.start(NOW)
+        world.identity = {"what": "tonight"}
+        world.on_effect = lambda _: ignore_stops(world)
+        with pytest.raises(
+            AmbiguousSubmitError, match="r1 with other arguments; it was asked to stop 120 s ago"
+        ):
+            world.start(NOW)
+        assert world.active() == ["r1"]
 
     def test_no_run_is_started_if_a_lost_run_may_still_begin(self) -> None:
         world = World(TOUCAN)
@@ -194,6 +211,14 @@ def test_a_clear_logs_a_run_that_the_stop_request_does_not_find() -> None:
         "was not found" in line and "may be running" in line and "/nightly/r1" in line
         for line in world.log_lines
     )
+
+
+def test_a_clear_logs_a_run_that_does_not_stop() -> None:
+    world = World(TAMR)
+    world.start(NOW)
+    world.on_effect = lambda _: ignore_stops(world)
+    assert world.start(replace(NOW, max_tries=2)).snapshot.run_id == "r2"
+    assert any("has not stopped yet" in line and "/nightly/r1" in line for line in world.log_lines)
 
 
 def test_a_clear_does_not_wait_for_runs_of_others() -> None:
