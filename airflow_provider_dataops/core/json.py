@@ -20,7 +20,7 @@ def present(values: JsonObject) -> dict[str, Any]:
 
 #: Longer texts of a run or an event are cut at this length, in characters.
 MAX_TEXT = 64 * 1024
-#: Values that are nested deeper than this become ``…``. Each program that reads the JSON has its own limit.
+#: Values that are nested deeper than this become ``…``, because programs that read JSON limit the depth, too.
 MAX_DEPTH = 32
 _WHOLE = range(-(2**63), 2**63)
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
@@ -94,7 +94,7 @@ class JsonDataclass:
 
     @classmethod
     def from_json(cls, payload: object) -> Self:
-        """Return the object that :meth:`as_json` wrote as this payload.
+        """Return the object from the payload that :meth:`as_json` wrote.
 
         :raises ValueError: if :meth:`as_json` did not write the payload.
         """
