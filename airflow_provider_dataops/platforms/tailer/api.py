@@ -161,8 +161,8 @@ class TailerApi(TailerCalls):
         If the connection has no account or no environment, only get a token.
         """
         if self.account and self.environment:
-            # The format of this response is not documented. So any JSON is enough, unless it contains KO. This is
-            # Tailer's word for a failure.
+            # The format of this response is not documented. So any JSON is enough, unless it contains KO.
+            # KO is Tailer's word for a failure.
             yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)
             return f"the credentials are accepted for account {self.account}, {self.environment}"
         yield from self.login()
