@@ -168,7 +168,7 @@ class Api:
         template = self.settings.link_template
         base = self.settings.base_url if template or not base_url else base_url
         url = (template or default).replace("{base_url}", base)
-        # Not with str.format, because a template could then read the attributes of objects.
+        # Do not use str.format here: a template could then read the attributes of objects.
         for name, value in values.items():
             url = url.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
         return url

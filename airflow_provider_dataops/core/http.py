@@ -333,14 +333,14 @@ def register_token(token: str) -> RegisterSecret:
 
 @dataclass(frozen=True)
 class BlockingCall:
-    """Do work that would block the event loop, such as signing. The step's value is the work's result."""
+    """Do work that would block the event loop, such as signing. Its value is what ``work`` returns."""
 
     work: Callable[[], Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class EnsureCredentials:
-    """Log in, unless another exchange has logged in meanwhile. Only one exchange logs in at a time."""
+    """Log in, unless another request has caused a login meanwhile. Only one login runs at a time."""
 
     fetch: Callable[[], Exchange[None]] = field(repr=False)
 

@@ -40,7 +40,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
         text = _NOT_STORED.sub("\ufffd", value)
         if max_text is not None and len(text) > max_text:
             text = f"{text[: max_text - 1]}\u2026"
-        # Return the original if nothing was replaced: a StrEnum stays a StrEnum.
+        # Return the original if nothing was replaced, so that a StrEnum stays a StrEnum.
         return value if text == value else text
     if isinstance(value, bool):
         return value

@@ -140,7 +140,7 @@ def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
 
     If a request is not repeatable, it may be sent again only if the failed attempt sent nothing. A 429 also
     proves that the server did nothing. But a 429 may mean that no slot is free, which can last for hours. So
-    this function returns ``False`` for it, and the caller decides.
+    this function returns ``False`` for a 429, and the caller decides.
     """
     if repeatable:
         return is_passing(error)

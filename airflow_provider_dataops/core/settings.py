@@ -156,7 +156,7 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
 
 
 def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a login or password. Non-ASCII letters are allowed: it is sent as UTF-8 in Base64 or JSON.
+    """Return a login or password. Non-ASCII letters are allowed, because it is sent in UTF-8.
 
     :param what: the name of the connection's field, for errors.
     :raises ConnectionSettingsError: if it is empty or contains control characters.
@@ -224,7 +224,7 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
         except ValueError:
             headers = None
     if not isinstance(headers, Mapping) or not all(isinstance(v, str) for v in headers.values()):
-        raise fields.error("extra field 'auth_headers' must be a JSON object with texts by header name")
+        raise fields.error("extra field 'auth_headers' must be a JSON object: a text for each header name")
     return {
         credential(fields, "a name in extra field 'auth_headers'", str(name)): credential(
             fields, f"header {name!r} in extra field 'auth_headers'", value
@@ -240,7 +240,7 @@ def base_url(fields: ConnectionFields, default: str = "") -> str:
     applies; if that is empty, ``https``.
 
     :param default: the URL to use if the connection has no host.
-    :raises ConnectionSettingsError: if there is no host, or no valid URL can be made of it.
+    :raises ConnectionSettingsError: if there is no host, or if the URL is not valid.
     """
     host = (fields.host or "").strip() or default
     if not host:

@@ -115,7 +115,7 @@ class RunWatch(Watch):
         raise NotImplementedError
 
     def cancel(self, api: Any) -> Exchange[None]:
-        """Ask the platform to stop the run. Called only if :attr:`cancel_on_kill` is true."""
+        """Ask the platform to stop the run. This is called only if :attr:`cancel_on_kill` is true."""
         raise NotImplementedError(f"{api.platform} cannot cancel {self.run_id}")
 
     def url(self, api: Any) -> str:
@@ -134,7 +134,7 @@ class ConditionWatch(Watch):
 class RunConditionWatch(ConditionWatch):
     """Describes how to wait until the platform has a certain run.
 
-    The value of the condition is the snapshot of this run.
+    When the condition is true, :meth:`question` returns the snapshot of this run.
     """
 
     #: Whether the condition is also true for a run that failed or was cancelled.

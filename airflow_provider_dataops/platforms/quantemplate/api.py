@@ -129,7 +129,7 @@ class QuantemplateApi(Api):
         return self.post("get token", self._auth_url, body, read_token, repeatable=True, authenticated=False)
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of the error. With a 400, the token endpoint rejects the credentials."""
+        """Return the class of the error. If the token endpoint responds 400, it rejects the credentials."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
         return super().error_class(request, reply)

@@ -85,7 +85,7 @@ class QuantemplateExecutionLaunch(Launch):
         """
         organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
-        # A baseline from an earlier release of this provider contains no unreadable ids and no time.
+        # A baseline from an earlier release of this provider does not contain the ids of unreadable entries.
         known = baseline.get("unreadable", ())
         listed.check_unreadable(lambda entry: entry.get("id") in known)
         later = [

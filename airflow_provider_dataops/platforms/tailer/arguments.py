@@ -77,7 +77,7 @@ def check_configuration_status(status: object) -> None:
 
 
 def check_settable(status: object) -> None:
-    """Reject a status that a user cannot set for a run. Upper and lower case are equal.
+    """Reject a status that a user cannot set for a run. Upper and lower case make no difference.
 
     :raises InvalidArgumentError: for such a status.
     """

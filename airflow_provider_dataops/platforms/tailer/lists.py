@@ -125,7 +125,7 @@ def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
     if "status" in filters:
         return []
     if not filters and (day := _day_of(run_id)):
-        # The run starts after its launch, possibly after midnight.
+        # The run may start on the day after its launch, so both days are listed.
         return [{"started_on": text} for text in _days(day, day + timedelta(days=1))]
     return [{**filters, "status": status} for status in STATUSES]
 

@@ -112,7 +112,7 @@ class TamrJobWatch(RunWatch):
         return "jobs"
 
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the jobs with these ids that the list of open jobs contains."""
+        """Read the list of open jobs, and return the jobs in it that have these ids."""
         jobs = yield from api.open_or_newest({}, wanted=keys)
         return {job.job_id: job.snapshot() for job in jobs.found}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 #: The largest request body, in bytes. The gateway responded to a body of about 1 MiB, but never to 2 MB.
 MAX_BODY = 1_000_000
-#: The largest content of a small file, in bytes. It is smaller than the body, because base64 makes the
-#: content longer, and the body has other fields.
+#: The largest content of a small file, in bytes. It is smaller than the largest body, because base64
+#: makes the content longer, and the body has other fields.
 MAX_CONTENT = (MAX_BODY - 20_000) // 4 * 3
 #: The longest text of an attribute, in characters. TRAC responds 500 to a longer text.
 MAX_TEXT = 4_096

@@ -173,7 +173,7 @@ class TracObjectWatch(ConditionWatch):
 
     :param tenant: the tenant's code.
     :param object_type: the type of object.
-    :param object_id: its id.
+    :param object_id: the object's id.
     :param min_version: the number of the object's latest version must be at least this.
     :param attrs: values that attributes of the latest version must have, by name. Decimals, dates and times
         are texts.

@@ -35,14 +35,14 @@ _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN
 
 
 class JobCalls(MetadataCalls):
-    """The calls of the orchestrator, and the searches for jobs. TRAC cannot cancel jobs."""
+    """The calls of the orchestrator, which runs jobs, and the searches for jobs. TRAC cannot cancel jobs."""
 
     def validate_job(
         self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
     ) -> Exchange[JobStatus]:
         """Let TRAC validate a job without running it.
 
-        :param job: the job's definition in TRAC's JSON, or a plan.
+        :param job: the job's definition in TRAC's JSON, or a :class:`JobPlan`.
         :raises BadRequestError: if TRAC would not run the job.
         """
         return self._request_job("validate-job", job, job_attrs, tenant)
@@ -56,8 +56,8 @@ class JobCalls(MetadataCalls):
         search for the job before you call this again. To find the job, give it an attribute of your own in
         ``job_attrs``.
 
-        :param job: the job's definition in TRAC's JSON, or a plan. Values of parameters may be plain Python
-            values.
+        :param job: the job's definition in TRAC's JSON, or a :class:`JobPlan`. Values of parameters may be
+            plain Python values.
         """
         return self._request_job("submit-job", job, job_attrs, tenant)
 
@@ -73,8 +73,8 @@ class JobCalls(MetadataCalls):
         """Return a job's status.
 
         The orchestrator reports more detailed states than the metadata. But about two minutes after a job has
-        ended, the orchestrator begins to respond 500. If it fails, this method reads the status from the
-        job's tag, which is part of the metadata.
+        ended, the orchestrator begins to respond 500. After an error of the orchestrator, this method
+        reads the status from the job's tag, which is part of the metadata.
 
         :param selector: a selector of the job, or its id.
         """
@@ -115,8 +115,8 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[JobPlan]:
         """Return the job that runs a model, ready for :meth:`validate_job` and :meth:`submit_job`.
 
-        This method reads the model's definition. In selectors of a latest version, it inserts the number of
-        that version.
+        This method reads the model's definition. It also replaces "the latest version" in each selector by
+        the number of that version.
 
         :param model: a selector of the model.
         :param arguments: ``parameters`` are plain values by name. Every parameter of the model must be given,
@@ -146,7 +146,7 @@ class JobCalls(MetadataCalls):
         return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
     def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
-        """Return the plan of a job. Each selector of a latest version gets the number of that version.
+        """Return the plan of a job. In selectors, latest versions are replaced by their numbers.
 
         :param job: a run; or a plan, which is returned unchanged.
         :raises InvalidArgumentError: if the model or flow does not accept the arguments.
@@ -213,7 +213,7 @@ class JobCalls(MetadataCalls):
         return snapshot(tag, result=result, outputs=outputs)
 
     def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
-        """Return the job's RESULT object, ``None`` if there is none, as in TRAC up to 0.7."""
+        """Return the job's RESULT object, ``None`` if there is no such object, as in TRAC up to 0.7."""
         result_id = job.body.get("resultId")
         if not result_id:
             return None

@@ -195,7 +195,7 @@ class MetadataCalls(Gateway):
         the selector has a tag version, there is one attempt.
 
         :raises ConflictError: if other writers changed the tag during all attempts, or if the selected tag is
-            not the newest. Also if the object is an active job, because TRAC would then delete its results.
+            not the newest. Also for an active job, because the change would delete the job's results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
@@ -221,7 +221,7 @@ class MetadataCalls(Gateway):
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that changes the newest tag. Without changes, it still creates a tag version."""
+        """Return the request that changes the newest tag. An empty list of changes also creates a tag version."""
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:

@@ -36,7 +36,7 @@ _STATES = {
 
 
 def state_of(status: object) -> RunState:
-    """Return the state for TRAC's status code, ``UNKNOWN`` for a code of a later release."""
+    """Return the state for TRAC's status code, ``UNKNOWN`` for a code that this provider does not know."""
     return _STATES.get(str(status), RunState.UNKNOWN)
 
 

@@ -21,7 +21,7 @@ from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES,
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.values import as_wire, understood
 
-#: Changes of attributes. TRAC makes them in this order.
+#: Changes of attributes. TRAC makes them in the order of the list.
 TagUpdates = Sequence[JsonObject]
 
 DEFAULT_OPERATION = "CREATE_OR_REPLACE_ATTR"
@@ -163,7 +163,8 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
         raise InvalidArgumentError(f"definition must contain the dict {member!r}; given: {definition!r}")
     if checked_type(definition.get("objectType", kind), "definition['objectType']") != kind:
         raise InvalidArgumentError(
-            f"definition['objectType'] must equal object_type, {kind!r}; given: {definition['objectType']!r}"
+            f"definition['objectType'] must be the same as object_type, {kind!r}; "
+            f"given: {definition['objectType']!r}"
         )
     unknown = set(definition) - {"objectType", "objectProps", member}
     if unknown:
@@ -204,7 +205,8 @@ def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     selector = Selector.of_prior(value, what)
     if not selector.is_fixed:
         raise InvalidArgumentError(
-            f"{what} must have an object version; the tag header of a read or write has one; given: {value!r}"
+            f"{what} must have an object version; the tag header that a read or write returns has "
+            f"one; given: {value!r}"
         )
     return selector
 
@@ -249,6 +251,6 @@ def update_request(
     kind = request["objectType"]
     if prior.object_type != kind:
         raise InvalidArgumentError(
-            f"prior_version must select an object of the same type as object_type, {kind}; given: {prior}"
+            f"prior_version must select an object of type {kind}, the same as object_type; given: {prior}"
         )
     return {**request, "priorVersion": prior.as_json()}
