@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SLICE = 256 * 1024
 #: How many commas are tried as the end of a slice. Commas inside an entry do not end a slice.
 TRIES = 16
-#: The largest size of a member of an entry, in bytes. A larger member is not decoded. It counts as unreadable.
+#: The largest size of a member of an entry, in bytes. A larger member is not decoded, and counts as
+#: unreadable.
 MAX_MEMBER = 1024 * 1024
 #: If JSON is nested too deep, only this many outer levels are kept. Documented responses have far fewer.
 KEPT_LEVELS = 100

@@ -167,7 +167,8 @@ class ServiceAccount(TokenSource):
         try:
             return jwt.encode(claims, key["private_key"], algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError):
-            # PyJWT's error may quote the key. So the new error is raised after this block, without PyJWT's error.
+            # PyJWT's error may quote the key. So the new error is raised after this block, where it does not
+            # contain PyJWT's error.
             problem = self._error(": its private_key cannot sign (RS256)")
         raise problem
 

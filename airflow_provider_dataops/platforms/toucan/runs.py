@@ -42,8 +42,8 @@ class ToucanOperationLaunch(Launch):
     def not_found_is_final(self) -> bool:
         """Whether a retry may start the work again after a 404.
 
-        A backend without the route ``operations/state`` responds 404 for each operation, even for an operation
-        that is running. So only the user can decide whether a retry is safe.
+        A backend without the route ``operations/state`` responds 404 for each operation, even for a running
+        operation. So only the user can decide whether a retry is safe.
         """
         return self.resubmits
 

@@ -221,7 +221,7 @@ class MetadataCalls(Gateway):
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that changes the newest tag. An empty list of changes also creates a tag version."""
+        """Return the request that changes the newest tag. Without a change, it also creates a tag version."""
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:
