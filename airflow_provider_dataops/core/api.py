@@ -3,8 +3,8 @@
 Each platform subclasses :class:`Api`. The subclass adds the credentials to requests, reads the platform's
 errors, and has one generator for each API call. The platform also subclasses
 :class:`~airflow_provider_dataops.core.launch.Launch`, to start a run, and
-:class:`~airflow_provider_dataops.core.watch.Watch`, to wait for a run. The rest of the package, such as
-drivers and operators, uses only these three classes.
+:class:`~airflow_provider_dataops.core.watch.Watch`, to wait for a run. The rest of the package uses
+only these three classes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACCEPT_JSON = {"Accept": "application/json"}
 
 
 class Api:
-    """One platform with the settings of one connection. This class does no I/O: drivers send the requests.
+    """One platform with the settings of one connection. The package ``transport`` sends the requests.
 
     :param settings: the validated settings of the connection.
     """
@@ -39,12 +39,12 @@ class Api:
     platform: ClassVar[str]
     #: The platform's own word for a run: ``job``, ``execution``.
     noun: ClassVar[str] = "run"
-    #: Whether the platform locks an account after a few rejections of its credentials. If it does, only a
-    #: waiting task sends rejected credentials again, and only once.
+    #: Whether the platform locks an account after it has rejected the credentials a few times. If it does, a
+    #: task sends rejected credentials again only while it waits, and only once.
     locks_out: ClassVar[bool] = False
     #: Keeps the token that a login returns; ``None`` if requests contain the connection's credentials.
     token: TokenKeeper | None = None
-    #: The error of the last rejected login, if rejections can lock the account.
+    #: The error of the last rejected login. It is set only if rejections can lock the account.
     login_refusal: ApiError | None = None
 
     def __init__(self, settings: Settings) -> None:
@@ -57,7 +57,7 @@ class Api:
         return self.token is not None and self.token.is_due()
 
     def login(self) -> Exchange[None]:
-        """Fetch a token if the platform needs one."""
+        """Fetch a token if the platform needs a token."""
         if self.token is not None:
             yield from self.token.renew(self.fetch_token())
 
@@ -73,7 +73,7 @@ class Api:
         return True
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the headers with the credentials: by default the header with the token."""
+        """Return the headers that contain the credentials. By default, this is the header with the token."""
         if self.token is None:
             raise NotImplementedError
         return self.token.header()
@@ -87,7 +87,7 @@ class Api:
     def get(
         self, operation: str, url: str, parse: Callable[[Reply], T] = read_json, **options: Any
     ) -> Exchange[T]:
-        """Return the exchange that sends a GET request.
+        """Send a GET request and return the parsed response.
 
         :param operation: what the request does, in words, for errors and logs: ``get job 17``.
         :param options: further fields of :class:`~airflow_provider_dataops.core.http.Request`.
@@ -104,7 +104,7 @@ class Api:
         parse: Callable[[Reply], T] = read_json,
         **options: Any,
     ) -> Exchange[T]:
-        """Return the exchange that sends a POST request.
+        """Send a POST request and return the parsed response.
 
         :param options: further fields of the request. Pass ``repeatable=True`` if it is safe to send the
             request twice.
@@ -141,11 +141,11 @@ class Api:
     def text_or_default(self, name: str, value: object, default: str) -> str:
         """Return an argument, or the connection's field of the same name if the argument is ``None``.
 
-        An empty argument is an error, because it may come from a template that rendered to nothing. With the
-        connection's default, the task could then work on the wrong object.
+        An empty argument is an error, because it may come from a template that rendered to nothing. If the
+        connection's default replaced it, the task could work on the wrong object.
 
         :param name: the name of the argument.
-        :param default: the value of the connection's field; empty if it has none.
+        :param default: the value of the connection's field; empty if the field is not set.
         :raises InvalidArgumentError: if the argument is empty or not a string, or if neither the argument
             nor the connection's field is set.
         """
@@ -168,7 +168,7 @@ class Api:
         template = self.settings.link_template
         base = self.settings.base_url if template or not base_url else base_url
         url = (template or default).replace("{base_url}", base)
-        # Not with str.format, because a template could then read the attributes of objects.
+        # Do not use str.format here: a template could then read the attributes of objects.
         for name, value in values.items():
             url = url.replace(f"{{{name}}}", quote(value, safe="", errors="replace"))
         return url

@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 
-#: The longest time that an argument may have, in seconds. A longer one could lead to a date after year 9999.
+#: The longest time that an argument may have, in seconds. With a longer time, a deadline could be after the
+#: year 9999, which Python's dates cannot represent.
 LONGEST = 1e9
 
 
@@ -142,7 +143,7 @@ def set_arguments(owner: object, *names: str) -> tuple[str, ...]:
 def require_still_set(owner: object, names: Sequence[str]) -> None:
     """Check that every argument that the DAG's author has set still has a value after rendering.
 
-    For these arguments, ``None`` means the default, or everything. The author has asked for neither.
+    An operator that gets ``None`` uses a default, or works on everything. The author wanted neither.
 
     :param names: the result of :func:`set_arguments`.
     :raises InvalidArgumentError: with the name of the first argument that rendered to ``None``.

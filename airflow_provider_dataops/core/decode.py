@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 SLICE = 256 * 1024
 #: How many commas are tried as the end of a slice. Commas inside an entry do not end a slice.
 TRIES = 16
-#: The largest member of an entry that is decoded, in bytes.
+#: The largest size of a member of an entry, in bytes. A larger member is not decoded, and counts as
+#: unreadable.
 MAX_MEMBER = 1024 * 1024
 #: If JSON is nested too deep, only this many outer levels are kept. Documented responses have far fewer.
 KEPT_LEVELS = 100
 
-#: The exceptions of code that reads unexpected JSON from a server. Code raises RecursionError if the JSON is
-#: nested too deep.
+#: The exceptions that can occur when code reads unexpected JSON from a server. RecursionError occurs if the
+#: JSON is nested too deep.
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 
 _BOM = b"\xef\xbb\xbf"
@@ -42,12 +43,13 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-#: A JSON string. A string without a closing quote matches up to the end. Otherwise the time of the search
-#: would be quadratic.
+#: Matches a JSON string. A string without a closing quote matches up to the end of the text, because
+#: otherwise the search would take quadratic time.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
-#: A JSON string, to skip it; or NaN or Infinity outside of strings (group 1).
+#: Matches a JSON string, which is then skipped; or NaN or Infinity outside of strings (group 1).
 _TEXT_OR_CONSTANT = re.compile(_TEXT + rb"|(-?(?:NaN|Infinity))", re.DOTALL)
-#: A JSON string, to skip it; or an opening (group 1) or closing (group 2) bracket outside of strings.
+#: Matches a JSON string, which is then skipped; or a bracket outside of strings: an opening bracket (group 1)
+#: or a closing bracket (group 2).
 _TEXT_OR_BRACKET = re.compile(_TEXT + rb"|([\[{])|([\]}])", re.DOTALL)
 _ARRAY, _ANYTHING = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Raw)
 _START = re.compile(rb"\s*\[")
@@ -68,7 +70,8 @@ def loads(text: bytes) -> Any:
 def array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     """Return the entries of a JSON array one after the other. The entries are not decoded.
 
-    A value that is nested too deep is replaced by a number that cannot be decoded.
+    A value that is nested too deep is replaced by a number that cannot be decoded. So only the entry with
+    this value is unreadable.
 
     :raises ValueError: if the text is not a JSON array. The first entries may have been returned before.
     """
@@ -85,7 +88,8 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     view = memoryview(text)
     start = _START.match(view)
     if start is None:
-        # If the text is not JSON, the error should say so. The line below would say "not an array".
+        # If the text is not JSON, this line raises an error that reports it. The code below would report only
+        # that the text is not an array.
         _ANYTHING.decode(view)
     if start is None or len(view) <= SLICE:
         yield from _ARRAY.decode(view)
@@ -128,7 +132,8 @@ def _slice(view: memoryview, start: int, end: int) -> tuple[list[Raw], int] | No
 def members(text: bytes | bytearray | Raw, *names: str, others: bool = True) -> dict[str, Raw]:
     """Return some members of a JSON object. The members are not decoded.
 
-    A value that is nested too deep is replaced by a number that cannot be decoded.
+    A value that is nested too deep is replaced by a number that cannot be decoded. So only the member with
+    this value is unreadable.
 
     :param names: the members to return. A member that the object does not have is left out.
     :param others: whether the object may have other members, too.

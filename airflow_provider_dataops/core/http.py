@@ -1,6 +1,7 @@
 """HTTP requests and responses as plain values. Nothing here sends a request.
 
-An *exchange* is a generator. It yields *steps*. A driver does each step and sends its value back:
+An *exchange* is a generator that yields *steps*. A *driver* is the code that runs the generator. It does each
+step and sends the step's value back into the generator:
 
 * :class:`Request`: send the request; the value is what ``parse`` returns for the response;
 * :class:`Pause`: wait;
@@ -59,7 +60,7 @@ class Sink(Protocol):
     def begin(self, headers: Mapping[str, str]) -> None:
         """Discard what an earlier attempt wrote.
 
-        :raises MalformedReplyError: if the headers show that the body cannot be the file.
+        :raises MalformedReplyError: if the headers show that the body is not the requested file.
         """
 
     def write(self, chunk: bytes) -> None:
@@ -85,7 +86,7 @@ class Body:
 
 @dataclass(frozen=True)
 class FileBody:
-    """A file that is the whole body. It is streamed with a ``Content-Length``, never in chunked encoding."""
+    """A file as the whole body. It is streamed with a ``Content-Length``, never in chunked encoding."""
 
     source: FileSource
     content_type: str | None = "application/octet-stream"
@@ -95,7 +96,8 @@ class FileBody:
 class MultipartBody:
     """A ``multipart/form-data`` form with text parts and one file. It is streamed with a ``Content-Length``.
 
-    :param fields: names and texts of the text parts, in the order in which they are sent; the file is last.
+    :param fields: names and texts of the text parts, in the order in which they are sent. The file is sent
+        after them.
     :param name: the name of the file's part.
     :param filename: the file name that the server receives.
     """
@@ -275,17 +277,18 @@ class Request(Generic[T_co]):
     :param headers: headers without secrets.
     :param secret_headers: headers with credentials. They are never logged and never sent to another host.
     :param body: what to send.
-    :param parse: returns the step's value for a response with a 2xx status code. It raises
-        :class:`~airflow_provider_dataops.errors.MalformedReplyError` for a response that it cannot read.
-    :param sink: receives the body of a response with status code 200 or 204. Without a sink, the driver reads
-        the body into memory.
+    :param parse: a function that gets a response with a 2xx status code and returns the result of the
+        request. It raises :class:`~airflow_provider_dataops.errors.MalformedReplyError` for a response that
+        it cannot read.
+    :param sink: receives the body of a response with status code 200 or 204. Without a sink, the body is read
+        into memory.
     :param repeatable: whether it is safe to send the request twice. A request that is not repeatable is sent
         again only if the failure proves that the server did not process it.
-    :param authenticated: ``False`` for a request that fetches the credentials.
+    :param authenticated: whether to add the credentials; ``False`` for a request that fetches them.
     :param read_timeout: the request fails if the server sends nothing for this many seconds. The connection's
         ``request_timeout`` applies if it is longer, or if ``read_timeout`` is ``None``.
-    :param moved: the driver calls this while it sends or receives a file. The argument is how many bytes of
-        the file it has sent or received in this attempt.
+    :param moved: a function to call while a file is sent or received. Its argument is how many bytes of the
+        file were sent or received in this attempt.
     """
 
     operation: str
@@ -343,14 +346,14 @@ def register_token(token: str) -> RegisterSecret:
 
 @dataclass(frozen=True)
 class BlockingCall:
-    """Do work that would block the event loop, such as signing. The value is what the function returns."""
+    """Do work that would block the event loop, such as signing. Its value is what ``work`` returns."""
 
     work: Callable[[], Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class EnsureCredentials:
-    """Log in, unless another exchange has logged in meanwhile. Only one exchange logs in at a time."""
+    """Log in, unless another request has caused a login meanwhile. Only one login runs at a time."""
 
     fetch: Callable[[], Exchange[None]] = field(repr=False)
 

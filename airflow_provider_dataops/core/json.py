@@ -20,7 +20,7 @@ def present(values: JsonObject) -> dict[str, Any]:
 
 #: Longer texts of a run or an event are cut at this length, in characters.
 MAX_TEXT = 64 * 1024
-#: Values that are nested deeper than this become ``…``. Each program that reads the JSON has its own limit.
+#: Values that are nested deeper than this become ``…``, because programs that read JSON limit the depth, too.
 MAX_DEPTH = 32
 _WHOLE = range(-(2**63), 2**63)
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
@@ -40,7 +40,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
         text = _NOT_STORED.sub("\ufffd", value)
         if max_text is not None and len(text) > max_text:
             text = f"{text[: max_text - 1]}\u2026"
-        # Return the original if nothing was replaced: a StrEnum stays a StrEnum.
+        # Return the original if nothing was replaced, so that a StrEnum stays a StrEnum.
         return value if text == value else text
     if isinstance(value, bool):
         return value
@@ -94,7 +94,7 @@ class JsonDataclass:
 
     @classmethod
     def from_json(cls, payload: object) -> Self:
-        """Return the object that :meth:`as_json` wrote as this payload.
+        """Return the object from the payload that :meth:`as_json` wrote.
 
         :raises ValueError: if :meth:`as_json` did not write the payload.
         """

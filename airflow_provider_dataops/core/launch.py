@@ -30,8 +30,8 @@ class Launch(AutoDataclass):
     #: A run appears in the platform's list within this many seconds after its submission. The help text of
     #: the connection form contains the same number. The connection can set another number.
     listing_delay: ClassVar[float] = 0.0
-    #: A run whose submission timed out appears in the list within this many seconds. Twice the listing delay
-    #: applies if it is longer. The connection can set another number.
+    #: A run whose submission timed out appears in the list within this many seconds, or within twice the
+    #: listing delay if that is longer. The connection can set another number.
     timeout_delay: ClassVar[float] = 300.0
     #: Whether the request contains a token that later identifies the run with certainty.
     exact: ClassVar[bool] = False
@@ -55,19 +55,22 @@ class Launch(AutoDataclass):
         raise NotImplementedError
 
     def prepare(self) -> Exchange[Self]:
-        """Read what the submission needs from the platform, and return the launch with these values."""
+        """Read from the platform what the submission needs. Return a copy of this object with this data."""
         yield from ()
         return self
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return JSON values that describe which runs exist before the submission."""
+        """Return the baseline: JSON values that describe the runs that exist before the submission."""
         yield from ()
         return {}
 
     def earlier(self, baseline: JsonObject) -> Launch:
-        """Return the launch with the arguments of an earlier try, as far as its baseline contains them.
+        """Return a copy of this object with the arguments of an earlier try of the task.
 
         The task's arguments may have changed since that try.
+
+        :param baseline: what :meth:`record_baseline` returned in the earlier try. Arguments that it does not
+            contain stay unchanged.
         """
         return self
 

@@ -78,7 +78,8 @@ class Listed(Generic[T]):
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
         """Check that the entry that the caller looks for is not one of the unreadable entries.
 
-        :param is_excused: returns whether an entry's readable members prove that it is not the wanted entry.
+        :param is_excused: a function that returns whether the readable members of an entry prove that it is
+            another entry.
         :raises MalformedReplyError: if an unreadable entry may be the wanted one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
@@ -86,20 +87,23 @@ class Listed(Generic[T]):
 
 
 def since(baseline: JsonObject) -> float:
-    """Return the time of a baseline, minus a margin. A run that began earlier is older than the baseline.
+    """Return the earliest time at which a run of the submission can have begun.
 
-    :param baseline: what the list showed before a submission. The server's clock gave its ``listed_at``.
+    This is when the list of runs before the submission was read, minus a margin, because clocks may differ.
+
+    :param baseline: what that list contained. ``listed_at`` is when it was read, by the server's clock.
     :return: seconds since the epoch.
     """
     return (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
 
 
 def may_be_later(began: object, baseline: JsonObject) -> bool:
-    """Return whether a run may have begun after a baseline; true if the start of the run is not known.
+    """Return whether the submission may have started this run. True if the start of the run is not known.
 
-    A run that the baseline does not contain can still be older: the baseline may come from a stale list.
+    A run that the baseline does not contain may still be older, because the list may have been stale.
 
     :param began: when the run began, in ISO 8601 as the platform wrote it.
+    :param baseline: what the list of runs contained before the submission.
     """
     start = since(baseline)
     return (instant(began) or start) >= start
@@ -108,13 +112,13 @@ def may_be_later(began: object, baseline: JsonObject) -> bool:
 def checked_candidates(
     candidates: list[RunSnapshot], listed: Listed[Any], baseline: JsonObject, platform: str
 ) -> list[RunSnapshot]:
-    """Return the candidates, after a check that both lists are complete enough to decide.
+    """Return the candidates, if the lists are complete enough to show which run the submission started.
 
     Two or more candidates are always returned, because complete lists would not help the caller to choose.
 
     :param candidates: the runs that may be the one whose submission got no response.
     :param listed: the list that contains the candidates.
-    :param baseline: what the list showed before the submission, and whether it was ``cut``.
+    :param baseline: what the list contained before the submission. ``cut`` is true if it left out runs.
     :raises IncompleteListError: if the list may leave out the run of the submission, or if the only candidate
         may be an older run that the baseline left out.
     """
@@ -122,7 +126,7 @@ def checked_candidates(
     if len(candidates) > 1 or not (listed.cut or (candidates and baseline.get("cut") and not is_dated)):
         return candidates
     raise IncompleteListError(
-        "the list leaves out runs, so it does not show whether the submission started one",
+        "the list leaves out runs, so it does not show whether the submission started a run",
         platform=platform,
     )
 
@@ -136,9 +140,9 @@ def read_entries(
     key: str = "",
     wanted: Callable[[Any], bool] | None = None,
 ) -> Listed[T]:
-    """Return those entries of a list that the caller wants, and what is known of the unreadable ones.
+    """Return the entries of a list that the caller wants, and the readable members of unreadable entries.
 
-    :param reply: the response with the list; its errors describe the response.
+    :param reply: the response with the list. Errors contain its status code and the start of its body.
     :param entries: the entries, not decoded.
     :param names: the members of an entry to decode.
     :param parse: gets the decoded members of an entry and returns the value to use for the entry.

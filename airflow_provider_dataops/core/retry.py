@@ -1,4 +1,4 @@
-"""When to send a request again, and how long to wait before. Nothing here sends or sleeps."""
+"""When to send a request again, and how long to wait first. Nothing here sends or sleeps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: A longer ``Retry-After`` is cut to this many seconds.
 RETRY_AFTER_CAP = 15 * 60.0
 #: If rejections can lock the account, at least this many seconds pass before rejected credentials are sent
-#: again. The platform counts the rejections within one minute.
+#: again. The pause is longer than the minute in which the platform counts rejections.
 REFUSAL_PAUSE = 90.0
 
 
@@ -90,7 +90,7 @@ class Standstill:
         return self._before + self._clock.monotonic() - self._since
 
 
-#: One attempt only. Polls use it: the next poll is the retry.
+#: A policy with one attempt only. Polls use this policy, because the next poll is the retry.
 ONCE = RetryPolicy(budget=-1.0)
 
 
@@ -140,7 +140,7 @@ def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
 
     If a request is not repeatable, it may be sent again only if the failed attempt sent nothing. A 429 also
     proves that the server did nothing. But a 429 may mean that no slot is free, which can last for hours. So
-    this function returns ``False`` for it, and the caller decides.
+    this function returns ``False`` for a 429, and the caller decides.
     """
     if repeatable:
         return is_passing(error)
@@ -151,7 +151,7 @@ def retry_after(reply: Reply, now: float) -> float | None:
     """Return the seconds that the header ``Retry-After`` asks for, ``None`` without a valid header.
 
     If the header contains a date, it is compared with the response's ``Date``. Both come from the server's
-    clock, so this machine's clock may differ.
+    clock, so a wrong clock of this machine does not matter.
 
     :param now: the time in seconds since the epoch. It is used if the response has no ``Date``.
     """

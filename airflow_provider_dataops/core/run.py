@@ -103,7 +103,7 @@ class RunSnapshot(JsonDataclass):
         return cls(run_id=run_id, state=RunState.ABSENT, raw_state=f"{status}: {words}".strip())
 
     def as_result(self, url: str) -> dict[str, Any]:
-        """Return the result of the task that waited for this run. It is the same for all modes of waiting.
+        """Return the result of the task that waited for this run, in the worker or in the triggerer.
 
         :param url: the link to the run.
         """

@@ -1,7 +1,7 @@
 """The fields of an Airflow connection, validated. Nothing here imports Airflow.
 
-The form of Airflow 3.3 stores ``null`` for a field that is not filled in. This module treats an empty string
-in the same way.
+The form of Airflow 3.3 stores ``null`` for a field that is not filled in. An empty string also means
+that the field is not filled in.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Settings:
     :param request_timeout: a request fails if the server sends nothing for this many seconds.
     :param listing_delay: the platform certainly lists a new run after this many seconds; 0 means the
         platform's default.
-    :param timeout_delay: like ``listing_delay``, for a run whose submission ended with a 504 or a read
-        timeout; 0 means the default.
+    :param timeout_delay: like ``listing_delay``, but for a run whose submission ended with a 504 or a read
+        timeout; 0 means the platform's default.
     :param proxy: URL of a proxy; if empty, the environment's variables apply, such as ``HTTPS_PROXY``.
     :param auth_headers: further headers, sent with every request to the platform's host and to no other host.
     :param link_template: URL template for the links in Airflow's UI; if empty, the platform's own applies.
@@ -123,8 +123,8 @@ class Settings:
     def account_key(self) -> str:
         """A hash of base URL, TLS settings and credentials. Connections with the same hash share a session.
 
-        The hash depends on a random key of this process. So a log may contain the hash: it does not help to
-        guess a password.
+        The hash depends on a random key of this process. So nobody can guess a password from the hash, and it
+        is safe to log it.
         """
         parts = [
             self.base_url,
@@ -156,7 +156,7 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
 
 
 def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a login or password. It may contain non-ASCII letters: it is sent as UTF-8 in Base64 or JSON.
+    """Return a login or password. Non-ASCII letters are allowed, because it is sent in UTF-8.
 
     :param what: the name of the connection's field, for errors.
     :raises ConnectionSettingsError: if it is empty or contains control characters.
@@ -224,7 +224,7 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
         except ValueError:
             headers = None
     if not isinstance(headers, Mapping) or not all(isinstance(v, str) for v in headers.values()):
-        raise fields.error("extra field 'auth_headers' must be a JSON object: header names and their texts")
+        raise fields.error("extra field 'auth_headers' must be a JSON object: a text for each header name")
     return {
         credential(fields, "a name in extra field 'auth_headers'", str(name)): credential(
             fields, f"header {name!r} in extra field 'auth_headers'", value
@@ -240,7 +240,7 @@ def base_url(fields: ConnectionFields, default: str = "") -> str:
     applies; if that is empty, ``https``.
 
     :param default: the URL to use if the connection has no host.
-    :raises ConnectionSettingsError: if there is no host, or no valid URL can be made of it.
+    :raises ConnectionSettingsError: if there is no host, or if the URL is not valid.
     """
     host = (fields.host or "").strip() or default
     if not host:

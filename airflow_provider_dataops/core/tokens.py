@@ -43,7 +43,7 @@ class TokenKeeper:
         self._clock = clock
 
     def is_due(self) -> bool:
-        """Return whether a token must be fetched: there is none, or it expires soon."""
+        """Return whether to fetch a token, because there is no token, or the token expires soon."""
         return not self.text or self._clock() >= self._renew_at
 
     def renew(self, fetching: Exchange[Token]) -> Exchange[None]:
@@ -59,5 +59,5 @@ class TokenKeeper:
         self.text = ""
 
     def header(self) -> Mapping[str, str]:
-        """Return the header that carries the token."""
+        """Return the header that contains the token."""
         return {"Authorization": f"Bearer {self.text}"}

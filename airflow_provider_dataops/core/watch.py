@@ -1,8 +1,8 @@
 """A *watch* describes how to wait for one run or one condition.
 
-An operator or sensor builds a watch. The worker uses the watch to poll the platform, and to make the link. A
-trigger is a watch, too: the fields of the watch are the arguments of the trigger. Airflow stores these
-arguments. So the fields contain only JSON values, and never a secret.
+An operator or sensor builds a watch. The worker uses the watch to poll the platform, and to make the
+link to the run. A trigger is a watch, too: the fields of the watch are the arguments of the trigger. Airflow
+stores these arguments. So the fields contain only JSON values, and never a secret.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.run import RunSnapshot
 
-#: The version of the fields. Increase it when an older release would misread a changed field.
+#: The version of a watch's fields. Increase it when an older release would misread a changed field.
 FORMAT = 1
 
 
@@ -30,8 +30,8 @@ class AutoDataclass:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Make the subclass a dataclass.
 
-        The dataclass is not frozen, because Airflow sets attributes of a trigger. It is compared by identity,
-        because two triggers with the same arguments are different triggers.
+        The dataclass is not frozen, because Airflow sets attributes of a trigger. Two objects are equal only
+        if they are the same object, because two triggers with the same arguments are different triggers.
         """
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
@@ -44,7 +44,7 @@ class AutoDataclass:
 class Watch(AutoDataclass):
     """Describes how to wait for the end of one run, or for one condition.
 
-    :param watch_format: the version of the fields. A release checks it before it uses a stored watch.
+    :param watch_format: the version of the fields. It is checked before a stored watch is used.
     """
 
     watch_format: int = FORMAT
@@ -73,7 +73,8 @@ class RunWatch(Watch):
 
     #: Whether :meth:`sweep` reads many runs with one request.
     sweeps: ClassVar[bool] = False
-    #: Whether :meth:`look` reads a run without the list. If so, it also works while the list cannot be read.
+    #: Whether :meth:`look` reads a run without the platform's list of runs. If so, it also works while the
+    #: list cannot be read.
     looks_singly: ClassVar[bool] = True
 
     def check(self) -> None:
@@ -102,7 +103,9 @@ class RunWatch(Watch):
         raise NotImplementedError
 
     def sweep(self, api: Any, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
-        """Return the runs that one list contains, by key. The poller reads the other runs one by one.
+        """Read the platform's list of runs, and return the wanted runs in it, by key.
+
+        The poller then reads the wanted runs that are not in the list one by one.
 
         The value of a key is an error if the run's entry in the list cannot be read and the platform has no
         request for one run.
@@ -112,7 +115,7 @@ class RunWatch(Watch):
         raise NotImplementedError
 
     def cancel(self, api: Any) -> Exchange[None]:
-        """Ask the platform to stop the run. Called only if :attr:`cancel_on_kill` is true."""
+        """Ask the platform to stop the run. This is called only if :attr:`cancel_on_kill` is true."""
         raise NotImplementedError(f"{api.platform} cannot cancel {self.run_id}")
 
     def url(self, api: Any) -> str:
@@ -131,7 +134,7 @@ class ConditionWatch(Watch):
 class RunConditionWatch(ConditionWatch):
     """Describes how to wait until the platform has a certain run.
 
-    The value of the condition is the snapshot of this run.
+    When the condition is true, :meth:`question` returns the snapshot of this run.
     """
 
     #: Whether the condition is also true for a run that failed or was cancelled.

@@ -208,7 +208,7 @@ class TestCredentials:
         key = json.loads(tailer.store.connection("service_account")["extra"]["service_account_secret_json"])
         (tmp_path / "key.json").write_text(json.dumps(key | {"client_email": "nobody@example.com"}))
         tailer.connect(service_account_secret_json=str(tmp_path / "key.json"))
-        with pytest.raises(AuthenticationError, match="'service_account_secret_json'; may it use Tailer"):
+        with pytest.raises(AuthenticationError, match="'service_account_secret_json'; check that this"):
             tailer.look(tailer.hook(), tailer.start())
 
     def test_the_task_gets_the_error_if_the_key_file_is_missing_in_the_triggerer(

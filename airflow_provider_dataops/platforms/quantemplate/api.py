@@ -129,7 +129,7 @@ class QuantemplateApi(Api):
         return self.post("get token", self._auth_url, body, read_token, repeatable=True, authenticated=False)
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of the error. A 400 from the token endpoint means that it rejects the client."""
+        """Return the class of the error. If the token endpoint responds 400, it rejects the credentials."""
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
         return super().error_class(request, reply)
@@ -152,7 +152,7 @@ class QuantemplateApi(Api):
     def launch(
         self, pipeline_id: str, organisation_id: str | None = None, *, trace_id: str = ""
     ) -> QuantemplateExecutionLaunch:
-        """Return the launch of a new execution.
+        """Return the launch, which can start a new execution. Nothing is sent yet.
 
         :param trace_id: the value of the header ``X-QT-Trace-Id``; empty sends no header.
         """
@@ -166,7 +166,7 @@ class QuantemplateApi(Api):
     def watch_execution(
         self, pipeline_id: str, execution_id: str, organisation_id: str | None = None
     ) -> QuantemplateExecutionWatch:
-        """Return the watch, which describes how to wait, for an execution that was started already."""
+        """Return the watch, which describes how to wait for an execution that was started already."""
         require_text(execution_id=execution_id)
         return QuantemplateExecutionWatch(
             run_id=execution_id,
@@ -282,7 +282,7 @@ class QuantemplateApi(Api):
 
         def is_later(entry: JsonObject) -> bool:
             number = entry.get("runNumber")
-            # An unreadable entry without a run number does not count: it may be an earlier execution.
+            # An unreadable entry without a run number does not count, because it may be an old execution.
             return not isinstance(number, int) or (first is not None and number > first.run_number)
 
         listed.check_unreadable(is_later)

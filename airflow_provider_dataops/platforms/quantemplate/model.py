@@ -60,7 +60,7 @@ class Execution(Result):
     :param state: the state in the words that all platforms share.
     :param created_at: when the execution was requested.
     :param version: the version of the pipeline when the execution was requested.
-    :param outputs: the output files; empty before the execution ends, and sometimes after its end.
+    :param outputs: the output files; empty before the execution ends, and sometimes also afterwards.
     """
 
     id: str
@@ -170,13 +170,13 @@ def _execution(payload: object, reply: Reply) -> Execution:
     try:
         run_id, number = _id(entry.get("id")), _number(entry.get("runNumber"))
     except ValueError as error:
-        raise reply.malformed(f"an execution without a valid id or runNumber: {error}") from None
+        raise reply.malformed(f"an execution has no valid id or runNumber: {error}") from None
     if (
         not isinstance(status, str)
         or not isinstance(outputs, list)
         or not all(isinstance(o, dict) and "id" in o for o in outputs)
     ):
-        raise reply.malformed("an execution without a valid status or outputs")
+        raise reply.malformed("an execution has no valid status or outputs")
     finished_at = _text(entry.get("finishedAt"))
     unknown = RunState.FAILED if finished_at else RunState.UNKNOWN
     version = entry.get("version")

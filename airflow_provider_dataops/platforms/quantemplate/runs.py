@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-#: The maximum number of ids of unreadable entries in a baseline. If the list has more such entries, the
-#: search for a lost execution fails.
+#: If entries of the list before a submission cannot be read, at most this many of their ids are stored. If
+#: there are more, the search for an execution whose submission got no response fails.
 UNREADABLE_IDS = 100
 
 
@@ -64,7 +64,7 @@ class QuantemplateExecutionLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
-        """Return the launch of the earlier try, with the pipeline from its baseline."""
+        """Return a copy of this launch, with the pipeline that the earlier try stored in ``baseline``."""
         organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
@@ -76,16 +76,16 @@ class QuantemplateExecutionLaunch(Launch):
         return started.snapshot(self.pipeline_id, self.organisation_id)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the executions that were created after the baseline.
+        """Return the executions that were created after the baseline was recorded.
 
-        Their run numbers are higher than those in the baseline. But the list of the baseline may have been
-        stale, so their times are compared, too.
+        The baseline contains the highest run number in the list before the submission. The run numbers of new
+        executions are higher. But that list may have been stale, so their times are compared, too.
 
         :raises MalformedReplyError: if an entry that may be such an execution cannot be read.
         """
         organisation_id, pipeline_id = baseline["pipeline"]
         listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
-        # A baseline from an earlier release of this provider does not contain these ids or a time.
+        # A baseline from an earlier release of this provider does not contain the ids of unreadable entries.
         known = baseline.get("unreadable", ())
         listed.check_unreadable(lambda entry: entry.get("id") in known)
         later = [
@@ -117,14 +117,14 @@ class QuantemplateWatch(Watch):
 
 
 class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
-    """The end of one execution. One list contains all executions of a pipeline."""
+    """Describes how to wait for the end of one execution. One list contains all executions of a pipeline."""
 
     sweeps = True
     looks_singly = False
 
     @property
     def group(self) -> str:
-        """The group of the execution. All executions of a pipeline are one group."""
+        """The group of the execution. One poller reads all executions of a pipeline."""
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
@@ -132,9 +132,9 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return all executions with these ids, by id. They are read from one list.
 
-        The value is an error if the entry of the execution cannot be read. An entry without a readable id may
-        belong to any missing execution, so each missing execution gets this error. Without such an entry, a
-        missing execution is ``ABSENT``, or ``UNLISTED`` if the list leaves out the oldest executions.
+        If the entry of an execution cannot be read, its value is an error. An entry without a readable id may
+        belong to any execution that was not found. So each of these executions gets the error. If there is no
+        such entry, they are ``ABSENT``, or ``UNLISTED`` if the list leaves out the oldest executions.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
@@ -169,9 +169,11 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
 
 
 class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
-    """The condition that the first execution after a run number has ended. Any user may have started it.
+    """Describes how to wait until the first execution after a run number has ended.
 
-    :param after_run_number: the run number of the execution must be higher than this number.
+    Any user may have started the execution.
+
+    :param after_run_number: the execution's run number must be higher than this number.
     """
 
     after_run_number: int

@@ -102,11 +102,11 @@ class TailerApi(TailerCalls):
     # --- credentials -----------------------------------------------------------------------------------
 
     def fetch_token(self) -> Exchange[Token]:
-        """Return a token: a signed one, a fetched one, or the one in the connection."""
+        """Return a token. It is signed on this machine, requested from Google, or part of the connection."""
         return self._source.fetch()
 
     def forget_login(self) -> bool:
-        """Drop a token that the API rejected. Return ``False`` if the source cannot make another one."""
+        """Drop a token that the API rejected. Return ``False`` if there is no way to get another token."""
         return self._source.renewable and super().forget_login()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
@@ -130,7 +130,7 @@ class TailerApi(TailerCalls):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, configuration: Configuration, **options: Any) -> TailerJobLaunch:
-        """Return the launch of a job; the options are the fields of :class:`TailerJobLaunch`."""
+        """Return the launch, which can start a job. The options are fields of :class:`TailerJobLaunch`."""
         return TailerJobLaunch(api=self, configuration=configuration, **options)
 
     def watch_run(
@@ -147,7 +147,7 @@ class TailerApi(TailerCalls):
     def watch_last_status(
         self, configuration: Configuration, status: str, started_on: date | str | None
     ) -> TailerLastStatusWatch:
-        """Return the watch that waits for a run with a given status.
+        """Return the watch that waits until the configuration has a run with this status.
 
         :param started_on: the day on which the run started; any day if ``None``.
         """
@@ -161,12 +161,13 @@ class TailerApi(TailerCalls):
         If the connection has no account or no environment, only get a token.
         """
         if self.account and self.environment:
-            # Any JSON without a KO is enough, because the format of this response is not documented.
+            # The format of this response is not documented. So any JSON is enough, unless it contains KO.
+            # KO is Tailer's word for a failure.
             yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)
             return f"the credentials are accepted for account {self.account}, {self.environment}"
         yield from self.login()
         made = "got a token" if self._source.renewable else "the connection contains a token"
-        return f"{made}, but did not send it to Tailer: account or environment is not set"
+        return f"{made}; it was not sent to Tailer, because account or environment is not set"
 
     # --- links -----------------------------------------------------------------------------------------
 

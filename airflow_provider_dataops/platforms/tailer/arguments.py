@@ -15,7 +15,7 @@ ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
 LAUNCHABLE = ("table-to-table", "table-to-storage")
 #: The statuses that a user can set for a run.
 SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
-#: For each status of a configuration, the fields of the request. No document shows both fields as true.
+#: For each status of a configuration, the fields of the request. The vendor never shows both fields as true.
 CONFIGURATION_STATUSES = {
     "enabled": {"activated": True, "archived": False},
     "disabled": {"activated": False, "archived": False},
@@ -42,13 +42,14 @@ def _not_one_of(name: str, value: object, allowed: Collection[str]) -> InvalidAr
 def check_scope(account: object, environment: object) -> None:
     """Validate account and environment; ``None`` uses the value of the connection.
 
-    :raises InvalidArgumentError: if one is not valid. ``account`` must not be a number, because a number has
-        no leading zeros.
+    :raises InvalidArgumentError: if one of them is not valid. ``account`` must not be a number, because a
+        number has no leading zeros.
     """
     if account is not None and not (isinstance(account, str) and re.fullmatch(r"[0-9]{6}", account)):
         kind = "" if isinstance(account, str) else f" ({type(account).__name__})"
         raise InvalidArgumentError(
-            f"account must be a text of six digits with its leading zeros, '000099'; given: {account!r}{kind}"
+            f"account must be a text of six digits with leading zeros, such as '000099'; "
+            f"given: {account!r}{kind}"
         )
     if environment is not None and environment not in ENVIRONMENTS:
         raise _not_one_of("environment", environment, ENVIRONMENTS)
@@ -76,7 +77,7 @@ def check_configuration_status(status: object) -> None:
 
 
 def check_settable(status: object) -> None:
-    """Reject a status that a user cannot set for a run. Upper and lower case are equal.
+    """Reject a status that a user cannot set for a run. Upper and lower case make no difference.
 
     :raises InvalidArgumentError: for such a status.
     """
@@ -159,7 +160,7 @@ def list_filters(
     """Return the filters of a list request, with the API's names.
 
     :param started_on: only runs that started on this day. The API calls this filter ``execution_date``. In a
-        launch, ``execution_date`` is the logical date.
+        request that launches a job, ``execution_date`` has another meaning: the logical date.
     :param status: only runs with this status.
     :param limit: the largest number of runs to return.
     """

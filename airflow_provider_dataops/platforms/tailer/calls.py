@@ -39,7 +39,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 API_PATH = "/v1"
-#: The path of each action, and whether it is idempotent.
+#: The path of each action, and whether the action is idempotent.
 _ACTIONS = {
     "launch_job": ("dag/launch", False),
     "check_run_status": ("dag/status", True),
@@ -91,7 +91,7 @@ class TailerCalls(Api):
     def scope(self, account: str | None, environment: str | None) -> dict[str, str]:
         """Return account and environment by name, with defaults from the connection.
 
-        :raises InvalidArgumentError: if one is not valid, or is missing both here and in the connection.
+        :raises InvalidArgumentError: if one of them is not valid, or is missing here and in the connection.
         """
         check_scope(account, environment)
         return {
@@ -104,7 +104,9 @@ class TailerCalls(Api):
     def launch_job(
         self, configuration: Configuration, *, execution_date: str | None = None, job_id: str | None = None
     ) -> Exchange[str]:
-        """Launch a job, and return the run's id. Each request starts another run, so it is never repeated.
+        """Launch a job, and return the run's id.
+
+        A failed request is never repeated, because each request may start another run.
 
         :param execution_date: the logical date of the job, ``YYYY-MM-DD``; today in UTC by default.
         """
@@ -113,8 +115,8 @@ class TailerCalls(Api):
         name, environment = configuration.configuration_id, configuration.environment
         if configuration.configuration_type == "table-to-table" and not name.endswith(f"_{environment}"):
             log.warning(
-                "configuration_id %r does not end in _%s. Tailer appends that to the ids of Tables to Tables "
-                "configurations that have no context; append_environment=True does so, too",
+                "configuration_id %r does not end in _%s. Tailer appends this ending to the ids of Tables to "
+                "Tables configurations that have no context; set append_environment=True to append it here",
                 name,
                 environment,
             )
@@ -130,7 +132,9 @@ class TailerCalls(Api):
     def check_run_status(
         self, configuration: Configuration, run_id: str, job_id: str | None = None
     ) -> Exchange[Run | None]:
-        """Return one run; ``None`` if Tailer does not list it, as in the first seconds after a launch.
+        """Return one run; ``None`` if Tailer does not list it.
+
+        Tailer does not list a run in the first seconds after its launch.
 
         :param job_id: the job's id. All types except ``table-to-table`` need it.
         """
@@ -163,7 +167,7 @@ class TailerCalls(Api):
     def listed(
         self, configuration: Configuration, *, job_id: str | None = None, **filters: Any
     ) -> Exchange[tuple[Listed[Run], float | None]]:
-        """Return the last runs of a configuration, and the time of the response by the server's clock.
+        """Return the last runs of a configuration, and the time of the response on the server's clock.
 
         :param filters: ``started_on``, ``status`` and ``limit``.
         """
@@ -259,7 +263,7 @@ class TailerCalls(Api):
         parse: Callable[[Reply], T],
         **fields: Any,
     ) -> Exchange[T]:
-        """Return the exchange of one action.
+        """Send the request of one action, and return what ``parse`` returns for the response.
 
         :param subject: account and environment; also the configuration, if the action is about one.
         :param fields: further fields of the body. Fields that are ``None`` are left out.

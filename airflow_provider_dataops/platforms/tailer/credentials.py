@@ -88,8 +88,8 @@ class ServiceAccount(TokenSource):
     """
 
     blame = (
-        f"the token was signed by the service account in extra field {KEY_FIELD!r}; may it use Tailer, and "
-        "is this machine's clock right?"
+        f"the token was signed by the service account in extra field {KEY_FIELD!r}; check that this account "
+        "may use Tailer, and that this machine's clock is right"
     )
 
     def __init__(self, fields: ConnectionFields, base_url: str, *, now: Callable[[], float]) -> None:
@@ -128,7 +128,7 @@ class ServiceAccount(TokenSource):
         try:
             text = Path(self._key).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            # The text of a ValueError may quote the content of the file.
+            # The text of a ValueError may quote the content of the file, so the message does not contain it.
             why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise self._fields.error(
                 f"the file {self._key!r} of extra field {KEY_FIELD!r} cannot be read: {why}"
@@ -136,7 +136,7 @@ class ServiceAccount(TokenSource):
         return self._parsed(text)
 
     def _parsed(self, text: str) -> dict[str, str]:
-        """Return the two members of a key that signing needs. Errors never quote the key."""
+        """Return ``client_email`` and ``private_key`` from a key in JSON. Errors never quote the key."""
         try:
             payload = json.loads(text)
         except ValueError:
@@ -167,7 +167,8 @@ class ServiceAccount(TokenSource):
         try:
             return jwt.encode(claims, key["private_key"], algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError):
-            # PyJWT's error may quote the key.
+            # PyJWT's error may quote the key. So the new error is raised after this block, where it does not
+            # contain PyJWT's error.
             problem = self._error(": its private_key cannot sign (RS256)")
         raise problem
 
@@ -243,7 +244,7 @@ def _url(fields: ConnectionFields, name: str, default: str) -> str:
 
 
 def _read_token(reply: Reply, *, names: tuple[str, str, str]) -> tuple[Token, str]:
-    """Return the token in a response of Google, and the refresh token: empty if there is none."""
+    """Return the token in a response of Google, and the refresh token, which may be empty."""
     payload = reply.json()
     payload = payload if isinstance(payload, dict) else {}
     token, replacement, life = (payload.get(name) for name in names)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
-#: The maximum number of requests in one search for a run. A full list may contain runs of 100 jobs, and may
-#: require 16 more lists.
+#: The maximum number of requests in one search for a run. A full list may contain runs of 100 jobs, and the
+#: search may then need 16 more lists.
 MOST_REQUESTS = 20
-#: The maximum number of days that one search lists. It is needed because the server's time may be wrong by
-#: years.
+#: One search reads the lists of at most this many days. The limit is needed, because the server's time may be
+#: wrong by years.
 MOST_DAYS = 31
 
 
@@ -35,8 +35,8 @@ def find_run(
 
     Each listed run contains the id of its job. With a job id, the API finds any run of this job. But a
     configuration may have several jobs, so this function tries their ids one by one. If the list of the last
-    runs is full, it also lists the runs of the run's day, and then the runs with each status. Requests for
-    lists and for jobs alternate. There are at most :data:`MOST_REQUESTS`.
+    runs is full, this function also lists the runs of the day in the run's id, and then the runs with each
+    status. Requests for lists and for jobs alternate. There are at most :data:`MOST_REQUESTS` requests.
 
     :return: the run or ``None``, and whether ``None`` proves that the run does not exist.
     :raises MalformedReplyError: if an entry that may be the run cannot be read.
@@ -73,11 +73,11 @@ def runs_since(
 ) -> Exchange[Listed[Run]]:
     """Return the runs of a configuration that started at or after a time. Older runs may be among them.
 
-    If the list of the last runs is full, the waiting runs and the runs of each day since the time are listed,
-    too. No day is listed if there are more than :data:`MOST_DAYS`, or if the time is on a later day than the
-    response. The result is ``cut`` if it may leave out a run.
+    If the list of the last runs is full, this function also lists the waiting runs, and the runs of each day
+    since the time. It does not do so if there are more than :data:`MOST_DAYS` days, or if the time is on a
+    later day than the response. The result is ``cut`` if it may leave out a run.
 
-    :param since: seconds since the epoch.
+    :param since: the time, in seconds since the epoch.
     :param known: the ids of some runs that started before the time.
     :raises NotFoundError: if the API reports that the configuration has no run.
     """
@@ -121,11 +121,11 @@ def _checked(
 
 
 def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
-    """Return the filters for the next lists after a list was full. Each of them contains fewer runs."""
+    """Return the filters for the next lists after a full list. Each of the next lists contains fewer runs."""
     if "status" in filters:
         return []
     if not filters and (day := _day_of(run_id)):
-        # The run starts after its launch, possibly after midnight.
+        # The run may start on the day after its launch, so both days are listed.
         return [{"started_on": text} for text in _days(day, day + timedelta(days=1))]
     return [{**filters, "status": status} for status in STATUSES]
 
@@ -136,7 +136,7 @@ def _day_of(run_id: str) -> date | None:
         day = datetime.strptime(run_id[:8], "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         return None
-    # The last day of the calendar has no next day.
+    # The search also needs the next day, but Python has no day after date.max.
     return day if day < date.max else None
 
 
@@ -147,7 +147,8 @@ def _days(first: date, last: date) -> list[str]:
 def _reaches_back(runs: Listed[Run], since: float, known: Collection[str]) -> bool:
     """Return whether a list contains all runs since a time.
 
-    It does if it is sorted newest first, as in the vendor's guide, and its last run is older than the time.
+    A list contains all of them if it is sorted newest first, as in the vendor's guide, and its last run is
+    older than the time.
     """
     times = [instant(run.start_execution_date) for run in runs.found]
     dated = [time for time in times if time is not None]

@@ -63,7 +63,7 @@ class Configuration:
     :param account: six digits, with leading zeros.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``.
     :param configuration_type: the name that requests use: ``table-to-table``, never ``gbq-to-gbq``.
-    :param configuration_id: the id under which it is deployed. Tailer appends ``_`` and the environment to
+    :param configuration_id: the id of the deployed configuration. Tailer appends ``_`` and the environment to
         the ids of Tables to Tables configurations that have no context.
     """
 
@@ -91,7 +91,7 @@ class Configuration:
         return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
-        """Return a run that was just launched. Its fields come from the request: it is not listed yet."""
+        """Return a run that was just launched. It is not listed yet, so its fields come from the request."""
         run = self.identified(Run(run_id=run_id, status="", state=RunState.PENDING), job_id)
         return replace(run.snapshot(), state=RunState.PENDING, raw_state="launched")
 
@@ -99,7 +99,7 @@ class Configuration:
 def state_of(
     status: str, success_statuses: Collection[str] = ("SUCCESS",), failure_statuses: Collection[str] = ()
 ) -> RunState:
-    """Return the state for a status of Tailer. An unknown status counts as running.
+    """Return the state for a status of Tailer. With an unknown status, the task keeps waiting.
 
     :param success_statuses: the statuses that count as success, in upper case.
     :param failure_statuses: statuses that count as failures, in addition to the known ones; in upper case.
@@ -120,7 +120,7 @@ class Run(Result):
     :param configuration_type: the type's new name, even if the response contains the old one.
     :param start_execution_date: when the run started, in ISO 8601 as Tailer wrote it.
     :param last_update_date: when the run changed last, in ISO 8601; not reported for all types.
-    :param duration: ``H:MM:SS.ffffff``.
+    :param duration: how long the run took, as ``H:MM:SS.ffffff``.
     """
 
     run_id: str
@@ -203,28 +203,28 @@ def read_launched(reply: Reply) -> str:
 
 
 def read_ok(reply: Reply) -> None:
-    """Raise an error if the response contains a KO. The API may send a KO with the status code 200.
+    """Raise an error if the response contains KO, Tailer's word for a failure, even with the status code 200.
 
     The message OK, an empty response, and a response without a message are accepted.
     """
     if not reply.body.strip():
         log.info(
-            "The response is HTTP %s without content, as in the vendor's guide; taken as OK", reply.status
+            "The response is HTTP %s without content, as in the vendor's guide; it counts as OK", reply.status
         )
         return
     payload = reply.json_object()
     refuse_ko(payload, reply)
     if "message" not in payload:
-        log.info("The response has no message; taken as OK: %s", reply.text()[:300])
+        log.info("The response has no message; it counts as OK: %s", reply.text()[:300])
 
 
 def read_any(reply: Reply) -> None:
-    """Raise an error if the response contains a KO or is not JSON."""
+    """Raise an error if the response contains KO, Tailer's word for a failure, or is not JSON."""
     refuse_ko(reply.json(), reply)
 
 
 def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
-    """Raise an error if a response with a 2xx status code contains a KO, Tailer's word for a failure.
+    """Raise an error if a response with a 2xx status code contains KO, Tailer's word for a failure.
 
     :param refusal: the class of the error for codes other than 404 and 5xx.
     :raises NotFoundError: for code 404.

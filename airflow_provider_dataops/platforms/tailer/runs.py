@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class TailerJobLaunch(Launch):
-    """The launch of one job.
+    """A job to launch.
 
     :param execution_date: the logical date of the job, ``YYYY-MM-DD``.
-    :param job_id: the job's id, if the user gave it.
+    :param job_id: the job's id; ``None`` if the user did not set it.
     :param success_statuses: the statuses that count as success.
     :param failure_statuses: statuses that count as failures, in addition to the known ones.
     """
@@ -40,7 +40,7 @@ class TailerJobLaunch(Launch):
     success_statuses: Sequence[str] = ("SUCCESS",)
     failure_statuses: Sequence[str] = ()
 
-    #: Tailer lists a run some seconds after its launch, and at the latest after this many seconds.
+    #: Tailer lists a run some seconds after its launch, but not later than this many seconds.
     listing_delay = 90.0
 
     @property
@@ -60,7 +60,8 @@ class TailerJobLaunch(Launch):
     def record_baseline(self) -> Exchange[JsonObject]:
         """Return the last runs of the configuration, and the server's time of the response.
 
-        :raises NotFoundError: if Tailer responds 404 without a time. Then a new run cannot be recognised.
+        :raises NotFoundError: for a 404 without the header ``Date``. Then a later search could not decide
+            which runs are new.
         """
         try:
             runs, listed_at = yield from self.api.listed(self.configuration)
@@ -78,7 +79,7 @@ class TailerJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
-        """Return the launch with the configuration and the job id of the earlier try."""
+        """Return a copy of this launch, with the configuration and the job id of the earlier try."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
@@ -90,7 +91,9 @@ class TailerJobLaunch(Launch):
         return self.configuration.launched(run_id, self.job_id)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the configuration's runs that are not in the baseline and did not start before it.
+        """Return the runs of the configuration that may be new since the baseline was recorded.
+
+        The baseline is the list before the submission. New runs are not in it, and did not start earlier.
 
         :raises MalformedReplyError: if an entry that may be such a run cannot be read.
         :raises IncompleteListError: if the list may leave out such a run.
@@ -122,12 +125,12 @@ class TailerJobLaunch(Launch):
 
 
 class TailerWatch(Watch):
-    """The base class of all watches of one configuration.
+    """Base class of the watches, which describe how to wait for a run or a status of one configuration.
 
     :param account: six digits.
     :param environment: the environment of the configuration.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param configuration_id: the id under which it is deployed.
+    :param configuration_id: the id of the deployed configuration.
     """
 
     account: str
@@ -159,11 +162,11 @@ class TailerWatch(Watch):
 
 
 class TailerRunWatch(TailerWatch, RunWatch):
-    """The watch of one run. If tasks wait for several runs, one request lists all these runs.
+    """Describes how to wait for the end of one run. If tasks wait for several runs, one request lists them.
 
     :param success_statuses: the statuses that count as success.
     :param failure_statuses: statuses that count as failures, in addition to the known ones.
-    :param job_id: the job's id. If the id is unknown, the watch looks for the run in lists.
+    :param job_id: the job's id. If it is ``None``, lists are searched for the run.
     """
 
     success_statuses: list[str]
@@ -184,11 +187,11 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
     @property
     def group(self) -> str:
-        """The fields that decide the request and the state of a run in its response, as one text."""
+        """The group of the run: all fields that decide the request and how a status is read, as one text."""
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return runs by id. One run is read by itself, several in the list of the last runs."""
+        """Return runs by id. A single run is read alone. Several runs are read from the list of last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}
@@ -198,7 +201,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return {run.run_id: self._snapshot(configuration, run) for run in own}
 
     def look(self, api: TailerApi) -> Exchange[RunSnapshot]:
-        """Return the run as it is now."""
+        """Read this run alone, and return its present state."""
         return self._asked(api, self.run_id)
 
     def _asked(self, api: TailerApi, run_id: str) -> Exchange[RunSnapshot]:
@@ -227,7 +230,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
 
 class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
-    """The condition that a configuration has a run with a given status.
+    """Describes how to wait until a configuration has a run with a certain status.
 
     :param status: the status in upper case.
     :param started_on: the day on which the run started, ``YYYY-MM-DD``; any day if ``None``.
@@ -246,7 +249,7 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         require_text_if_set(started_on=self.started_on)
 
     def question(self, api: TailerApi) -> Exchange[JsonObject | None]:
-        """Return the newest run with the status, ``None`` if there is none."""
+        """Return the newest run with the status as JSON, ``None`` if there is no such run yet."""
         configuration = self.configuration(api)
         filters = {"started_on": self.started_on, "status": self.status}
         runs, _ = yield from api.listed(configuration, **filters)
@@ -255,7 +258,7 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         return next((run.snapshot().as_json() for run in found), None)
 
     def found(self, run_id: str) -> TailerRunWatch:
-        """Return the watch of the run that met the condition."""
+        """Return a watch for the run that was found."""
         return TailerRunWatch(
             run_id=run_id, **self.named, success_statuses=[self.status], failure_statuses=[]
         )

@@ -43,9 +43,10 @@ API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
 #: The maximum number of jobs on a page.
 PAGE_SIZE = 30
-#: The maximum number of pages in a list of open jobs. A tenant has few: by default 5 run, and some wait.
+#: The maximum number of pages in a list of open jobs. A tenant has few open jobs: by default, 5 jobs run, and
+#: some wait.
 SWEEP_PAGES = 3
-#: The maximum number of pages if pages are read until one contains a certain job.
+#: The maximum number of pages to read in the search for a certain job.
 MOST_PAGES = 100
 #: The filter for jobs that have not ended.
 OPEN_JOBS = "status.state != DONE"
@@ -60,7 +61,8 @@ class TamrApi(Api):
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
         self._api_key = api_key
-        #: The filter for open jobs. After a tenant rejected it, ``None``: then the newest jobs are listed.
+        #: The filter for open jobs. After the tenant has rejected the filter, the value is ``None``, and the
+        #: newest jobs are listed instead.
         self._open_jobs_filter: str | None = OPEN_JOBS
 
     @classmethod
@@ -96,11 +98,11 @@ class TamrApi(Api):
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, configuration: Mapping[str, Any], *, cancel_on_kill: bool = False) -> TamrJobLaunch:
-        """Return the launch of a new job. The caller must validate the configuration before."""
+        """Return the launch, which can create a job. The caller must validate the configuration first."""
         return TamrJobLaunch(api=self, configuration=configuration, cancel_on_kill=cancel_on_kill)
 
     def watch_job(self, job_id: str) -> TamrJobWatch:
-        """Return the watch, which describes how to wait, for a job that exists already."""
+        """Return the watch, which describes how to wait for a job that exists already."""
         return TamrJobWatch(run_id=job_id, cancel_on_kill=False)
 
     def watch_idle(self, **resource: Any) -> TamrResourceIdleWatch:
@@ -163,8 +165,8 @@ class TamrApi(Api):
         :param parameters: the query parameters of the list.
         :param max_pages: read at most this many pages.
         :param wanted: the ids of the jobs to return. The other jobs are not decoded.
-        :param until: a function. Pages are read until it returns ``True`` for a job, but at most
-            :data:`MOST_PAGES`. Then ``max_pages`` is ignored.
+        :param until: a function that gets a job. Pages are read until it returns ``True`` for a job, but at
+            most :data:`MOST_PAGES` pages. With this function, ``max_pages`` is ignored.
         """
         if until is not None:
             max_pages = MOST_PAGES
@@ -240,7 +242,7 @@ class TamrApi(Api):
 
         :param parameters: the query parameters of the list.
         :param wanted: the ids of the jobs to return.
-        :param until: a function. Pages are read until it returns ``True`` for a job.
+        :param until: a function that gets a job. Pages are read until it returns ``True`` for a job.
         """
         expression = self._open_jobs_filter
         try:
@@ -259,7 +261,7 @@ class TamrApi(Api):
         """Return the newest successful job on a resource. Jobs that were created before a time do not count.
 
         :param since: the time in seconds since the epoch.
-        :param resource: the id of the resource, by the name of its argument, such as ``source_id``.
+        :param resource: the id of the resource as a keyword argument, such as ``source_id``.
         :return: ``None`` if there is no such job.
         """
         own = own_configuration(resource)

@@ -112,7 +112,7 @@ def describe(configuration: JsonObject) -> str:
 def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the configuration of a job on one resource. For a data product, this job is an update.
 
-    :param resource: the id of the resource, by the name of its argument; other ids are ``None``.
+    :param resource: ids by the name of the argument. Only the id of the resource is not ``None``.
     """
     (name, value) = next((name, value) for name, value in resource.items() if value)
     kind, member = _OWN_KIND[name]
@@ -120,7 +120,7 @@ def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def includes(echoed: JsonObject, asked: JsonObject) -> bool:
-    """Return whether a job's configuration contains all that was requested. Tamr may add members to it."""
+    """Return whether a job's configuration contains all that was requested. Tamr may add other members."""
     return all(
         isinstance(echoed.get(kind), Mapping) and ids.items() <= echoed[kind].items()
         for kind, ids in asked.items()

@@ -67,11 +67,13 @@ class Job(Result):
 
     @property
     def started_at(self) -> str | None:
-        """When the job began to run, in ISO 8601. If it never ran, when its first known state began."""
+        """When the job began to run, in ISO 8601. If it never ran, the start of its first known state."""
         return self.entered("RUNNING") or self.created_at or self.entered("DONE")
 
     def started_before(self, time: float) -> bool:
-        """Return whether the job began to run before a time. All jobs after it in the list are older.
+        """Return whether the job began to run before a time.
+
+        Lists are sorted by start, newest first. So all jobs after this one in a list began even earlier.
 
         :param time: the time in seconds since the epoch.
         """
@@ -107,15 +109,15 @@ def read_job(reply: Reply) -> Job:
 
 
 def read_page(reply: Reply, *, wanted: frozenset[str] | None = None) -> tuple[Listed[Job], str, float | None]:
-    """Return a page's jobs, the token of the next page (empty for the last), and the server's time.
+    """Return the jobs of a page, the token of the next page (empty on the last page), and the server's time.
 
     :param wanted: the ids of the jobs to return; ``None`` returns all.
     :raises MalformedReplyError: if the response is not a page of jobs.
     """
     page = {name: raw for name, raw in reply.members(*_PAGE).items() if not decode.begins_with(raw, b"n")}
     if "jobs" not in page:
-        # An empty page has no member "jobs". An error with a 2xx status code has none, but it has members
-        # that a page does not have.
+        # An empty page has no member "jobs". An error with a 2xx status code has no such member, either. But
+        # the error has members that a page does not have, so this line rejects the error.
         reply.members(*_PAGE, others=False)
     token = decode.value(page["nextPageToken"]) if "nextPageToken" in page else ""
     if not isinstance(token, str):

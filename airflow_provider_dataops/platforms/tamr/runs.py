@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.model import Job
 
-#: The maximum number of pages of jobs to read for the baseline, before a job is created.
+#: The maximum number of pages to read before a job is created, to record which jobs exist already.
 BASELINE_PAGES = 3
 
 
@@ -44,7 +44,7 @@ class TamrJobLaunch(Launch):
         return {"base_url": self.api.settings.base_url, "configuration": self.configuration}
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the ids of the newest jobs on the resource of the configuration."""
+        """Return the configuration of the job to create, and the ids of the newest jobs on its resource."""
         resource = _resource(self.configuration)
         jobs, listed_at = yield from self.api.listed(resource, BASELINE_PAGES)
         return {
@@ -56,7 +56,7 @@ class TamrJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
-        """Return the launch of the earlier try. Its baseline contains the configuration of the job."""
+        """Return a copy of this launch, with the configuration that the earlier try stored."""
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
@@ -65,7 +65,7 @@ class TamrJobLaunch(Launch):
         return job.snapshot()
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs with the same configuration that are not in the baseline.
+        """Return the jobs with the same configuration that did not exist before the submission.
 
         :raises MalformedReplyError: if an entry that may be such a job cannot be read.
         :raises IncompleteListError: if the list may leave out such a job.
@@ -97,7 +97,10 @@ class TamrJobLaunch(Launch):
 
 
 class TamrJobWatch(RunWatch):
-    """The end of one job. One list contains all open jobs. Jobs that have ended are read one by one."""
+    """Describes how to wait for the end of one job.
+
+    One list contains all open jobs of the tenant. Jobs that have ended are read one by one.
+    """
 
     cancel_on_kill: bool = True
 
@@ -105,11 +108,11 @@ class TamrJobWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The group of the job. All jobs of the tenant are one group."""
+        """The group of the job. One poller reads all jobs of the tenant."""
         return "jobs"
 
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the jobs with these ids that the list of open jobs contains."""
+        """Read the list of open jobs, and return the jobs in it that have these ids."""
         jobs = yield from api.open_or_newest({}, wanted=keys)
         return {job.job_id: job.snapshot() for job in jobs.found}
 
@@ -131,7 +134,7 @@ class TamrJobWatch(RunWatch):
 
 
 class TamrResourceIdleWatch(ConditionWatch):
-    """The condition that no job on a source or data product is active.
+    """Describes how to wait until no job on a source or data product is active.
 
     :param source_id: the id of the source; ``None`` for a data product.
     :param data_product_id: the id of the data product; ``None`` for a source.
@@ -153,9 +156,9 @@ class TamrResourceIdleWatch(ConditionWatch):
 
 
 class TamrJobSucceededWatch(RunConditionWatch):
-    """The condition that a job on a resource succeeded and was created at or after a time.
+    """Describes how to wait until a job on a resource has succeeded. Jobs from before a time do not count.
 
-    :param since: the time in seconds since the epoch.
+    :param since: the job must have been created at or after this time, in seconds since the epoch.
     """
 
     since: float
@@ -166,7 +169,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
 
     @property
     def resource(self) -> dict[str, str | None]:
-        """All four ids by the name of their argument. Only the id of the resource is not ``None``."""
+        """The four ids by the name of the argument. Only the id of the resource is not ``None``."""
         return {
             "source_id": self.source_id,
             "data_product_id": self.data_product_id,
@@ -181,7 +184,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
         require_time(since=self.since)
 
     def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
-        """Return the newest job that meets the condition as JSON, ``None`` if no job does yet."""
+        """Return the newest job that meets the condition, as JSON; ``None`` if there is no such job yet."""
         job = yield from api.succeeded_since(self.since, **self.resource)
         return None if job is None else job.snapshot().as_json()
 

@@ -73,8 +73,8 @@ class ToucanApi(Api):
     :param login: the user's name; empty for ``bearer``.
     :param secret: the password, or the token for ``bearer``.
     :param default_small_app: the connection's small app; empty if it has none.
-    :param front_url: the URL where people open the apps. If empty, it is made from a host that begins with
-        ``api-``.
+    :param front_url: the URL where people open the apps. If empty, it is made from the API's host, if that
+        host begins with ``api-``.
     """
 
     platform = "Toucan"
@@ -147,16 +147,17 @@ class ToucanApi(Api):
         return {"Authorization": self._authorization} if self.token is None else self.token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of the error. For a rejected login, the status code is not documented."""
+        """Return the class of the error. It is not documented whether a rejected login gets 400 or 422."""
         if not request.authenticated and reply.status in {400, 422}:
             return AuthenticationError
-        # A backend without a route responds 404 with a web page. So it may not be a proxy that sent the page.
+        # A backend that does not have a route responds 404 with a web page. So a web page does not prove that
+        # a proxy sent the response.
         return error_for_status(reply.status)
 
     # --- runs ------------------------------------------------------------------------------------------
 
     def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
-        """Return the launch of an operation on a small app.
+        """Return the launch, which can start an operation on a small app. Nothing is sent yet.
 
         :param resubmits: whether to start the operation again after a lost response.
         """
@@ -165,7 +166,7 @@ class ToucanApi(Api):
         )
 
     def watch_operation(self, small_app: str | None, operation_id: str) -> ToucanOperationWatch:
-        """Return the watch, which describes how to wait, for an operation that was started already."""
+        """Return the watch, which describes how to wait for an operation that was started already."""
         return ToucanOperationWatch(run_id=operation_id, small_app=self.small_app(small_app))
 
     # --- calls -----------------------------------------------------------------------------------------
@@ -191,7 +192,9 @@ class ToucanApi(Api):
         stage: str | None = None,
         upload_id: str = "",
     ) -> Exchange[Accepted]:
-        """Upload the file of a data source. A file with the same name is replaced, so a repeat is safe.
+        """Upload the file of a data source. It replaces a file of the same name.
+
+        So it is safe to send the request twice.
 
         :param filename: the name of the file in the small app's configuration.
         :param validation: ``False`` sends ``validation=false``. ``True`` sends no parameter, because the
@@ -244,7 +247,7 @@ class ToucanApi(Api):
         return self.get("get ETL configuration", url, Reply.json_object)
 
     def test(self) -> Exchange[str]:
-        """Request the list of small apps. This request tests the credentials without a small app."""
+        """Request the list of small apps. This tests the credentials even if no small app is set."""
         apps = yield from self.list_small_apps()
         if self._default_small_app and self._default_small_app not in {app.id for app in apps}:
             raise ConnectionSettingsError(

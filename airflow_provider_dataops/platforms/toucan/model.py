@@ -45,8 +45,8 @@ class Uploaded(Result):
     """One file that was uploaded.
 
     :param source: the path or URL of the file.
-    :param filename: the name under which it was uploaded.
-    :param operation_id: the operation that the backend started for the file; empty if it returned no id.
+    :param filename: the name that the file has in the small app.
+    :param operation_id: the id of the operation that the backend started; empty if the backend returned none.
     """
 
     source: str
@@ -94,7 +94,7 @@ def read_token(reply: Reply) -> Token:
 
 
 def _life(token: str, reply: Reply) -> float:
-    """Return the seconds until a token expires; ``inf`` if the token has no such time."""
+    """Return the seconds until a token expires; ``inf`` if the token contains no valid time of expiry."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

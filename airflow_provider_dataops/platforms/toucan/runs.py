@@ -42,8 +42,8 @@ class ToucanOperationLaunch(Launch):
     def not_found_is_final(self) -> bool:
         """Whether a retry may start the work again after a 404.
 
-        A backend without the state route responds 404 for each operation, even for one that is running. So
-        only the user can decide whether a retry is safe.
+        A backend without the route ``operations/state`` responds 404 for each operation, even for a running
+        operation. So only the user can decide whether a retry is safe.
         """
         return self.resubmits
 
@@ -63,7 +63,7 @@ class ToucanOperationLaunch(Launch):
         return {"small_app": self.small_app, "stage": self.work.stage}
 
     def earlier(self, baseline: JsonObject) -> ToucanOperationLaunch:
-        """Return the launch of the earlier try, with the small app and the stage from its baseline."""
+        """Return a copy of this launch, with the small app and stage that the earlier try stored."""
         work = replace(self.work, stage=baseline["stage"])
         return replace(self, small_app=baseline["small_app"], work=work)
 
@@ -78,7 +78,7 @@ class ToucanOperationLaunch(Launch):
             RunState.UNTRACKED,
             "submitted",
             f"submitted, but the backend returned no operation_id: {words}. If this backend never returns "
-            "one, set missing_operation_id='succeed'",
+            "an operation_id, set missing_operation_id='succeed'",
         )
 
     def watch(self, run_id: str, token: str = "") -> ToucanOperationWatch:
@@ -87,10 +87,10 @@ class ToucanOperationLaunch(Launch):
 
 
 class ToucanOperationWatch(RunWatch):
-    """The end of one operation. Operations are read one by one, because the API cannot list them.
+    """Describes how to wait for the end of one operation. The API cannot list operations.
 
     :param small_app: the small app of the operation.
-    :param stage: ``staging``, or empty for production. Only the link depends on it.
+    :param stage: ``staging``, or empty for production. Only the link depends on the stage.
     """
 
     small_app: str
@@ -105,7 +105,7 @@ class ToucanOperationWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The small app. Its operations are one group, because their ids are valid only in this small app."""
+        """The group of the operation: its small app. An operation's id is valid only in its small app."""
         return self.small_app
 
     def snapshot(self, state: RunState, raw_state: str, message: str = "") -> RunSnapshot:
@@ -132,8 +132,8 @@ class ToucanOperationWatch(RunWatch):
         if operation.state is RunState.FAILED:
             message = (
                 f"{api.excerpt(operation.answer)}. If a preprocess failed, the backend keeps the traceback "
-                f"under /{quote(self.small_app, safe='')}/tracebacks/latest. It is a pickle file: loading it "
-                "can run code"
+                f"under /{quote(self.small_app, safe='')}/tracebacks/latest. Do not load this pickle "
+                "file: loading it can run code"
             )
         return self.snapshot(operation.state, operation.status, message)
 

@@ -22,7 +22,7 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from typing import Unpack
 
-#: All operations of the vendor's guide, in its order: rebuild the data in staging, then publish it.
+#: All operations of the vendor's guide, in the guide's order: rebuild the data in staging, then publish it.
 FULL_REFRESH = (
     "preprocess_data_sources",
     "populate_basemaps",
@@ -62,7 +62,7 @@ class Work:
     """A request that starts work on a small app.
 
     :param title: what the work is, for errors and logs.
-    :param path: the path below the small app.
+    :param path: the part of the URL's path after the small app.
     :param query: the encoded query of the URL.
     :param body: the body, sent as JSON.
     :param stage: ``staging``, or ``None`` for production.

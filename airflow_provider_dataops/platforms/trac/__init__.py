@@ -12,7 +12,8 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # Not at the top, because Airflow imports this package before Airflow is fully initialised.
+    # This import is not at the top of the file, because Airflow imports this package while Airflow is still
+    # starting.
     import airflow_provider_dataops.platforms.trac.model as model
 
     if name in model.__all__:

@@ -26,7 +26,7 @@ def read_credentials(fields: ConnectionFields) -> tuple[dict[str, str], tuple[st
     if not login:
         if password:
             raise fields.error(
-                "login is empty, but password is not; put a token into the extra field 'api_token'"
+                "login is empty, but password is set; put a token into the extra field 'api_token'"
             )
         return {}, ()
     if ":" in login or not login.isprintable():

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class TracJobLaunch(Launch):
-    """The launch of one job.
+    """A job to submit.
 
     :param tenant: the tenant's code.
     :param job: what the job runs.
@@ -49,7 +49,7 @@ class TracJobLaunch(Launch):
         return f"{self.api.settings.base_url}/{self.tenant}"
 
     def identity(self) -> JsonObject:
-        """Return the arguments that decide what the job does, as they are before versions are looked up."""
+        """Return the arguments that decide what the job does. Latest versions are not looked up for this."""
         return {
             "base_url": self.api.settings.base_url,
             "tenant": self.tenant,
@@ -57,7 +57,7 @@ class TracJobLaunch(Launch):
         }
 
     def prepare(self) -> Exchange[TracJobLaunch]:
-        """Look up the definition of the model or flow, and the latest versions of its inputs."""
+        """Read the model or flow and the latest versions of the inputs. Return the launch with this data."""
         plan = yield from self.api.plan(self.job, self.tenant)
         return replace(self, job=plan)
 
@@ -68,7 +68,7 @@ class TracJobLaunch(Launch):
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the jobs that have the token.
 
-        :raises MalformedReplyError: if one of them cannot be read.
+        :raises MalformedReplyError: if one of these jobs cannot be read.
         """
         found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
         return [snapshot for _, snapshot in found.whole()]
@@ -79,7 +79,7 @@ class TracJobLaunch(Launch):
 
 
 class TracJobWatch(RunWatch):
-    """The watch of one job. TRAC cannot cancel a job.
+    """Describes how to wait for the end of one job. TRAC cannot cancel a job.
 
     One search returns up to 100 jobs of a tenant that this provider submitted.
 
@@ -108,15 +108,15 @@ class TracJobWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The group of the job. All jobs of a tenant share one poller."""
+        """The group of the job. One poller reads all jobs of a tenant."""
         return f"jobs of {self.tenant}"
 
     def look(self, api: TracApi) -> Exchange[RunSnapshot]:
-        """Return the job as it is now."""
+        """Read this job alone, and return its present state."""
         return api.job_snapshot(self.run_id, self.tenant)
 
     def sweep(self, api: TracApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the active jobs. The poller then reads each ended job by itself, to get its outputs."""
+        """Return the active jobs. The poller then reads each ended job alone, to get its outputs."""
         by_token = {token: key for key in keys for _, _, token in [key.partition(" ")] if token}
         tokens = sorted(by_token)
         active: dict[str, RunSnapshot] = {}
@@ -135,7 +135,7 @@ class TracJobWatch(RunWatch):
 
 
 class TracSearchWatch(ConditionWatch):
-    """The condition that a search finds enough objects.
+    """Describes how to wait until a search finds enough objects.
 
     :param tenant: the tenant's code.
     :param object_type: the type of object to search.
@@ -160,21 +160,21 @@ class TracSearchWatch(ConditionWatch):
             )
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Search, and return the headers if there are enough objects."""
+        """Search. Return the tag headers of the objects if there are enough, else ``None``."""
         found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
         if len(found) < self.min_results:
             return None
-        # Only the headers: 100 tags with all attributes would be too large for an event.
+        # Return only the tag headers. 100 tags with all attributes would be too large for a trigger's event.
         return {"found": [tag.header.as_result() for tag in found]}
 
 
 class TracObjectWatch(ConditionWatch):
-    """The condition that an object has reached a version, and has given attributes.
+    """Describes how to wait until an object has a certain version and certain attributes.
 
     :param tenant: the tenant's code.
     :param object_type: the type of object.
-    :param object_id: its id.
-    :param min_version: the latest version must be this one or a later one.
+    :param object_id: the object's id.
+    :param min_version: the number of the object's latest version must be at least this.
     :param attrs: values that attributes of the latest version must have, by name. Decimals, dates and times
         are texts.
     """
@@ -191,13 +191,13 @@ class TracObjectWatch(ConditionWatch):
         return set()
 
     def check(self) -> None:
-        """Check that the object is fully named, and that the version is a number."""
+        """Check that tenant, type and id of the object are set, and that the version is a number."""
         super().check()
         require_text(tenant=self.tenant, object_type=self.object_type, object_id=self.object_id)
         require_whole(min_version=self.min_version)
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Return the object's header if the condition is true, else ``None``. The object may be missing."""
+        """Return the object's tag header if the object exists and meets the condition, else ``None``."""
         try:
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
         except NotFoundError:

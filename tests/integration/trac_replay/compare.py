@@ -23,7 +23,7 @@ _LEVELLED = (
     (re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "<ts>"),
     (re.compile(r"r1\d{9}"), "RUN"),
     # The text that the hook adds to the server's text.
-    (re.compile(r"; a search with any or not .*"), ""),
+    (re.compile(r"; a search with 'any' or 'not' .*"), ""),
 )
 _SERVER_WORDS = re.compile(r"HTTP \d{3} (.*?)(?: \((?:GET|POST) /\S*(?:, attempt \d+)?\))?\Z", re.DOTALL)
 

@@ -49,7 +49,7 @@ CHANGED: dict[str, dict[str, Change]] = {
         ),
         "search nested 4": (
             _BAD_REQUEST,
-            "if a search with any or not fails, the hook does not repeat it: the query may still be running",
+            "if a search with 'any' or 'not' fails, the hook does not repeat it: the query may still run",
         ),
     },
     "data": {

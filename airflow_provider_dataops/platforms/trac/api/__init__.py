@@ -39,9 +39,10 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         job_attrs: JsonObject | None = None,
         tenant: str | None = None,
     ) -> TracJobLaunch:
-        """Return the launch of a job. Nothing is sent yet.
+        """Return the launch, which can submit a job. Nothing is sent yet.
 
-        :param job: its definition in TRAC's JSON, or the result of :meth:`import_model` or :meth:`new_run`.
+        :param job: the job's definition in TRAC's JSON, or the result of :meth:`import_model` or
+            :meth:`new_run`.
         :param job_attrs: further attributes of the job, plain values by name.
         :raises InvalidArgumentError: if ``job`` is not a job, or if jobs cannot have these attributes.
         """
@@ -52,11 +53,11 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
     def watch_job(
         self, *, selector: object = None, job_id: str | None = None, tenant: str | None = None
     ) -> TracJobWatch:
-        """Return the watch, which describes how to wait, for a job that was submitted elsewhere.
+        """Return the watch, which describes how to wait for a job that was submitted elsewhere.
 
         :param selector: a selector of the job, or the result of a job operator.
         :param job_id: the job's id, instead of ``selector``.
-        :raises InvalidArgumentError: if both or none of them are given, or the argument selects no job.
+        :raises InvalidArgumentError: if both arguments or none are given, or if the argument selects no job.
         """
         require_one(selector=selector, job_id=job_id)
         job = job_selector(job_id, "job_id") if job_id else job_selector(selector)
@@ -83,10 +84,12 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
         attrs: JsonObject | None = None,
         tenant: str | None = None,
     ) -> TracObjectWatch:
-        """Return the watch that waits until an object has reached a version, and has given attributes.
+        """Return the watch that waits until an object has a certain version and certain attributes.
 
-        :raises InvalidArgumentError: if both ``min_version`` and ``attrs`` are missing, or if attributes
-            cannot have such a name or value.
+        :param min_version: the number of the version; a later version is enough, too.
+        :param attrs: the values that attributes of the latest version must have, by name.
+        :raises InvalidArgumentError: if both ``min_version`` and ``attrs`` are missing, or if TRAC allows no
+            attribute with such a name or value.
         """
         Selector.of_arguments(object_type, object_id)
         if min_version is None and not attrs:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 CSV = "text/csv"
-#: More rows than any dataset has. TRAC rejects some larger limits.
+#: The limit that returns all rows: more rows than any dataset has. TRAC rejects some larger limits.
 ALL_ROWS = 1_000_000_000
 
 
 class DataCalls(Gateway):
-    """The calls of the data service. They need TRAC 0.8, except ``download_file``."""
+    """The calls of the data service. All calls except ``download_file`` need TRAC 0.8 or later."""
 
     def write_small_file(
         self,
@@ -43,10 +43,10 @@ class DataCalls(Gateway):
         prior_version: object = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create a file, or a new version of a file, and return its header.
+        """Create a file, or a new version of a file, and return its tag header: its id and version.
 
         :param mime_type: the file's media type; by default, the name's extension decides.
-        :param prior_version: a selector of the latest version, to create a new version.
+        :param prior_version: a selector of the latest version of a file. Then this file gets a new version.
         :raises InvalidArgumentError: if the content is too large for one request.
         """
         require_text(name=name)
@@ -78,12 +78,13 @@ class DataCalls(Gateway):
         prior_version: object = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create a dataset, or a new version of a dataset, and return its header.
+        """Create a dataset, or a new version of it, and return its tag header: its id and version.
 
-        :param schema: its schema in TRAC's JSON.
+        :param schema: the schema of the dataset in TRAC's JSON.
         :param schema_id: a selector of a version of a SCHEMA object, instead of ``schema``.
         :param format: the media type of the content.
-        :param prior_version: a selector of the latest version, to create a new version.
+        :param prior_version: a selector of the latest version of a dataset. Then this dataset gets a new
+            version.
         :raises InvalidArgumentError: if the content is too large for one request.
         """
         require_one(schema=schema, schema_id=schema_id)
@@ -115,13 +116,13 @@ class DataCalls(Gateway):
         """Return a dataset with its content, or with some of its rows.
 
         :param format: the media type of the returned content.
-        :param limit: the maximum number of rows to return, from 1; all by default.
+        :param limit: the maximum number of rows to return, 1 or more. By default, all rows are returned.
         :param offset: the number of rows to skip at the start.
         """
         target = Selector.of_type(selector, "DATA")
         require_text(format=format)
         if limit == 0:
-            raise InvalidArgumentError("limit must be above 0, because 0 means no limit to TRAC; given: 0")
+            raise InvalidArgumentError("limit must be above 0, because TRAC returns all rows for 0; given: 0")
         if offset is not None and limit is None:
             # With an offset and without a limit, TRAC returns only the header row.
             limit = ALL_ROWS
@@ -138,13 +139,13 @@ class DataCalls(Gateway):
         )
 
     def download_file(self, selector: object, sink: Sink, *, tenant: str | None = None) -> Exchange[None]:
-        """Stream a file of any size to a sink."""
+        """Download a file of any size. The sink receives the content piece by piece."""
         return self._download(Selector.of_type(selector, "FILE"), "file", sink, tenant)
 
     def download_data(
         self, selector: object, sink: Sink, *, format: str = "csv", tenant: str | None = None
     ) -> Exchange[None]:
-        """Stream a dataset of any size to a sink. Needs TRAC 0.9.
+        """Download a dataset of any size. The sink receives it piece by piece. Needs TRAC 0.9 or later.
 
         :param format: the short name of the file's format, ``csv`` for instance.
         """
@@ -157,13 +158,13 @@ class DataCalls(Gateway):
     ) -> Exchange[None]:
         if target.object_as_of is not None:
             raise InvalidArgumentError(
-                "selector must have an object version, or select the latest: TRAC cannot download the "
-                f"version of a time; given: objectAsOf {target.object_as_of.isoformat()}"
+                "selector must have an object version, or select the latest version, because TRAC cannot "
+                f"download a version by its time; given: objectAsOf {target.object_as_of.isoformat()}"
             )
         version = str(target.object_version or "latest")
         path = (self.tenant(tenant), target.object_type, target.object_id, "versions", version, part)
         url = self._url("data", *path) + query
-        # Downloads are sent without the header Accept, because the gateway up to 0.8 rejects it.
+        # Send no header Accept, because the gateway up to TRAC 0.8 rejects downloads with this header.
         return self.get(f"download {target}", url, read_nothing, headers={}, sink=sink)
 
     def _write(

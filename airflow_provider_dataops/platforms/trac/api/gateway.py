@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-#: The default of the first part of each service's path. An installation may use another one.
+#: For each service, the default first part of the path of its URLs. An installation may use other paths.
 PREFIXES = {"meta": "trac-meta", "orch": "trac-orch", "data": "trac-data", "admin": "trac-admin"}
 _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -38,12 +38,12 @@ _PREFIX = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 class Gateway(Api):
     """The REST interface of TRAC's gateway. All services are behind this gateway.
 
-    Each call validates its arguments and returns an exchange.
-    :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs the exchange.
+    Each call validates its arguments and returns a generator of requests.
+    :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs the generator and sends the requests.
 
     :param credentials: the authentication headers; empty if the installation needs none.
     :param tenant: the connection's tenant, for calls without the argument ``tenant``; it may be empty.
-    :param prefixes: the first part of each service's path, by service.
+    :param prefixes: for each service, the first part of the path of its URLs.
     """
 
     platform = "TRAC"
@@ -96,7 +96,7 @@ class Gateway(Api):
     def tenant(self, tenant: str | None) -> str:
         """Return the argument, or the connection's tenant if the argument is ``None``.
 
-        :raises InvalidArgumentError: if both are missing, or if the code is not an identifier.
+        :raises InvalidArgumentError: if both are missing, or if the tenant's code is not an identifier.
         """
         return require_identifier("tenant", self.text_or_default("tenant", tenant, self._tenant))
 
@@ -110,7 +110,7 @@ class Gateway(Api):
             # This release of TRAC does not have the call. A retry or another id does not help.
             return BadRequestError
         if reply.status == 404 and "grpc-status" not in reply.headers:
-            # TRAC's services always send this header. So the 404 comes from a proxy or the gateway.
+            # TRAC's services always send the header grpc-status. So a proxy or the gateway sent this 404.
             return UnroutedError
         return super().error_class(request, reply)
 
@@ -144,9 +144,9 @@ class Gateway(Api):
     def _read(
         self, operation: str, read: Callable[[Any], T], service: str, tenant: str | None, *path: str
     ) -> Exchange[T]:
-        """Return the exchange that sends a GET request. The request must not have a ``Content-Type``.
+        """Send a GET request, and return the result of ``read``. TRAC rejects a ``Content-Type`` here.
 
-        :param read: returns the result for the decoded response.
+        :param read: a function that gets the decoded response and returns the result.
         """
         url = self._url(service, self.tenant(tenant), *path)
         return self.get(operation, url, lambda reply: read(reply.json()))
@@ -161,9 +161,9 @@ class Gateway(Api):
         message: JsonObject,
         **options: Any,
     ) -> Exchange[T]:
-        """Return the exchange that calls a method of a service with a POST request.
+        """Call a method of a service with a POST request, and return the result of ``read``.
 
-        :param read: returns the result for the decoded response.
+        :param read: a function that gets the decoded response and returns the result.
         :param options: ``repeatable=True`` if it is safe to send the request twice.
         :raises InvalidArgumentError: if the request is too large. The gateway would never respond to it.
         """
@@ -181,7 +181,7 @@ class Gateway(Api):
         message: JsonObject,
         **options: Any,
     ) -> Exchange[T]:
-        """Return the exchange that calls a method of a service. ``parse`` decodes the response."""
+        """Call a method of a service, and return the result of ``parse``, which gets the whole response."""
         url, body = self._url(service, self.tenant(tenant), method), json_body(message)
         if len(body.content) > MAX_BODY:
             raise InvalidArgumentError(

@@ -55,10 +55,10 @@ class InstallationCalls(Gateway):
         return f"the gateway responds, and lists the tenant {self._tenant!r}"
 
     def list_resources(self, resource_type: str, *, tenant: str | None = None) -> Exchange[list[Resource]]:
-        """Return a tenant's resources of a type.
+        """Return the resources of one type that a tenant has.
 
         :param resource_type: ``MODEL_REPOSITORY`` or ``INTERNAL_STORAGE``, for instance.
-        :raises BadRequestError: from TRAC 0.9 on. Use :meth:`list_config_entries` instead.
+        :raises BadRequestError: with TRAC 0.9 or later. Use :meth:`list_config_entries` instead.
         """
         kind = checked_type(resource_type, "resource_type")
         read = _listed("resources", Resource.from_json)
@@ -71,7 +71,7 @@ class InstallationCalls(Gateway):
     ) -> Exchange[Resource]:
         """Return one resource of a tenant.
 
-        :raises BadRequestError: from TRAC 0.9 on. Use :meth:`list_config_entries` instead.
+        :raises BadRequestError: with TRAC 0.9 or later. Use :meth:`list_config_entries` instead.
         """
         require_text(resource_key=resource_key)
         kind = checked_type(resource_type, "resource_type")
@@ -86,7 +86,7 @@ class InstallationCalls(Gateway):
         include_deleted: bool = False,
         tenant: str | None = None,
     ) -> Exchange[list[ConfigEntry]]:
-        """Return entries of a tenant's configuration, by default its resources. Needs TRAC 0.8.
+        """Return entries of a tenant's configuration, by default its resources. Needs TRAC 0.8 or later.
 
         TRAC does not list a resource that is only in the tenant's configuration file.
         """
@@ -109,7 +109,7 @@ class InstallationCalls(Gateway):
         )
 
     def _up_to_0_8(self, exchange: Exchange[T], resource_type: str) -> Exchange[T]:
-        """Run the exchange, and explain a 404: TRAC is too new for the call, or does not know the type."""
+        """Send the request. Explain a 404: TRAC is too new for this request, or does not know the type."""
         try:
             return (yield from exchange)
         except BadRequestError as error:
@@ -120,12 +120,12 @@ class InstallationCalls(Gateway):
                 message = f"TRAC {version} has no resource_type {resource_type}"
             else:
                 message = (
-                    "TRAC from 0.9 on does not have this call. Use list_config_entries; it does not list the "
-                    "resources in the tenant's configuration file"
+                    "TRAC 0.9 and later do not have this call. Use list_config_entries. That call does not "
+                    "list the resources in the tenant's configuration file"
                 )
             raise error.again_as(BadRequestError, message) from error
 
 
 def _listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    """Return a function that reads the list of this name in a decoded response."""
+    """Return a function that reads the list ``name`` from a decoded response."""
     return lambda payload: [read(item) for item in listed(payload, name)]

@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.listing import Listed
 
-#: By the type of a job, the types of objects among which its outputs are searched.
+#: For each type of job, the types of objects that it can create as its outputs.
 _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN_FLOW": ("DATA", "FILE")}
 
 
 class JobCalls(MetadataCalls):
-    """The calls of the orchestrator, and the searches for jobs. TRAC cannot cancel jobs."""
+    """The calls of the orchestrator, which runs jobs, and the searches for jobs. TRAC cannot cancel jobs."""
 
     def validate_job(
         self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
     ) -> Exchange[JobStatus]:
         """Let TRAC validate a job without running it.
 
-        :param job: the job's definition in TRAC's JSON, or a plan.
+        :param job: the job's definition in TRAC's JSON, or a :class:`JobPlan`.
         :raises BadRequestError: if TRAC would not run the job.
         """
         return self._request_job("validate-job", job, job_attrs, tenant)
@@ -56,8 +56,8 @@ class JobCalls(MetadataCalls):
         search for the job before you call this again. To find the job, give it an attribute of your own in
         ``job_attrs``.
 
-        :param job: the job's definition in TRAC's JSON, or a plan. Values of parameters may be plain Python
-            values.
+        :param job: the job's definition in TRAC's JSON, or a :class:`JobPlan`. Values of parameters may be
+            plain Python values.
         """
         return self._request_job("submit-job", job, job_attrs, tenant)
 
@@ -73,8 +73,8 @@ class JobCalls(MetadataCalls):
         """Return a job's status.
 
         The orchestrator reports more detailed states than the metadata. But about two minutes after a job has
-        ended, the orchestrator begins to respond 500. If a request to it fails, this method reads the status
-        from the job's tag.
+        ended, the orchestrator begins to respond 500. After an error of the orchestrator, this method
+        reads the status from the job's tag, which is part of the metadata.
 
         :param selector: a selector of the job, or its id.
         """
@@ -98,9 +98,9 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[RunSnapshot]:
         """Submit a job with a token as one of its attributes, and return its state.
 
-        If the job has already ended, its state is still returned as running. Then the task waits for the job,
-        and the first request of the wait reads the outputs. This method does not read the outputs. If that
-        request failed here, the caller would believe that TRAC rejected the submission.
+        If the job has already ended, this method still returns the state ``RUNNING``. Then the task waits for
+        the job, and its first status request reads the outputs. This method does not read the outputs,
+        because the caller would take a failed request for a rejected submission.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -115,13 +115,15 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[JobPlan]:
         """Return the job that runs a model, ready for :meth:`validate_job` and :meth:`submit_job`.
 
-        The model's definition is read. Each selector of a latest version gets the number of this version.
+        This method reads the model's definition. It also replaces "the latest version" in each selector by
+        the number of that version.
 
         :param model: a selector of the model.
-        :param arguments: ``parameters``, plain values by name. Every declared parameter must be given, and
-            gets the declared type. ``inputs``, selectors by the input's name. Every input that is not
-            optional must be given. ``prior_outputs``, selectors by the output's name. The output becomes a
-            new version of that object. ``output_attrs``, attributes of all outputs.
+        :param arguments: ``parameters`` are plain values by name. Every parameter of the model must be given,
+            and gets the type that the model declares. ``inputs`` are selectors by the input's name. Every
+            input that is not optional must be given. ``prior_outputs`` are selectors by the output's name.
+            The output becomes a new version of the selected object. ``output_attrs`` are attributes of all
+            outputs.
         :raises InvalidArgumentError: if the model does not accept these arguments.
         """
         return self.plan(RunRequest.of("MODEL", model, **arguments), self.tenant(tenant))
@@ -144,9 +146,9 @@ class JobCalls(MetadataCalls):
         return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
     def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
-        """Return the plan of a job. Its selectors get the versions that were read to validate the job.
+        """Return the plan of a job. In selectors, latest versions are replaced by their numbers.
 
-        :param job: a run, or a plan, which is returned unchanged.
+        :param job: a run; or a plan, which is returned unchanged.
         :raises InvalidArgumentError: if the model or flow does not accept the arguments.
         """
         if isinstance(job, JobPlan):
@@ -211,7 +213,7 @@ class JobCalls(MetadataCalls):
         return snapshot(tag, result=result, outputs=outputs)
 
     def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
-        """Return the job's RESULT object, ``None`` if there is none, as in TRAC up to 0.7."""
+        """Return the job's RESULT object, ``None`` if there is no such object, as in TRAC up to 0.7."""
         result_id = job.body.get("resultId")
         if not result_id:
             return None
@@ -224,8 +226,8 @@ class JobCalls(MetadataCalls):
     def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, str]]:
         """Return the keys of a job's outputs by name. A search finds them by attributes that TRAC sets.
 
-        The search is needed because the RESULT does not contain an imported model. Up to TRAC 0.8.0, it does
-        not contain the outputs of runs either.
+        The search is needed because the job's RESULT object does not contain an imported model. Up to TRAC
+        0.8.0, a RESULT object does not contain the outputs of runs, either.
         """
         kinds = _OUTPUT_TYPES.get(str(job.attrs.get("trac_job_type")), ("MODEL", "DATA", "FILE"))
         outputs: dict[str, str] = {}
@@ -239,9 +241,9 @@ class JobCalls(MetadataCalls):
     def _made_of_kind(self, kind: str, job_key: str, tenant: str) -> Exchange[list[Tag]]:
         """Return the object versions of one type that a job created.
 
-        A search in prior versions returns one version of each object, the newest that matches. The attribute
-        ``trac_update_job`` of a version is the job that created this version. The attribute
-        ``trac_create_job`` of each version is the job that created the first version.
+        A search in prior versions returns one version of each object, the newest that matches. In each
+        version, the attribute ``trac_update_job`` contains the job that created this version, and
+        ``trac_create_job`` contains the job that created the first version.
         """
         term = ["trac_update_job", "EQ", job_key]
         found = yield from self.search(kind, term, prior_versions=True, tenant=tenant)

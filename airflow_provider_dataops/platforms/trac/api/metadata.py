@@ -109,10 +109,11 @@ class MetadataCalls(Gateway):
         TRAC returns at most 100 objects, and does not report whether there are more. If it returns 100, the
         result's ``possibly_more`` is true, and the hook logs a warning.
 
-        :param search: a term, ``["region", "IN", ["UK", "IE"]]``, ``["withdrawn", "EXISTS"]``, or with the
-            attribute's type ``["business_date", ">=", "2026-02-01", "DATE"]``; or a combination of terms:
-            ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
-        :param search_as_of: a time in the past; the search then sees the metadata of that time.
+        :param search: a term, such as ``["region", "IN", ["UK", "IE"]]`` or ``["withdrawn", "EXISTS"]``. A
+            term may also contain the attribute's type: ``["business_date", ">=", "2026-02-01", "DATE"]``.
+            ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. By default, the search
+            finds all objects of the type.
+        :param search_as_of: a time in the past. The search then uses the metadata as it was at that time.
         :param prior_versions: search in all versions of each object, not only in the latest.
         :param prior_tags: search in all versions of each tag.
         :raises BadRequestError: if TRAC aborts a search with ``any`` or ``not``. The search is not repeated,
@@ -145,7 +146,7 @@ class MetadataCalls(Gateway):
         tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create an object and return its header.
+        """Create an object and return its tag header: its id and version.
 
         Each call creates another object, so a failed request is not repeated. After an error without a
         response, search for the object before you call this again.
@@ -168,7 +169,7 @@ class MetadataCalls(Gateway):
         tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Create a new version of an object and return its header.
+        """Create a new version of an object and return its tag header: its id and version.
 
         :param prior_version: a selector with the number of the object's latest version.
         :raises ConflictError: if the object has a newer version. Read that version and decide again, so that
@@ -187,14 +188,14 @@ class MetadataCalls(Gateway):
         tag_updates: TagUpdates | None = None,
         tenant: str | None = None,
     ) -> Exchange[TagHeader]:
-        """Change an object's attributes and return the header with the new version of its tag.
+        """Change an object's attributes. Return the tag header, which contains the new version of its tag.
 
         If the selector has no tag version, the latest tag is read first. If another writer changes the tag
         meanwhile, the next attempt makes the same changes to the new tag. There are up to six attempts. If
         the selector has a tag version, there is one attempt.
 
-        :raises ConflictError: if other writers changed the tag during all attempts, or the selected tag is
-            not the newest, or if the object is an active job: the change would delete the job's results.
+        :raises ConflictError: if other writers changed the tag during all attempts, or if the selected tag is
+            not the newest. Also for an active job, because the change would delete the job's results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
@@ -212,14 +213,15 @@ class MetadataCalls(Gateway):
             except ConflictError:
                 if target.tag_version is not None or attempt == TAG_ATTEMPTS:
                     raise
-            # Another writer was faster. The next attempt reads the new tag and makes the same changes to it.
+            # Another writer changed the tag first. The next attempt reads the new tag, and makes the same
+            # changes to it.
             yield Pause(self._chance() * _TAG_PAUSE * 2**attempt)
             attempt += 1
 
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that changes the newest tag. Even without changes, it creates a tag version."""
+        """Return the request that changes the newest tag. Without a change, it also creates a tag version."""
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:
@@ -286,7 +288,7 @@ class MetadataCalls(Gateway):
 
 
 def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
-    """Run the exchange, and explain a 404: the type, which is part of the path, is unknown."""
+    """Send the request. Explain a 404: the path contains the type of object, and TRAC does not know it."""
     try:
         return (yield from exchange)
     except BadRequestError as error:
@@ -306,8 +308,8 @@ def _not_repeated(search: Exchange[T]) -> Exchange[T]:
             raise
         raise error.again_as(
             BadRequestError,
-            f"{error.message}; a search with any or not is not repeated, because its query may keep running "
-            "in TRAC's database. Search with IN or NE instead, or for one term at a time",
+            f"{error.message}; a search with 'any' or 'not' is not repeated, because its query may keep "
+            "running in TRAC's database. Search with IN or NE instead, or for one term at a time",
         ) from error
 
 
@@ -316,7 +318,7 @@ def _tag_change(
 ) -> tuple[Selector, list[dict[str, Any]]]:
     """Return the selector of the object to tag, and the changes of its attributes.
 
-    :raises InvalidArgumentError: if there are no changes, or the selector has a time for its tag.
+    :raises InvalidArgumentError: if there are no changes, or if the selector selects the tag by a time.
     """
     target = Selector.of(selector)
     if target.tag_as_of is not None:

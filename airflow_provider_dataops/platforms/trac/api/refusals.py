@@ -65,9 +65,10 @@ def details_of(headers: Mapping[str, str]) -> Details | None:
 
 
 def _decoded(content: bytes) -> Details:
-    """Read a ``TracErrorDetails``.
+    """Return the content of a protobuf message ``TracErrorDetails``.
 
-    Its fields are 1 code, 2 message and 3 items. The fields of an item are 1 detail and 2 fieldPath.
+    In this message, field 1 is the code, field 2 the message, and field 3 the items. In an item, field 1 is
+    the detail, and field 2 is the path of the wrong field.
     """
     message, items = "", []
     for number, value in _fields(content):
@@ -82,7 +83,7 @@ def _decoded(content: bytes) -> Details:
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Return the fields of a protobuf message that are texts or messages, each with its number.
 
-    :raises ValueError: if this is not a protobuf message, or it is cut off.
+    :raises ValueError: if the content is not a protobuf message, or if the message is cut off.
     """
     at = 0
     while at < len(content):

@@ -34,7 +34,7 @@ class JobPlan:
     """A job that can be submitted.
 
     :param definition: the job in TRAC's JSON. The selectors of a flow's models, of inputs and of prior
-        outputs have versions or times.
+        outputs have versions or times. TRAC would reject a selector of the latest version here.
     """
 
     definition: JsonObject
@@ -62,7 +62,7 @@ def import_model(
     :param repository: the key of a model repository of the tenant.
     :param entry_point: the model's class with its module, ``package.module.Class``.
     :param version: a tag or commit of the repository, or a package's version.
-    :param path: the folder of the code in the repository.
+    :param path: the folder in the repository that contains the code.
     :param prior_model: a selector of a version of a model. The import then creates the next version of this
         model. Needs TRAC 0.10.
     :raises InvalidArgumentError: with the name of the wrong argument.
@@ -88,7 +88,7 @@ def plan(job: object) -> JobPlan:
     """Return the plan of a job of any type. Plain values and object keys are converted to TRAC's JSON.
 
     :param job: the job in TRAC's JSON, or a plan, which is returned unchanged.
-    :raises InvalidArgumentError: if it is not a job, or TRAC would reject it.
+    :raises InvalidArgumentError: if the value is not a job, or if TRAC would reject the job.
     """
     if isinstance(job, JobPlan):
         return job
@@ -163,10 +163,10 @@ def _mapping(value: object, what: str) -> JsonObject:
 class RunArguments(TypedDict, total=False):
     """The optional keyword arguments of a run of a model or flow.
 
-    ``parameters`` are plain values by name. Every declared parameter must be given, and gets the declared
-    type. ``inputs`` are selectors by the input's name. Every input that is not optional must be given.
-    ``prior_outputs`` are selectors by the output's name. The output becomes a new version of that object.
-    ``output_attrs`` are attributes of all outputs.
+    ``parameters`` are plain values by name. Every parameter that the model or flow declares must be given.
+    The value is converted to the declared type. ``inputs`` are selectors by the input's name. Every input
+    that is not optional must be given. ``prior_outputs`` are selectors by the output's name. The output
+    becomes a new version of the selected object. ``output_attrs`` are attributes of all outputs.
     """
 
     parameters: JsonObject | None
@@ -187,7 +187,8 @@ class RunRequest:
     :param models: a model for each model node of a flow, by the node's name.
     :param parameters: plain values by name.
     :param inputs: selectors by the input's name.
-    :param prior_outputs: selectors by the output's name. The output becomes a new version of that object.
+    :param prior_outputs: selectors by the output's name. The output becomes a new version of that
+        object.
     :param output_attrs: changes of the attributes of all outputs, in TRAC's JSON.
     """
 
@@ -237,9 +238,10 @@ class RunRequest:
 
     @property
     def identity(self) -> JsonObject:
-        """The run with the arguments as the user wrote them. A retry compares them with those of its job.
+        """The run with the arguments as the user wrote them.
 
-        So parameters are not converted, and the latest versions are not looked up.
+        A retry compares them with the arguments of the job that an earlier try submitted. So parameters are
+        not converted, and the latest versions are not looked up.
         """
         return self.job({name: repr(value) for name, value in self.parameters.items()}, {})
 
@@ -284,8 +286,8 @@ class RunRequest:
 
         :param definition: the definition of the model or flow.
         :param models: the definitions of a flow's models, by the node's name.
-        :raises InvalidArgumentError: if an input or parameter is missing or unknown, or a parameter cannot
-            have its declared type.
+        :raises InvalidArgumentError: if an input or parameter is missing or unknown, or if a parameter cannot
+            be converted to its declared type.
         """
         declared = definition.get("inputs") or {}
         inputs = set(declared) if self.kind == "MODEL" else _nodes(definition, "INPUT_NODE")
@@ -294,7 +296,7 @@ class RunRequest:
         types = {name: _type(p) for name, p in (definition.get("parameters") or {}).items()}
         for name in _nodes(definition, "PARAMETER_NODE"):
             types[name] = types.get(name) or _type_by_edge(name, definition, models)
-        # A parameter of a flow may have no node. Then its type is that of the same parameter of a model.
+        # A parameter of a flow may have no node. Then a model's parameter of the same name has its type.
         for name in set(self.parameters) - set(types):
             found = [m["parameters"][name] for m in models.values() if name in (m.get("parameters") or {})]
             if found:

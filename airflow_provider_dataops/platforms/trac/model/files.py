@@ -20,8 +20,8 @@ class SmallFile:
     """A file with its content.
 
     :param name: the file's name at TRAC.
-    :param mime_type: its media type.
-    :param definition: its definition in TRAC's JSON.
+    :param mime_type: the file's media type.
+    :param definition: the file's definition in TRAC's JSON.
     """
 
     name: str
@@ -48,7 +48,7 @@ class SmallFile:
 class SmallDataset:
     """A dataset with its content, in the requested format.
 
-    :param data_schema: its schema in TRAC's JSON.
+    :param data_schema: the dataset's schema in TRAC's JSON.
     """
 
     content: bytes = field(repr=False)
@@ -84,12 +84,12 @@ def small_content(source: FileSource) -> bytes:
 def check_size(size: int, what: str) -> None:
     """Check that content is small enough for one request.
 
-    :param size: its length in bytes.
-    :param what: the argument that contains it, for the error.
-    :raises InvalidArgumentError: if it is larger than :data:`MAX_CONTENT`.
+    :param size: the length of the content in bytes.
+    :param what: the argument that contains the content, for errors.
+    :raises InvalidArgumentError: if the content is larger than :data:`MAX_CONTENT`.
     """
     if size > MAX_CONTENT:
         raise InvalidArgumentError(
             f"{what} must have at most {MAX_CONTENT} bytes, the most that TRAC's gateway accepts over REST; "
-            f"given: {size}. Split it, or copy it to a storage that TRAC reads"
+            f"given: {size}. Split the content, or copy it to a storage that TRAC reads"
         )

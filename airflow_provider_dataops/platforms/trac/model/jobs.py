@@ -36,7 +36,7 @@ _STATES = {
 
 
 def state_of(status: object) -> RunState:
-    """Return the state for TRAC's status code, ``UNKNOWN`` for a code of a later release."""
+    """Return the state for TRAC's status code, ``UNKNOWN`` for a code that this provider does not know."""
     return _STATES.get(str(status), RunState.UNKNOWN)
 
 
@@ -44,7 +44,7 @@ def state_of(status: object) -> RunState:
 class JobStatus(Result):
     """A job's status.
 
-    :param job: the job's header; ``None`` for a job that was only validated.
+    :param job: the tag header of the job: its id and version; ``None`` for a job that was only validated.
     :param status_code: TRAC's own word, ``RUNNING`` for instance.
     :param status_message: why the job failed.
     """
@@ -128,7 +128,8 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None 
 def require_job_attrs(job_attrs: JsonObject | None) -> None:
     """Check that a job can have these attributes.
 
-    :raises InvalidArgumentError: if TRAC would reject an attribute, or if one would replace the token.
+    :raises InvalidArgumentError: if TRAC would reject an attribute, or if an attribute would replace the
+        submission's token.
     """
     read_updates(job_attrs, where="job_attrs")
     if TOKEN in (job_attrs or {}):
@@ -151,13 +152,13 @@ def job_selector(value: object, what: str = "selector") -> Selector:
 
 
 def log_file(result: Tag | None) -> str | None:
-    """Return the key of a job's log file, ``None`` if its RESULT contains none."""
+    """Return the key of a job's log file, ``None`` if its RESULT object contains no log file."""
     selector = result.body.get("logFileId") if result else None
     return Selector.from_answer(selector).key if selector else None
 
 
 def result_outputs(result: Tag | None) -> dict[str, str]:
-    """Return the keys of the outputs in a job's RESULT, by name. Up to TRAC 0.8 it contains no outputs."""
+    """Return the keys of the outputs in a job's RESULT object, by name. Up to TRAC 0.8, there are none."""
     outputs = (result.body.get("outputs") if result else None) or {}
     return {name: Selector.from_answer(selector).key for name, selector in outputs.items()}
 

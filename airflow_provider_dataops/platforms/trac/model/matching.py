@@ -19,12 +19,15 @@ def difference(actual: object, wanted: object) -> str | None:
     """
     equal = _equals(actual, wanted)
     if equal is None:
-        return f"is of type {_type_name(actual)}, which never equals {wanted!r} of type {_type_name(wanted)}"
+        return (
+            f"is of type {_type_name(actual)}, so it cannot equal {wanted!r}, "
+            f"which is of type {_type_name(wanted)}"
+        )
     return None if equal else ""
 
 
 def _equals(actual: object, wanted: object) -> bool | None:
-    """Return whether two values are equal; ``None`` if ``wanted`` is no value of the type of ``actual``."""
+    """Return whether two values are equal; ``None`` if ``wanted`` does not fit the type of ``actual``."""
     if isinstance(actual, list) and isinstance(wanted, list):
         items = [_equals(*pair) for pair in zip(actual, wanted, strict=False)]
         return None if None in items else len(actual) == len(wanted) and all(items)

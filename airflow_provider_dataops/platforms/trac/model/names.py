@@ -7,7 +7,7 @@ import re
 from airflow_provider_dataops.errors import InvalidArgumentError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: The longest name of an attribute, in characters. TRAC responds 500 to a longer one.
+#: The longest name of an attribute, in characters. TRAC responds 500 to a longer name.
 MAX_NAME = 256
 _RESERVED = ("trac_", "tracdap_", "_")
 
@@ -50,7 +50,7 @@ def require_own_name(what: str, name: object) -> str:
 def require_attribute_name(what: str, name: object) -> str:
     """Return a name unchanged, after a check that users can create an attribute with this name.
 
-    :raises InvalidArgumentError: if they cannot.
+    :raises InvalidArgumentError: if users cannot create such an attribute.
     """
     own = require_own_name(what, name)
     if len(own) > MAX_NAME:

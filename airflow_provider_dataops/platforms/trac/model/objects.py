@@ -1,4 +1,4 @@
-"""TRAC's responses as plain Python: headers, tags, tenants, resources. Unknown fields are ignored."""
+"""TRAC's responses as plain Python: tag headers, tags, tenants, resources. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class TagHeader:
-    """Identifies a version of an object and a version of its tag. Each write returns a header.
+    """Identifies a version of an object and a version of its tag. TRAC returns a tag header for each write.
 
     :param object_timestamp: when this version of the object was created.
     :param tag_timestamp: when this version of the tag was created. A change of attributes changes
@@ -61,7 +61,7 @@ class TagHeader:
         return self.selector.key
 
     def as_json(self) -> dict[str, Any]:
-        """Return the header in TRAC's JSON. Every selector argument accepts it."""
+        """Return the tag header in TRAC's JSON. Arguments that accept a selector also accept this JSON."""
         return {
             "objectType": self.object_type,
             "objectId": self.object_id,
@@ -74,7 +74,7 @@ class TagHeader:
         }
 
     def as_result(self) -> dict[str, Any]:
-        """Return the header as the result of a task: JSON whose fields templates can read."""
+        """Return the tag header as the result of a task. It is JSON, and templates can read its fields."""
         return {
             "object_type": self.object_type,
             "object_id": self.object_id,
@@ -87,7 +87,7 @@ class TagHeader:
 
     @classmethod
     def from_json(cls, payload: Any) -> TagHeader:
-        """Return the header in a response.
+        """Return the tag header in a response.
 
         :raises ValueError: if the type, the id or a version is missing.
         """
@@ -131,7 +131,7 @@ class Tag:
         return self._with_header(header=self.header.as_json())
 
     def as_result(self) -> dict[str, Any]:
-        """Return the tag as the result of a task: the header's fields, ``attrs`` and ``definition``.
+        """Return the tag as the result of a task: the tag header's fields, ``attrs`` and ``definition``.
 
         Attributes are plain values; decimals, dates and times are texts. An empty definition is left out.
         """
@@ -145,8 +145,8 @@ class Tag:
         """Return the attributes that do not have the wanted values.
 
         :param wanted: values as plain JSON, by the attribute's name.
-        :return: a text for the name of each of these attributes. If the attribute's type cannot have the
-            wanted value, the text explains this. Otherwise the text is empty.
+        :return: a text for each of these attributes, by name. If the wanted value does not fit the
+            attribute's type, the text explains this. Otherwise the text is empty.
         """
         found = {
             name: difference(self.attrs[name], value) if name in self.attrs else ""
@@ -158,8 +158,8 @@ class Tag:
     def from_json(cls, payload: Any) -> Tag:
         """Return the tag in a response.
 
-        :raises ValueError: if the header is missing, an attribute cannot be read, or the definition is not a
-            JSON object.
+        :raises ValueError: if the tag header is missing, if an attribute cannot be read, or if the
+            definition is not a JSON object.
         """
         definition = payload.get("definition") or {}
         if not isinstance(definition, Mapping):
@@ -242,14 +242,14 @@ def listed(payload: Any, name: str) -> list[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """The headers that a batch returned, each list in the order of the request."""
+    """The tag headers that TRAC returned for a batch. Each list has the order of the request."""
 
     created: tuple[TagHeader, ...]
     updated: tuple[TagHeader, ...]
     tagged: tuple[TagHeader, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the headers in TRAC's JSON."""
+        """Return the tag headers in TRAC's JSON."""
         return {
             "createObjects": [header.as_json() for header in self.created],
             "updateObjects": [header.as_json() for header in self.updated],
@@ -257,21 +257,21 @@ class BatchResult:
         }
 
     def as_result(self) -> dict[str, Any]:
-        """Return the headers as the result of a task: ``created``, ``updated`` and ``tagged``."""
+        """Return the tag headers as the result of a task: ``created``, ``updated`` and ``tagged``."""
         return {name: [header.as_result() for header in headers] for name, headers in vars(self).items()}
 
     @classmethod
     def from_json(cls, payload: Any) -> BatchResult:
-        """Return the headers in the response to a batch.
+        """Return the tag headers in the response to a batch.
 
-        :raises ValueError: if it contains no header, or a header cannot be read.
+        :raises ValueError: if the response contains no tag header, or if a tag header cannot be read.
         """
 
         def headers(name: str) -> tuple[TagHeader, ...]:
             return tuple(TagHeader.from_json(header) for header in payload.get(name) or [])
 
         if not any(payload.get(name) for name in ("createObjects", "updateObjects", "updateTags")):
-            raise ValueError("the response to a batch contains no header")
+            raise ValueError("the response to a batch contains no tag header")
         return cls(
             created=headers("createObjects"), updated=headers("updateObjects"), tagged=headers("updateTags")
         )
@@ -281,7 +281,7 @@ class BatchResult:
 class PlatformInfo(Result):
     """The version and environment of a TRAC installation.
 
-    :param version: its release, ``0.9.1`` for instance. Some calls need a certain release.
+    :param version: the release of TRAC, ``0.9.1`` for instance. Some calls need a certain release.
     :param environment: the name of the environment.
     :param production: whether this is a production environment.
     :param deployment_info: further texts from the platform's configuration, by name.
@@ -369,7 +369,7 @@ class ConfigEntry(Result):
 def _required(payload: Any, name: str, kind: type) -> Any:
     value = payload.get(name)
     if isinstance(value, bool) or not isinstance(value, kind) or value == "":
-        raise ValueError(f"a header has no {name}")
+        raise ValueError(f"a tag header has no {name}")
     return value
 
 

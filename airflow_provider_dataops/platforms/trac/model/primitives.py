@@ -15,7 +15,7 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 class UnfitValueError(ValueError):
-    """The type cannot have this value. The message follows words such as "must be an INTEGER"."""
+    """The type cannot have this value. The message continues a text such as "must be an INTEGER"."""
 
 
 def read_primitive(basic: str, value: Any) -> Any:
@@ -80,7 +80,7 @@ def _datetime(value: datetime | str) -> datetime:
     return moment
 
 
-#: By TRAC's type: the Python types that are accepted, and the function that converts them.
+#: For each type of TRAC: the Python types that are accepted, and the function that converts them.
 _READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "BOOLEAN": (bool | str, _boolean),
     "INTEGER": (int | str, _integer),
@@ -102,7 +102,7 @@ def instant_text(moment: datetime) -> str:
     if offset is None:
         raise InvalidArgumentError(f"a time must have an offset from UTC; given: {moment!r}")
     try:
-        # Times before about 1920 may have an offset with seconds, which few parsers accept.
+        # A time before about 1920 may have an offset with seconds. Few parsers accept such an offset.
         return (moment if offset.seconds % 60 == 0 else moment.astimezone(UTC)).isoformat()
     except OverflowError:
         raise InvalidArgumentError(

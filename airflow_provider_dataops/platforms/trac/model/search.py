@@ -1,4 +1,6 @@
-"""Validate search expressions, and convert their short form. TRAC validates only the outermost term.
+"""Validate search expressions, and convert their short form to TRAC's JSON.
+
+TRAC itself validates only the outermost term.
 
 A term is a list, because a template can render a list from JSON::
 
@@ -54,18 +56,18 @@ def search_parameters(
 
     :param kind: the type of object to search.
     :param search: the expression; ``None`` finds all objects of the type.
-    :param as_of: a time in the past; the search then sees the metadata of that time.
+    :param as_of: a time in the past. The search then uses the metadata as it was at that time.
     :param prior_versions: search in all versions of each object, not only in the latest.
     :param prior_tags: search in all versions of each tag.
-    :param now: seconds since the epoch.
+    :param now: the present time, in seconds since the epoch.
     :raises InvalidArgumentError: if TRAC would reject the search or fail to run it.
     """
     message: dict[str, Any] = {"objectType": object_type(kind)}
     if search is not None:
         if search in ({}, [], (), ""):
             raise InvalidArgumentError(
-                "search must not be empty, a template may have rendered to an empty value; leave search out "
-                f"to find all objects of the type; given: {search!r}"
+                "search must not be empty, but a template may have rendered to an empty value; leave search "
+                f"out to find all objects of the type; given: {search!r}"
             )
         message["search"] = expression(search)
     if as_of is not None:
@@ -130,7 +132,7 @@ def _joined(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return one term with the same meaning, ``None`` if there is none.
+    """Return one term with the same meaning as the expressions, ``None`` if there is no such term.
 
     TRAC needs seconds for an OR of three terms. It often aborts an OR of four terms, or a NOT, after ten
     seconds. It answers IN and NE at once.
@@ -202,8 +204,9 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         if attr_type is not None:
             basic = ValueType.named(attr_type, f"{where}: the attribute's type").basic
     else:
-        # Check for an empty list before and after understood(). Before, because for a list without a type,
-        # understood() raises another error. After, because only understood() finds the list in a Value.
+        # Check for an empty list twice. The first check is needed because understood() raises another error
+        # for an empty list without a type. The second check is needed because only understood() finds the
+        # list in a Value.
         _reject_empty(sign, value, where)
         plain, kind = understood(value, f"{where}: the value")
         _reject_empty(sign, plain, where)

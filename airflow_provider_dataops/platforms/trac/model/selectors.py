@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 _KEY = re.compile(r"([A-Za-z_]+)-([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:-v([0-9]+))?")
-#: The fields that only a header has. Ignore them, so that users can give a header as a selector.
+#: The fields of a tag header that a selector does not have. They are ignored, so that users can pass a tag
+#: header as a selector.
 _HEADER_FIELDS = frozenset({"objectTimestamp", "tagTimestamp", "isLatestObject", "isLatestTag"})
 _OBJECT = ("objectVersion", "objectAsOf", "latestObject")
 _TAG = ("tagVersion", "tagAsOf", "latestTag")
@@ -57,7 +58,7 @@ class Selector:
 
     @property
     def is_latest(self) -> bool:
-        """Whether the selector has neither an object version nor a time."""
+        """Whether the selector selects the latest object version, because it has no number and no time."""
         return self.object_version is None and self.object_as_of is None
 
     @property
@@ -67,7 +68,7 @@ class Selector:
         return f"{self.object_type}-{self.object_id}{version}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the selector in TRAC's JSON, which always contains both criteria."""
+        """Return the selector in TRAC's JSON, with the criteria for the object's and the tag's version."""
         return {
             "objectType": self.object_type,
             "objectId": self.object_id,
@@ -87,8 +88,8 @@ class Selector:
     def of(cls, value: object, what: str = "selector") -> Selector:
         """Return a value as a selector.
 
-        :param value: a selector, a header or a tag, as a Python object or in TRAC's JSON; the result of an
-            operator; or an object key, ``DATA-<uuid>-v3``. A key without a version selects the latest.
+        :param value: a selector, a tag header or a tag, as a Python object or in TRAC's JSON; the result of
+            an operator; or an object key, ``DATA-<uuid>-v3``. A key without a version selects the latest.
         :param what: the name of the argument, for errors.
         :raises InvalidArgumentError: if the value is none of these.
         """
@@ -101,7 +102,7 @@ class Selector:
             return selector
         if not isinstance(value, Mapping):
             raise InvalidArgumentError(
-                f"{what} must be a selector, a header, a tag or an object key such as DATA-<uuid>-v3; "
+                f"{what} must be a selector, a tag header, a tag or an object key such as DATA-<uuid>-v3; "
                 f"given: {value!r}"
             )
         if isinstance(value.get("key"), str):
@@ -152,9 +153,10 @@ class Selector:
     def of_prior(cls, value: object, what: str) -> Selector:
         """Return a value as a selector of the object that gets a new version.
 
-        TRAC copies the attributes of the selected tag to the new version. A header or tag contains the tag
-        version of the time when it was read. With this tag version, all later changes of the attributes would
-        be lost. So for a header or tag, the latest tag is selected. Only a selector can select another tag.
+        TRAC copies the attributes of the selected tag to the new version. A tag header or tag contains the
+        tag version of the time when it was read. With this tag version, all later changes of the attributes
+        would be lost. So for a tag header or tag, the result selects the latest tag. Only a selector can
+        select another tag.
         """
         selector = cls.of(value, what)
         return selector.with_latest_tag() if _was_read(value) else selector
@@ -191,7 +193,7 @@ class Selector:
     @classmethod
     def _of_json(cls, payload: Any, what: str) -> Selector:
         if not isinstance(payload, Mapping):
-            raise InvalidArgumentError(f"{what} must be a header in TRAC's JSON; given: {payload!r}")
+            raise InvalidArgumentError(f"{what} must be a tag header in TRAC's JSON; given: {payload!r}")
         fields = {name: value for name, value in payload.items() if value is not None}
         unknown = set(fields) - _FIELDS - _HEADER_FIELDS
         if unknown:
@@ -215,7 +217,7 @@ def _uuid(value: object, what: str) -> str:
 
 
 def _was_read(value: object) -> bool:
-    """Return whether a value was read from TRAC: a header or a tag, but not a selector of the user."""
+    """Return whether a value was read from TRAC: a tag header or a tag, but not a selector of the user."""
     if isinstance(value, Mapping):
         return "header" in value or not _HEADER_FIELDS.isdisjoint(value)
     return not isinstance(value, Selector)

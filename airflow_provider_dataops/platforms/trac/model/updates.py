@@ -21,7 +21,7 @@ from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES,
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.values import as_wire, understood
 
-#: Changes of attributes. TRAC makes them in this order.
+#: Changes of attributes. TRAC makes them in the order of the list.
 TagUpdates = Sequence[JsonObject]
 
 DEFAULT_OPERATION = "CREATE_OR_REPLACE_ATTR"
@@ -47,8 +47,8 @@ def read_updates(
     """Return changes of attributes in TRAC's JSON, ``None`` if both arguments are ``None``.
 
     :param attrs: values by name; each attribute is created or replaced.
-    :param updates: further changes in their order, each ``{"operation": "APPEND_ATTR", "attrName": "labels",
-        "value": "eod"}``. Without an operation the attribute is created or replaced.
+    :param updates: further changes in their order, such as ``{"operation": "APPEND_ATTR", "attrName":
+        "labels", "value": "eod"}``. Without an operation, the attribute is created or replaced.
     :param where: the user's name for the argument ``attrs``, for errors.
     :param listed: the user's name for the argument ``updates``, for errors.
     :raises InvalidArgumentError: for a reserved name, an unknown operation, or a value that attributes
@@ -104,12 +104,12 @@ def _attribute(value: object, where: str) -> dict[str, Any]:
 
 
 def _plain(value: object, where: str) -> Any:
-    """Return an attribute's value as plain Python: a primitive value or a list of them."""
+    """Return an attribute's value as plain Python: a primitive value or a list of primitive values."""
     plain, kind = understood(value, where)
     single = kind.item if kind.basic == "ARRAY" else kind
     if single is None or single.basic not in PRIMITIVES:
         raise InvalidArgumentError(
-            f"{where} must be a primitive value or a list of them; given: a value of type {kind}"
+            f"{where} must be a primitive value or a list of primitive values; given: a value of type {kind}"
         )
     for item in plain if isinstance(plain, list) else [plain]:
         if isinstance(item, str) and len(item) > MAX_TEXT:
@@ -135,7 +135,7 @@ def _can_be_stored(number: Decimal) -> bool:
 def plain_attributes(attrs: JsonObject | None) -> dict[str, Any]:
     """Return the values that a sensor waits for, as plain JSON by the attribute's name.
 
-    :raises InvalidArgumentError: if attributes cannot have such a name or value.
+    :raises InvalidArgumentError: if TRAC allows no attribute with such a name or value.
     """
     if attrs and not isinstance(attrs, Mapping):
         raise InvalidArgumentError(f"attrs must be a dict of names and values; given: {attrs!r}")
@@ -149,8 +149,9 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
     """Return an object's definition in TRAC's JSON.
 
     :param kind: the type of the object.
-    :param definition: ``{"custom": {...}}``, with or without ``objectType``. ``customData`` may be bytes.
-    :raises InvalidArgumentError: if clients cannot write this type, or this is not a definition of it.
+    :param definition: a dict such as ``{"custom": {...}}``, with or without ``objectType``. ``customData``
+        may be bytes.
+    :raises InvalidArgumentError: if clients cannot write this type, or if the definition has another type.
     """
     if kind not in WRITABLE:
         raise InvalidArgumentError(
@@ -162,7 +163,8 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
         raise InvalidArgumentError(f"definition must contain the dict {member!r}; given: {definition!r}")
     if checked_type(definition.get("objectType", kind), "definition['objectType']") != kind:
         raise InvalidArgumentError(
-            f"definition['objectType'] must be object_type, {kind!r}; given: {definition['objectType']!r}"
+            f"definition['objectType'] must be the same as object_type, {kind!r}; "
+            f"given: {definition['objectType']!r}"
         )
     unknown = set(definition) - {"objectType", "objectProps", member}
     if unknown:
@@ -203,7 +205,8 @@ def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     selector = Selector.of_prior(value, what)
     if not selector.is_fixed:
         raise InvalidArgumentError(
-            f"{what} must have an object version, such as the header of a read or write has; given: {value!r}"
+            f"{what} must have an object version; the tag header that a read or write returns has "
+            f"one; given: {value!r}"
         )
     return selector
 
@@ -216,7 +219,7 @@ def create_request(
 ) -> dict[str, Any]:
     """Return the request that creates an object.
 
-    :param object_type: its type; by default the ``objectType`` of its definition.
+    :param object_type: the type of the object; by default, the ``objectType`` of the definition.
     :raises InvalidArgumentError: with the name of the wrong argument.
     """
     if not object_type and isinstance(definition, Mapping):
@@ -248,6 +251,6 @@ def update_request(
     kind = request["objectType"]
     if prior.object_type != kind:
         raise InvalidArgumentError(
-            f"prior_version must select an object of type {kind}, the object_type; given: {prior}"
+            f"prior_version must select an object of type {kind}, the same as object_type; given: {prior}"
         )
     return {**request, "priorVersion": prior.as_json()}

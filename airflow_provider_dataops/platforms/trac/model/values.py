@@ -50,7 +50,7 @@ _FIELDS = {
     "mapValue": "MAP",
 }
 _FIELD_OF = {basic: name for name, basic in _FIELDS.items()}
-#: By type: the name of the only field inside ``decimalValue`` and so on.
+#: For each type, the name of the only field inside ``decimalValue``, ``dateValue`` and so on.
 _MEMBERS = {
     "DECIMAL": "decimal",
     "DATE": "isoDate",
@@ -76,7 +76,7 @@ _PYTHON_TYPES: tuple[tuple[Any, str], ...] = (
 class ValueType:
     """A type of values in TRAC.
 
-    :param basic: its name, ``STRING`` for instance.
+    :param basic: the type's name, ``STRING`` for instance.
     :param item: the type of an array's items, or of a map's values; ``None`` if a map's values have several
         types.
     """
@@ -214,7 +214,8 @@ def _inferred_dict(value: Any, where: str) -> tuple[Any, ValueType]:
     kinds = list(dict.fromkeys(kind for _, kind in parts.values()))
     if len(kinds) == 1:
         return {key: plain for key, (plain, _) in parts.items()}, ValueType("MAP", kinds[0])
-    # A type descriptor has only one type for all values. So each value is sent with its own type.
+    # The values have several types, but a type descriptor has only one type for all values of a map. So each
+    # value is sent with its own type.
     return {key: Value(*part) for key, part in parts.items()}, ValueType("MAP")
 
 

@@ -157,7 +157,7 @@ class TestOkAndKo:
     ) -> None:
         caplog.set_level("INFO")
         play(self.calls()["status"], reply(body=body))
-        assert "taken as OK" in caplog.text
+        assert "it counts as OK" in caplog.text
 
     @pytest.mark.parametrize(
         ("body", "words", "kind"),

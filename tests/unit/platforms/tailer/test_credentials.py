@@ -306,8 +306,8 @@ class TestConnection:
 
     def test_without_an_account_reports_what_its_test_did_not_try(self) -> None:
         done = play(tailer(account="", **REFRESHED).test(), reply(body={"id_token": "t"}))
-        assert done.value.startswith("got a token, but did not send it to Tailer")
-        assert play(tailer(environment="").test()).value.startswith("the connection contains a token, but")
+        assert done.value.startswith("got a token; it was not sent to Tailer")
+        assert play(tailer(environment="").test()).value.startswith("the connection contains a token; it")
 
 
 def test_a_login_is_one_step_so_only_one_runs_at_a_time() -> None:

@@ -42,7 +42,7 @@ def test_credentials_become_headers_and_secrets(fields: dict[str, Any], headers:
         ({"host": ""}, "host is empty"),
         ({"login": "ann", "password": "x", "extra": {"api_token": "t"}}, "not both"),
         ({"login": "ann"}, "password is empty"),
-        ({"password": "s3cret"}, "login is empty, but password is not"),
+        ({"password": "s3cret"}, "login is empty, but password is set"),
         ({"login": "a:b", "password": "x"}, "login contains a colon"),
         ({"extra": {"api_token": "t\nX: y"}}, "cannot be sent"),
         ({"extra": {"tenant": "ACME-CORP"}}, "'tenant' must be an identifier"),

@@ -71,7 +71,7 @@ def test_a_prior_version_selects_the_latest_tag_or_the_given_one(value: Any, tag
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "inputs must be a selector, a header, a tag or an object key"),
+        (None, "inputs must be a selector, a tag header, a tag or an object key"),
         (5, "inputs must be a selector"),
         ("", "inputs must be an object key"),
         (ID, "inputs must be an object key"),
@@ -102,7 +102,7 @@ def test_a_prior_version_selects_the_latest_tag_or_the_given_one(value: Any, tag
         ({**DATA, "tagAsOf": {"isoDatetime": None}}, r"inputs\['tagAsOf'\] must contain only 'isoDatetime'"),
         ({**DATA, "tagAsOf": {**AS_OF, "offset": 1}}, r"inputs\['tagAsOf'\] must contain only 'isoDatetime'"),
         ({**DATA, "version": 3}, "inputs must contain only the fields .*; given: 'version'"),
-        ({"header": "DATA"}, r"inputs\['header'\] must be a header in TRAC's JSON; given: 'DATA'"),
+        ({"header": "DATA"}, r"inputs\['header'\] must be a tag header in TRAC's JSON; given: 'DATA'"),
         ({"header": {**DATA, "objectId": "abc"}}, r"inputs\['header'\]\['objectId'\] must be a UUID"),
         ({"key": "abc"}, r"inputs\['key'\] must be an object key"),
     ],

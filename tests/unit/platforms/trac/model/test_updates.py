@@ -27,12 +27,12 @@ from tests.unit.platforms.trac.payloads import header
         ({"attrs": {"a": None}}, r"attrs\['a'\] must be .*; given: None"),
         (
             {"attrs": {"a": {"b": 1}}},
-            "a primitive value or a list of them; given: a value of type MAP of INTEGER",
+            "a primitive value or a list of primitive values; given: a value of type MAP of INTEGER",
         ),
-        ({"attrs": {"a": [[1]]}}, "a primitive value or a list of them"),
+        ({"attrs": {"a": [[1]]}}, "a primitive value or a list of primitive values"),
         (
             {"attrs": {"a": [{"b": 1, "c": "x"}]}},
-            "a primitive value or a list of them; given: a value of type ARRAY of MAP",
+            "a primitive value or a list of primitive values; given: a value of type ARRAY of MAP",
         ),
         ({"attrs": {"a" * 257: 1}}, "each name in attrs must have at most 256 characters; given: 257"),
         ({"attrs": {"a": "x" * 4097}}, r"attrs\['a'\].* at most 4096 characters.*; given: 4097"),
