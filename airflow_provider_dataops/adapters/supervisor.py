@@ -43,5 +43,6 @@ def present_clear_number(ti: Any) -> int | None:
         comms: Any = task_runner.SUPERVISOR_COMMS
         return int(comms.send(GetDagRun(dag_id=ti.dag_id, run_id=ti.run_id)).clear_number)
     except Exception:
-        # An older Airflow has no such message, or Airflow does not respond. The task continues without it.
+        # An older Airflow has no message GetDagRun, or Airflow does not respond. The task continues without
+        # the number.
         return None

@@ -37,7 +37,7 @@ class TracHook(DataOpsHook[TracApi]):
 
     Arguments that many methods have:
 
-    - ``tenant`` is a tenant's code; by default it is the connection's.
+    - ``tenant`` is a tenant's code; by default the tenant of the connection.
     - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
       header or tag that another call returned, one of these in the platform's JSON, or an object key such as
       ``DATA-<uuid>-v3``. Without a version it selects the latest one.

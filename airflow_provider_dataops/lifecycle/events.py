@@ -67,7 +67,7 @@ class RunEvent(JsonDataclass):
     def check(self) -> None:
         """Reject an event that contradicts itself.
 
-        :raises ValueError: if the ending contradicts the snapshot, or if the snapshot is of another run.
+        :raises ValueError: if the ending contradicts the snapshot, or if the snapshot belongs to another run.
         """
         snapshot = self.snapshot
         if (self.ending is Ending.FINISHED) != (snapshot is not None and snapshot.state.is_final):
@@ -80,7 +80,7 @@ class RunEvent(JsonDataclass):
             )
 
     def failure(self, *, platform: str, noun: str, url: str, limit: str) -> DataOpsError | None:
-        """Return the error that the task must raise, ``None`` if the run succeeded.
+        """Return the error that the task must raise; ``None`` if the run succeeded.
 
         :param limit: the argument that limits the wait, and its value: ``timeout=3600 s``.
         """

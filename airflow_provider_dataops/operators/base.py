@@ -89,7 +89,7 @@ class RunOperator(DataOpsOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def launch(self, api: Any, context: Context) -> Launch:
-        """Return the launch, which describes how to start the run and how to find it again. Sends nothing."""
+        """Return the launch, which describes how to start and find the run. This sends no request."""
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:

@@ -26,7 +26,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     keeps running.
 
     :param pipeline_id: the pipeline, ``p-…``, shared with the API user for editing.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 
@@ -35,7 +35,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
     def launch(self, api: QuantemplateApi, context: Context) -> QuantemplateExecutionLaunch:
-        """Return the launch, which describes how to start the execution. Sends nothing."""
+        """Return the launch, which describes how to start the execution. This sends no request."""
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 
 
@@ -52,7 +52,7 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
 
     :param source: local path, or URL of an object store; CSV, XLS, XLSX or gzipped CSV, not empty.
     :param dataset_id: the dataset, ``d-…``, shared with the API user for editing.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 
@@ -108,7 +108,7 @@ class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOper
     :param output_name: the name of the output, instead of ``output_id``. Without both, the execution must
         have exactly one output.
     :param destination: local path, or URL of an object store, with the file's name.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 
@@ -154,7 +154,7 @@ class QuantemplateDownloadDatasetOperator(_DownloadOperator):
     :param dataset_id: the dataset, ``d-…``.
     :param version: the version, a whole number; the latest by default.
     :param destination: local path, or URL of an object store, with the file's name.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 

@@ -44,8 +44,9 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         environment to the ids of Tables to Tables configurations that have no context. If the id lacks this
         suffix, the operator sends it unchanged and logs a warning.
     :param configuration_type: ``table-to-table`` (``gbq-to-gbq`` means the same) or ``table-to-storage``.
-    :param account: a string of six digits, with leading zeros; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits, with leading zeros; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param logical_date: the day whose data the job processes: a date, a datetime, or an ISO 8601 string such
         as ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls it
         ``execution_date``. By default the platform uses today's date in UTC.
@@ -87,7 +88,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         day("logical_date", self.logical_date)
 
     def launch(self, api: TailerApi, context: Context) -> TailerJobLaunch:
-        """Return the launch, which describes how to start the job. Sends nothing."""
+        """Return the launch, which describes how to start the job. This sends no request."""
         return api.launch(
             self.configuration(api, append_environment=self.append_environment),
             execution_date=day("logical_date", self.logical_date),
@@ -124,8 +125,9 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
     :param run_id: the id of the run.
     :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -163,8 +165,9 @@ class TailerResetWorkflowOperator(_ConfigurationOperator):
     ``retries=0``.
 
     :param configuration_id: the id of the workflow.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -188,8 +191,9 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     :param configuration_id: the id under which the configuration is deployed.
     :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 

@@ -38,7 +38,7 @@ class _JobOperator(TamrTask, RunOperator):
         super().check()
 
     def launch(self, api: TamrApi, context: Context) -> TamrJobLaunch:
-        """Return the launch, which describes how to start the job. Sends nothing."""
+        """Return the launch, which describes how to start the job. This sends no request."""
         return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
 
 

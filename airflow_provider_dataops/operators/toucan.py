@@ -39,7 +39,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
         file is empty, the task fails before it sends anything.
     :param filename: the name of the data source in the small app's configuration; the file's own name by
         default. Set it only if ``source`` is exactly one file.
-    :param small_app: the small app; the connection's by default.
+    :param small_app: the small app; by default the small app of the connection.
     :param validation: if ``False``, ask the platform not to validate the upload.
     :param stage: ``staging``, or ``None`` to leave it out.
     :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked upload.
@@ -124,7 +124,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         self.work()
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the launch, which describes how to start the operation. Sends nothing."""
+        """Return the launch, which describes how to start the operation. This sends no request."""
         return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
 
 
@@ -141,7 +141,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
     :param operations: names of operations, in the order in which they run. The default is the vendor's chain:
         ``preprocess_data_sources``, ``populate_basemaps``, ``populate_reports``, ``populate_dashboards``,
         ``release``.
-    :param small_app: the small app; the connection's by default.
+    :param small_app: the small app; by default the small app of the connection.
     :param stage: ``staging``, or ``None`` to leave it out, which means production.
     :param origin: the name that the platform records as the requester; ``None`` leaves it out.
     :param output_domains: work only on these output domains.
@@ -174,7 +174,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
         )
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the launch, which describes how to start the operation. Sends nothing."""
+        """Return the launch, which describes how to start the operation. This sends no request."""
         if unknown := toucan_work.unknown_operations(self.operations):
             self.log.warning(
                 "Toucan's documentation does not mention the operations %s; they are sent nevertheless",

@@ -28,7 +28,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
     :param execution_id: the execution, ``e-…``.
     :param after_run_number: instead of ``execution_id``: wait for the first execution whose run number is
         higher than this number.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 

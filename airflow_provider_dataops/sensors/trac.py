@@ -44,7 +44,7 @@ class TracJobSensor(_TracSensor):
 
     :param selector: a selector of the job, or the result of a job operator.
     :param job_id: the job's id, instead of ``selector``.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -72,7 +72,7 @@ class TracSearchSensor(_TracSensor):
     :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
         ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
     :param min_results: how many objects are enough, from 1 to 100.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -108,7 +108,7 @@ class TracObjectSensor(_TracSensor):
     :param min_version: the latest version must be this one or a later one.
     :param attrs: values that attributes must have, by name. A string is converted to the attribute's type, so
         ``"{{ ds }}"`` matches a date.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

@@ -24,8 +24,9 @@ class TailerTask(DataOpsTask):
 
     :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a string of six digits, with leading zeros; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits, with leading zeros; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 

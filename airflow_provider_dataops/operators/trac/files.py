@@ -97,7 +97,7 @@ class TracUploadFileOperator(_UploadOperator):
     :param attrs: attributes as plain Python values, by name.
     :param prior_version: a selector of the file's latest version, to update the file. If it is missing or
         renders to an empty string, the operator creates a new file.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -129,7 +129,7 @@ class TracUploadDatasetOperator(_UploadOperator):
     :param attrs: attributes as plain Python values, by name.
     :param prior_version: a selector of the dataset's latest version, to update the dataset. If it is missing
         or renders to an empty string, the operator creates a new dataset.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -188,7 +188,7 @@ class TracDownloadFileOperator(_DownloadOperator):
 
     :param selector: a selector of the file. If it contains no version, it selects the latest one.
     :param destination: local path, or URL of an object store, with the file's name.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -205,7 +205,7 @@ class TracDownloadDatasetOperator(_DownloadOperator):
     :param selector: a selector of the dataset. If it contains no version, it selects the latest one.
     :param destination: local path, or URL of an object store, with the file's name.
     :param format: the short name of the file's format.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

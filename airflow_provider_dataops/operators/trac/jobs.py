@@ -30,11 +30,11 @@ class _JobOperator(TracTask, RunOperator):
         self.job_attrs = job_attrs
 
     def job_of(self, api: TracApi) -> JsonObject | JobPlan | RunRequest:
-        """Return the job to submit. Sends nothing."""
+        """Return the job to submit. This sends no request."""
         raise NotImplementedError
 
     def launch(self, api: TracApi, context: Context) -> TracJobLaunch:
-        """Return the launch, which describes how to submit the job. Sends nothing."""
+        """Return the launch, which describes how to submit the job. This sends no request."""
         return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
 
@@ -60,7 +60,7 @@ class TracImportModelOperator(_JobOperator):
     :param model_attrs: attributes of the model, as plain Python values by name.
     :param job_attrs: attributes of the job, as plain Python values by name. A retry finds the job even if
         these attributes have changed.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -160,7 +160,7 @@ class TracRunModelOperator(_ModelsOperator):
     :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -198,7 +198,7 @@ class TracRunFlowOperator(_ModelsOperator):
     :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -229,7 +229,7 @@ class TracSubmitJobOperator(_JobOperator):
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
         Values of parameters and attributes may be plain Python values, and selectors may be keys.
     :param job_attrs: attributes of the job, as plain Python values by name.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

@@ -41,7 +41,7 @@ class TracCreateObjectOperator(_DefinitionOperator):
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create the other types.
     :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param attrs: attributes as plain Python values, by name.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -66,7 +66,7 @@ class TracUpdateObjectOperator(_DefinitionOperator):
     :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param prior_version: a selector of the object's latest version.
     :param attrs: attributes to create or replace; all other attributes stay.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -104,7 +104,7 @@ class TracUpdateTagOperator(TracOperator):
     :param attrs: attributes to create or replace.
     :param tag_updates: further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
         "labels", "value": "eod"}``.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -141,7 +141,7 @@ class TracWriteBatchOperator(TracOperator):
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
     :param update_objects: dicts with the same keys and ``prior_version``, each object once.
     :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -187,7 +187,7 @@ class TracReadObjectOperator(TracOperator):
     Attributes are plain Python values; decimals, dates and times are strings. The definition is TRAC's JSON.
 
     :param selector: a selector of the object. If it contains no version, it selects the latest one.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -215,7 +215,7 @@ class TracSearchOperator(TracOperator):
     :param search_as_of: a time in the past. Then the search uses the metadata as it was at that time.
     :param prior_versions: search in all versions of each object, not only in the latest.
     :param prior_tags: search in all versions of each tag, not only in the latest.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
