@@ -80,7 +80,9 @@ class TestOtherArguments:
         world.start(NOW)
         world.identity = {"what": "tonight"}
         world.cancel_error = NotFoundError("unknown", status=404)
-        with pytest.raises(AmbiguousSubmitError, match="r1 with other arguments; it is not found now"):
+        with pytest.raises(
+            AmbiguousSubmitError, match="r1 with other arguments; the platform does not find it now"
+        ):
             world.start(NOW)
         assert world.active() == ["r1"]
 
