@@ -31,8 +31,8 @@ PARALLEL_UPLOADS = 4
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    The hook does not send refused credentials again, because that locks the account. If a call has no
-    ``small_app``, it uses the one of the connection. Each call of a method that starts work starts another
+    The hook does not send refused credentials again, because that locks the account. A call without
+    ``small_app`` uses the small app of the connection. Each call of a method that starts work starts another
     operation. If the response is lost, look at Toucan before you call again.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
@@ -157,7 +157,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         asynchronous: bool | None = None,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Preprocess the output domains that **any** of the selectors matches.
+        """Preprocess each output domain that matches **at least one** of the selectors.
 
         Without a selector, the platform presumably selects all output domains. Some backends respond only
         when the work has ended, so the hook waits up to 15 minutes for the response.
@@ -177,7 +177,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         release: bool = False,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Populate the output domains that **any** of the selectors matches.
+        """Populate each output domain that matches **at least one** of the selectors.
 
         Without a selector, the platform presumably selects all output domains.
 
@@ -202,12 +202,12 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:
     """Return each file with the name under which to upload it.
 
-    :raises InvalidArgumentError: if two files have the same name, as one would overwrite the other.
+    :raises InvalidArgumentError: if two files have the same name, because one file would overwrite the other.
     """
     if filename is not None:
         if len(files) != 1:
             raise InvalidArgumentError(
-                f"filename {filename!r} needs exactly one file; source matches {len(files)}"
+                f"filename {filename!r} needs a source of exactly one file; source matches {len(files)}"
             )
         return [(files[0], filename)]
     by_name: dict[str, StoredFile] = {}

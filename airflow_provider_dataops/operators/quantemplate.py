@@ -39,7 +39,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 
 
-# The operators below need no ``check``, because their hook validates the arguments first of all.
+# The operators below need no ``check``, because their hook validates the arguments before it sends a request.
 
 
 class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):

@@ -54,7 +54,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         its own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the
         operator looks for a Table to Storage run in the list of the configuration's last 100 runs.
     :param append_environment: append ``_`` and the environment to the configuration's id, unless the id
-        already ends so. Do not set it for configurations with a context.
+        already has this ending. Do not set it for configurations with a context.
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "CHECKED")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
         ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.
@@ -139,7 +139,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
         self.status = status
 
     def check(self) -> None:
-        """Check the run's id, and that the status is one that a user may set."""
+        """Check that there is a run id, and that a user may set this status."""
         super().check()
         require_text(run_id=self.run_id)
         check_settable(self.status)
@@ -158,7 +158,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
 
 
 class TailerResetWorkflowOperator(_ConfigurationOperator):
-    """Deletes all triggered jobs of a workflow, so that the workflow starts from scratch. Returns its id.
+    """Deletes all triggered jobs of a workflow, which then starts from scratch. Returns the workflow's id.
 
     The request is sent once. If its response is lost, the task fails, and a retry resets the workflow again.
     The second reset also deletes the jobs that were triggered after the first. To prevent this, set
@@ -204,7 +204,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
         self.status = status
 
     def check(self) -> None:
-        """Check that the status is one that a configuration can have."""
+        """Check that a configuration can have this status."""
         super().check()
         check_configuration_status(self.status)
 

@@ -43,7 +43,7 @@ class _JobOperator(TamrTask, RunOperator):
 
 
 class TamrLoadSourceOperator(_JobOperator):
-    """Refreshes a source from the storage behind it, and waits for the end of the job.
+    """Loads the data of a source from its storage again, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``,
     ``configuration``, ``reason``, ``message`` and ``history``. If all slots of the tenant are taken (5 by

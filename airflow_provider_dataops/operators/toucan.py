@@ -221,11 +221,11 @@ class _PartialOperator(_OperationOperator):
 class ToucanPreprocessOperator(_PartialOperator):
     """Preprocesses a part of a small app's data, and waits for the end.
 
-    An output domain is selected if **any** of the selectors matches it. Without a selector the platform
-    presumably selects all of them; an empty list is an error. Some backends respond only when the work has
-    ended, so the operator waits up to 15 minutes for the response.
+    The operator selects an output domain if **at least one** of the selectors matches it. Without a selector,
+    the platform presumably selects all output domains. An empty list is an error. Some backends respond only
+    when the work has ended, so the operator waits up to 15 minutes for the response.
 
-    :param input_domains: selects all output domains that contain one of these.
+    :param input_domains: selects all output domains that contain one of these input domains.
     :param functions: selects all output domains whose entry point is one of these functions.
     :param output_domains: selects these output domains.
     :param extra_selector: further keys of the request's body, for backends that use other key names. The

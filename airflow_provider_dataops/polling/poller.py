@@ -37,7 +37,7 @@ class Subscription:
     :param poll_interval: the longest time between two polls, in seconds.
     :param began: when the wait began. The longer the wait, the longer the time between two polls.
     :param due: when to read the run next.
-    :param failures: how many requests for this run failed since the last good one.
+    :param failures: how many requests for this run failed since the last good response.
     :param answers: the queue of the results for this trigger. ``None`` means that the poller has ended.
     """
 
@@ -75,7 +75,8 @@ class Poller:
         self._subscriptions.add(subscription)
         self._changed.set()
         if self._task is None or self._task.done():
-            # Use an empty context: otherwise the log of the first trigger's task gets the poller's lines.
+            # Use an empty context. Otherwise the poller would write its lines into the log of the first
+            # trigger's task.
             self._task = asyncio.get_running_loop().create_task(
                 self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
@@ -102,7 +103,7 @@ class Poller:
             look.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Pass to all triggers the error that ended the poller. After ``None`` they can subscribe again."""
+        """Pass the poller's error to all triggers and wake them. After ``None``, they can subscribe again."""
         error = None if task.cancelled() else task.exception()
         answer = error if isinstance(error, DataOpsError) else None
         if error is not None and answer is None:

@@ -57,7 +57,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
 
 
 class TailerLastStatusSensor(TailerTask, DataOpsSensor):
-    """Waits until a configuration has a run with a given status, for instance one that Tailer started.
+    """Waits until a configuration has a run with a given status. Tailer itself may have started the run.
 
     Returns the newest such run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator`
     does. The sensor ignores runs with other statuses: a failed run does not end the wait.

@@ -44,7 +44,7 @@ class NotConnectedError(HTTPError):
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a deadline. The socket's own timeout is no limit: each byte restarts it."""
+    """Reads from a socket until a deadline. The socket's own timeout is not enough: each byte restarts it."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
         self._raw = raw
@@ -75,7 +75,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """A response with time limits: the headers and each piece of the body must arrive in the read timeout."""
+    """A response with time limits: the headers, and each piece of the body, must arrive in the read timeout."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

@@ -50,7 +50,7 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 @dataclass
 class _Attempt:
-    """Whether a request has a connection. Without one, nothing was sent."""
+    """Whether a request has a connection. Without a connection, nothing was sent."""
 
     connected: bool = False
 
@@ -80,7 +80,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 class AsyncDriver:
-    """Runs exchanges with one platform on the event loop. All triggers of a connection share its session.
+    """Sends a platform's requests on the event loop. All triggers of a connection share one driver.
 
     :param api: the platform and its connection.
     :param register_secret: masks a secret in the logs.
@@ -94,7 +94,8 @@ class AsyncDriver:
         self.clock = clock
         self._register_secret = register_secret
         self._session: aiohttp.ClientSession | None = None
-        # Reading the environment's proxy takes a fifth of the time of a poll. So it is read once per host.
+        # Reading the environment's proxy takes a fifth of the time of a poll. So the proxy is read once per
+        # host.
         self._proxy = cache(partial(proxy_for, api.settings))
         self._login = asyncio.Lock()
 
@@ -105,8 +106,8 @@ class AsyncDriver:
         """
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
-            # The poller's lanes limit the number of requests at once. With a limit here, requests could time
-            # out in aiohttp's queue.
+            # The module polling.lanes limits the number of requests at once. With a limit here, requests
+            # could time out in aiohttp's queue.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Ask for no compression, as the other driver does. Then the size limits apply to the bytes that
@@ -124,14 +125,14 @@ class AsyncDriver:
             await self._session.close()
 
     async def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> T:
-        """Run an exchange with credentials, redirects and retries, and return its result.
+        """Send the requests of a call, with credentials, redirects and retries, and return the result.
 
-        :raises DataOpsError: the error that ended the exchange.
+        :raises DataOpsError: the error that ended the call.
         """
         return await self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     async def play(self, exchange: Exchange[T]) -> T:
-        """Do the steps of an exchange one after the other, and return its result."""
+        """Do the steps that the generator of a call yields, and return the call's result."""
         try:
             step = next(exchange)
             while True:

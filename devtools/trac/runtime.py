@@ -6,8 +6,8 @@
     assert job.status == "SUCCEEDED"
 
 On a platform, the orchestrator passes each job to this runtime, with the definitions of all objects that the
-job uses. Then it writes the results to the metadata store. `TracRuntime` does only this part. It does not
-validate jobs as the platform does, and it stores no tags.
+job uses. Then it writes the results to the metadata store. `TracRuntime` does only this work of the
+orchestrator. It does not validate jobs as the platform does, and it stores no tags.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class TracRuntime:
         return self._add_object(_new_header(object_type), definition)
 
     def definition(self, selector: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the definition of an object as the runtime wrote it, with null for absent members."""
+        """Return the definition of an object as the runtime wrote it, with null for each missing field."""
         definition: dict[str, Any] = self._objects[_key(selector)]
         return definition
 
