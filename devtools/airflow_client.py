@@ -154,7 +154,7 @@ class AirflowClient:
     def list_all(self, path: str, key: str, **params: Any) -> list[Json]:
         """Return all entries of a collection, from all its pages.
 
-        :param key: the key in the response under which the list of entries is
+        :param key: the key of the response whose value is the list of entries
         """
         items: list[Json] = []
         while True:

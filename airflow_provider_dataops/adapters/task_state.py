@@ -39,7 +39,7 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: A deferral needs no methods of its own here, because Airflow keeps the stored value.
+    #: The same methods serve a deferral, because Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 
@@ -95,7 +95,7 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 
 
 def generation(context: Context) -> Generation:
-    """Return the task's generation at the start of the try, which distinguishes a Clear from a retry."""
+    """Return the task's generation at the start of the try. A Clear changes it, a retry does not."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 

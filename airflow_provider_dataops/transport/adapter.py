@@ -75,7 +75,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """A response with time limits: the headers, and each piece of the body, must arrive in the read timeout."""
+    """A response with time limits: the headers and each piece of the body must arrive in the read timeout."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

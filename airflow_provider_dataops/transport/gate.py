@@ -1,4 +1,4 @@
-"""Decide when the triggerer may send the next request of a connection. This module only decides."""
+"""Decide when the triggerer may send the next request of a connection. This module sends nothing."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
-    """Wait for a condition, and return how the wait ended. If the credentials are refused, read them again."""
+    """Wait for a condition, and return how this ended. If the credentials are refused, read them again."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:

@@ -42,9 +42,9 @@ class TracImportModelOperator(_JobOperator):
     """Imports a model from a repository, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``, ``job`` (its
-    key), ``job_type``, ``status`` (TRAC's own), ``message``, ``outputs`` (the keys of the job's outputs, by
-    name) and ``log_file`` (the key of the job's log). The result also contains ``model``, the key of the
-    model. The argument ``model`` of other operators accepts this result.
+    key), ``job_type``, ``status`` (as TRAC reports it), ``message``, ``outputs`` (the keys of the job's
+    outputs, by name) and ``log_file`` (the key of the job's log). The result also contains ``model``, the key
+    of the model. The argument ``model`` of other operators accepts this result.
 
     TRAC cannot cancel a job: if the task ends first, the log says that the job keeps running. All job
     operators take ``job_attrs`` and the arguments of

@@ -35,7 +35,7 @@ class TracCreateObjectOperator(_DefinitionOperator):
     Each call creates another object. If the response is lost, the object may exist or not. Then the task
     fails without a retry, and the error says how to find the object.
 
-    Returns the header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
+    Returns the tag header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
     ``object_timestamp``, ``tag_timestamp``. All operators that write an object return it.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create the other types.
@@ -57,10 +57,11 @@ class TracCreateObjectOperator(_DefinitionOperator):
 
 
 class TracUpdateObjectOperator(_DefinitionOperator):
-    """Creates a new version of an object, and returns its header.
+    """Creates a new version of an object, and returns its tag header, which holds id and version.
 
     If the object has a newer version than ``prior_version``, the task fails with a ``ConflictError``. Another
-    writer may have created that version, or an earlier attempt of this task whose response was lost.
+    writer may have created that version. Or an earlier attempt of this task created it, but the response was
+    lost.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``.
     :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
@@ -92,7 +93,7 @@ class TracUpdateObjectOperator(_DefinitionOperator):
 
 
 class TracUpdateTagOperator(TracOperator):
-    """Changes an object's attributes, and returns the object's header with the new tag version.
+    """Changes an object's attributes, and returns the object's tag header with the new tag version.
 
     If another writer was faster, the operator reads the new tag and makes the same changes to it. If the
     object is a job that is still active, the task fails, because the change would delete the job's results.
@@ -135,8 +136,8 @@ class TracUpdateTagOperator(TracOperator):
 class TracWriteBatchOperator(TracOperator):
     """Writes several objects and tags in one transaction: all of them or none.
 
-    Returns the headers: ``created``, ``updated`` and ``tagged``, each in the order of its argument. If a
-    batch creates an object and its response is lost, the task fails without a retry.
+    Returns the tag headers of the objects: ``created``, ``updated`` and ``tagged``, each in the order of its
+    argument. If a batch creates an object and its response is lost, the task fails without a retry.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
     :param update_objects: dicts with the same keys and ``prior_version``, each object once.
@@ -182,7 +183,7 @@ class TracWriteBatchOperator(TracOperator):
 
 
 class TracReadObjectOperator(TracOperator):
-    """Reads an object, and returns its header with ``attrs`` and ``definition``.
+    """Reads an object, and returns its tag header (id and version) with ``attrs`` and ``definition``.
 
     Attributes are plain Python values; decimals, dates and times are strings. The definition is TRAC's JSON.
 
@@ -204,7 +205,7 @@ class TracReadObjectOperator(TracOperator):
 
 
 class TracSearchOperator(TracOperator):
-    """Searches for objects of a type, and returns their headers with ``attrs``, newest tag first.
+    """Searches for objects of a type, and returns their tag headers with ``attrs``, newest tag first.
 
     TRAC returns at most 100 objects, and does not report whether there are more. If it returns 100, the log
     contains a warning.

@@ -136,7 +136,7 @@ class TestRejectedCredentials:
         began = world.now
         assert world.start(NOW).snapshot.run_id == "r1"
         assert REFUSAL_PAUSE <= world.now - began <= REFUSAL_PAUSE + 61.0
-        assert lines(world, "^HTTP 401; job r1 is not affected, the credentials are sent once more in 120 s$")
+        assert lines(world, "^HTTP 401; job r1 is not affected; the credentials are sent once more in 120 s$")
         assert world.tokens == 1
 
     def test_fail_the_try_if_they_are_rejected_twice(self) -> None:
