@@ -143,7 +143,7 @@ class WaitProgress:
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self, now: float, log: Log) -> None:
-        """Record an answer of the platform. If the last request failed, log that the platform answers again."""
+        """Record an answer of the platform. If the request before failed, log that answers arrive again."""
         if self.failure is not None and self.failed_since is not None:
             log.info(
                 "%s answers again, after %.0f s (failed requests: %d)",
@@ -221,7 +221,7 @@ class WaitProgress:
         return f"{deadline_in_words(deadline)} has passed{self._last_words}"
 
     def refused(self, deadline: float) -> str:
-        """Return a message: the wait ends, because its deadline comes before credentials may be sent again."""
+        """Return a message: the wait ends because the credentials may not be sent before its deadline."""
         when = deadline_in_words(deadline)
         return (
             f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"

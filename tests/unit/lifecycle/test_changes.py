@@ -107,7 +107,7 @@ class TestOtherArguments:
         world.end_all(RunState.ABSENT)
         world.wait_for_a_listing()
         world.identity = {"what": "tonight"}
-        with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try is not known"):
+        with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try was not found"):
             world.start(NOW)
         assert world.tokens == 1
 
