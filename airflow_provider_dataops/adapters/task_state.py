@@ -45,7 +45,7 @@ class TaskStateStore:
 
 
 class MemoryStore:
-    """Stores a value for this try only: for ``durable=False``, and for Airflow before 3.3."""
+    """Stores a value for this try only. Used with ``durable=False``, and with Airflow before 3.3."""
 
     def __init__(self, ti: Any) -> None:
         self._ti = ti
@@ -101,7 +101,7 @@ def generation(context: Context) -> Generation:
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Read the task's present generation from Airflow, and return it.
+    """Read the task's present generation from Airflow. A Clear changes the generation, a retry does not.
 
     :param known: the generation to return if Airflow does not respond.
     """

@@ -75,7 +75,7 @@ class Download:
     def finish(self) -> None:
         """Check that the file is as long as the response's ``Content-Length``.
 
-        :raises TransportError: if it has another length. Then the driver sends the request again.
+        :raises TransportError: if the file has another length. Then the driver sends the request again.
         """
         if self._expected is not None and self.size != self._expected:
             raise TransportError(f"{self.size} of {self._expected} bytes arrived")

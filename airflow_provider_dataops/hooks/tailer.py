@@ -164,9 +164,10 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> None:
         """Enable, disable or archive a configuration.
 
-        :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
-            Tailer Studio does not show an archived one, and only super-administrators can restore it there.
-            The vendor does not document whether ``enabled`` restores it.
+        :param status: ``enabled``, ``disabled`` or ``archived``. Tailer does not execute a disabled
+            configuration, even if it is launched. Tailer Studio does not show an archived one, and only
+            super-administrators can restore it there. The vendor does not document whether ``enabled``
+            restores it.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         self.run(self.api.set_configuration_status(configuration, status))

@@ -67,7 +67,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :param filename: the name of the data source in the small app's configuration; the file's own name by
             default. Set it only if ``source`` is exactly one file.
         :param validation: if ``False``, ask the platform not to validate the upload. If ``True``, the request
-            does not contain the parameter: the vendor's guide shows only the value ``false``.
+            does not contain the parameter, because the vendor's guide shows only the value ``false``.
         :param stage: ``staging``, or ``None`` to leave it out.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
             upload; each file is one chunk.

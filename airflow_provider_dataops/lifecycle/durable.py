@@ -74,7 +74,7 @@ class Started:
 class DurableStart:
     """Starts a run, or finds the run that an earlier try started.
 
-    :param generation: the task's :class:`~.record.Generation` when this try began.
+    :param generation: the task's :class:`~.record.Generation` when this try began. A Clear changes it.
     :param present: reads the task's generation from Airflow again.
     :param deadline: when this try must end, in seconds since the epoch.
     :param new_token: returns a new token for one submission.

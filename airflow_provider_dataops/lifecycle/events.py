@@ -1,4 +1,4 @@
-"""The event in which a trigger reports how its wait ended. The worker that resumes the task reads it."""
+"""The event in which a trigger reports how its wait ended. The worker that resumes the task reads this."""
 
 from __future__ import annotations
 

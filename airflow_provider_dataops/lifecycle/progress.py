@@ -86,7 +86,8 @@ class WaitProgress:
     run_id: str = ""
     kind: str = "run"
     seen: bool = False
-    #: When the outage began. In an outage, no response arrives, or something else responds for the platform.
+    #: When the outage began. In an outage, no response arrives, or another server responds instead of the
+    #: platform.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0

@@ -30,7 +30,7 @@ _SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return the watch, which describes how to wait for a record's run. A guessed run is never stopped."""
+    """Return the watch, which describes how to wait for a record's run. No task stops a guessed run."""
     watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
     if record.adopted is Adopted.GUESSED:
         watch.cancel_on_kill = False
@@ -42,8 +42,8 @@ class Search:
     """Searches for the run of a submission: a run that is not in the list of runs before the submission.
 
     Each step of the search is stored in the record, so the next try can continue the search. The record
-    contains the runs that were seen. It also contains the end of the search. If the list does not contain the
-    run then, there is no run. A run that was listed once stays a candidate.
+    contains the runs that were seen. It also contains the time at which the search ends. If the list does not
+    contain the run then, there is no run. A run that was listed once stays a candidate.
 
     :param deadline: when this try must end, in seconds since the epoch.
     :param renewed: stores the record with the task's current generation, and returns this record.

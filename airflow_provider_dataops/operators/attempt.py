@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: A waiting worker stores the task's generation in the record again after this many seconds.
+#: A waiting worker stores the task's generation again after this many seconds. A Clear changes it.
 RENEWAL = 60.0
 #: A wait may end with a last status request and a stop request. Each is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
@@ -100,7 +100,7 @@ class RunAttempt(RefusedCredentials):
         return self.generation
 
     def keep_present(self) -> None:
-        """Store the task's generation about once a minute while the task waits on a worker."""
+        """Store the task's generation about once a minute of a wait on a worker. A Clear changes it."""
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
@@ -364,7 +364,9 @@ class RunAttempt(RefusedCredentials):
             return event
         if snapshot.state.is_final:
             return RunEvent.finished(snapshot)
-        return replace(event, message=f"{event.message}; now it is {snapshot.raw_state or snapshot.state}")
+        return replace(
+            event, message=f"{event.message}; the state is now {snapshot.raw_state or snapshot.state}"
+        )
 
     def _cancel(self) -> None:
         if not self.may_stop():

@@ -45,8 +45,9 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
 class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
     """Replaces the content of a dataset with the content of a file.
 
-    The file is streamed. If a request fails, it is sent again, which is safe: it writes the same bytes. If a
-    pipeline is set to run when this dataset changes, the upload starts an execution.
+    The file is streamed. If a request fails, the operator sends it again. This is safe, because the request
+    writes the same bytes. If a pipeline is set to run when this dataset changes, the upload starts an
+    execution.
 
     Returns ``dataset_id``, ``organisation_id``, ``size`` in bytes and ``url``.
 

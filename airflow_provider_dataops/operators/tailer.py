@@ -96,7 +96,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         )
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Return why to skip the task if the configuration is disabled and ``skip_deactivated`` is set."""
+        """If the configuration is disabled and ``skip_deactivated`` is set, return the reason to skip."""
         if not self.skip_deactivated or snapshot.raw_state != "DEACTIVATED":
             return None
         return f"Tailer run {snapshot.run_id} did nothing: configuration {self.configuration_id} is disabled"
@@ -189,7 +189,8 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     super-administrators can restore it there. The vendor does not document whether ``enabled`` restores it.
 
     :param configuration_id: the id under which the configuration is deployed.
-    :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
+    :param status: ``enabled``, ``disabled`` or ``archived``. Tailer does not execute a disabled
+        configuration, even if it is launched.
     :param configuration_type: for instance ``storage-to-storage``.
     :param account: a string of six digits; by default the account of the connection.
     :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the

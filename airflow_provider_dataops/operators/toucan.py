@@ -28,8 +28,8 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     """Replaces the files of data sources.
 
     The operator streams four files at a time. If some uploads fail, it still uploads the others, and then
-    raises one error that lists every failure. If a request fails, it is sent again, which is safe: an upload
-    overwrites the file of the same name.
+    raises one error that lists every failure. If a request fails, the operator sends it again. This is safe,
+    because an upload overwrites the file of the same name.
 
     Returns a list with ``source`` and ``filename`` of each file. If the backend reports an operation for a
     file, its entry also contains ``operation_id``. A

@@ -136,7 +136,7 @@ class SensorWait:
             self.deadline = SYSTEM_CLOCK.wall()
             answer = self.poke(hook)
             if not isinstance(answer, PokeReturnValue):
-                now = f"; now it is {self.progress.last_state}" if self.progress.last_state else ""
+                now = f"; the state is now {self.progress.last_state}" if self.progress.last_state else ""
                 raise AirflowSensorTimeout(f"{error}{now}") from error
             return answer.xcom_value
         except ValueError as error:

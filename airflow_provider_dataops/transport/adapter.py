@@ -1,4 +1,4 @@
-"""Add to ``requests`` a time limit for response headers, and an error that proves that nothing was sent."""
+"""Give ``requests`` a time limit for response headers, and an error that means that nothing was sent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _TimedReader(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Set the deadline to the full time from now."""
+        """Start the time again: the deadline is now plus the full timeout."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:

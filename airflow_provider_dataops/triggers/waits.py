@@ -123,9 +123,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
             named = f"{connection.api.noun} {trigger.run_id}"
             run = f"{platform} {named}"
             if trigger.cancel_on_kill is not True:
-                trigger.log.warning(
-                    "Airflow cancelled this trigger while %s was running, and it keeps running: %s", run, url
-                )
+                trigger.log.warning("Airflow cancelled this trigger, but %s keeps running: %s", run, url)
                 return
             # Log this, with the link, before anything else: Airflow may now close the task's log at any time.
             trigger.log.warning(

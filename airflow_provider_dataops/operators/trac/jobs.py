@@ -157,7 +157,8 @@ class TracRunModelOperator(_ModelsOperator):
     :param model: a selector of the model, or the result of :class:`TracImportModelOperator`.
     :param parameters: plain Python values by name; strings are converted to the declared type.
     :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
-    :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
+    :param prior_outputs: a dict. The key is the name of an output. The value is a selector of the object that
+        gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
     :param tenant: the tenant's code; by default the tenant of the connection.
@@ -191,11 +192,12 @@ class TracRunFlowOperator(_ModelsOperator):
     also returns the job in the same way.
 
     :param flow: a selector of the flow.
-    :param models: for each model node of the flow, by name, a selector of a model or the result of
-        :class:`TracImportModelOperator`.
+    :param models: a dict. The key is the name of a model node of the flow. The value is a selector of a
+        model, or the result of :class:`TracImportModelOperator`.
     :param parameters: plain Python values by name; strings are converted to the declared type.
     :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
-    :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
+    :param prior_outputs: a dict. The key is the name of an output. The value is a selector of the object that
+        gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
     :param tenant: the tenant's code; by default the tenant of the connection.

@@ -140,8 +140,9 @@ class TracWriteBatchOperator(TracOperator):
     argument. If a batch creates an object and its response is lost, the task fails without a retry.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
-    :param update_objects: dicts with the same keys and ``prior_version``, each object once.
-    :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
+    :param update_objects: dicts with the same keys and ``prior_version``. Each object can occur only once.
+    :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``. Each object version can occur
+        only once.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
