@@ -83,7 +83,7 @@ class MemoryStore:
 def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStore:
     """Return the store for the record of this task's run.
 
-    :param durable: whether later tries need the record. Airflow before 3.3 cannot store it for them.
+    :param durable: whether later tries need the record. Airflow before 3.3 cannot store it that long.
     """
     accessor = cast("JsonObject", context).get("task_state_store")
     return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore(context["ti"])

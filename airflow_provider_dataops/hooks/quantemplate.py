@@ -88,7 +88,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Return one execution from the list of the pipeline's executions.
 
-        :raises NotFoundError: if the list does not contain it. A new execution may appear with a delay.
+        :raises NotFoundError: if the list does not contain the execution. A new one may appear with a delay.
         """
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))

@@ -68,7 +68,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
             default. Set it only if ``source`` is exactly one file.
         :param validation: if ``False``, ask the platform not to validate the upload. If ``True``, the request
             does not contain the parameter, because the vendor's guide shows only the value ``false``.
-        :param stage: ``staging``, or ``None`` to leave it out.
+        :param stage: ``staging``; with ``None``, the request contains no stage.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
             upload; each file is one chunk.
         :raises ApiError: if there is only one file and its upload failed.
@@ -135,8 +135,9 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     ) -> Accepted:
         """Start operations by name, in order. The default chain refreshes and releases everything.
 
-        :param stage: ``staging``, or ``None`` to leave it out, which means production.
-        :param origin: the name that the platform records as the requester; ``None`` leaves it out.
+        :param stage: ``staging``; with ``None``, the request contains no stage, which means production.
+        :param origin: the name that the platform records as the requester; with ``None``, the request
+            contains no name.
         :param output_domains: work only on these output domains.
         """
         work = toucan_work.run_operations(
@@ -162,9 +163,10 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         Without a selector, the platform presumably selects all output domains. Some backends respond only
         when the work has ended, so the hook waits up to 15 minutes for the response.
 
-        :param asynchronous: sent as ``async``, which asks for a response at once; ``None`` leaves it out.
-        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``, each a list of names.
-            Also ``extra_selector``: further keys of the body, for backends with other key names.
+        :param asynchronous: the value of ``async``, which asks for a response at once; with ``None``, it is
+            not sent.
+        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``; each is a list of
+            names. ``extra_selector`` contains further keys of the body, for backends with other key names.
         """
         work = toucan_work.preprocess(stage=stage, asynchronous=asynchronous, **selector)
         return self.run(self.api.submit(small_app, work))

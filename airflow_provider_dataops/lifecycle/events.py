@@ -60,7 +60,7 @@ class RunEvent(JsonDataclass):
 
     @classmethod
     def unreachable(cls, run_id: str, error: ApiError) -> Self:
-        """Return the event of a wait that gave up because requests fail."""
+        """Return the event of a wait that ended because requests failed."""
         permanent = error.locks_out
         return cls(ending=Ending.UNREACHABLE, run_id=run_id, message=str(error), permanent=permanent)
 

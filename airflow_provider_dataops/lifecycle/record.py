@@ -212,7 +212,7 @@ def fingerprint(identity: JsonObject) -> dict[str, str]:
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return the names of the arguments that differ between two fingerprints."""
+    """Return the names of the arguments whose digests differ between two fingerprints."""
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 

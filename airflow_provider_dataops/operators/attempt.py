@@ -81,7 +81,7 @@ class RunAttempt(RefusedCredentials):
         record = remembered(self.store)
         if record is None or not record.run_id:
             return False
-        # Set the watch before the record: ``on_kill`` uses it as soon as there is a record.
+        # Set the watch before the record: ``on_kill`` uses the watch as soon as there is a record.
         self.watch = watch_of(self.launch, record)
         self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
         try:

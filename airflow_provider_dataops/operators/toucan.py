@@ -41,7 +41,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
         default. Set it only if ``source`` is exactly one file.
     :param small_app: the small app; by default the small app of the connection.
     :param validation: if ``False``, ask the platform not to validate the upload.
-    :param stage: ``staging``, or ``None`` to leave it out.
+    :param stage: ``staging``; with ``None``, the request contains no stage.
     :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked upload.
     :param toucan_conn_id: the Airflow connection.
     """
@@ -142,8 +142,9 @@ class ToucanRunOperationsOperator(_OperationOperator):
         ``preprocess_data_sources``, ``populate_basemaps``, ``populate_reports``, ``populate_dashboards``,
         ``release``.
     :param small_app: the small app; by default the small app of the connection.
-    :param stage: ``staging``, or ``None`` to leave it out, which means production.
-    :param origin: the name that the platform records as the requester; ``None`` leaves it out.
+    :param stage: ``staging``; with ``None``, the request contains no stage, which means production.
+    :param origin: the name that the platform records as the requester; with ``None``, the request contains no
+        name.
     :param output_domains: work only on these output domains.
     :param missing_operation_id: ``fail`` or ``succeed``: how the task ends if the backend accepts the request
         but returns no id. Without the id, the task cannot wait for the end of the operation.
@@ -230,7 +231,8 @@ class ToucanPreprocessOperator(_PartialOperator):
     :param output_domains: selects these output domains.
     :param extra_selector: further keys of the request's body, for backends that use other key names. The
         vendor does not document the key for ``functions``.
-    :param asynchronous: sent as ``async``, which asks for a response at once; ``None`` leaves it out.
+    :param asynchronous: the value of ``async``, which asks for a response at once; with ``None``, it is not
+        sent.
     """
 
     def __init__(self, *, asynchronous: bool | None = None, **kwargs: Any) -> None:

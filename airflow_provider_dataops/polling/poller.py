@@ -117,7 +117,8 @@ class Poller:
         while True:
             self._changed.clear()
             now = clock.monotonic()
-            # Leave out the runs that are being read one by one: each is due again only after its response.
+            # Leave out the runs that are being read one by one. Such a run is due again only after its
+            # response.
             first = min((s.due for s in self._subscriptions if s.key not in self._looks), default=None)
             if first is None:
                 await self._changed.wait()
@@ -131,7 +132,8 @@ class Poller:
     async def _slept(self, seconds: float) -> bool:
         """Wait for some seconds, or until the subscriptions change. Return whether they stayed the same."""
         try:
-            # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes with the event.
+            # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes at the same time as the
+            # event.
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         except TimeoutError:
@@ -152,7 +154,8 @@ class Poller:
             try:
                 answers = await self._connection.ask(sweep, self.group)
             except ApiError as error:
-                # If the login failed, do not read the runs one by one: each would try to log in again.
+                # If the login failed, do not read the runs one by one: each of these requests would try to
+                # log in again.
                 is_about_list = is_about_request(error) and not self._connection.api.needs_login()
                 if not (one.looks_singly and is_about_list):
                     return self._all_failed(asked, error)

@@ -68,13 +68,14 @@ def _tracing() -> aiohttp.TraceConfig:
 
 class _Response(aiohttp.ClientResponse):
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Read the headers. After an error status the connection is closed, as in the other driver."""
+        """Read the headers. After an error status, close the connection, as the driver for workers does."""
         protocol = connection.protocol
         await super().start(connection)
         if self.status >= 300 and protocol is not None:
             protocol.force_close()
             if self.connection is None:
-                # A response without a body has already returned its connection to the pool.
+                # A response without a body has already returned its connection to the pool. So close the
+                # protocol itself.
                 protocol.close()
         return self
 

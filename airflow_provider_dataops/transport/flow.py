@@ -204,7 +204,7 @@ class _Flow:
         try:
             words, error_class = self.api.error_text(reply), self.api.error_class(request, reply)
         except (ApiError, *UNREADABLE):
-            # The body cannot be read. The status code is enough.
+            # The body cannot be read, but the status code is enough for the error.
             words, error_class = reply.text(), error_for_status(reply.status)
         words = one_line(self._without_secrets(words, request)[:EXCERPT_LIMIT])
         reason = self._without_secrets(reply.reason, request)

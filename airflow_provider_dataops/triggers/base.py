@@ -44,8 +44,8 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     """A trigger whose arguments are its fields.
 
     The constructor accepts every stored value and cannot fail. If it raised an exception other than a
-    TypeError, Airflow 3.3.2 would end the whole triggerer, and again after each restart. So the operator
-    validates the arguments before it starts the run, and ``run()`` validates them again.
+    TypeError, Airflow 3.3.2 would end the whole triggerer, also after each restart. So the operator validates
+    the arguments before it starts the run, and ``run()`` validates them again.
 
     Fields are strings, numbers, booleans, ``None``, lists and dicts. A field must not contain a secret.
 

@@ -37,7 +37,7 @@ _CACHE = _HERE.parent.parent / "build" / "trac"
 _STORAGE = "trac_results"
 _INSTALL_TIMEOUT = 600.0
 _JOB_TIMEOUT = 120.0
-# pip's message if it cannot reach the package index, or the index does not have the release.
+# pip prints this if it cannot reach the package index, or if the index does not have the release.
 _PIP_NOT_FOUND = "No matching distribution found"
 
 
