@@ -51,7 +51,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
-    #: The class of the platform, whose method ``from_fields`` reads the connection.
+    #: The platform's class. Its method ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
 
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:

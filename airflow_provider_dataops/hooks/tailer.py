@@ -196,5 +196,5 @@ class TailerHook(DataOpsHook[TailerApi]):
         configuration_type: str = "table-to-table",
         **scope: Unpack[Scope],
     ) -> None:
-        """Archive a configuration, with care; see :meth:`set_configuration_status`."""
+        """Archive a configuration. Use this with care; see :meth:`set_configuration_status`."""
         self.set_configuration_status(configuration_id, "archived", configuration_type, **scope)

@@ -130,7 +130,7 @@ class DurableStart:
             ) from error
 
     def _check_scope(self, record: Record) -> None:
-        """Reject a run that was started at another host or tenant: its id is not valid here.
+        """Reject a run that was started at another host or tenant, because its id is not valid here.
 
         :raises AmbiguousSubmitError: if the connection has changed.
         """

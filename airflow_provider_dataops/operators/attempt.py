@@ -199,7 +199,7 @@ class RunAttempt(RefusedCredentials):
             except ApiError as error:
                 verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
                 if not error.locks_out:
-                    self.log.warning("%s; the triggerer asks again", error)
+                    self.log.warning("%s; the triggerer sends the request again", error)
                     return error
                 # Do not defer now: the triggerer would send the refused credentials again at once.
                 progress.log_failure(verdict, 0.0, self.log)

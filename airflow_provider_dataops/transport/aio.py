@@ -158,7 +158,7 @@ class AsyncDriver:
             return await asyncio.to_thread(step.work)
         if isinstance(step, EnsureCredentials):
             async with self._login:
-                # Another trigger may have fetched a token while this one waited for the lock.
+                # Another trigger may have fetched a token while this trigger waited for the lock.
                 return await self.play(step.fetch()) if self.api.needs_login() else None
         reply = await self._send(step)
         if len(reply.body) > PARSE_IN_THREAD:
@@ -216,7 +216,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = BodyBuffer(response.status, response.headers)
     try:
         async for chunk in response.content.iter_any():
-            # Decompress in a thread, because a small compressed chunk may take long.
+            # Decompress in a thread, because a small compressed chunk may take long to decompress.
             packed = body.unpacker.is_needed
             if not (await asyncio.to_thread(body.add, chunk) if packed else body.add(chunk)):
                 break

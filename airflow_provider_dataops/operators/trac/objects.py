@@ -170,7 +170,7 @@ class TracWriteBatchOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Write the batch."""
-        look = "Search for one of its new objects: TRAC writes all of a batch or nothing"
+        look = "Search for one new object of the batch: TRAC writes either the whole batch or nothing"
         # Without a new object a retry does no harm: an update ends in a conflict, and tags do not change.
         once = (
             made_once("the objects of the batch", "write-batch", look)
