@@ -44,10 +44,11 @@ from typing import TypeVar
 
 ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
 
-#: How much of a server's response an error contains, in characters.
+#: An error contains at most this many characters of a server's response.
 EXCERPT_LIMIT = 2_000
 
-#: A terminal's escape sequence, a control character, a line separator or a mark of the text's direction.
+#: Matches escape sequences of terminals, control characters, line separators, and marks for the text's
+#: direction.
 _CONTROL = re.compile(
     r"(?:(?:\x1b\[[0-?]{0,30}[ -/]{0,5}[@-~]"
     r"|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)"
@@ -158,8 +159,9 @@ class ApiError(DataOpsError):
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
-        The server has not acted after a 4xx, except 408, or after a rejection that a platform reports in
-        another way. It may have acted after a 5xx, a broken connection or a response that cannot be read.
+        The server has not acted if it responded with a 4xx other than 408, or if the platform reported a
+        rejection in another way. The server may have acted after a 5xx, a broken connection or a response
+        that cannot be read.
         """
         refused = isinstance(self, BadRequestError) or (
             self.status is not None and 400 <= self.status < 500 and self.status != 408
@@ -188,8 +190,8 @@ class NotFoundError(ApiError):
 class UnroutedError(ApiError):
     """The response does not come from the platform: a redirect, or a 404 of a proxy.
 
-    It may also be an error of the host to which a redirect led. So the error does not show whether the object
-    exists.
+    The response may also come from a host to which a redirect led. So the error does not show whether the
+    object exists.
     """
 
 
@@ -268,7 +270,7 @@ class OutageError(RunError):
 
 
 class AmbiguousSubmitError(RunError):
-    """A submission got no response, and nothing proves which run it started, if any. A person must check."""
+    """A submission got no response, and it is not certain whether it started a run. A person must check."""
 
     permanent = True
 
@@ -291,7 +293,8 @@ class UploadError(DataOpsError):
         )
         self.failures = failures
         self.uploaded = uploaded
-        # A retry helps if it can upload at least one of the failed files. But it must not lock the account.
+        # Retry if at least one of the failed files can be uploaded then, but not if the retry could lock the
+        # account.
         refused = any(isinstance(error, ApiError) and error.locks_out for error in failures.values())
         self.permanent = refused or all(getattr(error, "permanent", False) for error in failures.values())
 

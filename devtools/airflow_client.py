@@ -154,7 +154,7 @@ class AirflowClient:
     def list_all(self, path: str, key: str, **params: Any) -> list[Json]:
         """Return all entries of a collection, from all its pages.
 
-        :param key: member of the response that contains the entries
+        :param key: the key of the response whose value is the list of entries
         """
         items: list[Json] = []
         while True:
@@ -205,7 +205,7 @@ class AirflowClient:
         return self.get(f"/connections/{conn_id}")
 
     def connection_forms(self) -> dict[str, Json]:
-        """Return for each connection type the description of its form, which the UI renders."""
+        """Return the forms that the UI shows for connections, by connection type."""
         forms = self.request("GET", "/connections/hook_meta", root="/ui").json()
         return {form["connection_type"]: form for form in forms}
 

@@ -128,7 +128,7 @@ class Worker:
 
 
 class AirflowStack:
-    """Starts, watches and stops api-server, scheduler, dag-processor and triggerer; a context manager.
+    """A context manager that starts and stops api-server, scheduler, dag-processor and triggerer.
 
     :param home: Airflow's home. If an earlier stack used this home, the stack uses its database again.
     :param dags: folders with DAG files.
@@ -170,7 +170,7 @@ class AirflowStack:
         self._sessions: set[int] = set()
         self._guard: subprocess.Popen[bytes] | None = None
 
-    # Life
+    # Start and stop
 
     def __enter__(self) -> AirflowStack:
         """Start all services."""
@@ -296,7 +296,7 @@ class AirflowStack:
         guard.stdin.flush()
 
     def log_file(self, service: str) -> Path:
-        """Return the path of a service's log, which all its restarts append to."""
+        """Return the path of a service's log file. Each restart of the service appends to this file."""
         return self.home / "logs" / "services" / f"{service}.log"
 
     def logs(self, service: str) -> str:
@@ -354,7 +354,7 @@ class AirflowStack:
         return [worker for worker in self.workers() if worker.task_instance_id == task_instance_id]
 
     def wait_until_off_workers(self, task_instance_id: str, *, timeout: float = 8.0) -> None:
-        """Wait until a task instance that was deferred or has ended has no worker process any more."""
+        """Wait until a deferred or ended task instance has no worker process any more."""
         self.wait_until(lambda: not self.workers_of(task_instance_id), timeout=timeout)
 
     def free_slots(self) -> int:
@@ -364,7 +364,7 @@ class AirflowStack:
     def wait_until(self, condition: Callable[[], object], *, timeout: float, interval: float = 0.1) -> None:
         """Wait until a condition is true.
 
-        :raises TimeoutError: it is not true after `timeout` seconds
+        :raises TimeoutError: the condition is not true after `timeout` seconds
         """
         deadline = time.monotonic() + timeout
         while not condition():
@@ -372,7 +372,7 @@ class AirflowStack:
                 raise TimeoutError(f"The condition was not met within {timeout:.1f} s")
             time.sleep(interval)
 
-    # Details
+    # Private helpers
 
     @property
     def _sqlite(self) -> str:
@@ -498,7 +498,7 @@ class AirflowStack:
 
 
 def _command(service: str) -> str:
-    """Return the `airflow` command of a service; `triggerer-2` and `triggerer` have the same command."""
+    """Return the `airflow` command of a service. `triggerer` and `triggerer-2` have the same command."""
     return service.rstrip("-0123456789")
 
 

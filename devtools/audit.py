@@ -4,7 +4,8 @@ pip-audit asks OSV about each line of `constraints.txt`. This script installs pi
 environment below `build/` each time. It passes its arguments to pip-audit, e.g. `--ignore-vuln ID`.
 
 Exit codes: 0 if all dependencies were checked and none is vulnerable; 1 if one is vulnerable; 75
-(`EX_TEMPFAIL`) if OSV or the package index did not respond. So 0 always means that all were checked.
+(`EX_TEMPFAIL`) if OSV or the package index did not respond. So 0 always means that all dependencies were
+checked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = ROOT / "build" / "audit"
 PIP_AUDIT = "pip-audit>=2.7,<3"
-#: pip-audit need not resolve dependencies, because the file names all versions.
+#: pip-audit does not have to resolve dependencies, because the file contains all versions.
 COMMAND = ("-r", "constraints.txt", "--no-deps", "--disable-pip", "-s", "osv", "-f", "json")
 CLEAN, VULNERABLE, NOT_CHECKED = 0, 1, os.EX_TEMPFAIL
 
@@ -47,7 +48,7 @@ def verdict(stdout: str, stderr: str) -> tuple[int, str]:
     try:
         dependencies: list[dict[str, Any]] = json.loads(stdout)["dependencies"]
     except (ValueError, LookupError, TypeError):
-        return NOT_CHECKED, not_checked("the advisory source OSV cannot be asked", stderr)
+        return NOT_CHECKED, not_checked("the advisory database OSV cannot be reached", stderr)
     vulnerable = [_described(dependency) for dependency in dependencies if dependency.get("vulns")]
     skipped = [f"{d['name']}: {d['skip_reason']}" for d in dependencies if "skip_reason" in d]
     if vulnerable:
@@ -70,7 +71,7 @@ def not_checked(why: str, stderr: str) -> str:
 def _described(dependency: dict[str, Any]) -> str:
     """Return one line: name, version, ids of the advisories, and for each advisory the corrected versions."""
     advisories = [
-        f"{found['id']} (mended in {', '.join(found['fix_versions']) or 'no release'})"
+        f"{found['id']} (fixed in {', '.join(found['fix_versions']) or 'no release'})"
         for found in dependency["vulns"]
     ]
     return f"  {dependency['name']} {dependency['version']}: {'; '.join(advisories)}"

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def push_links(operator: BaseOperator, context: Context, url: str, log: Log) -> None:
-    """Store a URL for all links of a task now. Airflow itself stores links only at the end of the task."""
+    """Store the URL of all links of a task now. Airflow itself stores links only when the task ends."""
     ti = context["ti"]
     for link in operator.operator_extra_links:
         try:
-            # This is a private name of Airflow. XCom.set and xcom_push would use a custom XCom backend if
-            # there is one, but Airflow reads links without that backend.
+            # This is a private name of Airflow. XCom.set and xcom_push would store the link in a custom XCom
+            # backend, if there is one. Airflow would not find it there, because it reads links without that
+            # backend.
             XCom._set_xcom_in_db(
                 key=link.xcom_key,
                 value=storable(url),

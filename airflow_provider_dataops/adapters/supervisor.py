@@ -1,8 +1,8 @@
 """Read the present state of tasks and DAG runs from Airflow, through the supervisor of this process.
 
 This module uses private names of Airflow, and no other module uses them. Airflow has no public call for the
-present state of the DAG run. Airflow's public call for a task's state blocks the event loop, and in a trigger
-it works only in the trigger's own asyncio task.
+present state of the DAG run. Airflow's public call for a task's state blocks the event loop. It also works
+only in the asyncio task of the trigger itself.
 """
 
 from __future__ import annotations
@@ -43,5 +43,6 @@ def present_clear_number(ti: Any) -> int | None:
         comms: Any = task_runner.SUPERVISOR_COMMS
         return int(comms.send(GetDagRun(dag_id=ti.dag_id, run_id=ti.run_id)).clear_number)
     except Exception:
-        # An older Airflow has no such message, or Airflow does not respond. The task continues without it.
+        # An older Airflow has no message GetDagRun, or Airflow does not respond. The task continues without
+        # the number.
         return None

@@ -39,13 +39,13 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: A deferral needs no methods of its own here, because Airflow keeps the stored value.
+    #: The same methods serve a deferral, because Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 
 
 class MemoryStore:
-    """Stores a value for this try only: for ``durable=False``, and for Airflow before 3.3."""
+    """Stores a value for this try only. Used with ``durable=False``, and with Airflow before 3.3."""
 
     def __init__(self, ti: Any) -> None:
         self._ti = ti
@@ -83,7 +83,7 @@ class MemoryStore:
 def store_for(context: Context, *, durable: bool) -> TaskStateStore | MemoryStore:
     """Return the store for the record of this task's run.
 
-    :param durable: whether later tries need the record. Airflow before 3.3 cannot store it for them.
+    :param durable: whether later tries need the record. Airflow before 3.3 cannot store it that long.
     """
     accessor = cast("JsonObject", context).get("task_state_store")
     return TaskStateStore(accessor) if durable and accessor is not None else MemoryStore(context["ti"])
@@ -95,13 +95,13 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 
 
 def generation(context: Context) -> Generation:
-    """Return the task's generation at the start of the try, which distinguishes a Clear from a retry."""
+    """Return the task's generation at the start of the try. A Clear changes it, a retry does not."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Read the task's present generation from Airflow, and return it.
+    """Read the task's present generation from Airflow. A Clear changes the generation, a retry does not.
 
     :param known: the generation to return if Airflow does not respond.
     """

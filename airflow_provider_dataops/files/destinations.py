@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PART_BYTES = 16 * 1024 * 1024
 #: The object stores whose client can upload a file in parts and abort the upload.
 _TAKES_PARTS = frozenset({"s3", "s3a"})
-#: A download to a path removes incomplete files of killed downloads that are older, in seconds.
+#: A download removes incomplete files of killed downloads if they are older than this many seconds.
 LEFTOVER_SECONDS = 86_400.0
 
 
@@ -51,7 +51,7 @@ class Download:
     def begin(self, headers: Mapping[str, str]) -> None:
         """Start an attempt with an empty file.
 
-        :param headers: of the response, with names in lower case.
+        :param headers: the response's headers, with names in lower case.
         :raises MalformedReplyError: if the response is a web page, such as a login page or a proxy's error.
         """
         if headers.get("content-type", "").lower().startswith("text/html"):
@@ -61,7 +61,7 @@ class Download:
         self.size = 0
         length = headers.get("content-length", "")
         plain = headers.get("content-encoding", "identity") == "identity"
-        # Ignore a Content-Length with other characters or with more digits, as no file is that large.
+        # Ignore a Content-Length that is not a number of at most 18 digits: no file is larger.
         self._expected = int(length) if plain and re.fullmatch("[0-9]{1,18}", length) else None
 
     def write(self, chunk: bytes) -> None:
@@ -75,7 +75,7 @@ class Download:
     def finish(self) -> None:
         """Check that the file is as long as the response's ``Content-Length``.
 
-        :raises TransportError: if it has another length. Then the driver sends the request again.
+        :raises TransportError: if the file has another length. Then the driver sends the request again.
         """
         if self._expected is not None and self.size != self._expected:
             raise TransportError(f"{self.size} of {self._expected} bytes arrived")
@@ -112,7 +112,8 @@ def _is_folder(path: Path | ObjectStoragePath) -> bool:
     try:
         found = look(path)
     except FileAccessError as error:
-        # In an object store, a user may have permission to write but not to read. Then assume no folder.
+        # In an object store, a user may have permission to write but not to read. Then assume that the path
+        # is no folder.
         if isinstance(path, Path) or not isinstance(error.__cause__, PermissionError):
             raise
         return False
@@ -189,7 +190,7 @@ def _in_parts(path: ObjectStoragePath) -> Iterator[Download]:
 
 
 def _discard(file: Any) -> None:
-    """Abort an upload. Without this, the store would get the file when it is closed or garbage-collected."""
+    """Abort an upload. Otherwise the store would keep the incomplete file when Python closes the upload."""
     with contextlib.suppress(Exception):
         file.discard()
     with contextlib.suppress(AttributeError):

@@ -61,7 +61,7 @@ class StoredFile:
     def open(self) -> IO[bytes]:
         """Open the file at byte 0.
 
-        :raises FileAccessError: if it cannot be opened.
+        :raises FileAccessError: if the file cannot be opened.
         """
         # Set the block size: the client of a store keeps some blocks in memory, and S3's default is 50 MiB.
         buffering = -1 if isinstance(self.path, Path) else BLOCK_BYTES
@@ -175,7 +175,7 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
 
 
 def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
-    """Return the error for a path without a file: a FileAccessError if the bucket does not exist."""
+    """Return the error for a path without a file. If the bucket does not exist, it is a FileAccessError."""
     if not isinstance(path, Path):
         bucket = path.path.strip("/").partition("/")[0]
         try:

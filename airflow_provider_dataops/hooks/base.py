@@ -51,7 +51,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
-    #: The class of the platform, whose method ``from_fields`` reads the connection.
+    #: The platform's class. Its method ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
 
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -103,10 +103,10 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     def test_connection(self) -> tuple[bool, str]:
         """Test whether the platform accepts the credentials.
 
-        From the server's response, the message contains at most the host of a redirect. Otherwise a user with
-        permission to edit connections could read responses of internal hosts.
+        The message contains no part of the server's response, except the host of a redirect. Otherwise a user
+        with permission to edit connections could read responses of internal hosts.
 
-        :return: whether the platform accepts them, and a message for Airflow's UI.
+        :return: whether the platform accepts the credentials, and a message for Airflow's UI.
         """
         from airflow_provider_dataops.core.retry import ONCE
         from airflow_provider_dataops.transport.sync import SyncDriver
@@ -137,7 +137,7 @@ _NO_ANSWER = {
 
 
 def diagnosis(error: ApiError) -> str:
-    """Return an explanation of an error that contains no text of the server's response."""
+    """Explain an error to the user, without any text of the server's response."""
     what = f"{error.platform}: {error.operation}"
     if error.status is None:
         kind = error.message.partition(":")[0]
@@ -181,6 +181,7 @@ def blocking(
 
     signature = inspect.signature(call)
     returned = str(signature.return_annotation).removeprefix("Exchange[").removesuffix("]")
-    # help() and the documentation must show that the method returns the result, not an exchange.
+    # help() and the documentation must show that the method returns the result, not the generator of
+    # requests.
     method.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
     return method

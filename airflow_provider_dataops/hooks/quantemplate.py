@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     """Calls the Quantemplate API.
 
-    All methods take ``organisation_id``, for instance ``c-…``; by default it is the connection's.
+    All methods take ``organisation_id``, for instance ``c-…``. The default is the organisation of the
+    connection.
 
     :param quantemplate_conn_id: the Airflow connection, of type ``quantemplate``.
     """
@@ -87,7 +88,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Return one execution from the list of the pipeline's executions.
 
-        :raises NotFoundError: if the list does not contain it. A new execution may appear with a delay.
+        :raises NotFoundError: if the list does not contain the execution. A new one may appear with a delay.
         """
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))
@@ -139,5 +140,6 @@ def choose_output(execution: Execution, name: str | None) -> Output:
         return matching[0]
     wanted = f"named {name!r}" if name is not None else "(give output_id or output_name)"
     raise InvalidArgumentError(
-        f"execution {execution.id} ({execution.status}) has {len(matching)} outputs {wanted}; it has: {names}"
+        f"execution {execution.id} ({execution.status}) has {len(matching)} outputs {wanted}; "
+        f"all outputs: {names}"
     )

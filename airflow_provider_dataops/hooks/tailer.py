@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class TailerHook(DataOpsHook[TailerApi]):
     """Calls the Tailer Platform API.
 
-    ``configuration_id`` and ``configuration_type`` identify a configuration. ``account`` is a string
-    of six digits, with leading zeros. By default, ``account`` and ``environment`` are the connection's. A day
-    is a date, a datetime, or an ISO 8601 string.
+    ``configuration_id`` and ``configuration_type`` identify a configuration. ``account`` is a string of six
+    digits, with leading zeros. The defaults of ``account`` and ``environment`` come from the connection. A
+    day is a date, a datetime, or an ISO 8601 string.
 
     :param tailer_conn_id: the Airflow connection, of type ``tailer``.
     """
@@ -54,8 +54,8 @@ class TailerHook(DataOpsHook[TailerApi]):
         :param logical_date: the day whose data the job processes; the API calls it ``execution_date``. Today
             in UTC by default.
         :param job_id: the job's id. By default the request contains none.
-        :param append_environment: append ``_`` and the environment to ``configuration_id``, unless it already
-            ends so.
+        :param append_environment: append ``_`` and the environment to ``configuration_id``, unless the id
+            already has this ending.
         """
         configuration = self.api.configuration(
             configuration_id, configuration_type, append_environment=append_environment, **scope
@@ -147,7 +147,7 @@ class TailerHook(DataOpsHook[TailerApi]):
     # --- configurations --------------------------------------------------------------------------------
 
     def reset_workflow(self, configuration_id: str, **scope: Unpack[Scope]) -> None:
-        """Delete all triggered jobs of a workflow, so that the workflow starts from scratch.
+        """Delete all triggered jobs of a workflow. Then the workflow starts from scratch.
 
         The request is sent once. If the response is lost, decide whether to call the method again. A second
         reset also deletes the jobs that were triggered after the first.
@@ -164,9 +164,10 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> None:
         """Enable, disable or archive a configuration.
 
-        :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
-            Tailer Studio does not show an archived one, and only super-administrators can restore it there.
-            The vendor does not document whether ``enabled`` restores it.
+        :param status: ``enabled``, ``disabled`` or ``archived``. Tailer does not execute a disabled
+            configuration, even if it is launched. Tailer Studio does not show an archived one, and only
+            super-administrators can restore it there. The vendor does not document whether ``enabled``
+            restores it.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         self.run(self.api.set_configuration_status(configuration, status))
@@ -195,5 +196,5 @@ class TailerHook(DataOpsHook[TailerApi]):
         configuration_type: str = "table-to-table",
         **scope: Unpack[Scope],
     ) -> None:
-        """Archive a configuration, with care; see :meth:`set_configuration_status`."""
+        """Archive a configuration. Use this with care; see :meth:`set_configuration_status`."""
         self.set_configuration_status(configuration_id, "archived", configuration_type, **scope)

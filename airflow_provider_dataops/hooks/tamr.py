@@ -45,7 +45,7 @@ class TamrHook(DataOpsHook[TamrApi]):
         return self.run(self.api.create_job(configuration))
 
     def load_source(self, source_id: str) -> Job:
-        """Create a job that loads a source from the storage behind it, and return the job."""
+        """Create a job that loads the data of a source from its storage, and return the job."""
         return self.create_job(configurations.load(source_id))
 
     def update_data_product(self, data_product_id: str) -> Job:

@@ -31,8 +31,8 @@ PARALLEL_UPLOADS = 4
 class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
-    The hook does not send refused credentials again, because that locks the account. If a call has no
-    ``small_app``, it uses the one of the connection. Each call of a method that starts work starts another
+    The hook does not send refused credentials again, because that locks the account. A call without
+    ``small_app`` uses the small app of the connection. Each call of a method that starts work starts another
     operation. If the response is lost, look at Toucan before you call again.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
@@ -67,8 +67,8 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         :param filename: the name of the data source in the small app's configuration; the file's own name by
             default. Set it only if ``source`` is exactly one file.
         :param validation: if ``False``, ask the platform not to validate the upload. If ``True``, the request
-            does not contain the parameter: the vendor's guide shows only the value ``false``.
-        :param stage: ``staging``, or ``None`` to leave it out.
+            does not contain the parameter, because the vendor's guide shows only the value ``false``.
+        :param stage: ``staging``; with ``None``, the request contains no stage.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
             upload; each file is one chunk.
         :raises ApiError: if there is only one file and its upload failed.
@@ -135,8 +135,9 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     ) -> Accepted:
         """Start operations by name, in order. The default chain refreshes and releases everything.
 
-        :param stage: ``staging``, or ``None`` to leave it out, which means production.
-        :param origin: the name that the platform records as the requester; ``None`` leaves it out.
+        :param stage: ``staging``; with ``None``, the request contains no stage, which means production.
+        :param origin: the name that the platform records as the requester; with ``None``, the request
+            contains no name.
         :param output_domains: work only on these output domains.
         """
         work = toucan_work.run_operations(
@@ -157,14 +158,15 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         asynchronous: bool | None = None,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Preprocess the output domains that **any** of the selectors matches.
+        """Preprocess each output domain that matches **at least one** of the selectors.
 
         Without a selector, the platform presumably selects all output domains. Some backends respond only
         when the work has ended, so the hook waits up to 15 minutes for the response.
 
-        :param asynchronous: sent as ``async``, which asks for a response at once; ``None`` leaves it out.
-        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``, each a list of names.
-            Also ``extra_selector``: further keys of the body, for backends with other key names.
+        :param asynchronous: the value of ``async``, which asks for a response at once; with ``None``, it is
+            not sent.
+        :param selector: any of ``input_domains``, ``functions`` and ``output_domains``; each is a list of
+            names. ``extra_selector`` contains further keys of the body, for backends with other key names.
         """
         work = toucan_work.preprocess(stage=stage, asynchronous=asynchronous, **selector)
         return self.run(self.api.submit(small_app, work))
@@ -177,7 +179,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         release: bool = False,
         **selector: Unpack[toucan_work.DomainSelector],
     ) -> Accepted:
-        """Populate the output domains that **any** of the selectors matches.
+        """Populate each output domain that matches **at least one** of the selectors.
 
         Without a selector, the platform presumably selects all output domains.
 
@@ -202,12 +204,12 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFile, str]]:
     """Return each file with the name under which to upload it.
 
-    :raises InvalidArgumentError: if two files have the same name, as one would overwrite the other.
+    :raises InvalidArgumentError: if two files have the same name, because one file would overwrite the other.
     """
     if filename is not None:
         if len(files) != 1:
             raise InvalidArgumentError(
-                f"filename {filename!r} needs exactly one file; source matches {len(files)}"
+                f"filename {filename!r} needs a source of exactly one file; source matches {len(files)}"
             )
         return [(files[0], filename)]
     by_name: dict[str, StoredFile] = {}

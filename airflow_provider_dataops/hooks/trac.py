@@ -37,11 +37,11 @@ class TracHook(DataOpsHook[TracApi]):
 
     Arguments that many methods have:
 
-    - ``tenant`` is a tenant's code; by default it is the connection's.
+    - ``tenant`` is a tenant's code; by default the tenant of the connection.
     - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
-      header or tag that another call returned, one of these in the platform's JSON, or an object key such as
-      ``DATA-<uuid>-v3``. Without a version it selects the latest one.
-    - ``attrs`` are plain Python values by name. Each one is created or replaced.
+      tag header or tag that another call returned, one of these in the platform's JSON, or an object key such
+      as ``DATA-<uuid>-v3``. Without a version it selects the latest one.
+    - ``attrs`` are plain Python values by name. TRAC creates or replaces each of these attributes.
     - ``tag_updates`` are further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
       "labels", "value": "eod"}``.
 
@@ -112,12 +112,13 @@ class TracHook(DataOpsHook[TracApi]):
         prior_version: object = None,
         tenant: str | None = None,
     ) -> TagHeader:
-        """Store a file of at most about 735 kB, and return the header of its object.
+        """Store a file of at most about 735 kB, and return its tag header, which holds its id and version.
 
         :param content: bytes, or text that is sent as UTF-8; not empty.
         :param source: a local path or URL of an object store, instead of ``content``.
         :param name: the file's name at the platform; by default the name of the source file.
-        :param mime_type: the file's media type; by default the one for the extension of ``name``.
+        :param mime_type: the file's media type; by default the type that belongs to the extension of
+            ``name``.
         :param prior_version: a selector of the file's latest version, to update the file. By default, TRAC
             creates a new file.
         """
@@ -147,7 +148,7 @@ class TracHook(DataOpsHook[TracApi]):
         prior_version: object = None,
         tenant: str | None = None,
     ) -> TagHeader:
-        """Store a dataset of at most about 735 kB, and return the header of its object.
+        """Store a dataset of at most about 735 kB, and return its tag header, which holds its id and version.
 
         :param content: bytes, or text that is sent as UTF-8; not empty.
         :param source: a local path or URL of an object store, instead of ``content``.

@@ -12,7 +12,7 @@ from airflow_provider_dataops.errors import RunTimeoutError
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
 
-#: The longest time for which a trigger holds back its event, in seconds; see :mod:`.triggers.guard`.
+#: A trigger waits at most this many seconds before it sends its event; see :mod:`.triggers.guard`.
 LONGEST_GUARD = 120.0
 
 
@@ -48,7 +48,7 @@ def _limit(timeout: float, execution_timeout: timedelta | None) -> tuple[float, 
 def airflow_timeout(until: float, interval: float) -> timedelta:
     """Return the ``timeout`` of a deferral. It takes effect only while no triggerer is running.
 
-    This timeout ends later than the wait itself, because a trigger may hold back its event.
+    This timeout is later than the deadline of the wait, because the trigger may send its event later.
 
     :param until: the deadline of the wait, in seconds since the epoch.
     :param interval: the longest time between two status requests, in seconds.
@@ -57,7 +57,7 @@ def airflow_timeout(until: float, interval: float) -> timedelta:
 
 
 def pause(seconds: float, clock: Clock, deadline: float, otherwise: str) -> Exchange[None]:
-    """Pause, if the pause ends before the deadline.
+    """Pause, but raise an error instead if the pause would end after the deadline.
 
     :param otherwise: the end of the error's message, for instance ``nothing was submitted``.
     :raises RunTimeoutError: if the pause would end after the deadline.

@@ -1,8 +1,9 @@
 """Start a run exactly once, even if earlier tries of the task died at any point.
 
 This code runs on a worker, before the wait begins. It is one generator, with store, clock and platform as
-arguments. So the tests can stop it at every point at which a worker can die. It has four steps. The *intent*
-is the record of the submission that comes next.
+arguments. So the tests can stop it at every point at which a worker can die. It has four steps. The
+*baseline* is the list of the runs before the submission. The *intent* is the record of the submission that
+comes next.
 
     baseline -> intent stored -> submit -> id stored
 """
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
 
-#: The largest number of submissions in one try. Another one is sent only if it is proven that the last one
-#: did not arrive.
+#: The largest number of submissions in one try. The task submits again only if it is certain that the last
+#: submission did not arrive.
 SUBMISSIONS = 3
-#: Final states in which a retry returns the run of an earlier try and starts no new one.
+#: If the run of an earlier try has one of these final states, a retry returns this run and starts no new one.
 _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
 
 
@@ -73,7 +74,7 @@ class Started:
 class DurableStart:
     """Starts a run, or finds the run that an earlier try started.
 
-    :param generation: the task's :class:`~.record.Generation` when this try began.
+    :param generation: the task's :class:`~.record.Generation` when this try began. A Clear changes it.
     :param present: reads the task's generation from Airflow again.
     :param deadline: when this try must end, in seconds since the epoch.
     :param new_token: returns a new token for one submission.
@@ -129,14 +130,14 @@ class DurableStart:
             ) from error
 
     def _check_scope(self, record: Record) -> None:
-        """Reject a run that was started at another host or tenant: its id is not valid here.
+        """Reject a run that was started at another host or tenant, because its id is not valid here.
 
         :raises AmbiguousSubmitError: if the connection has changed.
         """
         noun, id_scope = self.launch.api.noun, self.launch.id_scope
         if record.id_scope != id_scope:
             raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {record.run_id} at {record.id_scope}, the connection "
+                f"an earlier try started {noun} {record.run_id} at {record.id_scope}, but the connection "
                 f"now leads to {id_scope}; check the old {noun}, then clear this task",
                 run_id=record.run_id,
             )
@@ -200,7 +201,7 @@ class DurableStart:
             return Started(snapshot, record, earlier.watch, url, known=True)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
-                f"{noun} {run_id} of an earlier try is not known but may still exist; a second {noun} was "
+                f"{noun} {run_id} of an earlier try was not found but may still exist; a second {noun} was "
                 f"not started: {snapshot.raw_state}",
                 run_id=run_id,
                 url=url,
@@ -222,7 +223,8 @@ class DurableStart:
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
-                "The %s %s, started before the Clear, is not stopped at %s: the connection now leads to %s",
+                "The %s %s, started before the Clear, is not stopped at %s, because the connection now "
+                "leads to %s",
                 launch.api.noun,
                 record.run_id or "(no id is known)",
                 record.id_scope,
@@ -257,7 +259,8 @@ class DurableStart:
             launch = yield from self.launch.prepare()
             baseline = yield from launch.record_baseline()
             if gone is not None:
-                # The requests above may have taken long. The platform may return the run again.
+                # The requests above may have taken long. The platform may return the lost run again, so look
+                # once more.
                 snapshot = yield from self._earlier(gone).look()
                 if snapshot.state is not RunState.ABSENT:
                     return (yield from self._retried(gone))
@@ -291,7 +294,7 @@ class DurableStart:
                     if isinstance(error, RateLimitedError) and launch.waits_for_slot:
                         raise error.again_as(SlotsTakenError) from error
                     raise
-                self.log.warning("%s; searching for the %s that it may have started", error, noun)
+                self.log.warning("%s; searching for the %s that the submission may have started", error, noun)
                 lost += 1
                 record = replace(record, timed_out=error.timed_out)
                 found = yield from self._search(record, lost, error.retry_after or 0.0)

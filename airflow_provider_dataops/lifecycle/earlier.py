@@ -1,4 +1,4 @@
-"""The run that an earlier try of the task started: read its state, and stop it if it must end."""
+"""The run that an earlier try of the task started: read the run's state, and stop the run if necessary."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ class EarlierRun:
             )
         except (ApiError, RunTimeoutError):
             self.log.warning(
-                "The state of %s of an earlier try cannot be read, it may still be running: %s", run, self.url
+                "The state of %s of an earlier try cannot be read; the run may still be running: %s",
+                run,
+                self.url,
             )
             raise
 
@@ -84,8 +86,9 @@ class EarlierRun:
             has_ended = yield from self._stop()
         except NotFoundError as error:
             raise AmbiguousSubmitError(
-                f"an earlier try started {noun} {self.watch.run_id} with other arguments; it is not found "
-                f"now, which does not prove that it has ended; a second {noun} was not started: {error.body}",
+                f"an earlier try started {noun} {self.watch.run_id} with other arguments; the "
+                f"platform does not find it now, but it may still be active; a second {noun} was not "
+                f"started: {error.body}",
                 run_id=self.watch.run_id,
                 url=self.url,
             ) from error
@@ -136,7 +139,8 @@ class EarlierRun:
                 return snapshot
             if progress.absences == 1:
                 self.log.info(
-                    "The %s %s, started before the Clear, is not listed; asking again for %.0f s",
+                    "The %s %s, started before the Clear, is not listed; the task requests the list again "
+                    "for %.0f s",
                     self.api.noun,
                     self.watch.run_id,
                     ABSENT_SECONDS,
@@ -144,7 +148,7 @@ class EarlierRun:
             yield from self._pause(ABSENT_SECONDS / ABSENT_POLLS, "is not listed")
 
     def _warn_of_unknown(self) -> None:
-        """Log that the platform does not find the run. The run may still be running: a list can be late."""
+        """Log that the platform does not list the run. The run may still be running: a list can be late."""
         self.log.warning(
             "The %s %s, started before the Clear, was not found at %s. The %s may be running: %s",
             self.api.noun,

@@ -1,4 +1,4 @@
-"""The event in which a trigger reports how its wait ended. The worker that resumes the task reads it."""
+"""The event in which a trigger reports how its wait ended. The worker that resumes the task reads this."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class RunEvent(JsonDataclass):
 
     @classmethod
     def unreachable(cls, run_id: str, error: ApiError) -> Self:
-        """Return the event of a wait that gave up because requests fail."""
+        """Return the event of a wait that ended because requests failed."""
         permanent = error.locks_out
         return cls(ending=Ending.UNREACHABLE, run_id=run_id, message=str(error), permanent=permanent)
 
     def check(self) -> None:
         """Reject an event that contradicts itself.
 
-        :raises ValueError: if the ending contradicts the snapshot, or if the snapshot is of another run.
+        :raises ValueError: if the ending contradicts the snapshot, or if the snapshot belongs to another run.
         """
         snapshot = self.snapshot
         if (self.ending is Ending.FINISHED) != (snapshot is not None and snapshot.state.is_final):
@@ -80,7 +80,7 @@ class RunEvent(JsonDataclass):
             )
 
     def failure(self, *, platform: str, noun: str, url: str, limit: str) -> DataOpsError | None:
-        """Return the error that the task must raise, ``None`` if the run succeeded.
+        """Return the error that the task must raise; ``None`` if the run succeeded.
 
         :param limit: the argument that limits the wait, and its value: ``timeout=3600 s``.
         """

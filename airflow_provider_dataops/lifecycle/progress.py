@@ -86,7 +86,8 @@ class WaitProgress:
     run_id: str = ""
     kind: str = "run"
     seen: bool = False
-    #: When the outage began. In an outage, no response arrives, or something else responds for the platform.
+    #: When the outage began. In an outage, no response arrives, or another server responds instead of the
+    #: platform.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
@@ -102,7 +103,7 @@ class WaitProgress:
     # --- a good response -------------------------------------------------------------------------------
 
     def ending(self, snapshot: RunSnapshot, now: float, log: Log) -> RunEvent | None:
-        """Return how the wait ended, ``None`` if it continues. Log a change of state."""
+        """Return how the wait ended; ``None`` if it continues. Log a change of state."""
         self.answered(now, log)
         if self.is_news(snapshot):
             if snapshot.state is RunState.UNKNOWN:
@@ -143,7 +144,7 @@ class WaitProgress:
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self, now: float, log: Log) -> None:
-        """Record that the platform answered. If the last request failed, log that it answers again."""
+        """Record an answer of the platform. If the request before failed, log that answers arrive again."""
         if self.failure is not None and self.failed_since is not None:
             log.info(
                 "%s answers again, after %.0f s (failed requests: %d)",
@@ -176,7 +177,8 @@ class WaitProgress:
         if self.failed_since is None:
             self.failed_since = now
         if too_large:
-            # The platform answers, and the list may become shorter. So the wait continues until the deadline.
+            # The platform answers, but its list is too large now. The list may become shorter, so the wait
+            # continues until the deadline.
             self.failing_since = None
             return Verdict.WAIT
         if isinstance(error, PermissionDeniedError) and error.locks_out:
@@ -220,7 +222,7 @@ class WaitProgress:
         return f"{deadline_in_words(deadline)} has passed{self._last_words}"
 
     def refused(self, deadline: float) -> str:
-        """Return a message for a wait whose deadline comes before refused credentials may be sent again."""
+        """Return a message: the wait ends because the credentials may not be sent before its deadline."""
         when = deadline_in_words(deadline)
         return (
             f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"

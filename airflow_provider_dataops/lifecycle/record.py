@@ -35,7 +35,7 @@ class Store(Protocol):
     """Where the record is stored. The store rejects the writes of a try after a newer try has taken over."""
 
     def get(self) -> JsonObject | None:
-        """Return the stored value, ``None`` if there is none."""
+        """Return the stored value; ``None`` if there is none."""
 
     def set(self, value: JsonObject) -> None:
         """Store a value.
@@ -68,10 +68,10 @@ def is_superseded(store: Store) -> bool:
 def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) -> Exchange[None]:
     """Remove the record of a submission that started no run. Otherwise the next try would search for a run.
 
-    If the removal fails, this function logs an error and raises none. The caller raises the error that says
-    why no run was started.
+    If the removal fails, this function logs an error and does not raise it. The caller raises another error,
+    which says why no run was started.
 
-    :param deadline: no further attempt begins after this time, seconds since the epoch.
+    :param deadline: no further attempt begins after this time, in seconds since the epoch.
     """
     for remaining in reversed(range(REMOVALS)):
         try:
@@ -101,7 +101,7 @@ class Phase(StrEnum):
 
 
 class Adopted(StrEnum):
-    """How this task found its run, which decides whether it may stop the run."""
+    """How this task found its run. This decides whether the task may stop the run."""
 
     #: The response to the submission contained the id.
     NO = ""
@@ -116,10 +116,10 @@ class Generation:
     """Numbers of Airflow that become larger when a user clears a task.
 
     A running try stores the current numbers before it submits, and about once a minute while it waits on a
-    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task. The
-    write fails after a Clear of the try's own task. One case remains: a try dies on a worker, and a user
-    clears another task before the retry starts. The retry then acts as after a Clear of its own task, because
-    Airflow's numbers are the same in both cases.
+    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task.
+    After a Clear of the try's own task, Airflow rejects the write. One case remains: a try dies on a worker,
+    and a user clears another task before the retry starts. The retry then acts as after a Clear of its own
+    task, because Airflow's numbers are the same in both cases.
 
     :param max_tries: the task instance's number. A Clear increases it if the task is not on a worker.
     :param clear_number: the DAG run's number. A Clear of any task of the DAG run increases it.
@@ -134,7 +134,7 @@ class Record(JsonDataclass):
     """One submission, and the run that it started.
 
     :param token: a random string, new for each submission. It is sent if the platform accepts a token.
-    :param baseline: the runs that existed at the platform before the submission.
+    :param baseline: the list of the runs that existed at the platform before the submission.
     :param fingerprint: a digest of each argument that decides what the run does.
     :param id_scope: the host and tenant in which the run's id is valid.
     :param run_id: the platform's id of the run; empty until it is known.
@@ -169,7 +169,8 @@ class Record(JsonDataclass):
     def read(cls, payload: JsonObject | None) -> Record | None:
         """Return the record that :meth:`as_json` wrote; ``None`` if there is none.
 
-        :raises ValueError: if this release cannot read the record. Ignoring it could start a second run.
+        :raises ValueError: if this release cannot read the record. Without the record, the task could start a
+            second run.
         """
         if payload is None:
             return None
@@ -211,7 +212,7 @@ def fingerprint(identity: JsonObject) -> dict[str, str]:
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return the names of the arguments that differ between two fingerprints."""
+    """Return the names of the arguments whose digests differ between two fingerprints."""
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 

@@ -30,7 +30,7 @@ _SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return the watch, which describes how to wait for a record's run. A guessed run is never stopped."""
+    """Return the watch, which describes how to wait for a record's run. No task stops a guessed run."""
     watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
     if record.adopted is Adopted.GUESSED:
         watch.cancel_on_kill = False
@@ -39,11 +39,11 @@ def watch_of(launch: Launch, record: Record) -> RunWatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """The search for the run of a submission: a new run that is not in the baseline.
+    """Searches for the run of a submission: a run that is not in the list of runs before the submission.
 
     Each step of the search is stored in the record, so the next try can continue the search. The record
-    contains the runs that were seen. It also contains the time from which a list without the run proves that
-    there is no run. A run that was listed once stays a candidate.
+    contains the runs that were seen. It also contains the time at which the search ends. If the list does not
+    contain the run then, there is no run. A run that was listed once stays a candidate.
 
     :param deadline: when this try must end, in seconds since the epoch.
     :param renewed: stores the record with the task's current generation, and returns this record.
@@ -57,7 +57,7 @@ class Search:
     renewed: Callable[[Record], Record]
 
     def run(self, record: Record, lost: int, quiet: float = 0.0) -> Exchange[Record | None]:
-        """Return the record with the id of the run that the submission started, ``None`` if it started none.
+        """Return the record with the id of the run that the submission started; ``None`` if it started none.
 
         If the search ends early, for example because the task is killed, the log says that a run may exist.
 
@@ -82,17 +82,17 @@ class Search:
     def _found(self, record: Record, lost: int, quiet: float) -> Exchange[Record | None]:
         """Search, and store each step.
 
-        Without a token, a new run may belong to someone else, while the run of this task is not listed yet.
-        So the search decides only after the listing delay. The delay begins when the search begins, because
-        the platform may have received the submission just before.
+        Without a token, the only new run in the list may belong to someone else, because the run of this task
+        is not listed yet. So the search decides only after the listing delay. The delay begins when the
+        search begins, because the platform may have received the submission just before.
         """
         launch = self.launch.earlier(record.baseline)
         if not launch.lists_runs and not (launch.resubmits and lost == 1):
             self._refuse_to_resubmit(launch)
         delay = self._delay(launch, record)
         if record.search_until:
-            # Another machine may have stored this time, and its clock may be ahead. That must not make the
-            # delay longer.
+            # Another machine may have stored this time, and that machine's clock may be ahead. That must not
+            # make the delay longer.
             delay = min(delay, max(0.0, record.search_until - self.clock.wall()))
         else:
             record = self._kept(replace(record, search_until=self.clock.wall() + delay))
@@ -119,8 +119,8 @@ class Search:
                 continue
             progress.answered(now, self.log)
             if settled and len(record.candidates) > 1:
-                # Raise this error only after the delay. The run of this task may be listed last, and the
-                # error should contain it.
+                # Raise this error only after the delay. The platform may list the run of this task last, and
+                # the error should contain the id of that run.
                 self._refuse_to_guess(launch, record.candidates)
             if record.candidates and (settled or launch.exact):
                 return self._adopted(record)
@@ -132,11 +132,13 @@ class Search:
             if now >= say_at and launch.lists_runs:
                 say_at = now + _SAY_AGAIN
                 seen = (
-                    f"{launch.api.noun} {record.candidates[0]} may be the one"
+                    f"{launch.api.noun} {record.candidates[0]} may belong to this task"
                     if record.candidates
                     else "none is listed so far"
                 )
-                self.log.info("Still searching for the %s, for %.0f s: %s", launch.api.noun, remaining, seen)
+                self.log.info(
+                    "Still searching for the %s, for up to %.0f s more: %s", launch.api.noun, remaining, seen
+                )
             yield from self._pause(min(_LOOK_AGAIN, remaining), launch)
 
     def _announce(self, launch: Launch, seconds: float, quiet: float) -> None:
@@ -144,7 +146,8 @@ class Search:
         api = launch.api
         if not launch.lists_runs:
             self.log.info(
-                "A submission to %s got no response, and %s lists no %ss; nothing is submitted for %.0f s",
+                "A submission to %s got no response, and %s lists no %ss; this task submits nothing "
+                "for %.0f s",
                 self.launch.id_scope,
                 api.platform,
                 api.noun,
@@ -190,7 +193,7 @@ class Search:
             seconds,
             self.clock,
             self.deadline,
-            f"whether the submission started a {noun} is not known yet; the next try continues the search",
+            f"it is not known yet whether the submission started a {noun}; the next try continues the search",
         )
 
     def _adopted(self, record: Record) -> Record:
@@ -228,8 +231,8 @@ class Search:
         raise AmbiguousSubmitError(
             f"a submission got no response and {len(ids)} {launch.api.noun}s began since then "
             f"({', '.join(ids)}); nothing shows which one belongs to this task. "
-            f"Look at them, then clear the task. A pool of one slot for this kind of task "
-            f"keeps submissions apart",
+            f"Look at them, then clear the task. To prevent this, run such tasks in a "
+            f"pool of one slot",
             run_id=ids[0],
             url=launch.watch(ids[0]).url(launch.api),
         )

@@ -38,7 +38,7 @@ def look_once(
             raise
         seconds = refusal_pause(clock.random())
         log.warning(
-            "%s; %s is not affected, the credentials are sent once more in %.0f s", error, run, seconds
+            "%s; %s is not affected; the credentials are sent once more in %.0f s", error, run, seconds
         )
     yield from pause(
         seconds, clock, deadline, f"the credentials were refused, and the state of {run} is not known"

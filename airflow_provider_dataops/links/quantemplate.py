@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class QuantemplateExecutionLink(RunLink):
-    """Leads to the execution if the connection has a ``link_template``, otherwise to the app."""
+    """A link to the execution if the connection has a ``link_template``, otherwise to the app."""
 
     name = "Quantemplate execution"

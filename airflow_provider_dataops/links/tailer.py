@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class TailerRunLink(RunLink):
-    """Leads to the run if the connection has a ``link_template``, otherwise to Tailer Studio."""
+    """A link to the run if the connection has a ``link_template``, otherwise to Tailer Studio."""
 
     name = "Tailer run"

@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class TamrJobLink(RunLink):
-    """Leads to the job if the connection has a ``link_template``, otherwise to the tenant."""
+    """A link to the job if the connection has a ``link_template``, otherwise to the tenant."""
 
     name = "Tamr job"

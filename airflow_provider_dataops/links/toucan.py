@@ -6,6 +6,6 @@ from airflow_provider_dataops.links.base import RunLink
 
 
 class ToucanSmallAppLink(RunLink):
-    """Leads to the small app: in staging if the task works in staging, otherwise in production."""
+    """A link to the small app: in staging if the task works in staging, otherwise in production."""
 
     name = "Toucan small app"

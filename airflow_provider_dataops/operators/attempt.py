@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: A waiting worker stores the task's generation in the record again after this many seconds.
+#: A waiting worker stores the task's generation again after this many seconds. A Clear changes it.
 RENEWAL = 60.0
 #: A wait may end with a last status request and a stop request. Each is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
@@ -77,27 +77,30 @@ class RunAttempt(RefusedCredentials):
         self.hook, self.launch = hook, launch
 
     def recall(self) -> bool:
-        """Load the record of the run for which this try was deferred. Return whether there is one."""
+        """Load the record of the run for which this try was deferred. Return whether there is a record."""
         record = remembered(self.store)
         if record is None or not record.run_id:
             return False
-        # Set the watch before the record: ``on_kill`` uses it as soon as there is a record.
+        # Set the watch before the record: ``on_kill`` uses the watch as soon as there is a record.
         self.watch = watch_of(self.launch, record)
         self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
         try:
             self.store.set(self.record.as_json())
         except Exception as error:
-            # Continue. If a user now clears the task, the next try mistakes the Clear for a retry.
-            self.log.warning("Airflow did not store that a worker waits for %s again: %r", self.run, error)
+            # Continue nevertheless. Only if a user clears the task now, the next try mistakes the Clear for a
+            # retry.
+            self.log.warning(
+                "Airflow did not store in the record that a worker now waits for %s: %r", self.run, error
+            )
         return True
 
     def present(self) -> Generation:
-        """Return the task's generation, read from Airflow again. It distinguishes a Clear from a retry."""
+        """Read the task's generation from Airflow again. A Clear changes the generation, a retry does not."""
         self.generation = present_generation(self.context, self.generation)
         return self.generation
 
     def keep_present(self) -> None:
-        """Store the task's generation about once a minute while the task waits on a worker."""
+        """Store the task's generation about once a minute of a wait on a worker. A Clear changes it."""
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
@@ -124,7 +127,7 @@ class RunAttempt(RefusedCredentials):
     def start_after_pause(self, event: object) -> Any:
         """Submit again after a pause.
 
-        :param event: the payload that :func:`.slots.wait_for_slot` gave to the trigger.
+        :param event: the payload that :func:`.slots.wait_for_slot` passed to the trigger.
         """
         payload = event if isinstance(event, dict) else {}
         deadline, waits = payload.get("deadline"), payload.get("slot_waits")
@@ -163,7 +166,8 @@ class RunAttempt(RefusedCredentials):
         self._show(started.url)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
-            # Airflow may kill this process while it sends the result. Then ``on_kill`` must not stop the run.
+            # Airflow may kill this process while the process sends the result to Airflow. Then ``on_kill``
+            # must not stop the run.
             self.is_settled = True
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
@@ -195,7 +199,7 @@ class RunAttempt(RefusedCredentials):
             except ApiError as error:
                 verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
                 if not error.locks_out:
-                    self.log.warning("%s; the triggerer asks again", error)
+                    self.log.warning("%s; the triggerer sends the request again", error)
                     return error
                 # Do not defer now: the triggerer would send the refused credentials again at once.
                 progress.log_failure(verdict, 0.0, self.log)
@@ -267,8 +271,11 @@ class RunAttempt(RefusedCredentials):
         try:
             self.recall()
         except Exception as error:
-            # Only the record shows whether this task surely started the run. In doubt, do not stop the run.
-            self.log.warning("The record of %s cannot be read, so it is not stopped: %s", self.run, error)
+            # Only the record shows for certain whether this task started the run. Without it, do not stop the
+            # run.
+            self.log.warning(
+                "The record of %s cannot be read, so this task does not stop the run: %s", self.run, error
+            )
             self.watch.cancel_on_kill = False
         if ended.run_id != self.watch.run_id:
             raise RunError(
@@ -307,7 +314,8 @@ class RunAttempt(RefusedCredentials):
     def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
         """Return the result of the run. If the run or the wait failed, raise the error.
 
-        :param cancels: stop the run if ``cancel_on_kill`` allows it. After a timeout this is always true.
+        :param cancels: whether to stop the run if ``cancel_on_kill`` allows it. After a timeout, the method
+            acts as if this is true.
         """
         operator = self.operator
         if event.ending is Ending.TIMEOUT or cancels:
@@ -356,7 +364,9 @@ class RunAttempt(RefusedCredentials):
             return event
         if snapshot.state.is_final:
             return RunEvent.finished(snapshot)
-        return replace(event, message=f"{event.message}; now it is {snapshot.raw_state or snapshot.state}")
+        return replace(
+            event, message=f"{event.message}; the state is now {snapshot.raw_state or snapshot.state}"
+        )
 
     def _cancel(self) -> None:
         if not self.may_stop():

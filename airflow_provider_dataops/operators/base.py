@@ -36,7 +36,7 @@ class DataOpsOperator(DataOpsTask):
             return self.push_outputs(context, storable(self.act(context)))
 
     def act(self, context: Context) -> Any:
-        """Do what this operator is for, and return the result for XCom."""
+        """Do the work of this operator, and return the result for XCom."""
         raise NotImplementedError
 
 
@@ -89,7 +89,7 @@ class RunOperator(DataOpsOperator):
     # --- what a platform adds --------------------------------------------------------------------------
 
     def launch(self, api: Any, context: Context) -> Launch:
-        """Return the launch, which describes how to start the run and how to find it again. Sends nothing."""
+        """Return the launch, which describes how to start and find the run. This sends no request."""
         raise NotImplementedError
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
@@ -138,7 +138,7 @@ class RunOperator(DataOpsOperator):
 
     @property
     def run_url(self) -> str | None:
-        """The link to the run; ``None`` if this process does not know it and XCom may contain it."""
+        """The link to the run; ``None`` if this process does not know the link, but XCom may contain it."""
         attempt = self.attempt
         if attempt is None or not (attempt.url or attempt.is_new):
             return None
@@ -161,7 +161,8 @@ class RunOperator(DataOpsOperator):
             time.sleep(min(SLICE, remaining))
 
     def _new_attempt(self, context: Context) -> RunAttempt:
-        # Imported only when a task runs: this module imports the HTTP client, which a DAG file does not need.
+        # Import this module only when a task runs: it imports the HTTP client, which a DAG file does not
+        # need.
         from airflow_provider_dataops.operators.attempt import RunAttempt
 
         self.attempt = RunAttempt(self, context)

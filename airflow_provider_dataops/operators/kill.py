@@ -65,7 +65,8 @@ class KillHandling:
         if not run_id:
             end = "stopped" if self.operator.cancel_on_kill else "left running, and its link is logged"
             self.log.warning(
-                "The task was killed before the id of its %s was known. If it starts now, it is %s",
+                "The task was killed before it knew the id of its %s. If the platform starts the run "
+                "now, the run is %s",
                 self.kind,
                 end,
             )
@@ -73,7 +74,8 @@ class KillHandling:
             # There is nothing left to do: Airflow may also kill a process that is about to report its result.
             return
         elif self.is_handed_over or not self.watch.cancel_on_kill:
-            # The wait ends within half a second. With ``is_settled`` it does not log this line again.
+            # The wait ends within half a second. Because of ``is_settled``, the wait does not log this line
+            # again.
             self.is_settled = True
             self.log_left_running()
         elif self.is_renewing and self.has_retry:
@@ -121,7 +123,7 @@ class KillHandling:
         run, url = self.run, self.watch.url(self.hook.api)
         # Log this first: if the API server is down, Airflow may kill this process before the request fails.
         self.log.info(
-            "Asking Airflow whether a newer try has taken over; if not, %s is stopped: %s", run, url
+            "Asking Airflow whether a newer try has taken over; if not, this task stops %s: %s", run, url
         )
         try:
             superseded = self.store.is_superseded()

@@ -26,7 +26,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     keeps running.
 
     :param pipeline_id: the pipeline, ``p-…``, shared with the API user for editing.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 
@@ -35,24 +35,25 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
     def launch(self, api: QuantemplateApi, context: Context) -> QuantemplateExecutionLaunch:
-        """Return the launch, which describes how to start the execution. Sends nothing."""
+        """Return the launch, which describes how to start the execution. This sends no request."""
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
 
 
-# The operators below need no ``check``, because their hook validates the arguments first of all.
+# The operators below need no ``check``, because their hook validates the arguments before it sends a request.
 
 
 class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
     """Replaces the content of a dataset with the content of a file.
 
-    The file is streamed. If a request fails, it is sent again, which is safe: it writes the same bytes. If a
-    pipeline is set to run when this dataset changes, the upload starts an execution.
+    The file is streamed. If a request fails, the operator sends it again. This is safe, because the request
+    writes the same bytes. If a pipeline is set to run when this dataset changes, the upload starts an
+    execution.
 
     Returns ``dataset_id``, ``organisation_id``, ``size`` in bytes and ``url``.
 
     :param source: local path, or URL of an object store; CSV, XLS, XLSX or gzipped CSV, not empty.
     :param dataset_id: the dataset, ``d-…``, shared with the API user for editing.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 
@@ -108,7 +109,7 @@ class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOper
     :param output_name: the name of the output, instead of ``output_id``. Without both, the execution must
         have exactly one output.
     :param destination: local path, or URL of an object store, with the file's name.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 
@@ -154,7 +155,7 @@ class QuantemplateDownloadDatasetOperator(_DownloadOperator):
     :param dataset_id: the dataset, ``d-…``.
     :param version: the version, a whole number; the latest by default.
     :param destination: local path, or URL of an object store, with the file's name.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 

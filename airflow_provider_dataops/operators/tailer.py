@@ -44,8 +44,9 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         environment to the ids of Tables to Tables configurations that have no context. If the id lacks this
         suffix, the operator sends it unchanged and logs a warning.
     :param configuration_type: ``table-to-table`` (``gbq-to-gbq`` means the same) or ``table-to-storage``.
-    :param account: a string of six digits, with leading zeros; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits, with leading zeros; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param logical_date: the day whose data the job processes: a date, a datetime, or an ISO 8601 string such
         as ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls it
         ``execution_date``. By default the platform uses today's date in UTC.
@@ -53,7 +54,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         its own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the
         operator looks for a Table to Storage run in the list of the configuration's last 100 runs.
     :param append_environment: append ``_`` and the environment to the configuration's id, unless the id
-        already ends so. Do not set it for configurations with a context.
+        already has this ending. Do not set it for configurations with a context.
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "CHECKED")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
         ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.
@@ -87,7 +88,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         day("logical_date", self.logical_date)
 
     def launch(self, api: TailerApi, context: Context) -> TailerJobLaunch:
-        """Return the launch, which describes how to start the job. Sends nothing."""
+        """Return the launch, which describes how to start the job. This sends no request."""
         return api.launch(
             self.configuration(api, append_environment=self.append_environment),
             execution_date=day("logical_date", self.logical_date),
@@ -95,7 +96,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         )
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
-        """Return why to skip the task if the configuration is disabled and ``skip_deactivated`` is set."""
+        """If the configuration is disabled and ``skip_deactivated`` is set, return the reason to skip."""
         if not self.skip_deactivated or snapshot.raw_state != "DEACTIVATED":
             return None
         return f"Tailer run {snapshot.run_id} did nothing: configuration {self.configuration_id} is disabled"
@@ -124,8 +125,9 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
     :param run_id: the id of the run.
     :param status: ``SUCCESS``, ``FAILED``, ``RUNNING``, ``NO_MATCH`` or ``CHECKED``.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -137,7 +139,7 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
         self.status = status
 
     def check(self) -> None:
-        """Check the run's id, and that the status is one that a user may set."""
+        """Check that there is a run id, and that a user may set this status."""
         super().check()
         require_text(run_id=self.run_id)
         check_settable(self.status)
@@ -156,15 +158,16 @@ class TailerSetRunStatusOperator(_ConfigurationOperator):
 
 
 class TailerResetWorkflowOperator(_ConfigurationOperator):
-    """Deletes all triggered jobs of a workflow, so that the workflow starts from scratch. Returns its id.
+    """Deletes all triggered jobs of a workflow, which then starts from scratch. Returns the workflow's id.
 
     The request is sent once. If its response is lost, the task fails, and a retry resets the workflow again.
     The second reset also deletes the jobs that were triggered after the first. To prevent this, set
     ``retries=0``.
 
     :param configuration_id: the id of the workflow.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -186,10 +189,12 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
     super-administrators can restore it there. The vendor does not document whether ``enabled`` restores it.
 
     :param configuration_id: the id under which the configuration is deployed.
-    :param status: ``enabled``, ``disabled`` or ``archived``. No launch executes a disabled configuration.
+    :param status: ``enabled``, ``disabled`` or ``archived``. Tailer does not execute a disabled
+        configuration, even if it is launched.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -200,7 +205,7 @@ class TailerSetConfigurationStatusOperator(_ConfigurationOperator):
         self.status = status
 
     def check(self) -> None:
-        """Check that the status is one that a configuration can have."""
+        """Check that a configuration can have this status."""
         super().check()
         check_configuration_status(self.status)
 

@@ -38,12 +38,12 @@ class _JobOperator(TamrTask, RunOperator):
         super().check()
 
     def launch(self, api: TamrApi, context: Context) -> TamrJobLaunch:
-        """Return the launch, which describes how to start the job. Sends nothing."""
+        """Return the launch, which describes how to start the job. This sends no request."""
         return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
 
 
 class TamrLoadSourceOperator(_JobOperator):
-    """Refreshes a source from the storage behind it, and waits for the end of the job.
+    """Loads the data of a source from its storage again, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``,
     ``configuration``, ``reason``, ``message`` and ``history``. If all slots of the tenant are taken (5 by

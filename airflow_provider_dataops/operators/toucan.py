@@ -28,8 +28,8 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     """Replaces the files of data sources.
 
     The operator streams four files at a time. If some uploads fail, it still uploads the others, and then
-    raises one error that lists every failure. If a request fails, it is sent again, which is safe: an upload
-    overwrites the file of the same name.
+    raises one error that lists every failure. If a request fails, the operator sends it again. This is safe,
+    because an upload overwrites the file of the same name.
 
     Returns a list with ``source`` and ``filename`` of each file. If the backend reports an operation for a
     file, its entry also contains ``operation_id``. A
@@ -39,9 +39,9 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
         file is empty, the task fails before it sends anything.
     :param filename: the name of the data source in the small app's configuration; the file's own name by
         default. Set it only if ``source`` is exactly one file.
-    :param small_app: the small app; the connection's by default.
+    :param small_app: the small app; by default the small app of the connection.
     :param validation: if ``False``, ask the platform not to validate the upload.
-    :param stage: ``staging``, or ``None`` to leave it out.
+    :param stage: ``staging``; with ``None``, the request contains no stage.
     :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked upload.
     :param toucan_conn_id: the Airflow connection.
     """
@@ -124,7 +124,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         self.work()
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the launch, which describes how to start the operation. Sends nothing."""
+        """Return the launch, which describes how to start the operation. This sends no request."""
         return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
 
 
@@ -141,9 +141,10 @@ class ToucanRunOperationsOperator(_OperationOperator):
     :param operations: names of operations, in the order in which they run. The default is the vendor's chain:
         ``preprocess_data_sources``, ``populate_basemaps``, ``populate_reports``, ``populate_dashboards``,
         ``release``.
-    :param small_app: the small app; the connection's by default.
-    :param stage: ``staging``, or ``None`` to leave it out, which means production.
-    :param origin: the name that the platform records as the requester; ``None`` leaves it out.
+    :param small_app: the small app; by default the small app of the connection.
+    :param stage: ``staging``; with ``None``, the request contains no stage, which means production.
+    :param origin: the name that the platform records as the requester; with ``None``, the request contains no
+        name.
     :param output_domains: work only on these output domains.
     :param missing_operation_id: ``fail`` or ``succeed``: how the task ends if the backend accepts the request
         but returns no id. Without the id, the task cannot wait for the end of the operation.
@@ -174,7 +175,7 @@ class ToucanRunOperationsOperator(_OperationOperator):
         )
 
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
-        """Return the launch, which describes how to start the operation. Sends nothing."""
+        """Return the launch, which describes how to start the operation. This sends no request."""
         if unknown := toucan_work.unknown_operations(self.operations):
             self.log.warning(
                 "Toucan's documentation does not mention the operations %s; they are sent nevertheless",
@@ -221,16 +222,17 @@ class _PartialOperator(_OperationOperator):
 class ToucanPreprocessOperator(_PartialOperator):
     """Preprocesses a part of a small app's data, and waits for the end.
 
-    An output domain is selected if **any** of the selectors matches it. Without a selector the platform
-    presumably selects all of them; an empty list is an error. Some backends respond only when the work has
-    ended, so the operator waits up to 15 minutes for the response.
+    The operator selects an output domain if **at least one** of the selectors matches it. Without a selector,
+    the platform presumably selects all output domains. An empty list is an error. Some backends respond only
+    when the work has ended, so the operator waits up to 15 minutes for the response.
 
-    :param input_domains: selects all output domains that contain one of these.
+    :param input_domains: selects all output domains that contain one of these input domains.
     :param functions: selects all output domains whose entry point is one of these functions.
     :param output_domains: selects these output domains.
     :param extra_selector: further keys of the request's body, for backends that use other key names. The
         vendor does not document the key for ``functions``.
-    :param asynchronous: sent as ``async``, which asks for a response at once; ``None`` leaves it out.
+    :param asynchronous: the value of ``async``, which asks for a response at once; with ``None``, it is not
+        sent.
     """
 
     def __init__(self, *, asynchronous: bool | None = None, **kwargs: Any) -> None:

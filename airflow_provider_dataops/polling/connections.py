@@ -1,4 +1,4 @@
-"""The objects that all triggers of a connection share: session, login, gate and pollers."""
+"""The objects that all triggers of a connection share: session, login, limits of requests, and pollers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SharedConnection:
     _lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Create the lanes, which limit how many requests are sent at a time."""
+        """Create the lanes. Each lane is a place for one request at a time."""
         self._lanes = Lanes(is_trusted=not self.api.locks_out)
 
     @property
@@ -64,7 +64,7 @@ class SharedConnection:
         return self.driver.api
 
     async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
-        """Wait until a request may be sent. Then send the requests of the exchange, and return its result.
+        """Wait until a request may be sent. Then send the requests of one call, and return the call's result.
 
         :param group: the group of the request. Groups take turns, so no group blocks another.
         :raises ApiError: if a request failed. The caller decides when to try again.
@@ -97,7 +97,7 @@ class SharedConnection:
             now = self.driver.clock.monotonic()
             self.gate.failed(error, sent_at, now)
             if self.gate.refusal(now) is not None:
-                # The gate does not let these credentials pass again, so the waiting requests can fail now.
+                # These credentials are not sent again, so the waiting requests can fail now.
                 self.reopened.set()
             raise
         self.gate.succeeded(sent_at)
@@ -106,7 +106,7 @@ class SharedConnection:
 
 
 def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
-    """Return the error for an exchange that is not sent, because the credentials were rejected before."""
+    """Return the error for requests that are not sent, because the credentials were rejected before."""
     with closing(exchange):
         step = next(exchange, None)
     if isinstance(step, Request):
@@ -135,7 +135,8 @@ async def shared(api: Api) -> AsyncIterator[SharedConnection]:
     finally:
         connection.users -= 1
         if connection.users == 0:
-            # Use an empty context, because the context of the last trigger would keep its logger alive.
+            # Use an empty context, because the context of the last trigger would keep that trigger's logger
+            # alive.
             connection.closing = asyncio.get_running_loop().call_later(
                 LINGER, _close, key, connection, context=contextvars.Context()
             )

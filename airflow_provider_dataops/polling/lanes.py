@@ -1,4 +1,4 @@
-"""Limit how many requests of a connection are sent at a time, and decide whose turn it is."""
+"""Limit how many requests of a connection are sent at a time. Each lane is a place for one request."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: The number of lanes of a connection. A request needs a free lane, so at most this many requests wait for a
-#: response at a time. No platform locks an account after so few rejections.
+#: The number of lanes of a connection. Each request needs a free lane, which is a place for one request. So
+#: at most this many requests wait for a response at a time. No platform locks an account after so few
+#: rejections.
 PARALLEL = 4
-#: A request gives up its lane after this many seconds, and keeps waiting for its response without a lane.
+#: After this many seconds, a request frees its lane for the next request. It still waits for its response.
 PATIENCE = 2.0
-#: At most this many requests of one group wait for a response at a time, with or without a lane.
+#: At most this many requests of one group wait for a response at a time. Some of them may have no lane any
+#: more.
 GROUP_LIMIT = 16
 
 
 class Lane:
-    """Allows one request to be sent."""
+    """A place for one request that is being sent."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes: Lanes | None = lanes
@@ -32,7 +34,7 @@ class Lane:
             lanes.add_free()
 
     def give_up_later(self) -> None:
-        """Free the lane after :data:`PATIENCE` seconds if :class:`Lanes` allows more requests than lanes."""
+        """Free the lane after :data:`PATIENCE` seconds if :attr:`Lanes.is_trusted` allows this."""
         if self._lanes is not None and self._lanes.is_trusted:
             asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
 
@@ -40,28 +42,28 @@ class Lane:
 class Lanes:
     """Limits how many requests are sent at a time. Groups take turns, so no group blocks another.
 
-    :param is_trusted: whether more requests may wait for a response than there are lanes. It must be
-        ``False`` if rejections can lock the account, because credentials can be revoked at any time. If it
-        is ``False``, one group never uses all lanes.
+    :param is_trusted: whether a request may free its lane before its response arrives. Then more requests
+        than lanes can wait for a response. It must be ``False`` if rejections can lock the account, because
+        credentials can be revoked at any time. If it is ``False``, one group never uses all lanes.
     """
 
     def __init__(self, *, is_trusted: bool) -> None:
         self.is_trusted = is_trusted
         self._free = PARALLEL
         self._under_way: Counter[Hashable] = Counter()
-        #: The waiting requests by group. The next lane goes to the first group.
+        #: The requests that wait for a lane, by group. The first group gets the next free lane.
         self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
 
     @asynccontextmanager
     async def lane(self, group: Hashable) -> AsyncIterator[Lane]:
-        """Wait for a lane, and free the lane at the end of the ``async with`` block."""
+        """Wait for a lane for one request, and free the lane at the end of the ``async with`` block."""
         turn: asyncio.Future[Lane] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(group, deque()).append(turn)
         self._assign()
         try:
             yield await turn
         finally:
-            # A request may get a lane and be cancelled before it uses it. So free the lane if it has one.
+            # A request may be cancelled after it got a lane, but before it was sent. So free its lane here.
             if turn.done() and not turn.cancelled():
                 self._under_way[group] -= 1
                 if not self._under_way[group]:
@@ -70,7 +72,7 @@ class Lanes:
                 self._assign()
 
     def add_free(self) -> None:
-        """Record that a lane is free again, and assign the lane to a waiting request."""
+        """Record that one more lane is free, and give the lane to a waiting request."""
         self._free += 1
         self._assign()
 

@@ -37,7 +37,7 @@ class Subscription:
     :param poll_interval: the longest time between two polls, in seconds.
     :param began: when the wait began. The longer the wait, the longer the time between two polls.
     :param due: when to read the run next.
-    :param failures: how many requests for this run failed since the last good one.
+    :param failures: how many requests for this run failed since the last good response.
     :param answers: the queue of the results for this trigger. ``None`` means that the poller has ended.
     """
 
@@ -75,7 +75,8 @@ class Poller:
         self._subscriptions.add(subscription)
         self._changed.set()
         if self._task is None or self._task.done():
-            # Use an empty context: otherwise the log of the first trigger's task gets the poller's lines.
+            # Use an empty context. Otherwise the poller would write its lines into the log of the first
+            # trigger's task.
             self._task = asyncio.get_running_loop().create_task(
                 self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
@@ -102,7 +103,7 @@ class Poller:
             look.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Pass to all triggers the error that ended the poller. After ``None`` they can subscribe again."""
+        """Pass the poller's error to all triggers and wake them. After ``None``, they can subscribe again."""
         error = None if task.cancelled() else task.exception()
         answer = error if isinstance(error, DataOpsError) else None
         if error is not None and answer is None:
@@ -116,7 +117,8 @@ class Poller:
         while True:
             self._changed.clear()
             now = clock.monotonic()
-            # Leave out the runs that are being read one by one: each is due again only after its response.
+            # Leave out the runs that are being read one by one. Such a run is due again only after its
+            # response.
             first = min((s.due for s in self._subscriptions if s.key not in self._looks), default=None)
             if first is None:
                 await self._changed.wait()
@@ -130,7 +132,8 @@ class Poller:
     async def _slept(self, seconds: float) -> bool:
         """Wait for some seconds, or until the subscriptions change. Return whether they stayed the same."""
         try:
-            # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes with the event.
+            # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes at the same time as the
+            # event.
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         except TimeoutError:
@@ -151,7 +154,8 @@ class Poller:
             try:
                 answers = await self._connection.ask(sweep, self.group)
             except ApiError as error:
-                # If the login failed, do not read the runs one by one: each would try to log in again.
+                # If the login failed, do not read the runs one by one: each of these requests would try to
+                # log in again.
                 is_about_list = is_about_request(error) and not self._connection.api.needs_login()
                 if not (one.looks_singly and is_about_list):
                     return self._all_failed(asked, error)

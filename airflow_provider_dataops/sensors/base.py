@@ -72,7 +72,8 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
     def _execute(self, context: Context) -> Any:
         with no_retry_if_permanent():
             self.check()
-            # Check the arguments before the first poke. In a poke, ``silent_fail`` would hide a wrong one.
+            # Check the arguments before the first poke. In a poke, ``silent_fail`` would hide the error about
+            # a wrong argument.
             wait, hook = self._waiting()
             if not self.deferrable:
                 if self.run_url and self.mode == "poke":
@@ -100,7 +101,8 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             return wait.resume(event, hook)
 
     def _waiting(self) -> tuple[SensorWait, DataOpsHook[Any]]:
-        # Imported only when a task runs: this module imports the HTTP client, which a DAG file does not need.
+        # Import this module only when a task runs: it imports the HTTP client, which a DAG file does not
+        # need.
         from airflow_provider_dataops.sensors.waits import sensor_wait
 
         hook = self.make_hook()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
-    """Waits for the end of one execution, or of the next one after a run number.
+    """Waits for the end of one execution, or of the next execution after a run number.
 
     The sensor does not start an execution. It returns the execution as
     :class:`~airflow_provider_dataops.operators.quantemplate.QuantemplateExecutePipelineOperator` does. The
@@ -28,7 +28,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
     :param execution_id: the execution, ``e-…``.
     :param after_run_number: instead of ``execution_id``: wait for the first execution whose run number is
         higher than this number.
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 

@@ -32,8 +32,9 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "NO_MATCH")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
         ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -56,7 +57,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
 
 
 class TailerLastStatusSensor(TailerTask, DataOpsSensor):
-    """Waits until a configuration has a run with a given status, for instance one that Tailer started.
+    """Waits until a configuration has a run with a given status. Tailer itself may have started the run.
 
     Returns the newest such run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator`
     does. The sensor ignores runs with other statuses: a failed run does not end the wait.
@@ -67,8 +68,9 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
     :param started_on: the day on which the run started: a date, a datetime, or an ISO 8601 string such as
         ``{{ ds }}``. A time with an offset is converted to its day in UTC. The API calls this day
         ``execution_date``, but it is not the logical date of a launched job. By default, any day matches.
-    :param account: a string of six digits; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 

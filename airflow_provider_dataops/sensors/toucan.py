@@ -22,7 +22,7 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
     fails if the operation failed. The backend must offer the route ``operations/state``; old backends do not.
 
     :param operation_id: the id of the operation.
-    :param small_app: the small app; the connection's by default.
+    :param small_app: the small app; by default the small app of the connection.
     :param toucan_conn_id: the Airflow connection.
     """
 

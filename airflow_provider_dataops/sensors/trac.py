@@ -44,7 +44,7 @@ class TracJobSensor(_TracSensor):
 
     :param selector: a selector of the job, or the result of a job operator.
     :param job_id: the job's id, instead of ``selector``.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -65,14 +65,15 @@ class TracJobSensor(_TracSensor):
 class TracSearchSensor(_TracSensor):
     """Waits until a search finds enough objects.
 
-    Returns the headers of the objects, at most 100, newest tag first. A change of attributes does not
-    change an object's ``trac_update_time``. To wait for such a change, search for the changed attribute.
+    Returns the tag headers (ids and versions) of at most 100 objects, newest tag first. A change of
+    attributes does not change an object's ``trac_update_time``. To wait for such a change, search for the
+    changed attribute.
 
     :param object_type: the type of object.
     :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
         ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
     :param min_results: how many objects are enough, from 1 to 100.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -93,7 +94,7 @@ class TracSearchSensor(_TracSensor):
         return watch
 
     def result(self, value: JsonObject) -> Any:
-        """Return the headers of the objects that the search found."""
+        """Return the tag headers (ids and versions) of the objects that the search found."""
         return value["found"]
 
 
@@ -101,14 +102,14 @@ class TracObjectSensor(_TracSensor):
     """Waits until an object has reached a version, or has certain attributes, or both.
 
     The sensor reads the latest version with its latest tag. If the object does not exist yet, the sensor
-    keeps waiting. Returns the object's header.
+    keeps waiting. Returns the object's tag header, which holds its id and version.
 
     :param object_type: the type of object.
     :param object_id: the object's id.
-    :param min_version: the latest version must be this one or a later one.
+    :param min_version: the object's latest version must have this number or a higher one.
     :param attrs: values that attributes must have, by name. A string is converted to the attribute's type, so
         ``"{{ ds }}"`` matches a date.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

@@ -65,14 +65,14 @@ class SensorWait:
         raise NotImplementedError
 
     def read(self, event: object, api: Api) -> Any:
-        """Return the result in a trigger's event, or raise the error that ended the wait.
+        """Return the result that a trigger's event contains, or raise the error that ended the wait.
 
         :raises ValueError: if the event has another format.
         """
         raise NotImplementedError
 
     def poke(self, hook: DataOpsHook[Any]) -> bool | PokeReturnValue:
-        """Ask the platform once. Return ``False`` also after a failure that a trigger would tolerate."""
+        """Ask the platform once. After a failure that a trigger would tolerate, return ``False``."""
         try:
             answer = self.ask(hook)
         except ApiError as error:
@@ -91,7 +91,7 @@ class SensorWait:
         return answer or False
 
     def _ask_again(self, hook: DataOpsHook[Any], refusal: ApiError) -> bool | PokeReturnValue:
-        """Ask again after the platform refused the credentials. If they have not changed, pause first.
+        """Ask again after the credentials were refused. If the credentials have not changed, pause first.
 
         Without the pause, refusals may lock the account. The pause is within this poke: in mode
         ``reschedule``, a later poke would not know that the credentials were refused.
@@ -136,7 +136,7 @@ class SensorWait:
             self.deadline = SYSTEM_CLOCK.wall()
             answer = self.poke(hook)
             if not isinstance(answer, PokeReturnValue):
-                now = f"; now it is {self.progress.last_state}" if self.progress.last_state else ""
+                now = f"; the state is now {self.progress.last_state}" if self.progress.last_state else ""
                 raise AirflowSensorTimeout(f"{error}{now}") from error
             return answer.xcom_value
         except ValueError as error:

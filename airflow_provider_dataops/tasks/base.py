@@ -55,7 +55,7 @@ class DataOpsTask(BaseOperator):
     def check(self) -> None:
         """Validate the arguments, after templates are rendered and before a request is sent.
 
-        :raises InvalidArgumentError: with the argument's name, its value and what is allowed.
+        :raises InvalidArgumentError: with the name and the value of the argument, and what is allowed.
         """
         name = f"{self.conn_type}_conn_id"
         require_text(**{name: getattr(self, name)})

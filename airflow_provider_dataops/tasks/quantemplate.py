@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class QuantemplateTask(DataOpsTask):
     """A task that calls Quantemplate for one organisation.
 
-    :param organisation_id: the organisation, ``c-…``; the connection's by default.
+    :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.
     """
 

@@ -24,8 +24,9 @@ class TailerTask(DataOpsTask):
 
     :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
-    :param account: a string of six digits, with leading zeros; the connection's by default.
-    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; the connection's by default.
+    :param account: a string of six digits, with leading zeros; by default the account of the connection.
+    :param environment: ``PROD``, ``PREPROD``, ``STAGING`` or ``DEV``; by default the environment of the
+        connection.
     :param tailer_conn_id: the Airflow connection.
     """
 
@@ -64,7 +65,7 @@ class TailerTask(DataOpsTask):
         check_scope(self.account, self.environment)
 
     def configuration(self, api: TailerApi, **options: bool) -> Configuration:
-        """Return the task's configuration. The account and environment are the connection's by default."""
+        """Return the task's configuration. By default, account and environment come from the connection."""
         return api.configuration(
             self.configuration_id,
             self.configuration_type,
@@ -80,7 +81,7 @@ class TailerRunTask(TailerTask):
     :param job_id: the job's id as Tailer Studio shows it. Airflow does not render the id, because Tailer has
         its own placeholders such as ``{{FD_DATE}}``.
     :param success_statuses: the statuses that count as success.
-    :param failure_statuses: statuses that count as failures, in addition to those that always do.
+    :param failure_statuses: statuses that count as failures, in addition to the statuses that always do.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from airflow_provider_dataops.tasks.base import DataOpsTask
 class ToucanTask(DataOpsTask):
     """A task that calls a Toucan backend for one small app.
 
-    :param small_app: the small app; the connection's by default.
+    :param small_app: the small app; by default the small app of the connection.
     :param toucan_conn_id: the Airflow connection.
     """
 

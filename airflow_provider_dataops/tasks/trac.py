@@ -10,7 +10,7 @@ from airflow_provider_dataops.tasks.base import DataOpsTask
 class TracTask(DataOpsTask):
     """A task that calls TRAC's gateway for one tenant.
 
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

@@ -1,4 +1,4 @@
-"""Add to ``requests`` a time limit for response headers, and an error that proves that nothing was sent."""
+"""Give ``requests`` a time limit for response headers, and an error that means that nothing was sent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class NotConnectedError(HTTPError):
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket until a deadline. The socket's own timeout is no limit: each byte restarts it."""
+    """Reads from a socket until a deadline. The socket's own timeout is not enough: each byte restarts it."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
         self._raw = raw
@@ -52,7 +52,7 @@ class _TimedReader(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Set the deadline to the full time from now."""
+        """Start the time again: the deadline is now plus the full timeout."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:

@@ -50,7 +50,7 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 @dataclass
 class _Attempt:
-    """Whether a request has a connection. Without one, nothing was sent."""
+    """Whether a request has a connection. Without a connection, nothing was sent."""
 
     connected: bool = False
 
@@ -68,19 +68,20 @@ def _tracing() -> aiohttp.TraceConfig:
 
 class _Response(aiohttp.ClientResponse):
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Read the headers. After an error status the connection is closed, as in the other driver."""
+        """Read the headers. After an error status, close the connection, as the driver for workers does."""
         protocol = connection.protocol
         await super().start(connection)
         if self.status >= 300 and protocol is not None:
             protocol.force_close()
             if self.connection is None:
-                # A response without a body has already returned its connection to the pool.
+                # A response without a body has already returned its connection to the pool. So close the
+                # protocol itself.
                 protocol.close()
         return self
 
 
 class AsyncDriver:
-    """Runs exchanges with one platform on the event loop. All triggers of a connection share its session.
+    """Sends a platform's requests on the event loop. All triggers of a connection share one driver.
 
     :param api: the platform and its connection.
     :param register_secret: masks a secret in the logs.
@@ -94,7 +95,8 @@ class AsyncDriver:
         self.clock = clock
         self._register_secret = register_secret
         self._session: aiohttp.ClientSession | None = None
-        # Reading the environment's proxy takes a fifth of the time of a poll. So it is read once per host.
+        # Reading the environment's proxy takes a fifth of the time of a poll. So the proxy is read once per
+        # host.
         self._proxy = cache(partial(proxy_for, api.settings))
         self._login = asyncio.Lock()
 
@@ -105,8 +107,8 @@ class AsyncDriver:
         """
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
-            # The poller's lanes limit the number of requests at once. With a limit here, requests could time
-            # out in aiohttp's queue.
+            # The module polling.lanes limits the number of requests at once. With a limit here, requests
+            # could time out in aiohttp's queue.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Ask for no compression, as the other driver does. Then the size limits apply to the bytes that
@@ -124,14 +126,14 @@ class AsyncDriver:
             await self._session.close()
 
     async def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> T:
-        """Run an exchange with credentials, redirects and retries, and return its result.
+        """Send the requests of a call, with credentials, redirects and retries, and return the result.
 
-        :raises DataOpsError: the error that ended the exchange.
+        :raises DataOpsError: the error that ended the call.
         """
         return await self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     async def play(self, exchange: Exchange[T]) -> T:
-        """Do the steps of an exchange one after the other, and return its result."""
+        """Do the steps that the generator of a call yields, and return the call's result."""
         try:
             step = next(exchange)
             while True:
@@ -156,7 +158,7 @@ class AsyncDriver:
             return await asyncio.to_thread(step.work)
         if isinstance(step, EnsureCredentials):
             async with self._login:
-                # Another trigger may have fetched a token while this one waited for the lock.
+                # Another trigger may have fetched a token while this trigger waited for the lock.
                 return await self.play(step.fetch()) if self.api.needs_login() else None
         reply = await self._send(step)
         if len(reply.body) > PARSE_IN_THREAD:
@@ -214,7 +216,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = BodyBuffer(response.status, response.headers)
     try:
         async for chunk in response.content.iter_any():
-            # Decompress in a thread, because a small compressed chunk may take long.
+            # Decompress in a thread, because a small compressed chunk may take long to decompress.
             packed = body.unpacker.is_needed
             if not (await asyncio.to_thread(body.add, chunk) if packed else body.add(chunk)):
                 break

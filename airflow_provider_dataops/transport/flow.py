@@ -1,7 +1,8 @@
 """Turn the exchange of a platform into single HTTP requests.
 
-:func:`whole` returns an exchange that a driver can run. It adds the credentials to each request, follows
-redirects, parses the response, and raises errors. It sends a request again if that is safe.
+An *exchange* is a generator that yields the requests of one call. :func:`whole` returns an exchange that a
+driver can run. It adds the credentials to each request, follows redirects, parses the response, and raises
+errors. It sends a request again if that is safe.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
 
 
 def whole(exchange: Exchange[T], *, api: Api, policy: RetryPolicy, clock: Clock) -> Exchange[T]:
-    """Return an exchange that also does what all platforms need: login, redirects, errors and retries."""
+    """Return the exchange with the steps that all platforms need: login, redirects, errors and retries."""
     flow = _Flow(api, policy, clock)
     try:
         step = next(exchange)
@@ -119,7 +120,7 @@ class _Flow:
         try:
             value: T = yield from self._followed(authorised)
         except AuthenticationError:
-            # If another exchange has fetched new credentials meanwhile, keep these new ones.
+            # If another call has fetched new credentials meanwhile, keep those credentials.
             refused = self._with_credentials(request).secret_headers == authorised.secret_headers
             if refused and not api.forget_login():
                 raise
@@ -134,13 +135,13 @@ class _Flow:
         return replace(request, secret_headers=headers)
 
     def _ensure_credentials(self) -> EnsureCredentials:
-        """Return the step that fetches credentials. If it fails, the request itself was not sent."""
+        """Return the step that fetches credentials. If this step fails, the request itself was not sent."""
         known = self.api.login_refusal
 
         def log_in() -> Exchange[None]:
             refusal = self.api.login_refusal
             if refusal is not None and refusal is not known:
-                # The login of another exchange was rejected meanwhile. One more login could lock the account.
+                # Meanwhile, the login of another call was rejected. One more login could lock the account.
                 raise copy(refusal)
             try:
                 yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
@@ -203,7 +204,7 @@ class _Flow:
         try:
             words, error_class = self.api.error_text(reply), self.api.error_class(request, reply)
         except (ApiError, *UNREADABLE):
-            # The body cannot be read. The status code is enough.
+            # The body cannot be read, but the status code is enough for the error.
             words, error_class = reply.text(), error_for_status(reply.status)
         words = one_line(self._without_secrets(words, request)[:EXCERPT_LIMIT])
         reason = self._without_secrets(reply.reason, request)
@@ -232,7 +233,7 @@ class _Flow:
         return text
 
     def _describe(self, error: ApiError, request: Request[Any], attempt: int) -> None:
-        """Add the platform and the request to an error. A login's error already contains its own request."""
+        """Add the platform and the request to an error. The error of a login already contains its request."""
         error.attempt = attempt
         if not error.operation:
             error.platform = self.api.platform

@@ -1,4 +1,4 @@
-"""Decide when the triggerer may send the next request of a connection. Nothing here sends or waits."""
+"""Decide when the triggerer may send the next request of a connection. This module sends nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_dataops.errors import AuthenticationError
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
 
-#: After this many seconds with failures only, the circuit breaker opens.
+#: After this many seconds with failures only, the circuit breaker opens: it slows down the requests.
 OPENS_AFTER = 60.0
 #: While the circuit breaker is open, this many seconds pass between two requests.
 PROBE_INTERVAL = 60.0
@@ -24,9 +24,9 @@ LOCKOUT = 15 * 60.0
 
 @dataclass
 class CircuitBreaker:
-    """Counts failures, and slows down requests in an outage. An outage of a few seconds has no effect.
+    """Slows down requests in a long outage. The breaker is *open* while it slows down the requests.
 
-    :param probe_at: when the next request may be sent while the breaker is open.
+    :param probe_at: while the breaker is open: when the next request may be sent.
     :param failing_since: when the first request after the last good response failed; ``None`` if none failed.
     """
 
@@ -34,7 +34,7 @@ class CircuitBreaker:
     failing_since: float | None = None
 
     def close(self) -> None:
-        """Forget all failures, because the platform has responded."""
+        """Forget all failures, and slow down no more requests, because the platform has responded."""
         self.failing_since, self.probe_at = None, 0.0
 
     def count(self, now: float) -> None:
@@ -43,14 +43,14 @@ class CircuitBreaker:
             self.failing_since = now
 
     def admit(self, now: float) -> None:
-        """Record that a request is sent. While the breaker is open, this delays the next request."""
+        """Record that a request is sent. In a long outage, this delays the next request."""
         if self.failing_since is not None and now - self.failing_since >= OPENS_AFTER:
             self.probe_at = now + PROBE_INTERVAL
 
 
 @dataclass
 class Refusals:
-    """Rejections of the credentials, for a platform where rejections can lock the account.
+    """The rejections of the credentials, if the platform may lock the account after too many rejections.
 
     After the first rejection, no request sends the credentials for a while. Then one request sends them
     again. If it is rejected, too, the rejection is final: all other requests fail without being sent.
@@ -101,7 +101,7 @@ class RequestGate:
     refusals: Refusals = field(default_factory=Refusals)
 
     def refusal(self, now: float) -> ApiError | None:
-        """Return the last rejection while it is final and the credentials must not be sent, else ``None``."""
+        """Return the last rejection while the credentials must not be sent any more; otherwise ``None``."""
         refusals = self.refusals
         return copy(refusals.last) if refusals.is_final and now < refusals.opens_at else None
 
@@ -110,7 +110,7 @@ class RequestGate:
         return max(self.left_alone_until, self.breaker.probe_at, self.refusals.opens_at) - now
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a request may be sent. If this returns 0, the caller must send one now."""
+        """Return the seconds until a request may be sent. If the result is 0, the caller must send it now."""
         opens_in = self.opens_in(now)
         if opens_in > 0:
             return opens_in
@@ -134,7 +134,7 @@ class RequestGate:
             self.refusals = Refusals()
 
     def failed(self, error: ApiError, sent_at: float, now: float) -> None:
-        """Record a failed request. A response closes the circuit breaker, because the platform is reachable.
+        """Record a failed request. If the error shows that the platform works, slow down no more requests.
 
         :param sent_at: when the request was sent.
         """

@@ -59,7 +59,7 @@ class _Session(requests.Session):
 
 
 class SyncDriver:
-    """Runs exchanges with one platform in a worker, with one session and its pool of connections.
+    """Sends a platform's requests in a worker, with one session and its pool of connections.
 
     :param api: the platform and its connection.
     :param register_secret: masks a secret in the logs.
@@ -85,7 +85,7 @@ class SyncDriver:
         self._sleep = sleep
         self._limit = limit
         self._session = _Session()
-        # If this were true, .netrc would replace the Authorization header. Each request gets its proxy below.
+        # With trust_env, .netrc would replace the Authorization header. Each request gets its proxy below.
         self._session.trust_env = False
         self._session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": USER_AGENT})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -95,22 +95,23 @@ class SyncDriver:
         # Reading the environment's proxy takes a fifth of the time of a small request. So it is read once per
         # host.
         self._proxy = cache(partial(proxy_for, api.settings))
-        # Wrong settings must fail here. In an exchange, the error would look as if a submission had begun.
+        # Raise errors about wrong settings here. Later, such an error would look as if a submission had
+        # begun.
         self._trusted = trusted(api.settings)
         base = urlsplit(api.settings.base_url)
         self._proxy(base.scheme, base.hostname or "")
         self._login_turn = threading.Lock()
 
     def run(self, exchange: Exchange[T], policy: RetryPolicy | None = None) -> T:
-        """Run an exchange with credentials, redirects and retries, and return its result.
+        """Send the requests of a call, with credentials, redirects and retries, and return the result.
 
-        :raises DataOpsError: the error that ended the exchange.
+        :raises DataOpsError: the error that ended the call.
         """
         policy = policy or RetryPolicy()
         return self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     def play(self, exchange: Exchange[T]) -> T:
-        """Do the steps of an exchange one after the other, and return its result."""
+        """Do the steps that the generator of a call yields, and return the call's result."""
         try:
             step = next(exchange)
             while True:
@@ -192,7 +193,8 @@ class SyncDriver:
                 requests.Request(request.method, request.url, headers=headers, data=content)
             )
         except ValueError as error:
-            # A header or the URL is invalid. The error's text may contain the header or the URL, so a secret.
+            # A header or the URL is invalid. The error's text may contain the header or the URL, and so a
+            # secret.
             raise TransportError(
                 f"{type(error).__name__}: the request cannot be sent; check the fields of the connection",
                 not_sent=True,
@@ -242,7 +244,7 @@ class SyncDriver:
 
 
 def _transport_error(error: Exception) -> TransportError:
-    """Return the error for a library's exception. It shows whether it is certain that nothing was sent."""
+    """Return the error for a library's exception. Its ``not_sent`` shows whether surely nothing was sent."""
     not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
@@ -260,7 +262,7 @@ def _transport_error(error: Exception) -> TransportError:
 
 
 def _inner(error: BaseException) -> BaseException | None:
-    """Return the exception that an error of ``requests`` or ``urllib3`` wraps, ``None`` if there is none."""
+    """Return the exception that an error of ``requests`` or ``urllib3`` wraps; ``None`` if there is none."""
     if isinstance(error, NotConnectedError):
         return error.__cause__
     if isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):

@@ -44,8 +44,8 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     """A trigger whose arguments are its fields.
 
     The constructor accepts every stored value and cannot fail. If it raised an exception other than a
-    TypeError, Airflow 3.3.2 would end the whole triggerer, and again after each restart. So the operator
-    validates the arguments before it starts the run, and ``run()`` validates them again.
+    TypeError, Airflow 3.3.2 would end the whole triggerer, also after each restart. So the operator validates
+    the arguments before it starts the run, and ``run()`` validates them again.
 
     Fields are strings, numbers, booleans, ``None``, lists and dicts. A field must not contain a secret.
 
@@ -101,7 +101,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         guard.require_load(self.worker_load)
 
     async def api(self) -> Api:
-        """Read the connection, and return its platform. Airflow masks its secrets in the log."""
+        """Read the connection, and return its platform. Airflow masks the connection's secrets in the log."""
         _, hook = await _loaded(self.conn_type)
         api: Api = hook.api_from(await BaseHook.aget_connection(self.conn_id))
         for secret in api.settings.secrets:
@@ -205,7 +205,7 @@ _LOADED: dict[str, tuple[Any, type[DataOpsHook[Any]]]] = {}
 
 
 async def _loaded(conn_type: str) -> tuple[Any, type[DataOpsHook[Any]]]:
-    """Return the module :mod:`.waits` and a platform's hook, which are imported when a trigger first runs."""
+    """Import and return the module :mod:`.waits` and a platform's hook, when a trigger first runs."""
     if conn_type not in _LOADED:
         # Import in a thread: on the event loop, these imports would block all other triggers.
         _LOADED[conn_type] = await asyncio.to_thread(_load, conn_type)

@@ -1,9 +1,9 @@
-"""How long a trigger holds back its event, so that Airflow does not fail the task.
+"""How long a trigger waits before it sends its event, so that Airflow does not fail the task.
 
 Airflow 3.3.2 fails a deferred task if the trigger's event comes too early. The scheduler must first read the
 executor's report on the process that deferred. A trigger cannot see whether the scheduler has read it. The
 supervisor of that process can run for one more heartbeat interval. On a busy machine the supervisor and the
-scheduler need longer. So a trigger holds back its event for a time that grows with the load.
+scheduler need longer. So a trigger waits before it sends its event. The time grows with the load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_dataops.core.arguments import require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
-#: A trigger holds back its event for at least this many seconds.
+#: A trigger waits at least this many seconds before it sends its event.
 SHORTEST: float = min(
     LONGEST_GUARD,
     max(
@@ -48,7 +48,7 @@ def require_load(worker_load: object) -> None:
 
 
 def guard(busiest: float) -> float:
-    """Return for how many seconds after its start a trigger must hold back its event.
+    """Return how many seconds after its start a trigger may send its event.
 
     :param busiest: the load of the worker or of the triggerer, whichever is higher; see :func:`load`.
     """

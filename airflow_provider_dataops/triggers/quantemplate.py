@@ -16,6 +16,6 @@ class QuantemplateExecutionTrigger(QuantemplateExecutionWatch, RunTrigger):
 
 
 class QuantemplateNextExecutionTrigger(QuantemplateNextExecutionWatch, ConditionTrigger):
-    """Waits for the end of the first execution after a run number."""
+    """Waits for the end of the first execution that has a higher run number than the given one."""
 
     conn_type = "quantemplate"

@@ -30,7 +30,7 @@ STATE_BUDGET = 60.0
 
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
-    """Wait for the end of a run, and return how the wait ended. Read the connection again after a refusal."""
+    """Wait for a run, and return how the wait ended. If the credentials are refused, read them again."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known)
     try:
         while True:
@@ -64,7 +64,8 @@ async def _run_ended(
             except TimeoutError:
                 if connection.gate.refusals.last is None:
                     return progress.timed_out(trigger.deadline)
-                # Do not report a timeout: the worker would ask once more, with the refused credentials.
+                # Do not report a timeout. After a timeout, the worker would send the refused credentials once
+                # more.
                 message = progress.refused(trigger.deadline)
                 return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
             now = SYSTEM_CLOCK.monotonic()
@@ -85,7 +86,8 @@ async def _run_ended(
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(trigger.run_id, answer)
             elif isinstance(answer, DataOpsError):
-                # This error does not pass. For example, the file with the key is not on this machine.
+                # Waiting does not solve this error. For example, the file with the key is not on this
+                # machine.
                 raise answer
             elif (event := progress.ending(answer, now, trigger.log)) is not None:
                 return event
@@ -97,8 +99,8 @@ async def _run_ended(
 async def stop_run(trigger: RunTrigger) -> None:
     """Stop the run of a cancelled trigger if its task has ended. Otherwise log that the run keeps running.
 
-    Airflow 3.3.2 cancels the trigger again every second. So the stop runs as a separate asyncio task, which
-    these cancellations do not reach. Airflow closes the task's log after the first cancellation.
+    Airflow 3.3.2 cancels the trigger again every second. So a separate asyncio task stops the run, because
+    the cancellations do not reach this task. Airflow closes the task's log after the first cancellation.
     """
     stop = asyncio.create_task(_stop_run(trigger))
     _stops.add(stop)
@@ -106,7 +108,7 @@ async def stop_run(trigger: RunTrigger) -> None:
     await asyncio.shield(stop)
 
 
-#: These references keep the asyncio tasks of :func:`stop_run` alive. The event loop does not.
+#: These references keep the asyncio tasks of :func:`stop_run` alive, because the event loop does not do so.
 _stops: set[asyncio.Task[None]] = set()
 #: The states in which a task has ended, so that nothing waits for its run any more.
 _ENDED = frozenset({"failed", "success", "skipped"})
@@ -121,9 +123,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
             named = f"{connection.api.noun} {trigger.run_id}"
             run = f"{platform} {named}"
             if trigger.cancel_on_kill is not True:
-                trigger.log.warning(
-                    "Airflow cancelled this trigger while %s was running, and it keeps running: %s", run, url
-                )
+                trigger.log.warning("Airflow cancelled this trigger, but %s keeps running: %s", run, url)
                 return
             # Log this, with the link, before anything else: Airflow may now close the task's log at any time.
             trigger.log.warning(
@@ -182,7 +182,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
-    """Wait for a condition, and return how the wait ended. Read the connection again after a refusal."""
+    """Wait for a condition, and return how this ended. If the credentials are refused, read them again."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:
@@ -264,7 +264,7 @@ async def _api(trigger: DataOpsTrigger) -> Api:
 
 
 def _log_if_refused(trigger: DataOpsTrigger, connection: SharedConnection) -> None:
-    """Log it if this connection's credentials were refused and are about to be sent once more."""
+    """Log a line if the connection's credentials were refused and will be sent once more."""
     now = SYSTEM_CLOCK.monotonic()
     if connection.gate.refusals.last is not None and connection.gate.refusal(now) is None:
         trigger.log.warning(

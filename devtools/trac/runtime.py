@@ -6,8 +6,8 @@
     assert job.status == "SUCCEEDED"
 
 On a platform, the orchestrator passes each job to this runtime, with the definitions of all objects that the
-job uses. Then it writes the results to the metadata store. `TracRuntime` does only this part. It does not
-validate jobs as the platform does, and it stores no tags.
+job uses. Then it writes the results to the metadata store. `TracRuntime` does only this work of the
+orchestrator. It does not validate jobs as the platform does, and it stores no tags.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CACHE = _HERE.parent.parent / "build" / "trac"
 _STORAGE = "trac_results"
 _INSTALL_TIMEOUT = 600.0
 _JOB_TIMEOUT = 120.0
-# pip's message if it cannot reach the package index, or the index does not have the release.
+# pip prints this if it cannot reach the package index, or if the index does not have the release.
 _PIP_NOT_FOUND = "No matching distribution found"
 
 
@@ -215,7 +215,7 @@ class TracRuntime:
         return self._add_object(_new_header(object_type), definition)
 
     def definition(self, selector: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the definition of an object as the runtime wrote it, with null for absent members."""
+        """Return the definition of an object as the runtime wrote it, with null for each missing field."""
         definition: dict[str, Any] = self._objects[_key(selector)]
         return definition
 

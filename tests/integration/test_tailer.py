@@ -309,7 +309,7 @@ class TestWaiting:
         run(tailer.trigger(run_id).on_kill())
         assert tailer.requests() == []
         log = capsys.readouterr().out
-        assert f"Tailer run {run_id} was running, and it keeps running: https://studio.tailer.ai" in log
+        assert f"Tailer run {run_id} keeps running: https://studio.tailer.ai" in log
 
     @pytest.mark.parametrize("changes", [{"account": "99"}, {"environment": "dev"}, {"success_statuses": []}])
     def test_a_trigger_with_an_invalid_argument_ends_its_own_wait_only(

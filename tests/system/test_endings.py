@@ -55,7 +55,9 @@ def test_marking_a_deferred_task_failed_logs_that_the_quantemplate_execution_kee
     task = begun["marked at Quantemplate"]
     execution = _wait_for_trigger(stack, task)
     task.airflow.mark_task(*task.where, "failed")
-    message = f"Quantemplate execution {execution.run_id} was running, and it keeps running: http"
+    message = (
+        f"Airflow cancelled this trigger, but Quantemplate execution {execution.run_id} keeps running: http"
+    )
     stack.wait_until(lambda: message in task.log(), timeout=WITHIN_SECONDS)
     (line,) = [line for line in task.log().splitlines() if message in line]
     assert line.rstrip().endswith(f"/runs/{execution.run_id}")

@@ -29,7 +29,7 @@ def test_a_report_without_vulnerabilities_is_clean() -> None:
 def test_a_vulnerability_is_reported_with_the_versions_that_fix_it() -> None:
     code, text = verdict(output(GOOD, BAD, SKIPPED), "Found 2 known vulnerabilities in 1 package")
     assert code == VULNERABLE
-    assert "requests 2.0.0: GHSA-1 (mended in 2.1, 3.0); GHSA-2 (mended in no release)" in text
+    assert "requests 2.0.0: GHSA-1 (fixed in 2.1, 3.0); GHSA-2 (fixed in no release)" in text
 
 
 @pytest.mark.parametrize("dependencies", [[GOOD, SKIPPED], []])
@@ -52,4 +52,6 @@ def test_a_dependency_that_was_not_checked_is_no_success(dependencies: list[dict
 def test_a_failed_audit_is_reported_in_one_line(stdout: str, stderr: str, words: str) -> None:
     code, text = verdict(stdout, stderr)
     assert code == NOT_CHECKED
-    assert text == f"Nothing was checked, because the advisory source OSV cannot be asked from here: {words}"
+    assert (
+        text == f"Nothing was checked, because the advisory database OSV cannot be reached from here: {words}"
+    )

@@ -1,8 +1,9 @@
 """The TRAC operators.
 
-An operator that works with one object returns the object's header. The header contains the object's ``key``:
-``DATA-<uuid>-v3``. An argument that is a selector accepts such a header or key. It also accepts all other
-selectors of :class:`~airflow_provider_dataops.hooks.trac.TracHook`.
+An operator that works with one object returns the object's tag header, which holds its id and version. The
+tag header also contains the object's ``key``: ``DATA-<uuid>-v3``. An argument that is a selector accepts such
+a tag header or key. It also accepts all other selectors of
+:class:`~airflow_provider_dataops.hooks.trac.TracHook`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def made_once(what: str, call: str, look: str) -> Iterator[None]:
             raise
         raise AmbiguousSubmitError(
             f"{error}; {what} may exist nevertheless, and a retry would create another. {look}; "
-            "if it exists, mark this task as success, otherwise clear it"
+            "if you find it, mark this task as success, otherwise clear this task"
         ) from error
 
 

@@ -38,14 +38,14 @@ class _UploadOperator(TracOperator):
         require_text(source=self.source)
 
     def store(self, hook: TracHook, **common: Any) -> TagHeader:
-        """Store the content of the file, and return the header of its object.
+        """Store the content of the file, and return the tag header of the stored object.
 
         :param common: the arguments that every kind of upload takes.
         """
         raise NotImplementedError
 
     def act(self, context: Context) -> dict[str, Any]:
-        """Store the content of the file, and return the header of its object."""
+        """Store the content of the file, and return the tag header of the stored object."""
         with made_once(f"the {self.kind}", f"create-small-{self.kind}", self.look):
             header = self.store(
                 self.make_hook(),
@@ -85,7 +85,7 @@ class _DownloadOperator(TracOperator):
 
 
 class TracUploadFileOperator(_UploadOperator):
-    """Stores a file, and returns the header of its object.
+    """Stores a file, and returns its tag header, which holds its id and version.
 
     The gateway accepts about 735 kB. If the file is larger, the task fails before it sends a request.
     Without ``prior_version``, each call stores another file. So if the response is lost, the task fails
@@ -93,11 +93,11 @@ class TracUploadFileOperator(_UploadOperator):
 
     :param source: local path, or URL of an object store; not empty.
     :param name: the file's name at the platform; by default the name of the source file.
-    :param mime_type: the file's media type; by default the one for the extension of ``name``.
+    :param mime_type: the file's media type; by default the type that belongs to the extension of ``name``.
     :param attrs: attributes as plain Python values, by name.
     :param prior_version: a selector of the file's latest version, to update the file. If it is missing or
         renders to an empty string, the operator creates a new file.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -116,7 +116,7 @@ class TracUploadFileOperator(_UploadOperator):
 
 
 class TracUploadDatasetOperator(_UploadOperator):
-    """Stores a dataset, and returns the header of its object.
+    """Stores a dataset, and returns its tag header, which holds its id and version.
 
     The gateway accepts about 735 kB. If the file is larger, the task fails before it sends a request.
     Without ``prior_version``, each call stores another dataset. So if the response is lost, the task fails
@@ -129,7 +129,7 @@ class TracUploadDatasetOperator(_UploadOperator):
     :param attrs: attributes as plain Python values, by name.
     :param prior_version: a selector of the dataset's latest version, to update the dataset. If it is missing
         or renders to an empty string, the operator creates a new dataset.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -188,7 +188,7 @@ class TracDownloadFileOperator(_DownloadOperator):
 
     :param selector: a selector of the file. If it contains no version, it selects the latest one.
     :param destination: local path, or URL of an object store, with the file's name.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -205,7 +205,7 @@ class TracDownloadDatasetOperator(_DownloadOperator):
     :param selector: a selector of the dataset. If it contains no version, it selects the latest one.
     :param destination: local path, or URL of an object store, with the file's name.
     :param format: the short name of the file's format.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

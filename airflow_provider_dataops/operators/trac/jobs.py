@@ -30,11 +30,11 @@ class _JobOperator(TracTask, RunOperator):
         self.job_attrs = job_attrs
 
     def job_of(self, api: TracApi) -> JsonObject | JobPlan | RunRequest:
-        """Return the job to submit. Sends nothing."""
+        """Return the job to submit. This sends no request."""
         raise NotImplementedError
 
     def launch(self, api: TracApi, context: Context) -> TracJobLaunch:
-        """Return the launch, which describes how to submit the job. Sends nothing."""
+        """Return the launch, which describes how to submit the job. This sends no request."""
         return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
 
 
@@ -42,9 +42,9 @@ class TracImportModelOperator(_JobOperator):
     """Imports a model from a repository, and waits for the end of the job.
 
     Returns the job: ``run_id``, ``state``, ``url``, ``started_at``, ``finished_at``, ``job_id``, ``job`` (its
-    key), ``job_type``, ``status`` (TRAC's own), ``message``, ``outputs`` (the keys of the job's outputs, by
-    name) and ``log_file`` (the key of the job's log). The result also contains ``model``, the key of the
-    model. The argument ``model`` of other operators accepts this result.
+    key), ``job_type``, ``status`` (as TRAC reports it), ``message``, ``outputs`` (the keys of the job's
+    outputs, by name) and ``log_file`` (the key of the job's log). The result also contains ``model``, the key
+    of the model. The argument ``model`` of other operators accepts this result.
 
     TRAC cannot cancel a job: if the task ends first, the log says that the job keeps running. All job
     operators take ``job_attrs`` and the arguments of
@@ -60,7 +60,7 @@ class TracImportModelOperator(_JobOperator):
     :param model_attrs: attributes of the model, as plain Python values by name.
     :param job_attrs: attributes of the job, as plain Python values by name. A retry finds the job even if
         these attributes have changed.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -157,10 +157,11 @@ class TracRunModelOperator(_ModelsOperator):
     :param model: a selector of the model, or the result of :class:`TracImportModelOperator`.
     :param parameters: plain Python values by name; strings are converted to the declared type.
     :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
-    :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
+    :param prior_outputs: a dict. The key is the name of an output. The value is a selector of the object that
+        gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -191,14 +192,15 @@ class TracRunFlowOperator(_ModelsOperator):
     also returns the job in the same way.
 
     :param flow: a selector of the flow.
-    :param models: for each model node of the flow, by name, a selector of a model or the result of
-        :class:`TracImportModelOperator`.
+    :param models: a dict. The key is the name of a model node of the flow. The value is a selector of a
+        model, or the result of :class:`TracImportModelOperator`.
     :param parameters: plain Python values by name; strings are converted to the declared type.
     :param inputs: selectors of datasets and files by name, for instance results of the upload operators.
-    :param prior_outputs: for each output, by name, a selector of the object that gets a new version.
+    :param prior_outputs: a dict. The key is the name of an output. The value is a selector of the object that
+        gets a new version.
     :param output_attrs: attributes of all outputs of the job, as plain Python values by name.
     :param job_attrs: attributes of the job.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -229,7 +231,7 @@ class TracSubmitJobOperator(_JobOperator):
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
         Values of parameters and attributes may be plain Python values, and selectors may be keys.
     :param job_attrs: attributes of the job, as plain Python values by name.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

@@ -35,13 +35,13 @@ class TracCreateObjectOperator(_DefinitionOperator):
     Each call creates another object. If the response is lost, the object may exist or not. Then the task
     fails without a retry, and the error says how to find the object.
 
-    Returns the header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
+    Returns the tag header: ``object_type``, ``object_id``, ``object_version``, ``tag_version``, ``key``,
     ``object_timestamp``, ``tag_timestamp``. All operators that write an object return it.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create the other types.
     :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param attrs: attributes as plain Python values, by name.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -57,16 +57,17 @@ class TracCreateObjectOperator(_DefinitionOperator):
 
 
 class TracUpdateObjectOperator(_DefinitionOperator):
-    """Creates a new version of an object, and returns its header.
+    """Creates a new version of an object, and returns its tag header, which holds id and version.
 
     If the object has a newer version than ``prior_version``, the task fails with a ``ConflictError``. Another
-    writer may have created that version, or an earlier attempt of this task whose response was lost.
+    writer may have created that version. Or an earlier attempt of this task created it, but the response was
+    lost.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``.
     :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
     :param prior_version: a selector of the object's latest version.
     :param attrs: attributes to create or replace; all other attributes stay.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -92,7 +93,7 @@ class TracUpdateObjectOperator(_DefinitionOperator):
 
 
 class TracUpdateTagOperator(TracOperator):
-    """Changes an object's attributes, and returns the object's header with the new tag version.
+    """Changes an object's attributes, and returns the object's tag header with the new tag version.
 
     If another writer was faster, the operator reads the new tag and makes the same changes to it. If the
     object is a job that is still active, the task fails, because the change would delete the job's results.
@@ -104,7 +105,7 @@ class TracUpdateTagOperator(TracOperator):
     :param attrs: attributes to create or replace.
     :param tag_updates: further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
         "labels", "value": "eod"}``.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -135,13 +136,14 @@ class TracUpdateTagOperator(TracOperator):
 class TracWriteBatchOperator(TracOperator):
     """Writes several objects and tags in one transaction: all of them or none.
 
-    Returns the headers: ``created``, ``updated`` and ``tagged``, each in the order of its argument. If a
-    batch creates an object and its response is lost, the task fails without a retry.
+    Returns the tag headers of the objects: ``created``, ``updated`` and ``tagged``, each in the order of its
+    argument. If a batch creates an object and its response is lost, the task fails without a retry.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
-    :param update_objects: dicts with the same keys and ``prior_version``, each object once.
-    :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
-    :param tenant: the tenant's code; the connection's by default.
+    :param update_objects: dicts with the same keys and ``prior_version``. Each object can occur only once.
+    :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``. Each object version can occur
+        only once.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -168,7 +170,7 @@ class TracWriteBatchOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Write the batch."""
-        look = "Search for one of its new objects: TRAC writes all of a batch or nothing"
+        look = "Search for one new object of the batch: TRAC writes either the whole batch or nothing"
         # Without a new object a retry does no harm: an update ends in a conflict, and tags do not change.
         once = (
             made_once("the objects of the batch", "write-batch", look)
@@ -182,12 +184,12 @@ class TracWriteBatchOperator(TracOperator):
 
 
 class TracReadObjectOperator(TracOperator):
-    """Reads an object, and returns its header with ``attrs`` and ``definition``.
+    """Reads an object, and returns its tag header (id and version) with ``attrs`` and ``definition``.
 
     Attributes are plain Python values; decimals, dates and times are strings. The definition is TRAC's JSON.
 
     :param selector: a selector of the object. If it contains no version, it selects the latest one.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 
@@ -204,7 +206,7 @@ class TracReadObjectOperator(TracOperator):
 
 
 class TracSearchOperator(TracOperator):
-    """Searches for objects of a type, and returns their headers with ``attrs``, newest tag first.
+    """Searches for objects of a type, and returns their tag headers with ``attrs``, newest tag first.
 
     TRAC returns at most 100 objects, and does not report whether there are more. If it returns 100, the log
     contains a warning.
@@ -215,7 +217,7 @@ class TracSearchOperator(TracOperator):
     :param search_as_of: a time in the past. Then the search uses the metadata as it was at that time.
     :param prior_versions: search in all versions of each object, not only in the latest.
     :param prior_tags: search in all versions of each tag, not only in the latest.
-    :param tenant: the tenant's code; the connection's by default.
+    :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
 

@@ -103,7 +103,7 @@ class TestUpload:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            ({"filename": "x.csv"}, "filename 'x.csv' needs exactly one file; source matches 3"),
+            ({"filename": "x.csv"}, "filename 'x.csv' needs a source of exactly one file; source matches 3"),
             ({"filename": ""}, "filename"),
             ({"source": "/nowhere/*.csv"}, "matches no file"),
             ({"source": ""}, "source"),

@@ -86,7 +86,9 @@ class TestOtherArguments:
         world.start(NOW)
         world.identity = {"what": "tonight"}
         world.cancel_error = NotFoundError("unknown", status=404)
-        with pytest.raises(AmbiguousSubmitError, match="r1 with other arguments; it is not found now"):
+        with pytest.raises(
+            AmbiguousSubmitError, match="r1 with other arguments; the platform does not find it now"
+        ):
             world.start(NOW)
         assert world.active() == ["r1"]
 
@@ -122,7 +124,7 @@ class TestOtherArguments:
         world.end_all(RunState.ABSENT)
         world.wait_for_a_listing()
         world.identity = {"what": "tonight"}
-        with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try is not known"):
+        with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try was not found"):
             world.start(NOW)
         assert world.tokens == 1
 

@@ -366,7 +366,7 @@ def test_a_lost_run_is_not_replaced_if_it_may_still_begin() -> None:
     world.start(NOW)
     world.end_all(RunState.ABSENT)
     world.wait_for_a_listing()
-    with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try is not known") as caught:
+    with pytest.raises(AmbiguousSubmitError, match=r"job r1 of an earlier try was not found") as caught:
         world.start(NOW)
     assert (caught.value.run_id, caught.value.url) == ("r1", "https://ui/nightly/r1")
     assert world.tokens == 1

@@ -46,7 +46,9 @@ def test_a_long_search_logs_its_progress_every_half_minute() -> None:
     world.start(NOW)
     still = lines(world, "^Still searching")
     assert len(still) == 9, "in 300 s"
-    assert re.fullmatch(r"Still searching for the job, for 2[67]\d s: none is listed so far", still[0])
+    assert re.fullmatch(
+        r"Still searching for the job, for up to 2[67]\d s more: none is listed so far", still[0]
+    )
 
 
 def test_a_search_logs_a_run_that_it_has_found() -> None:
@@ -59,7 +61,9 @@ def test_a_search_logs_a_run_that_it_has_found() -> None:
 
     world.on_submit = time_out
     world.start(NOW)
-    assert lines(world, r"^Still searching for the job, for 2[67]\d s: job r1 may be the one$")
+    assert lines(
+        world, r"^Still searching for the job, for up to 2[67]\d s more: job r1 may belong to this task$"
+    )
 
 
 def test_a_search_that_has_to_pause_logs_the_reason() -> None:
@@ -80,7 +84,7 @@ def test_no_search_is_logged_if_the_platform_lists_no_runs() -> None:
     world.on_submit = never_arrived(world)
     world.start(NOW)
     assert lines(world, "Searching for") == []
-    assert lines(world, "got no response, and Simulation lists no jobs; nothing is submitted for 30 s$")
+    assert lines(world, "got no response, and Simulation lists no jobs; this task submits nothing for 30 s$")
 
 
 def test_failed_requests_of_a_search_and_the_end_of_the_outage_are_logged() -> None:
@@ -103,7 +107,10 @@ def test_a_search_for_an_unlisted_run_after_a_clear_is_logged() -> None:
     world.start(NOW)
     world.runs[0].listed_at = float("inf")
     world.start(replace(NOW, max_tries=2))
-    assert lines(world, "^The job r1, started before the Clear, is not listed; asking again for 60 s$")
+    assert lines(
+        world,
+        "^The job r1, started before the Clear, is not listed; the task requests the list again for 60 s$",
+    )
 
 
 def test_a_stop_logs_how_long_it_waits() -> None:
@@ -129,7 +136,7 @@ class TestRejectedCredentials:
         began = world.now
         assert world.start(NOW).snapshot.run_id == "r1"
         assert REFUSAL_PAUSE <= world.now - began <= REFUSAL_PAUSE + 61.0
-        assert lines(world, "^HTTP 401; job r1 is not affected, the credentials are sent once more in 120 s$")
+        assert lines(world, "^HTTP 401; job r1 is not affected; the credentials are sent once more in 120 s$")
         assert world.tokens == 1
 
     def test_fail_the_try_if_they_are_rejected_twice(self) -> None:
@@ -147,5 +154,5 @@ class TestRejectedCredentials:
         assert len(world.look_errors) == 1
         assert lines(
             world,
-            "^The state of job r1 of an earlier try cannot be read, it may still be running: https://ui/",
+            "^The state of job r1 of an earlier try cannot be read; the run may still be running: https://ui/",
         )

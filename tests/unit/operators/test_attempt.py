@@ -88,7 +88,8 @@ class TestFailures:
     ) -> None:
         words = re.escape(f"job j-1 had not ended in the time allowed ({named}): the deadline ")
         with pytest.raises(
-            RunTimeoutError, match=words + ".* UTC has passed; the last state was RUNNING; now it is RUNNING "
+            RunTimeoutError,
+            match=words + ".* UTC has passed; the last state was RUNNING; the state is now RUNNING ",
         ):
             operator(deferrable=False, **limits).act(Attempt().context())
 
@@ -96,13 +97,15 @@ class TestFailures:
         attempt = Attempt()
         deferral(operator(deferrable=True, timeout=60), attempt)
         late = {"ending": "timeout", "run_id": "j-1", "snapshot": None, "message": "late", "permanent": False}
-        with pytest.raises(RunTimeoutError, match=r"\(timeout=60 s\): late; now it is RUNNING"):
+        with pytest.raises(RunTimeoutError, match=r"\(timeout=60 s\): late; the state is now RUNNING"):
             operator(timeout=60).execute_complete(attempt.context(), late)
 
     def test_a_trigger_timeout_of_airflow_contains_the_limit(self, tenant: Tenant) -> None:
         attempt = Attempt()
         deferral(operator(deferrable=True, timeout=60), attempt)
-        words = r"\(timeout=60 s\): the deadline .* UTC has passed; Airflow .*timeout; now it is RUNNING"
+        words = (
+            r"\(timeout=60 s\): the deadline .* UTC has passed; Airflow .*timeout; the state is now RUNNING"
+        )
         with pytest.raises(RunTimeoutError, match=words):
             operator(timeout=60).resume_execution(FAIL, {"error": "Trigger timeout"}, attempt.context())
 

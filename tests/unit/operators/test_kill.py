@@ -99,7 +99,7 @@ class TestKill:
 
         def unavailable(key: str, default: Any = None) -> Any:
             log = capsys.readouterr().out
-            assert "j-1 is stopped: https://" in log, "the line is logged before this call"
+            assert "this task stops Tamr job j-1: https://" in log, "the line is logged before this call"
             raise OSError("503")
 
         clock.on_sleep.append(lambda: setattr(store, "get", unavailable))

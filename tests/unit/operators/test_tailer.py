@@ -112,7 +112,7 @@ class TestRun:
         assert deferral(operator(), attempt).trigger.run_id == "r-1"
         lose(operator(), attempt, "r-1")
         attempt.try_number = 3
-        with pytest.raises(PermanentError, match="run r-1 of an earlier try is not known") as caught:
+        with pytest.raises(PermanentError, match="run r-1 of an earlier try was not found") as caught:
             operator().execute(attempt.context())
         assert isinstance(caught.value.error, AmbiguousSubmitError)
         assert len(account.launches()) == 1

@@ -188,7 +188,7 @@ class TestWait:
         lose(operator(), attempt, "op-1")
         attempt.try_number = 2
         with pytest.raises(
-            PermanentError, match=r"op-1 of an earlier try is not known.*wait_for_completion"
+            PermanentError, match=r"op-1 of an earlier try was not found.*wait_for_completion"
         ) as caught:
             operator().execute(attempt.context())
         assert isinstance(caught.value.error, AmbiguousSubmitError)

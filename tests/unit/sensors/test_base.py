@@ -84,7 +84,7 @@ UNREACHABLE = {
 
 class TestEndings:
     def test_a_timeout_raises_airflows_error_with_the_last_state(self, tenant: Tenant) -> None:
-        words = r"j-1 had not ended in the time allowed \(timeout=60 s\): late .*; now it is RUNNING"
+        words = r"j-1 had not ended in the time allowed \(timeout=60 s\): late .*; the state is now RUNNING"
         with pytest.raises(AirflowSensorTimeout, match=words):
             job_sensor(timeout=60).execute_complete(CONTEXT, TIMEOUT)
 

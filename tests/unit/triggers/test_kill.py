@@ -210,6 +210,4 @@ def test_the_run_is_logged_and_not_stopped_without_cancel_on_kill(stage: Stage, 
     stage.state = state
     stage.kill(cancels=False)
     assert stage.tenant.stopped == []
-    assert stage.lines == [
-        "Airflow cancelled this trigger while Fake run j-1 was running, and it keeps running: https://ui/j-1"
-    ]
+    assert stage.lines == ["Airflow cancelled this trigger, but Fake run j-1 keeps running: https://ui/j-1"]
