@@ -15,6 +15,7 @@ drivers in ``transport`` run exchanges: one uses ``requests``, one uses ``aiohtt
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -55,6 +56,10 @@ class FileSource(Protocol):
 
 class Sink(Protocol):
     """Receives the body of a successful response piece by piece, usually into a file."""
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folders."""
 
     def begin(self, headers: Mapping[str, str]) -> None:
         """Discard what an earlier attempt wrote.
@@ -244,6 +249,17 @@ def http_date(text: str) -> float | None:
         return None
 
 
+def announced_size(headers: Mapping[str, str]) -> int | None:
+    """Return the size of a file in a response; ``None`` if the headers do not report it.
+
+    :param headers: the headers, with lower-case names.
+    """
+    length = headers.get("content-length", "")
+    is_plain = headers.get("content-encoding", "identity") == "identity"
+    # Ignore a Content-Length with other characters or with more digits, as no file is that large.
+    return int(length) if is_plain and re.fullmatch("[0-9]{1,18}", length) else None
+
+
 def read_json(reply: Reply) -> Any:
     """Return the body, decoded from JSON. A :class:`Request` parses its response like this by default."""
     return reply.json()
@@ -271,8 +287,9 @@ class Request(Generic[T_co]):
     :param authenticated: ``False`` for a request that fetches the credentials.
     :param read_timeout: the request fails if the server sends nothing for this many seconds. The connection's
         ``request_timeout`` applies if it is longer, or if ``read_timeout`` is ``None``.
-    :param moved: the driver calls this while it sends or receives a file. The argument is how many bytes of
-        the file it has sent or received in this attempt.
+    :param moved: the driver calls this while it sends or receives a file. The first argument is how many
+        bytes of the file it has sent or received in this attempt. The second one is the file's size in bytes;
+        ``None`` if the server does not report it.
     """
 
     operation: str
@@ -286,7 +303,7 @@ class Request(Generic[T_co]):
     repeatable: bool = False
     authenticated: bool = True
     read_timeout: float | None = None
-    moved: Callable[[int], None] = lambda _: None
+    moved: Callable[[int, int | None], None] = lambda _position, _size: None
 
     def __repr__(self) -> str:
         """Return a string without the URL's query, because it may contain a key or a link's signature."""
