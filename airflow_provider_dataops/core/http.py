@@ -18,8 +18,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import IO, Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -27,6 +25,7 @@ from msgspec import Raw, ValidationError
 
 from airflow_provider_dataops.core import decode
 from airflow_provider_dataops.core.arguments import is_encodable
+from airflow_provider_dataops.core.headers import http_date
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 
 T = TypeVar("T")
@@ -56,6 +55,10 @@ class FileSource(Protocol):
 
 class Sink(Protocol):
     """Receives the body of a successful response piece by piece, usually into a file."""
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folders."""
 
     def begin(self, headers: Mapping[str, str]) -> None:
         """Discard what an earlier attempt wrote.
@@ -245,16 +248,6 @@ def _head_text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def http_date(text: str) -> float | None:
-    """Return an HTTP date in seconds since the epoch, ``None`` if the text is not an HTTP date."""
-    try:
-        moment = parsedate_to_datetime(text)
-        # A date in the old asctime format has no time zone. RFC 9110 says that it is in UTC.
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-
-
 def read_json(reply: Reply) -> Any:
     """Return the body, decoded from JSON. A :class:`Request` parses its response like this by default."""
     return reply.json()
@@ -287,8 +280,9 @@ class Request(Generic[T_co]):
     :param authenticated: whether to add the credentials; ``False`` for a request that fetches them.
     :param read_timeout: the request fails if the server sends nothing for this many seconds. The connection's
         ``request_timeout`` applies if it is longer, or if ``read_timeout`` is ``None``.
-    :param moved: a function to call while a file is sent or received. Its argument is how many bytes of the
-        file were sent or received in this attempt.
+    :param moved: a function to call while a file is sent or received. Its first argument is how many bytes of
+        the file were sent or received in this attempt. The second one is the file's size in bytes; ``None``
+        if the server does not report it.
     """
 
     operation: str
@@ -302,7 +296,7 @@ class Request(Generic[T_co]):
     repeatable: bool = False
     authenticated: bool = True
     read_timeout: float | None = None
-    moved: Callable[[int], None] = lambda _: None
+    moved: Callable[[int, int | None], None] = lambda _position, _size: None
 
     def __repr__(self) -> str:
         """Return a string without the URL's query, because it may contain a key or a link's signature."""

@@ -11,6 +11,8 @@ import msgspec
 
 #: A JSON object: values by name.
 JsonObject = Mapping[str, Any]
+#: A structured argument of an operator: a JSON object, or the path of a JSON file.
+JsonOrFile = JsonObject | str
 
 
 def present(values: JsonObject) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.http import Reply, http_date
+from airflow_provider_dataops.core.headers import http_date
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -19,6 +19,7 @@ from airflow_provider_dataops.errors import (
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
+    from airflow_provider_dataops.core.http import Reply
 
 #: A longer ``Retry-After`` is cut to this many seconds.
 RETRY_AFTER_CAP = 15 * 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import secrets
 import stat
@@ -12,7 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from fsspec.callbacks import Callback
+
 from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.headers import announced_size
+from airflow_provider_dataops.core.transfer import Transfer
 from airflow_provider_dataops.errors import (
     FileAccessError,
     InvalidArgumentError,
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
 
 #: The bytes in one part of an upload to an object store. S3 allows 10,000 parts, of 5 MiB or more each.
 PART_BYTES = 16 * 1024 * 1024
@@ -43,6 +51,7 @@ class Download:
 
     def __init__(self, where: object, start: Callable[[], IO[bytes]]) -> None:
         self._where = where
+        self.name = str(where).rpartition("/")[2]
         self._start = start
         self._file: IO[bytes] | None = None
         self._expected: int | None = None
@@ -59,10 +68,7 @@ class Download:
         with access(self._where):
             self._file = self._start()
         self.size = 0
-        length = headers.get("content-length", "")
-        plain = headers.get("content-encoding", "identity") == "identity"
-        # Ignore a Content-Length that is not a number of at most 18 digits: no file is larger.
-        self._expected = int(length) if plain and re.fullmatch("[0-9]{1,18}", length) else None
+        self._expected = announced_size(headers)
 
     def write(self, chunk: bytes) -> None:
         """Append the next bytes of the response to the file."""
@@ -204,5 +210,8 @@ def _put_whole(path: ObjectStoragePath) -> Iterator[Download]:
         part = Path(folder) / "part"
         with _overwritten(path, part) as download:
             yield download
+            copy = Transfer("copy", "to the object store", download.name, SYSTEM_CLOCK, log)
+            # The client calls a hook with the size of the file and the number of copied bytes.
+            callback = Callback(hooks={"log": lambda size, copied, **_: copy.moved(copied, size)})
             with access(path):
-                path.fs.put_file(str(part), path.path)
+                path.fs.put_file(str(part), path.path, callback=callback)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.retry import backoff, is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core.words import duration_in_words
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -34,6 +35,9 @@ FAILURE_FLOOR = 1.0
 #: run, but not before ``ABSENT_SECONDS``.
 ABSENT_POLLS = 5
 ABSENT_SECONDS = 60.0
+#: While nothing changes, the log repeats the state or the failure. The pauses between two lines double from
+#: the first to the second number, in seconds.
+REPEAT_PAUSE, REPEAT_PAUSE_CAP = 60.0, 600.0
 #: After this many refusals of the credentials in a row, the task reads the connection again. One more refusal
 #: ends the wait.
 REFUSALS = 1
@@ -72,13 +76,45 @@ def failure_pause(failures: int, error: ApiError, chance: float) -> float:
     return pause if error.retry_after is None else max(pause, error.retry_after + chance)
 
 
+def _due(separator: str, next_look: float | None) -> str:
+    """Return when the next request is due, for the end of a log line; empty if there is no next request."""
+    if next_look is None:
+        return ""
+    return f"{separator} the next request is due in {duration_in_words(next_look)}"
+
+
+@dataclass
+class _Repetition:
+    """Decides when the log repeats a line.
+
+    There is no timer, because thousands of triggers may wait: whoever gets a response asks.
+    """
+
+    due: float = 0.0
+    pause: float = 0.0
+
+    def start(self, now: float) -> None:
+        """Record that the line was logged for the first time."""
+        self.pause = REPEAT_PAUSE
+        self.due = now + self.pause
+
+    def is_due(self, now: float) -> bool:
+        """Return whether to log the line again now."""
+        if now < self.due:
+            return False
+        self.pause = min(2 * self.pause, REPEAT_PAUSE_CAP)
+        self.due = now + self.pause
+        return True
+
+
 @dataclass
 class WaitProgress:
     """What one waiting task or trigger knows about its run or condition.
 
     :param began: when the wait began. All times come from one clock, in seconds.
     :param run_id: the platform's id of the run; empty for a condition.
-    :param kind: the platform and its noun for a run, for the log: ``Tamr job``.
+    :param kind: the platform and its noun for a run, for the log: ``Tamr job``. For a condition, the words
+        that name it: ``The condition at Tamr``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
     """
 
@@ -93,38 +129,67 @@ class WaitProgress:
     absences: int = 0
     refusals: int = 0
     last_state: str = ""
+    #: The last line about the state, and since when it is true.
+    line: str = ""
+    line_since: float = 0.0
+    repeat_line: _Repetition = field(default_factory=_Repetition)
     #: How many requests failed since the last good response, when the first one failed, and the last error.
     failures: int = 0
     failed_since: float | None = None
     failure: ApiError | None = None
-    #: Whether the log already contains this failure.
+    #: The kinds of failure that the log contains since it repeated a failure.
+    logged_failures: set[tuple[type[ApiError], int | None]] = field(default_factory=set)
+    repeat_failures: _Repetition = field(default_factory=_Repetition)
+    #: Whether the log already contains the last failure.
     is_known: bool = False
 
     # --- a good response -------------------------------------------------------------------------------
 
-    def ending(self, snapshot: RunSnapshot, now: float, log: Log) -> RunEvent | None:
-        """Return how the wait ended; ``None`` if it continues. Log a change of state."""
+    def ending(self, snapshot: RunSnapshot, now: float, next_look: float | None, log: Log) -> RunEvent | None:
+        """Return how the wait ended; ``None`` if it continues. Log the state if :meth:`_log_state` is due.
+
+        :param next_look: seconds until the next request; ``None`` if this process sends no other request.
+        """
         self.answered(now, log)
-        if self.is_news(snapshot):
-            if snapshot.state is RunState.UNKNOWN:
-                log.warning(
-                    "%s %s has the state %r, which this provider does not know; the wait continues",
-                    self.kind,
-                    snapshot.run_id,
-                    snapshot.raw_state,
-                )
-            elif snapshot.state is RunState.ABSENT:
-                how = "no longer listed" if self.seen else "not listed yet"
-                log.info("%s %s is %s", self.kind, snapshot.run_id, how)
-            else:
-                log.info("%s %s is %s", self.kind, snapshot.run_id, snapshot.raw_state or snapshot.state)
-        match self.saw(snapshot, now):
-            case Verdict.FINISHED:
-                return RunEvent.finished(snapshot)
-            case Verdict.LOST:
-                return RunEvent(ending=Ending.LOST, run_id=snapshot.run_id, message=snapshot.raw_state)
-            case _:
-                return None
+        verdict = self.saw(snapshot, now)
+        self.last_state = snapshot.raw_state or str(snapshot.state)
+        is_unknown = snapshot.state is RunState.UNKNOWN
+        if is_unknown:
+            words = f"has the state {snapshot.raw_state!r}, which this provider does not know"
+        elif snapshot.state is RunState.ABSENT:
+            words = "is no longer listed" if self.seen else "is not listed yet"
+        else:
+            words = f"is {self.last_state}"
+        following = _due(";", next_look) if verdict is Verdict.WAIT else ""
+        self._log_state(f"{self.kind} {snapshot.run_id} {words}", now, following, log, warns=is_unknown)
+        if verdict is Verdict.FINISHED:
+            return RunEvent.finished(snapshot)
+        if verdict is Verdict.LOST:
+            return RunEvent(ending=Ending.LOST, run_id=snapshot.run_id, message=snapshot.raw_state)
+        return None
+
+    def not_met(self, now: float, next_look: float | None, log: Log) -> None:
+        """Record that the condition is not true yet. Log it if :meth:`_log_state` is due.
+
+        :param next_look: seconds until the next request; ``None`` if this process sends no other request.
+        """
+        self.answered(now, log)
+        self._log_state(f"{self.kind} is not met yet", now, _due(";", next_look), log)
+
+    def _log_state(self, line: str, now: float, following: str, log: Log, *, warns: bool = False) -> None:
+        """Log a state when it changes. Later, log for how long it has not changed.
+
+        :param following: what happens next, for the end of the line.
+        :param warns: whether a person should check the state.
+        """
+        if line != self.line:
+            self.line, self.line_since = line, now
+            self.repeat_line.start(now)
+            write = log.warning if warns else log.info
+            write("%s%s", line, following)
+        elif self.repeat_line.is_due(now):
+            unchanged = duration_in_words(now - self.line_since)
+            log.info("%s, unchanged for %s%s", line, unchanged, following)
 
     def saw(self, snapshot: RunSnapshot, now: float) -> Verdict:
         """Record a response about the run, and return what to do next."""
@@ -157,21 +222,14 @@ class WaitProgress:
     def _forget_failures(self) -> None:
         self.failing_since, self.failed_since, self.failure, self.is_known = None, None, None, False
         self.failures, self.refusals = 0, 0
-
-    def is_news(self, snapshot: RunSnapshot) -> bool:
-        """Return whether the run's state has changed since the last response. Record the state."""
-        state = snapshot.raw_state or str(snapshot.state)
-        if state == self.last_state:
-            return False
-        self.last_state = state
-        return True
+        self.logged_failures.clear()
 
     # --- a failed request ------------------------------------------------------------------------------
 
     def failed(self, error: ApiError, now: float) -> Verdict:
         """Record a failed request, and return what to do next. The run itself may still succeed."""
         too_large = isinstance(error, ReplyTooLargeError)
-        self.is_known = too_large and isinstance(self.failure, ReplyTooLargeError)
+        self._compare(error, now)
         self.failures += 1
         self.failure = error
         if self.failed_since is None:
@@ -193,10 +251,23 @@ class WaitProgress:
             self.failing_since = now
         return Verdict.WAIT if now - self.failing_since < OUTAGE_BUDGET else Verdict.GIVE_UP
 
-    def log_failure(self, verdict: Verdict, next_look: float, log: Log) -> None:
+    def _compare(self, error: ApiError, now: float) -> None:
+        """Record whether the log contains a failure of this kind and need not repeat it yet."""
+        if not self.logged_failures:
+            self.repeat_failures.start(now)
+        elif self.repeat_failures.is_due(now):
+            self.logged_failures.clear()
+        # Two kinds may alternate, such as 502 and 503. So compare with all kinds, not with the last failure.
+        kind = (type(error), error.status)
+        self.is_known = kind in self.logged_failures
+        self.logged_failures.add(kind)
+
+    def log_failure(self, verdict: Verdict, now: float, next_look: float | None, log: Log) -> None:
         """Log the last failure, what it means for the wait, and when the next request is due.
 
-        :param next_look: seconds until the next request.
+        A failure of a kind that the log already contains is left out, except the last one of the wait.
+
+        :param next_look: seconds until the next request; ``None`` if this process sends no other request.
         """
         goes_on = f"{self.kind} {self.run_id} is not affected" if self.run_id else "the wait continues"
         if verdict is Verdict.GIVE_UP:
@@ -204,9 +275,10 @@ class WaitProgress:
         elif verdict is Verdict.RECONNECT:
             log.warning("%s; %s, the task reads the connection again", self.failure, goes_on)
         elif not self.is_known:
-            log.warning(
-                "%s; %s, the next request is due in %.0f s", self.failure, goes_on, max(0.0, next_look)
-            )
+            many = ""
+            if self.failures > 1 and self.failed_since is not None:
+                many = f"failed requests: {self.failures} in {duration_in_words(now - self.failed_since)}; "
+            log.warning("%s; %s%s%s", self.failure, many, goes_on, _due(",", next_look))
 
     # --- the deadline ----------------------------------------------------------------------------------
 

@@ -67,9 +67,10 @@ class Wait:
             try:
                 snapshot = yield from look()
             except ApiError as error:
-                verdict = progress.failed(error, self.clock.monotonic())
+                now = self.clock.monotonic()
+                verdict = progress.failed(error, now)
                 delay = failure_pause(progress.failures, error, self.clock.random())
-                progress.log_failure(verdict, min(delay, self.deadline - self.clock.wall()), self.log)
+                progress.log_failure(verdict, now, min(delay, self._remaining), self.log)
                 if verdict is Verdict.RECONNECT:
                     return None
                 if verdict is Verdict.GIVE_UP:
@@ -77,11 +78,16 @@ class Wait:
             else:
                 # Read the clock after the request, because the process may be frozen during the request.
                 now = self.clock.monotonic()
-                event = progress.ending(snapshot, now, self.log)
+                delay = interval(now - progress.began, self.poll_interval, self.clock.random())
+                event = progress.ending(snapshot, now, min(delay, self._remaining), self.log)
                 if event is not None:
                     return event
-                delay = interval(now - progress.began, self.poll_interval, self.clock.random())
-            remaining = self.deadline - self.clock.wall()
+            remaining = self._remaining
             if remaining <= 0:
                 return progress.timed_out(self.deadline)
             yield Pause(min(delay, remaining))
+
+    @property
+    def _remaining(self) -> float:
+        """The seconds until the deadline."""
+        return self.deadline - self.clock.wall()

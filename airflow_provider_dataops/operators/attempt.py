@@ -197,12 +197,13 @@ class RunAttempt(RefusedCredentials):
             try:
                 snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
             except ApiError as error:
-                verdict = progress.failed(error, SYSTEM_CLOCK.monotonic())
+                now = SYSTEM_CLOCK.monotonic()
+                verdict = progress.failed(error, now)
                 if not error.locks_out:
-                    self.log.warning("%s; the triggerer sends the request again", error)
+                    progress.log_failure(Verdict.WAIT, now, None, self.log)
                     return error
                 # Do not defer now: the triggerer would send the refused credentials again at once.
-                progress.log_failure(verdict, 0.0, self.log)
+                progress.log_failure(verdict, now, 0.0, self.log)
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
                 if (event := self.reconnect(progress, deadline)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_dataops.core.arguments import require_boolean, require_text
 from airflow_provider_dataops.links.tamr import TamrJobLink
@@ -13,7 +13,7 @@ from airflow_provider_dataops.tasks.tamr import TamrTask
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject, JsonOrFile
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch
 
@@ -126,19 +126,19 @@ class TamrCreateJobOperator(_JobOperator):
     """Creates a job of any kind, and waits for its end.
 
     :param configuration: the ``configuration`` of the Jobs API: a dict with exactly one of the keys ``load``,
-        ``update`` and ``publish``, and the ids in it.
+        ``update`` and ``publish``, and the ids in it. Or the path of a ``.json`` file with this dict.
     """
 
     template_fields = ("configuration", "tamr_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"configuration": "json"}
 
-    def __init__(self, *, configuration: JsonObject, **kwargs: Any) -> None:
+    def __init__(self, *, configuration: JsonOrFile, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.configuration = configuration
 
     def job(self) -> JsonObject:
         """Return the ``configuration`` of the job, as the Jobs API expects it."""
-        return self.configuration
+        return cast("JsonObject", self.configuration)
 
 
 class TamrStopJobOperator(TamrTask, DataOpsOperator):

@@ -55,8 +55,10 @@ class SensorWait:
     def __init__(self, sensor: DataOpsSensor, watch: Any) -> None:
         self.sensor = sensor
         self.watch = watch
-        run_id = watch.run_id if isinstance(watch, RunWatch) else ""
-        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic(), run_id, f"{sensor.platform} {sensor.noun}")
+        run_id, kind = "", f"The condition at {sensor.platform}"
+        if isinstance(watch, RunWatch):
+            run_id, kind = watch.run_id, f"{sensor.platform} {sensor.noun}"
+        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic(), run_id, kind)
         self.deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
         self.answered = False
 
@@ -78,15 +80,14 @@ class SensorWait:
         except ApiError as error:
             # If the first answer of the platform is a 404, an argument of the user is wrong.
             typo = isinstance(error, NotFoundError) and not self.answered
-            verdict = self.progress.failed(error, SYSTEM_CLOCK.monotonic())
+            now = SYSTEM_CLOCK.monotonic()
+            verdict = self.progress.failed(error, now)
             if typo or verdict is Verdict.GIVE_UP:
                 raise
             if error.locks_out:
                 return self._ask_again(hook, error)
-            next_look = 0.0 if self.sensor.deferrable else float(self.sensor.poke_interval)
-            self.progress.log_failure(Verdict.WAIT, next_look, self.sensor.log)
+            self.progress.log_failure(Verdict.WAIT, now, self.next_look, self.sensor.log)
             return False
-        self.progress.answered(SYSTEM_CLOCK.monotonic(), self.sensor.log)
         self.answered = True
         return answer or False
 
@@ -96,7 +97,7 @@ class SensorWait:
         Without the pause, refusals may lock the account. The pause is within this poke: in mode
         ``reschedule``, a later poke would not know that the credentials were refused.
         """
-        self.progress.log_failure(Verdict.RECONNECT, 0.0, self.sensor.log)
+        self.progress.log_failure(Verdict.RECONNECT, SYSTEM_CLOCK.monotonic(), 0.0, self.sensor.log)
         again = self.sensor.make_hook()
         if again.api.settings.account_key == hook.api.settings.account_key:
             pause = refusal_pause(SYSTEM_CLOCK.random())
@@ -143,6 +144,11 @@ class SensorWait:
             raise RunError(f"the trigger sent an event that this sensor cannot read: {error}") from error
 
     @property
+    def next_look(self) -> float | None:
+        """The seconds until the next poke; ``None`` if the triggerer asks, before and after this process."""
+        return None if self.sensor.deferrable else float(self.sensor.poke_interval)
+
+    @property
     def subject(self) -> str:
         """What the sensor waits for, in words for the log."""
         raise NotImplementedError
@@ -177,7 +183,8 @@ class RunEnd(SensorWait):
         ``reschedule``, the wait lasts until the timeout, because no state is kept from one poke to the next.
         """
         snapshot = hook.run(self.watch.look(hook.api))
-        event = self.progress.ending(snapshot, SYSTEM_CLOCK.monotonic(), self.sensor.log)
+        now = SYSTEM_CLOCK.monotonic()
+        event = self.progress.ending(snapshot, now, self.next_look, self.sensor.log)
         return None if event is None else PokeReturnValue(True, self._result(event, hook.api))
 
     def read(self, event: object, api: Api) -> Any:
@@ -201,7 +208,12 @@ class ConditionMet(SensorWait):
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the value of the condition if it is true."""
         value = hook.run(self.watch.question(hook.api))
-        return None if value is None else PokeReturnValue(True, self._result(value, hook.api))
+        now = SYSTEM_CLOCK.monotonic()
+        if value is None:
+            self.progress.not_met(now, self.next_look, self.sensor.log)
+            return None
+        self.progress.answered(now, self.sensor.log)
+        return PokeReturnValue(True, self._result(value, hook.api))
 
     def read(self, event: object, api: Api) -> Any:
         """Return the value of the condition in the trigger's event."""

@@ -18,10 +18,12 @@ from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.registry import hook_class
+from airflow_provider_dataops.tasks.json_files import EXTENSION, read_json_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    import jinja2
     from airflow.sdk import Context
 
 
@@ -37,7 +39,12 @@ def no_retry_if_permanent() -> Iterator[None]:
 
 
 class DataOpsTask(BaseOperator):
-    """A task that calls a platform. The argument with the connection's id is ``<conn_type>_conn_id``."""
+    """A task that calls a platform. The argument with the connection's id is ``<conn_type>_conn_id``.
+
+    An argument that is a dict or a list may also be the path of a file that ends with ``.json``. The path is
+    relative to the DAG's folder or to a folder of the DAG's ``template_searchpath``. The file may contain
+    templates. Other template fields keep such a path as it is, for instance ``source`` and ``destination``.
+    """
 
     conn_type: ClassVar[str]
     #: The platform's name, and the platform's own word for a run. Messages use both.
@@ -46,6 +53,37 @@ class DataOpsTask(BaseOperator):
     #: Some keys of the returned dict. The task also stores each of their values as a separate XCom, so that a
     #: DAG can use ``task.output["job_id"]``.
     output_keys: ClassVar[tuple[str, ...]] = ()
+
+    # ``template_ext`` stays empty: with it, Airflow would read a file for each string in each template field.
+    # Airflow itself calls this method for mapped tasks, so that operators can override it.
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        """Render the template fields. Read the structured arguments that are paths of JSON files."""
+        names = list(template_fields)
+        if parent is self:
+            files = [name for name in names if self._is_json_file(name, seen_oids)]
+            names = [name for name in names if name not in files]
+            with no_retry_if_permanent():
+                for name in files:
+                    value = read_json_file(name, getattr(self, name), context, jinja_env)
+                    setattr(self, name, value)
+        super()._do_render_template_fields(parent, names, context, jinja_env, seen_oids)
+
+    def _is_json_file(self, name: str, resolved: set[int]) -> bool:
+        """Return whether a template field is a structured argument with the path of a file.
+
+        :param resolved: the ids of the results of other tasks. Such a result is never a path.
+        """
+        value = getattr(self, name)
+        is_structured = self.template_fields_renderers.get(name) == "json"
+        is_path = isinstance(value, str) and value.endswith(EXTENSION)
+        return is_structured and is_path and id(value) not in resolved
 
     @property
     def conn_id(self) -> str:

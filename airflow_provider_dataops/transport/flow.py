@@ -17,6 +17,8 @@ from airflow_provider_dataops.core.decode import UNREADABLE
 from airflow_provider_dataops.core.http import (
     EnsureCredentials,
     Exchange,
+    FileBody,
+    MultipartBody,
     Pause,
     Reply,
     Request,
@@ -24,6 +26,7 @@ from airflow_provider_dataops.core.http import (
     same_origin,
 )
 from airflow_provider_dataops.core.retry import RetryPolicy, Standstill, is_passing, may_repeat, retry_after
+from airflow_provider_dataops.core.transfer import Transfer
 from airflow_provider_dataops.errors import (
     EXCERPT_LIMIT,
     ApiError,
@@ -91,7 +94,14 @@ class _Flow:
     def repeated(self, request: Request[T]) -> Exchange[T]:
         """Send a request until it succeeds, or fails in a way that must not be retried."""
         standstill = Standstill(self.clock)
-        request = replace(request, moved=standstill.reached)
+        transfer = self._transfer(request)
+        if transfer is not None:
+
+            def moved(position: int, size: int | None) -> None:
+                standstill.reached(position)
+                transfer.moved(position, size)
+
+            request = replace(request, moved=moved)
         attempt = 1
         while True:
             try:
@@ -108,6 +118,15 @@ class _Flow:
             yield Pause(wait)
             standstill.next_attempt()
             attempt += 1
+
+    def _transfer(self, request: Request[Any]) -> Transfer | None:
+        """Return the object that logs the progress of a file; ``None`` for a request without a file."""
+        platform = self.api.platform
+        if isinstance(request.body, FileBody | MultipartBody):
+            return Transfer("upload", f"to {platform}", request.body.source.name, self.clock, log)
+        if request.sink is not None:
+            return Transfer("download", f"from {platform}", request.sink.name, self.clock, log)
+        return None
 
     def _authorised(self, request: Request[T]) -> Exchange[T]:
         """Send a request with credentials. After a 401, fetch new credentials once and send it again."""

@@ -17,6 +17,7 @@ import requests
 import urllib3
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_dataops.core.headers import announced_size
 from airflow_provider_dataops.core.http import (
     BlockingCall,
     Body,
@@ -204,14 +205,16 @@ class SyncDriver:
         headers = response.headers
         body = b""
         if request.sink is not None and response.status_code in (200, 204):
-            request.sink.begin({name.lower(): value for name, value in headers.items()})
+            names = {name.lower(): value for name, value in headers.items()}
+            request.sink.begin(names)
+            size = announced_size(names)
             unpacker = Unpacker(headers.get("Content-Encoding", ""))
             received = 0
             while chunk := response.raw.read1(CHUNK, decode_content=False):
                 for piece in unpacker.pieces(chunk):
                     request.sink.write(piece)
                     received += len(piece)
-                    request.moved(received)
+                    request.moved(received, size)
             unpacker.finish()
             request.sink.finish()
         elif not 300 <= response.status_code < 400:

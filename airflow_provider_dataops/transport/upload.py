@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def streamed(body: FileBody | MultipartBody, moved: Callable[[int], None]) -> tuple[Upload, Any, str | None]:
+def streamed(
+    body: FileBody | MultipartBody, moved: Callable[[int, int | None], None]
+) -> tuple[Upload, Any, str | None]:
     """Open a file, and return it together with the body for ``requests`` and the body's media type.
 
-    :param moved: called with how many bytes of the file were read so far.
+    :param moved: called with how many bytes of the file were read so far, and with its size.
     :raises FileAccessError: if the file cannot be opened.
     """
     upload = Upload(body.source, moved)
@@ -33,10 +35,10 @@ class Upload:
     """A file that ``requests`` reads and sends: exactly the announced number of bytes, or an error is raised.
 
     :param source: the file.
-    :param moved: called with how many bytes of the file were read so far.
+    :param moved: called with how many bytes of the file were read so far, and with its size.
     """
 
-    def __init__(self, source: FileSource, moved: Callable[[int], None]) -> None:
+    def __init__(self, source: FileSource, moved: Callable[[int, int | None], None]) -> None:
         self.failure: DataOpsError | None = None
         self._source = source
         self._moved = moved
@@ -74,7 +76,8 @@ class Upload:
         # server rejects it.
         if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
             raise FileAccessError(f"{self._source.name} was changed during the upload")
-        self._moved(self._source.size - self._left)
+        size = self._source.size
+        self._moved(size - self._left, size)
         return chunk
 
     def close(self) -> None:

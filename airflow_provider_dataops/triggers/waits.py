@@ -77,10 +77,10 @@ async def _run_ended(
                 subscription = poller.subscribe(trigger, trigger.poll_interval)
                 continue
             deaths = 0
+            next_look = max(subscription.due - now, connection.gate.opens_in(now))
             if isinstance(answer, ApiError):
                 verdict = progress.failed(answer, now)
-                next_look = max(subscription.due - now, connection.gate.opens_in(now))
-                progress.log_failure(verdict, next_look, trigger.log)
+                progress.log_failure(verdict, now, next_look, trigger.log)
                 if verdict is Verdict.RECONNECT:
                     return None
                 if verdict is Verdict.GIVE_UP:
@@ -89,7 +89,7 @@ async def _run_ended(
                 # Waiting does not solve this error. For example, the file with the key is not on this
                 # machine.
                 raise answer
-            elif (event := progress.ending(answer, now, trigger.log)) is not None:
+            elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
                 return event
     finally:
         poller.leave(subscription)
@@ -200,6 +200,7 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
 async def _condition_met(
     trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
 ) -> ConditionEvent | None:
+    progress.kind = f"The condition at {connection.api.platform}"
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:
@@ -222,7 +223,7 @@ async def _asked(
             now = SYSTEM_CLOCK.monotonic()
             verdict = progress.failed(error, now)
             pause = failure_pause(progress.failures, error, SYSTEM_CLOCK.random())
-            progress.log_failure(verdict, max(pause, connection.gate.opens_in(now)), trigger.log)
+            progress.log_failure(verdict, now, max(pause, connection.gate.opens_in(now)), trigger.log)
             if verdict is Verdict.GIVE_UP:
                 return ConditionEvent(
                     ending=Ending.UNREACHABLE, message=str(error), permanent=error.locks_out
@@ -231,10 +232,13 @@ async def _asked(
             if verdict is Verdict.RECONNECT:
                 return None
         else:
-            progress.answered(SYSTEM_CLOCK.monotonic(), trigger.log)
+            now = SYSTEM_CLOCK.monotonic()
             if value is not None:
+                progress.answered(now, trigger.log)
                 return ConditionEvent(ending=Ending.FINISHED, value=value)
-            await asyncio.sleep(trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random()))
+            pause = trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random())
+            progress.not_met(now, max(pause, connection.gate.opens_in(now)), trigger.log)
+            await asyncio.sleep(pause)
 
 
 # --- both ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
@@ -11,7 +11,7 @@ from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject, JsonOrFile
     from airflow_provider_dataops.hooks.trac import TracHook
     from airflow_provider_dataops.platforms.trac.model.objects import TagHeader
 
@@ -123,7 +123,7 @@ class TracUploadDatasetOperator(_UploadOperator):
     without a retry.
 
     :param source: local path, or URL of an object store; not empty.
-    :param schema: the dataset's schema in the platform's JSON.
+    :param schema: the dataset's schema in the platform's JSON, or the path of a ``.json`` file with it.
     :param schema_id: a selector of a SCHEMA object, instead of ``schema``.
     :param format: the media type of the content; by default ``text/csv`` if the name ends with ``.csv``.
     :param attrs: attributes as plain Python values, by name.
@@ -149,7 +149,7 @@ class TracUploadDatasetOperator(_UploadOperator):
     def __init__(
         self,
         *,
-        schema: JsonObject | None = None,
+        schema: JsonOrFile | None = None,
         schema_id: object = None,
         format: str | None = None,
         **kwargs: Any,
@@ -177,7 +177,10 @@ class TracUploadDatasetOperator(_UploadOperator):
     def store(self, hook: TracHook, **common: Any) -> TagHeader:
         """Store the dataset."""
         return hook.create_small_dataset(
-            schema=self.schema, schema_id=self.schema_id or None, format=self._media_type(), **common
+            schema=cast("JsonObject | None", self.schema),
+            schema_id=self.schema_id or None,
+            format=self._media_type(),
+            **common,
         )
 
 

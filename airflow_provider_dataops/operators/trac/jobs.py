@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
@@ -13,7 +13,7 @@ from airflow_provider_dataops.tasks.trac import TracTask
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject, JsonOrFile
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, RunRequest
     from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch
@@ -122,9 +122,9 @@ class _ModelsOperator(_JobOperator):
     def __init__(
         self,
         *,
-        parameters: JsonObject | None = None,
-        inputs: JsonObject | None = None,
-        prior_outputs: JsonObject | None = None,
+        parameters: JsonOrFile | None = None,
+        inputs: JsonOrFile | None = None,
+        prior_outputs: JsonOrFile | None = None,
         output_attrs: Attrs = None,
         **kwargs: Any,
     ) -> None:
@@ -206,7 +206,7 @@ class TracRunFlowOperator(_ModelsOperator):
 
     template_fields = ("flow", "models", *TracRunModelOperator.template_fields[1:])
 
-    def __init__(self, *, flow: object, models: JsonObject, **kwargs: Any) -> None:
+    def __init__(self, *, flow: object, models: JsonOrFile, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.flow = flow
         self.models = models
@@ -219,7 +219,7 @@ class TracRunFlowOperator(_ModelsOperator):
 
     def job_of(self, api: TracApi) -> RunRequest:
         """Return the job to submit."""
-        return self._run(api, "FLOW", self.flow, self.models)
+        return self._run(api, "FLOW", self.flow, cast("JsonObject", self.models))
 
 
 class TracSubmitJobOperator(_JobOperator):
@@ -229,7 +229,8 @@ class TracSubmitJobOperator(_JobOperator):
     job as :class:`TracImportModelOperator` does.
 
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
-        Values of parameters and attributes may be plain Python values, and selectors may be keys.
+        Values of parameters and attributes may be plain Python values, and selectors may be keys. Or the path
+        of a ``.json`` file with the definition.
     :param job_attrs: attributes of the job, as plain Python values by name.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
@@ -237,10 +238,10 @@ class TracSubmitJobOperator(_JobOperator):
 
     template_fields = ("job", "job_attrs", "tenant", "trac_conn_id")
 
-    def __init__(self, *, job: JsonObject, **kwargs: Any) -> None:
+    def __init__(self, *, job: JsonOrFile, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
 
     def job_of(self, api: TracApi) -> JsonObject:
         """Return the job to submit."""
-        return self.job
+        return cast("JsonObject", self.job)

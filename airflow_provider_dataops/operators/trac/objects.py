@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.json import JsonObject, JsonOrFile
 
 
 class _DefinitionOperator(TracOperator):
@@ -21,7 +21,7 @@ class _DefinitionOperator(TracOperator):
     output_keys = ("key",)
 
     def __init__(
-        self, *, object_type: str, definition: JsonObject, attrs: JsonObject | None = None, **kwargs: Any
+        self, *, object_type: str, definition: JsonOrFile, attrs: JsonObject | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.object_type = object_type
@@ -39,7 +39,8 @@ class TracCreateObjectOperator(_DefinitionOperator):
     ``object_timestamp``, ``tag_timestamp``. All operators that write an object return it.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create the other types.
-    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
+    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``,
+        or the path of a ``.json`` file with it.
     :param attrs: attributes as plain Python values, by name.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
@@ -64,7 +65,8 @@ class TracUpdateObjectOperator(_DefinitionOperator):
     lost.
 
     :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``.
-    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``.
+    :param definition: in the platform's JSON: ``{"custom": {"customSchemaType": "acme_checkpoint", …}}``,
+        or the path of a ``.json`` file with it.
     :param prior_version: a selector of the object's latest version.
     :param attrs: attributes to create or replace; all other attributes stay.
     :param tenant: the tenant's code; by default the tenant of the connection.
@@ -137,7 +139,8 @@ class TracWriteBatchOperator(TracOperator):
     """Writes several objects and tags in one transaction: all of them or none.
 
     Returns the tag headers of the objects: ``created``, ``updated`` and ``tagged``, each in the order of its
-    argument. If a batch creates an object and its response is lost, the task fails without a retry.
+    argument. If a batch creates an object and its response is lost, the task fails without a retry. Each of
+    the three lists may also be the path of a ``.json`` file.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.
     :param update_objects: dicts with the same keys and ``prior_version``. Each object can occur only once.
@@ -158,9 +161,9 @@ class TracWriteBatchOperator(TracOperator):
     def __init__(
         self,
         *,
-        create_objects: Sequence[JsonObject] = (),
-        update_objects: Sequence[JsonObject] = (),
-        update_tags: Sequence[JsonObject] = (),
+        create_objects: Sequence[JsonObject] | str = (),
+        update_objects: Sequence[JsonObject] | str = (),
+        update_tags: Sequence[JsonObject] | str = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

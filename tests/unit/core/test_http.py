@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from airflow_provider_dataops.core.http import (
     Reply,
     Request,
     form_body,
-    http_date,
     json_body,
     read_nothing,
     same_origin,
@@ -139,31 +137,3 @@ def test_a_response_whose_body_is_not_documented_is_accepted(kind: str, body: by
 
 def test_the_text_of_a_response_is_readable_and_shortened() -> None:
     assert reply(500, b"\xff\xfe " + b"x" * 5_000).text() == "\ufffd\ufffd " + "x" * 1_997
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("Fri, 20 Nov 2026 10:00:00 GMT", 1_795_168_800.0),
-        ("Friday, 20-Nov-26 10:00:00 GMT", 1_795_168_800.0),
-        ("Fri, 20 Nov 2026 10:00:00 -0000", 1_795_168_800.0),
-        ("Fri Nov 20 10:00:00 2026", 1_795_168_800.0),
-        ("Fri, 99 Nov 2026 10:00:00 GMT", None),
-        ("soon", None),
-        ("Fri, 20 Nov 99999999999 10:00:00 GMT", None),
-        ("Fri, 20 Nov 2026 99999999999999999999:00:00 GMT", None),
-        ("Fri, 20 Nov 2026 10:00:00 +99999999999999999999", None),
-        ("Fri, 31 Dec 9999 23:59:59 -2359", 253_402_387_139.0),
-        ("", None),
-    ],
-)
-def test_all_three_forms_of_an_http_date_are_in_utc(
-    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None
-) -> None:
-    monkeypatch.setenv("TZ", "America/New_York")
-    time.tzset()
-    try:
-        assert http_date(text) == seconds
-    finally:
-        monkeypatch.undo()
-        time.tzset()

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
+from airflow_provider_dataops.files import destinations
 from airflow_provider_dataops.files.destinations import destination
 from airflow_provider_dataops.files.sources import source
+from tests.unit.fakes import FakeClock
 from tests.unit.files.receiving import CSV, receive
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
 
 
 class TestDestination:
@@ -162,3 +166,23 @@ class TestReplacedFile:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
             [young.name, others.name, users.name, "x.csv"]
         )
+
+
+class Ticking(FakeClock):
+    """A clock that moves by six seconds each time it is read."""
+
+    def monotonic(self) -> float:
+        self.now += 6
+        return self.now
+
+
+def test_the_copy_to_an_object_store_logs_its_progress(
+    bucket: ObjectStoragePath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(destinations, "SYSTEM_CLOCK", Ticking())
+    with destination(f"{bucket}/claims.csv") as file:
+        receive(file, bytes(12_000_000))
+    # The client of the store decides how large the pieces are.
+    assert " of 12.0 MB to the object store (" in caplog.messages[0]
+    assert caplog.messages[-1].startswith("Copied all 12.0 MB to the object store in ")

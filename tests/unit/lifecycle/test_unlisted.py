@@ -36,8 +36,8 @@ class TestWait:
     ) -> None:
         progress = WaitProgress(0.0, "r-1", "Tailer run", seen)
         with caplog.at_level(logging.INFO):
-            progress.ending(ABSENT, 0.0, logging.getLogger("the task's"))
-        assert caplog.messages == [f"Tailer run r-1 is {words}"]
+            progress.ending(ABSENT, 0.0, 5.0, logging.getLogger("the task's"))
+        assert caplog.messages == [f"Tailer run r-1 is {words}; the next request is due in 5 s"]
 
     def test_does_not_count_the_time_in_which_the_run_cannot_be_listed(self) -> None:
         progress = WaitProgress(0.0)

@@ -109,6 +109,7 @@ class MemorySink:
     """The destination of a download."""
 
     content: bytes = b""
+    name: str = "claims.csv"
     begun: list[Mapping[str, str]] = field(default_factory=list)
     finished: bool = False
 

@@ -1,6 +1,8 @@
-"""Rejected credentials can lock the account: how often a sensor on a worker sends them."""
+"""A sensor that waits on a worker: its log, and how often it sends credentials that were rejected."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
@@ -8,10 +10,55 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
 from airflow_provider_dataops.errors import AuthenticationError, PermissionDeniedError
 from airflow_provider_dataops.exceptions import PermanentError
-from airflow_provider_dataops.sensors.tamr import TamrJobSensor
+from airflow_provider_dataops.sensors import waits
+from airflow_provider_dataops.sensors.tamr import TamrJobSensor, TamrResourceIdleSensor
+from tests.unit.fakes import FakeClock
 from tests.unit.operators.stage import Hook, Tenant
 from tests.unit.platforms.apis import tamr
 from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_rejection
+
+
+class TestLogOfAWorker:
+    """What the log of a waiting sensor contains."""
+
+    @pytest.mark.parametrize(
+        ("sensor", "state"),
+        [
+            (job_sensor(poke_interval=45), "Tamr job j-1 is RUNNING"),
+            (
+                TamrResourceIdleSensor(task_id="t", source_id="s", poke_interval=45),
+                "The condition at Tamr is not met yet",
+            ),
+        ],
+        ids=["run", "condition"],
+    )
+    def test_contains_the_state_and_later_how_long_it_has_not_changed(
+        self,
+        tenant: Tenant,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        sensor: Any,
+        state: str,
+    ) -> None:
+        clock = FakeClock()
+        monkeypatch.setattr(waits, "SYSTEM_CLOCK", clock)
+        for _ in range(15):
+            assert sensor.poke(CONTEXT) is False
+            clock.now += 45
+        lines = [line for line in capsys.readouterr().out.splitlines() if state in line]
+        assert len(lines) == 4
+        following = "; the next request is due in 45 s"
+        for line, lasting in zip(lines, ["", "90 s", "4 min", "8 min"], strict=True):
+            assert f"{state}{lasting and f', unchanged for {lasting}'}{following}" in line
+
+    def test_does_not_announce_another_request_if_the_task_defers(
+        self, tenant: Tenant, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(TaskDeferred):
+            TamrResourceIdleSensor(task_id="t", source_id="s", deferrable=True).execute(CONTEXT)
+        log = capsys.readouterr().out
+        assert "The condition at Tamr is not met yet" in log
+        assert "the next request" not in log
 
 
 class TestRejectedCredentials:

@@ -11,8 +11,10 @@ from airflow_provider_dataops.errors import TransportError
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySink, MemorySource, toucan
 from tests.unit.transport.failures import RESET
+from tests.unit.transport.worker import TOKEN
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.http import Reply
     from tests.unit.transport.worker import Worker
 
 
@@ -88,3 +90,65 @@ def test_a_download_with_one_more_byte_each_time_fails_in_the_end(worker: Worker
         worker.download(SlowSink(worker.clock), *broken)
     assert sum(worker.slept) <= 120
     assert len(worker.slept) < 15
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines about progress, without those about failed requests."""
+    return [line for line in caplog.messages if "attempt" not in line]
+
+
+def test_an_upload_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    worker.upload(SlowSource(bytes(40_000), worker.clock), RESET, reply())
+    progress = [
+        "Uploaded 32.8 kB of 40.0 kB to Quantemplate (27 bytes/s, about 4 min left): claims.csv",
+        "Uploaded all 40.0 kB to Quantemplate in 20 min (33 bytes/s), waiting for the response: claims.csv",
+    ]
+    again = "The upload to Quantemplate starts again at the first byte: claims.csv"
+    assert messages(caplog) == [*progress, again, *progress]
+
+
+@pytest.mark.parametrize("first", [reply(401), reply(307, headers={"Location": "/elsewhere"})])
+def test_an_upload_that_is_sent_twice_in_one_attempt_says_so(
+    worker: Worker, caplog: pytest.LogCaptureFixture, first: Reply
+) -> None:
+    caplog.set_level("INFO")
+    answers = [first, TOKEN] if first.status == 401 else [first]
+    worker.upload(SlowSource(bytes(40_000), worker.clock), *answers, reply())
+    assert (
+        messages(caplog).count("The upload to Quantemplate starts again at the first byte: claims.csv") == 1
+    )
+
+
+def test_an_upload_of_a_form_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    worker.wire.expect(reply(body={"id": "o-1"}))
+    api = toucan()
+    worker.driver(api).run(
+        api.upload_data_source("demo", "sales.csv", SlowSource(bytes(60_000), worker.clock))
+    )
+    assert "of 60.0 kB to Toucan (" in messages(caplog)[0]
+    assert messages(caplog)[-1].startswith("Uploaded all 60.0 kB to Toucan in ")
+
+
+def test_a_download_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    content = bytes(600_000)
+    worker.download(SlowSink(worker.clock), reply(body=content, headers={"Content-Length": "600000"}))
+    assert messages(caplog) == [
+        "Downloaded 524 kB of 600 kB from Quantemplate (437 bytes/s, about 3 min left): claims.csv",
+        "Downloaded all 600 kB from Quantemplate in 20 min (500 bytes/s): claims.csv",
+    ]
+
+
+def test_a_download_of_unknown_size_logs_its_progress(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    worker.download(SlowSink(worker.clock), reply(body=bytes(600_000)))
+    assert messages(caplog)[0] == "Downloaded 524 kB from Quantemplate (437 bytes/s): claims.csv"
+
+
+def test_a_request_without_a_file_counts_nothing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_dataops.transport.flow.Transfer", None)
+    assert worker.create(reply(body={"jobId": "j-1", "status": {"state": "PENDING"}}))

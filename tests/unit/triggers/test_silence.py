@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -45,22 +47,24 @@ def unavailable(start: float, end: float) -> Callable[[SentRequest], Exception |
     [(trigger(), "Fake run r-1 is not affected"), (condition(after=200), "the wait continues")],
     ids=["run", "condition"],
 )
-def test_each_failed_request_and_the_end_of_an_outage_are_logged(
+def test_the_start_and_the_end_of_an_outage_are_logged_and_a_few_lines_between(
     bench: Bench, log_lines: Callable[[], list[str]], waiting: Any, next_step: str
 ) -> None:
     bench.platform.failing = unavailable(300.0, 900.0)
     waiting.deadline = EPOCH + 2_000.0
     bench.wait_for(waiting)
     lines = log_lines()
-    failures = [
-        line for line in lines if line.startswith(f"{FAILURE}; {next_step}, the next request is due in ")
+    failures = [line for line in lines if line.startswith(FAILURE)]
+    assert all(f"; {next_step}, the next request is due in " in line for line in failures)
+    assert re.findall(r"failed requests: (\d+) in (\d+ \w+); ", " ".join(failures)) == [
+        ("7", "67 s"),
+        ("9", "3 min"),
+        ("13", "7 min"),
     ]
     (back,) = [line for line in lines if line.startswith("Fake answers again, after ")]
     assert lines.index(failures[-1]) < lines.index(back)
-    # There is one line for each failed request.
     failed = [time for time in bench.platform.times if 300.0 <= time < 900.0]
-    assert len(failures) == len(failed) <= 20
-    assert back.endswith(f"(failed requests: {len(failures)})")
+    assert back.endswith(f"(failed requests: {len(failed)})")
     seconds = float(back.removeprefix("Fake answers again, after ").partition(" ")[0])
     first_good = min(time for time in bench.platform.times if time >= 900.0)
     assert seconds == pytest.approx(first_good - failed[0], abs=1.0)
@@ -73,10 +77,52 @@ def test_the_next_request_is_sent_at_the_logged_time(
     bench.platform.failing = unavailable(300.0, 900.0)
     waiting.deadline = EPOCH + 2_000.0
     bench.wait_for(waiting)
-    logged = [float(line.split()[-2]) for line in log_lines() if "the next request is due in" in line]
     times = [time for time in bench.platform.times if time >= 300.0]
     passed = [after - before for before, after in pairwise(times)]
-    assert logged == pytest.approx(passed[: len(logged)], abs=1.5)
+    lines = [line for line in log_lines() if FAILURE in line]
+    assert len(lines) > 3
+    for line in lines:
+        number = re.search(r"failed requests: (\d+) in", line)
+        due = passed[int(number[1]) - 1 if number else 0]
+        assert float(line.split()[-2]) == pytest.approx(due, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "state"),
+    [
+        (trigger(), "Fake run r-1 is running"),
+        (condition(after=10_000), "The condition at Fake is not met yet"),
+    ],
+    ids=["run", "condition"],
+)
+def test_a_long_wait_logs_six_lines_an_hour(
+    bench: Bench, log_lines: Callable[[], list[str]], waiting: Any, state: str
+) -> None:
+    waiting.deadline = EPOCH + 10 * 3600.0
+    bench.wait_for(waiting)
+    lines = log_lines()
+    assert lines[0].startswith(f"{state}; the next request is due in ")
+    lasted = [
+        re.fullmatch(rf"{state}, unchanged for (.+); the next request is due in \d+ s", x) for x in lines[1:]
+    ]
+    assert [match and match[1] for match in lasted[1:6]] == [
+        *("3 min", "7 min", "15 min", "25 min", "35 min"),
+    ]
+    assert None not in lasted
+    assert len(lines) <= 6 * 10 + 3
+
+
+def test_two_kinds_of_failure_that_alternate_are_each_logged_once(
+    bench: Bench, log_lines: Callable[[], list[str]]
+) -> None:
+    kinds = itertools.cycle((502, 503))
+
+    def answer(request: SentRequest) -> Exception:
+        return ServerError("HTTP error", platform="Fake", operation="list runs", status=next(kinds))
+
+    bench.platform.failing = answer
+    bench.wait_for(trigger(deadline=EPOCH + 55.0))
+    assert len(log_lines()) == 2 < len(bench.platform.times) - 1
 
 
 @pytest.mark.parametrize(
