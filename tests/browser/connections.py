@@ -135,8 +135,12 @@ class ConnectionsPage:
         return button.locator(f"svg[color={colour}]")
 
     def message(self, title: str, cause: re.Pattern[str]) -> Locator:
-        """Return the message about a test, if it has this title and names the cause."""
-        return self.page.get_by_role("status").filter(has_text=title).filter(has_text=cause)
+        """Wait for the message about a test that has this title and names the cause, and keep it."""
+        message = self.page.get_by_role("status").filter(has_text=title).filter(has_text=cause)
+        # A message vanishes after five seconds, but not while the mouse is on it.
+        message.hover()
+        expect(self.page.get_by_role("tooltip")).to_have_count(0)
+        return message
 
 
 def _is_list(response: Response) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Bytes of the largest picture. The docs must load fast, and the repository keeps every version.
 LIMIT = 150_000
 #: Pixels of the highest picture of a dialogue.
-HIGHEST = 1600
+HIGHEST = 1350
 
 _ANIMATIONS_END = """element => Promise.allSettled(
     element.getAnimations({subtree: true}).map(animation => animation.finished)
