@@ -10,10 +10,11 @@ PARALLEL := -n logical --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 AIRFLOW := apache-airflow==3.3.2
 NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make $@ needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
+NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromium; on Debian: apt-get install chromium" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast postgres chaos explore format constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format constraints audit clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -62,6 +63,10 @@ system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
 
 chaos-fast: $(READY)  ## Kill processes at a few points, on SQLite: the fast part of `make chaos`
 	$(PYTEST) --sqlite -m fast tests/chaos
+
+browser: $(READY)  ## Use the forms, the Test button and the links in Chromium; SCREENSHOTS=docs/images writes the pictures of the docs; needs chromium
+	@$(NEEDS_CHROMIUM)
+	$(BIN)/python -m pytest tests/browser
 
 postgres: $(READY)  ## Send events that are hard to store through a real triggerer on PostgreSQL; needs Debian's package postgresql
 	@$(NEEDS_POSTGRES)
