@@ -9,6 +9,7 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
 ::
 
     DataOpsError
+    ├── ConfigurationError         An option in Airflow's section [dataops] is wrong. No retry: correct it.
     ├── ConnectionSettingsError    A value is missing or wrong. No retry: edit the connection.
     ├── InvalidArgumentError       An argument is wrong. No retry: change the DAG.
     ├── FileAccessError            A file cannot be read or written. A retry helps once the store works.
@@ -33,7 +34,7 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
         ├── RunTimeoutError        The time limit passed: increase ``timeout``. A retry waits for the run.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
-        ├── OutageError            No response about the run for 30 minutes. A retry waits for the same run.
+        ├── OutageError            No response in ``[dataops] outage_budget``. A retry waits for the same run.
         └── AmbiguousSubmitError   The task's run is not certain. No retry: check, then clear the task.
 """
 
@@ -71,6 +72,12 @@ class DataOpsError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
+
+
+class ConfigurationError(DataOpsError):
+    """An option in the section ``[dataops]`` of Airflow's configuration is invalid. Nothing was sent."""
+
+    permanent = True
 
 
 class ConnectionSettingsError(DataOpsError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_dataops.adapters import configuration
 from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.adapters.secrets import register_secret
 from airflow_provider_dataops.errors import (
@@ -64,9 +65,11 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     def api_from(cls, connection: Connection) -> ApiT:
         """Return the platform with the settings of a connection.
 
+        :raises ConfigurationError: if an option in Airflow's section ``[dataops]`` is wrong.
         :raises ConnectionSettingsError: if a field of the connection is missing or wrong.
         """
-        api: ApiT = cls.api_class.from_fields(connection_fields(connection))
+        options = configuration.options(cls.conn_type)
+        api: ApiT = cls.api_class.from_fields(connection_fields(connection, options))
         return api
 
     @cached_property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.retry import backoff, is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
@@ -22,8 +23,6 @@ from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
 
-#: For this many seconds, a wait continues although the platform does not answer.
-OUTAGE_BUDGET = 30 * 60.0
 #: At first, status requests are this many seconds apart, even if ``poll_interval`` is longer.
 FIRST_INTERVAL = 2.0
 #: Later, the interval is this fraction of the time since the wait began, but at most ``poll_interval``.
@@ -80,12 +79,14 @@ class WaitProgress:
     :param run_id: the platform's id of the run; empty for a condition.
     :param kind: the platform and its noun for a run, for the log: ``Tamr job``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
+    :param outage_budget: for this many seconds, the wait continues although the platform does not answer.
     """
 
     began: float
     run_id: str = ""
     kind: str = "run"
     seen: bool = False
+    outage_budget: float = Options.outage_budget
     #: When the outage began. In an outage, no response arrives, or something else responds for the platform.
     failing_since: float | None = None
     absent_since: float | None = None
@@ -134,7 +135,7 @@ class WaitProgress:
                 self.absent_since = now
             # If the platform has returned the run before, this response may come from a proxy, or from a
             # platform that is still starting. So wait as long as in an outage.
-            grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
+            grace = self.outage_budget if self.seen else ABSENT_SECONDS
             long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
         self.absent_since, self.absences = None, 0
@@ -189,7 +190,7 @@ class WaitProgress:
             return Verdict.GIVE_UP
         if self.failing_since is None:
             self.failing_since = now
-        return Verdict.WAIT if now - self.failing_since < OUTAGE_BUDGET else Verdict.GIVE_UP
+        return Verdict.WAIT if now - self.failing_since < self.outage_budget else Verdict.GIVE_UP
 
     def log_failure(self, verdict: Verdict, next_look: float, log: Log) -> None:
         """Log the last failure, what it means for the wait, and when the next request is due.

@@ -228,7 +228,13 @@ class RunAttempt(RefusedCredentials):
                 return event
 
     def _progress(self, *, seen: bool = False) -> WaitProgress:
-        return WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id, kind=self.kind, seen=seen)
+        return WaitProgress(
+            SYSTEM_CLOCK.monotonic(),
+            self.watch.run_id,
+            kind=self.kind,
+            seen=seen,
+            outage_budget=self.hook.api.settings.options.outage_budget,
+        )
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 

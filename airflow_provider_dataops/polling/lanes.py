@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: The number of lanes of a connection. A request needs a free lane, so at most this many requests wait for a
-#: response at a time. No platform locks an account after so few rejections.
-PARALLEL = 4
+#: The largest number of lanes if rejections can lock the account. No platform locks an account after so few
+#: rejections.
+MOST_IF_LOCKING = 4
 #: A request gives up its lane after this many seconds, and keeps waiting for its response without a lane.
 PATIENCE = 2.0
 #: At most this many requests of one group wait for a response at a time, with or without a lane.
@@ -40,14 +40,18 @@ class Lane:
 class Lanes:
     """Limits how many requests are sent at a time. Groups take turns, so no group blocks another.
 
+    :param count: the number of lanes. A request needs a free lane, so at most this many requests wait for a
+        response at a time.
     :param is_trusted: whether more requests may wait for a response than there are lanes. It must be
         ``False`` if rejections can lock the account, because credentials can be revoked at any time. If it
-        is ``False``, one group never uses all lanes.
+        is ``False``, one group never uses all lanes, unless there is only one, and there are at most
+        :data:`MOST_IF_LOCKING` lanes.
     """
 
-    def __init__(self, *, is_trusted: bool) -> None:
+    def __init__(self, count: int, *, is_trusted: bool) -> None:
         self.is_trusted = is_trusted
-        self._free = PARALLEL
+        self._free = count if is_trusted else min(count, MOST_IF_LOCKING)
+        self._group_limit = max(GROUP_LIMIT, count) if is_trusted else max(1, self._free - 1)
         self._under_way: Counter[Hashable] = Counter()
         #: The waiting requests by group. The next lane goes to the first group.
         self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
@@ -90,6 +94,6 @@ class Lanes:
                 turns.popleft()
             if not turns:
                 del self._waiting[group]
-            elif self._under_way[group] < (GROUP_LIMIT if self.is_trusted else PARALLEL - 1):
+            elif self._under_way[group] < self._group_limit:
                 return group
         return None

@@ -83,11 +83,9 @@ def test_a_form_names_the_listing_delay_of_a_platform_that_lists_its_runs(form: 
         assert ("timeout_delay" in form["conn-fields"]) == launch.lists_runs
         if launch.lists_runs:
             words = form["conn-fields"]["listing_delay"]["description"]
-            assert f"; {launch.listing_delay:.0f} if empty" in words
-            assert (
-                f"; {launch.timeout_delay:.0f} if empty"
-                in form["conn-fields"]["timeout_delay"]["description"]
-            )
+            assert f", by default {launch.listing_delay:.0f}." in words
+            words = form["conn-fields"]["timeout_delay"]["description"]
+            assert f", by default {launch.timeout_delay:.0f}," in words
 
 
 @pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
