@@ -99,7 +99,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         **{role: _modules(role) for role in ("operators", "sensors", "hooks", "triggers")},
         "extra-links": [_path("links", conn_type, form["link"]) for conn_type, form in FORMS.items()],
-        "connection-types": [_connection_type(conn_type, form) for conn_type, form in FORMS.items()],
+        "connection-types": [connection_type(conn_type) for conn_type in FORMS],
         "config": {"dataops": {"description": "Settings for all five platforms.", "options": _options()}},
     }
 
@@ -116,7 +116,9 @@ def _modules(role: str) -> list[dict[str, Any]]:
     ]
 
 
-def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
+def connection_type(conn_type: str) -> dict[str, Any]:
+    """Return a connection type with its form, in the format of Airflow's schema."""
+    form = FORMS[conn_type]
     placeholders = ", ".join(f"{{{name}}}" for name in ("base_url", *form["link_placeholders"]))
     return {
         "connection-type": conn_type,

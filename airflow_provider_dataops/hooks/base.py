@@ -18,6 +18,7 @@ from airflow_provider_dataops.errors import (
     ConnectionSettingsError,
     DataOpsError,
 )
+from airflow_provider_dataops.hooks import form_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,14 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     hook_name: ClassVar[str]
     #: The class of the platform, whose method ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the methods from which Airflow 3.1 reads the connection form to the hook of a platform."""
+        super().__init_subclass__(**kwargs)
+        if "conn_type" in vars(cls):
+            # Airflow 3.1 calls a method only if the class itself defines it.
+            for method in (form_methods.get_connection_form_widgets, form_methods.get_ui_field_behaviour):
+                setattr(cls, method.__name__, classmethod(method))
 
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
