@@ -127,8 +127,8 @@ def connection_type(conn_type: str) -> dict[str, Any]:
         "ui-field-behaviour": {
             "hidden-fields": form["hidden"],
             # The Test button of Airflow 3.3.2 works only for a connection with a port.
-            "relabeling": {**form["labels"], "port": f"Port ({form['port']}; Test needs it)"},
-            "placeholders": {"host": form["host"], "port": form["port"]},
+            "relabeling": {**form["labels"], "port": f"Port ({form['placeholders']['port']}; Test needs it)"},
+            "placeholders": form["placeholders"],
         },
         "conn-fields": {
             **{name: _field(**field) for name, field in form["fields"].items()},
@@ -193,11 +193,13 @@ def _common_fields(placeholders: str) -> dict[str, Any]:
     return {
         "verify_ssl": {
             "label": "Verify TLS certificate",
-            "description": "Switch it off only for tests.",
+            "description": "Check the server's certificate. Switch this off only for tests.",
             "schema": {"type": ["boolean", "null"], "default": True},
         },
         "ca_bundle": _field(
-            "CA bundle", "Path of a file with the trusted certificates; it must exist on all machines."
+            "CA bundle",
+            "Path of a file with the certificates to trust; the usual ones if empty. The file must exist on "
+            "all machines.",
         ),
         "request_timeout": _seconds(
             "Request timeout", "Seconds without data after which a request fails; 30 if empty."
