@@ -41,7 +41,7 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
 
@@ -162,6 +162,11 @@ class ApiError(DataOpsError):
         return error
 
     @property
+    def is_web_page(self) -> bool:
+        """Whether the server sent a web page. Then something else answered, not the platform's API."""
+        return self.body.lstrip().startswith("<")
+
+    @property
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
@@ -217,7 +222,15 @@ class ServerError(ApiError):
 
 
 class TransportError(ApiError):
-    """There is no complete response: DNS or TLS failed, the connection broke, or time ran out."""
+    """There is no complete response: DNS or TLS failed, the connection broke, or time ran out.
+
+    :param stage: the stage that failed: ``connect``, ``proxy`` or ``TLS``. Empty if the request may have been
+        sent, and if the stage is not known.
+    """
+
+    def __init__(self, message: str, *, stage: str = "", **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.stage = stage
 
 
 class MalformedReplyError(ApiError):
