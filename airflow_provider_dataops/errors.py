@@ -281,9 +281,9 @@ class UntrackedRunError(RunError):
 
 
 class OutageError(RunError):
-    """The platform did not report the state of a run for 30 minutes, or it rejected the credentials.
+    """The platform did not answer within the outage budget, so the state of the run is not known.
 
-    The run may still be running.
+    It may also have rejected the credentials. The run may still be running.
     """
 
 
