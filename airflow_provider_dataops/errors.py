@@ -9,6 +9,7 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
 ::
 
     DataOpsError
+    ├── ConfigurationError         An option in Airflow's section [dataops] is wrong. No retry: correct it.
     ├── ConnectionSettingsError    A value is missing or wrong. No retry: edit the connection.
     ├── InvalidArgumentError       An argument is wrong. No retry: change the DAG.
     ├── FileAccessError            A file cannot be read or written. A retry helps once the store works.
@@ -33,14 +34,14 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
         ├── RunTimeoutError        The time limit passed: increase ``timeout``. A retry waits for the run.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
-        ├── OutageError            No response about the run for 30 minutes. A retry waits for the same run.
+        ├── OutageError            No response in ``[dataops] outage_budget``. A retry waits for the same run.
         └── AmbiguousSubmitError   The task's run is not certain. No retry: check, then clear the task.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ApiErrorT = TypeVar("ApiErrorT", bound="ApiError")
 
@@ -72,6 +73,12 @@ class DataOpsError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
+
+
+class ConfigurationError(DataOpsError):
+    """An option in the section ``[dataops]`` of Airflow's configuration is invalid. Nothing was sent."""
+
+    permanent = True
 
 
 class ConnectionSettingsError(DataOpsError):
@@ -156,6 +163,11 @@ class ApiError(DataOpsError):
         return error
 
     @property
+    def is_web_page(self) -> bool:
+        """Whether the server sent a web page. Then something else answered, not the platform's API."""
+        return self.body.lstrip().startswith("<")
+
+    @property
     def may_have_been_processed(self) -> bool:
         """Whether the server may have acted on the request although it failed.
 
@@ -212,7 +224,15 @@ class ServerError(ApiError):
 
 
 class TransportError(ApiError):
-    """There is no complete response: DNS or TLS failed, the connection broke, or time ran out."""
+    """There is no complete response: DNS or TLS failed, the connection broke, or time ran out.
+
+    :param stage: the stage that failed: ``connect``, ``proxy`` or ``TLS``. Empty if the request may have been
+        sent, and if the stage is not known.
+    """
+
+    def __init__(self, message: str, *, stage: str = "", **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.stage = stage
 
 
 class MalformedReplyError(ApiError):
@@ -263,9 +283,9 @@ class UntrackedRunError(RunError):
 
 
 class OutageError(RunError):
-    """The platform did not report the state of a run for 30 minutes, or it rejected the credentials.
+    """The platform did not answer within the outage budget, so the state of the run is not known.
 
-    The run may still be running.
+    It may also have rejected the credentials. The run may still be running.
     """
 
 

@@ -19,22 +19,71 @@ FORMS: dict[str, dict[str, Any]] = {
     "tailer": TAILER,
 }
 
-_OPTIONS: dict[str, Any] = {
-    "deferral_guard": {
-        "description": (
-            "The shortest time in seconds between the start of a trigger and its event. Airflow fails a task "
-            "if the event comes before its scheduler has read the report on the process that deferred. The "
-            "time grows with the load of worker and triggerer, up to 120 seconds. It is always at least one "
-            "second longer than ``[workers] min_heartbeat_interval``. Raise it if the scheduler's log shows "
-            "``finished "
-            "with state success, but the task instance's state attribute is queued``."
-        ),
+#: The default of ``timeout_delay``, in seconds.
+TIMEOUT_DELAY = 300
+
+
+def _option(description: str, default: str, kind: str, example: str) -> dict[str, Any]:
+    """Return an option of the section ``[dataops]``, in the format of Airflow's schema."""
+    return {
+        "description": description,
         "version_added": "0.1.0",
-        "type": "float",
-        "example": "20.0",
-        "default": "6.0",
-    },
-}
+        "type": kind,
+        "example": example,
+        "default": default,
+    }
+
+
+def _options() -> dict[str, Any]:
+    """Return the options of the section ``[dataops]``. ``core/options.py`` contains the same defaults."""
+    return {
+        "outage_budget": _option(
+            "How long a wait continues although the platform does not answer, in seconds, from 0 to 86400. "
+            "After this time, the task fails, and its retry waits for the same run.",
+            "1800.0",
+            "float",
+            "7200.0",
+        ),
+        "max_concurrent_requests": _option(
+            "How many requests of one connection a triggerer sends at a time, from 1 to 100. A request that "
+            "takes longer than 2 seconds no longer counts. If rejected credentials can lock the account, at "
+            "most 4 apply.",
+            "4",
+            "integer",
+            "8",
+        ),
+        **{
+            f"{conn_type}_listing_delay": _option(
+                f"After how many seconds {form['name']} certainly lists a new run, from 1 to 86400. If a "
+                "submission got no response, the task searches for its run for this time. With a lower "
+                "number, a retry may start a second run. The field ``listing_delay`` of a connection "
+                "overrides this option.",
+                f"{form['listing_delay']:.1f}",
+                "float",
+                f"{2 * form['listing_delay']:.1f}",
+            )
+            for conn_type, form in FORMS.items()
+            if "listing_delay" in form
+        },
+        "timeout_delay": _option(
+            "The same after a 504 or a read timeout, for all platforms, from 1 to 86400. At least twice the "
+            "listing delay applies. The field ``timeout_delay`` of a connection overrides this option.",
+            f"{TIMEOUT_DELAY:.1f}",
+            "float",
+            "600.0",
+        ),
+        "deferral_guard": _option(
+            "The shortest time in seconds between the start of a trigger and its event, from 0 to 120. "
+            "Airflow fails a task if the event comes before its scheduler has read the report on the process "
+            "that deferred. The time grows with the load of worker and triggerer, up to 120 seconds. It is "
+            "always at least one second longer than ``[workers] min_heartbeat_interval``. Raise it if the "
+            "scheduler's log shows ``finished with state success, but the task instance's state attribute is "
+            "queued``.",
+            "6.0",
+            "float",
+            "20.0",
+        ),
+    }
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -50,8 +99,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         **{role: _modules(role) for role in ("operators", "sensors", "hooks", "triggers")},
         "extra-links": [_path("links", conn_type, form["link"]) for conn_type, form in FORMS.items()],
-        "connection-types": [_connection_type(conn_type, form) for conn_type, form in FORMS.items()],
-        "config": {"dataops": {"description": "Settings for all five platforms.", "options": _OPTIONS}},
+        "connection-types": [connection_type(conn_type) for conn_type in FORMS],
+        "config": {"dataops": {"description": "Settings for all five platforms.", "options": _options()}},
     }
 
 
@@ -67,7 +116,9 @@ def _modules(role: str) -> list[dict[str, Any]]:
     ]
 
 
-def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
+def connection_type(conn_type: str) -> dict[str, Any]:
+    """Return a connection type with its form, in the format of Airflow's schema."""
+    form = FORMS[conn_type]
     placeholders = ", ".join(f"{{{name}}}" for name in ("base_url", *form["link_placeholders"]))
     return {
         "connection-type": conn_type,
@@ -76,13 +127,13 @@ def _connection_type(conn_type: str, form: dict[str, Any]) -> dict[str, Any]:
         "ui-field-behaviour": {
             "hidden-fields": form["hidden"],
             # The Test button of Airflow 3.3.2 works only for a connection with a port.
-            "relabeling": {**form["labels"], "port": f"Port ({form['port']}; Test needs it)"},
-            "placeholders": {"host": form["host"], "port": form["port"]},
+            "relabeling": {**form["labels"], "port": f"Port ({form['placeholders']['port']}; Test needs it)"},
+            "placeholders": form["placeholders"],
         },
         "conn-fields": {
             **{name: _field(**field) for name, field in form["fields"].items()},
             **_common_fields(placeholders),
-            **_search_fields(form.get("listing_delay")),
+            **_search_fields(conn_type, form.get("listing_delay")),
         },
     }
 
@@ -110,7 +161,7 @@ def _field(
     return {"label": label, "description": help, "schema": schema}
 
 
-def _search_fields(listing_delay: int | None) -> dict[str, Any]:
+def _search_fields(conn_type: str, listing_delay: int | None) -> dict[str, Any]:
     """Return the fields that limit the search for a run whose submission got no response.
 
     :param listing_delay: the platform's default in seconds; ``None`` if the platform cannot list its runs.
@@ -120,13 +171,14 @@ def _search_fields(listing_delay: int | None) -> dict[str, Any]:
     return {
         "listing_delay": _seconds(
             "Listing delay",
-            f"Seconds after which the platform certainly lists a new run; {listing_delay} if empty. "
-            f"With a lower number, a retry may start a second run.",
+            "Seconds after which the platform certainly lists a new run. If empty, Airflow's option "
+            f"[dataops] {conn_type}_listing_delay applies, by default {listing_delay}. "
+            "With a lower number, a retry may start a second run.",
         ),
         "timeout_delay": _seconds(
             "Listing delay after a timeout",
-            "The same after a 504 or a read timeout; 300 if empty, and at least twice the listing delay. "
-            "With a lower number, a retry may start a second run.",
+            "The same after a 504 or a read timeout. If empty, Airflow's option [dataops] timeout_delay "
+            f"applies, by default {TIMEOUT_DELAY}, and at least twice the listing delay.",
         ),
     }
 
@@ -141,11 +193,13 @@ def _common_fields(placeholders: str) -> dict[str, Any]:
     return {
         "verify_ssl": {
             "label": "Verify TLS certificate",
-            "description": "Switch it off only for tests.",
+            "description": "Check the server's certificate. Switch this off only for tests.",
             "schema": {"type": ["boolean", "null"], "default": True},
         },
         "ca_bundle": _field(
-            "CA bundle", "Path of a file with the trusted certificates; it must exist on all machines."
+            "CA bundle",
+            "Path of a file with the certificates to trust; the usual ones if empty. The file must exist on "
+            "all machines.",
         ),
         "request_timeout": _seconds(
             "Request timeout", "Seconds without data after which a request fails; 30 if empty."

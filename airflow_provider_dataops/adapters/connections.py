@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.settings import ConnectionFields
 from airflow_provider_dataops.errors import ConnectionSettingsError
 
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 
-def connection_fields(connection: Connection) -> ConnectionFields:
+def connection_fields(connection: Connection, options: Options | None = None) -> ConnectionFields:
     """Return the fields of an Airflow connection as they are stored.
+
+    :param options: the options of Airflow's configuration; by default, their defaults.
 
     :raises ConnectionSettingsError: if the extra of the connection is not a JSON object.
     """
@@ -26,4 +29,5 @@ def connection_fields(connection: Connection) -> ConnectionFields:
     if not isinstance(extra, dict):
         raise ConnectionSettingsError(f"connection {connection.conn_id!r}: extra must be a JSON object")
     names = ("conn_id", "host", "port", "schema", "login", "password")
-    return ConnectionFields(**{name: getattr(connection, name) for name in names}, extra=extra)
+    values = {name: getattr(connection, name) for name in names}
+    return ConnectionFields(**values, extra=extra, options=options or Options())

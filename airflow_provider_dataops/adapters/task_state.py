@@ -20,6 +20,9 @@ KEY = "dataops_run"
 class TaskStateStore:
     """Airflow's task state store, new in 3.3. A value survives retries, crashes and clears of the task."""
 
+    #: Whether a later try of the task can read the value.
+    survives_tries = True
+
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
 
@@ -46,6 +49,8 @@ class TaskStateStore:
 
 class MemoryStore:
     """Stores a value for this try only. Used with ``durable=False``, and with Airflow before 3.3."""
+
+    survives_tries = False
 
     def __init__(self, ti: Any) -> None:
         self._ti = ti

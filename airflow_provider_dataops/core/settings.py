@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.errors import ConnectionSettingsError
 
 #: A request fails if the server sends nothing for this many seconds. The connection can set another number.
@@ -28,7 +29,10 @@ _PROCESS_KEY = secrets.token_bytes(32)
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionFields:
-    """The raw fields of an Airflow connection."""
+    """The raw fields of an Airflow connection.
+
+    :param options: the options of Airflow's configuration, which apply where the connection sets no value.
+    """
 
     conn_id: str
     host: str | None = None
@@ -37,6 +41,7 @@ class ConnectionFields:
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    options: Options = field(default_factory=Options)
 
     def text(self, key: str) -> str:
         """Return an extra field as a string without surrounding spaces; empty if it is not filled in."""
@@ -104,6 +109,7 @@ class Settings:
     :param link_template: URL template for the links in Airflow's UI; if empty, the platform's own applies.
     :param secrets: all secrets of the connection. They are masked in logs and errors.
     :param account: other values that decide which user the requests belong to, such as the login.
+    :param options: the options of Airflow's configuration.
     """
 
     conn_id: str
@@ -118,6 +124,7 @@ class Settings:
     link_template: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     account: tuple[str, ...] = ()
+    options: Options = field(default_factory=Options)
 
     @property
     def account_key(self) -> str:
@@ -204,13 +211,14 @@ def read_settings(
         verify_ssl=fields.flag("verify_ssl", default=True),
         ca_bundle=fields.text("ca_bundle"),
         request_timeout=fields.seconds("request_timeout", REQUEST_TIMEOUT),
-        listing_delay=fields.seconds("listing_delay", 0.0),
-        timeout_delay=fields.seconds("timeout_delay", 0.0),
+        listing_delay=fields.seconds("listing_delay", fields.options.listing_delay),
+        timeout_delay=fields.seconds("timeout_delay", fields.options.timeout_delay),
         proxy=proxy,
         auth_headers=headers,
         link_template=template,
         secrets=(*secrets, *headers.values(), *([password] if password else [])),
         account=account,
+        options=fields.options,
     )
 
 

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_dataops.adapters import configuration
 from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.adapters.secrets import register_secret
-from airflow_provider_dataops.errors import (
-    ApiError,
-    AuthenticationError,
-    ConnectionSettingsError,
-    DataOpsError,
-)
+from airflow_provider_dataops.errors import ConfigurationError, ConnectionSettingsError, DataOpsError
+from airflow_provider_dataops.hooks import form_methods
+from airflow_provider_dataops.provider_info import FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 ApiT = TypeVar("ApiT", bound="Api")
 P = ParamSpec("P")
 T = TypeVar("T")
-
-#: The timeout of a connection test, in seconds. The test runs in the API server.
-TEST_TIMEOUT = 2.0
 
 
 class DataOpsHook(BaseHook, Generic[ApiT]):
@@ -54,6 +49,14 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     #: The platform's class. Its method ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the methods from which Airflow 3.1 reads the connection form to the hook of a platform."""
+        super().__init_subclass__(**kwargs)
+        if "conn_type" in vars(cls):
+            # Airflow 3.1 calls a method only if the class itself defines it.
+            for method in (form_methods.get_connection_form_widgets, form_methods.get_ui_field_behaviour):
+                setattr(cls, method.__name__, classmethod(method))
+
     def __init__(self, conn_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__()
         self.conn_id = conn_id
@@ -64,9 +67,11 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     def api_from(cls, connection: Connection) -> ApiT:
         """Return the platform with the settings of a connection.
 
+        :raises ConfigurationError: if an option in Airflow's section ``[dataops]`` is wrong.
         :raises ConnectionSettingsError: if a field of the connection is missing or wrong.
         """
-        api: ApiT = cls.api_class.from_fields(connection_fields(connection))
+        options = configuration.options(cls.conn_type)
+        api: ApiT = cls.api_class.from_fields(connection_fields(connection, options))
         return api
 
     @cached_property
@@ -101,64 +106,23 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         return self.api
 
     def test_connection(self) -> tuple[bool, str]:
-        """Test whether the platform accepts the credentials.
+        """Test whether the platform accepts the credentials, in less than five seconds.
 
         The message contains no part of the server's response, except the host of a redirect. Otherwise a user
         with permission to edit connections could read responses of internal hosts.
 
         :return: whether the platform accepts the credentials, and a message for Airflow's UI.
         """
-        from airflow_provider_dataops.core.retry import ONCE
-        from airflow_provider_dataops.transport.sync import SyncDriver
+        from airflow_provider_dataops.hooks import connection_test
 
+        label = FORMS[self.conn_type]["labels"]["host"]
         try:
-            api = self.api
-            return True, SyncDriver(api, register_secret=register_secret, limit=TEST_TIMEOUT).run(
-                api.test(), ONCE
-            )
-        except ConnectionSettingsError as error:
+            return connection_test.run(self.api, host_field=label, register_secret=register_secret)
+        except (ConnectionSettingsError, ConfigurationError) as error:
             # Remove the id from the message, because Airflow's UI tests a connection under a random id.
             return False, str(error).removeprefix(f"connection {self.conn_id!r}: ")
-        except ApiError as error:
-            return False, diagnosis(error)
         except DataOpsError as error:
             return False, f"{type(error).__name__}: the connection does not work"
-
-
-#: Why a request got no response, in words. The key is the name of the exception that caused it.
-_NO_ANSWER = {
-    "NameResolutionError": "the host name cannot be resolved",
-    "NewConnectionError": "the host does not accept the connection",
-    "ConnectTimeoutError": "the connection timed out",
-    "ReadTimeoutError": "the response timed out",
-    "SSLCertVerificationError": "the server's certificate is not trusted",
-    "SSLError": "the TLS handshake failed",
-}
-
-
-def diagnosis(error: ApiError) -> str:
-    """Explain an error to the user, without any text of the server's response."""
-    what = f"{error.platform}: {error.operation}"
-    if error.status is None:
-        kind = error.message.partition(":")[0]
-        return (
-            f"{what}: {_NO_ANSWER.get(kind, 'no HTTP response')}; is the host right and reachable from here?"
-        )
-    hints = {
-        401: "the credentials are not accepted",
-        403: "the credentials are accepted but lack a permission",
-        404: "not found; is the host right, with its path?",
-        429: "too many requests; the host is reachable",
-    }
-    if error.redirected_to:
-        hint = f"the server redirected to {error.redirected_to}; is that the platform's host?"
-    elif error.status >= 500:
-        hint = "the platform has an internal error"
-    elif isinstance(error, AuthenticationError):
-        hint = hints[401]
-    else:
-        hint = hints.get(error.status, "unexpected response; is this the platform's host?")
-    return f"{what}: HTTP {error.status}: {hint}"
 
 
 def blocking(

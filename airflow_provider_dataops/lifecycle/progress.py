@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.retry import backoff, is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.words import duration_in_words
@@ -23,8 +24,6 @@ from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
 
-#: For this many seconds, a wait continues although the platform does not answer.
-OUTAGE_BUDGET = 30 * 60.0
 #: At first, status requests are this many seconds apart, even if ``poll_interval`` is longer.
 FIRST_INTERVAL = 2.0
 #: Later, the interval is this fraction of the time since the wait began, but at most ``poll_interval``.
@@ -116,12 +115,14 @@ class WaitProgress:
     :param kind: the platform and its noun for a run, for the log: ``Tamr job``. For a condition, the words
         that name it: ``The condition at Tamr``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
+    :param outage_budget: for this many seconds, the wait continues although the platform does not answer.
     """
 
     began: float
     run_id: str = ""
     kind: str = "run"
     seen: bool = False
+    outage_budget: float = Options.outage_budget
     #: When the outage began. In an outage, no response arrives, or another server responds instead of the
     #: platform.
     failing_since: float | None = None
@@ -200,7 +201,7 @@ class WaitProgress:
                 self.absent_since = now
             # If the platform has returned the run before, this response may come from a proxy, or from a
             # platform that is still starting. So wait as long as in an outage.
-            grace = OUTAGE_BUDGET if self.seen else ABSENT_SECONDS
+            grace = self.outage_budget if self.seen else ABSENT_SECONDS
             long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
         self.absent_since, self.absences = None, 0
@@ -249,7 +250,7 @@ class WaitProgress:
             return Verdict.GIVE_UP
         if self.failing_since is None:
             self.failing_since = now
-        return Verdict.WAIT if now - self.failing_since < OUTAGE_BUDGET else Verdict.GIVE_UP
+        return Verdict.WAIT if now - self.failing_since < self.outage_budget else Verdict.GIVE_UP
 
     def _compare(self, error: ApiError, now: float) -> None:
         """Record whether the log contains a failure of this kind and need not repeat it yet."""

@@ -100,7 +100,8 @@ class Search:
         settled_at, say_at = now + delay, now + _SAY_AGAIN
         self._announce(launch, max(delay, quiet), quiet)
         yield from self._pause(quiet, launch)
-        progress = WaitProgress(self.clock.monotonic())
+        budget = launch.api.settings.options.outage_budget
+        progress = WaitProgress(self.clock.monotonic(), outage_budget=budget)
         while True:
             now = self.clock.monotonic()
             settled = now >= settled_at

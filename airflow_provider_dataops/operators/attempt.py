@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_dataops.adapters.features import warn_if_not_durable, warn_if_not_stopped
 from airflow_provider_dataops.adapters.links import push_links
 from airflow_provider_dataops.adapters.task_state import generation, present_generation, remembered, store_for
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
@@ -122,6 +123,8 @@ class RunAttempt(RefusedCredentials):
     def start(self) -> Any:
         """Start the run, or find the run of an earlier try, and wait for it."""
         operator = self.operator
+        if operator.durable:
+            warn_if_not_durable(self.store.survives_tries, operator.noun, self.log)
         return self._start(slot_waits=0, deadline=deadline_of(operator.timeout, operator.execution_timeout))
 
     def start_after_pause(self, event: object) -> Any:
@@ -233,7 +236,13 @@ class RunAttempt(RefusedCredentials):
                 return event
 
     def _progress(self, *, seen: bool = False) -> WaitProgress:
-        return WaitProgress(SYSTEM_CLOCK.monotonic(), self.watch.run_id, kind=self.kind, seen=seen)
+        return WaitProgress(
+            SYSTEM_CLOCK.monotonic(),
+            self.watch.run_id,
+            kind=self.kind,
+            seen=seen,
+            outage_budget=self.hook.api.settings.options.outage_budget,
+        )
 
     # --- the wait in the triggerer ---------------------------------------------------------------------
 
@@ -249,6 +258,8 @@ class RunAttempt(RefusedCredentials):
         self.store.set_for_resume(record.as_json())
         self.is_handed_over = True
         self.log.info("Deferred: the triggerer waits for %s: %s", self.run, self.url)
+        if self.watch.cancel_on_kill:
+            warn_if_not_stopped(self.run, self.url, self.log)
         operator.defer(
             trigger=trigger_class(operator.conn_type, self.watch)(
                 **self.watch.arguments(),

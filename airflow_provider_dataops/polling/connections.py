@@ -56,7 +56,8 @@ class SharedConnection:
 
     def __post_init__(self) -> None:
         """Create the lanes. Each lane is a place for one request at a time."""
-        self._lanes = Lanes(is_trusted=not self.api.locks_out)
+        count = self.api.settings.options.max_concurrent_requests
+        self._lanes = Lanes(count, is_trusted=not self.api.locks_out)
 
     @property
     def api(self) -> Api:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: The number of lanes of a connection. Each request needs a free lane, which is a place for one request. So
-#: at most this many requests wait for a response at a time. No platform locks an account after so few
+#: The largest number of lanes if rejections can lock the account. No platform locks an account after so few
 #: rejections.
-PARALLEL = 4
+MOST_IF_LOCKING = 4
 #: After this many seconds, a request frees its lane for the next request. It still waits for its response.
 PATIENCE = 2.0
 #: At most this many requests of one group wait for a response at a time. Some of them may have no lane any
@@ -42,14 +41,18 @@ class Lane:
 class Lanes:
     """Limits how many requests are sent at a time. Groups take turns, so no group blocks another.
 
+    :param count: the number of lanes. Each request needs a free lane, which is a place for one request. So at
+        most this many requests wait for a response at a time.
     :param is_trusted: whether a request may free its lane before its response arrives. Then more requests
         than lanes can wait for a response. It must be ``False`` if rejections can lock the account, because
-        credentials can be revoked at any time. If it is ``False``, one group never uses all lanes.
+        credentials can be revoked at any time. If it is ``False``, there are at most :data:`MOST_IF_LOCKING`
+        lanes, and one group never uses all of them, unless there is only one.
     """
 
-    def __init__(self, *, is_trusted: bool) -> None:
+    def __init__(self, count: int, *, is_trusted: bool) -> None:
         self.is_trusted = is_trusted
-        self._free = PARALLEL
+        self._free = count if is_trusted else min(count, MOST_IF_LOCKING)
+        self._group_limit = max(GROUP_LIMIT, count) if is_trusted else max(1, self._free - 1)
         self._under_way: Counter[Hashable] = Counter()
         #: The requests that wait for a lane, by group. The first group gets the next free lane.
         self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
@@ -92,6 +95,6 @@ class Lanes:
                 turns.popleft()
             if not turns:
                 del self._waiting[group]
-            elif self._under_way[group] < (GROUP_LIMIT if self.is_trusted else PARALLEL - 1):
+            elif self._under_way[group] < self._group_limit:
                 return group
         return None

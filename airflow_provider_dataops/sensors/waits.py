@@ -38,27 +38,29 @@ def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
     watch = sensor.watch(api)
     watch.check()
     if not isinstance(watch, RunWatch):
-        return ConditionMet(sensor, watch)
+        return ConditionMet(sensor, watch, api)
     sensor.run_url = watch.url(api)
-    return RunEnd(sensor, watch)
+    return RunEnd(sensor, watch, api)
 
 
 class SensorWait:
     """The base class for both ways to wait.
 
     :param watch: describes the run or the condition to wait for.
+    :param api: the platform and its connection.
     """
 
     #: The name of the trigger's argument that gets the sensor's ``poke_interval``.
     interval: ClassVar[str]
 
-    def __init__(self, sensor: DataOpsSensor, watch: Any) -> None:
+    def __init__(self, sensor: DataOpsSensor, watch: Any, api: Api) -> None:
         self.sensor = sensor
         self.watch = watch
         run_id, kind = "", f"The condition at {sensor.platform}"
         if isinstance(watch, RunWatch):
             run_id, kind = watch.run_id, f"{sensor.platform} {sensor.noun}"
-        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic(), run_id, kind)
+        budget = api.settings.options.outage_budget
+        self.progress = WaitProgress(SYSTEM_CLOCK.monotonic(), run_id, kind, outage_budget=budget)
         self.deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
         self.answered = False
 

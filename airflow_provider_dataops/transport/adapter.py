@@ -7,6 +7,7 @@ import io
 import logging
 import time
 from contextvars import ContextVar
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -39,8 +40,32 @@ for _name in ("urllib3.connectionpool", "urllib3.connection"):
     logging.getLogger(_name).addFilter(_hide_queries)
 
 
+class Stage(StrEnum):
+    """The stages of a request. A connection test names the stage that failed."""
+
+    #: Find the address of the host, and connect to it.
+    CONNECT = "connect"
+    #: Connect to the proxy, and ask it for a connection to the host.
+    PROXY = "proxy"
+    #: Exchange certificates and keys with the host.
+    TLS = "TLS"
+    #: Send the request, and receive the response.
+    RESPONSE = "response"
+
+
+#: The stages of this thread's requests, in order. Without a value, nobody wants to know them.
+STAGES: ContextVar[list[Stage]] = ContextVar("STAGES")
+
+
 class NotConnectedError(HTTPError):
-    """No connection was made, so nothing was sent. ``__cause__`` is the reason."""
+    """No connection was made, so nothing was sent. ``__cause__`` is the reason.
+
+    :param stage: the stage that failed.
+    """
+
+    def __init__(self, stage: Stage = Stage.CONNECT) -> None:
+        super().__init__()
+        self.stage = stage
 
 
 class _TimedReader(io.RawIOBase):
@@ -98,12 +123,29 @@ class _Response(http.client.HTTPResponse):
 
 class _Connection(HTTPConnection):
     response_class = _Response
+    _stage = Stage.CONNECT
 
     def connect(self) -> None:
+        self._enter(Stage.CONNECT if self.proxy is None else Stage.PROXY)
         try:
             super().connect()
         except (OSError, ValueError, HTTPError, http.client.HTTPException) as error:
-            raise NotConnectedError from error
+            raise NotConnectedError(self._stage) from error
+        self._enter(Stage.RESPONSE)
+
+    def _enter(self, stage: Stage) -> None:
+        self._stage = stage
+        STAGES.get([]).append(stage)
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        if self.proxy is None:
+            self._enter(Stage.TLS)
+        return sock
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        self._enter(Stage.TLS)
 
 
 class _SecureConnection(_Connection, HTTPSConnection):

@@ -146,8 +146,12 @@ class SyncDriver:
                 return self.play(step.fetch()) if self.api.needs_login() else None
         return step.parse(self._send(step))
 
+    def timeouts(self, request: Request[Any]) -> tuple[float, float]:
+        """Return the time for the connection and the time for the response, in seconds."""
+        read = max(request.read_timeout or 0.0, self.api.settings.request_timeout)
+        return min(CONNECT_TIMEOUT, self._limit), min(read, self._limit)
+
     def _send(self, request: Request[Any]) -> Reply:
-        settings = self.api.settings
         parts = urlsplit(request.url)
         proxy = self._proxy(parts.scheme, parts.hostname or "")
         headers: dict[str, str] = {**request.headers, **request.secret_headers}
@@ -169,10 +173,7 @@ class SyncDriver:
                 prepared,
                 allow_redirects=False,
                 stream=True,
-                timeout=(
-                    min(CONNECT_TIMEOUT, self._limit),
-                    min(max(request.read_timeout or 0.0, settings.request_timeout), self._limit),
-                ),
+                timeout=self.timeouts(request),
                 proxies={parts.scheme: proxy} if proxy else {},
                 verify=self._trusted,
             )
@@ -249,6 +250,7 @@ class SyncDriver:
 def _transport_error(error: Exception) -> TransportError:
     """Return the error for a library's exception. Its ``not_sent`` shows whether surely nothing was sent."""
     not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
+    stage = error.stage if isinstance(error, NotConnectedError) else ""
     reason: BaseException = error
     while (inner := _inner(reason)) is not None:
         reason = inner
@@ -261,6 +263,7 @@ def _transport_error(error: Exception) -> TransportError:
         f"{type(reason).__name__}: {text}",
         not_sent=not_sent,
         timed_out=isinstance(reason, urllib3.exceptions.ReadTimeoutError),
+        stage=stage,
     )
 
 

@@ -98,7 +98,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         super().check()
         require_text(conn_id=self.conn_id)
         require_time(deadline=self.deadline)
-        guard.require_load(self.worker_load)
+        guard.check(self.worker_load)
 
     async def api(self) -> Api:
         """Read the connection, and return its platform. Airflow masks the connection's secrets in the log."""
@@ -194,7 +194,7 @@ class PauseTrigger(DataclassTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the time has come, and yield one event with the payload."""
         require_time(until=self.until)
-        guard.require_load(self.worker_load)
+        guard.check(self.worker_load)
         began = SYSTEM_CLOCK.monotonic()
         await asyncio.sleep(max(0.0, self.until - SYSTEM_CLOCK.wall()))
         await guard.hold_back(began, self.worker_load)

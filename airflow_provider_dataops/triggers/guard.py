@@ -11,20 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_dataops.adapters import configuration
 from airflow_provider_dataops.core.arguments import require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
-#: A trigger waits at least this many seconds before it sends its event.
-SHORTEST: float = min(
-    LONGEST_GUARD,
-    max(
-        conf.getfloat("dataops", "deferral_guard", fallback=6.0),
-        conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0) + 1.0,
-    ),
-)
 #: The time grows by this many seconds for each further process that waits for the same processor.
 GROWTH = 2.0
 
@@ -38,11 +29,13 @@ def load() -> float:
         return 0.0
 
 
-def require_load(worker_load: object) -> None:
-    """Validate the load that a trigger has stored.
+def check(worker_load: object) -> None:
+    """Validate the load that a trigger has stored, and the option ``deferral_guard``.
 
     :raises InvalidArgumentError: if the load is not a number, or below 0.
+    :raises ConfigurationError: if the option is not valid.
     """
+    configuration.deferral_guard()
     if worker_load != 0 or isinstance(worker_load, bool):
         require_time(worker_load=worker_load)
 
@@ -52,7 +45,7 @@ def guard(busiest: float) -> float:
 
     :param busiest: the load of the worker or of the triggerer, whichever is higher; see :func:`load`.
     """
-    return min(LONGEST_GUARD, SHORTEST + GROWTH * max(0.0, busiest - 1.0))
+    return min(LONGEST_GUARD, configuration.deferral_guard() + GROWTH * max(0.0, busiest - 1.0))
 
 
 async def hold_back(began: float, worker_load: float) -> None:

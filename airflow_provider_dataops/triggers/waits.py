@@ -49,6 +49,7 @@ async def _run_ended(
     trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress
 ) -> RunEvent | None:
     progress.kind = f"{connection.api.platform} {connection.api.noun}"
+    progress.outage_budget = connection.api.settings.options.outage_budget
     poller = poller_for(connection, trigger)
     if trigger.not_before:
         quiet = min(trigger.not_before, trigger.deadline) - SYSTEM_CLOCK.wall()
@@ -201,6 +202,7 @@ async def _condition_met(
     trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
 ) -> ConditionEvent | None:
     progress.kind = f"The condition at {connection.api.platform}"
+    progress.outage_budget = connection.api.settings.options.outage_budget
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:

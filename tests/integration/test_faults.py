@@ -24,7 +24,6 @@ from airflow_provider_dataops.errors import (
     ServerError,
     TransportError,
 )
-from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.events import Ending
 from airflow_provider_dataops.transport import body
 from dataops_sandbox import Sandbox
@@ -197,7 +196,7 @@ class TestTemporaryFailure:
     def test_a_trigger_reports_a_failure_that_does_not_end(
         self, bench: Bench, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
+        monkeypatch.setenv("AIRFLOW__DATAOPS__OUTAGE_BUDGET", "0.2")
         fault, options, error_class, words = TEMPORARY[kind]
         is_unreadable = issubclass(error_class, MalformedReplyError)
         run_id = bench.start()
@@ -317,7 +316,7 @@ class TestRedirects:
         self, bench: Bench, other_origin: Sandbox, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # A 404 from another host says nothing about the run, so it counts as an outage.
-        monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
+        monkeypatch.setenv("AIRFLOW__DATAOPS__OUTAGE_BUDGET", "0.0")
         self.arm(bench, other_origin, operation=bench.poll_operation)
         event = run(bench.event_of(bench.trigger(bench.start())))
         assert event.ending is Ending.UNREACHABLE

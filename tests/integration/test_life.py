@@ -158,7 +158,7 @@ def test_the_wait_for_a_run_that_the_platform_has_forgotten_ends_as_lost(
 ) -> None:
     if not bench.can_forget:
         pytest.skip(f"{bench.platform} never forgets a run")
-    monkeypatch.setattr("airflow_provider_dataops.lifecycle.progress.OUTAGE_BUDGET", 0.3)
+    monkeypatch.setenv("AIRFLOW__DATAOPS__OUTAGE_BUDGET", "0.3")
     run_id = bench.start()
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.forget(run_id)))
     assert event.ending is Ending.LOST

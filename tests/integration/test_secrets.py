@@ -78,7 +78,7 @@ def everything(
     if request.node.name.endswith("-hang]"):
         monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12)
     monkeypatch.setattr(body, "MAX_REPLY_BYTES", 1_000_000)
-    monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
+    monkeypatch.setenv("AIRFLOW__DATAOPS__OUTAGE_BUDGET", "0.2")
     monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.2)
     for name in ("", "urllib3", "requests", "aiohttp", "asyncio", "airflow_provider_dataops"):
         caplog.set_level(logging.DEBUG, name or None)

@@ -31,7 +31,7 @@ EXPORT = "000099_export_pda_DEV"
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make triggers give up a run soon after the platform stops returning it."""
     monkeypatch.setattr(progress, "ABSENT_SECONDS", 0.2)
-    monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.2)
+    monkeypatch.setenv("AIRFLOW__DATAOPS__OUTAGE_BUDGET", "0.2")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -90,6 +90,8 @@ def test_the_provider_declares_what_it_imports() -> None:
     found = (
         imported(ROOT / "airflow_provider_dataops") - sys.stdlib_module_names - {"airflow_provider_dataops"}
     )
+    # Airflow 3.1 puts its own classes in the place of wtforms. A newer Airflow does not call this code.
+    found -= {"wtforms"}
 
     assert declared(PROVIDER["project"]["dependencies"]) == found
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +86,9 @@ def test_a_form_names_the_listing_delay_of_a_platform_that_lists_its_runs(form: 
         assert ("timeout_delay" in form["conn-fields"]) == launch.lists_runs
         if launch.lists_runs:
             words = form["conn-fields"]["listing_delay"]["description"]
-            assert f"; {launch.listing_delay:.0f} if empty" in words
-            assert (
-                f"; {launch.timeout_delay:.0f} if empty"
-                in form["conn-fields"]["timeout_delay"]["description"]
-            )
+            assert f", by default {launch.listing_delay:.0f}." in words
+            words = form["conn-fields"]["timeout_delay"]["description"]
+            assert f", by default {launch.timeout_delay:.0f}," in words
 
 
 @pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
@@ -98,6 +99,35 @@ def test_secret_fields_have_names_that_airflow_redacts(form: dict[str, Any]) -> 
     }
     assert {name for name in form["conn-fields"] if masker.should_hide_value_for_key(name)} == secret
     assert secret >= {"proxy", "auth_headers"}
+
+
+@pytest.mark.parametrize("form", [form for form in TYPES if "auth_type" in form["conn-fields"]])
+def test_each_credential_names_the_kinds_of_authentication_that_use_it(form: dict[str, Any]) -> None:
+    fields = form["conn-fields"]
+    kinds = fields["auth_type"]["schema"]["enum"]
+    assert all(kind in fields["auth_type"]["description"] for kind in kinds)
+    credentials = [
+        field["description"]
+        for name, field in fields.items()
+        if field["schema"].get("format") == "password" and name not in {"proxy", "auth_headers"}
+    ]
+    assert credentials
+    assert all(re.match(f"For ({'|'.join(kinds)})[:,]", words) for words in credentials)
+    for name in ("login", "password"):
+        assert re.search(rf"\(({'|'.join(kinds)})\b", form["ui-field-behaviour"]["relabeling"][name])
+
+
+@pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])
+def test_the_form_shows_no_standard_field_that_the_type_never_uses(form: dict[str, Any]) -> None:
+    behaviour, api = form["ui-field-behaviour"], load(form["hook-class-name"]).api_class
+    modules = [api.__module__, f"airflow_provider_dataops.platforms.{form['connection-type']}.credentials"]
+    sources = [inspect.getsource(import_module(m)) for m in modules if find_spec(m)]
+    for name in ("login", "password"):
+        used = any(f"fields.{name}" in source for source in sources)
+        assert used != (name in behaviour["hidden-fields"])
+    # The scheme is a part of the host here.
+    assert "schema" in behaviour["hidden-fields"]
+    assert {"host", "port"} <= set(behaviour["placeholders"])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ no request that reads or cancels one execution. So an execution is read from the
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +24,7 @@ from airflow_provider_dataops.core.tokens import TokenKeeper
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
+    ConnectionSettingsError,
     NotFoundError,
     PermissionDeniedError,
 )
@@ -292,12 +292,25 @@ class QuantemplateApi(Api):
         """Fetch a token, and send it to the API's host.
 
         The API has no request that succeeds for every user. So the test requests a pipeline that does not
-        exist. A 403 or 404 then shows that the platform accepts the token.
+        exist. A 403 or 404 then shows that the platform accepts the token. So the test cannot find out
+        whether the organisation exists.
         """
+        organisation_id = self.organisation_id
+        if organisation_id and not organisation_id.startswith("c-"):
+            raise ConnectionSettingsError(
+                f"connection {self.settings.conn_id!r}: extra field 'organisation_id': the id of an "
+                f"organisation begins with c-; given: {organisation_id!r}"
+            )
         yield from self.login()
-        with suppress(NotFoundError, PermissionDeniedError):
-            yield from self._list(self.organisation_id or "c-test", "p-connection-test", read_run_numbers)
-        return "the client id and secret are accepted; permissions for datasets and pipelines were not tested"
+        try:
+            yield from self._list(organisation_id or "c-test", "p-connection-test", read_run_numbers)
+        except (NotFoundError, PermissionDeniedError) as error:
+            if error.is_web_page:
+                raise
+        return (
+            "the client id and secret are accepted; the organisation, and permissions for datasets and "
+            "pipelines were not tested"
+        )
 
     # --- links -----------------------------------------------------------------------------------------
 

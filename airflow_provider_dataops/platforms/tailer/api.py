@@ -18,7 +18,15 @@ from airflow_provider_dataops.core.settings import (
     read_settings,
 )
 from airflow_provider_dataops.core.tokens import TokenKeeper
-from airflow_provider_dataops.errors import ApiError, AuthenticationError, InvalidArgumentError, UnroutedError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnroutedError,
+)
 from airflow_provider_dataops.platforms.tailer.arguments import (
     check_scope,
     day,
@@ -158,16 +166,24 @@ class TailerApi(TailerCalls):
     def test(self) -> Exchange[str]:
         """Request one run of the connection's account.
 
-        If the connection has no account or no environment, only get a token.
+        If the connection has no account, request a run of account 000000. A refusal of this request then
+        shows that Tailer accepts the token.
         """
-        if self.account and self.environment:
-            # The format of this response is not documented. So any JSON is enough, unless it contains KO.
-            # KO is Tailer's word for a failure.
-            yield from self.get_by_status("table-to-table", status="RUNNING", limit=1, parse=read_any)
+        is_complete = bool(self.account and self.environment)
+        scope = {"account": self.account or "000000", "environment": self.environment or "DEV"}
+        try:
+            # Any JSON without a KO is enough, because the format of this response is not documented.
+            yield from self.get_by_status(
+                "table-to-table", status="RUNNING", limit=1, parse=read_any, **scope
+            )
+        except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
+            if is_complete or error.is_web_page:
+                raise
+        if is_complete:
             return f"the credentials are accepted for account {self.account}, {self.environment}"
-        yield from self.login()
-        made = "got a token" if self._source.renewable else "the connection contains a token"
-        return f"{made}; it was not sent to Tailer, because account or environment is not set"
+        return (
+            "the credentials are accepted; no account was tested, because account or environment is not set"
+        )
 
     # --- links -----------------------------------------------------------------------------------------
 

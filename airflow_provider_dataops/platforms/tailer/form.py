@@ -14,9 +14,8 @@ FORM = {
     "hook": "TailerHook",
     "link": "TailerRunLink",
     "hidden": ["schema"],
-    "labels": {"host": "API base URL", "login": "Email (firebase)"},
-    "host": "https://tailer-api-nqonovswsq-ew.a.run.app",
-    "port": "443",
+    "labels": {"host": "API base URL", "login": "Email (firebase)", "password": "Password (firebase)"},
+    "placeholders": {"host": "https://tailer-api-nqonovswsq-ew.a.run.app", "port": "443"},
     "fields": {
         "auth_type": {
             "label": "Authentication",
@@ -26,13 +25,14 @@ FORM = {
         },
         "service_account_secret_json": {
             "label": "Service account key",
-            "help": "For service_account: the JSON of the key, or the path of a file with it. The file must "
-            "exist on all machines.",
+            "help": "For service_account: the JSON of a Google service account's key, or the path of a file "
+            "with it. The file must exist on all machines.",
             "secret": True,
         },
         "firebase_api_key": {
             "label": "Firebase web API key",
-            "help": "For firebase: the key that Tailer's installation page shows.",
+            "help": "For firebase: the web API key that Tailer's installation page shows. It is also "
+            "tailer_firebase_api_key in the file tailer-configuration.json of Tailer's command line.",
             "secret": True,
         },
         "refresh_token": {
@@ -43,16 +43,19 @@ FORM = {
         },
         "api_token": {
             "label": "Token",
-            "help": "For bearer: from the command tailer auth get-token. It expires after about an hour.",
+            "help": "For bearer: the user token that the command tailer auth get-token prints. It expires "
+            "after about an hour.",
             "secret": True,
         },
         "account": {
             "label": "Account",
-            "help": "The account, six digits, for tasks without the argument account.",
+            "help": "The account for tasks without the argument account: six digits with leading zeros, as "
+            "the configurations of your data operations contain it.",
         },
         "environment": {
             "label": "Environment",
-            "help": "The environment for tasks without the argument environment.",
+            "help": "The environment for tasks without the argument environment. Test checks account and "
+            "environment only if both are set.",
             "choices": ["PROD", "PREPROD", "STAGING", "DEV"],
             "optional": True,
         },

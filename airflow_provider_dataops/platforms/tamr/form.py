@@ -15,8 +15,11 @@ FORM = {
     "link": "TamrJobLink",
     "hidden": ["schema", "login"],
     "labels": {"host": "Tenant", "password": "API key"},
-    "host": "my-tenant, my-tenant.tamr.cloud or a URL",
-    "port": "443",
+    "placeholders": {
+        "host": "my-tenant, my-tenant.tamr.cloud or a URL",
+        "port": "443",
+        "password": "from Admin Center > API Keys",
+    },
     "fields": {},
     "link_placeholders": PLACEHOLDERS,
     "listing_delay": 30,

@@ -14,9 +14,16 @@ FORM = {
     "hook": "ToucanHook",
     "link": "ToucanSmallAppLink",
     "hidden": ["schema"],
-    "labels": {"host": "API base URL", "login": "User"},
-    "host": "https://api-instance.toucantoco.com",
-    "port": "443",
+    "labels": {
+        "host": "API base URL",
+        "login": "User (basic, login)",
+        "password": "Password (basic, login)",
+    },
+    "placeholders": {
+        "host": "https://api-instance.toucantoco.com",
+        "port": "443",
+        "login": "a user with the contributor right on the small app",
+    },
     "fields": {
         "auth_type": {
             "label": "Authentication",
@@ -24,15 +31,20 @@ FORM = {
             "bearer sends the API token below.",
             "choices": ["basic", "login", "bearer"],
         },
-        "api_token": {"label": "API token", "help": "Only for bearer.", "secret": True},
+        "api_token": {
+            "label": "API token",
+            "help": "For bearer, instead of user and password: a token that the API's path /login returned.",
+            "secret": True,
+        },
         "small_app": {
             "label": "Small app",
-            "help": "The small app for tasks without the argument small_app.",
+            "help": "The id of the small app for tasks without the argument small_app. It is the first part "
+            "of the path in the API's URLs. Test checks that the user sees it.",
         },
         "front_url": {
             "label": "Front URL",
-            "help": "The URL where people open the apps; if empty, it is made from a host that begins with "
-            "api-.",
+            "help": "The URL where people open the apps, as https://instance.toucantoco.com. If empty, it is "
+            "made from a host that begins with api-.",
         },
     },
     "link_placeholders": PLACEHOLDERS,

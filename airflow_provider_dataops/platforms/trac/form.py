@@ -15,12 +15,17 @@ FORM = {
     "link": "TracJobLink",
     "hidden": ["schema"],
     "labels": {"host": "Gateway URL"},
-    "host": "http://trac-gateway:8080",
-    "port": "8080",
+    "placeholders": {
+        "host": "http://trac-gateway:8080",
+        "port": "8080",
+        "login": "only if a proxy or a gateway up to 0.7 asks for it",
+        "password": "only with a login",
+    },
     "fields": {
         "tenant": {
             "label": "Tenant",
-            "help": "The code of the tenant for tasks without the argument tenant.",
+            "help": "The code of the tenant for tasks without the argument tenant: letters, digits and _. "
+            "Test checks that the gateway lists it.",
         },
         "api_token": {
             "label": "API token",
@@ -29,19 +34,23 @@ FORM = {
         },
         "meta_prefix": {
             "label": "Metadata prefix",
-            "help": "The first part of the path to the metadata service; trac-meta if empty.",
+            "help": "The first part of the path to the metadata service; trac-meta if empty. "
+            "The installation's property gateway.route.prefix sets it.",
         },
         "orch_prefix": {
             "label": "Orchestrator prefix",
-            "help": "The first part of the path to the orchestrator; trac-orch if empty.",
+            "help": "The first part of the path to the orchestrator; trac-orch if empty. "
+            "The installation's property gateway.route.prefix sets it.",
         },
         "data_prefix": {
             "label": "Data prefix",
-            "help": "The first part of the path to the data service; trac-data if empty.",
+            "help": "The first part of the path to the data service; trac-data if empty. "
+            "The installation's property gateway.route.prefix sets it.",
         },
         "admin_prefix": {
             "label": "Admin prefix",
-            "help": "The first part of the path to the admin service; trac-admin if empty.",
+            "help": "The first part of the path to the admin service; trac-admin if empty. "
+            "The installation's property gateway.route.prefix sets it.",
         },
     },
     "link_placeholders": PLACEHOLDERS,

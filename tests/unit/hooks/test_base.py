@@ -113,48 +113,57 @@ class TestTestButton:
             ),
             (
                 reply(404, PLANTED),
-                "Tamr: list jobs: HTTP 404: not found; is the host right, with its path?",
+                "Tamr: list jobs: HTTP 404: not found; is the field 'Tenant' right, with its path?",
             ),
             (reply(429, PLANTED), "Tamr: list jobs: HTTP 429: too many requests; the host is reachable"),
+            (
+                reply(200, f"<html>{PLANTED}</html>"),
+                (
+                    "Tamr: list jobs: HTTP 200: the response is a web page, not JSON; "
+                    "is the field 'Tenant' right, with its path?"
+                ),
+            ),
+            (
+                unreachable(low.SSLError(ssl.SSLCertVerificationError(1, PLANTED))),
+                (
+                    "Tamr: list jobs: TLS: the server's certificate is not trusted; if you trust its issuer, "
+                    "name the issuer's file in the field 'CA bundle'"
+                ),
+            ),
             (reply(503, PLANTED), "Tamr: list jobs: HTTP 503: the platform has an internal error"),
             *(
                 (
                     answer,
                     (
                         f"Tamr: list jobs: HTTP {answer.status}: unexpected response; "
-                        "is this the platform's host?"
+                        "does the field 'Tenant' name the platform?"
                     ),
                 )
                 for answer in (
-                    reply(200, f"<html>{PLANTED}</html>"),
                     reply(200, [PLANTED]),
                     reply(418, PLANTED),
                     reply(302, headers={"Location": f"ftp://{PLANTED}/"}),
                 )
             ),
             *(
-                (error, f"Tamr: list jobs: {words}; is the host right and reachable from here?")
+                (error, f"Tamr: list jobs: {words}; is the field 'Tenant' right and reachable from here?")
                 for error, words in (
-                    (REFUSED, "the host does not accept the connection"),
+                    (REFUSED, "the host refused the connection"),
                     (
                         unreachable(low.NameResolutionError("h", PLAIN, socket.gaierror(-2, PLANTED))),
-                        "the host name cannot be resolved",
+                        "the name of the host cannot be resolved (DNS)",
                     ),
                     (
                         unreachable(low.ConnectTimeoutError(PLAIN, PLANTED)),
-                        "the connection timed out",
+                        "the host does not accept the connection in time",
                     ),
                     (
                         requests.ReadTimeout(low.ReadTimeoutError(HTTPSConnectionPool("h"), "/", PLANTED)),
                         "the response timed out",
                     ),
                     (
-                        unreachable(low.SSLError(ssl.SSLCertVerificationError(1, PLANTED))),
-                        "the server's certificate is not trusted",
-                    ),
-                    (
                         requests.ConnectionError(low.ProtocolError(PLANTED, ConnectionResetError(PLANTED))),
-                        "no HTTP response",
+                        "the host closed the connection without a response",
                     ),
                 )
             ),
@@ -197,4 +206,4 @@ class TestTestButton:
         began = worker.clock.now
         assert not worker.tamr().test_connection()[0]
         assert worker.clock.now == began
-        assert worker.wire.sent[0].options["timeout"] == (2.0, 2.0)
+        assert worker.wire.sent[0].options["timeout"] == (1.5, 3.5)

@@ -168,7 +168,7 @@ def test_the_test_button_checks_the_tenant(worker: Worker) -> None:
     )
     assert worker.trac().test_connection() == (
         False,
-        "TRAC: list tenants: HTTP 406: unexpected response; is this the platform's host?",
+        "TRAC: list tenants: HTTP 406: unexpected response; does the field 'Gateway URL' name the platform?",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection
 
+from airflow_provider_dataops.hooks import connection_test
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.hooks.tailer import TailerHook
@@ -65,6 +66,8 @@ class Worker:
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.setattr(sync, "SyncDriver", partial(sync.SyncDriver, clock=worker.clock))
+        limited = partial(connection_test.LimitedDriver, clock=worker.clock)
+        monkeypatch.setattr(connection_test, "LimitedDriver", limited)
         monkeypatch.setattr(DataOpsHook, "get_connection", worker.connection)
         return worker
 

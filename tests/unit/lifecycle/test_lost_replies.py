@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.run import RunState
+from airflow_provider_dataops.core.settings import Settings
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     BadRequestError,
@@ -468,8 +470,11 @@ class TestSearch:
         assert world.now > back
         assert any(f"{error}; searching for the job again" in line for line in world.log_lines)
 
-    def test_a_long_outage_ends_the_try_and_keeps_the_intent(self) -> None:
-        world = World(TAMR)
+    @pytest.mark.parametrize("budget", [300.0, Options.outage_budget])
+    def test_a_long_outage_ends_the_try_and_keeps_the_intent(self, budget: float) -> None:
+        options = Options(outage_budget=budget)
+        world = World(TAMR, settings=Settings(conn_id="c", base_url="https://one", options=options))
+        began = world.now
         world.on_submit = answers(world, TransportError("reset"), 0.0)
 
         def fail() -> None:
@@ -478,6 +483,7 @@ class TestSearch:
         world.on_search = fail
         with pytest.raises(ServerError, match="503"):
             world.start(NOW)
+        assert budget <= world.now - began < budget + 200.0
         world.on_search = lambda: None
         assert world.start(NOW).snapshot.run_id == "r1"
         assert world.tokens == 1

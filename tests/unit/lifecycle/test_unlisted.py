@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import AmbiguousSubmitError, IncompleteListError, TransportError
 from airflow_provider_dataops.lifecycle.progress import (
     ABSENT_POLLS,
     ABSENT_SECONDS,
-    OUTAGE_BUDGET,
     Verdict,
     WaitProgress,
 )
@@ -27,7 +27,7 @@ ABSENT = RunSnapshot(run_id="r-1", state=RunState.ABSENT, raw_state="not listed"
 class TestWait:
     def test_continues_until_the_deadline(self) -> None:
         progress = WaitProgress(0.0)
-        times = [OUTAGE_BUDGET / 10 * n for n in range(100)]
+        times = [Options.outage_budget / 10 * n for n in range(100)]
         assert {progress.saw(UNLISTED, time) for time in times} == {Verdict.WAIT}
 
     @pytest.mark.parametrize(("seen", "words"), [(False, "not listed yet"), (True, "no longer listed")])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_dataops.core.http import Pause, Request
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
     ApiError,
@@ -24,7 +25,6 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.lifecycle import progress as module
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause, interval
 from airflow_provider_dataops.lifecycle.record import Generation, Phase, Record, changed, fingerprint
@@ -168,7 +168,13 @@ class TestWaitOnAWorker:
     def test_a_long_outage_ends_the_wait(self) -> None:
         result = self.wait_with_one_answer(OUTAGE)
         assert result.value.ending is Ending.UNREACHABLE
-        assert module.OUTAGE_BUDGET <= sum(result.pauses) <= module.OUTAGE_BUDGET + 61
+        assert Options.outage_budget <= sum(result.pauses) <= Options.outage_budget + 61
+
+    def test_the_option_sets_how_long_an_outage_may_last(self) -> None:
+        progress = WaitProgress(0.0, "r-1", outage_budget=10.0)
+        assert progress.failed(OUTAGE, 0.0) is Verdict.WAIT
+        assert progress.failed(OUTAGE, 9.0) is Verdict.WAIT
+        assert progress.failed(OUTAGE, 10.0) is Verdict.GIVE_UP
 
     def test_a_run_that_was_never_listed_is_lost_after_a_minute(self) -> None:
         result = self.wait_with_one_answer(snapshot(RunState.ABSENT))
@@ -181,7 +187,7 @@ class TestWaitOnAWorker:
 
         def look() -> Any:
             is_frozen = len(answers) == 7
-            yield Pause(2 * module.OUTAGE_BUDGET if is_frozen else 0.0)
+            yield Pause(2 * Options.outage_budget if is_frozen else 0.0)
             return answers.pop(0)
 
         result = play(self.waiting(clock).until_end(look), clock=clock)
@@ -461,7 +467,3 @@ class TestRecord:
         assert changed(old, new) == ["configuration.load.sourceId"]
         assert changed(old, dict(reversed(old.items()))) == []
         assert "https://x" not in json.dumps(old)
-
-
-def test_the_outage_budget_is_half_an_hour() -> None:
-    assert module.OUTAGE_BUDGET == 30 * 60

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.errors import OutageError, RunLostError, RunTimeoutError, ServerError
-from airflow_provider_dataops.lifecycle.progress import OUTAGE_BUDGET
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
-from tests.unit.operators.stage import Attempt
+from tests.unit.operators.stage import Attempt, Hook
+from tests.unit.platforms.apis import tamr
 
 if TYPE_CHECKING:
     from tests.unit.operators.stage import Tenant, Time
@@ -46,7 +47,18 @@ def test_a_clock_jump_does_not_change_how_long_an_outage_is_tolerated(
     tenant.status_errors = [ServerError("HTTP 503", status=503)] * 999
     with pytest.raises(OutageError):
         wait(clock, timeout=5 * HOUR, at=600.0, jump=jump)
-    assert clock.slept == pytest.approx(OUTAGE_BUDGET, abs=65.0)
+    assert clock.slept == pytest.approx(Options.outage_budget, abs=65.0)
+
+
+def test_the_option_sets_how_long_an_outage_is_tolerated(
+    tenant: Tenant, clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = tamr(options=Options(outage_budget=HOUR))
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda self: Hook(tenant, self.pause, api))
+    tenant.status_errors = [ServerError("HTTP 503", status=503)] * 999
+    with pytest.raises(OutageError):
+        wait(clock, timeout=5 * HOUR, at=600.0, jump=0.0)
+    assert clock.slept == pytest.approx(HOUR, abs=65.0)
 
 
 @pytest.mark.parametrize("jump", [0.0, HOUR, -HOUR])
@@ -56,4 +68,4 @@ def test_a_clock_jump_does_not_change_when_an_unlisted_run_is_lost(
     clock.on_sleep.append(tenant.jobs.clear)
     with pytest.raises(RunLostError):
         wait(clock, timeout=5 * HOUR, at=600.0, jump=jump)
-    assert clock.slept == pytest.approx(OUTAGE_BUDGET, abs=65.0)
+    assert clock.slept == pytest.approx(Options.outage_budget, abs=65.0)

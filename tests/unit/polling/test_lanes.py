@@ -4,17 +4,20 @@ import asyncio
 
 import pytest
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.errors import AuthenticationError
-from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, PARALLEL, Lanes
+from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, MOST_IF_LOCKING, Lanes
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, connection
+
+PARALLEL = Options.max_concurrent_requests
 
 
 def test_groups_take_turns() -> None:
     order: list[str] = []
 
     async def main() -> None:
-        lanes = Lanes(is_trusted=True)
+        lanes = Lanes(PARALLEL, is_trusted=True)
 
         async def request(group: str) -> None:
             async with lanes.lane(group):
@@ -33,7 +36,7 @@ def test_groups_take_turns() -> None:
 
 def test_a_lane_that_is_given_up_twice_is_freed_once() -> None:
     async def main() -> None:
-        lanes, under_way = Lanes(is_trusted=True), 0
+        lanes, under_way = Lanes(PARALLEL, is_trusted=True), 0
 
         async def request(gives_up: bool) -> int:
             nonlocal under_way
@@ -57,7 +60,7 @@ def test_a_lane_that_is_given_up_twice_is_freed_once() -> None:
 
 def test_a_cancelled_request_frees_its_lane() -> None:
     async def main() -> None:
-        lanes = Lanes(is_trusted=True)
+        lanes = Lanes(PARALLEL, is_trusted=True)
 
         async def request() -> None:
             async with lanes.lane("group"):
@@ -73,6 +76,48 @@ def test_a_cancelled_request_frees_its_lane() -> None:
             await asyncio.gather(*(request() for _ in range(PARALLEL)))
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("count", "is_trusted", "at_once"),
+    [
+        (1, True, 1),
+        (6, True, 6),
+        (20, True, 20),
+        (1, False, 1),
+        (2, False, 1),
+        (20, False, MOST_IF_LOCKING - 1),
+    ],
+)
+def test_the_number_of_lanes_limits_the_requests_of_a_group(
+    count: int, is_trusted: bool, at_once: int
+) -> None:
+    async def main() -> None:
+        lanes, under_way, most = Lanes(count, is_trusted=is_trusted), 0, 0
+
+        async def request() -> None:
+            nonlocal under_way, most
+            async with lanes.lane("group"):
+                under_way += 1
+                most = max(most, under_way)
+                await asyncio.sleep(1.0)
+                under_way -= 1
+
+        await asyncio.gather(*(request() for _ in range(40)))
+        assert most == at_once
+
+    run_virtual(main())
+
+
+def test_a_connection_has_as_many_lanes_as_the_option_allows() -> None:
+    platform = FakePlatform(takes=1.0)
+
+    async def main() -> None:
+        shared = connection(platform, options=Options(max_concurrent_requests=2))
+        await asyncio.gather(*(shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(9)))
+
+    run_virtual(main())
+    assert platform.most_at_once == 2
 
 
 @pytest.mark.parametrize("accepted", [False, True])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
     ApiError,
@@ -21,7 +22,6 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.polling.lanes import PARALLEL
 from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch, connection, outage
@@ -102,7 +102,7 @@ def test_a_new_run_is_polled_at_once_among_old_runs() -> None:
 def test_runs_without_a_list_are_requested_singly_with_a_limit_in_parallel() -> None:
     platform, runs = FakePlatform(takes=0.05), [f"r-{n}" for n in range(50)]
     answers = polled(platform, runs, 3.0, watch=SingleWatch())
-    assert platform.most_at_once == PARALLEL
+    assert platform.most_at_once == Options.max_concurrent_requests
     assert sorted(run_id for request in platform.requests for run_id in request.run_ids) == sorted(runs)
     assert all([a.run_id for a in received] == [run_id] for run_id, received in answers.items())
 

@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
@@ -29,6 +30,7 @@ from airflow_provider_dataops.sensors.tamr import (
 )
 from airflow_provider_dataops.triggers.tamr import TamrJobTrigger, TamrResourceIdleTrigger
 from tests.unit.operators.stage import PAST, Hook, Tenant
+from tests.unit.platforms.apis import tamr
 from tests.unit.sensors.jobs import CONTEXT, fail_with, job_sensor
 
 
@@ -95,7 +97,8 @@ class TestJob:
     def test_an_outage_is_tolerated_as_long_as_in_the_triggerer(
         self, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(progress, "OUTAGE_BUDGET", 0.0)
+        api = tamr(options=Options(outage_budget=0.0))
+        monkeypatch.setattr(TamrJobSensor, "make_hook", lambda _: Hook(tenant, lambda _: None, api))
         tenant.on_request = fail_with(ServerError("503", status=503))
         with pytest.raises(ServerError):
             job_sensor().poke(CONTEXT)

@@ -7,6 +7,7 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.lifecycle.events import RunEvent
 from airflow_provider_dataops.triggers import base, waits
 from airflow_provider_dataops.triggers.base import ConditionTrigger
@@ -29,6 +30,7 @@ class Bench:
         self.connections_read = 0
         self.settings_error: Exception | None = None
         self.connection: SharedConnection | None = None
+        self.options = Options()
 
         async def api(_: object) -> None:
             self.connections_read += 1
@@ -38,7 +40,7 @@ class Bench:
         @asynccontextmanager
         async def shared(_: object) -> AsyncIterator[SharedConnection]:
             if self.connection is None:
-                self.connection = connection(self.platform)
+                self.connection = connection(self.platform, options=self.options)
             yield self.connection
 
         monkeypatch.setattr(base.DataOpsTrigger, "api", api)

@@ -128,9 +128,10 @@ class LockingApi(FakeApi):
     locks_out = True
 
 
-def connection(platform: FakePlatform, *, locks_out: bool = False) -> SharedConnection:
+def connection(platform: FakePlatform, *, locks_out: bool = False, **settings: Any) -> SharedConnection:
     """Return a connection to a platform in memory. Call this on the loop that uses the connection."""
-    driver = FakeDriver(platform, LockingApi(api().settings) if locks_out else api())
+    fake = api(**settings)
+    driver = FakeDriver(platform, LockingApi(fake.settings) if locks_out else fake)
     return SharedConnection(driver)  # type: ignore[arg-type]
 
 

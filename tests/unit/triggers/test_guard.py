@@ -5,10 +5,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_dataops.errors import ConfigurationError
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD, airflow_timeout
-from airflow_provider_dataops.provider_info import get_provider_info
 from airflow_provider_dataops.triggers import guard
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from tests.loops import EPOCH, run_virtual
@@ -36,14 +35,19 @@ def fired(trigger: PauseTrigger, loop_clock: LoopClock) -> float:
     return run_virtual(main())
 
 
-def test_the_default_is_the_default_of_the_airflow_option() -> None:
-    option = get_provider_info()["config"]["dataops"]["options"]["deferral_guard"]
-    assert float(option["default"]) == guard.SHORTEST
-    assert conf.getfloat("dataops", "deferral_guard") == guard.SHORTEST
+def test_the_option_is_read_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert guard.guard(0.0) == 6.0
+    monkeypatch.setenv("AIRFLOW__DATAOPS__DEFERRAL_GUARD", "20")
+    assert guard.guard(0.0) == 20.0
 
 
-def test_the_guard_is_longer_than_the_heartbeat_interval() -> None:
-    assert conf.getfloat("workers", "min_heartbeat_interval") < guard.SHORTEST
+def test_a_trigger_with_an_invalid_option_sends_no_event(
+    monkeypatch: pytest.MonkeyPatch, loop_clock: LoopClock
+) -> None:
+    trigger = PauseTrigger(until=EPOCH, payload={})
+    monkeypatch.setenv("AIRFLOW__DATAOPS__DEFERRAL_GUARD", "long")
+    with pytest.raises(ConfigurationError, match="deferral_guard"):
+        fired(trigger, loop_clock)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,7 @@ def test_the_guard_grows_with_the_load_up_to_two_minutes(busiest: float, seconds
 
 
 def test_the_timeout_of_a_deferral_is_longer_than_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "SHORTEST", LONGEST_GUARD)
+    monkeypatch.setenv("AIRFLOW__DATAOPS__DEFERRAL_GUARD", str(LONGEST_GUARD))
     limit = airflow_timeout(time.time() + 1.0, 2.0)
     assert limit.total_seconds() > guard.guard(99.0) + 30.0
 

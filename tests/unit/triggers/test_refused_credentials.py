@@ -11,7 +11,7 @@ from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, PermissionDeniedError, ServerError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
-from airflow_provider_dataops.polling.lanes import PARALLEL
+from airflow_provider_dataops.polling.lanes import MOST_IF_LOCKING
 from tests.loops import EPOCH, run_virtual
 from tests.unit.triggers.bench import condition
 from tests.unit.triggers.fakes import SingleRunTrigger, connection, trigger
@@ -84,7 +84,7 @@ def test_all_waits_continue_if_the_credentials_are_accepted_the_second_time(
     assert [event.ending for event in events] == [Ending.FINISHED] * len(crowd)
     burst = [time for time in bench.platform.times if time < 80.0]
     # The requests that were already sent at the first rejection.
-    assert len(burst) <= PARALLEL
+    assert len(burst) <= MOST_IF_LOCKING
     later = sorted(set(bench.platform.times) - set(burst))
     assert later[0] - burst[-1] >= REFUSAL_PAUSE
     assert later[1] > later[0], "one request is sent before the others"
@@ -99,8 +99,8 @@ def test_all_waits_end_with_their_own_run_if_the_credentials_are_rejected_twice(
     assert max(ends) < REFUSAL_PAUSE + 20.0, "no wait lasts longer than needed"
     assert {(event.ending, event.permanent) for event in events} == {(Ending.UNREACHABLE, True)}
     assert [event.run_id for event in events[:WAITS]] == [f"r-{n}" for n in range(WAITS)]
-    assert len(bench.platform.requests) <= PARALLEL + 1
-    assert most_in_a_minute(bench.platform.times) <= PARALLEL
+    assert len(bench.platform.requests) <= MOST_IF_LOCKING + 1
+    assert most_in_a_minute(bench.platform.times) <= MOST_IF_LOCKING
 
 
 def test_a_rejection_long_after_the_start_causes_as_few_requests(bench: Bench, crowd: list[Any]) -> None:
@@ -108,7 +108,7 @@ def test_a_rejection_long_after_the_start_causes_as_few_requests(bench: Bench, c
     events = play(bench, *crowd[:WAITS])
     assert {event.ending for event in events} == {Ending.UNREACHABLE}
     late = [time for time in bench.platform.times if time >= 1_000.0]
-    assert len(late) <= PARALLEL + 1
+    assert len(late) <= MOST_IF_LOCKING + 1
 
 
 def test_an_accepted_request_resets_the_count_of_rejections(bench: Bench) -> None:

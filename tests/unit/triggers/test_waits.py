@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     AuthenticationError,
@@ -17,7 +18,6 @@ from airflow_provider_dataops.errors import (
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.triggers import base
 from airflow_provider_dataops.triggers.base import PauseTrigger
-from airflow_provider_dataops.triggers.guard import SHORTEST
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.bench import Bench, condition
 from tests.unit.triggers.fakes import SentRequest, outage, trigger
@@ -29,30 +29,30 @@ class TestNoEventBeforeTheGuardTime:
         bench.platform.states["r-1"] = RunState.SUCCEEDED
         at, event = bench.wait_for_run(trigger())
         assert bench.platform.times[0] < 2.0
-        assert at == pytest.approx(SHORTEST)
+        assert at == pytest.approx(Options.deferral_guard)
         assert event.ending is Ending.FINISHED
 
     def test_for_a_deadline_that_has_passed(self, bench: Bench) -> None:
         at, event = bench.wait_for_run(trigger(deadline=1.0))
-        assert at == pytest.approx(SHORTEST)
+        assert at == pytest.approx(Options.deferral_guard)
         assert event.ending is Ending.TIMEOUT
 
     def test_for_a_connection_that_cannot_be_used(self, bench: Bench) -> None:
         bench.settings_error = ConnectionSettingsError("connection 'c': host is empty")
         at, event = bench.wait_for_run(trigger())
-        assert at == pytest.approx(SHORTEST)
+        assert at == pytest.approx(Options.deferral_guard)
         assert event.ending is Ending.UNREACHABLE
         assert "host is empty" in event.message
 
     def test_for_a_condition_that_is_met(self, bench: Bench) -> None:
         at, payload = bench.wait_for(condition())
-        assert at == pytest.approx(SHORTEST)
+        assert at == pytest.approx(Options.deferral_guard)
         assert payload == {"ending": "finished", "value": {"found": "it"}, "message": "", "permanent": False}
 
     def test_for_a_pause_that_is_over(self, bench: Bench) -> None:
         payload = {"deadline": 1.0, "slot_waits": 1}
         at, sent = bench.wait_for(PauseTrigger(until=1.0, payload=payload))
-        assert at == pytest.approx(SHORTEST)
+        assert at == pytest.approx(Options.deferral_guard)
         assert sent == payload
 
 
@@ -120,6 +120,15 @@ def test_an_outage_of_minutes_is_tolerated(bench: Bench) -> None:
     assert len(late) <= 18
 
 
+@pytest.mark.parametrize("waiting", [trigger, condition])
+def test_the_option_sets_how_long_an_outage_is_tolerated(bench: Bench, waiting: Any) -> None:
+    bench.options = Options(outage_budget=300.0)
+    bench.platform.failing = outage(until=1e9)
+    at, payload = bench.wait_for(waiting())
+    assert payload["ending"] == Ending.UNREACHABLE
+    assert 300.0 <= at < 300.0 + 62.0
+
+
 def test_a_list_that_is_too_large_is_tolerated_until_the_deadline(
     bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,7 +167,7 @@ def test_a_run_that_an_earlier_try_knew_may_be_unlisted_for_longer(
 def test_a_permanent_error_ends_the_wait_at_once(bench: Bench) -> None:
     bench.platform.failing = lambda _: BadRequestError("HTTP 400: no such field", status=400)
     at, event = bench.wait_for_run(trigger())
-    assert at == pytest.approx(SHORTEST)
+    assert at == pytest.approx(Options.deferral_guard)
     assert event.ending is Ending.UNREACHABLE
     assert "no such field" in event.message
 
@@ -301,7 +310,7 @@ class TestConditions:
         at, payload = bench.wait_for(condition())
         assert payload["ending"] == "unreachable"
         assert "bad filter" in payload["message"]
-        assert at == pytest.approx(SHORTEST)
+        assert at == pytest.approx(Options.deferral_guard)
 
     def test_read_rejected_credentials_again_once(self, bench: Bench) -> None:
         bench.platform.failing = lambda _: AuthenticationError("HTTP 401: no", status=401)

@@ -11,7 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_dataops.core.http import BlockingCall, EnsureCredentials
 from airflow_provider_dataops.core.retry import ONCE
-from airflow_provider_dataops.errors import ApiError, AuthenticationError, ConnectionSettingsError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConnectionSettingsError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+)
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.unit.fakes import FakeClock, content_of, play, reply
@@ -304,10 +312,24 @@ class TestConnection:
         assert done.value == "the credentials are accepted for account 000099, DEV"
         assert b'"action":"get_by_status"' in content_of(done.requests[0])
 
-    def test_without_an_account_reports_what_its_test_did_not_try(self) -> None:
-        done = play(tailer(account="", **REFRESHED).test(), reply(body={"id_token": "t"}))
-        assert done.value.startswith("got a token; it was not sent to Tailer")
-        assert play(tailer(environment="").test()).value.startswith("the connection contains a token; it")
+    @pytest.mark.parametrize("missing", ["account", "environment"])
+    @pytest.mark.parametrize(
+        "answer", [reply(body=[]), BadRequestError("KO"), PermissionDeniedError("403"), NotFoundError("404")]
+    )
+    def test_without_an_account_sends_the_token_to_tailer(self, missing: str, answer: Any) -> None:
+        without: dict[str, Any] = {missing: ""}
+        done = play(tailer(**without).test(), answer)
+        assert done.value == (
+            "the credentials are accepted; no account was tested, because account or environment is not set"
+        )
+        assert b'"action":"get_by_status"' in content_of(done.requests[0])
+
+    @pytest.mark.parametrize(
+        "answer",
+        [AuthenticationError("401"), PermissionDeniedError("403", body=" <html>"), ServerError("503")],
+    )
+    def test_without_an_account_fails_if_tailer_does_not_accept_the_token(self, answer: ApiError) -> None:
+        assert play(tailer(account="").test(), answer).error is answer
 
 
 def test_a_login_is_one_step_so_only_one_runs_at_a_time() -> None:

@@ -1,0 +1,64 @@
+"""Read the section ``[dataops]`` of Airflow's configuration. No other module reads it."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_dataops.core.options import Options
+from airflow_provider_dataops.errors import ConfigurationError
+from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
+
+SECTION = "dataops"
+#: The longest value of an option in seconds, except for ``deferral_guard``: one day.
+LONGEST = 86_400.0
+#: The largest value of ``max_concurrent_requests``.
+MOST_REQUESTS = 100
+
+
+def options(conn_type: str) -> Options:
+    """Return the options for the connections of a type.
+
+    :raises ConfigurationError: if an option has an invalid value.
+    """
+    return Options(
+        outage_budget=_number("outage_budget", Options.outage_budget, 0, LONGEST),
+        max_concurrent_requests=int(
+            _number("max_concurrent_requests", Options.max_concurrent_requests, 1, MOST_REQUESTS, whole=True)
+        ),
+        listing_delay=_number(f"{conn_type}_listing_delay", Options.listing_delay, 1, LONGEST),
+        timeout_delay=_number("timeout_delay", Options.timeout_delay, 1, LONGEST),
+        deferral_guard=deferral_guard(),
+    )
+
+
+def deferral_guard() -> float:
+    """Return for how many seconds a trigger holds back its event at least.
+
+    Airflow must finish the process that deferred the task first. So the result is one second longer than
+    Airflow's ``[workers] min_heartbeat_interval``, if that is longer than the option.
+
+    :raises ConfigurationError: if the value is not a number from 0 to 120.
+    """
+    option = _number("deferral_guard", Options.deferral_guard, 0, LONGEST_GUARD)
+    heartbeat: float = conf.getfloat("workers", "min_heartbeat_interval", fallback=5.0)
+    return min(LONGEST_GUARD, max(option, heartbeat + 1.0))
+
+
+def _number(name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
+    """Return an option that is a number.
+
+    :param whole: whether the number must be a whole number.
+    """
+    text = conf.get(SECTION, name, fallback=None)
+    if text is None or not str(text).strip():
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not low <= number <= high or (whole and number != int(number)):
+        kind = "a whole number" if whole else "a number"
+        raise ConfigurationError(
+            f"Airflow's option [{SECTION}] {name} must be {kind} from {low:g} to {high:g}; given: {text!r}"
+        )
+    return number
