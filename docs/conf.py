@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from pathlib import Path
+
+import structlog
+
 import airflow_provider_dataops
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for docs._extensions
+
+# Airflow warns that it does not mask texts of fewer than five characters, such as PROD in an example.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 project = "airflow-provider-dataops"
 author = "airflow-provider-dataops maintainers"
 version = release = airflow_provider_dataops.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docs._extensions.connection"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 exclude_patterns = ["_extensions"]
