@@ -23,9 +23,7 @@ def settings_text() -> str:
                 "",
                 f"{option['description']}",
                 "",
-                f"Type: {option['type']}. Default: `{option['default']}`.",
-                f"Environment variable: `AIRFLOW__{section.upper()}__{name.upper()}`.",
-                f"Added in {option['version_added']}.",
+                f"Type: {option['type']}. Default: `{option['default']}`. Example: `{option['example']}`.",
                 "",
             ]
     return "\n".join(lines)
