@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import airflow_provider_dataops
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for docs._extensions
 
 project = "airflow-provider-dataops"
 author = "airflow-provider-dataops maintainers"
 version = release = airflow_provider_dataops.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docs._extensions.task_pages"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 exclude_patterns = ["_extensions"]
