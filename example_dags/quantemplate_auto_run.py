@@ -34,7 +34,7 @@ with DAG(
     tags=["quantemplate", "example"],
     doc_md=__doc__,
 ) as dag:
-
+    # [START howto_quantemplate_last_run_number]
     @task
     def last_run_number() -> int:
         """Return the number of the pipeline's newest execution; 0 if there is none."""
@@ -42,6 +42,7 @@ with DAG(
         return max((execution.run_number for execution in executions), default=0)
 
     before = last_run_number()
+    # [END howto_quantemplate_last_run_number]
     upload = QuantemplateUploadDatasetOperator(
         task_id="upload_claims", source=str(CLAIMS), dataset_id=DATASET
     )

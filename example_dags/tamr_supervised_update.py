@@ -61,6 +61,6 @@ with DAG(
     # [START howto_tamr_stop_job]
     stop = TamrStopJobOperator(task_id="stop_update", job_id=start.output["job_id"])
     stop.as_teardown(setups=start)
+    prepare_report(start.output) >> wait >> stop
     # [END howto_tamr_stop_job]
     [loaded, idle] >> start
-    prepare_report(start.output) >> wait >> stop

@@ -23,6 +23,7 @@ from airflow_provider_dataops.operators.trac import (
 POSITIONS = Path(__file__).parent / "data" / "positions.csv"
 DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
 
+# [START howto_trac_schema]
 FIELDS = {
     "position_id": "STRING",
     "book": "STRING",
@@ -40,9 +41,12 @@ SCHEMA = {
         ]
     },
 }
+# [END howto_trac_schema]
 
+# [START howto_trac_output]
 #: Selector of the dataset that the run made for the model's output "report".
 REPORT = "{{ ti.xcom_pull(task_ids='run_model')['outputs']['report'] }}"
+# [END howto_trac_output]
 
 with DAG(
     dag_id="trac_model_run",

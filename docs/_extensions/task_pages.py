@@ -63,12 +63,12 @@ def descriptions(cls: type) -> dict[str, str]:
     first operator of a module describes what all of them take.
     """
     own = list(reversed(own_bases(cls)))
-    others: list[type] = [other for base in own for other in base.__subclasses__()]
+    others = [other for base in own for other in base.__subclasses__()]
     texts = [inspect.cleandoc(described.__doc__ or "") for described in (*others, *own)]
     return {name: markdown(text) for doc in texts for name, text in _PARAM.findall(doc)}
 
 
-def own_bases(cls: type) -> list[type]:
+def own_bases(cls: type) -> list[type[DataOpsTask]]:
     """Return the class and its base classes, without those that all operators or sensors share."""
     shared = (*SECTIONS, DataOpsTask)
     return [base for base in cls.__mro__ if issubclass(base, DataOpsTask) and base not in shared]
