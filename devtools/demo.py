@@ -41,8 +41,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
-#: Every file in the folder defines one DAG, and the DAG has the name of its file.
-DAGS = tuple(sorted(path.stem for path in EXAMPLES.glob("*.py")))
+#: The DAGs in this folder. A reader of the quick start adds one more, which the demo does not run.
+DAGS = (
+    "toucan_refresh",
+    "tailer_launch",
+    "tailer_checked_build",
+    "quantemplate_straight_through",
+    "quantemplate_auto_run",
+    "tamr_refresh",
+    "tamr_supervised_update",
+    "trac_model_run",
+    "trac_flow_run",
+    "trac_review",
+    "taskflow",
+    "release_train",
+)
 STATE_FOLDER = ROOT / ".demo"
 STATE_FILE = STATE_FOLDER / "state.json"
 _RUN_TIMEOUT = 240.0

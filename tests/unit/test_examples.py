@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from devtools.demo import DAGS
 from tests.unit.task_classes import class_of, public_task_classes
 
 FOLDER = Path(__file__).parents[2] / "example_dags"
 FILES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))}
+
+
+def test_the_demo_runs_all_examples() -> None:
+    assert sorted(DAGS) == sorted(FILES)
 
 
 def test_every_operator_and_sensor_is_in_an_example() -> None:
