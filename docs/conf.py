@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "docs._extensions.configuration",
     "docs._extensions.connection",
+    "docs._extensions.task_pages",
 ]
 html_theme = "furo"
 html_title = f"{project} {release}"
