@@ -49,6 +49,10 @@ lint: $(READY)  ## Run ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+.PHONY: docs  # there is a folder of this name
+docs: $(READY)  ## Build the documentation in build/docs; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+
 unit: $(READY)  ## Run the unit tests: no network, no clock, no Airflow database
 	$(PYTEST) $(PARALLEL) tests/unit
 

@@ -41,12 +41,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
+#: The DAGs in this folder. A reader of the quick start adds one more, which the demo does not run.
 DAGS = (
     "toucan_refresh",
     "tailer_launch",
+    "tailer_checked_build",
     "quantemplate_straight_through",
+    "quantemplate_auto_run",
     "tamr_refresh",
+    "tamr_supervised_update",
     "trac_model_run",
+    "trac_flow_run",
+    "trac_review",
+    "taskflow",
     "release_train",
 )
 STATE_FOLDER = ROOT / ".demo"

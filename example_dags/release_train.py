@@ -86,7 +86,7 @@ with DAG(
     default_args={"deferrable": True},
     tags=["toucan", "tailer", "tamr", "quantemplate", "trac", "example"],
     doc_md=__doc__,
-):
+) as dag:
     with TaskGroup("sales") as sales:
         upload = ToucanUploadDataSourceOperator(task_id="upload_files", source=str(DATA / "toucan"))
         preprocess = ToucanPreprocessOperator(task_id="preprocess", input_domains=["sales"])

@@ -20,11 +20,14 @@ with DAG(
     default_args={"deferrable": True, "append_environment": True},
     tags=["tailer", "example"],
     doc_md=__doc__,
-):
+) as dag:
+    # [START howto_tailer_reset_workflow]
     # No retries: a second reset would also forget the jobs that were triggered after the first reset.
     reset = TailerResetWorkflowOperator(
         task_id="reset_workflow", configuration_id="000099-iowa-liquor-load-pda", retries=0
     )
+    # [END howto_tailer_reset_workflow]
+    # [START howto_tailer_launch_job]
     prepare = TailerLaunchJobOperator(
         task_id="prepare_tables", configuration_id="000099_iowa_liquor_prepare_pda", logical_date=DAY
     )
@@ -36,4 +39,5 @@ with DAG(
         # If the export is disabled, e.g. for maintenance, skip this task. The DAG run does not fail.
         skip_deactivated=True,
     )
+    # [END howto_tailer_launch_job]
     reset >> prepare >> export

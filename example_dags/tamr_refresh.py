@@ -27,14 +27,23 @@ with DAG(
     default_args={"deferrable": True},
     tags=["tamr", "example"],
     doc_md=__doc__,
-):
+) as dag:
+    # [START howto_tamr_load_source]
     loads = [TamrLoadSourceOperator(task_id=f"load_{source}", source_id=source) for source in SOURCES]
+    # [END howto_tamr_load_source]
+    # [START howto_tamr_update_data_product]
     update = TamrUpdateDataProductOperator(task_id="update_data_product", data_product_id="dp_customers")
+    # [END howto_tamr_update_data_product]
+    # [START howto_tamr_publish]
     publish = TamrPublishOperator(
         task_id="publish_golden_records", destination_id="dest_golden", data_product_id="dp_customers"
     )
+    # [END howto_tamr_publish]
     loads >> update
     if WORKFLOW:
-        update >> TamrRunWorkflowOperator(task_id="run_workflow", workflow_id=WORKFLOW) >> publish
+        # [START howto_tamr_run_workflow]
+        workflow = TamrRunWorkflowOperator(task_id="run_workflow", workflow_id=WORKFLOW)
+        update >> workflow >> publish
+        # [END howto_tamr_run_workflow]
     else:
         update >> publish

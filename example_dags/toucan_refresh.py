@@ -1,5 +1,7 @@
 """Upload a folder of files to a Toucan small app, refresh staging, and release the app after a check.
 
+Toucan starts an operation for each uploaded file. ``wait_for_uploads`` waits for all of these operations.
+
 The connection ``toucan_default`` contains the API's URL, the credentials and the small app.
 
 The app is released only after ``check_staging`` has succeeded. Add your tests of the staging data there, or
@@ -24,6 +26,7 @@ from airflow_provider_dataops.operators.toucan import (
     ToucanRunOperationsOperator,
     ToucanUploadDataSourceOperator,
 )
+from airflow_provider_dataops.sensors.toucan import ToucanOperationSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -45,10 +48,21 @@ with DAG(
     default_args={"on_failure_callback": notify_team},
     tags=["toucan", "example"],
     doc_md=__doc__,
-):
+) as dag:
+    # [START howto_toucan_upload_data_source]
     upload = ToucanUploadDataSourceOperator(task_id="upload_files", source=str(FILES))
+    # [END howto_toucan_upload_data_source]
+    # [START howto_toucan_operation_sensor]
+    uploaded = ToucanOperationSensor.partial(task_id="wait_for_uploads", deferrable=True).expand(
+        operation_id=upload.output.map(lambda file: file["operation_id"])
+    )
+    # [END howto_toucan_operation_sensor]
+    # [START howto_toucan_preprocess]
     preprocess = ToucanPreprocessOperator(task_id="preprocess", input_domains=DOMAINS, deferrable=True)
+    # [END howto_toucan_preprocess]
+    # [START howto_toucan_populate]
     populate = ToucanPopulateOperator(task_id="populate", input_domains=DOMAINS, deferrable=True)
+    # [END howto_toucan_populate]
 
     @task
     def check_staging(uploaded: Any) -> None:
@@ -57,5 +71,7 @@ with DAG(
         if missing:
             raise ValueError(f"these files were not uploaded: {sorted(missing)}")
 
+    # [START howto_toucan_run_operations]
     release = ToucanRunOperationsOperator(task_id="release", operations=["release"], deferrable=True)
-    upload >> preprocess >> populate >> check_staging(upload.output) >> release
+    # [END howto_toucan_run_operations]
+    uploaded >> preprocess >> populate >> check_staging(upload.output) >> release

@@ -23,6 +23,7 @@ from airflow_provider_dataops.operators.trac import (
 POSITIONS = Path(__file__).parent / "data" / "positions.csv"
 DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
 
+# [START howto_trac_schema]
 FIELDS = {
     "position_id": "STRING",
     "book": "STRING",
@@ -40,9 +41,12 @@ SCHEMA = {
         ]
     },
 }
+# [END howto_trac_schema]
 
+# [START howto_trac_output]
 #: Selector of the dataset that the run made for the model's output "report".
 REPORT = "{{ ti.xcom_pull(task_ids='run_model')['outputs']['report'] }}"
+# [END howto_trac_output]
 
 with DAG(
     dag_id="trac_model_run",
@@ -50,13 +54,16 @@ with DAG(
     catchup=False,
     tags=["trac", "example"],
     doc_md=__doc__,
-):
+) as dag:
+    # [START howto_trac_upload_dataset]
     upload = TracUploadDatasetOperator(
         task_id="upload_positions",
         source=str(POSITIONS),
         schema=SCHEMA,
         attrs={"dataset_class": "positions", "airflow_run": "{{ run_id }}"},
     )
+    # [END howto_trac_upload_dataset]
+    # [START howto_trac_import_model]
     import_model = TracImportModelOperator(
         task_id="import_model",
         repository="acme_models",
@@ -65,6 +72,8 @@ with DAG(
         version="v1.4.0",
         deferrable=True,
     )
+    # [END howto_trac_import_model]
+    # [START howto_trac_run_model]
     run_model = TracRunModelOperator(
         task_id="run_model",
         model=import_model.output,
@@ -74,12 +83,17 @@ with DAG(
         deferrable=True,
         poll_interval=15,
     )
+    # [END howto_trac_run_model]
+    # [START howto_trac_download_dataset]
     download = TracDownloadDatasetOperator(
         task_id="download_report",
         selector=REPORT,
         destination=DOWNLOADS + "/{{ dag.dag_id }}/{{ run_id }}/report.csv",
     )
+    # [END howto_trac_download_dataset]
+    # [START howto_trac_update_tag]
     approve = TracUpdateTagOperator(task_id="approve_report", selector=REPORT, attrs={"approved": True})
+    # [END howto_trac_update_tag]
 
     # A task that uses the ``.output`` of another task runs after that task. The template REPORT does not set
     # such an order, so set it here.

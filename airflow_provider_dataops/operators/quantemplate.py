@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.core.arguments import whole_number
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, trace_id
+from airflow_provider_dataops.platforms.quantemplate import results
 from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask, QuantemplateTask
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     """
 
     output_keys = ("execution_id",)
+    result_keys = results.EXECUTION
     template_fields = ("pipeline_id", *QuantemplatePipelineTask.template_fields)
     operator_extra_links = (QuantemplateExecutionLink(),)
 
@@ -58,6 +60,7 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
     """
 
     output_keys = ("dataset_id",)
+    result_keys = results.UPLOAD
     template_fields = ("source", "dataset_id", *QuantemplateTask.template_fields)
 
     def __init__(self, *, source: str, dataset_id: str, **kwargs: Any) -> None:

@@ -12,6 +12,7 @@ from airflow_provider_dataops.core.arguments import (
 )
 from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
+from airflow_provider_dataops.platforms.tailer import results
 from airflow_provider_dataops.platforms.tailer.arguments import (
     check_configuration_status,
     check_launchable,
@@ -63,6 +64,7 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
     """
 
     output_keys = ("run_id",)
+    result_keys = results.RUN
     template_fields = (*TailerTask.template_fields, "logical_date")
     operator_extra_links = (TailerRunLink(),)
 

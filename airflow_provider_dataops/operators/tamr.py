@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow_provider_dataops.core.arguments import require_boolean, require_text
 from airflow_provider_dataops.links.tamr import TamrJobLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
-from airflow_provider_dataops.platforms.tamr import configurations
+from airflow_provider_dataops.platforms.tamr import configurations, results
 from airflow_provider_dataops.tasks.tamr import TamrTask
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class _JobOperator(TamrTask, RunOperator):
     """Creates one job, and waits for its end."""
 
     output_keys = ("job_id",)
+    result_keys = results.JOB
     operator_extra_links = (TamrJobLink(),)
 
     def __init__(self, *, cancel_on_kill: bool = True, **kwargs: Any) -> None:

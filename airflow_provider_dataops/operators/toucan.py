@@ -12,6 +12,7 @@ from airflow_provider_dataops.core.arguments import (
 )
 from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
+from airflow_provider_dataops.platforms.toucan import results
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.tasks.toucan import ToucanTask
 
@@ -46,6 +47,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     :param toucan_conn_id: the Airflow connection.
     """
 
+    result_keys = results.UPLOAD
     template_fields = ("source", "filename", "small_app", "toucan_conn_id")
 
     def __init__(
@@ -88,6 +90,7 @@ class _OperationOperator(ToucanTask, RunOperator):
     """Starts an operation on a small app, and waits for its end."""
 
     output_keys = ("operation_id",)
+    result_keys = results.OPERATION
     operator_extra_links = (ToucanSmallAppLink(),)
 
     def __init__(

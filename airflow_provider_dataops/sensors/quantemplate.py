@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_one, whole_number
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
+from airflow_provider_dataops.platforms.quantemplate import results
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask
 
@@ -34,6 +35,7 @@ class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
 
     operator_extra_links = (QuantemplateExecutionLink(),)
     output_keys = ("execution_id",)
+    result_keys = results.EXECUTION
     template_fields = (
         "pipeline_id",
         "execution_id",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_still_set, require_text, set_arguments
 from airflow_provider_dataops.links.tailer import TailerRunLink
+from airflow_provider_dataops.platforms.tailer import results
 from airflow_provider_dataops.platforms.tailer.arguments import day
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tailer import TailerRunTask, TailerTask
@@ -40,6 +41,7 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
 
     operator_extra_links = (TailerRunLink(),)
     output_keys = ("run_id",)
+    result_keys = results.RUN
     template_fields = (*TailerTask.template_fields, "run_id")
 
     def __init__(self, *, run_id: str, **kwargs: Any) -> None:
@@ -76,6 +78,7 @@ class TailerLastStatusSensor(TailerTask, DataOpsSensor):
 
     operator_extra_links = (TailerRunLink(),)
     output_keys = ("run_id",)
+    result_keys = results.RUN
     template_fields = (*TailerTask.template_fields, "status", "started_on")
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.tamr import TamrJobLink
+from airflow_provider_dataops.platforms.tamr import results
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.tamr import TamrTask
 
@@ -32,6 +33,7 @@ class TamrJobSensor(TamrTask, DataOpsSensor):
 
     operator_extra_links = (TamrJobLink(),)
     output_keys = ("job_id",)
+    result_keys = results.JOB
     template_fields = ("job_id", "tamr_conn_id")
 
     def __init__(self, *, job_id: str, **kwargs: Any) -> None:
@@ -87,6 +89,7 @@ class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
 
     operator_extra_links = (TamrJobLink(),)
     output_keys = ("job_id",)
+    result_keys = results.JOB
     template_fields = (
         "source_id",
         "data_product_id",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
+from airflow_provider_dataops.platforms.toucan import results
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.toucan import ToucanTask
 
@@ -28,6 +29,7 @@ class ToucanOperationSensor(ToucanTask, DataOpsSensor):
 
     operator_extra_links = (ToucanSmallAppLink(),)
     output_keys = ("operation_id",)
+    result_keys = results.OPERATION
     template_fields = ("operation_id", "small_app", "toucan_conn_id")
 
     def __init__(self, *, operation_id: str, **kwargs: Any) -> None:

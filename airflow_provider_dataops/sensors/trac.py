@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
+from airflow_provider_dataops.platforms.trac import results
 from airflow_provider_dataops.sensors.base import DataOpsSensor
 from airflow_provider_dataops.tasks.trac import TracTask
 
@@ -50,6 +51,7 @@ class TracJobSensor(_TracSensor):
 
     operator_extra_links = (TracJobLink(),)
     output_keys = ("job_id",)
+    result_keys = results.ANY_JOB
     template_fields = ("selector", "job_id", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object = None, job_id: str | None = None, **kwargs: Any) -> None:
@@ -77,6 +79,7 @@ class TracSearchSensor(_TracSensor):
     :param trac_conn_id: the Airflow connection.
     """
 
+    result_keys = results.HEADER
     template_fields = ("object_type", "search", "tenant", "trac_conn_id")
 
     def __init__(
@@ -114,6 +117,7 @@ class TracObjectSensor(_TracSensor):
     """
 
     output_keys = ("key",)
+    result_keys = results.HEADER
     template_fields = ("object_type", "object_id", "attrs", "tenant", "trac_conn_id")
 
     def __init__(

@@ -53,6 +53,9 @@ class DataOpsTask(BaseOperator):
     #: Some keys of the returned dict. The task also stores each of their values as a separate XCom, so that a
     #: DAG can use ``task.output["job_id"]``.
     output_keys: ClassVar[tuple[str, ...]] = ()
+    #: The keys of the returned dict, or of each dict in the returned list, with their meaning. The
+    #: documentation prints it.
+    result_keys: ClassVar[Mapping[str, str]] = {}
 
     # ``template_ext`` stays empty: with it, Airflow would read a file for each string in each template field.
     # Airflow itself calls this method for mapped tasks, so that operators can override it.

@@ -81,6 +81,14 @@ class TestTamr:
         job = hook.get_job(job_id)
         assert (job.status, job.state, job.reason) == ("DONE", RunState.CANCELLED, "STOPPED_BY_USER")
 
+    def test_stop_job_does_not_change_a_job_that_has_ended(self, tamr: Bench) -> None:
+        hook, job_id = tamr.hook(), tamr.start()
+        tamr.finish(job_id)
+        before = hook.get_job(job_id)
+        hook.stop_job(job_id)
+        assert hook.get_job(job_id) == before
+        assert before.state is RunState.SUCCEEDED
+
     def test_a_job_in_state_done_with_an_error_has_failed(self, tamr: Bench) -> None:
         job_id = tamr.start()
         tamr.store.finish(job_id, {"reason": "SOURCE_UNAVAILABLE", "message": "no such bucket"})

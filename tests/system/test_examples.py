@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,13 +15,14 @@ from devtools.demo import DAGS
 from example_dags import quantemplate_straight_through as quantemplate
 from example_dags import tamr_refresh as tamr
 from example_dags import trac_model_run as trac
+from tests.unit.task_classes import class_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from devtools.airflow_client import AirflowClient
 
-#: The tasks that wait for a run, by DAG.
+#: The tasks that start a run and wait for it, by DAG.
 WAITING = {
     "toucan_refresh": {"preprocess", "populate", "release"},
     "tailer_launch": {"prepare_tables", "export_tables"},
@@ -43,13 +45,36 @@ WAITING = {
         "risk.run_model",
         "release",
     },
+    "quantemplate_auto_run": set(),
+    "tailer_checked_build": set(),
+    "tamr_supervised_update": set(),
+    "trac_flow_run": {"run_flow"},
+    "trac_review": set(),
+    "taskflow": {"load", "execute_pipeline"},
 }
+#: The sensors that wait for a run, by DAG. The run may have ended before the sensor looks.
+SENSING = {
+    "quantemplate_auto_run": {"wait_for_execution"},
+    "tailer_checked_build": {"wait_for_tables", "wait_for_build"},
+    "tamr_supervised_update": {"wait_for_load", "wait_for_update"},
+    "trac_flow_run": {"wait_for_import"},
+}
+#: The names of all sensors of the examples begin like this.
+SENSOR = "wait_"
+#: A mapped task has many results.
+MAPPED = {"customers.load", "load"}
 #: The tasks whose results and links are checked one by one.
 TASKS = [
     (dag_id, task_id)
-    for dag_id, task_ids in WAITING.items()
-    for task_id in sorted(task_ids)
-    if task_id != "customers.load"  # a mapped task has many results
+    for dag_id in DAGS
+    for task_id in sorted((WAITING[dag_id] | SENSING.get(dag_id, set())) - MAPPED)
+]
+#: The tasks of this provider that return a dict or a list of dicts, with the keys that they promise.
+RESULTS: list[Any] = [
+    pytest.param(dag_id, task.task_id, class_of(task).result_keys, id=f"{dag_id}.{task.task_id}")
+    for dag_id in DAGS
+    for task in import_module(f"example_dags.{dag_id}").dag.tasks
+    if getattr(class_of(task), "result_keys", None) and not task.is_mapped
 ]
 
 
@@ -72,7 +97,8 @@ def test_only_the_tasks_that_wait_were_deferred(
     airflow: AirflowClient, examples: dict[str, str], dag_id: str
 ) -> None:
     times = airflow.times(dag_id, examples[dag_id])
-    assert {task.task_id for task in times if task.deferrals == 1} == WAITING[dag_id]
+    deferred = {task.task_id for task in times if task.deferrals == 1}
+    assert {task_id for task_id in deferred if not task_id.startswith(SENSOR)} == WAITING[dag_id]
     assert all(task.deferrals <= 1 for task in times)
 
 
@@ -93,6 +119,17 @@ def test_a_task_that_waits_returns_its_run(
     assert [airflow.xcom(dag_id, examples[dag_id], task_id, key) for key in outputs] == [
         value[key] for key in outputs
     ]
+
+
+@pytest.mark.parametrize(("dag_id", "task_id", "promised"), RESULTS)
+def test_a_result_has_the_keys_that_its_page_lists(
+    airflow: AirflowClient, examples: dict[str, str], dag_id: str, task_id: str, promised: dict[str, str]
+) -> None:
+    value = airflow.xcom(dag_id, examples[dag_id], task_id)
+    entries = value if isinstance(value, list) else [value]
+    for entry in entries:
+        assert set(entry) <= set(promised)
+        assert all("missing" in promised[key] for key in set(promised) - set(entry))
 
 
 def test_the_sources_are_loaded_before_the_product_is_updated(

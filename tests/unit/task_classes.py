@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
+from typing import Any
 
 from airflow_provider_dataops.registry import PLATFORMS
 from airflow_provider_dataops.sensors.base import DataOpsSensor
@@ -19,3 +20,15 @@ def task_classes() -> list[type[DataOpsTask]]:
     ]
     found = [value for module in modules for value in vars(module).values() if inspect.isclass(value)]
     return [cls for cls in found if issubclass(cls, DataOpsTask) and cls is not DataOpsSensor]
+
+
+def public_task_classes() -> dict[str, type[DataOpsTask]]:
+    """Return the classes that users import, by name."""
+    own = [cls for cls in task_classes() if set(cls.__module__.split(".")) & set(PLATFORMS)]
+    public = [cls for cls in own if not cls.__name__.startswith("_") and ".tasks." not in cls.__module__]
+    return {cls.__name__: cls for cls in public}
+
+
+def class_of(task: Any) -> type[Any]:
+    """Return the class of a task of a DAG, also of a mapped task."""
+    return task.operator_class if task.is_mapped else type(task)

@@ -26,7 +26,7 @@ MODULES = {
 }
 
 #: Folders of this repository, and its packages.
-OURS = {"airflow_provider_dataops", "dataops_sandbox", "devtools", "example_dags", "tests"}
+OURS = {"airflow_provider_dataops", "dataops_sandbox", "devtools", "docs", "example_dags", "tests"}
 
 #: Only the models that a real TRAC runs import these.
 MODELS = {"pandas", "tracdap"}

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
 
 import airflow_provider_dataops
 
 ROOT = Path(__file__).parents[2]
 ROWS = [
     line.strip("| \n").split(" | ")
-    for line in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").splitlines()
+    for line in (ROOT / "docs" / "proof" / "operations.md").read_text(encoding="utf-8").splitlines()
     if line.startswith("|") and not line.startswith(("|---", "| operation "))
 ]
 
@@ -79,29 +78,6 @@ class TestOperationsPage:
         assert missing_tests(quoted(row[3])) == []
 
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "with DAG(" in block]
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: re.findall(r'DAG\("(\w+)"', text)[0])
-def test_the_dags_of_the_readme_can_be_loaded(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    dags = []
-    original_exit: Any = DAG.__exit__
-
-    def store_dag(dag: DAG, *raised: Any) -> None:
-        dags.append(dag)
-        original_exit(dag, *raised)
-
-    monkeypatch.setattr(DAG, "__exit__", store_dag)
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own text
-    [dag] = dags
-    assert len(dag.tasks) == example.count("task_id=")
-
-
-def test_the_readme_has_a_dag_for_each_platform() -> None:
-    assert len(EXAMPLES) == 5
-
-
 #: A path on these pages may start in the package, or in the example of a platform.
 PLACES = [
     place / folder
@@ -124,7 +100,7 @@ def test_the_pages_for_contributors_contain_only_names_that_exist(page: str) -> 
     assert {word for name in names - paths for word in re.findall(r"\w+", name)} <= words
 
 
-RELIABILITY = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+RELIABILITY = (ROOT / "docs" / "proof" / "endings.md").read_text(encoding="utf-8")
 ENDINGS = re.findall(r"^\| (\d+\.\d+) \|", RELIABILITY, re.MULTILINE)
 
 
@@ -160,7 +136,7 @@ class TestReliabilityPage:
         assert set(re.findall(r"\]\(#([^)]+)\)", RELIABILITY)) <= anchors
 
 
-SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "docs" / "guides" / "security.md").read_text(encoding="utf-8")
 
 
 class TestSecurityPage:

@@ -162,7 +162,9 @@ def types_in_the_docs() -> list[Any]:
     """Return the modules and the types that each platform's page names under "Types"."""
     found = []
     for platform in HOOKS:
-        page = (Path(__file__).parents[2] / "docs" / f"{platform}.md").read_text(encoding="utf-8")
+        page = (Path(__file__).parents[2] / "docs" / "platforms" / f"{platform}.md").read_text(
+            encoding="utf-8"
+        )
         words = re.findall(r"`([^`]+)`", page.partition("## Types")[2])
         modules = [word for word in words if word.startswith(PACKAGE)]
         assert modules, platform

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
+from airflow_provider_dataops.platforms.trac import results
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,6 +21,7 @@ class _UploadOperator(TracOperator):
     """Stores the content of a file, and returns the tag header of the stored object."""
 
     output_keys = ("key",)
+    result_keys = results.HEADER
     #: The kind of object, and a sentence for the user: how to find the object after a lost response.
     kind: ClassVar[str]
     look: ClassVar[str]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.base import RunOperator
+from airflow_provider_dataops.platforms.trac import results
 from airflow_provider_dataops.tasks.trac import TracTask
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class _JobOperator(TracTask, RunOperator):
     """Submits one job, and waits for its end."""
 
     output_keys: ClassVar[tuple[str, ...]] = ("job_id",)
+    result_keys = results.JOB
     operator_extra_links = (TracJobLink(),)
 
     def __init__(self, *, job_attrs: JsonObject | None = None, **kwargs: Any) -> None:
@@ -65,6 +67,7 @@ class TracImportModelOperator(_JobOperator):
     """
 
     output_keys = ("job_id", "model")
+    result_keys = results.IMPORT
     template_fields = (
         "repository",
         "path",
@@ -236,6 +239,7 @@ class TracSubmitJobOperator(_JobOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
+    result_keys = results.ANY_JOB
     template_fields = ("job", "job_attrs", "tenant", "trac_conn_id")
 
     def __init__(self, *, job: JsonOrFile, **kwargs: Any) -> None:

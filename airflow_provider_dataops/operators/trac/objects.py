@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
+from airflow_provider_dataops.platforms.trac import results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ class _DefinitionOperator(TracOperator):
     """Base class: writes the definition of an object."""
 
     output_keys = ("key",)
+    result_keys = results.HEADER
 
     def __init__(
         self, *, object_type: str, definition: JsonOrFile, attrs: JsonObject | None = None, **kwargs: Any
@@ -112,6 +114,7 @@ class TracUpdateTagOperator(TracOperator):
     """
 
     output_keys = ("key",)
+    result_keys = results.HEADER
     template_fields = ("selector", "attrs", "tag_updates", "tenant", "trac_conn_id")
 
     def __init__(
@@ -150,6 +153,7 @@ class TracWriteBatchOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
+    result_keys = results.BATCH
     template_fields = (
         "create_objects",
         "update_objects",
@@ -197,6 +201,7 @@ class TracReadObjectOperator(TracOperator):
     """
 
     output_keys = ("key",)
+    result_keys = results.OBJECT
     template_fields = ("selector", "tenant", "trac_conn_id")
 
     def __init__(self, *, selector: object, **kwargs: Any) -> None:
@@ -224,6 +229,7 @@ class TracSearchOperator(TracOperator):
     :param trac_conn_id: the Airflow connection.
     """
 
+    result_keys = results.TAG
     template_fields = ("object_type", "search", "search_as_of", "tenant", "trac_conn_id")
 
     def __init__(
