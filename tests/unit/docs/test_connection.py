@@ -13,7 +13,7 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.sdk import Connection
 
-from airflow_provider_dataops.provider_info import FORMS
+from airflow_provider_dataops.provider_info import FORMS, get_provider_info
 from airflow_provider_dataops.registry import hook_class
 from docs._extensions import connection as directive
 from tests.unit.platforms.tailer.logins import key_json
@@ -119,3 +119,15 @@ def test_a_field_that_the_form_does_not_have_is_an_error() -> None:
     connection = directive.parse_connection("x", '{"conn_type": "tamr", "extra": {"tenat": "x"}}')
     with pytest.raises(ValueError, match="the form of tamr has no field 'tenat'"):
         directive.form_rows(connection)
+
+
+@pytest.mark.parametrize("conn_type", FORMS)
+def test_the_tables_have_a_row_for_each_field_of_the_form(conn_type: str) -> None:
+    [form] = [
+        form for form in get_provider_info()["connection-types"] if form["connection-type"] == conn_type
+    ]
+    hidden = {"port", "schema", *form["ui-field-behaviour"]["hidden-fields"]}
+    pages = [(PAGES / name).read_text(encoding="utf-8") for name in (f"{conn_type}.md", "index.md")]
+    tables = "\n".join(re.findall(r"^\|.*\|$", "\n".join(pages), re.MULTILINE))
+    names = {*directive.STANDARD_FIELDS, *form["conn-fields"]} - hidden
+    assert [name for name in sorted(names) if f"`{name}`" not in tables] == []
