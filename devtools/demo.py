@@ -58,7 +58,7 @@ DAGS = (
 )
 STATE_FOLDER = ROOT / ".demo"
 STATE_FILE = STATE_FOLDER / "state.json"
-_RUN_TIMEOUT = 240.0
+_RUN_TIMEOUT = 480.0
 _STARTING = "Starting Airflow (api-server, scheduler, dag-processor, triggerer) and the sandbox ..."
 
 

@@ -51,6 +51,7 @@ with DAG(
                 ["trac_create_time", ">=", TODAY, "DATETIME"],
             ]
         },
+        poke_interval=15,
         timeout=6 * 3600,
     )
     # [END howto_trac_search_sensor]

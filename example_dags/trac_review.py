@@ -69,6 +69,7 @@ with DAG(
         object_id="{{ ti.xcom_pull(task_ids='request_review')['object_id'] }}",
         min_version=2,
         attrs={"review_state": "approved"},
+        poke_interval=15,
         timeout=24 * 3600,
     )
     # [END howto_trac_object_sensor]

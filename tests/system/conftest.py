@@ -97,5 +97,6 @@ def examples(airflow: AirflowClient, sandbox_server: Sandbox) -> dict[str, str]:
     airflow.wait_for_dags(DAGS)
     runs = {dag_id: airflow.run(dag_id) for dag_id in DAGS}
     for dag_id, run_id in runs.items():
-        airflow.wait_for_run(dag_id, run_id)
+        # On a busy machine, all these tasks together take minutes.
+        airflow.wait_for_run(dag_id, run_id, timeout=480)
     return runs
