@@ -20,7 +20,7 @@ class Step(Rules):
 class ManualClock:
     """A clock that stands still until a test moves it.
 
-    Pass it as ``Sandbox(clock=ManualClock())``. Runs, tokens and the durations of faults then move only
+    Pass it as ``Sandbox(clock=ManualClock())``. Then runs progress, tokens expire and faults end only
     when :meth:`advance` is called. The delay of a ``slow`` fault stays in real seconds.
     """
 

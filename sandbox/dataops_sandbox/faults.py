@@ -24,27 +24,27 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class Fault(Rules):
-    """An armed fault, with the number of requests that it has hit. Each kind of fault is a subclass.
+    """A fault that a test injects into some requests. Each kind of fault is a subclass.
 
-    Without ``times`` and ``duration`` the fault stays active until it is cleared.
+    Without ``times`` and ``duration`` the fault stays active until :meth:`FaultBook.clear` removes it.
     """
 
     kind: str = ""
     """Kind of the fault, one of :data:`KINDS`; empty: no fault."""
     platform: str | None = None
-    """Hit only requests to this platform; ``None``: requests to any platform."""
+    """Affect only requests to this platform; ``None``: requests to any platform."""
     operation: str | None = None
-    """Hit only this operation; ``None``: any operation."""
+    """Affect only this operation; ``None``: any operation."""
     path: str | None = None
-    """Hit only requests whose path contains this text."""
+    """Affect only requests whose path contains this text."""
     times: int | None = Field(default=None, ge=1)
-    """How many requests the fault hits; ``None``: no limit."""
+    """How many requests the fault affects; ``None``: no limit."""
     duration: Seconds | None = None
     """How many seconds the fault is active; ``None``: no limit."""
     since: Literal["armed", "first_hit"] = "armed"
-    """When ``duration`` starts: when the fault is armed, or at its first hit."""
+    """When ``duration`` starts: when a test adds the fault, or when it affects its first request."""
     skip: int = Field(default=0, ge=0)
-    """How many matching requests the fault lets pass before its first hit."""
+    """How many matching requests pass unchanged before the fault affects a request."""
     processed: bool = True
     """Whether the platform executes the request although the client gets no usable response."""
 
@@ -54,7 +54,7 @@ class Fault(Rules):
 
     @property
     def hits(self) -> int:
-        """How many requests the fault has hit."""
+        """How many requests the fault has affected so far."""
         return self._hits
 
     @property
@@ -67,12 +67,12 @@ class Fault(Rules):
         return {**self.model_dump(), "hits": self.hits, "passed": self.passed}
 
     def open_window(self, now: float) -> None:
-        """Let ``duration`` begin now, unless it has already begun."""
+        """Start ``duration`` now, unless it has already started."""
         if self.duration is not None:
             self._ends_at = min(self._ends_at, now + self.duration)
 
     def strikes(self, now: float) -> bool:
-        """Count a matching request, and return whether the fault hits it."""
+        """Return whether the fault affects the next matching request, and count that request."""
         if self.hits == self.times or now >= self._ends_at:
             return False
         if self.passed < self.skip:
@@ -230,7 +230,7 @@ def _carries_token(platform: Platform, operation: str) -> bool:
 
 
 class FaultBook:
-    """The armed faults, oldest first. The first fault that matches a request hits the request."""
+    """The active faults, oldest first. A request gets only the first fault that matches."""
 
     def __init__(self, changed: threading.Condition, timeline: Timeline) -> None:
         self._changed = changed
@@ -238,7 +238,7 @@ class FaultBook:
         self._faults: list[Fault] = []
 
     def arm(self, fault: Fault) -> Fault:
-        """Arm a fault, and return it."""
+        """Add a fault, and return it. The fault is active from now on."""
         with self._changed:
             if fault.since == "armed":
                 fault.open_window(self._timeline.now())
@@ -246,7 +246,7 @@ class FaultBook:
         return fault
 
     def take(self, platform: Platform, operation: str, path: str) -> Fault:
-        """Return the fault that hits a request, and count the hit. Return an empty fault if no fault hits."""
+        """Return the fault for a request, and count the request; an empty fault if none matches."""
         with self._changed:
             now = self._timeline.now()
             return next(
@@ -263,11 +263,11 @@ class FaultBook:
             )
 
     def clear(self) -> None:
-        """Disarm all faults."""
+        """Remove all faults."""
         with self._changed:
             self._faults.clear()
 
     def all(self) -> list[Fault]:
-        """Return the faults that were armed since the last :meth:`clear`, including used-up faults."""
+        """Return the faults that were added since the last :meth:`clear`, including used-up faults."""
         with self._changed:
             return list(self._faults)

@@ -48,7 +48,7 @@ class Entry:
     status: int | None = None
     """Status code of the response; ``None`` while there is no response."""
     fault: str | None = None
-    """Kind of the fault that hit the request."""
+    """Kind of the fault that affected the request."""
     refused: str | None = None
     """Which rule of the platform the request broke; ``None`` if it broke no rule."""
     processed: bool = False
@@ -57,13 +57,13 @@ class Entry:
     """``open``, ``answered``, ``reset``, ``dropped`` (by the sandbox) or ``client_gone``."""
 
     def header(self, name: str) -> str | None:
-        """Return the value of the first header with this name, in any case; ``None`` if there is none."""
+        """Return the value of the first header with this case-insensitive name; ``None`` if it is absent."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:
         """Return the body as JSON.
 
-        :raises ValueError: if the body is not JSON, or the journal has not kept it
+        :raises ValueError: if the body is not JSON, or the journal has not kept the body
         """
         return json.loads(self.body or b"")
 

@@ -39,7 +39,7 @@ def read_object(data: bytes, what: str) -> dict[str, Any]:
 
 
 class DeniedError(Exception):
-    """The platform rejects a valid request: an unknown id, no permission, no free slot, an expired token.
+    """The platform rejects a well-formed request, e.g. because of an unknown id or an expired token.
 
     :param status: HTTP status code of the response
     :param reason: message for the client; :meth:`.Platform.denial` puts it into the platform's error format
@@ -66,7 +66,7 @@ class Answer:
     status: int = 200
     body: bytes | Content = b""
     content_type: str = TEXT
-    """If this is empty, the response has no ``Content-Type`` header. Some platforms send such responses."""
+    """``Content-Type`` header; empty: the response has no such header, as on some platforms."""
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     """Reason phrase of the status line; ``None``: the standard phrase of the status code."""
@@ -103,7 +103,7 @@ class Call:
 
     @property
     def media_type(self) -> str:
-        """The content type in lower case, without its parameters; empty if the request has none."""
+        """The content type in lower case, without its parameters; empty if the header is absent."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def small_body(self) -> bytes:
@@ -127,7 +127,7 @@ class Call:
     def no_body(self) -> None:
         """Check that the request has no body.
 
-        :raises RefusedError: if it has one
+        :raises RefusedError: if the request has a body
         """
         if self.body.size:
             raise RefusedError(

@@ -127,7 +127,7 @@ class Platform(ABC):
 
     @changing
     def reset(self) -> None:
-        """Restore the initial state: the initial resources, no runs, no scripts, default settings."""
+        """Restore the initial state: the initial resources, no runs, default behaviour and settings."""
         self.settings = self.settings_class(run_seconds=self.world.run_seconds)
         self.tokens.revoke()
         self.populate()
@@ -178,7 +178,7 @@ class Platform(ABC):
         return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the operation of a request, and the values in the path; ``(None, {})`` if there is none."""
+        """Return the operation of a request, and the values in the path; ``(None, {})`` if none matches."""
         for operation in self.operations:
             params = operation.match(path)
             if params is not None and operation.method == method:

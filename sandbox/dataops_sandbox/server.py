@@ -112,15 +112,15 @@ class Sandbox(Registry):
     def add_fault(
         self, kind: str, *, platform: str | None = None, operation: str | None = None, **more: Any
     ) -> Fault:
-        """Arm a fault; without ``times`` and ``duration`` it stays active until it is cleared.
+        """Add a fault; without ``times`` and ``duration`` it stays active until :meth:`clear_faults`.
 
         :param kind: one of :data:`.faults.KINDS`
-        :param platform: hit only requests to this platform
-        :param operation: hit only this operation, e.g. ``list jobs``; ``unknown``: hit only requests that
-            match no operation
+        :param platform: affect only requests to this platform
+        :param operation: affect only this operation, e.g. ``list jobs``; ``unknown``: affect only requests
+            that match no operation
         :param more: other fields of :class:`.faults.Fault` (``path``, ``times``, ``duration``, ``since``,
             ``skip``, ``processed``), and fields of the kind of fault, e.g. ``status`` and ``headers``
-        :return: the fault; its ``hits`` counts the requests that it has hit
+        :return: the fault; its ``hits`` counts the requests that it has affected
         :raises ValueError: if there is no such kind, platform or operation, or a value is not valid
         """
         if kind not in KINDS:
@@ -134,23 +134,23 @@ class Sandbox(Registry):
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults that were armed since the last :meth:`clear_faults`, including used-up faults."""
+        """The faults that were added since the last :meth:`clear_faults`, including used-up faults."""
         return self._faults.all()
 
     def clear_faults(self) -> None:
-        """Disarm all faults, and answer the requests that a ``hang`` or ``slow`` fault holds."""
+        """Remove all faults, and answer the requests that a ``hang`` or ``slow`` fault holds."""
         self._faults.clear()
         self._gate.release()
 
     def release(self) -> None:
-        """Answer the requests that a ``hang`` or ``slow`` fault holds; the faults stay armed."""
+        """Answer the requests that a ``hang`` or ``slow`` fault holds; the faults stay active."""
         self._gate.release()
 
     def reset(self) -> None:
-        """Restore the initial state: real time, initial resources, no runs, scripts or faults, empty journal.
+        """Restore the initial state: real time, initial resources, no runs, no faults, empty journal.
 
-        The sandbox closes the connections that a ``hang`` or ``slow`` fault holds. Run ids continue, so that
-        a new run never has the id of an earlier run.
+        The sandbox closes the connections that a ``hang`` or ``slow`` fault holds. What a
+        test set with ``script`` is removed. Run ids continue, so that a new run never has the id of an earlier run.
         """
         with self._changed:
             self._faults.clear()
@@ -197,7 +197,7 @@ class Sandbox(Registry):
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
-        """Serve from the running event loop until the block ends."""
+        """Serve from the running event loop until the ``async with`` block ends."""
         app = web.Application()
         app.add_routes(Control(self).routes())
         dispatcher = Dispatcher(self.platforms, self._world, self.journal, self._faults, self._gate)

@@ -1,4 +1,4 @@
-"""Runs that follow a script: the base classes of the platforms' stores."""
+"""Base classes of the platforms' stores: runs, and the scripts that define how the runs behave."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Script(Rules):
     """Whether the run ends only when a test calls ``finish``."""
 
     def lasts(self, usual: float) -> float:
-        """Return the duration of a run in seconds; ``usual`` if the script sets none."""
+        """Return the duration of a run in seconds; ``usual`` if the script sets no duration."""
         return usual if self.duration is None else self.duration
 
     def phase(self, seconds: float | None, usual: float) -> float:
         """Return the duration of a short phase, such as waiting for a slot.
 
         :param seconds: the duration in the script; ``None``: a twentieth of ``usual``, 0 if ``duration`` is 0
-        :param usual: duration of a run in seconds if the script sets none
+        :param usual: duration of a run in seconds if the script sets no duration
         """
         if seconds is not None:
             return seconds
@@ -116,7 +116,7 @@ RunT = TypeVar("RunT", bound=Run[Any])
 
 
 class RunStore(Platform, Generic[RunT, ScriptT]):
-    """A platform whose runs follow scripts."""
+    """A platform whose runs behave as a test has defined with :meth:`script`."""
 
     noun: ClassVar[str]
     """The platform's word for a run, e.g. ``job``."""
@@ -172,8 +172,8 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
     def finish(self, run_id: str, *how: Any, **more: Any) -> None:
         """End a run now.
 
-        :param how: arguments of ``end`` in the platform's subclass of :class:`Run`; without them, the run
-            succeeds
+        :param how: arguments of ``end`` in the platform's subclass of :class:`Run`; without arguments, the
+            run succeeds
         :raises ValueError: if the run has already ended
         """
         run = self.run(run_id)

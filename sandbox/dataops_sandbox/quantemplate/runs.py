@@ -30,7 +30,7 @@ class ExecutionScript(Script):
     hidden: Seconds = 0.0
     """Seconds after the creation of the run during which lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
-    """How many lists after the time ``hidden`` still do not contain the run."""
+    """How many list responses leave out the run after the time ``hidden`` is over."""
     outcome: str = "Succeeded"
     """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown one."""
     outputs: Names | dict[str, str] | None = None
@@ -46,7 +46,7 @@ class Ending(Rules):
     status: str
     """Final status, in any spelling."""
     outputs: Names | None
-    """Names of the outputs that exist at the end; ``None``: the script decides."""
+    """Names of the outputs that exist at the end; ``None``: as set with ``script``."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Execution(Run[ExecutionScript]):
         """End the run.
 
         :param status: final status, in any spelling
-        :param outputs: names of the outputs that exist at the end; ``None``: the script decides
+        :param outputs: names of the outputs that exist at the end; ``None``: as set with ``script``
         :raises ValueError: if the execution has no output with one of these names
         """
         unknown = set(outputs or ()) - {output.name for output in self.outputs}
@@ -136,7 +136,7 @@ class Execution(Run[ExecutionScript]):
         return () if self.finished_at is None else self.outputs
 
     def listed(self, now: float) -> bool:
-        """Return whether a list requested now contains the run. Count the list for ``hidden_lists``."""
+        """Return whether the list that a client requests now contains the run. Count this list request."""
         if now < self.created_at + self.script.hidden:
             return False
         self.listings += 1

@@ -166,7 +166,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
         """End an execution now.
 
         :param status: final status, in any spelling
-        :param outputs: names of the outputs that exist at the end; ``None``: the script decides
+        :param outputs: names of the outputs that exist at the end; ``None``: as set with ``script``
         :raises ValueError: if the execution has already ended, or has no such output
         """
         ending = validate_options(Ending, {"status": status, "outputs": outputs})

@@ -1,4 +1,4 @@
-"""The two Google endpoints that return a token for a Tailer user. Firebase's clients call the same ones."""
+"""The two Google endpoints that return a token for a Tailer user. Firebase's clients call them too."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ OperationName = Literal[
 ]
 
 CHAIN: tuple[str, ...] = get_args(OperationName)[:5]
-"""The operations of the guide's complete update, in order."""
+"""The operations that make up a complete update in the vendor's guide, in order."""
 
 
 class Query(Rules):

@@ -59,7 +59,7 @@ class SmallApp:
 class ToucanStore(RunStore[Operation, OperationScript]):
     """Toucan's small apps, uploads and operations, with the methods by which a test changes them.
 
-    The resource of an operation's script is the small app's id. The resource of an upload's script is
+    In :meth:`script`, the resource of an operation is the id of its small app. The resource of an upload is
     ``app/filename``.
     """
 

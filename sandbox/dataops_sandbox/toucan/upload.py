@@ -119,7 +119,7 @@ def read_upload(parts: Mapping[str, Part], *, chunk_fields: bool) -> Form:
     """Return the form of an upload.
 
     :param chunk_fields: whether the backend accepts the chunk fields
-    :raises RefusedError: if the form has another format, or its numbers contradict each other
+    :raises RefusedError: if the form has an unknown format, or its numbers contradict each other
     """
     if not chunk_fields or not any(name.startswith("dz") for name in parts):
         return validate_request(Form, parts)
@@ -135,7 +135,7 @@ class Assembly:
     def add(self, chunk: Dropzone) -> None:
         """Add a chunk. A client may send a chunk twice if both have the same bytes.
 
-        :raises RefusedError: if the chunk contradicts an earlier one
+        :raises RefusedError: if the chunk contradicts an earlier chunk
         """
         first = next(iter(self.chunks.values()), chunk)
         if (chunk.filename, chunk.total, chunk.count) != (first.filename, first.total, first.count):

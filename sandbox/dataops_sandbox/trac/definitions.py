@@ -19,7 +19,7 @@ _TRAITS = (
     ("businessKey", "a business key", ("STRING", "INTEGER", "DATE")),
     ("categorical", "categorical", ("STRING",)),
 )
-"""Flags of a schema's field: member, name in messages, and the field types that may have the flag."""
+"""Flags of a schema's field: JSON member, name in messages, and the field types that may have the flag."""
 
 
 def validate(check: Check, definition: Mapping[str, Any], kind: str | None, path: str) -> None:
@@ -140,7 +140,7 @@ _FIELD_TRAITS = (
     ("businessKey", "Business key flag", False),
     ("categorical", "Categorical flag", False),
 )
-"""Members of a field that must not change: member, name in messages, and default value."""
+"""What must not change in a field: JSON member, name in messages, and default value."""
 
 
 def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -51,7 +51,10 @@ class TracFiles(TracGateway):
         return ok(written.header())
 
     def _check_content(self, check: Check, object_type: str) -> bytes:
-        """Check the fields that all write requests have, raise all problems, and return the content."""
+        """Check the fields that all write requests have, and return the content.
+
+        :raises ServiceError: if the check has found problems; the error contains all of them
+        """
         if check.method.startswith("create"):
             check.omit(check.body, "priorVersion")
         elif check.require(check.body, "priorVersion"):
@@ -114,7 +117,7 @@ class TracFiles(TracGateway):
     def _table(
         self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Return the schema of a dataset, and its rows from row ``offset`` on in the format ``name``."""
+        """Return the schema of a dataset, and its rows from ``offset`` as bytes in the format ``name``."""
         schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:

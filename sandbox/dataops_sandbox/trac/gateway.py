@@ -43,7 +43,7 @@ _ABSENT = {
     "0.8": frozenset({"healthz", "availablez", "download_data", "download_latest_data"}),
     "0.10": frozenset({"list_resources", "resource_info"}),
 }
-"""For each release: the calls that it does not have."""
+"""For each release: the calls that the release does not have."""
 
 _GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-status": "0"}
 _NO_METHOD = "REST API METHOD NOT FOUND"
@@ -53,7 +53,7 @@ _MOST_BYTES = 1024 * 1024 + 64 * 1024
 
 
 class TracGateway(TracStore):
-    """The rules that hold for every call of the gateway."""
+    """The rules that the gateway applies to every call."""
 
     @property
     def base_url(self) -> str:
@@ -146,7 +146,7 @@ class TracGateway(TracStore):
             if name in headers:
                 raise GatewayError(406, f"Unexpected HTTP header [{name}]")
         for name in wanted:
-            # The real gateway also accepts this media type only in lower case.
+            # Like the real gateway, accept this media type only in lower case.
             if headers.get(name, "").partition(";")[0].rstrip() != "application/json":
                 message = f"Invalid [{name}] header (expected application/json for REST calls)"
                 raise GatewayError(406, message)
@@ -182,9 +182,9 @@ class TracGateway(TracStore):
         return tenant
 
     def _finish_check(self, check: Check) -> str:
-        """Check the tenant, raise all problems of the request, and return the tenant.
+        """Check the tenant, and return the tenant.
 
-        :raises ServiceError: if the check has found problems, or there is no such tenant
+        :raises ServiceError: if any check of the request has found problems, or there is no such tenant
         """
         check.tenant()
         check.done()

@@ -15,7 +15,7 @@ CACHED_SECONDS = 120.0
 """Seconds after the end of a job during which check-job still finds it."""
 
 STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
-"""The statuses after QUEUED, each with the fraction of the job's duration after which it begins."""
+"""The statuses after QUEUED, each with the fraction of the job's duration after which the status begins."""
 TAGGED = ("PREPARING", "RUNNING")
 """The statuses that the orchestrator also writes to the tag of the JOB object when they begin."""
 

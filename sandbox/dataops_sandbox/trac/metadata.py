@@ -78,7 +78,7 @@ class Found:
         return self.version is self.record.versions[-1]
 
     def header(self) -> dict[str, Any]:
-        """Return the tag header, which holds id and version of the object, without ``False`` values."""
+        """Return the tag header: ids, versions and times. Leave out flags that are ``False``."""
         header = {
             **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
@@ -154,7 +154,7 @@ class Metadata:
     def write(
         self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
     ) -> list[dict[str, Any]]:
-        """Execute all write requests of a call, or none of them. Return the new tag headers in that order.
+        """Execute all write requests of a call, or none of them. Return the tag headers in the same order.
 
         :param requests: pairs of a method (``createObject``, ``updateObject`` or ``updateTag``) and a request
         """
@@ -195,9 +195,10 @@ class Metadata:
         :param prior: tag of the prior version; ``None``: create an object
         :param updates: the client's tag updates
         :param object_id: id of the new object; empty: generate one
-        :param attrs: attributes that the platform adds to this object, beside the ones that every object has
+        :param attrs: attributes that the platform adds only to this object, not to every object
         :param job: key of the job that writes the object; empty if a client writes it
-        :raises ServiceError: if ``prior`` is not the latest version, or ``definition`` may not follow it
+        :raises ServiceError: if ``prior`` is not the latest version, or ``definition`` is not allowed
+            for a new version of the object
         """
         if prior is not None:
             self._reject_superseded(prior)
@@ -259,7 +260,7 @@ class Metadata:
         """Return the tag that a valid selector selects.
 
         :param prior: for the error message: ``object`` if a version is added, ``tag`` if a tag is added
-        :raises ServiceError: if there is no such tag, or the object has another type
+        :raises ServiceError: if there is no such tag, or the object's type is not the selector's type
         """
         name = f"{selector['objectType']} [{selector['objectId']}]"
         record = self._objects.get(tenant, {}).get(selector["objectId"])

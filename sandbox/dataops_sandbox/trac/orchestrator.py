@@ -35,7 +35,7 @@ class Orchestrator:
     def submit(self, tenant: str, request: Mapping[str, Any], script: JobScript, usual: float) -> Job:
         """Start a job whose request was validated, and return the job.
 
-        :param usual: duration of the job in seconds if ``script`` sets none
+        :param usual: duration of the job in seconds if ``script`` sets no duration
         """
         job, updates = request["job"], request.get("jobAttrs", ())
         now = self._world.timeline.now()
@@ -61,7 +61,7 @@ class Orchestrator:
         )
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
-        """Return the resource by which scripts select a job: the model's entry point, or the flow's id."""
+        """Return what a job works on: the model's entry point, or the flow's id. It decides the job's script."""
         details = job[DETAILS[job["jobType"]]]
         if job["jobType"] == "IMPORT_MODEL":
             return str(details["entryPoint"])

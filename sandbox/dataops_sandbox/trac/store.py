@@ -82,8 +82,8 @@ class TracSettings(Settings):
 class TracStore(RunStore[Job, JobScript]):
     """TRAC's tenants, objects and jobs, with the methods by which a test changes them.
 
-    A script belongs to a resource: the entry point of the model that the job imports or runs, or the object
-    id of the flow.
+    In :meth:`script`, the resource is the entry point of the model that the job imports or runs. For a job
+    that runs a flow, the resource is the flow's object id.
     """
 
     name = "trac"

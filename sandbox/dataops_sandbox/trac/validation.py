@@ -40,7 +40,7 @@ class Check:
         self.items.append(Item(detail, path))
 
     def require(self, message: Mapping[str, Any], name: str, prefix: str = "", when: str = "") -> bool:
-        """Return whether a field of ``message`` has a value; if it has none, add a problem.
+        """Return whether a field of ``message`` has a value; if it has no value, add a problem.
 
         :param when: condition under which the field is required, for the message
         """

@@ -61,7 +61,7 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Return the basic type that a value declares or has without a declaration; ``None`` for null.
+    """Return a value's declared basic type, or else the type that its JSON implies; ``None`` for null.
 
     :raises BadValueError: if an array or a map does not declare its type
     """
@@ -93,9 +93,10 @@ def text(plain: str) -> dict[str, Any]:
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value as the platform stores it: with all types, and in the platform's notation.
+    """Return a value as the platform stores it: in the platform's notation, and with its type.
 
-    :raises BadValueError: if the value is not a primitive or an array of primitives, or has another type
+    :raises BadValueError: if the value is neither a primitive nor an array of primitives,
+        or does not match the type that it declares
     """
     kind = basic_type(value)
     if kind is None:

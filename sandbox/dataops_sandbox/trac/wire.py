@@ -1,8 +1,8 @@
 """The HTTP interface of the sandbox's TRAC: the REST calls of its gateway.
 
 Paths, headers, bodies and errors come from recorded exchanges with the open-source gateway and its
-services. The setting ``generation`` chooses between releases. :data:`.store.REPOSITORY` and the names next to
-it describe the model that a client can import at the start.
+services. The setting ``generation`` chooses between releases. :data:`.store.REPOSITORY` and the constants
+next to it describe the model that a client can import at the start.
 """
 
 from __future__ import annotations
