@@ -20,8 +20,9 @@ class Step(Rules):
 class ManualClock:
     """A clock that stands still until a test moves it.
 
-    Pass it as ``Sandbox(clock=ManualClock())``. Then runs progress, tokens expire and faults end only
-    when :meth:`advance` is called. The delay of a ``slow`` fault stays in real seconds.
+    Pass it as ``Sandbox(clock=ManualClock())``. Then runs progress, tokens expire and the
+    durations of faults end only when :meth:`advance` is called. The delay of a ``slow`` fault stays in real
+    seconds.
     """
 
     def __init__(self) -> None:

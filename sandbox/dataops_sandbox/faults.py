@@ -34,7 +34,7 @@ class Fault(Rules):
     platform: str | None = None
     """Affect only requests to this platform; ``None``: requests to any platform."""
     operation: str | None = None
-    """Affect only this operation; ``None``: any operation."""
+    """Affect only requests of this operation; ``None``: any operation."""
     path: str | None = None
     """Affect only requests whose path contains this text."""
     times: int | None = Field(default=None, ge=1)
@@ -42,7 +42,7 @@ class Fault(Rules):
     duration: Seconds | None = None
     """How many seconds the fault is active; ``None``: no limit."""
     since: Literal["armed", "first_hit"] = "armed"
-    """When ``duration`` starts: when a test adds the fault, or when it affects its first request."""
+    """When ``duration`` starts: when a test adds the fault, or when the fault affects its first request."""
     skip: int = Field(default=0, ge=0)
     """How many matching requests pass unchanged before the fault affects a request."""
     processed: bool = True
@@ -72,7 +72,7 @@ class Fault(Rules):
             self._ends_at = min(self._ends_at, now + self.duration)
 
     def strikes(self, now: float) -> bool:
-        """Return whether the fault affects the next matching request, and count that request."""
+        """Return whether the fault affects a matching request, and count the request."""
         if self.hits == self.times or now >= self._ends_at:
             return False
         if self.passed < self.skip:
@@ -82,7 +82,7 @@ class Fault(Rules):
         self._hits += 1
         return True
 
-    # These methods change a response. exchange.py resets, delays and truncates responses.
+    # The methods below change a response. The module ``exchange`` resets, delays and truncates responses.
 
     def instead(self, platform: Platform) -> Answer | None:
         """Return a response that replaces the platform's response; ``None``: keep the platform's response."""
@@ -230,7 +230,7 @@ def _carries_token(platform: Platform, operation: str) -> bool:
 
 
 class FaultBook:
-    """The active faults, oldest first. A request gets only the first fault that matches."""
+    """The faults that a test has added, oldest first. A request gets only the first fault that matches."""
 
     def __init__(self, changed: threading.Condition, timeline: Timeline) -> None:
         self._changed = changed
@@ -246,7 +246,7 @@ class FaultBook:
         return fault
 
     def take(self, platform: Platform, operation: str, path: str) -> Fault:
-        """Return the fault for a request, and count the request; an empty fault if none matches."""
+        """Return the fault for a request, and count the request. If none matches, return an empty fault."""
         with self._changed:
             now = self._timeline.now()
             return next(

@@ -57,7 +57,7 @@ class Entry:
     """``open``, ``answered``, ``reset``, ``dropped`` (by the sandbox) or ``client_gone``."""
 
     def header(self, name: str) -> str | None:
-        """Return the value of the first header with this case-insensitive name; ``None`` if it is absent."""
+        """Return the first header value for a case-insensitive name; ``None`` if the header is absent."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:

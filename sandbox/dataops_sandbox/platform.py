@@ -127,7 +127,7 @@ class Platform(ABC):
 
     @changing
     def reset(self) -> None:
-        """Restore the initial state: the initial resources, no runs, default behaviour and settings."""
+        """Restore the initial state: initial resources and settings, no runs, default behaviour of runs."""
         self.settings = self.settings_class(run_seconds=self.world.run_seconds)
         self.tokens.revoke()
         self.populate()
@@ -178,7 +178,7 @@ class Platform(ABC):
         return {name: getattr(self, name) for name in ("configure", *self.controls)}
 
     def find(self, method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-        """Return the operation of a request, and the values in the path; ``(None, {})`` if none matches."""
+        """Return a request's operation and the values in its path; ``(None, {})`` if no operation matches."""
         for operation in self.operations:
             params = operation.match(path)
             if params is not None and operation.method == method:

@@ -112,12 +112,12 @@ class Sandbox(Registry):
     def add_fault(
         self, kind: str, *, platform: str | None = None, operation: str | None = None, **more: Any
     ) -> Fault:
-        """Add a fault; without ``times`` and ``duration`` it stays active until :meth:`clear_faults`.
+        """Add a fault. Without ``times`` and ``duration`` the fault ends only with :meth:`clear_faults`.
 
         :param kind: one of :data:`.faults.KINDS`
         :param platform: affect only requests to this platform
-        :param operation: affect only this operation, e.g. ``list jobs``; ``unknown``: affect only requests
-            that match no operation
+        :param operation: affect only requests of this operation, e.g. ``list jobs``; ``unknown``: affect
+            only requests that match no operation
         :param more: other fields of :class:`.faults.Fault` (``path``, ``times``, ``duration``, ``since``,
             ``skip``, ``processed``), and fields of the kind of fault, e.g. ``status`` and ``headers``
         :return: the fault; its ``hits`` counts the requests that it has affected
@@ -149,8 +149,9 @@ class Sandbox(Registry):
     def reset(self) -> None:
         """Restore the initial state: real time, initial resources, no runs, no faults, empty journal.
 
-        The sandbox closes the connections that a ``hang`` or ``slow`` fault holds. What a
-        test set with ``script`` is removed. Run ids continue, so that a new run never has the id of an earlier run.
+        The sandbox closes the connections that a ``hang`` or ``slow`` fault holds. What a test
+        has set with ``script`` no longer applies. Run ids continue, so that a new run never has the id of an
+        earlier run.
         """
         with self._changed:
             self._faults.clear()

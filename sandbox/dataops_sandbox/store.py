@@ -136,7 +136,7 @@ class RunStore(Platform, Generic[RunT, ScriptT]):
 
         :param resource: the pipeline, source, ... that the runs work on; ``None``: any resource
         :param times: how many runs get the script; ``None``: all runs
-        :param behaviour: fields of the script, which is the platform's subclass of :class:`Script`
+        :param behaviour: fields of the platform's subclass of :class:`Script`
         :raises ValueError: if there is no such field, or a value is not valid
         """
         validate_options(_Uses, {"times": times})

@@ -32,7 +32,7 @@ class ExecutionScript(Script):
     hidden_lists: int = Field(0, ge=0)
     """How many list responses leave out the run after the time ``hidden`` is over."""
     outcome: str = "Succeeded"
-    """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown one."""
+    """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown status."""
     outputs: Names | dict[str, str] | None = None
     """Names of the outputs that exist at the end, even if the run failed. A dict also sets the text of each
     output. ``None``: all outputs of the pipeline if the run succeeded, otherwise no outputs."""

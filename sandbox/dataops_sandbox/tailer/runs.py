@@ -47,7 +47,7 @@ class RunScript(Script):
     waiting: Seconds = 0.0
     """Seconds in ``WAITING``, in which the run waits for a free slot."""
     outcome: Text = "SUCCESS"
-    """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or any unknown one."""
+    """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or any unknown status."""
     running_status: Text = "RUNNING"
     """Status while the run is running."""
 

@@ -76,7 +76,7 @@ def _boundary(call: Call) -> bytes:
 
 
 def _find_all(content: Content, marks: bytes) -> list[int]:
-    """Return all positions of ``marks``. A line end is added before the first byte (RFC 2046, 5.1.1)."""
+    """Return all positions of ``marks``, as if a line end preceded the first byte (RFC 2046, 5.1.1)."""
     found: list[int] = []
     window, base = _LINE, -len(_LINE)
     for chunk in content.chunks():

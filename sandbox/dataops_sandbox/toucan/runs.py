@@ -24,7 +24,7 @@ class OperationScript(Script):
     running_status: str = "running"
     """Status while the operation runs. A newer backend may use other words."""
     outcome: str = "successful"
-    """Final status: ``successful``, ``failed``, or any unknown one."""
+    """Final status: ``successful``, ``failed``, or any unknown status."""
     final_members: dict[str, JsonValue] = Field({})
     """Members that the state response also has after the end, beside ``status``. They are not documented."""
     traceback: str = "a function of the small app has failed"

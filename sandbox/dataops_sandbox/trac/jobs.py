@@ -1,4 +1,4 @@
-"""TRAC's jobs: their script, their status, and their end."""
+"""TRAC's jobs: the behaviour that a test can choose, the status, and the end of a job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class JobScript(Script):
     """How a job behaves; ``duration`` counts from the submission of the job."""
 
     outcome: str = "SUCCEEDED"
-    """Final status: ``SUCCEEDED``, ``FAILED``, or any unknown one."""
+    """Final status: ``SUCCEEDED``, ``FAILED``, or any unknown status."""
     message: str = ""
     """Status message of the job after its end."""
     running_status: str = "RUNNING"
@@ -56,7 +56,7 @@ class Job(Run[JobScript]):
     steps: int = 0
     """How many statuses of :data:`STEPS` the job has entered."""
     lost: bool = False
-    """Whether the job never ends, because the orchestrator lost it or cannot write to its tag."""
+    """Whether the job never ends, because the orchestrator lost it or cannot write to the job's tag."""
     forgotten: bool = False
     """Whether check-job does not find the job."""
 

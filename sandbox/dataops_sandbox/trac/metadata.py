@@ -78,7 +78,7 @@ class Found:
         return self.version is self.record.versions[-1]
 
     def header(self) -> dict[str, Any]:
-        """Return the tag header: ids, versions and times. Leave out flags that are ``False``."""
+        """Return the tag header: object type, id, versions and times. Leave out flags that are ``False``."""
         header = {
             **self.selector(),
             "objectTimestamp": {"isoDatetime": values.stamp(self.version.at)},
@@ -154,7 +154,7 @@ class Metadata:
     def write(
         self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
     ) -> list[dict[str, Any]]:
-        """Execute all write requests of a call, or none of them. Return the tag headers in the same order.
+        """Execute all write requests of a call, or none. Return the tag headers in the order of the requests.
 
         :param requests: pairs of a method (``createObject``, ``updateObject`` or ``updateTag``) and a request
         """

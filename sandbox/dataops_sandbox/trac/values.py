@@ -93,7 +93,7 @@ def text(plain: str) -> dict[str, Any]:
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value as the platform stores it: in the platform's notation, and with its type.
+    """Return a value in the platform's notation and with its type. Items of an array also get their type.
 
     :raises BadValueError: if the value is neither a primitive nor an array of primitives,
         or does not match the type that it declares
