@@ -68,7 +68,8 @@ class QuantemplateApi(Api):
     :param client_id: the client id of the API user.
     :param client_secret: the client secret of the API user.
     :param auth_url: the URL of the token endpoint.
-    :param organisation_id: the connection's organisation, ``c-…``; empty if it has none.
+    :param organisation_id: the connection's organisation, ``c-…``; empty if the connection has no
+        organisation.
     """
 
     platform = "Quantemplate"
@@ -137,9 +138,9 @@ class QuantemplateApi(Api):
     # --- arguments -------------------------------------------------------------------------------------
 
     def organisation(self, organisation_id: str | None) -> str:
-        """Return the argument, or the connection's organisation if the argument is ``None``.
+        """Return ``organisation_id``, or the connection's organisation if ``organisation_id`` is ``None``.
 
-        :raises InvalidArgumentError: if the argument is empty, or if both are missing.
+        :raises InvalidArgumentError: if ``organisation_id`` is empty, or if both ids are missing.
         """
         return self.text_or_default("organisation_id", organisation_id, self.organisation_id)
 
@@ -248,7 +249,7 @@ class QuantemplateApi(Api):
     def run_numbers(
         self, organisation_id: str, pipeline_id: str
     ) -> Exchange[tuple[Listed[int], float | None]]:
-        """Return the run numbers of a pipeline's executions, and the server's time of the response."""
+        """Return the run numbers of a pipeline, and the time of the response on the server's clock."""
         return self._list(organisation_id, pipeline_id, lambda reply: (read_run_numbers(reply), reply.date))
 
     def _list(

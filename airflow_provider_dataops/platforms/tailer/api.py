@@ -147,7 +147,7 @@ class TailerApi(TailerCalls):
         """Return the watch, which describes how to wait for the run.
 
         :param outcomes: ``success_statuses`` and ``failure_statuses``.
-        :raises InvalidArgumentError: if a status is invalid, or counts as success and as failure.
+        :raises InvalidArgumentError: if a status is invalid, or counts both as success and as failure.
         """
         statuses: dict[str, Any] = require_outcomes(**outcomes)
         return TailerRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)

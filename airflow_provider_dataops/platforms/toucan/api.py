@@ -72,7 +72,7 @@ class ToucanApi(Api):
     :param auth_type: one of :data:`AUTH_TYPES`.
     :param login: the user's name; empty for ``bearer``.
     :param secret: the password, or the token for ``bearer``.
-    :param default_small_app: the connection's small app; empty if it has none.
+    :param default_small_app: the connection's small app; empty if the connection has no small app.
     :param front_url: the URL where people open the apps. If empty, it is made from the API's host, if that
         host begins with ``api-``.
     """
@@ -172,9 +172,9 @@ class ToucanApi(Api):
     # --- calls -----------------------------------------------------------------------------------------
 
     def small_app(self, small_app: str | None) -> str:
-        """Return the argument, or the connection's small app if the argument is ``None``.
+        """Return ``small_app``, or the connection's small app if ``small_app`` is ``None``.
 
-        :raises InvalidArgumentError: if the argument is blank, or if both are missing.
+        :raises InvalidArgumentError: if ``small_app`` is blank, or if both small apps are missing.
         """
         return self.text_or_default("small_app", small_app, self._default_small_app)
 

@@ -6,8 +6,8 @@ from airflow_provider_dataops.core import results
 
 OPERATION = {
     **results.RUN,
-    "started_at": "always `None`: Toucan does not report it",
-    "finished_at": "always `None`: Toucan does not report it",
+    "started_at": "always `None`: Toucan does not report when the operation began",
+    "finished_at": "always `None`: Toucan does not report when the operation ended",
     "operation_id": "the id of the operation, the same as `run_id`",
     "small_app": "the small app",
 }

@@ -1,4 +1,4 @@
-"""The calls of TRAC's API. Each module contains the calls for one kind of object."""
+"""The calls to TRAC's API. Each module contains the calls for one kind of object."""
 
 from __future__ import annotations
 

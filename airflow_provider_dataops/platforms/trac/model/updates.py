@@ -151,7 +151,8 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
     :param kind: the type of the object.
     :param definition: a dict such as ``{"custom": {...}}``, with or without ``objectType``. ``customData``
         may be bytes.
-    :raises InvalidArgumentError: if clients cannot write this type, or if the definition has another type.
+    :raises InvalidArgumentError: if clients cannot write this type, or if the ``objectType`` of the
+        definition is not ``kind``.
     """
     if kind not in WRITABLE:
         raise InvalidArgumentError(
@@ -206,7 +207,7 @@ def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     if not selector.is_fixed:
         raise InvalidArgumentError(
             f"{what} must have an object version; the tag header that a read or write returns has "
-            f"one; given: {value!r}"
+            f"an object version; given: {value!r}"
         )
     return selector
 
