@@ -56,7 +56,7 @@ T = TypeVar("T")
 BASE_URL = "https://fabric.prod.quantemplate.com/external/v1"
 AUTH_URL = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
 APP_URL = "https://app.quantemplate.com/"
-#: The read timeout of an upload, in seconds. The server may need long to store the file.
+#: The read timeout of an upload, in seconds. The server may need a long time to store the file.
 UPLOAD_READ_TIMEOUT = 600.0
 
 

@@ -172,7 +172,8 @@ class TailerApi(TailerCalls):
         is_complete = bool(self.account and self.environment)
         scope = {"account": self.account or "000000", "environment": self.environment or "DEV"}
         try:
-            # Any JSON without a KO is enough, because the format of this response is not documented.
+            # Any JSON without KO, Tailer's word for a failure, is enough, because the format of this response
+            # is not documented.
             yield from self.get_by_status(
                 "table-to-table", status="RUNNING", limit=1, parse=read_any, **scope
             )

@@ -60,7 +60,10 @@ class TamrJobLaunch(Launch):
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Create the job and return it. The submission token is not sent, because the API has no field for it."""
+        """Create the job and return it.
+
+        The submission token is not sent, because the API has no field for it.
+        """
         job = yield from self.api.create_job(self.configuration)
         return job.snapshot()
 

@@ -61,9 +61,10 @@ class Gateway(Api):
         self._credentials = credentials
         self._tenant = tenant
         self._prefixes = prefixes
-        #: Returns seconds since the epoch.
+        #: The clock: a function that returns seconds since the epoch.
         self._clock = time.time
-        #: Returns a random number from 0 to below 1, so that several writers pause for different times.
+        #: A function that returns a random number from 0 to below 1. With it, several writers pause for
+        #: different times.
         self._chance = random.random
 
     @classmethod

@@ -47,7 +47,7 @@ class TagHeader:
 
     @property
     def selector(self) -> Selector:
-        """The selector of this object version and this tag version, even if later ones exist."""
+        """The selector of this object version and this tag version, even if later versions exist."""
         return Selector(
             object_type=self.object_type,
             object_id=self.object_id,

@@ -9,8 +9,8 @@ A term is a list, because a template can render a list from JSON::
     ["withdrawn", "EXISTS"]
 
 The fourth item is the attribute's type. It is needed if the value and the attribute have different types,
-such as a text for a date. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. TRAC's own
-form, ``{"term": {...}}`` and ``{"logical": {...}}``, is accepted and validated in the same way.
+such as a text for a date. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. TRAC's
+own form, ``{"term": {...}}`` and ``{"logical": {...}}``, is accepted and validated in the same way.
 """
 
 from __future__ import annotations

@@ -49,8 +49,8 @@ def read_updates(
     :param attrs: values by name; each attribute is created or replaced.
     :param updates: further changes in their order, such as ``{"operation": "APPEND_ATTR", "attrName":
         "labels", "value": "eod"}``. Without an operation, the attribute is created or replaced.
-    :param where: the user's name for the argument ``attrs``, for errors.
-    :param listed: the user's name for the argument ``updates``, for errors.
+    :param where: the name of the argument ``attrs`` in the user's code, for errors.
+    :param listed: the name of the argument ``updates`` in the user's code, for errors.
     :raises InvalidArgumentError: for a reserved name, an unknown operation, or a value that attributes
         cannot have.
     """
