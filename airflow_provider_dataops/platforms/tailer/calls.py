@@ -265,7 +265,7 @@ class TailerCalls(Api):
     ) -> Exchange[T]:
         """Send the request of one action, and return what ``parse`` returns for the response.
 
-        :param subject: account and environment; also the configuration, if the action concerns a configuration.
+        :param subject: account and environment; also the configuration, if the action needs a configuration.
         :param fields: further fields of the body. Fields that are ``None`` are left out.
         """
         path, repeatable = _ACTIONS[action]

@@ -14,5 +14,5 @@ OPERATION = {
 UPLOAD = {
     "source": "the path or URL of the file",
     "filename": "the name under which the file was uploaded",
-    "operation_id": "the operation that Toucan started for the file; missing if the backend reports no operation",
+    "operation_id": "the id of the operation for the file; missing if the backend reports no id",
 }

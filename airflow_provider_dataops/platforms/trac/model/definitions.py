@@ -355,5 +355,5 @@ def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject])
 
 
 def _typed(name: str, value: object, kind: ValueType | None) -> dict[str, Any]:
-    """Return a parameter in TRAC's JSON. If ``kind`` is ``None``, the Python type decides."""
+    """Return a parameter in TRAC's JSON. Without a declared type, the Python value's type decides."""
     return as_wire(Value(value, kind) if kind else value, typed=True, where=f"parameters[{name!r}]")
