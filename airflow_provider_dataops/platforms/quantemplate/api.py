@@ -272,7 +272,7 @@ class QuantemplateApi(Api):
     def next_execution(
         self, organisation_id: str, pipeline_id: str, after_run_number: int
     ) -> Exchange[Execution | None]:
-        """Return the first execution after a run number, ``None`` if there is none yet.
+        """Return the first execution after a run number; ``None`` if it does not exist yet.
 
         Any user may have started the execution.
 
