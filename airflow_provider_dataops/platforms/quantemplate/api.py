@@ -56,7 +56,7 @@ T = TypeVar("T")
 BASE_URL = "https://fabric.prod.quantemplate.com/external/v1"
 AUTH_URL = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
 APP_URL = "https://app.quantemplate.com/"
-#: The read timeout of an upload, in seconds. The server may need long to store the file.
+#: The read timeout of an upload, in seconds. The server may need a long time to store the file.
 UPLOAD_READ_TIMEOUT = 600.0
 
 
@@ -68,7 +68,8 @@ class QuantemplateApi(Api):
     :param client_id: the client id of the API user.
     :param client_secret: the client secret of the API user.
     :param auth_url: the URL of the token endpoint.
-    :param organisation_id: the connection's organisation, ``c-…``; empty if it has none.
+    :param organisation_id: the connection's organisation, ``c-…``; empty if the connection has no
+        organisation.
     """
 
     platform = "Quantemplate"
@@ -137,9 +138,9 @@ class QuantemplateApi(Api):
     # --- arguments -------------------------------------------------------------------------------------
 
     def organisation(self, organisation_id: str | None) -> str:
-        """Return the argument, or the connection's organisation if the argument is ``None``.
+        """Return ``organisation_id``, or the connection's organisation if ``organisation_id`` is ``None``.
 
-        :raises InvalidArgumentError: if the argument is empty, or if both are missing.
+        :raises InvalidArgumentError: if ``organisation_id`` is empty, or if both ids are missing.
         """
         return self.text_or_default("organisation_id", organisation_id, self.organisation_id)
 
@@ -248,7 +249,7 @@ class QuantemplateApi(Api):
     def run_numbers(
         self, organisation_id: str, pipeline_id: str
     ) -> Exchange[tuple[Listed[int], float | None]]:
-        """Return the run numbers of a pipeline's executions, and the server's time of the response."""
+        """Return the run numbers of a pipeline, and the time of the response on the server's clock."""
         return self._list(organisation_id, pipeline_id, lambda reply: (read_run_numbers(reply), reply.date))
 
     def _list(
@@ -271,7 +272,7 @@ class QuantemplateApi(Api):
     def next_execution(
         self, organisation_id: str, pipeline_id: str, after_run_number: int
     ) -> Exchange[Execution | None]:
-        """Return the first execution after a run number, ``None`` if there is none yet.
+        """Return the first execution after a run number; ``None`` if it does not exist yet.
 
         Any user may have started the execution.
 

@@ -29,7 +29,7 @@ FORM = {
         },
         "auth_url": {
             "label": "Token endpoint",
-            "help": "The URL that returns tokens; if empty, the one of production, at "
+            "help": "The URL that returns tokens. If empty, the provider uses the URL of production, at "
             "accounts.prod.quantemplate.com. Quantemplate's support creates an API user, whose client id and "
             "client secret are the fields above. Organisation admins see them on the Admin tab. Share each "
             "dataset and pipeline with this user, with the right to edit.",

@@ -127,7 +127,7 @@ def read_executions(
     """Return the executions in a list.
 
     :param wanted: the ids of the executions to return; ``None`` returns all.
-    :param after: return only the executions with a run number above this one.
+    :param after: return only the executions with a run number above this number.
     :raises MalformedReplyError: if the response is not a list of executions.
     """
     key, is_wanted = "", None

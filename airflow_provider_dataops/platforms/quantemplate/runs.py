@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
-#: If entries of the list before a submission cannot be read, at most this many of their ids are stored. If
-#: there are more, the search for an execution whose submission got no response fails.
+#: Before a submission, the provider lists the executions. It stores the ids of at most this many unreadable
+#: entries. With more such entries, a retry cannot find an execution after a lost response.
 UNREADABLE_IDS = 100
 
 
@@ -69,7 +69,7 @@ class QuantemplateExecutionLaunch(Launch):
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the execution. The token is not sent, because the API has no field for it."""
+        """Start the execution. The submission token is not sent, because the API has no field for it."""
         started = yield from self.api.execute_pipeline(
             self.organisation_id, self.pipeline_id, trace_id=self.trace_id
         )
@@ -79,7 +79,8 @@ class QuantemplateExecutionLaunch(Launch):
         """Return the executions that were created after the baseline was recorded.
 
         The baseline contains the highest run number in the list before the submission. The run numbers of new
-        executions are higher. But that list may have been stale, so their times are compared, too.
+        executions are higher. But that list may have been stale. So this method also compares the times at
+        which the executions were created.
 
         :raises MalformedReplyError: if an entry that may be such an execution cannot be read.
         """
@@ -134,7 +135,8 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
 
         If the entry of an execution cannot be read, its value is an error. An entry without a readable id may
         belong to any execution that was not found. So each of these executions gets the error. If there is no
-        such entry, they are ``ABSENT``, or ``UNLISTED`` if the list leaves out the oldest executions.
+        such entry, an execution that was not found is ``UNLISTED`` if the list leaves out the oldest
+        executions, else ``ABSENT``.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}

@@ -147,7 +147,7 @@ class TailerApi(TailerCalls):
         """Return the watch, which describes how to wait for the run.
 
         :param outcomes: ``success_statuses`` and ``failure_statuses``.
-        :raises InvalidArgumentError: if a status is invalid, or counts as success and as failure.
+        :raises InvalidArgumentError: if a status is invalid, or counts both as success and as failure.
         """
         statuses: dict[str, Any] = require_outcomes(**outcomes)
         return TailerRunWatch(run_id=run_id, **asdict(configuration), **statuses, job_id=job_id)
@@ -172,7 +172,8 @@ class TailerApi(TailerCalls):
         is_complete = bool(self.account and self.environment)
         scope = {"account": self.account or "000000", "environment": self.environment or "DEV"}
         try:
-            # Any JSON without a KO is enough, because the format of this response is not documented.
+            # Any JSON without KO, Tailer's word for a failure, is enough, because the format of this response
+            # is not documented.
             yield from self.get_by_status(
                 "table-to-table", status="RUNNING", limit=1, parse=read_any, **scope
             )

@@ -21,7 +21,7 @@ CONFIGURATION_STATUSES = {
     "disabled": {"activated": False, "archived": False},
     "archived": {"activated": False, "archived": True},
 }
-#: The ``limit`` of a list request if the caller gives none. It is the largest number that the vendor's
+#: The ``limit`` of a list request if the caller gives no limit. It is the largest number that the vendor's
 #: documentation shows. Tailer's own default is unknown.
 LIST_LIMIT = 100
 #: A type with an old and a new name. Requests use the new name. Responses and job ids also use the old name.

@@ -1,4 +1,4 @@
-"""The calls of the Tailer Platform API: launch jobs, read runs, set statuses."""
+"""The calls to the Tailer Platform API: launch jobs, read runs, set statuses."""
 
 from __future__ import annotations
 
@@ -223,8 +223,8 @@ class TailerCalls(Api):
     def reset_workflow(self, configuration: Configuration) -> Exchange[None]:
         """Delete all triggered jobs of a workflow, so that the workflow starts from scratch.
 
-        The request is never repeated, because a second one would also delete the jobs that were triggered
-        after the first one.
+        The request is never repeated, because a second request would also delete the jobs that were
+        triggered after the first request.
 
         :raises InvalidArgumentError: if the configuration is not a workflow.
         """
@@ -265,7 +265,7 @@ class TailerCalls(Api):
     ) -> Exchange[T]:
         """Send the request of one action, and return what ``parse`` returns for the response.
 
-        :param subject: account and environment; also the configuration, if the action is about one.
+        :param subject: account and environment; also the configuration, if the action needs a configuration.
         :param fields: further fields of the body. Fields that are ``None`` are left out.
         """
         path, repeatable = _ACTIONS[action]

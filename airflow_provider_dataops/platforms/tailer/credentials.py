@@ -49,7 +49,7 @@ class TokenSource:
     blame: str
     #: The texts to mask in logs.
     secrets: tuple[str, ...] = ()
-    #: The values that identify the account, in addition to the secrets.
+    #: Together with the secrets, these values identify the account.
     account: tuple[str, ...]
 
     def fetch(self) -> Exchange[Token]:

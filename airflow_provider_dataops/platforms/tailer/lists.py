@@ -121,7 +121,7 @@ def _checked(
 
 
 def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
-    """Return the filters for the next lists after a full list. Each of the next lists contains fewer runs."""
+    """Return the filters to use after a full list. With each of them, the API lists fewer runs."""
     if "status" in filters:
         return []
     if not filters and (day := _day_of(run_id)):

@@ -257,7 +257,7 @@ def is_json(reply: Reply) -> bool:
 
 
 def google_error(reply: Reply) -> str:
-    """Return the message of a Google error, empty if the response has another format."""
+    """Return the message of a Google error; empty if the response does not have Google's format."""
     try:
         error = reply.json_object().get("error")
     except MalformedReplyError:

@@ -13,5 +13,5 @@ RUN = {
     "configuration_id": "the id under which the configuration is deployed",
     "job_id": "the id of the job, as Tailer Studio shows it",
     "last_update_date": "when the run changed last, in ISO 8601; `None` if Tailer did not report it",
-    "duration": "how long the run took, `H:MM:SS.ffffff`; `None` before the end",
+    "duration": "how long the run took, `H:MM:SS.ffffff`; `None` until the run has ended",
 }

@@ -58,7 +58,7 @@ class TailerJobLaunch(Launch):
         }
 
     def record_baseline(self) -> Exchange[JsonObject]:
-        """Return the last runs of the configuration, and the server's time of the response.
+        """Return the last runs of the configuration, and the time of the response on the server's clock.
 
         :raises NotFoundError: for a 404 without the header ``Date``. Then a later search could not decide
             which runs are new.
@@ -84,7 +84,7 @@ class TailerJobLaunch(Launch):
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Launch the job. The token is not sent, because the API has no field for it."""
+        """Launch the job. The submission token is not sent, because the API has no field for it."""
         run_id = yield from self.api.launch_job(
             self.configuration, execution_date=self.execution_date, job_id=self.job_id
         )
@@ -154,7 +154,7 @@ class TailerWatch(Watch):
         require_text(**self.named)
 
     def configuration(self, api: TailerApi) -> Configuration:
-        """Return the configuration of the four fields.
+        """Return the four fields as a configuration.
 
         :raises InvalidArgumentError: if a field is not valid. A stored watch may contain such a field.
         """
@@ -187,7 +187,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
     @property
     def group(self) -> str:
-        """The group of the run: all fields that decide the request and how a status is read, as one text."""
+        """The group of the run: a text of all fields that affect the request or the meaning of a status."""
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:

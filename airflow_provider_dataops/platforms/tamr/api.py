@@ -43,8 +43,8 @@ API_PATH = "/api/v1beta1"
 DOMAIN = "tamr.cloud"
 #: The maximum number of jobs on a page.
 PAGE_SIZE = 30
-#: The maximum number of pages in a list of open jobs. A tenant has few open jobs: by default, 5 jobs run, and
-#: some wait.
+#: The maximum number of pages in a list of open jobs. A tenant has few open jobs: by default, at most 5 jobs
+#: run at once, and some wait.
 SWEEP_PAGES = 3
 #: The maximum number of pages to read in the search for a certain job.
 MOST_PAGES = 100

@@ -112,7 +112,7 @@ def describe(configuration: JsonObject) -> str:
 def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the configuration of a job on one resource. For a data product, this job is an update.
 
-    :param resource: ids by the name of the argument. Only the id of the resource is not ``None``.
+    :param resource: ids by argument name. The id of the resource is set; the others are ``None``.
     """
     (name, value) = next((name, value) for name, value in resource.items() if value)
     kind, member = _OWN_KIND[name]

@@ -67,7 +67,7 @@ class Job(Result):
 
     @property
     def started_at(self) -> str | None:
-        """When the job began to run, in ISO 8601. If it never ran, the start of its first known state."""
+        """When the job began to run, in ISO 8601; or, if it never ran, when its first known state began."""
         return self.entered("RUNNING") or self.created_at or self.entered("DONE")
 
     def started_before(self, time: float) -> bool:

@@ -60,7 +60,10 @@ class TamrJobLaunch(Launch):
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Create the job and return it. The token is not sent, because the API has no field for it."""
+        """Create the job and return it.
+
+        The submission token is not sent, because the API has no field for it.
+        """
         job = yield from self.api.create_job(self.configuration)
         return job.snapshot()
 
@@ -169,7 +172,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
 
     @property
     def resource(self) -> dict[str, str | None]:
-        """The four ids by the name of the argument. Only the id of the resource is not ``None``."""
+        """The four ids by argument name. The id of the resource is set; the other three are ``None``."""
         return {
             "source_id": self.source_id,
             "data_product_id": self.data_product_id,

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 #: The values of the connection's field ``auth_type``.
 AUTH_TYPES = ("basic", "login", "bearer")
-#: The read timeout of an upload, in seconds. The server may need long to store the file.
+#: The read timeout of an upload, in seconds. The server may need a long time to store the file.
 UPLOAD_READ_TIMEOUT = 600.0
 
 
@@ -70,9 +70,9 @@ class ToucanApi(Api):
     If ``small_app`` is ``None``, a call uses the small app of the connection.
 
     :param auth_type: one of :data:`AUTH_TYPES`.
-    :param login: the user's name; empty for ``bearer``.
+    :param login: the user name; empty for ``bearer``.
     :param secret: the password, or the token for ``bearer``.
-    :param default_small_app: the connection's small app; empty if it has none.
+    :param default_small_app: the connection's small app; empty if the connection has no small app.
     :param front_url: the URL where people open the apps. If empty, it is made from the API's host, if that
         host begins with ``api-``.
     """
@@ -172,9 +172,9 @@ class ToucanApi(Api):
     # --- calls -----------------------------------------------------------------------------------------
 
     def small_app(self, small_app: str | None) -> str:
-        """Return the argument, or the connection's small app if the argument is ``None``.
+        """Return ``small_app``, or the connection's small app if ``small_app`` is ``None``.
 
-        :raises InvalidArgumentError: if the argument is blank, or if both are missing.
+        :raises InvalidArgumentError: if ``small_app`` is blank, or if both small apps are missing.
         """
         return self.text_or_default("small_app", small_app, self._default_small_app)
 

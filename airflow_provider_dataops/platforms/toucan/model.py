@@ -46,7 +46,7 @@ class Uploaded(Result):
 
     :param source: the path or URL of the file.
     :param filename: the name that the file has in the small app.
-    :param operation_id: the id of the operation that the backend started; empty if the backend returned none.
+    :param operation_id: the id of the operation that was started; empty if the backend returned no id.
     """
 
     source: str

@@ -6,13 +6,13 @@ from airflow_provider_dataops.core import results
 
 OPERATION = {
     **results.RUN,
-    "started_at": "always `None`: Toucan does not report it",
-    "finished_at": "always `None`: Toucan does not report it",
+    "started_at": "always `None`: Toucan does not report when the operation began",
+    "finished_at": "always `None`: Toucan does not report when the operation ended",
     "operation_id": "the id of the operation, the same as `run_id`",
     "small_app": "the small app",
 }
 UPLOAD = {
     "source": "the path or URL of the file",
     "filename": "the name under which the file was uploaded",
-    "operation_id": "the operation that Toucan started for the file; missing if the backend reports none",
+    "operation_id": "the id of the operation for the file; missing if the backend reports no id",
 }

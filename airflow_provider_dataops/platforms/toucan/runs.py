@@ -68,7 +68,7 @@ class ToucanOperationLaunch(Launch):
         return replace(self, small_app=baseline["small_app"], work=work)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Start the work. The token is not sent, because the API has no field for it."""
+        """Start the work. The submission token is not sent, because the API has no field for it."""
         accepted = yield from self.api.submit(self.small_app, self.work)
         if accepted.operation_id:
             return self.watch(accepted.operation_id).snapshot(RunState.PENDING, "submitted")

@@ -157,7 +157,7 @@ def unknown_operations(operations: Sequence[str] | None) -> list[str]:
 def check_stage(stage: object) -> None:
     """Check that a stage is ``staging`` or ``None``.
 
-    :raises InvalidArgumentError: if it is anything else.
+    :raises InvalidArgumentError: if the stage has any other value.
     """
     require_choice("stage", stage, (STAGING, None))
 
@@ -165,7 +165,7 @@ def check_stage(stage: object) -> None:
 def stage_query(stage: str | None) -> str:
     """Return the query parameter for a stage; empty for ``None``.
 
-    :raises InvalidArgumentError: if it is neither ``staging`` nor ``None``.
+    :raises InvalidArgumentError: if the stage is neither ``staging`` nor ``None``.
     """
     check_stage(stage)
     return f"stage={stage}" if stage else ""

@@ -28,7 +28,7 @@ JOB = {
     "status": "the status in TRAC's own word, for instance `SUCCEEDED`",
     "message": "the message of the job; mostly empty for a successful job",
     "outputs": "the keys of the job's outputs, by name",
-    "log_file": "the key of the job's log file; `None` if there is none",
+    "log_file": "the key of the job's log file; `None` if the job has no log file",
 }
 IMPORT = {**JOB, "model": "the key of the imported model"}
 ANY_JOB = {**JOB, "model": "the key of the imported model; missing for a job that imports no model"}

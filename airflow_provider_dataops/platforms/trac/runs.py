@@ -62,11 +62,11 @@ class TracJobLaunch(Launch):
         return replace(self, job=plan)
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
-        """Submit the prepared job, with the token as one of its attributes."""
+        """Submit the prepared job, with the submission token as one of its attributes."""
         return self.api.start_job(self.job, token, self.job_attrs, self.tenant)
 
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
-        """Return the jobs that have the token.
+        """Return the jobs that have the submission token.
 
         :raises MalformedReplyError: if one of these jobs cannot be read.
         """
@@ -81,21 +81,21 @@ class TracJobLaunch(Launch):
 class TracJobWatch(RunWatch):
     """Describes how to wait for the end of one job. TRAC cannot cancel a job.
 
-    One search returns up to 100 jobs of a tenant that this provider submitted.
+    This provider gives each job a submission token. One search by such tokens finds up to 100 jobs of a
+    tenant.
 
     :param tenant: the tenant's code.
-    :param submission_id: the token of the job's submission. The search finds the job by this token. A job
-        without a token needs its own request.
+    :param submission_id: the job's submission token. A job without such a token needs its own request.
     """
 
     tenant: str
-    # Not "token": Airflow masks an argument with that word in its name as a secret.
+    # The name does not contain "token", because Airflow would mask such an argument as a secret.
     submission_id: str = ""
 
     sweeps = True
 
     def check(self) -> None:
-        """Check that the tenant is set, and that the token is a text or empty."""
+        """Check that the tenant is set, and that the submission token is a text or empty."""
         super().check()
         require_text(tenant=self.tenant)
         if self.submission_id != "":
@@ -103,7 +103,7 @@ class TracJobWatch(RunWatch):
 
     @property
     def key(self) -> str:
-        """The job's id, followed by its token if it has one."""
+        """The job's id, and the submission token if the job has such a token."""
         return f"{self.run_id} {self.submission_id}".rstrip()
 
     @property
@@ -160,7 +160,7 @@ class TracSearchWatch(ConditionWatch):
             )
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Search. Return the tag headers of the objects if there are enough, else ``None``."""
+        """Search, and return the tag headers of the objects; ``None`` if there are not enough objects."""
         found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
         if len(found) < self.min_results:
             return None

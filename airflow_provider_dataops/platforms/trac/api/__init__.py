@@ -1,4 +1,4 @@
-"""The calls of TRAC's API. Each module contains the calls for one kind of object."""
+"""The calls to TRAC's API. Each module contains the calls for one kind of object."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
 
         :param selector: a selector of the job, or the result of a job operator.
         :param job_id: the job's id, instead of ``selector``.
-        :raises InvalidArgumentError: if both arguments or none are given, or if the argument selects no job.
+        :raises InvalidArgumentError: if both arguments or neither are given, or if they select no job.
         """
         require_one(selector=selector, job_id=job_id)
         job = job_selector(job_id, "job_id") if job_id else job_selector(selector)

@@ -1,4 +1,4 @@
-"""The calls of TRAC's data service: uploads of small files and datasets, and downloads of any size.
+"""The calls to TRAC's data service: uploads of small files and datasets, and downloads of any size.
 
 Larger uploads need gRPC, which TRAC's gateway does not forward.
 """
@@ -31,7 +31,7 @@ ALL_ROWS = 1_000_000_000
 
 
 class DataCalls(Gateway):
-    """The calls of the data service. All calls except ``download_file`` need TRAC 0.8 or later."""
+    """The calls to the data service. All calls except ``download_file`` need TRAC 0.8 or later."""
 
     def write_small_file(
         self,

@@ -41,7 +41,7 @@ class Gateway(Api):
     Each call validates its arguments and returns a generator of requests.
     :class:`~airflow_provider_dataops.hooks.trac.TracHook` runs the generator and sends the requests.
 
-    :param credentials: the authentication headers; empty if the installation needs none.
+    :param credentials: the authentication headers; empty if the installation needs no authentication.
     :param tenant: the connection's tenant, for calls without the argument ``tenant``; it may be empty.
     :param prefixes: for each service, the first part of the path of its URLs.
     """
@@ -61,9 +61,10 @@ class Gateway(Api):
         self._credentials = credentials
         self._tenant = tenant
         self._prefixes = prefixes
-        #: Returns seconds since the epoch.
+        #: The clock: a function that returns seconds since the epoch.
         self._clock = time.time
-        #: Returns a random number from 0 to below 1, so that several writers pause for different times.
+        #: A function that returns a random number from 0 to below 1. With it, several writers pause for
+        #: different times.
         self._chance = random.random
 
     @classmethod
@@ -94,9 +95,9 @@ class Gateway(Api):
         return self._credentials
 
     def tenant(self, tenant: str | None) -> str:
-        """Return the argument, or the connection's tenant if the argument is ``None``.
+        """Return ``tenant``, or the connection's tenant if ``tenant`` is ``None``.
 
-        :raises InvalidArgumentError: if both are missing, or if the tenant's code is not an identifier.
+        :raises InvalidArgumentError: if both tenants are missing, or if the code is not an identifier.
         """
         return require_identifier("tenant", self.text_or_default("tenant", tenant, self._tenant))
 

@@ -35,7 +35,10 @@ _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN
 
 
 class JobCalls(MetadataCalls):
-    """The calls of the orchestrator, which runs jobs, and the searches for jobs. TRAC cannot cancel jobs."""
+    """The calls about jobs: validate, submit, read and find them. TRAC cannot cancel jobs.
+
+    The orchestrator is TRAC's service that runs jobs. Searches for jobs go to the metadata service.
+    """
 
     def validate_job(
         self, job: JsonObject | JobPlan, *, job_attrs: JsonObject | None = None, tenant: str | None = None
@@ -96,11 +99,11 @@ class JobCalls(MetadataCalls):
     def start_job(
         self, job: JobPlan | RunRequest, token: str, job_attrs: JsonObject | None, tenant: str
     ) -> Exchange[RunSnapshot]:
-        """Submit a job with a token as one of its attributes, and return its state.
+        """Submit a job with a submission token as one of its attributes, and return its state.
 
         If the job has already ended, this method still returns the state ``RUNNING``. Then the task waits for
         the job, and its first status request reads the outputs. This method does not read the outputs,
-        because the caller would take a failed request for a rejected submission.
+        because the caller would treat a failed request as a rejected submission.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -182,7 +185,7 @@ class JobCalls(MetadataCalls):
     def jobs_with_token(
         self, operator: str, token: str | list[str], tenant: str
     ) -> Exchange[Listed[tuple[str, RunSnapshot]]]:
-        """Return the jobs that were submitted with a token, or with one of several tokens.
+        """Return the jobs that were submitted with a submission token, or with one of several such tokens.
 
         :param operator: ``EQ`` for one token, ``IN`` for several.
         :return: pairs of the token and the job.

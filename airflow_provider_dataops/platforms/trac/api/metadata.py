@@ -1,4 +1,4 @@
-"""The calls of TRAC's metadata service: objects, their tags, searches, and batches of changes."""
+"""The calls to TRAC's metadata service: objects, their tags, searches, and batches of changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TAG_PAUSE = 0.25
 
 
 class MetadataCalls(Gateway):
-    """The calls of the metadata service."""
+    """The calls to the metadata service: read, search and write objects and their tags."""
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -221,7 +221,10 @@ class MetadataCalls(Gateway):
     def _tag_request(
         self, target: Selector, changes: list[dict[str, Any]], tenant: str
     ) -> Exchange[dict[str, Any]]:
-        """Return the request that changes the newest tag. Without a change, it also creates a tag version."""
+        """Return the request that changes the newest tag.
+
+        It creates a new version of the tag, even if ``changes`` is empty.
+        """
         prior = target
         is_job = target.object_type == "JOB"
         if target.tag_version is None or is_job:
@@ -338,10 +341,10 @@ def _tag_change(
 
 
 def _each(name: str, items: object, read: Callable[..., T]) -> list[T]:
-    """Return the requests for one of the lists of a batch.
+    """Return the requests for the items in one list of a batch.
 
     :param read: a function that returns the request for an item. Its arguments are the item's fields.
-    :raises InvalidArgumentError: with the index of the wrong item.
+    :raises InvalidArgumentError: if an item is wrong. The message contains its index.
     """
     if isinstance(items, str | Mapping) or not isinstance(items, Sequence):
         raise InvalidArgumentError(f"{name} must be a list; given: {items!r}")

@@ -53,7 +53,7 @@ def is_refusal(headers: Mapping[str, str], operation: str) -> bool:
 
 
 def details_of(headers: Mapping[str, str]) -> Details | None:
-    """Return the text about an error in the headers of a response, ``None`` if there is none."""
+    """Return the text about an error in the headers of a response; ``None`` if there is no such text."""
     try:
         text = headers[DETAILS].strip()
         # TRAC sends base64 without padding.

@@ -296,7 +296,8 @@ class RunRequest:
         types = {name: _type(p) for name, p in (definition.get("parameters") or {}).items()}
         for name in _nodes(definition, "PARAMETER_NODE"):
             types[name] = types.get(name) or _type_by_edge(name, definition, models)
-        # A parameter of a flow may have no node. Then a model's parameter of the same name has its type.
+        # A parameter of a flow may have no node. Then the type comes from a model's parameter
+        # with the same name.
         for name in set(self.parameters) - set(types):
             found = [m["parameters"][name] for m in models.values() if name in (m.get("parameters") or {})]
             if found:
@@ -354,5 +355,5 @@ def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject])
 
 
 def _typed(name: str, value: object, kind: ValueType | None) -> dict[str, Any]:
-    """Return a parameter in TRAC's JSON. Without a declared type, its Python type decides."""
+    """Return a parameter in TRAC's JSON. Without a declared type, the Python value's type decides."""
     return as_wire(Value(value, kind) if kind else value, typed=True, where=f"parameters[{name!r}]")

@@ -1,4 +1,4 @@
-"""The states of jobs, and their outputs."""
+"""Read the states and the outputs of jobs."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def require_job_attrs(job_attrs: JsonObject | None) -> None:
     """Check that a job can have these attributes.
 
     :raises InvalidArgumentError: if TRAC would reject an attribute, or if an attribute would replace the
-        submission's token.
+        submission token.
     """
     read_updates(job_attrs, where="job_attrs")
     if TOKEN in (job_attrs or {}):

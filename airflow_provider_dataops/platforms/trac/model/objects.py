@@ -47,7 +47,7 @@ class TagHeader:
 
     @property
     def selector(self) -> Selector:
-        """The selector of this object version and this tag version, even if later ones exist."""
+        """The selector of this object version and this tag version, even if later versions exist."""
         return Selector(
             object_type=self.object_type,
             object_id=self.object_id,
@@ -218,7 +218,7 @@ class SearchResult:
 
 
 def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
-    """Return the objects in the response to a search. The result also contains the unreadable ones.
+    """Return the objects in the response to a search. The result also lists unreadable objects.
 
     :param parse: returns the value for an object in TRAC's JSON.
     """

@@ -8,9 +8,9 @@ A term is a list, because a template can render a list from JSON::
     ["business_date", ">=", "2026-02-01", "DATE"]
     ["withdrawn", "EXISTS"]
 
-The fourth item is the attribute's type. It is needed if the value has another type, such as a text for a
-date. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. TRAC's own form, ``{"term":
-{...}}`` and ``{"logical": {...}}``, is accepted and validated in the same way.
+The fourth item is the attribute's type. It is needed if the value and the attribute have different types,
+such as a text for a date. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. TRAC's
+own form, ``{"term": {...}}`` and ``{"logical": {...}}``, is accepted and validated in the same way.
 """
 
 from __future__ import annotations

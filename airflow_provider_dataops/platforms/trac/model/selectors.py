@@ -154,7 +154,7 @@ class Selector:
         """Return a value as a selector of the object that gets a new version.
 
         TRAC copies the attributes of the selected tag to the new version. A tag header or tag contains the
-        tag version of the time when it was read. With this tag version, all later changes of the attributes
+        tag version that it had when it was read. With this tag version, all later changes of the attributes
         would be lost. So for a tag header or tag, the result selects the latest tag. Only a selector can
         select another tag.
         """
@@ -165,7 +165,7 @@ class Selector:
     def from_answer(cls, payload: object) -> Selector:
         """Return the selector in a response. Fields of later releases are ignored.
 
-        :raises MalformedReplyError: if it is not a selector.
+        :raises MalformedReplyError: if the response contains no valid selector.
         """
         try:
             if not isinstance(payload, Mapping):

@@ -49,8 +49,8 @@ def read_updates(
     :param attrs: values by name; each attribute is created or replaced.
     :param updates: further changes in their order, such as ``{"operation": "APPEND_ATTR", "attrName":
         "labels", "value": "eod"}``. Without an operation, the attribute is created or replaced.
-    :param where: the user's name for the argument ``attrs``, for errors.
-    :param listed: the user's name for the argument ``updates``, for errors.
+    :param where: the name of the argument ``attrs`` in the user's code, for errors.
+    :param listed: the name of the argument ``updates`` in the user's code, for errors.
     :raises InvalidArgumentError: for a reserved name, an unknown operation, or a value that attributes
         cannot have.
     """
@@ -151,7 +151,8 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
     :param kind: the type of the object.
     :param definition: a dict such as ``{"custom": {...}}``, with or without ``objectType``. ``customData``
         may be bytes.
-    :raises InvalidArgumentError: if clients cannot write this type, or if the definition has another type.
+    :raises InvalidArgumentError: if clients cannot write this type, or if the ``objectType`` of the
+        definition is not ``kind``.
     """
     if kind not in WRITABLE:
         raise InvalidArgumentError(
@@ -206,7 +207,7 @@ def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     if not selector.is_fixed:
         raise InvalidArgumentError(
             f"{what} must have an object version; the tag header that a read or write returns has "
-            f"one; given: {value!r}"
+            f"an object version; given: {value!r}"
         )
     return selector
 

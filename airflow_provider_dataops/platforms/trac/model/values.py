@@ -307,7 +307,8 @@ def _entry(value: Any, kind: ValueType | None) -> dict[str, Any]:
 def from_wire(payload: Any) -> Any:
     """Return a value in a response as a Python value.
 
-    A value without a field is ``None``. A value of a type that this provider does not know stays JSON.
+    If the JSON contains no value, the result is ``None``. If this provider does not know the type of the
+    value, the result is the JSON unchanged.
 
     :raises ValueError: if the value cannot be read.
     """
