@@ -42,7 +42,7 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: The same methods serve a deferral, because Airflow keeps the stored value.
+    #: A deferral needs no methods of its own, because Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 
