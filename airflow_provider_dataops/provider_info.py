@@ -179,7 +179,8 @@ def _search_fields(conn_type: str, listing_delay: int | None) -> dict[str, Any]:
         "timeout_delay": _seconds(
             "Listing delay after a timeout",
             "Like the listing delay, but after a 504 or a read timeout. If empty, Airflow's option [dataops] "
-            f"timeout_delay applies, by default {TIMEOUT_DELAY}, or twice the listing delay if that is longer.",
+            f"timeout_delay applies, by default {TIMEOUT_DELAY}, or twice the listing delay if this is "
+            "longer.",
         ),
     }
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _warn_if_full(hook: TracHook, found: SearchResult) -> None:
     if found.possibly_more:
         hook.log.warning(
-            "The search for %s objects returned %d, the most that TRAC returns; there may be more. "
+            "The search for %s objects returned %d, which is TRAC's limit, so there may be more. "
             "Narrow the search.",
             found.tags[0].header.object_type,
             len(found),

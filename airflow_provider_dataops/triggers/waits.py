@@ -171,7 +171,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
     if state is None or state in _ENDED:
         return True
     trigger.log.warning(
-        "%s was not stopped: the task is %s, so a new try or another triggerer continues with it: %s",
+        "%s was not stopped: the task is %s, so a new try or another triggerer continues with this run: %s",
         run,
         state,
         url,
