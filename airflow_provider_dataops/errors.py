@@ -22,7 +22,7 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
     │   ├── UnroutedError          A redirect, or a 404 of a proxy. Check the host. During maintenance, wait.
     │   ├── ConflictError          409. A retry helps after the other work has ended.
     │   ├── RateLimitedError       429. A retry helps.
-    │   │   └── SlotsTakenError    429 when a run is started. The operator waits for a free slot.
+    │   │   └── SlotsTakenError    429 when a run is started. The operator waits for a slot of the platform.
     │   ├── ServerError            5xx, 408, 425. A retry helps.
     │   ├── TransportError         No complete response: DNS, TLS, reset, timeout. A retry helps.
     │   └── MalformedReplyError    2xx with a body that cannot be read. A retry helps if a proxy sent it.
@@ -34,8 +34,8 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
         ├── RunTimeoutError        The time limit passed: increase ``timeout``. A retry waits for the run.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
-        ├── OutageError            No response in ``[dataops] outage_budget``. A retry waits for the same run.
-        └── AmbiguousSubmitError   The task's run is not certain. No retry: check, then clear the task.
+        ├── OutageError            No response within ``outage_budget``. A retry waits for the same run.
+        └── AmbiguousSubmitError   This task may already have a run. No retry: check, then clear the task.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ class UntrackedRunError(RunError):
 class OutageError(RunError):
     """The platform did not answer within the outage budget, so the state of the run is not known.
 
-    It may also have rejected the credentials. The run may still be running.
+    Or the platform rejected the credentials. The run may still be running.
     """
 
 
@@ -313,8 +313,7 @@ class UploadError(DataOpsError):
         )
         self.failures = failures
         self.uploaded = uploaded
-        # Retry if at least one of the failed files can be uploaded then, but not if the retry could lock the
-        # account.
+        # Permanent, unless a retry can upload at least one of the failed files and cannot lock the account.
         refused = any(isinstance(error, ApiError) and error.locks_out for error in failures.values())
         self.permanent = refused or all(getattr(error, "permanent", False) for error in failures.values())
 

@@ -1,4 +1,4 @@
-"""The provider's metadata. Airflow reads it before it is fully initialised, so import only literals here."""
+"""The provider's metadata. Airflow reads it while Airflow itself starts, so import only literals here."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _options() -> dict[str, Any]:
         ),
         "max_concurrent_requests": _option(
             "How many requests of one connection a triggerer sends at a time, from 1 to 100. A request that "
-            "takes longer than 2 seconds no longer counts. If rejected credentials can lock the account, at "
-            "most 4 apply.",
+            "takes longer than 2 seconds no longer counts. If rejected credentials can lock the account, the "
+            "number is at most 4, whatever this option says.",
             "4",
             "integer",
             "8",
@@ -55,9 +55,9 @@ def _options() -> dict[str, Any]:
         **{
             f"{conn_type}_listing_delay": _option(
                 f"After how many seconds {form['name']} certainly lists a new run, from 1 to 86400. If a "
-                "submission got no response, the task searches for its run for this time. With a lower "
-                "number, a retry may start a second run. The field ``listing_delay`` of a connection "
-                "overrides this option.",
+                "submission got no response, the task searches for its run for this time. If the "
+                "number is too low, a retry may start a second run. The field ``listing_delay`` of a "
+                "connection overrides this option.",
                 f"{form['listing_delay']:.1f}",
                 "float",
                 f"{2 * form['listing_delay']:.1f}",
@@ -66,8 +66,9 @@ def _options() -> dict[str, Any]:
             if "listing_delay" in form
         },
         "timeout_delay": _option(
-            "The same after a 504 or a read timeout, for all platforms, from 1 to 86400. At least twice the "
-            "listing delay applies. The field ``timeout_delay`` of a connection overrides this option.",
+            "Like the listing delay of a platform, but after a 504 or a read timeout, for all platforms, "
+            "from 1 to 86400. If twice the listing delay is longer, that time applies. The field "
+            "``timeout_delay`` of a connection overrides this option.",
             f"{TIMEOUT_DELAY:.1f}",
             "float",
             "600.0",
@@ -75,10 +76,10 @@ def _options() -> dict[str, Any]:
         "deferral_guard": _option(
             "The shortest time in seconds between the start of a trigger and its event, from 0 to 120. "
             "Airflow fails a task if the event comes before its scheduler has read the report on the process "
-            "that deferred. The time grows with the load of worker and triggerer, up to 120 seconds. It is "
-            "always at least one second longer than ``[workers] min_heartbeat_interval``. Raise it if the "
-            "scheduler's log shows ``finished with state success, but the task instance's state attribute is "
-            "queued``.",
+            "that deferred the task. The time grows with the load of worker and triggerer, up to 120 "
+            "seconds. It is always at least one second longer than ``[workers] min_heartbeat_interval``. "
+            "Raise this option if the scheduler's log shows ``finished with state success, but the task "
+            "instance's state attribute is queued``.",
             "6.0",
             "float",
             "20.0",
@@ -173,12 +174,13 @@ def _search_fields(conn_type: str, listing_delay: int | None) -> dict[str, Any]:
             "Listing delay",
             "Seconds after which the platform certainly lists a new run. If empty, Airflow's option "
             f"[dataops] {conn_type}_listing_delay applies, by default {listing_delay}. "
-            "With a lower number, a retry may start a second run.",
+            "If the number is too low, a retry may start a second run.",
         ),
         "timeout_delay": _seconds(
             "Listing delay after a timeout",
-            "The same after a 504 or a read timeout. If empty, Airflow's option [dataops] timeout_delay "
-            f"applies, by default {TIMEOUT_DELAY}, and at least twice the listing delay.",
+            "Like the listing delay, but after a 504 or a read timeout. If empty, Airflow's option [dataops] "
+            f"timeout_delay applies, by default {TIMEOUT_DELAY}, or twice the listing delay if this is "
+            "longer.",
         ),
     }
 
@@ -198,8 +200,8 @@ def _common_fields(placeholders: str) -> dict[str, Any]:
         },
         "ca_bundle": _field(
             "CA bundle",
-            "Path of a file with the certificates to trust; the usual ones if empty. The file must exist on "
-            "all machines.",
+            "Path of a file with the certificates to trust; if empty, the usual certificates. The file must "
+            "exist on all machines.",
         ),
         "request_timeout": _seconds(
             "Request timeout", "Seconds without data after which a request fails; 30 if empty."

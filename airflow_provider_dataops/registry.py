@@ -39,7 +39,7 @@ def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
 def trigger_class(conn_type: str, watch: Watch) -> Callable[..., DataOpsTrigger]:
     """Import and return the trigger class for a watch, which describes what to wait for.
 
-    Each trigger class is a subclass of one class of watches.
+    Each trigger class is a subclass of exactly one watch class.
     """
     module, kind = vars(import_module(PLATFORMS[conn_type].triggers)), type(watch)
     classes = [cls for cls in module.values() if isinstance(cls, type) and issubclass(cls, kind)]

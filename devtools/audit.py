@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = ROOT / "build" / "audit"
 PIP_AUDIT = "pip-audit>=2.7,<3"
-#: pip-audit does not have to resolve dependencies, because the file contains all versions.
+#: pip-audit does not have to resolve dependencies, because ``constraints.txt`` contains all versions.
 COMMAND = ("-r", "constraints.txt", "--no-deps", "--disable-pip", "-s", "osv", "-f", "json")
 CLEAN, VULNERABLE, NOT_CHECKED = 0, 1, os.EX_TEMPFAIL
 

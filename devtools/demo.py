@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
-#: The DAGs in this folder. A reader of the quick start adds one more, which the demo does not run.
+#: The DAGs that the demo runs. A reader of the quick start adds another DAG, but the demo does not run it.
 DAGS = (
     "toucan_refresh",
     "tailer_launch",

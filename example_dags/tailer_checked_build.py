@@ -4,7 +4,7 @@
 again, even if a task between them fails. Another DAG prepares the tables, for example ``tailer_launch``.
 
 The connection ``tailer_default`` contains the credentials, the account and the environment. The
-configurations of this example are deployed in the environment DEV, so the ids of some end with ``_DEV``.
+configurations of this example are deployed in the environment DEV, so some of their ids end with ``_DEV``.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ with DAG(
 
     @task
     def flow_of(model: Any) -> dict[str, Any]:
-        """Return a flow with one model node ``var``. The other nodes have the names in the model."""
+        """Return a flow with one model node ``var``. The model's declarations name the other nodes."""
         declared = model["definition"]["model"]
         parameters, inputs, outputs = (list(declared[part]) for part in ("parameters", "inputs", "outputs"))
         var = {"nodeType": "MODEL_NODE", "parameters": parameters, "inputs": inputs, "outputs": outputs}

@@ -9,7 +9,7 @@ from airflow_provider_dataops.errors import ConfigurationError
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
 SECTION = "dataops"
-#: The longest value of an option in seconds, except for ``deferral_guard``: one day.
+#: The largest value of the options in seconds, except for ``deferral_guard``: one day.
 LONGEST = 86_400.0
 #: The largest value of ``max_concurrent_requests``.
 MOST_REQUESTS = 100
@@ -32,10 +32,10 @@ def options(conn_type: str) -> Options:
 
 
 def deferral_guard() -> float:
-    """Return for how many seconds a trigger holds back its event at least.
+    """Return the shortest time between the start of a trigger and its event, in seconds.
 
-    Airflow must finish the process that deferred the task first. So the result is one second longer than
-    Airflow's ``[workers] min_heartbeat_interval``, if that is longer than the option.
+    Before the event, Airflow must finish the process that deferred the task. So the result is at
+    least one second longer than Airflow's ``[workers] min_heartbeat_interval``, but at most 120 seconds.
 
     :raises ConfigurationError: if the value is not a number from 0 to 120.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def connection_fields(connection: Connection, options: Options | None = None) -> ConnectionFields:
     """Return the fields of an Airflow connection as they are stored.
 
-    :param options: the options of Airflow's configuration; by default, their defaults.
+    :param options: the options of Airflow's configuration; without this argument, each has its default.
 
     :raises ConnectionSettingsError: if the extra of the connection is not a JSON object.
     """

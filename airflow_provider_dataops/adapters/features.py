@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def warn_if_not_durable(survives_tries: bool, noun: str, log: Log) -> None:
-    """Log it if this Airflow cannot store a run for later tries of its task.
+    """Log a warning if this Airflow cannot store a run for later tries of its task.
 
     :param survives_tries: whether the store of this try keeps the run for later tries.
     :param noun: the platform's word for a run.
@@ -28,9 +28,9 @@ def warn_if_not_durable(survives_tries: bool, noun: str, log: Log) -> None:
 
 
 def warn_if_not_stopped(run: str, url: str, log: Log) -> None:
-    """Log it if this Airflow does not inform a trigger when a user ends the trigger's task.
+    """Log a warning if this Airflow does not inform a trigger when a user ends the trigger's task.
 
-    :param run: the platform, its word for a run and the run's id.
+    :param run: one text with the platform, its word for a run, and the run's id.
     :param url: the link to the run.
     """
     if not hasattr(BaseTrigger, "on_kill"):

@@ -42,7 +42,7 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: The same methods serve a deferral, because Airflow keeps the stored value.
+    #: A deferral needs no methods of its own, because Airflow keeps the stored value.
     set_for_resume = set
     get_on_resume = get
 
@@ -100,13 +100,13 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 
 
 def generation(context: Context) -> Generation:
-    """Return the task's generation at the start of the try. A Clear changes it, a retry does not."""
+    """Return the task's generation at the start of the try: numbers that a Clear changes, but no retry."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Read the task's present generation from Airflow. A Clear changes the generation, a retry does not.
+    """Read the task's present generation from Airflow: numbers that a Clear changes, but no retry.
 
     :param known: the generation to return if Airflow does not respond.
     """

@@ -81,7 +81,7 @@ class Download:
     def finish(self) -> None:
         """Check that the file is as long as the response's ``Content-Length``.
 
-        :raises TransportError: if the file has another length. Then the driver sends the request again.
+        :raises TransportError: if the file is longer or shorter. Then the driver sends the request again.
         """
         if self._expected is not None and self.size != self._expected:
             raise TransportError(f"{self.size} of {self._expected} bytes arrived")
@@ -211,7 +211,7 @@ def _put_whole(path: ObjectStoragePath) -> Iterator[Download]:
         with _overwritten(path, part) as download:
             yield download
             copy = Transfer("copy", "to the object store", download.name, SYSTEM_CLOCK, log)
-            # The client calls a hook with the size of the file and the number of copied bytes.
+            # The store's client calls this function with the file's size and the number of copied bytes.
             callback = Callback(hooks={"log": lambda size, copied, **_: copy.moved(copied, size)})
             with access(path):
                 path.fs.put_file(str(part), path.path, callback=callback)

@@ -175,7 +175,7 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
 
 
 def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
-    """Return the error for a path without a file. If the bucket does not exist, it is a FileAccessError."""
+    """Return the error for a path without a file: a FileAccessError if the bucket does not exist."""
     if not isinstance(path, Path):
         bucket = path.path.strip("/").partition("/")[0]
         try:

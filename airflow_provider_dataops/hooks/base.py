@@ -119,7 +119,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         try:
             return connection_test.run(self.api, host_field=label, register_secret=register_secret)
         except (ConnectionSettingsError, ConfigurationError) as error:
-            # Remove the id from the message, because Airflow's UI tests a connection under a random id.
+            # Remove the connection's id from the message: Airflow's UI tests a connection under a random id.
             return False, str(error).removeprefix(f"connection {self.conn_id!r}: ")
         except DataOpsError as error:
             return False, f"{type(error).__name__}: the connection does not work"

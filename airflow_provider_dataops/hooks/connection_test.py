@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
     from airflow_provider_dataops.core.http import Request
 
-#: The time for one connection to one address of a host, in seconds.
+#: The time limit for connecting to one address of a host, in seconds.
 CONNECT_LIMIT = 1.5
-#: The time for all requests of a test, in seconds.
+#: The time limit for all requests of a test together, in seconds.
 REQUESTS_LIMIT = 3.5
-#: After this time the test ends in any case, in seconds. No timeout limits a search for a host name, and a
-#: host may have many addresses.
+#: After this many seconds the test ends in any case. A DNS lookup has no timeout, and a host may have many
+#: addresses.
 LIMIT = 4.0
 
 
@@ -47,7 +47,7 @@ class LimitedDriver(SyncDriver):
         self.operation = self.url = ""
 
     def timeouts(self, request: Request[Any]) -> tuple[float, float]:
-        """Return the time for the connection and the time for the response, in seconds."""
+        """Return two timeouts in seconds: for making the connection, and for the response."""
         self.operation, self.url = request.operation, request.url
         remaining = max(0.1, self._until - self.clock.monotonic())
         connect, read = super().timeouts(request)
@@ -71,7 +71,7 @@ def run(api: Api, *, host_field: str, register_secret: Callable[[str], None]) ->
         except BaseException as error:
             result.set_exception(error)
 
-    # Nothing can interrupt a search for a host name. The thread ends by itself, and nothing waits for it.
+    # Nothing can interrupt a DNS lookup. The thread ends by itself, and nothing waits for it.
     threading.Thread(target=test, name="connection test", daemon=True).start()
     wait([result], timeout=LIMIT)
     if not result.done():
@@ -85,7 +85,7 @@ def run(api: Api, *, host_field: str, register_secret: Callable[[str], None]) ->
         return False, diagnosis(error, where)
 
 
-#: What did not happen in time, by the stage in which the test was when it ended.
+#: The message after :data:`LIMIT` seconds, by the stage that the test had reached.
 _TOO_SLOW = {
     Stage.CONNECT: "the host name was not resolved, or the host did not accept the connection,",
     Stage.PROXY: "the proxy did not answer",
@@ -101,7 +101,7 @@ _NO_RESPONSE = {
     "RemoteDisconnected": "{} closed the connection without a response",
     "ConnectionResetError": "{} closed the connection without a response",
 }
-#: What is wrong with a certificate and what to do, by words of the library OpenSSL.
+#: What is wrong with a certificate and what to do, by words in OpenSSL's error message.
 _CERTIFICATE = {
     "has expired": "has expired",
     "not yet valid": "is not yet valid; is this machine's clock right?",
@@ -122,7 +122,7 @@ _HINTS = {
 def diagnosis(error: ApiError, where: str) -> str:
     """Return the cause of a failed request. It contains no text of the server's response.
 
-    :param where: the field of the connection form with the host, or another host that got the request.
+    :param where: the field of the connection form that contains the host, or the other host that was called.
     """
     what = f"{error.platform}: {error.operation}"
     if error.status is None:

@@ -1,7 +1,7 @@
 """The connection form for Airflow 3.1, which reads it from two methods of the hook.
 
-Airflow 3.2 and later read the provider's metadata and do not call these methods. The source of both is the
-file ``form.py`` of each platform.
+Airflow 3.2 and later read the provider's metadata and do not call these methods. In all versions, the
+form comes from the file ``form.py`` of the platform.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Start an execution.
 
-        Each call starts another execution. If the response is lost, check the list before you call again.
+        Each call starts another execution. If the response is lost, check :meth:`list_executions` before
+        you call again.
         """
         require_text(pipeline_id=pipeline_id)
         return self.run(self.api.execute_pipeline(organisation_id, pipeline_id, trace_id=trace_id))
@@ -130,7 +131,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
 
 
 def choose_output(execution: Execution, name: str | None) -> Output:
-    """Return the output with a name, or the only output if the name is ``None``.
+    """Return the output with the given name, or the only output if the name is ``None``.
 
     :raises InvalidArgumentError: if not exactly one output matches.
     """

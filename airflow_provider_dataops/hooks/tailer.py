@@ -48,12 +48,13 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> str:
         """Launch a job and return the run's id.
 
-        Each call starts another run. If the response is lost, check the list before you call again.
+        Each call starts another run. If the response is lost, check :meth:`get_last_status` before you
+        call again.
 
         :param configuration_type: ``table-to-table`` or ``table-to-storage``.
-        :param logical_date: the day whose data the job processes; the API calls it ``execution_date``. Today
-            in UTC by default.
-        :param job_id: the job's id. By default the request contains none.
+        :param logical_date: the day whose data the job processes; today in UTC by default. The API calls this
+            parameter ``execution_date``.
+        :param job_id: the job's id. By default the request contains no job id.
         :param append_environment: append ``_`` and the environment to ``configuration_id``, unless the id
             already has this ending.
         """
@@ -74,8 +75,8 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> Run | None:
         """Return one run; ``None`` if Tailer does not list it. A new run is not listed for some seconds.
 
-        :param job_id: the job's id. All types except ``table-to-table`` need it. Tailer Studio shows it in a
-            run's details, and :meth:`get_last_status` returns it.
+        :param job_id: the job's id. All configuration types except ``table-to-table`` need it. Tailer Studio
+            shows it in a run's details, and :meth:`get_last_status` returns it.
         """
         configuration = self.api.configuration(configuration_id, configuration_type, **scope)
         return self.run(self.api.check_run_status(configuration, run_id, job_id))
@@ -93,8 +94,8 @@ class TailerHook(DataOpsHook[TailerApi]):
     ) -> list[Run]:
         """Return the last runs of a configuration, newest first.
 
-        :param started_on: only runs that started on this day. The API calls it ``execution_date``, but it is
-            not the logical date of a launched job.
+        :param started_on: only runs that started on this day. The API calls this parameter
+            ``execution_date``, but the day is not the logical date of a launched job.
         :param status: only runs with this status, for instance ``SUCCESS``.
         :param limit: the largest number of runs to return.
         """

@@ -37,8 +37,8 @@ class TamrHook(DataOpsHook[TamrApi]):
     def create_job(self, configuration: Mapping[str, Any]) -> Job:
         """Create a job of any type and return it.
 
-        :param configuration: a dict with exactly one of the keys ``load``, ``update`` and ``publish``, and
-            the ids in it.
+        :param configuration: a dict with exactly one of the keys ``load``, ``update`` and ``publish``. Its
+            value is a dict with the ids.
         :raises RateLimitedError: if all job slots of the tenant (5 by default) are in use.
         """
         configurations.check_configuration(configuration)

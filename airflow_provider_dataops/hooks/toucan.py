@@ -209,7 +209,7 @@ def _named(files: list[StoredFile], filename: str | None) -> list[tuple[StoredFi
     if filename is not None:
         if len(files) != 1:
             raise InvalidArgumentError(
-                f"filename {filename!r} needs a source of exactly one file; source matches {len(files)}"
+                f"filename {filename!r} needs a source of exactly one file; source matches {len(files)} files"
             )
         return [(files[0], filename)]
     by_name: dict[str, StoredFile] = {}

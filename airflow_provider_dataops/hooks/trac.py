@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _warn_if_full(hook: TracHook, found: SearchResult) -> None:
     if found.possibly_more:
         hook.log.warning(
-            "The search for %s objects returned %d, the most that TRAC returns; there may be more. "
+            "The search for %s objects returned %d, which is TRAC's limit, so there may be more. "
             "Narrow the search.",
             found.tags[0].header.object_type,
             len(found),
@@ -41,7 +41,7 @@ class TracHook(DataOpsHook[TracApi]):
     - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
       tag header or tag that another call returned, one of these in the platform's JSON, or an object key such
       as ``DATA-<uuid>-v3``. Without a version it selects the latest one.
-    - ``attrs`` are plain Python values by name. TRAC creates or replaces each of these attributes.
+    - ``attrs`` are plain Python values by attribute name. TRAC creates or replaces each of these attributes.
     - ``tag_updates`` are further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
       "labels", "value": "eod"}``.
 

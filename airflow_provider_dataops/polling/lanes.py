@@ -46,7 +46,7 @@ class Lanes:
     :param is_trusted: whether a request may free its lane before its response arrives. Then more requests
         than lanes can wait for a response. It must be ``False`` if rejections can lock the account, because
         credentials can be revoked at any time. If it is ``False``, there are at most :data:`MOST_IF_LOCKING`
-        lanes, and one group never uses all of them, unless there is only one.
+        lanes, and one group never uses all of them, unless there is only one lane.
     """
 
     def __init__(self, count: int, *, is_trusted: bool) -> None:

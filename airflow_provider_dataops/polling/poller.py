@@ -103,7 +103,7 @@ class Poller:
             look.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Pass the poller's error to all triggers and wake them. After ``None``, they can subscribe again."""
+        """Wake all triggers with the poller's error, or with ``None`` if they can subscribe again."""
         error = None if task.cancelled() else task.exception()
         answer = error if isinstance(error, DataOpsError) else None
         if error is not None and answer is None:

@@ -53,7 +53,7 @@ class Stage(StrEnum):
     RESPONSE = "response"
 
 
-#: The stages of this thread's requests, in order. Without a value, nobody wants to know them.
+#: The stages of this thread's requests, in order. Only a connection test sets this list.
 STAGES: ContextVar[list[Stage]] = ContextVar("STAGES")
 
 
@@ -77,7 +77,7 @@ class _TimedReader(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Start the time again: the deadline is now plus the full timeout."""
+        """Move the deadline: the full timeout begins again."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
@@ -100,7 +100,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """A response with time limits: the headers and each piece of the body must arrive in the read timeout."""
+    """A response. Its headers and each piece of its body must arrive within the read timeout."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

@@ -158,7 +158,7 @@ class AsyncDriver:
             return await asyncio.to_thread(step.work)
         if isinstance(step, EnsureCredentials):
             async with self._login:
-                # Another trigger may have fetched a token while this trigger waited for the lock.
+                # Another trigger may have fetched an access token while this trigger waited for the lock.
                 return await self.play(step.fetch()) if self.api.needs_login() else None
         reply = await self._send(step)
         if len(reply.body) > PARSE_IN_THREAD:

@@ -23,8 +23,8 @@ _ANY = zlib.MAX_WBITS | 32
 class Unpacker:
     """Decompresses a body in pieces of limited size.
 
-    Both drivers ask the server not to compress, but some proxies do. A few kilobytes may then
-    decompress to gigabytes.
+    Both drivers ask for an uncompressed body, but some proxies compress it nevertheless. A few kilobytes may
+    then decompress to gigabytes.
 
     :param encoding: the value of the header ``Content-Encoding``.
     """

@@ -68,7 +68,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | bool:
 
 
 def proxy_for(settings: Settings, scheme: str, host: str) -> str | None:
-    """Return the URL of the proxy for a host, ``None`` for no proxy.
+    """Return the URL of the proxy for a host; ``None`` if there is no proxy.
 
     It is the connection's ``proxy``, or else the value of a variable such as ``HTTPS_PROXY``.
 

@@ -147,7 +147,7 @@ class SyncDriver:
         return step.parse(self._send(step))
 
     def timeouts(self, request: Request[Any]) -> tuple[float, float]:
-        """Return the time for the connection and the time for the response, in seconds."""
+        """Return two timeouts in seconds: for making the connection, and for the response."""
         read = max(request.read_timeout or 0.0, self.api.settings.request_timeout)
         return min(CONNECT_TIMEOUT, self._limit), min(read, self._limit)
 
@@ -248,7 +248,7 @@ class SyncDriver:
 
 
 def _transport_error(error: Exception) -> TransportError:
-    """Return the error for a library's exception. Its ``not_sent`` shows whether surely nothing was sent."""
+    """Return the error for a library's exception. ``not_sent`` is true if certainly nothing was sent."""
     not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
     stage = error.stage if isinstance(error, NotConnectedError) else ""
     reason: BaseException = error

@@ -100,8 +100,8 @@ async def _run_ended(
 async def stop_run(trigger: RunTrigger) -> None:
     """Stop the run of a cancelled trigger if its task has ended. Otherwise log that the run keeps running.
 
-    Airflow 3.3.2 cancels the trigger again every second. So a separate asyncio task stops the run, because
-    the cancellations do not reach this task. Airflow closes the task's log after the first cancellation.
+    Airflow 3.3.2 cancels the trigger again every second. These cancellations do not reach a separate
+    asyncio task, so such a task stops the run. Airflow closes the task's log after the first cancellation.
     """
     stop = asyncio.create_task(_stop_run(trigger))
     _stops.add(stop)
@@ -171,7 +171,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
     if state is None or state in _ENDED:
         return True
     trigger.log.warning(
-        "%s was not stopped: the task is %s, so a new try or another triggerer continues with it: %s",
+        "%s was not stopped: the task is %s, so a new try or another triggerer continues with this run: %s",
         run,
         state,
         url,
@@ -183,7 +183,7 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
-    """Wait for a condition, and return how this ended. If the credentials are refused, read them again."""
+    """Wait for a condition; return how the wait ended. If the credentials are refused, read them again."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic())
     try:
         while True:

@@ -22,7 +22,7 @@ REFUSED = 64
 
 
 class Messages:
-    """The protobuf messages of `tracdap.metadata`."""
+    """Checks JSON against the protobuf messages of `tracdap.metadata`."""
 
     def __init__(self) -> None:
         self._json: Any = import_module("google.protobuf.json_format")
