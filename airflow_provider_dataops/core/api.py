@@ -40,9 +40,10 @@ class Api:
     #: The platform's own word for a run: ``job``, ``execution``.
     noun: ClassVar[str] = "run"
     #: Whether the platform locks an account after it has rejected the credentials a few times. If it does, a
-    #: task sends rejected credentials again only while it waits, and only once.
+    #: task sends rejected credentials again only while it waits for a run or condition, and only once.
     locks_out: ClassVar[bool] = False
-    #: Keeps the token that a login returns; ``None`` if requests contain the connection's credentials.
+    #: This object keeps the token of a login. It is ``None`` if each request contains the connection's
+    #: credentials.
     token: TokenKeeper | None = None
     #: The error of the last rejected login. It is set only if rejections can lock the account.
     login_refusal: ApiError | None = None
@@ -161,7 +162,7 @@ class Api:
     def link(self, default: str, base_url: str = "", **values: str) -> str:
         """Return a link, made from the connection's ``link_template``. Values are percent-encoded.
 
-        :param default: the template to use if the connection has none.
+        :param default: the template to use if the connection sets no template.
         :param base_url: the value of ``{base_url}`` in the default template; if empty, the API's URL.
         :param values: the values of the other placeholders.
         """

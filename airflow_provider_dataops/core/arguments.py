@@ -27,7 +27,7 @@ def require_text(**arguments: object) -> None:
 
 
 def is_encodable(text: str) -> bool:
-    """Return whether a string can be encoded as UTF-8. A file name may contain bytes that cannot."""
+    """Return whether a string can be encoded as UTF-8. Some file names cannot be encoded."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -51,7 +51,7 @@ def require_texts(name: str, value: Any) -> list[str]:
 def require_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Check that an argument has one of the allowed values.
 
-    :raises InvalidArgumentError: if it has another value. The message contains the allowed values.
+    :raises InvalidArgumentError: if the value is not allowed. The message contains the allowed values.
     """
     if value not in allowed:
         choices = " or ".join(repr(choice) for choice in allowed)
@@ -61,7 +61,7 @@ def require_choice(name: str, value: object, allowed: Collection[object]) -> Non
 def require_boolean(name: str, value: object) -> bool:
     """Return an argument that must be ``True`` or ``False``.
 
-    :raises InvalidArgumentError: if it is anything else.
+    :raises InvalidArgumentError: if the argument is neither ``True`` nor ``False``.
     """
     if not isinstance(value, bool):
         raise InvalidArgumentError(f"{name} must be True or False; given: {value!r}")
@@ -75,16 +75,18 @@ def require_whole(minimum: int = 0, **arguments: object) -> None:
     """
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise InvalidArgumentError(f"{name} must be a whole number from {minimum}; given: {value!r}")
+            raise InvalidArgumentError(
+                f"{name} must be a whole number of at least {minimum}; given: {value!r}"
+            )
 
 
 def whole_number(name: str, value: object) -> int:
     """Return an argument as a whole number, 0 or more. A template may have rendered it to a string.
 
-    :raises InvalidArgumentError: if it is anything else.
+    :raises InvalidArgumentError: if the argument contains no such number.
     """
     if isinstance(value, bool) or not str(value).strip().isdecimal():
-        raise InvalidArgumentError(f"{name} must be a whole number from 0; given: {value!r}")
+        raise InvalidArgumentError(f"{name} must be a whole number of at least 0; given: {value!r}")
     return int(str(value))
 
 
@@ -115,7 +117,7 @@ def require_seconds(name: str, value: object) -> float:
 def require_one(**arguments: object) -> None:
     """Check that exactly one of the arguments is set. ``None`` and an empty string count as not set.
 
-    :raises InvalidArgumentError: with the names of all arguments, and of the arguments that are set.
+    :raises InvalidArgumentError: if no argument or more than one is set. The message contains the names.
     """
     names = [name for name, value in arguments.items() if value is not None and value != ""]
     if len(names) != 1:

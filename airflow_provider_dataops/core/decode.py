@@ -46,10 +46,11 @@ _ESCAPE = re.compile(
 #: Matches a JSON string. A string without a closing quote matches up to the end of the text, because
 #: otherwise the search would take quadratic time.
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
-#: Matches a JSON string, which is then skipped; or NaN or Infinity outside of strings (group 1).
+#: Matches NaN or Infinity outside of strings (group 1). Also matches each JSON string, so that the code can
+#: skip the string.
 _TEXT_OR_CONSTANT = re.compile(_TEXT + rb"|(-?(?:NaN|Infinity))", re.DOTALL)
-#: Matches a JSON string, which is then skipped; or a bracket outside of strings: an opening bracket (group 1)
-#: or a closing bracket (group 2).
+#: Matches an opening bracket (group 1) or a closing bracket (group 2) outside of strings. Also matches each
+#: JSON string, so that the code can skip the string.
 _TEXT_OR_BRACKET = re.compile(_TEXT + rb"|([\[{])|([\]}])", re.DOTALL)
 _ARRAY, _ANYTHING = msgspec.json.Decoder(list[Raw]), msgspec.json.Decoder(Raw)
 _START = re.compile(rb"\s*\[")
@@ -73,7 +74,8 @@ def array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     A value that is nested too deep is replaced by a number that cannot be decoded. So only the entry with
     this value is unreadable.
 
-    :raises ValueError: if the text is not a JSON array. The first entries may have been returned before.
+    :raises ValueError: if the text is not a JSON array. Some entries may have been returned before
+        the error.
     """
     count = 0
     try:
@@ -174,7 +176,7 @@ def value(text: Raw) -> Any:
 
 
 def prepared(text: bytes) -> bytes | bytearray:
-    """Return JSON without what a strict decoder rejects: byte order mark, lone surrogates, NaN and Infinity.
+    """Return JSON for a strict decoder: without byte order mark, lone surrogates, NaN and Infinity.
 
     NaN and Infinity are replaced by a number that cannot be decoded. So an entry becomes unreadable only if
     the caller decodes a member with this number. The other entries stay readable.
@@ -193,7 +195,7 @@ def prepared(text: bytes) -> bytes | bytearray:
 
 
 def _shallow(text: bytes | bytearray | Raw) -> bytearray:
-    """Return JSON with :data:`KEPT_LEVELS` levels. Deeper values become a number that cannot be decoded.
+    """Return JSON with at most :data:`KEPT_LEVELS` levels. Deeper values become an undecodable number.
 
     So an entry becomes unreadable only if the caller decodes a member with this number.
     """

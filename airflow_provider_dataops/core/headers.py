@@ -28,5 +28,5 @@ def announced_size(headers: Mapping[str, str]) -> int | None:
     """
     length = headers.get("content-length", "")
     is_plain = headers.get("content-encoding", "identity") == "identity"
-    # Ignore a Content-Length with other characters or with more digits, as no file is that large.
+    # Ignore a Content-Length that does not consist of 1 to 18 digits. No file size has more digits.
     return int(length) if is_plain and re.fullmatch("[0-9]{1,18}", length) else None

@@ -72,7 +72,7 @@ class Sink(Protocol):
     def finish(self) -> None:
         """Check that the body has the length that the headers announced.
 
-        :raises TransportError: if the body has another length.
+        :raises TransportError: if the two lengths differ.
         """
 
 
@@ -148,7 +148,8 @@ class Reply:
     ) -> Self:
         """Return a response with correctly decoded headers.
 
-        An HTTP library decodes all headers with one encoding. But most servers send UTF-8, and some Latin-1.
+        An HTTP library decodes all headers with one encoding. But most servers send UTF-8, and some
+        send Latin-1.
 
         :param codec: the encoding and the error handler with which the library decoded the headers.
         """
@@ -178,8 +179,8 @@ class Reply:
     def entries(self) -> Iterator[Raw]:
         """Return the entries of a body that is a JSON array. The entries are not decoded.
 
-        :raises MalformedReplyError: if the body is not a JSON array. The first entries may have been returned
-            before.
+        :raises MalformedReplyError: if the body is not a JSON array. Some entries may have been returned
+            before the error.
         """
         return self.entries_of(decode.prepared(self.body))
 
@@ -187,8 +188,8 @@ class Reply:
         """Return the entries of a JSON array in the body. The entries are not decoded.
 
         :param text: the array, a part of the body.
-        :raises MalformedReplyError: if the text is not a JSON array. The first entries may have been returned
-            before.
+        :raises MalformedReplyError: if the text is not a JSON array. Some entries may have been returned
+            before the error.
         """
         try:
             yield from decode.array(text)
@@ -365,8 +366,8 @@ def call(request: Request[T]) -> Exchange[T]:
 def segment(value: str) -> str:
     """Return an id as one percent-encoded path segment. A slash in the id is encoded, too.
 
-    :raises InvalidArgumentError: for ``.`` and ``..``, because clients and proxies resolve them even if they
-        are encoded; also for an id that cannot be encoded as UTF-8.
+    :raises InvalidArgumentError: for ``.`` and ``..``, and for an id that cannot be encoded as UTF-8. Clients
+        and proxies resolve ``.`` and ``..`` even if they are encoded.
     """
     if value in {".", ".."} or not is_encodable(value):
         raise InvalidArgumentError(f"{value!r} cannot be an id")

@@ -16,7 +16,7 @@ JsonOrFile = JsonObject | str
 
 
 def present(values: JsonObject) -> dict[str, Any]:
-    """Return the values that are not ``None``. A request must not contain the others."""
+    """Return the values that are not ``None``. A request must not contain ``None``."""
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -78,8 +78,8 @@ class Listed(Generic[T]):
     def check_unreadable(self, is_excused: Callable[[JsonObject], bool]) -> None:
         """Check that the entry that the caller looks for is not one of the unreadable entries.
 
-        :param is_excused: a function that returns whether the readable members of an entry prove that it is
-            another entry.
+        :param is_excused: a function that returns whether the readable members of an entry prove that the
+            caller does not look for this entry.
         :raises MalformedReplyError: if an unreadable entry may be the wanted one.
         """
         if self.error is not None and not all(map(is_excused, self.unreadable)):
@@ -114,11 +114,13 @@ def checked_candidates(
 ) -> list[RunSnapshot]:
     """Return the candidates, if the lists are complete enough to show which run the submission started.
 
-    Two or more candidates are always returned, because complete lists would not help the caller to choose.
+    Two or more candidates are returned even if the lists are incomplete. Complete lists would not help the
+    caller to choose one of them.
 
     :param candidates: the runs that may be the one whose submission got no response.
     :param listed: the list that contains the candidates.
-    :param baseline: what the list contained before the submission. ``cut`` is true if it left out runs.
+    :param baseline: what the list contained before the submission. ``cut`` is true if that list left
+        out runs.
     :raises IncompleteListError: if the list may leave out the run of the submission, or if the only candidate
         may be an older run that the baseline left out.
     """

@@ -16,7 +16,7 @@ class Options:
         triggerer.
     :param listing_delay: the platform certainly lists a new run after this many seconds; 0 means the
         platform's default.
-    :param timeout_delay: like ``listing_delay``, for a run whose submission ended with a 504 or a read
+    :param timeout_delay: like ``listing_delay``, but for a run whose submission ended with a 504 or a read
         timeout; 0 means the default.
     :param deferral_guard: a trigger holds back its event for at least this many seconds.
     """

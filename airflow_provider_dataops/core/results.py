@@ -7,6 +7,6 @@ RUN = {
     "run_id": "the platform's id of the run",
     "state": "`succeeded`; with `wait_for_completion=False` mostly `pending` or `running`",
     "url": "the link to the run",
-    "started_at": "when the run began, in ISO 8601 as the platform wrote it; `None` if it did not report it",
-    "finished_at": "when the run ended, in the same form",
+    "started_at": "when the run began, in ISO 8601 as the platform wrote it; `None` if no time is reported",
+    "finished_at": "when the run ended, in ISO 8601 as the platform wrote it; `None` if no time is reported",
 }

@@ -60,7 +60,7 @@ class RetryPolicy:
 
 
 class Standstill:
-    """Counts the seconds without progress of one request, over all its attempts and pauses.
+    """Counts the seconds in which one request makes no progress, over all its attempts and pauses.
 
     A request makes progress while it transfers a part of a file that no earlier attempt has reached. The time
     of this progress does not count. So a long transfer that breaks does not use up the budget. Each attempt

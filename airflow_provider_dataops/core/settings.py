@@ -55,7 +55,7 @@ class ConnectionFields:
     def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
         """Return an extra field that must have one of the allowed values.
 
-        :raises ConnectionSettingsError: if it has another value.
+        :raises ConnectionSettingsError: if the value is not allowed.
         """
         value = self.text(key) or default
         if value not in allowed:
@@ -177,7 +177,7 @@ def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
 
 
 def basic_credentials(login: str, password: str) -> str:
-    """Return login and password as the header ``Authorization: Basic`` contains them."""
+    """Return login and password, encoded for the header ``Authorization: Basic``."""
     return base64.b64encode(f"{login}:{password}".encode()).decode()
 
 
@@ -244,8 +244,8 @@ def _auth_headers(fields: ConnectionFields) -> dict[str, str]:
 def base_url(fields: ConnectionFields, default: str = "") -> str:
     """Return the API's base URL from host, port and schema, without a slash at its end.
 
-    The host may contain a scheme, a port and a path. If it contains no scheme, the connection's schema
-    applies; if that is empty, ``https``.
+    The host may contain a scheme, a port and a path. If the host contains no scheme, the connection's
+    field ``schema`` is used. If this field is empty, ``https`` is used.
 
     :param default: the URL to use if the connection has no host.
     :raises ConnectionSettingsError: if there is no host, or if the URL is not valid.

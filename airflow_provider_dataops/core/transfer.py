@@ -22,7 +22,7 @@ _DONE = {"upload": "Uploaded", "download": "Downloaded", "copy": "Copied"}
 class Transfer:
     """Counts the bytes of one file while they are transferred, and logs the progress every few seconds.
 
-    There is no timer: whoever moves the bytes reports them to :meth:`moved`. If no bytes move, the read
+    There is no timer: the code that moves the bytes reports them to :meth:`moved`. If no bytes move, the read
     timeout ends the request, and its error is logged.
 
     :param kind: ``upload``, ``download`` or ``copy``.
@@ -45,7 +45,7 @@ class Transfer:
     def moved(self, position: int, size: int | None) -> None:
         """Record how many bytes of the file were transferred in this attempt.
 
-        :param size: the size of the whole file in bytes; ``None`` if nobody knows it.
+        :param size: the size of the whole file in bytes; ``None`` if the size is not known.
         """
         now = self._clock.monotonic()
         if position < self._position or self._next_line == -math.inf:
@@ -58,7 +58,7 @@ class Transfer:
 
     def _start(self, position: int, now: float) -> None:
         if self._has_line:
-            # A request that failed, a refused token and a redirect all send the file once more.
+            # After a failed request, a refused token or a redirect, the file is sent once more.
             self._log.info(
                 "The %s %s starts again at the first byte: %s", self._kind, self._where, self._name
             )

@@ -1,9 +1,9 @@
 """Start a run exactly once, even if earlier tries of the task died at any point.
 
 This code runs on a worker, before the wait begins. It is one generator, with store, clock and platform as
-arguments. So the tests can stop it at every point at which a worker can die. It has four steps. The
-*baseline* is the list of the runs before the submission. The *intent* is the record of the submission that
-comes next.
+arguments. So the tests can stop it at every point at which a worker can die. The start has four
+steps. The *baseline* is the list of the runs before the submission. The *intent* is the record of the
+submission that comes next.
 
     baseline -> intent stored -> submit -> id stored
 """
@@ -74,7 +74,8 @@ class Started:
 class DurableStart:
     """Starts a run, or finds the run that an earlier try started.
 
-    :param generation: the task's :class:`~.record.Generation` when this try began. A Clear changes it.
+    :param generation: the task's :class:`~.record.Generation` when this try began. A Clear changes the
+        generation.
     :param present: reads the task's generation from Airflow again.
     :param deadline: when this try must end, in seconds since the epoch.
     :param new_token: returns a new token for one submission.
@@ -252,7 +253,7 @@ class DurableStart:
         """Start a new run. Submit again only if the last submission certainly did not arrive.
 
         :param lost: how many submissions of this task got no response so far.
-        :param gone: the record of a run that the platform no longer returns, if this task has one.
+        :param gone: the record of a run that the platform no longer returns; ``None`` without such a run.
         """
         noun = self.launch.api.noun
         for remaining in reversed(range(SUBMISSIONS)):

@@ -1,4 +1,4 @@
-"""The event in which a trigger reports how its wait ended. The worker that resumes the task reads this."""
+"""The event in which a trigger reports how its wait ended. The resumed task reads the event."""
 
 from __future__ import annotations
 

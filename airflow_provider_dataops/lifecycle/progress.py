@@ -70,7 +70,7 @@ def interval(age: float, cap: float, chance: float) -> float:
 
 
 def failure_pause(failures: int, error: ApiError, chance: float) -> float:
-    """Return the seconds to pause after a failed request, with jitter: at least the ``Retry-After``."""
+    """Return the seconds to pause after a failed request, with jitter, but not less than ``Retry-After``."""
     pause = FAILURE_FLOOR + backoff(failures, base=2.0, cap=60.0, chance=chance)
     return pause if error.retry_after is None else max(pause, error.retry_after + chance)
 
@@ -86,7 +86,8 @@ def _due(separator: str, next_look: float | None) -> str:
 class _Repetition:
     """Decides when the log repeats a line.
 
-    There is no timer, because thousands of triggers may wait: whoever gets a response asks.
+    There is no timer, because thousands of triggers may wait. The code calls :meth:`is_due` after a
+    request.
     """
 
     due: float = 0.0
@@ -130,7 +131,7 @@ class WaitProgress:
     absences: int = 0
     refusals: int = 0
     last_state: str = ""
-    #: The last line about the state, and since when it is true.
+    #: The last line about the state, and when the line was logged first.
     line: str = ""
     line_since: float = 0.0
     repeat_line: _Repetition = field(default_factory=_Repetition)
@@ -138,7 +139,7 @@ class WaitProgress:
     failures: int = 0
     failed_since: float | None = None
     failure: ApiError | None = None
-    #: The kinds of failure that the log contains since it repeated a failure.
+    #: The kinds of failure that were logged since the log last repeated a failure.
     logged_failures: set[tuple[type[ApiError], int | None]] = field(default_factory=set)
     repeat_failures: _Repetition = field(default_factory=_Repetition)
     #: Whether the log already contains the last failure.
@@ -253,7 +254,7 @@ class WaitProgress:
         return Verdict.WAIT if now - self.failing_since < self.outage_budget else Verdict.GIVE_UP
 
     def _compare(self, error: ApiError, now: float) -> None:
-        """Record whether the log contains a failure of this kind and need not repeat it yet."""
+        """Record whether to leave out this failure, because the log contains one of the same kind."""
         if not self.logged_failures:
             self.repeat_failures.start(now)
         elif self.repeat_failures.is_due(now):
@@ -266,7 +267,7 @@ class WaitProgress:
     def log_failure(self, verdict: Verdict, now: float, next_look: float | None, log: Log) -> None:
         """Log the last failure, what it means for the wait, and when the next request is due.
 
-        A failure of a kind that the log already contains is left out, except the last one of the wait.
+        A failure of a kind that the log already contains is left out, except the last failure of the wait.
 
         :param next_look: seconds until the next request; ``None`` if this process sends no other request.
         """
@@ -295,7 +296,7 @@ class WaitProgress:
         return f"{deadline_in_words(deadline)} has passed{self._last_words}"
 
     def refused(self, deadline: float) -> str:
-        """Return a message: the wait ends because the credentials may not be sent before its deadline."""
+        """Return a message: the wait ends, as the deadline comes before credentials may be sent again."""
         when = deadline_in_words(deadline)
         return (
             f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"

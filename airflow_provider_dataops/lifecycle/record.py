@@ -35,7 +35,7 @@ class Store(Protocol):
     """Where the record is stored. The store rejects the writes of a try after a newer try has taken over."""
 
     def get(self) -> JsonObject | None:
-        """Return the stored value; ``None`` if there is none."""
+        """Return the stored value; ``None`` if no value is stored."""
 
     def set(self, value: JsonObject) -> None:
         """Store a value.
@@ -167,7 +167,7 @@ class Record(JsonDataclass):
 
     @classmethod
     def read(cls, payload: JsonObject | None) -> Record | None:
-        """Return the record that :meth:`as_json` wrote; ``None`` if there is none.
+        """Return the record that :meth:`as_json` wrote; ``None`` if no record is stored.
 
         :raises ValueError: if this release cannot read the record. Without the record, the task could start a
             second run.
@@ -184,9 +184,9 @@ class Record(JsonDataclass):
         return record
 
     def check(self) -> None:
-        """Reject a record of another version.
+        """Reject a record with a version that this release does not read.
 
-        :raises ValueError: if the version differs.
+        :raises ValueError: if the record's version is not :data:`VERSION`.
         """
         if self.version != VERSION:
             raise ValueError(f"its version is {self.version}; this release reads {VERSION}")

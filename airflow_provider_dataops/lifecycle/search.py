@@ -30,7 +30,7 @@ _SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return the watch, which describes how to wait for a record's run. No task stops a guessed run."""
+    """Return the watch: it describes how to wait for a record's run. No task stops a run that it guessed."""
     watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
     if record.adopted is Adopted.GUESSED:
         watch.cancel_on_kill = False
@@ -43,7 +43,7 @@ class Search:
 
     Each step of the search is stored in the record, so the next try can continue the search. The record
     contains the runs that were seen. It also contains the time at which the search ends. If the list does not
-    contain the run then, there is no run. A run that was listed once stays a candidate.
+    contain the run at that time, the submission started no run. A run that was listed once stays a candidate.
 
     :param deadline: when this try must end, in seconds since the epoch.
     :param renewed: stores the record with the task's current generation, and returns this record.
@@ -57,7 +57,7 @@ class Search:
     renewed: Callable[[Record], Record]
 
     def run(self, record: Record, lost: int, quiet: float = 0.0) -> Exchange[Record | None]:
-        """Return the record with the id of the run that the submission started; ``None`` if it started none.
+        """Return the record with the run's id; ``None`` if the submission started no run.
 
         If the search ends early, for example because the task is killed, the log says that a run may exist.
 
@@ -82,8 +82,8 @@ class Search:
     def _found(self, record: Record, lost: int, quiet: float) -> Exchange[Record | None]:
         """Search, and store each step.
 
-        Without a token, the only new run in the list may belong to someone else, because the run of this task
-        is not listed yet. So the search decides only after the listing delay. The delay begins when the
+        Without a token, the only new run in the list may belong to someone else, and the run of this task
+        may appear later. So the search decides only after the listing delay. The delay begins when the
         search begins, because the platform may have received the submission just before.
         """
         launch = self.launch.earlier(record.baseline)
@@ -135,7 +135,7 @@ class Search:
                 seen = (
                     f"{launch.api.noun} {record.candidates[0]} may belong to this task"
                     if record.candidates
-                    else "none is listed so far"
+                    else "no new run is listed so far"
                 )
                 self.log.info(
                     "Still searching for the %s, for up to %.0f s more: %s", launch.api.noun, remaining, seen
@@ -205,7 +205,7 @@ class Search:
             "Adopted %s %s (%s) for the submission that got no response: %s",
             launch.api.noun,
             run_id,
-            "it has the token of the submission" if launch.exact else "a guess: it is the only new one",
+            "it has the token of the submission" if launch.exact else "a guess: it is the only new run",
             watch_of(launch, found).url(launch.api),
         )
         return found

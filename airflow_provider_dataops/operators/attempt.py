@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.lifecycle.record import Generation, Record
     from airflow_provider_dataops.operators.base import RunOperator
 
-#: A waiting worker stores the task's generation again after this many seconds. A Clear changes it.
+#: A waiting worker stores the task's generation again after this many seconds.
 RENEWAL = 60.0
 #: A wait may end with a last status request and a stop request. Each is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
@@ -88,8 +88,8 @@ class RunAttempt(RefusedCredentials):
         try:
             self.store.set(self.record.as_json())
         except Exception as error:
-            # Continue nevertheless. Only if a user clears the task now, the next try mistakes the Clear for a
-            # retry.
+            # Continue nevertheless. There is one risk: if a user clears the task now, the next try mistakes
+            # the Clear for a retry.
             self.log.warning(
                 "Airflow did not store in the record that a worker now waits for %s: %r", self.run, error
             )
@@ -101,7 +101,7 @@ class RunAttempt(RefusedCredentials):
         return self.generation
 
     def keep_present(self) -> None:
-        """Store the task's generation about once a minute of a wait on a worker. A Clear changes it."""
+        """While a worker waits, store the task's generation about once a minute. A Clear changes it."""
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return

@@ -138,7 +138,7 @@ class RunOperator(DataOpsOperator):
 
     @property
     def run_url(self) -> str | None:
-        """The link to the run; ``None`` if this process does not know the link, but XCom may contain it."""
+        """The link to the run; ``None`` if this process does not know it. Then XCom may contain the link."""
         attempt = self.attempt
         if attempt is None or not (attempt.url or attempt.is_new):
             return None

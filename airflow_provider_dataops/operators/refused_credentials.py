@@ -24,7 +24,7 @@ class RefusedCredentials(KillHandling):
         """Read the connection again after the platform refused the credentials.
 
         If refusals may lock the account and the credentials have not changed, pause before the next request.
-        Return an event that ends the wait if the pause would end after the deadline; otherwise ``None``.
+        If the pause would end after the deadline, return an event that ends the wait; otherwise ``None``.
         """
         refused = self.hook.api.settings.account_key
         self._connect_again()

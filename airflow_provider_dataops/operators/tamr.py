@@ -127,7 +127,8 @@ class TamrCreateJobOperator(_JobOperator):
     """Creates a job of any kind, and waits for its end.
 
     :param configuration: the ``configuration`` of the Jobs API: a dict with exactly one of the keys ``load``,
-        ``update`` and ``publish``, and the ids in it. Or the path of a ``.json`` file with this dict.
+        ``update`` and ``publish``, and the ids in it. The argument may also be the path of a ``.json`` file
+        with this dict.
     """
 
     template_fields = ("configuration", "tamr_conn_id")

@@ -234,8 +234,8 @@ class ToucanPreprocessOperator(_PartialOperator):
     :param output_domains: selects these output domains.
     :param extra_selector: further keys of the request's body, for backends that use other key names. The
         vendor does not document the key for ``functions``.
-    :param asynchronous: the value of ``async``, which asks for a response at once; with ``None``, it is not
-        sent.
+    :param asynchronous: the value of ``async``, which asks for a response at once; with ``None``, the
+        request does not contain it.
     """
 
     def __init__(self, *, asynchronous: bool | None = None, **kwargs: Any) -> None:

@@ -61,8 +61,9 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
 class TailerLastStatusSensor(TailerTask, DataOpsSensor):
     """Waits until a configuration has a run with a given status. Tailer itself may have started the run.
 
-    Returns the newest such run as :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator`
-    does. The sensor ignores runs with other statuses: a failed run does not end the wait.
+    Returns the newest run with this status, as
+    :class:`~airflow_provider_dataops.operators.tailer.TailerLaunchJobOperator` does. The sensor
+    ignores runs with other statuses: a failed run does not end the wait.
 
     :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.

@@ -75,9 +75,10 @@ class TamrResourceIdleSensor(TamrTask, DataOpsSensor):
 class TamrJobSucceededSensor(TamrTask, DataOpsSensor):
     """Waits until a job on a resource has succeeded. Jobs created before ``since`` do not count.
 
-    Returns the newest such job as :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator`
-    does. The sensor ignores failed jobs. It cannot see the jobs that the scheduler of Tamr's UI creates:
-    according to the vendor's documentation, the API does not list them. Give exactly one of the four ids.
+    Returns the newest job that succeeded, as
+    :class:`~airflow_provider_dataops.operators.tamr.TamrLoadSourceOperator` does. The sensor
+    ignores failed jobs. It cannot see the jobs that the scheduler of Tamr's UI creates: according to the
+    vendor's documentation, the API does not list them. Give exactly one of the four ids.
 
     :param source_id: the id of the source.
     :param data_product_id: the id of the data product.

@@ -72,8 +72,8 @@ class TracSearchSensor(_TracSensor):
     changed attribute.
 
     :param object_type: the type of object.
-    :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
-        ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
+    :param search: a term such as ``["region", "IN", ["UK", "IE"]]``, or a combination of terms:
+        ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
     :param min_results: how many objects are enough, from 1 to 100.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.

@@ -71,7 +71,7 @@ class SensorWait:
     def read(self, event: object, api: Api) -> Any:
         """Return the result that a trigger's event contains, or raise the error that ended the wait.
 
-        :raises ValueError: if the event has another format.
+        :raises ValueError: if the event cannot be read.
         """
         raise NotImplementedError
 
@@ -147,7 +147,7 @@ class SensorWait:
 
     @property
     def next_look(self) -> float | None:
-        """The seconds until the next poke; ``None`` if the triggerer asks, before and after this process."""
+        """The seconds until the next poke; ``None`` if the sensor is deferrable: then the triggerer asks."""
         return None if self.sensor.deferrable else float(self.sensor.poke_interval)
 
     @property

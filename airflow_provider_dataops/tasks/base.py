@@ -1,8 +1,8 @@
-"""The base class of all operators and sensors. It has their connection and hook, and checks arguments.
+"""The base class of all operators and sensors. It makes the hook and validates the arguments.
 
 The top level of this module, of ``operators`` and of ``sensors`` must not import ``requests``, ``aiohttp`` or
-``airflow.triggers``. Airflow parses DAG files all the time, and these imports are slow. The registry imports
-hooks and triggers when a task runs.
+``airflow.triggers``. Airflow parses DAG files all the time, and these imports are slow. The module
+``registry`` imports hooks and triggers when a task runs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class DataOpsTask(BaseOperator):
     #: DAG can use ``task.output["job_id"]``.
     output_keys: ClassVar[tuple[str, ...]] = ()
     #: The keys of the returned dict, or of each dict in the returned list, with their meaning. The
-    #: documentation prints it.
+    #: documentation prints both.
     result_keys: ClassVar[Mapping[str, str]] = {}
 
     # ``template_ext`` stays empty: with it, Airflow would read a file for each string in each template field.
@@ -81,7 +81,7 @@ class DataOpsTask(BaseOperator):
     def _is_json_file(self, name: str, resolved: set[int]) -> bool:
         """Return whether a template field is a structured argument with the path of a file.
 
-        :param resolved: the ids of the results of other tasks. Such a result is never a path.
+        :param resolved: the ``id()`` of each result of another task. Such a result is never used as a path.
         """
         value = getattr(self, name)
         is_structured = self.template_fields_renderers.get(name) == "json"

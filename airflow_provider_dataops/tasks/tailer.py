@@ -81,7 +81,8 @@ class TailerRunTask(TailerTask):
     :param job_id: the job's id as Tailer Studio shows it. Airflow does not render the id, because Tailer has
         its own placeholders such as ``{{FD_DATE}}``.
     :param success_statuses: the statuses that count as success.
-    :param failure_statuses: statuses that count as failures, in addition to the statuses that always do.
+    :param failure_statuses: statuses that count as failures, in addition to the statuses that always count
+        as failures.
     """
 
     def __init__(

@@ -191,7 +191,7 @@ class TracDownloadFileOperator(_DownloadOperator):
 
     The file appears under its name only when it is complete.
 
-    :param selector: a selector of the file. If it contains no version, it selects the latest one.
+    :param selector: a selector of the file. A selector without a version selects the latest one.
     :param destination: local path, or URL of an object store, with the file's name.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
@@ -207,7 +207,7 @@ class TracDownloadDatasetOperator(_DownloadOperator):
 
     The file appears under its name only when it is complete.
 
-    :param selector: a selector of the dataset. If it contains no version, it selects the latest one.
+    :param selector: a selector of the dataset. A selector without a version selects the latest one.
     :param destination: local path, or URL of an object store, with the file's name.
     :param format: the short name of the file's format.
     :param tenant: the tenant's code; by default the tenant of the connection.

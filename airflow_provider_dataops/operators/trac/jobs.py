@@ -232,8 +232,8 @@ class TracSubmitJobOperator(_JobOperator):
     job as :class:`TracImportModelOperator` does.
 
     :param job: the job's definition in the platform's JSON, ``{"jobType": "RUN_MODEL", "runModel": {…}}``.
-        Values of parameters and attributes may be plain Python values, and selectors may be keys. Or the path
-        of a ``.json`` file with the definition.
+        Values of parameters and attributes may be plain Python values, and selectors may be keys. The
+        argument may also be the path of a ``.json`` file with the definition.
     :param job_attrs: attributes of the job, as plain Python values by name.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.

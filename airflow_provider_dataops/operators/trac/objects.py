@@ -195,7 +195,7 @@ class TracReadObjectOperator(TracOperator):
 
     Attributes are plain Python values; decimals, dates and times are strings. The definition is TRAC's JSON.
 
-    :param selector: a selector of the object. If it contains no version, it selects the latest one.
+    :param selector: a selector of the object. A selector without a version selects the latest one.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """
@@ -220,8 +220,8 @@ class TracSearchOperator(TracOperator):
     contains a warning.
 
     :param object_type: the type of object.
-    :param search: a term, ``["region", "IN", ["UK", "IE"]]``, or a combination of terms: ``{"all": [...]}``,
-        ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
+    :param search: a term such as ``["region", "IN", ["UK", "IE"]]``, or a combination of terms:
+        ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": ...}``. All objects of the type by default.
     :param search_as_of: a time in the past. Then the search uses the metadata as it was at that time.
     :param prior_versions: search in all versions of each object, not only in the latest.
     :param prior_tags: search in all versions of each tag, not only in the latest.

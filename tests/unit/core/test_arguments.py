@@ -75,13 +75,13 @@ def test_only_true_and_false_are_booleans(value: object) -> None:
 
 @pytest.mark.parametrize("value", [True, 1.0, "1", None, -1])
 def test_a_whole_number_is_an_integer_from_the_minimum(value: object) -> None:
-    with rejected("min_results must be a whole number from 0"):
+    with rejected("min_results must be a whole number of at least 0"):
         require_whole(min_results=value)
 
 
 def test_a_whole_number_may_be_the_minimum() -> None:
     require_whole(1, min_results=1)
-    with rejected("whole number from 1; given: 0"):
+    with rejected("whole number of at least 1; given: 0"):
         require_whole(1, min_results=0)
 
 
@@ -91,7 +91,7 @@ def test_a_whole_number_may_be_a_rendered_text() -> None:
 
 @pytest.mark.parametrize("value", [True, "", "1.5", "-1", -1, "x", None])
 def test_other_values_are_no_whole_numbers(value: object) -> None:
-    with rejected("version must be a whole number from 0"):
+    with rejected("version must be a whole number of at least 0"):
         whole_number("version", value)
 
 

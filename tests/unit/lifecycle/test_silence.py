@@ -47,7 +47,7 @@ def test_a_long_search_logs_its_progress_every_half_minute() -> None:
     still = lines(world, "^Still searching")
     assert len(still) == 9, "in 300 s"
     assert re.fullmatch(
-        r"Still searching for the job, for up to 2[67]\d s more: none is listed so far", still[0]
+        r"Still searching for the job, for up to 2[67]\d s more: no new run is listed so far", still[0]
     )
 
 
