@@ -16,7 +16,7 @@ from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, f
 from airflow_provider_dataops.lifecycle.record import Adopted, Record, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from airflow_provider_dataops.core.clock import Clock
     from airflow_provider_dataops.core.http import Exchange
@@ -122,7 +122,7 @@ class Search:
             if settled and len(record.candidates) > 1:
                 # Raise this error only after the delay. The platform may list the run of this task last, and
                 # the error should contain the id of that run.
-                self._refuse_to_guess(launch, record.candidates)
+                self._refuse_to_guess(launch, record)
             if record.candidates and (settled or launch.exact):
                 return self._adopted(record)
             if settled:
@@ -228,10 +228,13 @@ class Search:
             url=launch.watch("").url(launch.api),
         )
 
-    def _refuse_to_guess(self, launch: Launch, ids: Sequence[str]) -> NoReturn:
+    def _refuse_to_guess(self, launch: Launch, record: Record) -> NoReturn:
+        noun, ids = launch.api.noun, record.candidates
+        is_late = record.timed_out and not launch.not_found_is_final
+        later = f" The {noun} of this task may begin later, too." if is_late else ""
         raise AmbiguousSubmitError(
-            f"a submission got no response and {len(ids)} {launch.api.noun}s began since then "
-            f"({', '.join(ids)}); nothing shows which one belongs to this task. "
+            f"a submission got no response and {len(ids)} {noun}s began since then "
+            f"({', '.join(ids)}); nothing shows which one belongs to this task.{later} "
             f"Look at them, then clear the task. To prevent this, run such tasks in a "
             f"pool of one slot",
             run_id=ids[0],

@@ -562,6 +562,16 @@ class TestSubmissionThatTimedOut:
             world.start(NOW)
         assert world.tokens == 1
 
+    def test_may_begin_later_than_two_runs_that_are_listed(self) -> None:
+        world = World(TAILER)
+        world.on_submit = answers(world, GATEWAY_TIMEOUT, None)
+        world.start_run_of_another(delay=1.0)
+        world.start_run_of_another(delay=1.0)
+        with pytest.raises(
+            AmbiguousSubmitError, match=r"2 jobs began .* The job of this task may begin later"
+        ):
+            world.start(NOW)
+
     def test_is_searched_for_just_as_long_by_the_next_try(self) -> None:
         world = World(TAMR)
         world.on_submit = answers(world, GATEWAY_TIMEOUT, 250.0)
