@@ -175,7 +175,8 @@ class Remote:
         """
         ids = {run_id for record in records if record for run_id in (record.run_id, *record.candidates)}
         for run in self.runs.values():
-            if run.run_id in ids or not (known or run.process is not None):
+            chosen = run.run_id in ids or not (known or run.process is not None)
+            if chosen and not _is_searched_for(run):
                 run.hidden_until = self.now + seconds
 
     def listed_ids(self) -> frozenset[str]:
@@ -282,3 +283,11 @@ class Remote:
 
     def _path(self, request: Request[Any]) -> str:
         return urlsplit(request.url).path.removeprefix(f"/{self.platform.name}")
+
+
+def _is_searched_for(run: RemoteRun) -> bool:
+    """Return whether the run's own task still searches for it and has not seen it."""
+    record = run.process.task.record if run.process else None
+    if record is None or record.run_id or record.token != run.token:
+        return False
+    return run.run_id not in record.candidates
