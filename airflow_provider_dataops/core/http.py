@@ -149,9 +149,9 @@ class Reply:
         """Return a response with correctly decoded headers.
 
         An HTTP library decodes all headers with one encoding. But most servers send UTF-8, and some
-        send Latin-1.
+        send Latin-1. So this method decodes the original bytes of each header again.
 
-        :param codec: the encoding and the error handler with which the library decoded the headers.
+        :param codec: the encoding and the error handler that the library has used for the headers.
         """
         names = {name.lower(): _head_text(value.encode(*codec)) for name, value in headers}
         return cls(status, names, body, _head_text(reason.encode(*codec)))
@@ -242,7 +242,7 @@ class Reply:
 
 
 def _head_text(raw: bytes) -> str:
-    """Return a reason phrase or a header as text, decoded as UTF-8, or as Latin-1 if it is not UTF-8."""
+    """Return a reason phrase or a header as text. Bytes that are not UTF-8 are decoded as Latin-1."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -281,7 +281,8 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
     try:
         parts = urlsplit(url)
         _ = parts.port
-        # DNS allows labels of 1 to 63 characters. The encoding raises an error for other labels.
+        # DNS allows labels of 1 to 63 characters. Python's codec ``idna`` raises an error
+        # for other labels.
         (parts.hostname or "").encode("idna")
     except ValueError:
         raise fields.error(f"{what} is not a URL with a valid host name") from None
