@@ -99,7 +99,7 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
     """Return a pause in seconds: exponential backoff with full jitter.
 
     :param attempt: how many attempts were made.
-    :param base: the longest first pause; it doubles with each attempt, up to ``cap``.
+    :param base: the upper limit of the first pause. The limit doubles with each attempt, up to ``cap``.
     :param chance: a random number from 0 to below 1.
     """
     ceiling = min(cap, base * 2.0 ** min(attempt - 1, 32))

@@ -163,7 +163,7 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
 
 
 def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a login or password. Non-ASCII letters are allowed, because it is sent in UTF-8.
+    """Return a login or password. Non-ASCII letters are allowed, because both are sent in UTF-8.
 
     :param what: the name of the connection's field, for errors.
     :raises ConnectionSettingsError: if it is empty or contains control characters.
