@@ -200,10 +200,9 @@ class NotFoundError(ApiError):
 
 
 class UnroutedError(ApiError):
-    """The response does not come from the platform: a redirect, or a 404 of a proxy.
+    """The response does not come from the platform's API. So it does not show whether the object exists.
 
-    The response may also come from a host to which a redirect led. So the error does not show whether the
-    object exists.
+    The response is a redirect, a 404 of a proxy, or comes from a host to which a redirect led.
     """
 
 
@@ -226,8 +225,8 @@ class ServerError(ApiError):
 class TransportError(ApiError):
     """There is no complete response: DNS or TLS failed, the connection broke, or time ran out.
 
-    :param stage: the stage that failed: ``connect``, ``proxy`` or ``TLS``. Empty if the request may have been
-        sent, and if the stage is not known.
+    :param stage: the stage that failed: ``connect``, ``proxy`` or ``TLS``. Empty if the stage is not
+        known, or if the request may have been sent.
     """
 
     def __init__(self, message: str, *, stage: str = "", **fields: Any) -> None:
@@ -283,9 +282,9 @@ class UntrackedRunError(RunError):
 
 
 class OutageError(RunError):
-    """The platform did not answer within the outage budget, so the state of the run is not known.
+    """The state of the run is not known. The run may still be running.
 
-    Or the platform rejected the credentials. The run may still be running.
+    The platform did not answer within the outage budget, or it rejected the credentials.
     """
 
 
@@ -313,7 +312,7 @@ class UploadError(DataOpsError):
         )
         self.failures = failures
         self.uploaded = uploaded
-        # Permanent, unless a retry can upload at least one of the failed files and cannot lock the account.
+        # A retry helps if at least one failed file has a temporary error. But no retry may lock the account.
         refused = any(isinstance(error, ApiError) and error.locks_out for error in failures.values())
         self.permanent = refused or all(getattr(error, "permanent", False) for error in failures.values())
 

@@ -9,14 +9,14 @@ from airflow_provider_dataops.errors import ConfigurationError
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
 SECTION = "dataops"
-#: The largest value of the options in seconds, except for ``deferral_guard``: one day.
+#: The largest value of each option in seconds: one day. ``deferral_guard`` has a lower limit.
 LONGEST = 86_400.0
 #: The largest value of ``max_concurrent_requests``.
 MOST_REQUESTS = 100
 
 
 def options(conn_type: str) -> Options:
-    """Return the options for the connections of a type.
+    """Return the options that apply to all connections of one type.
 
     :raises ConfigurationError: if an option has an invalid value.
     """

@@ -1,4 +1,4 @@
-"""Read Airflow's connections into values that the platforms understand."""
+"""Convert Airflow's connections into plain values, which the code of the platforms reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def connection_fields(connection: Connection, options: Options | None = None) -> ConnectionFields:
     """Return the fields of an Airflow connection as they are stored.
 
-    :param options: the options of Airflow's configuration; without this argument, each has its default.
+    :param options: the options of Airflow's configuration; by default, each option has its default value.
 
     :raises ConnectionSettingsError: if the extra of the connection is not a JSON object.
     """

@@ -14,8 +14,9 @@ def register_secret(secret: str) -> None:
 
 async def aregister_secret(secret: str) -> None:
     """Mask a secret in the triggerer's and the tasks' logs."""
-    # This is a private name of Airflow. For a new secret, amask_secret compiles a pattern of all secrets on
-    # the event loop, which takes longer with each secret. So add the secret in a thread first.
+    # _secrets_masker is a private name of Airflow. For each new secret, amask_secret compiles a pattern of
+    # all secrets. This blocks the event loop, and takes longer with each secret. So add the secret in a
+    # thread first.
     masker = getattr(log, "_secrets_masker", None)
     if masker is not None:
         await asyncio.to_thread(masker().add_mask, secret, None)

@@ -1,8 +1,8 @@
 """Read the present state of tasks and DAG runs from Airflow, through the supervisor of this process.
 
 This module uses private names of Airflow, and no other module uses them. Airflow has no public call for the
-present state of the DAG run. Airflow's public call for a task's state blocks the event loop. It also works
-only in the asyncio task of the trigger itself.
+present state of the DAG run. Airflow's public call for a task's state blocks the event loop, and works
+only in the trigger's own asyncio task.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def task_state(ti: Any) -> str | None:
         dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=[ti.task_id], map_index=ti.map_index
     )
     states = (await comms.asend(question)).task_states
-    # Airflow's response names a mapped task instance by its task id and map index.
+    # In Airflow's response, the key of a mapped task instance is made of its task id and map index.
     name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
     state: str | None = states.get(ti.run_id, {}).get(name)
     return state

@@ -27,7 +27,7 @@ class TaskStateStore:
         self._accessor = accessor
 
     def get(self) -> JsonObject | None:
-        """Return the stored value; ``None`` if there is none, or if a newer try of the task has begun."""
+        """Return the stored value; ``None`` if there is no value, or if a newer try of the task has begun."""
         return cast("JsonObject | None", self._accessor.get(KEY))
 
     def set(self, value: JsonObject) -> None:
@@ -42,7 +42,7 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: A deferral needs no methods of its own, because Airflow keeps the stored value.
+    #: Airflow keeps the stored value during a deferral. So these two methods are the same as set and get.
     set_for_resume = set
     get_on_resume = get
 
@@ -57,7 +57,7 @@ class MemoryStore:
         self._value: JsonObject | None = None
 
     def get(self) -> JsonObject | None:
-        """Return the stored value; ``None`` if there is none."""
+        """Return the stored value; ``None`` if there is no value."""
         return self._value
 
     def set(self, value: JsonObject) -> None:
@@ -100,13 +100,13 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 
 
 def generation(context: Context) -> Generation:
-    """Return the task's generation at the start of the try: numbers that a Clear changes, but no retry."""
+    """Return the task's generation at the start of the try. A Clear changes its numbers, a retry does not."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
     return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Read the task's present generation from Airflow: numbers that a Clear changes, but no retry.
+    """Read the task's present generation from Airflow. A Clear changes its numbers, a retry does not.
 
     :param known: the generation to return if Airflow does not respond.
     """

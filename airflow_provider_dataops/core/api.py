@@ -42,7 +42,7 @@ class Api:
     #: Whether the platform locks an account after it has rejected the credentials a few times. If it does, a
     #: task sends rejected credentials again only while it waits for a run or condition, and only once.
     locks_out: ClassVar[bool] = False
-    #: This object keeps the token of a login. It is ``None`` if each request contains the connection's
+    #: The object that keeps the token of a login. ``None`` if each request contains the connection's
     #: credentials.
     token: TokenKeeper | None = None
     #: The error of the last rejected login. It is set only if rejections can lock the account.

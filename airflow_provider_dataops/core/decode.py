@@ -1,9 +1,9 @@
 """Decode JSON from servers: a whole text, or a list entry by entry.
 
-A list may contain thousands of runs that no task waits for. Python's ``json`` module makes objects of all
-of them. The objects take thirty times the memory of the text. Its decoder also holds the interpreter's lock,
-so it blocks the event loop even if it runs in a thread. This module therefore splits a list into its entries,
-slice by slice. It decodes only the entries and members that the caller asks for.
+A list may contain thousands of runs that no task waits for. Python's ``json`` module makes objects of all of
+them. The objects take thirty times the memory of the text. The module's decoder also holds the interpreter's
+lock, so it blocks the event loop even if it runs in a thread. This module therefore splits a list into its
+entries, slice by slice. It decodes only the entries and members that the caller asks for.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _array(text: bytes | bytearray | Raw) -> Iterator[Raw]:
     view = memoryview(text)
     start = _START.match(view)
     if start is None:
-        # If the text is not JSON, this line raises an error that reports it. The code below would report only
+        # If the text is not JSON, this line raises an error that says so. The code below would say only
         # that the text is not an array.
         _ANYTHING.decode(view)
     if start is None or len(view) <= SLICE:
@@ -118,7 +118,7 @@ def _slice(view: memoryview, start: int, end: int) -> tuple[list[Raw], int] | No
     The comma must separate two entries. To test that, the text between ``start`` and the comma is put in
     brackets. If this is a valid array, the comma separates two entries.
 
-    :return: ``None`` if none of the commas that were tried separates two entries.
+    :return: ``None`` if the function finds no such comma.
     """
     for comma in (_COMMA_AFTER_OBJECT, _COMMA):
         for found in islice(comma.finditer(view, end, end + SLICE), TRIES):

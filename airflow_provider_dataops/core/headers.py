@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def http_date(text: str) -> float | None:
-    """Return an HTTP date in seconds since the epoch, ``None`` if the text is not an HTTP date."""
+    """Return an HTTP date in seconds since the epoch; ``None`` if the text is not an HTTP date."""
     try:
         moment = parsedate_to_datetime(text)
         # A date in the old asctime format has no time zone. RFC 9110 says that it is in UTC.

@@ -149,9 +149,9 @@ class Reply:
         """Return a response with correctly decoded headers.
 
         An HTTP library decodes all headers with one encoding. But most servers send UTF-8, and some
-        send Latin-1.
+        send Latin-1. So this method decodes the original bytes of each header again.
 
-        :param codec: the encoding and the error handler with which the library decoded the headers.
+        :param codec: the encoding and the error handler that the library has used for the headers.
         """
         names = {name.lower(): _head_text(value.encode(*codec)) for name, value in headers}
         return cls(status, names, body, _head_text(reason.encode(*codec)))
@@ -223,7 +223,7 @@ class Reply:
         return MalformedReplyError(message, status=self.status, body=self.text())
 
     def check_no_page(self) -> None:
-        """Reject a web page, which a proxy sends in place of the platform: a sign-in page, for example.
+        """Check that the response is not a web page of a proxy, such as a sign-in page.
 
         :raises MalformedReplyError: if the body is a web page.
         """
@@ -242,7 +242,7 @@ class Reply:
 
 
 def _head_text(raw: bytes) -> str:
-    """Return a reason phrase or a header as text, decoded as UTF-8, or as Latin-1 if it is not UTF-8."""
+    """Return a reason phrase or a header as text. A value that is not UTF-8 is decoded as Latin-1."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -255,7 +255,7 @@ def read_json(reply: Reply) -> Any:
 
 
 def read_nothing(reply: Reply) -> None:
-    """Ignore the body of a successful response.
+    """Check only that a successful response is not a web page. Its body is not parsed.
 
     :raises MalformedReplyError: if the body is a web page.
     """
@@ -341,7 +341,7 @@ def register_token(token: str) -> RegisterSecret:
 
 @dataclass(frozen=True)
 class BlockingCall:
-    """Do work that would block the event loop, such as signing. Its value is what ``work`` returns."""
+    """Do work that would block the event loop, such as signing. The step's value is what ``work`` returns."""
 
     work: Callable[[], Any] = field(repr=False)
 

@@ -20,7 +20,7 @@ def present(values: JsonObject) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-#: Longer texts of a run or an event are cut at this length, in characters.
+#: A text in a run or an event is cut after this many characters.
 MAX_TEXT = 64 * 1024
 #: Values that are nested deeper than this become ``…``, because programs that read JSON limit the depth, too.
 MAX_DEPTH = 32
@@ -64,7 +64,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
 
 
 def _digits(number: int) -> str:
-    """Return a large number as a string. Python raises an error for a number of more than 4300 digits."""
+    """Return a large number as a string, or only its size: Python cannot print more than 4300 digits."""
     return f"{number}" if number.bit_length() < 4096 else f"a number of {number.bit_length()} bits"
 
 

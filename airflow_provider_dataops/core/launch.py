@@ -30,8 +30,8 @@ class Launch(AutoDataclass):
     #: A run appears in the platform's list within this many seconds after its submission. The help text of
     #: the connection form contains the same number. The connection can set another number.
     listing_delay: ClassVar[float] = 0.0
-    #: A run whose submission timed out appears in the list within this many seconds, or within twice the
-    #: listing delay if that is longer. The connection can set another number.
+    #: A run whose submission timed out appears in the list within this many seconds. If twice the listing
+    #: delay is longer, that time applies. The connection can set another number.
     timeout_delay: ClassVar[float] = 300.0
     #: Whether the request contains a token that later identifies the run with certainty.
     exact: ClassVar[bool] = False

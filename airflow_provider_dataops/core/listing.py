@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: If more entries than this cannot be read, the whole list counts as unreadable.
+#: The maximum number of unreadable entries in a list. With more, the whole list counts as unreadable.
 MAX_UNREADABLE = 1_000
 #: The platform may take the start of a run and the header ``Date`` from different clocks. The two clocks may
 #: differ by this many seconds.
@@ -61,7 +61,7 @@ class Listed(Generic[T]):
         return self.found
 
     def first(self, matches: Callable[[T], bool]) -> T | None:
-        """Return the first entry that matches, ``None`` if no entry matches.
+        """Return the first entry that matches; ``None`` if no entry matches.
 
         :raises MalformedReplyError: if no entry matches and one of the entries cannot be read.
         """
@@ -89,9 +89,10 @@ class Listed(Generic[T]):
 def since(baseline: JsonObject) -> float:
     """Return the earliest time at which a run of the submission can have begun.
 
-    This is when the list of runs before the submission was read, minus a margin, because clocks may differ.
+    The list of runs was read before the submission. The result is the time of that reading, minus a margin,
+    because clocks may differ.
 
-    :param baseline: what that list contained. ``listed_at`` is when it was read, by the server's clock.
+    :param baseline: what the list contained. ``listed_at`` is when it was read, by the server's clock.
     :return: seconds since the epoch.
     """
     return (baseline.get("listed_at") or 0.0) - CLOCK_MARGIN
@@ -142,7 +143,7 @@ def read_entries(
     key: str = "",
     wanted: Callable[[Any], bool] | None = None,
 ) -> Listed[T]:
-    """Return the entries of a list that the caller wants, and the readable members of unreadable entries.
+    """Return the wanted entries of a list. Of unreadable entries, return the readable members.
 
     :param reply: the response with the list. Errors contain its status code and the start of its body.
     :param entries: the entries, not decoded.

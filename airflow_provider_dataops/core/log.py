@@ -1,4 +1,4 @@
-"""The methods of a logger that this package calls. Airflow's tasks and triggers have different loggers."""
+"""One type for the loggers of Airflow's tasks and triggers. It has the methods that this package calls."""
 
 from __future__ import annotations
 

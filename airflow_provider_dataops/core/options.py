@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The settings of one Airflow installation. They apply to all connections of a type.
+    """The settings of one Airflow installation for all connections of one type.
 
     The provider's metadata contains the same defaults, which ``airflow config list`` shows.
 

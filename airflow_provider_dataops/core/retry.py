@@ -45,7 +45,7 @@ class RetryPolicy:
     deadline: float = math.inf
 
     def pause(self, error: ApiError, *, attempt: int, elapsed: float, chance: float) -> float | None:
-        """Return the seconds to wait before the next attempt, ``None`` if the budget is used up.
+        """Return the seconds to wait before the next attempt; ``None`` if the budget is used up.
 
         :param error: the failure of the last attempt.
         :param attempt: how many attempts were made.
@@ -99,7 +99,7 @@ def backoff(attempt: int, *, base: float, cap: float, chance: float) -> float:
     """Return a pause in seconds: exponential backoff with full jitter.
 
     :param attempt: how many attempts were made.
-    :param base: the longest first pause; it doubles with each attempt, up to ``cap``.
+    :param base: the upper limit of the first pause. The limit doubles with each attempt, up to ``cap``.
     :param chance: a random number from 0 to below 1.
     """
     ceiling = min(cap, base * 2.0 ** min(attempt - 1, 32))
@@ -139,9 +139,9 @@ def is_about_request(error: ApiError) -> bool:
 def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
     """Return whether the request may be sent again after this failure.
 
-    If a request is not repeatable, it may be sent again only if the failed attempt sent nothing. A 429 also
-    proves that the server did nothing. But a 429 may mean that no slot is free, which can last for hours. So
-    this function returns ``False`` for a 429, and the caller decides.
+    If a request is not repeatable, it may be sent again only if the failed attempt sent nothing. So the
+    result after a 429 is ``False``, although the server did nothing: no slot may be free for hours. The
+    caller decides what to do after a 429.
     """
     if repeatable:
         return is_passing(error)
@@ -149,7 +149,7 @@ def may_repeat(error: ApiError, *, repeatable: bool) -> bool:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Return the seconds that the header ``Retry-After`` asks for, ``None`` without a valid header.
+    """Return the seconds that the header ``Retry-After`` asks for; ``None`` without a valid header.
 
     If the header contains a date, it is compared with the response's ``Date``. Both come from the server's
     clock, so a wrong clock of this machine does not matter.

@@ -163,7 +163,7 @@ def credential(fields: ConnectionFields, what: str, value: str | None) -> str:
 
 
 def login_text(fields: ConnectionFields, what: str, value: str | None) -> str:
-    """Return a login or password. Non-ASCII letters are allowed, because it is sent in UTF-8.
+    """Return a login or password. Non-ASCII letters are allowed, because both are sent in UTF-8.
 
     :param what: the name of the connection's field, for errors.
     :raises ConnectionSettingsError: if it is empty or contains control characters.
@@ -281,7 +281,8 @@ def check_url(fields: ConnectionFields, what: str, url: str, *, credentials_allo
     try:
         parts = urlsplit(url)
         _ = parts.port
-        # DNS allows labels of 1 to 63 characters. The encoding raises an error for other labels.
+        # DNS allows labels of 1 to 63 characters. Python's codec ``idna`` raises an error
+        # for other labels.
         (parts.hostname or "").encode("idna")
     except ValueError:
         raise fields.error(f"{what} is not a URL with a valid host name") from None

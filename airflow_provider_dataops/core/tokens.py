@@ -43,7 +43,7 @@ class TokenKeeper:
         self._clock = clock
 
     def is_due(self) -> bool:
-        """Return whether to fetch a token, because there is no token, or the token expires soon."""
+        """Return whether to fetch a token: there is no token yet, or the token expires soon."""
         return not self.text or self._clock() >= self._renew_at
 
     def renew(self, fetching: Exchange[Token]) -> Exchange[None]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.clock import Clock
     from airflow_provider_dataops.core.log import Log
 
-#: A transfer that ends within this many seconds logs nothing here.
+#: A transfer that ends within this many seconds logs no progress.
 FIRST_LINE = 5.0
 #: The seconds between two lines about one transfer.
 BETWEEN_LINES = 10.0
@@ -58,7 +58,7 @@ class Transfer:
 
     def _start(self, position: int, now: float) -> None:
         if self._has_line:
-            # After a failed request, a refused token or a redirect, the file is sent once more.
+            # After a failed request, a refused token or a redirect, the file is sent again from byte 0.
             self._log.info(
                 "The %s %s starts again at the first byte: %s", self._kind, self._where, self._name
             )
@@ -67,7 +67,7 @@ class Transfer:
         self._marked, self._marked_at = position, now
 
     def _report(self, now: float, size: int | None) -> None:
-        # The rate since the last line shows a change of speed sooner than the mean of the whole transfer.
+        # Use the rate since the last line: it shows a change of speed sooner than the mean rate.
         rate = (self._position - self._marked) / (now - self._marked_at)
         whole, remaining = "", ""
         if size is not None:

@@ -107,8 +107,8 @@ class RunWatch(Watch):
 
         The poller then reads the wanted runs that are not in the list one by one.
 
-        The value of a key is an error if the run's entry in the list cannot be read and the platform has no
-        request for one run.
+        The value of a key is an error if the list contains the run, but its entry cannot be read, and the
+        platform cannot return one run alone.
 
         :param keys: the keys of the runs that tasks wait for.
         """
@@ -127,7 +127,7 @@ class ConditionWatch(Watch):
     """Describes how to wait until a condition is true."""
 
     def question(self, api: Any) -> Exchange[Mapping[str, Any] | None]:
-        """Return JSON values if the condition is true now, ``None`` if it is not true yet."""
+        """Return JSON values if the condition is true now; ``None`` if it is not true yet."""
         raise NotImplementedError
 
 

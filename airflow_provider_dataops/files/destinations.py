@@ -96,7 +96,7 @@ def destination(where: str, argument: str = "destination") -> Iterator[Download]
     :param where: a path or URL.
     :param argument: the name of the operator's argument, for errors.
     :raises InvalidArgumentError: if the destination is a folder or an invalid URL.
-    :raises FileAccessError: if the disk or the object store cannot be written.
+    :raises FileAccessError: if the file cannot be written to the disk or the object store.
     """
     require_text(**{argument: where})
     if where.endswith("/"):
@@ -145,7 +145,7 @@ def _local(path: Path) -> Iterator[Download]:
 
 @contextmanager
 def _overwritten(where: object, part: Path) -> Iterator[Download]:
-    """Download to a temporary local file. At the end, remove this file if it was not moved."""
+    """Download to a temporary local file. At the end, remove it unless the caller has moved it."""
     with contextlib.ExitStack() as opened:
         opened.callback(part.unlink, missing_ok=True)
 

@@ -77,7 +77,7 @@ class StoredFile:
 
 @contextmanager
 def access(path: object) -> Iterator[None]:
-    """Turn the exceptions of a disk or an object store into one error, after which a retry may succeed.
+    """Turn each exception of a disk or an object store into an error that Airflow retries.
 
     :raises FileAccessError: with the path and the text of the exception.
     """
@@ -86,7 +86,7 @@ def access(path: object) -> Iterator[None]:
     except DataOpsError:
         raise
     except Exception as error:
-        # Catch every class: each store's client has its own, and Airflow has one for an unknown connection.
+        # Catch all exceptions: each store's client has its own classes, and so has Airflow.
         raise FileAccessError(f"{path}: {type(error).__name__}: {error}") from error
 
 
@@ -183,7 +183,7 @@ def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
         except FileNotFoundError as error:
             return FileAccessError(f"{path}: there is no bucket {bucket!r}: {error}")
         except Exception as error:
-            # Ignore this: a user may have permission to read the files, but not the bucket's properties.
+            # Do not raise it: a user may have permission to read the files, but not the bucket's properties.
             log.debug("%s: the bucket cannot be read: %s", path, error)
     return InvalidArgumentError(message)
 

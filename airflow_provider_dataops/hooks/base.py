@@ -50,7 +50,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     api_class: ClassVar[type[Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Add the methods from which Airflow 3.1 reads the connection form to the hook of a platform."""
+        """Give each platform's hook the methods that return the connection form to Airflow 3.1."""
         super().__init_subclass__(**kwargs)
         if "conn_type" in vars(cls):
             # Airflow 3.1 calls a method only if the class itself defines it.
@@ -102,7 +102,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         return self.driver.run(exchange, policy)
 
     def get_conn(self) -> ApiT:
-        """Return the platform. Its calls return generators without I/O, for :meth:`run`."""
+        """Return the platform. Each call returns a generator for :meth:`run`, and sends nothing itself."""
         return self.api
 
     def test_connection(self) -> tuple[bool, str]:

@@ -120,9 +120,9 @@ _HINTS = {
 
 
 def diagnosis(error: ApiError, where: str) -> str:
-    """Return the cause of a failed request. It contains no text of the server's response.
+    """Return the cause of a failed request, without any text of the server's response.
 
-    :param where: the field of the connection form that contains the host, or the other host that was called.
+    :param where: what the user should check: the form's field with the host, or another host that was called.
     """
     what = f"{error.platform}: {error.operation}"
     if error.status is None:
