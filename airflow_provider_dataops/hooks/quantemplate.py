@@ -89,7 +89,8 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
     ) -> Execution:
         """Return one execution from the list of the pipeline's executions.
 
-        :raises NotFoundError: if the list does not contain the execution. A new one may appear with a delay.
+        :raises NotFoundError: if the list does not contain the execution. A new execution may be missing
+            for some time.
         """
         require_text(pipeline_id=pipeline_id, execution_id=execution_id)
         found = self.run(self.api.get_execution(organisation_id, pipeline_id, execution_id))
@@ -114,8 +115,8 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         """Stream one output of an execution into a file and return its size in bytes.
 
         :param output_id: the id of the output. The hook does not check that this output exists.
-        :param output_name: the name of the output, instead of ``output_id``. Without both, the execution must
-            have exactly one output.
+        :param output_name: the name of the output, instead of ``output_id``. If you give neither, the
+            execution must have exactly one output.
         """
         if output_id and output_name:
             raise InvalidArgumentError("give either output_id or output_name, not both")
@@ -133,7 +134,7 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
 def choose_output(execution: Execution, name: str | None) -> Output:
     """Return the output with the given name, or the only output if the name is ``None``.
 
-    :raises InvalidArgumentError: if not exactly one output matches.
+    :raises InvalidArgumentError: if no output or more than one output matches.
     """
     names = [o.name for o in execution.outputs]
     matching = [o for o in execution.outputs if name is None or o.name == name]

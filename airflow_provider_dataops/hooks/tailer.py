@@ -73,7 +73,7 @@ class TailerHook(DataOpsHook[TailerApi]):
         job_id: str | None = None,
         **scope: Unpack[Scope],
     ) -> Run | None:
-        """Return one run; ``None`` if Tailer does not list it. A new run is not listed for some seconds.
+        """Return one run; ``None`` if Tailer does not list it. A new run is listed only after some seconds.
 
         :param job_id: the job's id. All configuration types except ``table-to-table`` need it. Tailer Studio
             shows it in a run's details, and :meth:`get_last_status` returns it.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class TamrHook(DataOpsHook[TamrApi]):
     """Calls the Tamr Cloud Jobs API.
 
-    Each call of a method that creates a job creates another job. If the response is lost, the job may exist.
-    So check :meth:`list_jobs` before you call the method again.
+    If you call a method that creates a job twice, it creates two jobs. If the response is lost, the job may
+    exist. So check :meth:`list_jobs` before you call the method again.
 
     :param tamr_conn_id: the Airflow connection, of type ``tamr``.
     """
@@ -37,8 +37,8 @@ class TamrHook(DataOpsHook[TamrApi]):
     def create_job(self, configuration: Mapping[str, Any]) -> Job:
         """Create a job of any type and return it.
 
-        :param configuration: a dict with exactly one of the keys ``load``, ``update`` and ``publish``. Its
-            value is a dict with the ids.
+        :param configuration: a dict with exactly one key: ``load``, ``update`` or ``publish``. The value
+            of this key is a dict with the ids.
         :raises RateLimitedError: if all job slots of the tenant (5 by default) are in use.
         """
         configurations.check_configuration(configuration)

@@ -32,8 +32,8 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     """Calls Toucan Toco's Operations API.
 
     The hook does not send refused credentials again, because that locks the account. A call without
-    ``small_app`` uses the small app of the connection. Each call of a method that starts work starts another
-    operation. If the response is lost, look at Toucan before you call again.
+    ``small_app`` uses the small app of the connection. If you call a method that starts an operation
+    twice, it starts two operations. If the response is lost, look at Toucan before you call again.
 
     :param toucan_conn_id: the Airflow connection, of type ``toucan``.
     """
@@ -70,7 +70,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
             does not contain the parameter, because the vendor's guide shows only the value ``false``.
         :param stage: ``staging``; with ``None``, the request contains no stage.
         :param upload_mode: ``plain``, or ``dropzone`` for backends that need the form fields of a chunked
-            upload; each file is one chunk.
+            upload. The hook sends each file as one chunk.
         :raises ApiError: if there is only one file and its upload failed.
         :raises UploadError: if there are several files and an upload failed; it lists every failure.
         """

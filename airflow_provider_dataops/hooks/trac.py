@@ -32,8 +32,8 @@ class TracHook(DataOpsHook[TracApi]):
     """Calls TRAC through its gateway, over REST.
 
     Every method raises :class:`~airflow_provider_dataops.errors.ApiError` if the platform rejects the request
-    or cannot be reached. It raises :class:`~airflow_provider_dataops.errors.InvalidArgumentError` if an
-    argument is not valid, before it sends a request.
+    or cannot be reached. If an argument is not valid, the method sends no request and raises
+    :class:`~airflow_provider_dataops.errors.InvalidArgumentError`.
 
     Arguments that many methods have:
 
@@ -41,7 +41,7 @@ class TracHook(DataOpsHook[TracApi]):
     - A selector identifies an object. It is a :class:`~airflow_provider_dataops.platforms.trac.Selector`, the
       tag header or tag that another call returned, one of these in the platform's JSON, or an object key such
       as ``DATA-<uuid>-v3``. Without a version it selects the latest one.
-    - ``attrs`` are plain Python values by attribute name. TRAC creates or replaces each of these attributes.
+    - ``attrs`` are plain Python values by attribute name. TRAC creates or replaces these attributes.
     - ``tag_updates`` are further changes, made in the given order: ``{"operation": "APPEND_ATTR", "attrName":
       "labels", "value": "eod"}``.
 

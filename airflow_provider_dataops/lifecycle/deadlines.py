@@ -48,7 +48,7 @@ def _limit(timeout: float, execution_timeout: timedelta | None) -> tuple[float, 
 def airflow_timeout(until: float, interval: float) -> timedelta:
     """Return the ``timeout`` of a deferral. It takes effect only while no triggerer is running.
 
-    This timeout is later than the deadline of the wait, because the trigger may send its event later.
+    This timeout ends after the deadline of the wait, because the trigger may send its event late.
 
     :param until: the deadline of the wait, in seconds since the epoch.
     :param interval: the longest time between two status requests, in seconds.

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
 
-#: The largest number of submissions in one try. The task submits again only if it is certain that the last
-#: submission did not arrive.
+#: The largest number of submissions in one try. The task submits again only if the last submission
+#: certainly did not arrive.
 SUBMISSIONS = 3
 #: If the run of an earlier try has one of these final states, a retry returns this run and starts no new one.
 _STANDS = frozenset({RunState.SUCCEEDED, RunState.UNTRACKED})
@@ -224,8 +224,8 @@ class DurableStart:
         launch = self.launch
         if record.id_scope != launch.id_scope:
             self.log.warning(
-                "The %s %s, started before the Clear, is not stopped at %s, because the connection now "
-                "leads to %s",
+                "The %s %s, started before the Clear, belongs to %s, but the connection now leads to %s, so "
+                "this task does not stop it",
                 launch.api.noun,
                 record.run_id or "(no id is known)",
                 record.id_scope,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
     from airflow_provider_dataops.core.watch import RunWatch
 
-#: After a stop request, the task waits this many seconds for the end of the run. Then it starts the next run.
+#: After a stop request, the task waits up to this many seconds for the run to end.
 STOP_SECONDS = 120.0
 _LOOK_AGAIN = 5.0
 
@@ -62,7 +62,7 @@ class EarlierRun:
             )
         except (ApiError, RunTimeoutError):
             self.log.warning(
-                "The state of %s of an earlier try cannot be read; the run may still be running: %s",
+                "An earlier try started %s. Its state cannot be read, and it may still be running: %s",
                 run,
                 self.url,
             )
@@ -139,8 +139,8 @@ class EarlierRun:
                 return snapshot
             if progress.absences == 1:
                 self.log.info(
-                    "The %s %s, started before the Clear, is not listed; the task requests the list again "
-                    "for %.0f s",
+                    "The %s %s, started before the Clear, is not listed; the task repeats the request "
+                    "for up to %.0f s",
                     self.api.noun,
                     self.watch.run_id,
                     ABSENT_SECONDS,

@@ -43,7 +43,7 @@ class RunEvent(JsonDataclass):
 
     :param run_id: the platform's id of the run.
     :param snapshot: the run at its end; only with ``FINISHED``.
-    :param message: what went wrong; only with the other endings.
+    :param message: what went wrong; only with an ending other than ``FINISHED``.
     :param permanent: whether a retry cannot help.
     """
 
@@ -121,7 +121,7 @@ class ConditionEvent(JsonDataclass):
     """The end of a wait for a condition.
 
     :param value: what the platform returned, as JSON values; only with ``FINISHED``.
-    :param message: what went wrong; only with the other endings.
+    :param message: what went wrong; only with an ending other than ``FINISHED``.
     :param permanent: whether a retry cannot help.
     """
 

@@ -31,7 +31,7 @@ GROWTH = 0.1
 #: The shortest pause after a failed request, in seconds.
 FAILURE_FLOOR = 1.0
 #: A run that the platform never returned counts as lost after ``ABSENT_POLLS`` responses in a row without the
-#: run, but not before ``ABSENT_SECONDS``.
+#: run. The first and the last of these responses must be at least ``ABSENT_SECONDS`` apart.
 ABSENT_POLLS = 5
 ABSENT_SECONDS = 60.0
 #: While nothing changes, the log repeats the state or the failure. The pauses between two lines double from
@@ -86,8 +86,8 @@ def _due(separator: str, next_look: float | None) -> str:
 class _Repetition:
     """Decides when the log repeats a line.
 
-    There is no timer, because thousands of triggers may wait. The code calls :meth:`is_due` after a
-    request.
+    It sets no timer, because thousands of triggers may wait at the same time. Instead, the code calls
+    :meth:`is_due` after each request.
     """
 
     due: float = 0.0
@@ -139,7 +139,8 @@ class WaitProgress:
     failures: int = 0
     failed_since: float | None = None
     failure: ApiError | None = None
-    #: The kinds of failure that were logged since the log last repeated a failure.
+    #: The kinds of failure that the log already contains. When the log repeats a failure, this set starts
+    #: empty again.
     logged_failures: set[tuple[type[ApiError], int | None]] = field(default_factory=set)
     repeat_failures: _Repetition = field(default_factory=_Repetition)
     #: Whether the log already contains the last failure.
@@ -148,7 +149,7 @@ class WaitProgress:
     # --- a good response -------------------------------------------------------------------------------
 
     def ending(self, snapshot: RunSnapshot, now: float, next_look: float | None, log: Log) -> RunEvent | None:
-        """Return how the wait ended; ``None`` if it continues. Log the state if :meth:`_log_state` is due.
+        """Return how the wait ended; ``None`` if it continues. Log the state with :meth:`_log_state`.
 
         :param next_look: seconds until the next request; ``None`` if this process sends no other request.
         """
@@ -171,7 +172,7 @@ class WaitProgress:
         return None
 
     def not_met(self, now: float, next_look: float | None, log: Log) -> None:
-        """Record that the condition is not true yet. Log it if :meth:`_log_state` is due.
+        """Record that the condition is not true yet. Log this with :meth:`_log_state`.
 
         :param next_look: seconds until the next request; ``None`` if this process sends no other request.
         """
@@ -179,7 +180,7 @@ class WaitProgress:
         self._log_state(f"{self.kind} is not met yet", now, _due(";", next_look), log)
 
     def _log_state(self, line: str, now: float, following: str, log: Log, *, warns: bool = False) -> None:
-        """Log a state when it changes. Later, log for how long it has not changed.
+        """Log a state when it changes. After that, log from time to time for how long it has not changed.
 
         :param following: what happens next, for the end of the line.
         :param warns: whether a person should check the state.
@@ -211,7 +212,7 @@ class WaitProgress:
         return Verdict.FINISHED if snapshot.state.is_final else Verdict.WAIT
 
     def answered(self, now: float, log: Log) -> None:
-        """Record an answer of the platform. If the request before failed, log that answers arrive again."""
+        """Record a good response. If the previous request failed, log that the platform answers again."""
         if self.failure is not None and self.failed_since is not None:
             log.info(
                 "%s answers again, after %.0f s (failed requests: %d)",
@@ -254,12 +255,12 @@ class WaitProgress:
         return Verdict.WAIT if now - self.failing_since < self.outage_budget else Verdict.GIVE_UP
 
     def _compare(self, error: ApiError, now: float) -> None:
-        """Record whether to leave out this failure, because the log contains one of the same kind."""
+        """Record whether the log already contains a failure of the same kind as this failure."""
         if not self.logged_failures:
             self.repeat_failures.start(now)
         elif self.repeat_failures.is_due(now):
             self.logged_failures.clear()
-        # Two kinds may alternate, such as 502 and 503. So compare with all kinds, not with the last failure.
+        # Two kinds may alternate, such as 502 and 503. So compare with all logged kinds, not only the last.
         kind = (type(error), error.status)
         self.is_known = kind in self.logged_failures
         self.logged_failures.add(kind)
@@ -267,7 +268,8 @@ class WaitProgress:
     def log_failure(self, verdict: Verdict, now: float, next_look: float | None, log: Log) -> None:
         """Log the last failure, what it means for the wait, and when the next request is due.
 
-        A failure of a kind that the log already contains is left out, except the last failure of the wait.
+        If the log already contains a failure of the same kind, this method logs nothing. There are two
+        exceptions: this failure ends the wait, or the task reads the connection again.
 
         :param next_look: seconds until the next request; ``None`` if this process sends no other request.
         """
@@ -275,7 +277,7 @@ class WaitProgress:
         if verdict is Verdict.GIVE_UP:
             log.warning("%s", self.failure)
         elif verdict is Verdict.RECONNECT:
-            log.warning("%s; %s, the task reads the connection again", self.failure, goes_on)
+            log.warning("%s; %s, and the task reads the connection again", self.failure, goes_on)
         elif not self.is_known:
             many = ""
             if self.failures > 1 and self.failed_since is not None:
@@ -296,7 +298,7 @@ class WaitProgress:
         return f"{deadline_in_words(deadline)} has passed{self._last_words}"
 
     def refused(self, deadline: float) -> str:
-        """Return a message: the wait ends, as the deadline comes before credentials may be sent again."""
+        """Return a message for a wait whose deadline comes before the credentials may be sent again."""
         when = deadline_in_words(deadline)
         return (
             f"the credentials were refused, and {when} comes before they may be sent again{self._last_words}"

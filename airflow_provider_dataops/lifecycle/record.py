@@ -93,7 +93,7 @@ def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) ->
 
 
 class Phase(StrEnum):
-    """Where the task waits. The record is stored again when the task defers and when it resumes."""
+    """Whether a worker or the triggerer waits. This value is stored again at each deferral and resume."""
 
     #: If a user clears a task that runs on a worker, Airflow does not change its ``max_tries``.
     ON_WORKER = "on_worker"
@@ -117,9 +117,9 @@ class Generation:
 
     A running try stores the current numbers before it submits, and about once a minute while it waits on a
     worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task.
-    After a Clear of the try's own task, Airflow rejects the write. One case remains: a try dies on a worker,
-    and a user clears another task before the retry starts. The retry then acts as after a Clear of its own
-    task, because Airflow's numbers are the same in both cases.
+    After a Clear of its own task, the try cannot store them: Airflow rejects the write. In one case, the
+    numbers mislead: a try dies on a worker, and a user clears another task before the retry starts. The retry
+    then acts as after a Clear of its own task, because Airflow's numbers are the same in both cases.
 
     :param max_tries: the task instance's number. A Clear increases it if the task is not on a worker.
     :param clear_number: the DAG run's number. A Clear of any task of the DAG run increases it.
@@ -169,8 +169,8 @@ class Record(JsonDataclass):
     def read(cls, payload: JsonObject | None) -> Record | None:
         """Return the record that :meth:`as_json` wrote; ``None`` if no record is stored.
 
-        :raises ValueError: if this release cannot read the record. Without the record, the task could start a
-            second run.
+        :raises ValueError: if this release cannot read the record. The task must then fail: if it continued
+            without the record, it could start a second run.
         """
         if payload is None:
             return None
@@ -204,7 +204,7 @@ class Record(JsonDataclass):
 
 
 def fingerprint(identity: JsonObject) -> dict[str, str]:
-    """Return a digest of each argument that decides what the run does, by the argument's dotted name."""
+    """Return a dict: by dotted name, a digest of each argument that decides what the run does."""
     return {
         name: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
         for name, value in _flat(identity, "")

@@ -30,7 +30,7 @@ _SAY_AGAIN = 30.0
 
 
 def watch_of(launch: Launch, record: Record) -> RunWatch:
-    """Return the watch: it describes how to wait for a record's run. No task stops a run that it guessed."""
+    """Return the watch for the run of a record. If the search guessed the run, the task must not stop it."""
     watch = launch.earlier(record.baseline).watch(record.run_id, record.token)
     if record.adopted is Adopted.GUESSED:
         watch.cancel_on_kill = False
@@ -39,11 +39,11 @@ def watch_of(launch: Launch, record: Record) -> RunWatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Searches for the run of a submission: a run that is not in the list of runs before the submission.
+    """Searches for the run of a submission. The list before the submission did not contain this run.
 
     Each step of the search is stored in the record, so the next try can continue the search. The record
-    contains the runs that were seen. It also contains the time at which the search ends. If the list does not
-    contain the run at that time, the submission started no run. A run that was listed once stays a candidate.
+    contains the new runs that were seen, and the time at which the search ends. If no new run was listed by
+    that time, the submission started no run. A run that was listed once stays a candidate.
 
     :param deadline: when this try must end, in seconds since the epoch.
     :param renewed: stores the record with the task's current generation, and returns this record.
@@ -147,7 +147,7 @@ class Search:
         api = launch.api
         if not launch.lists_runs:
             self.log.info(
-                "A submission to %s got no response, and %s lists no %ss; this task submits nothing "
+                "A submission to %s got no response, and %s cannot list %ss; this task submits nothing "
                 "for %.0f s",
                 self.launch.id_scope,
                 api.platform,
@@ -157,9 +157,9 @@ class Search:
             return
         asked = f"; {api.platform} asked for a pause of {quiet:.0f} s first" if quiet else ""
         self.log.info(
-            "Searching for the %s of a submission to %s that got no response, for at least %.0f s%s",
-            api.noun,
+            "A submission to %s got no response. Searching for its %s for at least %.0f s%s",
             self.launch.id_scope,
+            api.noun,
             seconds,
             asked,
         )
@@ -213,9 +213,9 @@ class Search:
     def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:
         platform, noun = launch.api.platform, launch.api.noun
         raise AmbiguousSubmitError(
-            f"the submission got no response and {platform} lists no {noun}s: the {noun} may be running. "
+            f"the submission got no response and {platform} cannot list {noun}s: the {noun} may be running. "
             f"Look at {platform}, then clear the task to start it again. If a second {noun} does no harm, "
-            f"give on_ambiguous_submit='resubmit' to start it again once",
+            f"set on_ambiguous_submit='resubmit' to start it again once",
             url=launch.watch("").url(launch.api),
         )
 

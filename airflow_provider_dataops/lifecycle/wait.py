@@ -25,7 +25,8 @@ def look_once(
 ) -> Exchange[RunSnapshot]:
     """Return the run as it is now.
 
-    If the platform refuses the credentials and may lock the account, pause, then send them once more.
+    If the platform refuses the credentials and more refusals may lock the account, pause. After the pause,
+    send the same credentials once more.
 
     :param run: the noun and the id of the run, for messages.
     :param deadline: when this try must end, in seconds since the epoch.

@@ -1,4 +1,4 @@
-"""One try of a task: start a run, or find the run of an earlier try, wait for it, and return its result."""
+"""One try of a task: start a run or find the run of an earlier try. Then wait, and return its result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: A waiting worker stores the task's generation again after this many seconds.
 RENEWAL = 60.0
-#: A wait may end with a last status request and a stop request. Each is repeated for up to 20 s.
+#: A wait may end with a last status request and a stop request. If one fails, it is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
 #: How many times one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
@@ -91,7 +91,7 @@ class RunAttempt(RefusedCredentials):
             # Continue nevertheless. There is one risk: if a user clears the task now, the next try mistakes
             # the Clear for a retry.
             self.log.warning(
-                "Airflow did not store in the record that a worker now waits for %s: %r", self.run, error
+                "A worker now waits for %s, but Airflow did not store this in the record: %r", self.run, error
             )
         return True
 
@@ -101,7 +101,7 @@ class RunAttempt(RefusedCredentials):
         return self.generation
 
     def keep_present(self) -> None:
-        """While a worker waits, store the task's generation about once a minute. A Clear changes it."""
+        """While a worker waits, store the task's generation about once a minute: each Clear changes it."""
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
@@ -179,7 +179,7 @@ class RunAttempt(RefusedCredentials):
         if not self.operator.deferrable:
             return self.conclude(self._wait(deadline, known=known))
         if not known:
-            # One status request before the task defers: a run that has ended already needs no trigger.
+            # Send one status request before the task defers: a run that has already ended needs no trigger.
             looked = self._first_look(deadline)
             if isinstance(looked, RunEvent):
                 return self.conclude(looked)
@@ -326,8 +326,8 @@ class RunAttempt(RefusedCredentials):
     def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
         """Return the result of the run. If the run or the wait failed, raise the error.
 
-        :param cancels: whether to stop the run if ``cancel_on_kill`` allows it. After a timeout, the method
-            acts as if this is true.
+        :param cancels: whether to stop an active run if ``cancel_on_kill`` allows it. After a timeout, the
+            method always does this.
         """
         operator = self.operator
         if event.ending is Ending.TIMEOUT or cancels:
@@ -355,7 +355,7 @@ class RunAttempt(RefusedCredentials):
         raise error or RunError("the event contains no run", run_id=event.run_id)
 
     def _remember_loss(self) -> None:
-        """Store that the run is lost. If it does not appear again, the next try starts another run."""
+        """Store that the run is lost. If it does not appear again, the next try does not wait for it."""
         if self.record is None:
             return
         try:

@@ -62,7 +62,7 @@ class RunOperator(DataOpsOperator):
         waits for it. If the run succeeded, a retry returns its result. Needs Airflow 3.3.
     """
 
-    #: Whether to stop the run if the task ends first. Users can set it if the platform can stop runs.
+    #: Whether to stop the run if the task ends first. Where the platform can stop runs, this is an argument.
     cancel_on_kill: bool = False
     #: Whether the task succeeds if the platform accepts the run but returns no id.
     accepts_untracked: bool = False

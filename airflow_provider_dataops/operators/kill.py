@@ -28,7 +28,8 @@ class KillHandling:
 
     :ivar is_waiting: whether the task waits in this provider's code, where no call to Airflow is in progress.
     :ivar is_renewing: whether the waiting task is renewing its record, which is a call to Airflow.
-    :ivar is_handed_over: whether the triggerer waits for the run, and stops it if the task ends.
+    :ivar is_handed_over: whether the triggerer waits for the run. It then also stops the run if the task ends
+        first.
     :ivar is_settled: whether the run has ended or was stopped, or the log already says that it keeps running.
     """
 
@@ -57,9 +58,9 @@ class KillHandling:
     def stop_on_kill(self) -> None:
         """Stop the run from ``on_kill``, or log that the run keeps running.
 
-        Airflow allows 5 s. A call to Airflow could wait for ever for a lock that the interrupted code holds.
-        So this method uses only values in memory, with one exception. If the kill interrupted a wait in this
-        provider's code, the method may ask Airflow whether a newer try has taken over.
+        Airflow gives ``on_kill`` 5 s. A call to Airflow could wait for ever for a lock that the interrupted
+        code holds. So this method uses only values in memory, with one exception. If the kill interrupted a
+        wait in this provider's code, the method may ask Airflow whether a newer try has taken over.
         """
         run_id = self.record.run_id if self.record else ""
         if not run_id:
@@ -74,8 +75,8 @@ class KillHandling:
             # There is nothing left to do: Airflow may also kill a process that is about to report its result.
             return
         elif self.is_handed_over or not self.watch.cancel_on_kill:
-            # The wait ends within half a second. Because of ``is_settled``, the wait does not log this line
-            # again.
+            # The wait ends within half a second. It would log this line again, but ``is_settled`` prevents
+            # that.
             self.is_settled = True
             self.log_left_running()
         elif self.is_renewing and self.has_retry:
@@ -114,9 +115,9 @@ class KillHandling:
     def may_stop(self) -> bool:
         """Return whether this try may stop the run. If not, log why this try does not stop the run.
 
-        A newer try decides about the run itself: a retry keeps waiting for it, and a try after a Clear stops
-        it. If no retry is left, this method returns ``True`` and does not ask Airflow for a newer try. The
-        API server may be down, and then nothing else would stop the run.
+        If a newer try has begun, that try decides: a retry keeps waiting for the run, and a try after a Clear
+        stops it. If no retry is left, this method returns ``True`` and does not ask Airflow. The API server
+        may be down, and then nothing else would stop the run.
         """
         if not self.has_retry:
             return True

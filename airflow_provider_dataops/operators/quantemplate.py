@@ -109,8 +109,8 @@ class QuantemplateDownloadOutputOperator(QuantemplatePipelineTask, _DownloadOper
     :param pipeline_id: the pipeline, ``p-…``.
     :param execution_id: the execution, ``e-…``.
     :param output_id: the output, ``o-…``.
-    :param output_name: the name of the output, instead of ``output_id``. Without both, the execution must
-        have exactly one output.
+    :param output_name: the name of the output, instead of ``output_id``. If you give neither, the execution
+        must have exactly one output.
     :param destination: local path, or URL of an object store, with the file's name.
     :param organisation_id: the organisation, ``c-…``; by default the organisation of the connection.
     :param quantemplate_conn_id: the Airflow connection.

@@ -58,7 +58,8 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
         already has this ending. Do not set it for configurations with a context.
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "CHECKED")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
-        ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.
+        ``CHECKED`` and ``DEACTIVATED``. A run whose status counts neither as success nor as failure is still
+        running.
     :param skip_deactivated: skip the task instead of failing it if the configuration is disabled.
     :param tailer_conn_id: the Airflow connection.
     """

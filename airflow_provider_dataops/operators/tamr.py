@@ -126,9 +126,9 @@ class TamrPublishOperator(_JobOperator):
 class TamrCreateJobOperator(_JobOperator):
     """Creates a job of any kind, and waits for its end.
 
-    :param configuration: the ``configuration`` of the Jobs API: a dict with exactly one of the keys ``load``,
-        ``update`` and ``publish``, and the ids in it. The argument may also be the path of a ``.json`` file
-        with this dict.
+    :param configuration: the ``configuration`` of the Jobs API: a dict with exactly one key: ``load``,
+        ``update`` or ``publish``. The value of this key is a dict with the ids. The argument may also be the
+        path of a ``.json`` file with this dict.
     """
 
     template_fields = ("configuration", "tamr_conn_id")
@@ -146,7 +146,7 @@ class TamrCreateJobOperator(_JobOperator):
 class TamrStopJobOperator(TamrTask, DataOpsOperator):
     """Asks Tamr to stop a job, and returns the job's id.
 
-    Tamr may not stop the job in time, so the job may still succeed or fail. To wait for its end, use a
+    The job may end before Tamr stops it. Then it succeeds or fails. To wait for its end, use a
     :class:`~airflow_provider_dataops.sensors.tamr.TamrJobSensor`.
 
     :param job_id: the id of the job.

@@ -33,7 +33,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     because an upload overwrites the file of the same name.
 
     Returns a list with ``source`` and ``filename`` of each file. If the backend reports an operation for a
-    file, its entry also contains ``operation_id``. A
+    file, the file's entry also contains ``operation_id``. A
     :class:`~airflow_provider_dataops.sensors.toucan.ToucanOperationSensor` can wait for that operation.
 
     :param source: local path, or URL of an object store: a file, a folder, or a pattern with ``*``. If a
@@ -119,7 +119,7 @@ class _OperationOperator(ToucanTask, RunOperator):
         raise NotImplementedError
 
     def check(self) -> None:
-        """Check all arguments before anything is sent, also those of the request."""
+        """Check all arguments before anything is sent, also the names and selectors of the operation."""
         super().check()
         require_still_set(self, self._set_arguments)
         require_choice("missing_operation_id", self.missing_operation_id, ("fail", "succeed"))

@@ -90,7 +90,7 @@ class TracUploadFileOperator(_UploadOperator):
     """Stores a file, and returns its tag header, which holds its id and version.
 
     The gateway accepts about 735 kB. If the file is larger, the task fails before it sends a request.
-    Without ``prior_version``, each call stores another file. So if the response is lost, the task fails
+    Without ``prior_version``, each call stores another file. Then, if the response is lost, the task fails
     without a retry.
 
     :param source: local path, or URL of an object store; not empty.
@@ -121,8 +121,8 @@ class TracUploadDatasetOperator(_UploadOperator):
     """Stores a dataset, and returns its tag header, which holds its id and version.
 
     The gateway accepts about 735 kB. If the file is larger, the task fails before it sends a request.
-    Without ``prior_version``, each call stores another dataset. So if the response is lost, the task fails
-    without a retry.
+    Without ``prior_version``, each call stores another dataset. Then, if the response is lost, the task
+    fails without a retry.
 
     :param source: local path, or URL of an object store; not empty.
     :param schema: the dataset's schema in the platform's JSON, or the path of a ``.json`` file with it.

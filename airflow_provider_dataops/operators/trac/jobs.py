@@ -60,8 +60,8 @@ class TracImportModelOperator(_JobOperator):
     :param package: the package that holds the model, in a repository of packages.
     :param package_group: the group of the package.
     :param model_attrs: attributes of the model, as plain Python values by name.
-    :param job_attrs: attributes of the job, as plain Python values by name. A retry finds the job even if
-        these attributes have changed.
+    :param job_attrs: attributes of the job, as plain Python values by name. These attributes may differ
+        between tries: a retry still finds the job.
     :param tenant: the tenant's code; by default the tenant of the connection.
     :param trac_conn_id: the Airflow connection.
     """

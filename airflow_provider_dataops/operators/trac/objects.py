@@ -142,7 +142,7 @@ class TracWriteBatchOperator(TracOperator):
     """Writes several objects and tags in one transaction: all of them or none.
 
     Returns the tag headers of the objects: ``created``, ``updated`` and ``tagged``, each in the order of its
-    argument. If a batch creates an object and its response is lost, the task fails without a retry. Each of
+    argument. If a batch creates an object and the response is lost, the task fails without a retry. Each of
     the three lists may also be the path of a ``.json`` file.
 
     :param create_objects: dicts with ``object_type``, ``definition``, ``attrs`` and ``tag_updates``.

@@ -1,7 +1,8 @@
 """The Quantemplate API: upload datasets, execute pipelines, download outputs and datasets.
 
 Sources: the vendor's guide "Example: end-to-end pipeline processing" and its OpenAPI file 0.0.1. The API has
-no request that reads or cancels one execution. So an execution is read from the list of its pipeline.
+no request that reads or cancels one execution. So an execution is read from the list of all executions of its
+pipeline.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class QuantemplateApi(Api):
     ) -> QuantemplateExecutionLaunch:
         """Return the launch, which can start a new execution. Nothing is sent yet.
 
-        :param trace_id: the value of the header ``X-QT-Trace-Id``; empty sends no header.
+        :param trace_id: the value of the header ``X-QT-Trace-Id``. If it is empty, this header is not sent.
         """
         return QuantemplateExecutionLaunch(
             api=self,
@@ -178,7 +179,7 @@ class QuantemplateApi(Api):
     def watch_next_execution(
         self, pipeline_id: str, after_run_number: int, organisation_id: str | None = None
     ) -> QuantemplateNextExecutionWatch:
-        """Return a watch that waits for the end of the first execution after a run number."""
+        """Return a watch for the end of the first execution with a higher run number than the given one."""
         return QuantemplateNextExecutionWatch(
             after_run_number=after_run_number,
             organisation_id=self.organisation(organisation_id),

@@ -161,7 +161,7 @@ class TestAnotherPlace:
         again = world.start(replace(NOW, max_tries=2))
         assert not again.known
         assert "r1" in world.active()
-        assert any("r1" in line and "is not stopped at" in line for line in world.log_lines)
+        assert any("r1" in line and "so this task does not stop it" in line for line in world.log_lines)
 
     def test_a_clear_logs_that_a_run_without_an_id_may_exist_at_the_old_host(self) -> None:
         world = World(TAMR)

@@ -392,7 +392,7 @@ def test_a_response_of_a_proxy_starts_nothing() -> None:
     with pytest.raises(UnroutedError):
         world.start(NOW)
     assert world.tokens == 1
-    assert any("job r1 of an earlier try cannot be read" in line for line in world.log_lines)
+    assert any("An earlier try started job r1. Its state cannot be read" in line for line in world.log_lines)
 
 
 LISTING = {"Quantemplate": QUANTEMPLATE, "Tamr": TAMR, "TRAC": TRAC, "Tailer": TAILER}

@@ -31,7 +31,7 @@ def test_a_retry_logs_what_it_searches_for_and_for_how_long() -> None:
     world.log_lines.clear()
     world.start(NOW)
     assert world.log_lines[0] == (
-        "Searching for the job of a submission to https://one that got no response, for at least 30 s"
+        "A submission to https://one got no response. Searching for its job for at least 30 s"
     )
 
 
@@ -75,7 +75,7 @@ def test_a_search_that_has_to_pause_logs_the_reason() -> None:
 
     world.on_submit = busy
     world.start(NOW)
-    (line,) = lines(world, "^Searching for")
+    (line,) = lines(world, "Searching for its job")
     assert line.endswith("for at least 600 s; Simulation asked for a pause of 600 s first")
 
 
@@ -84,7 +84,9 @@ def test_no_search_is_logged_if_the_platform_lists_no_runs() -> None:
     world.on_submit = never_arrived(world)
     world.start(NOW)
     assert lines(world, "Searching for") == []
-    assert lines(world, "got no response, and Simulation lists no jobs; this task submits nothing for 30 s$")
+    assert lines(
+        world, "got no response, and Simulation cannot list jobs; this task submits nothing for 30 s$"
+    )
 
 
 def test_failed_requests_of_a_search_and_the_end_of_the_outage_are_logged() -> None:
@@ -109,7 +111,7 @@ def test_a_search_for_an_unlisted_run_after_a_clear_is_logged() -> None:
     world.start(replace(NOW, max_tries=2))
     assert lines(
         world,
-        "^The job r1, started before the Clear, is not listed; the task requests the list again for 60 s$",
+        "^The job r1, started before the Clear, is not listed; the task repeats the request for up to 60 s$",
     )
 
 
@@ -154,5 +156,5 @@ class TestRejectedCredentials:
         assert len(world.look_errors) == 1
         assert lines(
             world,
-            "^The state of job r1 of an earlier try cannot be read; the run may still be running: https://ui/",
+            "^An earlier try started job r1. Its state cannot be read, and it may still be running: https://ui/",
         )

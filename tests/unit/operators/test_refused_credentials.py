@@ -53,7 +53,7 @@ def test_credentials_that_are_accepted_the_second_time_do_not_end_the_wait(
         assert operator(deferrable=False).execute(Attempt().context())["state"] == "succeeded"
     assert 60.0 < REFUSAL_PAUSE <= polls[1] - polls[0] <= REFUSAL_PAUSE + 60.0
     log = capsys.readouterr().out
-    assert "HTTP 401; Tamr job j-1 is not affected, the task reads the connection again" in log
+    assert "HTTP 401; Tamr job j-1 is not affected, and the task reads the connection again" in log
     assert "its credentials are sent once more in 120 s" in log
 
 

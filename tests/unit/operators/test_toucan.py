@@ -259,7 +259,7 @@ class TestLostResponse:
     def test_fails_the_task_without_a_retry(self, backend: Backend, error: ApiError) -> None:
         backend.submit_errors = [error]
         attempt = Attempt()
-        with pytest.raises(PermanentError, match=r"Toucan lists no operations.*Look at Toucan") as caught:
+        with pytest.raises(PermanentError, match=r"Toucan cannot list operations.*Look at Toucan") as caught:
             operator().execute(attempt.context())
         cause = caught.value.error
         assert isinstance(cause, AmbiguousSubmitError)

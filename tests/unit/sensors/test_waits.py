@@ -79,7 +79,7 @@ class TestRejectedCredentials:
         assert REFUSAL_PAUSE <= nap <= REFUSAL_PAUSE + 60.0
         assert len(tenant.sent) == 2
         assert (
-            "401; Tamr job j-1 is not affected, the task reads the connection again"
+            "401; Tamr job j-1 is not affected, and the task reads the connection again"
             in capsys.readouterr().out
         )
 

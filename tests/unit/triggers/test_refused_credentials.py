@@ -161,7 +161,7 @@ def test_the_log_contains_the_rejection_and_the_time_of_the_next_request(
     bench.platform.states["r-1"] = RunState.SUCCEEDED
     play(bench, waits_alone("r-1"))
     log = capsys.readouterr().out
-    assert log.count("HTTP 401; Fake run r-1 is not affected, the task reads the connection again") == 1
+    assert log.count("HTTP 401; Fake run r-1 is not affected, and the task reads the connection again") == 1
     assert log.count("In 90 s one request sends them again, for all triggers that use them") == 1
     assert log.count("answers again, after 9") == 1
 
