@@ -52,14 +52,14 @@ class TaskTimes:
 
     @property
     def name(self) -> str:
-        """The task id; for a mapped task, with its index."""
+        """The task id; for a mapped task instance, with the map index."""
         return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
 
 
 class AirflowClient:
     """A client of one api-server, logged in as an administrator; error responses raise `AirflowApiError`.
 
-    :param timeout: seconds for one request; must be longer than the database may wait for its lock
+    :param timeout: seconds for one request; must be longer than the database's own timeout for a lock
     :param transport: sends the requests instead of the network
     :param sleep: waits before a request is repeated
     """
@@ -98,8 +98,8 @@ class AirflowClient:
     ) -> httpx.Response:
         """Send a request to a path below `root`, and return the response. Log in first if necessary.
 
-        If the database reports an error, Airflow rolls the request back. So the client repeats the request
-        for about five seconds, whatever its HTTP method is.
+        If the database reports an error, Airflow rolls back all changes of the request. So the client repeats
+        the request for about five seconds, even if it is a POST.
 
         :raises AirflowApiError: the response has an error status
         """
@@ -187,7 +187,7 @@ class AirflowClient:
     # Connections
 
     def create_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
-        """Create a connection as the UI does; `extra` may be an object."""
+        """Create a connection as the UI does; `extra` may be a dict."""
         body = {"connection_id": conn_id, **connection}
         if isinstance(body.get("extra"), Mapping):
             body["extra"] = json.dumps(body["extra"])
@@ -384,7 +384,7 @@ class AirflowClient:
         return self.list_all("/eventLogs", "event_logs", order_by="event_log_id", **params)
 
     def times(self, dag_id: str, run_id: str) -> list[TaskTimes]:
-        """Return the times of each task instance of a DAG run, in the order in which they started."""
+        """Return the times of each task instance of a DAG run, sorted by when the task instance started."""
         events: dict[tuple[str, int], list[Json]] = {}
         for event in self.events(dag_id, run_id):
             index = -1 if event["map_index"] is None else event["map_index"]

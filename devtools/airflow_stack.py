@@ -83,9 +83,9 @@ for _ in range(3):
 # - Without `synchronous=OFF`, each commit waits for the disk. On a busy machine this took longer than the
 #   timeout of a request. With it, a power cut may damage the database, but a killed process does not.
 # - Airflow 3.3.2 writes its audit log on the event loop of the api-server, with a blocking call. A request in
-#   another thread may hold SQLite's lock then. That request needs the loop to commit, so both wait until
-#   SQLite gives up. So SQLite waits only briefly if the caller is on an event loop. The response is a 500,
-#   nothing is written, and the client repeats the request.
+#   another thread may hold SQLite's lock at that time. That request needs the loop to commit, so both wait
+#   until SQLite's timeout. With this file, SQLite waits only briefly if the caller is on an event loop. If it
+#   does not get the lock, the status code is 500, nothing is written, and the client repeats the request.
 _LOCAL_SETTINGS = """
 import asyncio
 
@@ -135,7 +135,7 @@ class AirflowStack:
     :param connections: fields of each connection (`conn_type`, `host`, ... as in the REST API), by id. The
         connections are environment variables: tasks, triggers and hooks find them, but the UI does not show
         them. Use `client.create_connection` for connections that the UI shows.
-    :param env: environment variables that override all settings of the stack.
+    :param env: environment variables that override those that the stack sets.
     :param port: port of the api-server; 0: a free port.
     :param parallelism: number of worker slots.
     :param triggerers: number of triggerers; their services are `triggerer`, `triggerer-2` and so on.
@@ -275,7 +275,8 @@ class AirflowStack:
     def spawn(self, service: str) -> None:
         """Start a service that does not run, without waiting until it works."""
         command = _command(service)
-        # Only one triggerer can use the log server's port. Airflow reads the logs of the others from files.
+        # All triggerers would use the same port for their log server. So only the first one serves its logs;
+        # Airflow reads the logs of the others from files.
         options = [] if service == command else ["--skip-serve-logs"]
         with self.log_file(service).open("ab") as log:
             process = subprocess.Popen(
@@ -376,7 +377,7 @@ class AirflowStack:
 
     @property
     def _sqlite(self) -> str:
-        # By default, SQLite waits 5 s for a lock. If the disk stalls for longer, requests fail.
+        # Wait up to 60 s for SQLite's lock. With the default of 5 s, requests fail if the disk stalls.
         return f"sqlite:///{self.home}/airflow.db?timeout=60"
 
     def _environment(
@@ -446,7 +447,8 @@ class AirflowStack:
         if self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] != self._sqlite:
             self.cli("db", "migrate")
             return
-        # All new databases are equal. So migrate once for each virtual environment, then copy the file.
+        # A migration takes long, and all new databases have the same content. So migrate once for each
+        # virtual environment, then copy the file.
         template = Path(sys.prefix) / "var" / f"airflow-{version('apache-airflow-core')}.sqlite"
         if not template.exists():
             self.cli("db", "migrate")

@@ -69,7 +69,7 @@ def not_checked(why: str, stderr: str) -> str:
 
 
 def _described(dependency: dict[str, Any]) -> str:
-    """Return one line: name, version, ids of the advisories, and for each advisory the corrected versions."""
+    """Return a line about a vulnerable dependency: its version, its advisories, the corrected versions."""
     advisories = [
         f"{found['id']} (fixed in {', '.join(found['fix_versions']) or 'no release'})"
         for found in dependency["vulns"]

@@ -6,7 +6,8 @@ the URLs to `.demo/state.json`.
 
 Optional environment variables:
 
-- `DATAOPS_DEMO_PORT`: port of Airflow's UI. Default: a free port; for `up` 8080, if it is free.
+- `DATAOPS_DEMO_PORT`: port of Airflow's UI. Default for `run`: a free port. Default for `up`: 8080 if it is
+  free, otherwise a free port.
 - `DATAOPS_SANDBOX_PORT`: port of the sandbox. Default: a free port.
 - `DATAOPS_DEMO_RUN_SECONDS`: seconds that the sandbox's platforms take for a run. Default: 8.
 """
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "example_dags"
-#: The DAGs that the demo runs. A reader of the quick start adds another DAG, but the demo does not run it.
+#: The DAGs that the demo runs. It does not run the DAG that the reader of the quick start adds.
 DAGS = (
     "toucan_refresh",
     "tailer_launch",
@@ -170,9 +171,10 @@ def print_table(times: Mapping[str, list[TaskTimes]]) -> None:
         right = "  ".join(cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True))
         print(f"{left}  {right}")
     print(
-        "\nThe times come from Airflow's event log. A deferred task has no worker slot. Its time includes the"
-        "\nsecond or two that Airflow needs to resume it. '2 x' means that the task was deferred twice: Tamr"
-        "\nruns only five jobs at once for a tenant, and the task waited for a free slot first."
+        "\nThe times come from Airflow's event log. A deferred task has no worker slot. The deferred time"
+        "\nincludes the second or two that Airflow needs to resume the task. '2 x' means that the task was"
+        "\ndeferred twice: Tamr runs only five jobs at once for a tenant, so the task first waited for the"
+        "\nend of another job."
     )
 
 
@@ -186,7 +188,7 @@ def _deferred(task: TaskTimes) -> str:
 def downloaded_files(
     client: AirflowClient, dag_id: str, run_id: str, tasks: list[TaskTimes]
 ) -> Iterator[Path]:
-    """Yield the local files in the results of download tasks."""
+    """Yield the paths of the local files that the download tasks returned."""
     for task in tasks:
         if "download" in task.name:
             value = client.xcom(dag_id, run_id, task.task_id, map_index=task.map_index)

@@ -1,8 +1,8 @@
 """Upload to a dataset whose pipeline runs by itself, and wait for that execution.
 
 In Quantemplate, the pipeline is set to run when its input dataset changes. So the upload starts an
-execution, and this DAG must not start another one. ``wait_for_execution`` waits for the first execution whose
-run number is higher than the last one before the upload.
+execution, and this DAG must not start another one. Before the upload, a task reads the last run number.
+``wait_for_execution`` then waits for the first execution with a higher run number.
 
 The connection ``quantemplate_default`` contains the credentials and the organisation.
 """

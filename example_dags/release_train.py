@@ -38,7 +38,7 @@ from airflow_provider_dataops.operators.trac import TracImportModelOperator, Tra
 
 DATA = Path(__file__).parent / "data"
 
-#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers has no logical date.
+#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers may have no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
 #: The columns of the pipeline's output, with their TRAC types.
@@ -66,7 +66,7 @@ SCHEMA = {
 def store_positions(execution_id: str, airflow_run: str) -> dict[str, Any]:
     """Copy the output of Quantemplate to TRAC, and return the header of the new dataset.
 
-    One task downloads and uploads the file, because another task may run on a worker without the file.
+    Download and upload in the same task, because another task may run on a worker without the file.
     """
     with TemporaryDirectory() as folder:
         file = f"{folder}/positions.csv"

@@ -20,7 +20,7 @@ from airflow_provider_dataops.operators.tailer import (
 )
 from airflow_provider_dataops.sensors.tailer import TailerLastStatusSensor, TailerRunSensor
 
-#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers has no logical date.
+#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers may have no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 BUILD = "000099_Load_PDA_f_traffic_ma_DEV"
 LOADS: dict[str, Any] = {

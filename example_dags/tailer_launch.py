@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator, TailerResetWorkflowOperator
 
-#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers has no logical date.
+#: The day of the DAG run. Use ``run_after``, because a DAG run that a user triggers may have no logical date.
 DAY = "{{ dag_run.run_after | ds }}"
 
 with DAG(

@@ -1,4 +1,4 @@
-"""Update a Tamr data product while no other job works on it, and stop the job if the work around it fails.
+"""Update a Tamr data product while no other job works on it, and stop the job if a parallel task fails.
 
 ``start_update`` creates the job and does not wait for it, so other tasks work while Tamr updates the
 product. If one of these tasks fails, ``stop_update`` stops the job. If the job has ended already, the stop
@@ -21,7 +21,8 @@ from airflow_provider_dataops.sensors.tamr import (
     TamrResourceIdleSensor,
 )
 
-#: The start of the day of the DAG run, in UTC. A DAG run that a user triggers has no logical date.
+#: The start of the day of the DAG run, in UTC. Use ``run_after``, because a DAG run that a user triggers may
+#: have no logical date.
 TODAY = "{{ dag_run.run_after | ds }}T00:00:00+00:00"
 
 with DAG(

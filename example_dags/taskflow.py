@@ -1,8 +1,9 @@
 """Combine ``@task`` functions with operators: data flows from each to the other, and tasks are mapped.
 
-- A function decides which sources Tamr loads. One mapped task loads each of them.
-- A pipeline of Quantemplate has several outputs. A mapped function copies each of them to TRAC. It uses the
-  hooks of both platforms.
+- A function decides which sources Tamr loads. A mapped operator loads them, with one task instance for each
+  source.
+- A pipeline of Quantemplate has several outputs. A mapped function copies each output to TRAC. The function
+  uses the hooks of both platforms.
 - A mapped operator labels each of the new files.
 
 The DAG uses the connections ``tamr_default``, ``quantemplate_default`` and ``trac_default``.
@@ -48,7 +49,7 @@ with DAG(
     # [START howto_taskflow_mapped_results]
     @task
     def count_loads(job_ids: Any) -> int:
-        """Return how many sources were loaded. The argument contains one id for each mapped task."""
+        """Return how many sources were loaded. Each mapped task instance has returned one job id."""
         return len(list(job_ids))
 
     count_loads(loads.output["job_id"])
@@ -74,7 +75,7 @@ with DAG(
     def copy_output(name: str, execution_id: str) -> dict[str, Any]:
         """Copy an output to TRAC, and return the header of the new file.
 
-        One task downloads and uploads the file, because another task may run on a worker without the file.
+        Download and upload in the same task, because another task may run on a worker without the file.
         """
         with TemporaryDirectory() as folder:
             file = f"{folder}/output.csv"

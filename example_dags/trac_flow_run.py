@@ -25,7 +25,8 @@ from airflow_provider_dataops.sensors.trac import TracJobSensor, TracSearchSenso
 
 DOWNLOADS = os.environ.get("DATAOPS_DOWNLOADS", gettempdir())
 
-#: The start of the day of the DAG run, in UTC. A DAG run that a user triggers has no logical date.
+#: The start of the day of the DAG run, in UTC. Use ``run_after``, because a DAG run that a user triggers may
+#: have no logical date.
 TODAY = "{{ dag_run.run_after | ds }}T00:00:00Z"
 
 
@@ -82,7 +83,7 @@ with DAG(
 
     @task
     def flow_of(model: Any) -> dict[str, Any]:
-        """Return a flow with one model node ``var``. The model's declarations name the other nodes."""
+        """Return a flow with the model as node ``var``, and a node for each parameter, input and output."""
         declared = model["definition"]["model"]
         parameters, inputs, outputs = (list(declared[part]) for part in ("parameters", "inputs", "outputs"))
         var = {"nodeType": "MODEL_NODE", "parameters": parameters, "inputs": inputs, "outputs": outputs}
@@ -90,7 +91,7 @@ with DAG(
         nodes = {name: {"nodeType": kind} for names, kind in ends for name in names}
         into = [{"source": {"node": name}, "target": _var(name)} for name in (*parameters, *inputs)]
         out = [{"source": _var(name), "target": {"node": name}} for name in outputs]
-        # TRAC's runtime also needs the model's declarations.
+        # TRAC's runtime also needs the declarations of the parameters, inputs and outputs.
         parts = {part: declared[part] for part in ("parameters", "inputs", "outputs")}
         return {"flow": {"nodes": {**nodes, "var": var}, "edges": into + out, **parts}}
 

@@ -1,4 +1,4 @@
-"""Give ``requests`` a time limit for response headers, and an error that means that nothing was sent."""
+"""Limit how long ``requests`` waits for response headers, and raise a special error if nothing was sent."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class _TimedReader(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Move the deadline: the full timeout begins again."""
+        """Set a new deadline: the full timeout begins again."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
@@ -161,7 +161,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Sends the requests of a session, each request once.
+    """Sends the requests of a session. It never retries a request.
 
     :raises NotConnectedError: if it is certain that nothing was sent.
     """

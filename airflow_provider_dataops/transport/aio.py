@@ -1,4 +1,4 @@
-"""The driver for the triggerer. It uses ``aiohttp``. It sends and receives no files: only workers do."""
+"""The driver for the triggerer. It uses ``aiohttp``. Only the driver for workers sends and receives files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A response of more bytes than this is parsed in a thread. Parsing a response of this size blocks the event
-#: loop for 30 ms (a list of empty objects), 12 ms (JSON nested too deep) or 5 ms (only escape sequences).
+#: A response with more bytes than this is parsed in a thread, a smaller one on the event loop. A response of
+#: just this size blocks the loop for 30 ms (a list of empty objects), 12 ms (JSON nested too deep) or 5 ms
+#: (only escape sequences).
 PARSE_IN_THREAD = 64 * 1024
 #: How ``aiohttp`` decodes headers: bytes that are not UTF-8 become surrogates.
 HEAD_CODEC = ("utf-8", "surrogateescape")
@@ -50,7 +51,7 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 @dataclass
 class _Attempt:
-    """Whether a request has a connection. Without a connection, nothing was sent."""
+    """Records whether a request got a connection. If it got none, nothing was sent."""
 
     connected: bool = False
 
@@ -74,8 +75,8 @@ class _Response(aiohttp.ClientResponse):
         if self.status >= 300 and protocol is not None:
             protocol.force_close()
             if self.connection is None:
-                # A response without a body has already returned its connection to the pool. So close the
-                # protocol itself.
+                # The response has no body, so its connection is already in the pool. Closing the protocol
+                # keeps the pool from using this connection again.
                 protocol.close()
         return self
 
@@ -107,8 +108,8 @@ class AsyncDriver:
         """
         tls = await asyncio.to_thread(tls_context, self.api.settings)
         self._session = aiohttp.ClientSession(
-            # The module polling.lanes limits the number of requests at once. With a limit here, requests
-            # could time out in aiohttp's queue.
+            # Set no limit here, because requests could time out in aiohttp's queue. The module polling.lanes
+            # limits how many requests are sent at the same time.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Ask for no compression, as the other driver does. Then the size limits apply to the bytes that
@@ -200,7 +201,7 @@ class AsyncDriver:
 
 
 def _words(error: Exception) -> str:
-    """Return the text of an error without the URL of a proxy, which may contain a password."""
+    """Return the text of an error, but not the URL of a proxy: that URL may contain a password."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{error.status} {error.message.encode(*HEAD_CODEC).decode(errors='replace')}"
     if isinstance(error, aiohttp.InvalidURL):
@@ -209,9 +210,9 @@ def _words(error: Exception) -> str:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a response. The request's time limit includes the body.
+    """Return the body of a response. The body must arrive within the request's time limit.
 
-    :raises ReplyTooLargeError: if the body is too large for the memory.
+    :raises ReplyTooLargeError: if the body is larger than ``MAX_REPLY_BYTES``.
     """
     body = BodyBuffer(response.status, response.headers)
     try:
@@ -221,7 +222,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
             if not (await asyncio.to_thread(body.add, chunk) if packed else body.add(chunk)):
                 break
     except (*_FAILURES, ApiError):
-        # For an error status, the status code is enough. The text of the body is not necessary.
+        # If the response reports an error, go on without the rest of the body: the status code is enough.
         if response.status < 300:
             raise
     return body.content()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: How many bytes are read or decompressed at once.
 CHUNK = 256 * 1024
-#: How much of an error response's body is read, in bytes. The message needs only the start of the body.
+#: How many bytes of an error response's body are read. The error's message quotes only the start of the body.
 MAX_ERROR_BYTES = 1024 * 1024
 #: The setting with which zlib recognises both gzip and deflate.
 _ANY = zlib.MAX_WBITS | 32
@@ -72,7 +72,8 @@ class Unpacker:
 class BodyBuffer:
     """Collects the body of one response in memory.
 
-    The body of a success must be complete. The body of an error may be cut: its status code is enough.
+    The body of a success must be complete. The body of an error response may be incomplete, because the
+    status code already shows the error.
 
     :param status: the status code of the response.
     :param headers: a mapping that ignores the case of the headers' names.

@@ -1,4 +1,4 @@
-"""Turn the exchange of a platform into single HTTP requests.
+"""Add credentials, redirects, retries and errors to the HTTP requests of a platform.
 
 An *exchange* is a generator that yields the requests of one call. :func:`whole` returns an exchange that a
 driver can run. It adds the credentials to each request, follows redirects, parses the response, and raises
@@ -47,9 +47,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: A request fails after more redirects than this.
+#: A request fails if the server redirects it more often than this.
 MAX_REDIRECTS = 5
-#: Shorter secrets are not masked: ordinary words could contain them. Airflow has the same limit.
+#: Secrets with fewer characters than this are not masked, because they may also occur in ordinary words.
+#: Airflow has the same limit.
 SHORTEST_SECRET = 5
 _METHOD_KEPT = frozenset({307, 308})
 _REDIRECTS = frozenset({301, 302, 303}) | _METHOD_KEPT
@@ -160,7 +161,8 @@ class _Flow:
         def log_in() -> Exchange[None]:
             refusal = self.api.login_refusal
             if refusal is not None and refusal is not known:
-                # Meanwhile, the login of another call was rejected. One more login could lock the account.
+                # The login of another call was rejected meanwhile. Raise its error and do not log in, because
+                # one more rejection could lock the account.
                 raise copy(refusal)
             try:
                 yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)

@@ -13,12 +13,12 @@ from airflow_provider_dataops.errors import AuthenticationError
 if TYPE_CHECKING:
     from airflow_provider_dataops.errors import ApiError
 
-#: After this many seconds with failures only, the circuit breaker opens: it slows down the requests.
+#: If all requests of this many seconds fail, the circuit breaker opens: it slows down the requests.
 OPENS_AFTER = 60.0
 #: While the circuit breaker is open, this many seconds pass between two requests.
 PROBE_INTERVAL = 60.0
-#: If rejections can lock the account, no request sends the credentials for this many seconds after the second
-#: rejection.
+#: If rejections can lock the account, the triggerer waits this many seconds after the second rejection before
+#: it sends the credentials again.
 LOCKOUT = 15 * 60.0
 
 
@@ -34,7 +34,7 @@ class CircuitBreaker:
     failing_since: float | None = None
 
     def close(self) -> None:
-        """Forget all failures, and slow down no more requests, because the platform has responded."""
+        """Forget all failures, and stop slowing down the requests, because the platform has responded."""
         self.failing_since, self.probe_at = None, 0.0
 
     def count(self, now: float) -> None:
@@ -101,7 +101,7 @@ class RequestGate:
     refusals: Refusals = field(default_factory=Refusals)
 
     def refusal(self, now: float) -> ApiError | None:
-        """Return the last rejection while the credentials must not be sent any more; otherwise ``None``."""
+        """Return the last rejection if the credentials must not be sent now; otherwise ``None``."""
         refusals = self.refusals
         return copy(refusals.last) if refusals.is_final and now < refusals.opens_at else None
 
@@ -110,7 +110,10 @@ class RequestGate:
         return max(self.left_alone_until, self.breaker.probe_at, self.refusals.opens_at) - now
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a request may be sent. If the result is 0, the caller must send it now."""
+        """Return the seconds until a request may be sent.
+
+        If the result is 0, the caller must send the request now, because the gate has already recorded it.
+        """
         opens_in = self.opens_in(now)
         if opens_in > 0:
             return opens_in
@@ -134,7 +137,7 @@ class RequestGate:
             self.refusals = Refusals()
 
     def failed(self, error: ApiError, sent_at: float, now: float) -> None:
-        """Record a failed request. If the error shows that the platform works, slow down no more requests.
+        """Record a failed request. If the error shows that the platform works, close the circuit breaker.
 
         :param sent_at: when the request was sent.
         """

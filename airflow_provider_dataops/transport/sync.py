@@ -66,8 +66,8 @@ class SyncDriver:
     :param register_secret: masks a secret in the logs.
     :param sleep: waits for a number of seconds. Operators pass a function that also notices a killed task.
     :param clock: the time and random numbers.
-    :param limit: the longest time for connecting, and for the response, in seconds. It replaces longer limits
-        of the connection.
+    :param limit: the longest time for connecting, and for the response, in seconds. It replaces longer
+        timeouts of the Airflow connection.
     :raises ConnectionSettingsError: if the certificates or the proxy cannot be used.
     """
 
@@ -140,8 +140,8 @@ class SyncDriver:
         if isinstance(step, BlockingCall):
             return step.work()
         if isinstance(step, EnsureCredentials):
-            # Several threads may share a driver to upload files. One login by each thread could lock the
-            # account.
+            # Several threads may share a driver to upload files. Only one of them logs in, because many
+            # rejected logins could lock the account.
             with self._login_turn:
                 return self.play(step.fetch()) if self.api.needs_login() else None
         return step.parse(self._send(step))
@@ -165,7 +165,7 @@ class SyncDriver:
         if content_type:
             headers["Content-Type"] = content_type
         if request.sink is not None:
-            # Ask for no compression. Content-Length could not be compared with the size of a compressed file.
+            # Ask for no compression, so that Content-Length is the size of the file.
             headers.setdefault("Accept-Encoding", "identity")
         try:
             prepared = self._prepared(request, headers, content)
@@ -195,8 +195,8 @@ class SyncDriver:
                 requests.Request(request.method, request.url, headers=headers, data=content)
             )
         except ValueError as error:
-            # A header or the URL is invalid. The error's text may contain the header or the URL, and so a
-            # secret.
+            # A header or the URL is invalid. Do not log the error's text: it may quote the header or the URL,
+            # and so a secret.
             raise TransportError(
                 f"{type(error).__name__}: the request cannot be sent; check the fields of the connection",
                 not_sent=True,
@@ -227,7 +227,7 @@ class SyncDriver:
     def _body(self, response: requests.Response) -> bytes:
         """Return the body of a response.
 
-        :raises ReplyTooLargeError: if the body is too large for the memory.
+        :raises ReplyTooLargeError: if the body is larger than ``MAX_REPLY_BYTES``.
         :raises TransportError: if the body arrives too slowly.
         """
         seconds = max(self.api.settings.request_timeout, network.TOTAL_TIMEOUT)
@@ -241,14 +241,14 @@ class SyncDriver:
                 if self.clock.monotonic() > deadline:
                     raise TransportError("the response arrives too slowly")
         except (*_FAILURES, ApiError):
-            # For an error status, the status code is enough. The text of the body is not necessary.
+            # If the response reports an error, go on without the rest of the body: the status code is enough.
             if response.status_code < 300:
                 raise
         return body.content()
 
 
 def _transport_error(error: Exception) -> TransportError:
-    """Return the error for a library's exception. ``not_sent`` is true if certainly nothing was sent."""
+    """Return the error for a library's exception. ``not_sent``: it is certain that nothing was sent."""
     not_sent = isinstance(error, NotConnectedError | requests.exceptions.InvalidURL)
     stage = error.stage if isinstance(error, NotConnectedError) else ""
     reason: BaseException = error

@@ -65,15 +65,15 @@ class Upload:
             self.failure = error
             raise
         except Exception as error:
-            # The disk failed, or the client of an object store raised any exception.
+            # Catch all exceptions: clients of object stores raise their own classes.
             self.failure = FileAccessError(f"{self._source.name}: {type(error).__name__}: {error}")
             raise self.failure from error
 
     def _next(self, size: int) -> bytes:
         chunk = self._file.read(min(size, self._left))
         self._left -= len(chunk)
-        # If the file was changed, raise before the last bytes are sent. Then the body is incomplete, and the
-        # server rejects it.
+        # If the file was changed, raise before the last bytes are sent, so that the server rejects the
+        # incomplete body.
         if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
             raise FileAccessError(f"{self._source.name} was changed during the upload")
         size = self._source.size

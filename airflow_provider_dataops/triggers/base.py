@@ -55,7 +55,7 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     worker_load: float = field(default_factory=guard.load)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Reject a class that Airflow could not create again from its stored path and arguments.
+        """Reject a class if Airflow could not create its triggers again from the stored path and arguments.
 
         :raises TypeError: if the class is local to a function, or a field hides one of Airflow's attributes.
         """
@@ -153,8 +153,8 @@ class RunTrigger(RunWatch, DataOpsTrigger):
     async def on_kill(self) -> None:
         """Stop the run if a user marked the task as failed or success.
 
-        Airflow calls this method since 3.3, but not after a timeout and not when the triggerer stops. Airflow
-        also calls it after a Clear, and when the trigger moves to another triggerer. In these two cases the
+        Airflow 3.3 and later call this method, but not after a timeout and not when the triggerer stops. They
+        also call it after a Clear, and when the trigger moves to another triggerer. In these two cases the
         method does not stop the run.
         """
         waits, _ = await _loaded(self.conn_type)

@@ -1,9 +1,10 @@
 """How long a trigger waits before it sends its event, so that Airflow does not fail the task.
 
 Airflow 3.3.2 fails a deferred task if the trigger's event comes too early. The scheduler must first read the
-executor's report on the process that deferred. A trigger cannot see whether the scheduler has read it. The
-supervisor of that process can run for one more heartbeat interval. On a busy machine the supervisor and the
-scheduler need longer. So a trigger waits before it sends its event. The time grows with the load.
+executor's report on the process that deferred. A trigger cannot see whether the scheduler has read this
+report. The supervisor of that process can run for one more heartbeat interval. On a busy machine the
+supervisor and the scheduler need longer. So a trigger waits before it sends its event: the higher the load,
+the longer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from airflow_provider_dataops.core.arguments import require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.lifecycle.deadlines import LONGEST_GUARD
 
-#: The time grows by this many seconds for each further process that waits for the same processor.
+#: If, on average, one process waits for each processor, a trigger waits this many seconds longer.
 GROWTH = 2.0
 
 

@@ -16,6 +16,6 @@ class QuantemplateExecutionTrigger(QuantemplateExecutionWatch, RunTrigger):
 
 
 class QuantemplateNextExecutionTrigger(QuantemplateNextExecutionWatch, ConditionTrigger):
-    """Waits for the end of the first execution that has a higher run number than the given one."""
+    """Waits for the end of the first execution whose run number is higher than the given number."""
 
     conn_type = "quantemplate"

@@ -109,7 +109,7 @@ async def stop_run(trigger: RunTrigger) -> None:
     await asyncio.shield(stop)
 
 
-#: These references keep the asyncio tasks of :func:`stop_run` alive, because the event loop does not do so.
+#: These references keep the asyncio tasks of :func:`stop_run` alive: the event loop has only weak references.
 _stops: set[asyncio.Task[None]] = set()
 #: The states in which a task has ended, so that nothing waits for its run any more.
 _ENDED = frozenset({"failed", "success", "skipped"})
@@ -154,8 +154,8 @@ async def _stop_run(trigger: RunTrigger) -> None:
 async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
     """Return whether the task has ended. If not, log why this trigger does not stop the run.
 
-    Airflow also cancels a trigger when the trigger moves to another triggerer, which then waits for the run.
-    After a Clear, the new try stops the run itself.
+    Airflow also cancels the trigger in two cases in which the task goes on. If the trigger moves to another
+    triggerer, that triggerer waits for the run. After a Clear, the new try takes care of the run.
     """
     try:
         async with asyncio.timeout(STATE_BUDGET):

@@ -6,8 +6,9 @@
     assert job.status == "SUCCEEDED"
 
 On a platform, the orchestrator passes each job to this runtime, with the definitions of all objects that the
-job uses. Then it writes the results to the metadata store. `TracRuntime` does only this work of the
-orchestrator. It does not validate jobs as the platform does, and it stores no tags.
+job uses. Then the orchestrator writes the results to the metadata store. `TracRuntime` passes jobs to
+the runtime in the same way, and keeps the results itself. It does not validate jobs as the platform does, and
+it stores no tags.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ class TracRuntime:
         data = self.definition(selector)["data"]
         storage = self.definition(self._headers[_latest_key(data["storageId"])])["storage"]
         item = storage["dataItems"][data["parts"]["part-root"]["snap"]["deltas"][-1]["dataItem"]]
-        # The stored copy is one file. Before 0.10, it is a folder with a file for each chunk.
+        # Since 0.10, the stored copy is one file. Before 0.10, it was a folder with a file for each chunk.
         copy = self._storage / item["incarnations"][-1]["copies"][0]["storagePath"]
         rows: list[dict[str, str]] = []
         for part in sorted(copy.iterdir()) if copy.is_dir() else [copy]:
