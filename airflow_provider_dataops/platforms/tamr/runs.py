@@ -197,7 +197,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
 
 
 def _resource(configuration: JsonObject) -> dict[str, str]:
-    """Return the query parameter that restricts the list to jobs on the configuration's resource."""
+    """Return the query parameter for a list of only the jobs on this configuration's resource."""
     ids = next(iter(configuration.values()))
     for name in ("sourceId", "workflowId", "destinationId", "dataProductId"):
         if ids.get(name):

@@ -162,7 +162,7 @@ class ToucanApi(Api):
     def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
         """Return the launch, which can start an operation on a small app. Nothing is sent yet.
 
-        :param resubmits: whether to start the operation again after a lost response.
+        :param resubmits: whether to submit the operation once more after a lost response.
         """
         return ToucanOperationLaunch(
             api=self, small_app=self.small_app(small_app), work=work, resubmits=resubmits

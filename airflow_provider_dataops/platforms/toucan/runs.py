@@ -35,7 +35,7 @@ class ToucanOperationLaunch(Launch):
     small_app: str
     work: Work
 
-    #: The API cannot list operations.
+    #: ``False``, because the API cannot list operations.
     lists_runs = False
 
     @property

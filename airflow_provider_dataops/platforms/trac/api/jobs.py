@@ -102,7 +102,7 @@ class JobCalls(MetadataCalls):
         """Submit a job with a submission token as one of its attributes, and return its state.
 
         If the job has already ended, this method still returns the state ``RUNNING``, without the outputs. If
-        it requested the outputs and this request failed, the caller would treat the submission as rejected.
+        it requested the outputs and that request failed, the caller would treat the submission as rejected.
         So the task waits for the job, and its first status request reads the outputs.
         """
         prepared = yield from self.plan(job, tenant)
