@@ -262,7 +262,7 @@ class QuantemplateApi(Api):
     def get_execution(
         self, organisation_id: str | None, pipeline_id: str, execution_id: str
     ) -> Exchange[Execution | None]:
-        """Return one execution, ``None`` if it is not in the list.
+        """Return one execution; ``None`` if it is not in the list.
 
         :raises MalformedReplyError: if the execution is not found, but an entry of the list cannot be read.
         """
@@ -284,7 +284,7 @@ class QuantemplateApi(Api):
 
         def is_later(entry: JsonObject) -> bool:
             number = entry.get("runNumber")
-            # An unreadable entry without a run number does not count, because it may be an old execution.
+            # An unreadable entry without a run number may be an old execution, so it raises no error.
             return not isinstance(number, int) or (first is not None and number > first.run_number)
 
         listed.check_unreadable(is_later)
@@ -294,8 +294,8 @@ class QuantemplateApi(Api):
         """Fetch a token, and send it to the API's host.
 
         The API has no request that succeeds for every user. So the test requests a pipeline that does not
-        exist. A 403 or 404 then shows that the platform accepts the token. So the test cannot find out
-        whether the organisation exists.
+        exist. A 403 or 404 then shows that the platform accepts the token, but not whether the organisation
+        exists.
         """
         organisation_id = self.organisation_id
         if organisation_id and not organisation_id.startswith("c-"):

@@ -11,7 +11,7 @@ EXECUTION = {
     "organisation_id": "the id of the organisation",
     "run_number": "the number of the execution; each execution of a pipeline gets the next number",
     "version": "the version of the pipeline",
-    "outputs": "a list of the outputs: `id` and `name`; empty until the execution has ended",
+    "outputs": "a list of the outputs, each with `id` and `name`; empty until the execution has ended",
 }
 UPLOAD = {
     "dataset_id": "the id of the dataset",

@@ -64,7 +64,7 @@ class QuantemplateExecutionLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> QuantemplateExecutionLaunch:
-        """Return a copy of this launch, with the pipeline that the earlier try stored in ``baseline``."""
+        """Return a copy of this launch, with the pipeline that an earlier try stored in ``baseline``."""
         organisation_id, pipeline_id = baseline["pipeline"]
         return replace(self, organisation_id=organisation_id, pipeline_id=pipeline_id)
 
@@ -79,8 +79,8 @@ class QuantemplateExecutionLaunch(Launch):
         """Return the executions that were created after the baseline was recorded.
 
         The baseline contains the highest run number in the list before the submission. The run numbers of new
-        executions are higher. But that list may have been stale. So this method also compares the times at
-        which the executions were created.
+        executions are higher. But that list may have been stale. So this method also leaves out executions
+        that were created clearly before that list was read.
 
         :raises MalformedReplyError: if an entry that may be such an execution cannot be read.
         """
@@ -118,25 +118,25 @@ class QuantemplateWatch(Watch):
 
 
 class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
-    """Describes how to wait for the end of one execution. One list contains all executions of a pipeline."""
+    """Describes how to wait for the end of one execution, which is read from the list of its pipeline."""
 
     sweeps = True
     looks_singly = False
 
     @property
     def group(self) -> str:
-        """The group of the execution. One poller reads all executions of a pipeline."""
+        """The group of the execution: its pipeline. One poller reads all executions of a pipeline."""
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
         self, api: QuantemplateApi, keys: frozenset[str]
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
-        """Return all executions with these ids, by id. They are read from one list.
+        """Return an execution or an error for each id. All executions are read from one list.
 
-        If the entry of an execution cannot be read, its value is an error. An entry without a readable id may
-        belong to any execution that was not found. So each of these executions gets the error. If there is no
-        such entry, an execution that was not found is ``UNLISTED`` if the list leaves out the oldest
-        executions, else ``ABSENT``.
+        An execution whose entry cannot be read gets an error. An entry without a readable id may belong to
+        any execution that was not found. So with such an entry, all executions that were not found get the
+        error. Otherwise their state is ``UNLISTED`` if the list leaves out the oldest executions, else
+        ``ABSENT``.
         """
         listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}

@@ -120,7 +120,8 @@ class TailerApi(TailerCalls):
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
         """Return the class of the error.
 
-        Google responds 400 to a wrong password. A 404 that is not JSON comes from a proxy, not from the API.
+        Google responds 400 to a wrong password, so a 400 to a login counts as rejected credentials. A 404
+        that is not JSON comes from a proxy, not from the API.
         """
         if not request.authenticated and reply.status == 400:
             return AuthenticationError
@@ -166,8 +167,8 @@ class TailerApi(TailerCalls):
     def test(self) -> Exchange[str]:
         """Request one run of the connection's account.
 
-        If the connection has no account, request a run of account 000000. A refusal of this request then
-        shows that Tailer accepts the token.
+        If account or environment is not set, the request contains account 000000 or environment DEV. Tailer
+        may refuse this request, but only after it has accepted the token.
         """
         is_complete = bool(self.account and self.environment)
         scope = {"account": self.account or "000000", "environment": self.environment or "DEV"}

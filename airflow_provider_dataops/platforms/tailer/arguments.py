@@ -15,7 +15,8 @@ ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
 LAUNCHABLE = ("table-to-table", "table-to-storage")
 #: The statuses that a user can set for a run.
 SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
-#: For each status of a configuration, the fields of the request. The vendor never shows both fields as true.
+#: For each status of a configuration, the fields of the request. In the vendor's documentation, at most one
+#: of them is true.
 CONFIGURATION_STATUSES = {
     "enabled": {"activated": True, "archived": False},
     "disabled": {"activated": False, "archived": False},
@@ -31,7 +32,7 @@ _ACTIVE = {"WAITING", "RUNNING"}
 
 
 def canonical_type(configuration_type: str) -> str:
-    """Return the name that requests use for a type. One type also has an old name."""
+    """Return the name that requests use for a type. For a type's old name, this is the new name."""
     return _ALIASES.get(configuration_type, configuration_type)
 
 
@@ -100,7 +101,7 @@ def require_status(status: str) -> str:
 
 
 def require_outcomes(success_statuses: object, failure_statuses: object) -> dict[str, list[str]]:
-    """Return both arguments by name, with their statuses in upper case and sorted.
+    """Return a dict of both arguments, with their statuses in upper case and sorted.
 
     :raises InvalidArgumentError: if they are not lists of texts, contain the status of an active run, or
         contradict each other.

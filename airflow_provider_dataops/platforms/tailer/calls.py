@@ -89,7 +89,7 @@ class TailerCalls(Api):
         )
 
     def scope(self, account: str | None, environment: str | None) -> dict[str, str]:
-        """Return account and environment by name, with defaults from the connection.
+        """Return a dict of account and environment, with defaults from the connection.
 
         :raises InvalidArgumentError: if one of them is not valid, or is missing here and in the connection.
         """

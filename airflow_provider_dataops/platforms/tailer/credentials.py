@@ -1,7 +1,7 @@
 """The three sources of a bearer token for Tailer.
 
 Sources of the facts: the vendor's guide to its API, its sign-up guide and its SDK. Reading a key file and
-signing a token take time. So both are blocking calls, which run outside the event loop.
+signing a token take time and are blocking calls. So both run outside the event loop.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TokenSource:
 
     #: Whether the source can make another token after the API has rejected one.
     renewable = True
-    #: What to check in the connection after rejected credentials, as a text for errors.
+    #: A text for errors about rejected credentials: what to check in the connection.
     blame: str
     #: The texts to mask in logs.
     secrets: tuple[str, ...] = ()
@@ -167,8 +167,8 @@ class ServiceAccount(TokenSource):
         try:
             return jwt.encode(claims, key["private_key"], algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError):
-            # PyJWT's error may quote the key. So the new error is raised after this block, where it does not
-            # contain PyJWT's error.
+            # PyJWT's error may quote the key. An error that is raised in this block would contain PyJWT's
+            # error. So the new error is raised after this block.
             problem = self._error(": its private_key cannot sign (RS256)")
         raise problem
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
-#: The maximum number of requests in one search for a run. A full list may contain runs of 100 jobs, and the
-#: search may then need 16 more lists.
+#: The maximum number of requests in one search for a run. Without it, a search could send over 100 requests:
+#: a full list may contain runs of 100 jobs, and the search may need 16 more lists.
 MOST_REQUESTS = 20
 #: One search reads the lists of at most this many days. The limit is needed, because the server's time may be
 #: wrong by years.
@@ -34,9 +34,12 @@ def find_run(
     """Return a run whose job id is not known.
 
     Each listed run contains the id of its job. With a job id, the API finds any run of this job. But a
-    configuration may have several jobs, so this function tries their ids one by one. If the list of the last
-    runs is full, this function also lists the runs of the day in the run's id, and then the runs with each
-    status. Requests for lists and for jobs alternate. There are at most :data:`MOST_REQUESTS` requests.
+    configuration may have several jobs, so this function tries their ids one by one.
+
+    If the list of the last runs is full, this function also lists the runs of the day of the launch, which
+    the run's id contains, and of the next day. If one of these lists is full, too, it lists the runs of that
+    day for each status. Requests for lists and for jobs alternate. There are at most :data:`MOST_REQUESTS`
+    requests.
 
     :return: the run or ``None``, and whether ``None`` proves that the run does not exist.
     :raises MalformedReplyError: if an entry that may be the run cannot be read.
@@ -71,11 +74,12 @@ def find_run(
 def runs_since(
     api: TailerCalls, configuration: Configuration, since: float, known: Collection[str]
 ) -> Exchange[Listed[Run]]:
-    """Return the runs of a configuration that started at or after a time. Older runs may be among them.
+    """Return the runs of a configuration that started at or after a time. The result may contain older runs.
 
-    If the list of the last runs is full, this function also lists the waiting runs, and the runs of each day
-    since the time. It does not do so if there are more than :data:`MOST_DAYS` days, or if the time is on a
-    later day than the response. The result is ``cut`` if it may leave out a run.
+    If the list of the last runs may leave out such runs, this function also lists the waiting runs, and the
+    runs of each day from ``since`` to today, by the server's clock. It skips all these lists if they are for
+    more than :data:`MOST_DAYS` days, or if ``since`` is after today. The result is ``cut`` if it may still
+    leave out a run.
 
     :param since: the time, in seconds since the epoch.
     :param known: the ids of some runs that started before the time.

@@ -26,7 +26,7 @@ _ACTIVE = {"WAITING": RunState.PENDING, "RUNNING": RunState.RUNNING}
 _ENDED = {
     "FAILED": "the API reports no cause; see Tailer Studio",
     "NO_MATCH": "a file arrived but matches no template, so nothing was processed",
-    "CHECKED": "the run failed, and a user marked it as resolved; success_statuses may contain CHECKED",
+    "CHECKED": "the run failed; a user marked it as resolved; to accept it, add CHECKED to success_statuses",
     "DEACTIVATED": "the configuration is disabled, so nothing ran; enable it first",
 }
 #: All known statuses; the statuses of active runs are first.
@@ -102,7 +102,8 @@ def state_of(
     """Return the state for a status of Tailer. With an unknown status, the task keeps waiting.
 
     :param success_statuses: the statuses that count as success, in upper case.
-    :param failure_statuses: statuses that count as failures, in addition to the known ones; in upper case.
+    :param failure_statuses: further statuses that count as failures, in upper case. The failures that this
+        provider knows always count, unless ``success_statuses`` contains them.
     """
     if status in success_statuses:
         return RunState.SUCCEEDED
@@ -226,10 +227,12 @@ def read_any(reply: Reply) -> None:
 def refuse_ko(payload: object, reply: Reply, refusal: type[ApiError] = ApiError) -> None:
     """Raise an error if a response with a 2xx status code contains KO, Tailer's word for a failure.
 
-    :param refusal: the class of the error for codes other than 404 and 5xx.
-    :raises NotFoundError: for code 404.
-    :raises ServerError: for a code of 500 or more. Tailer may have acted on the request.
-    :raises ApiError: for all other codes. Tailer did nothing, and another attempt cannot help.
+    The member ``code`` of the JSON decides which error is raised.
+
+    :param refusal: the class of the error if ``code`` is neither 404 nor 5xx.
+    :raises NotFoundError: if ``code`` is 404.
+    :raises ServerError: if ``code`` is 5xx. Tailer may have acted on the request.
+    :raises ApiError: for any other ``code``. Tailer did nothing, and another attempt cannot help.
     """
     if not isinstance(payload, dict):
         return

@@ -30,7 +30,7 @@ class TailerJobLaunch(Launch):
     :param execution_date: the logical date of the job, ``YYYY-MM-DD``.
     :param job_id: the job's id; ``None`` if the user did not set it.
     :param success_statuses: the statuses that count as success.
-    :param failure_statuses: statuses that count as failures, in addition to the known ones.
+    :param failure_statuses: further statuses that count as failures, beside those that this provider knows.
     """
 
     api: TailerApi
@@ -79,7 +79,7 @@ class TailerJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TailerJobLaunch:
-        """Return a copy of this launch, with the configuration and the job id of the earlier try."""
+        """Return a copy of this launch, with the configuration and the job id that an earlier try stored."""
         configuration = replace(self.configuration, **baseline["configuration"])
         return replace(self, configuration=configuration, job_id=baseline["job_id"])
 
@@ -93,7 +93,8 @@ class TailerJobLaunch(Launch):
     def find_candidates(self, baseline: JsonObject, token: str) -> Exchange[list[RunSnapshot]]:
         """Return the runs of the configuration that may be new since the baseline was recorded.
 
-        The baseline is the list before the submission. New runs are not in it, and did not start earlier.
+        The baseline contains the list from before the submission. A new run is not in that list, and did not
+        start before that list was read.
 
         :raises MalformedReplyError: if an entry that may be such a run cannot be read.
         :raises IncompleteListError: if the list may leave out such a run.
@@ -165,8 +166,8 @@ class TailerRunWatch(TailerWatch, RunWatch):
     """Describes how to wait for the end of one run. If tasks wait for several runs, one request lists them.
 
     :param success_statuses: the statuses that count as success.
-    :param failure_statuses: statuses that count as failures, in addition to the known ones.
-    :param job_id: the job's id. If it is ``None``, lists are searched for the run.
+    :param failure_statuses: further statuses that count as failures, beside those that this provider knows.
+    :param job_id: the job's id. If it is ``None``, the task searches lists for the run.
     """
 
     success_statuses: list[str]
@@ -191,7 +192,7 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
     def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return runs by id. A single run is read alone. Several runs are read from the list of last runs."""
+        """Return runs by id. For one id, request that run. For several ids, request the list of last runs."""
         if len(keys) == 1:
             (run_id,) = keys
             return {run_id: (yield from self._asked(api, run_id))}
@@ -249,7 +250,7 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         require_text_if_set(started_on=self.started_on)
 
     def question(self, api: TailerApi) -> Exchange[JsonObject | None]:
-        """Return the newest run with the status as JSON, ``None`` if there is no such run yet."""
+        """Return the newest run that has this status, as JSON; ``None`` if no run has this status yet."""
         configuration = self.configuration(api)
         filters = {"started_on": self.started_on, "status": self.status}
         runs, _ = yield from api.listed(configuration, **filters)

@@ -110,7 +110,7 @@ class TamrApi(Api):
         return TamrResourceIdleWatch(**resource)
 
     def watch_succeeded(self, since: float, **resource: Any) -> TamrJobSucceededWatch:
-        """Return a watch that waits until a job on a resource has succeeded. Older jobs do not count.
+        """Return a watch that waits until a job on a resource has succeeded.
 
         :param since: jobs that were created before this time do not count; in seconds since the epoch.
         """
@@ -252,13 +252,13 @@ class TamrApi(Api):
             if expression is None:
                 raise
             if not parameters:
-                # The request has no other parameter, so the tenant has rejected the filter.
+                # The request has no other parameter, so only the filter can be the cause of this 400.
                 self._open_jobs_filter = None
             jobs, _ = yield from self.listed(parameters, 1, wanted, until)
         return jobs
 
     def succeeded_since(self, since: float, **resource: str | None) -> Exchange[Job | None]:
-        """Return the newest successful job on a resource. Jobs that were created before a time do not count.
+        """Return the newest successful job on a resource. Jobs created before ``since`` do not count.
 
         :param since: the time in seconds since the epoch.
         :param resource: the id of the resource as a keyword argument, such as ``source_id``.

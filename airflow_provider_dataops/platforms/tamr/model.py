@@ -62,7 +62,7 @@ class Job(Result):
 
     @property
     def created_at(self) -> str | None:
-        """When the first known state of the job began, in ISO 8601. ``DONE`` does not count."""
+        """When the job entered its first known state other than ``DONE``, in ISO 8601."""
         return self.entered("PENDING", "RUNNING", "STOPPING")
 
     @property

@@ -10,5 +10,5 @@ JOB = {
     "configuration": "the configuration of the job, as the Jobs API returned it",
     "reason": "why the job failed, as a constant of Tamr; empty for a successful job",
     "message": "why the job failed, in words; empty for a successful job",
-    "history": "a list of the states that the job has entered: `state` and `since`",
+    "history": "a list of the states that the job has entered, each with `state` and `since`",
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.model import Job
 
-#: The maximum number of pages to read before a job is created, to record which jobs exist already.
+#: Before a job is created, at most this many pages are read, to record which jobs exist already.
 BASELINE_PAGES = 3
 
 
@@ -36,7 +36,7 @@ class TamrJobLaunch(Launch):
 
     #: A new job appears in the list within this many seconds.
     listing_delay = 30.0
-    #: If the tenant already runs its maximum of jobs (5 by default), the response is 429.
+    #: If the tenant already runs its maximum of jobs (5 by default), Tamr responds 429.
     waits_for_slot = True
 
     def identity(self) -> JsonObject:
@@ -56,7 +56,7 @@ class TamrJobLaunch(Launch):
         }
 
     def earlier(self, baseline: JsonObject) -> TamrJobLaunch:
-        """Return a copy of this launch, with the configuration that the earlier try stored."""
+        """Return a copy of this launch, with the configuration that an earlier try stored."""
         return replace(self, configuration=baseline["configuration"])
 
     def submit(self, token: str) -> Exchange[RunSnapshot]:
@@ -111,7 +111,7 @@ class TamrJobWatch(RunWatch):
 
     @property
     def group(self) -> str:
-        """The group of the job. One poller reads all jobs of the tenant."""
+        """The group of the job. All jobs of the tenant are in one group, so one poller reads them."""
         return "jobs"
 
     def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
@@ -159,7 +159,7 @@ class TamrResourceIdleWatch(ConditionWatch):
 
 
 class TamrJobSucceededWatch(RunConditionWatch):
-    """Describes how to wait until a job on a resource has succeeded. Jobs from before a time do not count.
+    """Describes how to wait until a job on a resource has succeeded.
 
     :param since: the job must have been created at or after this time, in seconds since the epoch.
     """
@@ -197,7 +197,7 @@ class TamrJobSucceededWatch(RunConditionWatch):
 
 
 def _resource(configuration: JsonObject) -> dict[str, str]:
-    """Return the query parameter that restricts the list to jobs on the configuration's resource."""
+    """Return the query parameter for a list of only the jobs on this configuration's resource."""
     ids = next(iter(configuration.values()))
     for name in ("sourceId", "workflowId", "destinationId", "dataProductId"):
         if ids.get(name):

@@ -73,8 +73,8 @@ class ToucanApi(Api):
     :param login: the user name; empty for ``bearer``.
     :param secret: the password, or the token for ``bearer``.
     :param default_small_app: the connection's small app; empty if the connection has no small app.
-    :param front_url: the URL where people open the apps. If empty, it is made from the API's host, if that
-        host begins with ``api-``.
+    :param front_url: the URL where people open the apps. If empty, the API's host without ``api-`` is used.
+        If the host does not begin with ``api-``, the URL is not known.
     """
 
     platform = "Toucan"
@@ -147,7 +147,10 @@ class ToucanApi(Api):
         return {"Authorization": self._authorization} if self.token is None else self.token.header()
 
     def error_class(self, request: Request[Any], reply: Reply) -> type[ApiError]:
-        """Return the class of the error. It is not documented whether a rejected login gets 400 or 422."""
+        """Return the class of the error.
+
+        It is not documented whether a rejected login gets 400 or 422. So both count as a rejected login.
+        """
         if not request.authenticated and reply.status in {400, 422}:
             return AuthenticationError
         # A backend that does not have a route responds 404 with a web page. So a web page does not prove that
@@ -159,7 +162,7 @@ class ToucanApi(Api):
     def launch(self, small_app: str | None, work: Work, *, resubmits: bool = False) -> ToucanOperationLaunch:
         """Return the launch, which can start an operation on a small app. Nothing is sent yet.
 
-        :param resubmits: whether to start the operation again after a lost response.
+        :param resubmits: whether to submit the operation once more after a lost response.
         """
         return ToucanOperationLaunch(
             api=self, small_app=self.small_app(small_app), work=work, resubmits=resubmits
@@ -174,7 +177,8 @@ class ToucanApi(Api):
     def small_app(self, small_app: str | None) -> str:
         """Return ``small_app``, or the connection's small app if ``small_app`` is ``None``.
 
-        :raises InvalidArgumentError: if ``small_app`` is blank, or if both small apps are missing.
+        :raises InvalidArgumentError: if ``small_app`` is blank, or if it is ``None`` and the connection has
+            no small app.
         """
         return self.text_or_default("small_app", small_app, self._default_small_app)
 
@@ -280,7 +284,7 @@ class ToucanApi(Api):
     def excerpt(self, payload: object) -> str:
         """Return the start of a payload for messages, on one line and without credentials.
 
-        A text is returned as it is, any other payload as JSON.
+        For a payload that is not a text, this is the start of its JSON.
         """
         text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
         return one_line(self.without_secrets(text)[:EXCERPT_LIMIT])

@@ -33,7 +33,7 @@ class Accepted(Result):
 
     :param operation_id: the id of the operation. If empty, the backend returned no id, so no task can wait
         for the end of the operation.
-    :param answer: the response's JSON, or its text if it is not JSON, or ``None`` if its body is empty.
+    :param answer: the JSON of the response; its text if it is not JSON; ``None`` if the body is empty.
     """
 
     operation_id: str
@@ -108,7 +108,7 @@ def _life(token: str, reply: Reply) -> float:
 def read_accepted(reply: Reply) -> Accepted:
     """Return the response to an upload or a submission.
 
-    The documentation does not show this response. It may be JSON with or without an id, a text, or empty.
+    The documentation does not show this response. It may be JSON (with or without an id), a text, or empty.
 
     :raises MalformedReplyError: for a web page, for invalid JSON, or if the id is not a text or a number.
     """

@@ -35,7 +35,7 @@ class ToucanOperationLaunch(Launch):
     small_app: str
     work: Work
 
-    #: The API cannot list operations.
+    #: ``False``, because the API cannot list operations.
     lists_runs = False
 
     @property
@@ -63,7 +63,7 @@ class ToucanOperationLaunch(Launch):
         return {"small_app": self.small_app, "stage": self.work.stage}
 
     def earlier(self, baseline: JsonObject) -> ToucanOperationLaunch:
-        """Return a copy of this launch, with the small app and stage that the earlier try stored."""
+        """Return a copy of this launch, with the small app and stage that an earlier try stored."""
         work = replace(self.work, stage=baseline["stage"])
         return replace(self, small_app=baseline["small_app"], work=work)
 

@@ -57,7 +57,7 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
 
         :param selector: a selector of the job, or the result of a job operator.
         :param job_id: the job's id, instead of ``selector``.
-        :raises InvalidArgumentError: if both arguments or neither are given, or if they select no job.
+        :raises InvalidArgumentError: if not exactly one of the two is given, or if it does not select a job.
         """
         require_one(selector=selector, job_id=job_id)
         job = job_selector(job_id, "job_id") if job_id else job_selector(selector)

@@ -91,13 +91,14 @@ class Gateway(Api):
         return cls(settings, credentials=headers, tenant=tenant, prefixes=prefixes)
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the authentication headers. TRAC from 0.8 on needs them only behind a proxy."""
+        """Return the authentication headers. From TRAC 0.8 on, only a proxy before TRAC may need them."""
         return self._credentials
 
     def tenant(self, tenant: str | None) -> str:
         """Return ``tenant``, or the connection's tenant if ``tenant`` is ``None``.
 
-        :raises InvalidArgumentError: if both tenants are missing, or if the code is not an identifier.
+        :raises InvalidArgumentError: if ``tenant`` is ``None`` and the connection has no tenant, or if the
+            tenant is not an identifier.
         """
         return require_identifier("tenant", self.text_or_default("tenant", tenant, self._tenant))
 
@@ -145,7 +146,7 @@ class Gateway(Api):
     def _read(
         self, operation: str, read: Callable[[Any], T], service: str, tenant: str | None, *path: str
     ) -> Exchange[T]:
-        """Send a GET request, and return the result of ``read``. TRAC rejects a ``Content-Type`` here.
+        """Send a GET request, and return the result of ``read``. TRAC rejects a GET with a ``Content-Type``.
 
         :param read: a function that gets the decoded response and returns the result.
         """

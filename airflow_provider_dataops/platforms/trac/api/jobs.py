@@ -101,9 +101,9 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[RunSnapshot]:
         """Submit a job with a submission token as one of its attributes, and return its state.
 
-        If the job has already ended, this method still returns the state ``RUNNING``. Then the task waits for
-        the job, and its first status request reads the outputs. This method does not read the outputs,
-        because the caller would treat a failed request as a rejected submission.
+        If the job has already ended, this method still returns the state ``RUNNING``, without the outputs. If
+        it requested the outputs and that request failed, the caller would treat the submission as rejected.
+        So the task waits for the job, and its first status request reads the outputs.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -149,7 +149,7 @@ class JobCalls(MetadataCalls):
         return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
     def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
-        """Return the plan of a job. In selectors, latest versions are replaced by their numbers.
+        """Return the plan of a job. Each selector in it gets the number of the version that it selects.
 
         :param job: a run; or a plan, which is returned unchanged.
         :raises InvalidArgumentError: if the model or flow does not accept the arguments.
