@@ -67,8 +67,8 @@ def _options() -> dict[str, Any]:
         },
         "timeout_delay": _option(
             "For how many seconds the task searches for its run if the submission ended with a 504 or a "
-            "read timeout, from 1 to 86400. The option applies to all platforms. If twice the listing delay of a "
-            "platform is longer, the task searches for that time. The field ``timeout_delay`` of a "
+            "read timeout, from 1 to 86400. The option applies to all platforms. If twice the listing delay "
+            "of a platform is longer, the task searches for that time. The field ``timeout_delay`` of a "
             "connection overrides this option.",
             f"{TIMEOUT_DELAY:.1f}",
             "float",

@@ -80,7 +80,7 @@ class SensorWait:
         try:
             answer = self.ask(hook)
         except ApiError as error:
-            # If the first answer of the platform is a 404, an argument of the user is wrong.
+            # If the platform's first response is a 404, the user has probably given a wrong id.
             typo = isinstance(error, NotFoundError) and not self.answered
             now = SYSTEM_CLOCK.monotonic()
             verdict = self.progress.failed(error, now)

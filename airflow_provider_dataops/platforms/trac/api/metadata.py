@@ -224,7 +224,7 @@ class MetadataCalls(Gateway):
     ) -> Exchange[dict[str, Any]]:
         """Return the request that changes the newest tag.
 
-        It creates a new version of the tag, even if ``changes`` is empty.
+        The request creates a new version of the tag, even if ``changes`` is empty.
         """
         prior = target
         is_job = target.object_type == "JOB"
@@ -259,7 +259,8 @@ class MetadataCalls(Gateway):
         :param create_objects: dicts with the arguments of :meth:`create_object`.
         :param update_objects: dicts with the arguments of :meth:`update_object`. Each object must occur only
             once.
-        :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
+        :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``. Each object version
+            must occur only once.
             The latest tags are read first. So a batch cannot tag a version that it creates.
         :raises ConflictError: if another writer changed one of the objects or tags. Then nothing is written.
         """
