@@ -38,15 +38,15 @@ def _options() -> dict[str, Any]:
     """Return the options of the section ``[dataops]``. ``core/options.py`` contains the same defaults."""
     return {
         "outage_budget": _option(
-            "How long a wait continues although the platform does not answer, in seconds, from 0 to 86400. "
+            "For how many seconds a wait continues while the platform does not answer, from 0 to 86400. "
             "After this time, the task fails, and its retry waits for the same run.",
             "1800.0",
             "float",
             "7200.0",
         ),
         "max_concurrent_requests": _option(
-            "How many requests of one connection a triggerer sends at a time, from 1 to 100. A request that "
-            "takes longer than 2 seconds no longer counts. If rejected credentials can lock the account, the "
+            "How many requests of one connection a triggerer sends at a time, from 1 to 100. After 2 "
+            "seconds, a request no longer counts. If rejected credentials can lock the account, the "
             "number is at most 4, whatever this option says.",
             "4",
             "integer",
@@ -66,18 +66,20 @@ def _options() -> dict[str, Any]:
             if "listing_delay" in form
         },
         "timeout_delay": _option(
-            "Like the listing delay of a platform, but after a 504 or a read timeout, for all platforms, "
-            "from 1 to 86400. If twice the listing delay is longer, that time applies. The field "
-            "``timeout_delay`` of a connection overrides this option.",
+            "For how many seconds the task searches for its run if the submission ended with a 504 or a "
+            "read timeout, from 1 to 86400. The option applies to all platforms. If twice the listing delay "
+            "of a platform is longer, the task searches for that time. The field ``timeout_delay`` of a "
+            "connection overrides this option.",
             f"{TIMEOUT_DELAY:.1f}",
             "float",
             "600.0",
         ),
         "deferral_guard": _option(
             "The shortest time in seconds between the start of a trigger and its event, from 0 to 120. "
-            "Airflow fails a task if the event comes before its scheduler has read the report on the process "
-            "that deferred the task. The time grows with the load of worker and triggerer, up to 120 "
-            "seconds. It is always at least one second longer than ``[workers] min_heartbeat_interval``. "
+            "After a task defers, the executor reports the end of its process. If the event comes before "
+            "the scheduler has read this report, Airflow fails the task. The shortest time grows "
+            "with the load of worker and triggerer, up to 120 seconds. It is always at least one "
+            "second longer than ``[workers] min_heartbeat_interval``. "
             "Raise this option if the scheduler's log shows ``finished with state success, but the task "
             "instance's state attribute is queued``.",
             "6.0",
@@ -179,7 +181,7 @@ def _search_fields(conn_type: str, listing_delay: int | None) -> dict[str, Any]:
         "timeout_delay": _seconds(
             "Listing delay after a timeout",
             "Like the listing delay, but after a 504 or a read timeout. If empty, Airflow's option [dataops] "
-            f"timeout_delay applies, by default {TIMEOUT_DELAY}, or twice the listing delay if this is "
+            f"timeout_delay applies, by default {TIMEOUT_DELAY}, or twice the listing delay, whichever is "
             "longer.",
         ),
     }
@@ -204,7 +206,7 @@ def _common_fields(placeholders: str) -> dict[str, Any]:
             "exist on all machines.",
         ),
         "request_timeout": _seconds(
-            "Request timeout", "Seconds without data after which a request fails; 30 if empty."
+            "Request timeout", "A request fails after this many seconds without data; 30 if empty."
         ),
         "proxy": _field(
             "Proxy", "URL of a proxy; if empty, the proxy of the environment variables.", secret=True

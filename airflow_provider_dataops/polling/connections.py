@@ -107,7 +107,7 @@ class SharedConnection:
 
 
 def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
-    """Return the error for requests that are not sent, because the credentials were rejected before."""
+    """Return the error for a request that is not sent because the credentials were rejected before."""
     with closing(exchange):
         step = next(exchange, None)
     if isinstance(step, Request):
@@ -160,7 +160,7 @@ async def _joined(key: _Key, api: Api) -> SharedConnection:
 
 
 async def _live(key: _Key, connection: SharedConnection) -> AsyncGenerator[None]:
-    """Close the connection when a timer or the end of the event loop closes this generator.
+    """Close the connection when this generator is closed: by a timer, or at the end of the event loop.
 
     When an event loop ends, it closes its asynchronous generators but does not run the remaining timers. This
     happens in ``dag.test()``, which uses a new event loop for each deferral.

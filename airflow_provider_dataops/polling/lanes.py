@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
 
-#: The largest number of lanes if rejections can lock the account. No platform locks an account after so few
-#: rejections.
+#: The largest number of lanes if rejections can lock the account. Each platform allows
+#: more rejections than this before it locks an account.
 MOST_IF_LOCKING = 4
-#: After this many seconds, a request frees its lane for the next request. It still waits for its response.
+#: After this many seconds, a request frees its lane, and waits for its response without a lane.
 PATIENCE = 2.0
-#: At most this many requests of one group wait for a response at a time. Some of them may have no lane any
-#: more.
+#: At most this many requests of one group wait for a response at a time, with or without a lane.
 GROUP_LIMIT = 16
 
 

@@ -84,7 +84,7 @@ class Poller:
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """End a subscription, because its trigger waits no longer."""
+        """End a subscription, because its trigger no longer waits."""
         self._subscriptions.discard(subscription)
         self._changed.set()
 
@@ -180,7 +180,7 @@ class Poller:
     ) -> None:
         """Pass the results to the triggers that still wait.
 
-        :param asked: the subscriptions that existed when the request was sent. Newer ones are left out.
+        :param asked: the subscriptions that existed when the request was sent. Newer ones get no result.
         :param answers: the results, by the key of the run.
         """
         clock = self._connection.driver.clock
@@ -199,7 +199,7 @@ class Poller:
             subscription.answers.put_nowait(answer)
 
     def _all_failed(self, asked: set[Subscription], error: ApiError) -> float:
-        """Pass an error to all triggers that still wait, and return the seconds to pause."""
+        """Pass an error to the triggers that still wait. Return the seconds until the next request."""
         clock = self._connection.driver.clock
         self._failures += 1
         pause = failure_pause(self._failures, error, clock.random())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class QuantemplateExecutionSensor(QuantemplatePipelineTask, DataOpsSensor):
-    """Waits for the end of one execution, or of the next execution after a run number.
+    """Waits for the end of a given execution, or of the first execution after a given run number.
 
     The sensor does not start an execution. It returns the execution as
     :class:`~airflow_provider_dataops.operators.quantemplate.QuantemplateExecutePipelineOperator` does. The

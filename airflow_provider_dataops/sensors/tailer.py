@@ -28,8 +28,8 @@ class TailerRunSensor(TailerRunTask, DataOpsSensor):
     :param configuration_id: the id under which the configuration is deployed.
     :param configuration_type: for instance ``storage-to-storage``.
     :param job_id: the job's id as Tailer Studio shows it. Airflow does not render the id, because Tailer has
-        its own placeholders such as ``{{FD_DATE}}``. Tables to Tables does not need it. Without it, the
-        sensor looks for a run of another type in the list of the configuration's last 100 runs.
+        its own placeholders such as ``{{FD_DATE}}``. Runs of Tables to Tables do not need it. For a run
+        of another type without ``job_id``, the sensor searches the configuration's last 100 runs.
     :param success_statuses: the statuses that count as success, for instance ``("SUCCESS", "NO_MATCH")``.
     :param failure_statuses: statuses that count as failures, in addition to ``FAILED``, ``NO_MATCH``,
         ``CHECKED`` and ``DEACTIVATED``. With any other status, the run counts as running.

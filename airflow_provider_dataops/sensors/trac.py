@@ -33,7 +33,7 @@ class _TracSensor(TracTask, DataOpsSensor):
         if self.deferrable and size > LARGEST_ARGUMENT:
             raise InvalidArgumentError(
                 f"{name} must have at most {LARGEST_ARGUMENT} characters of JSON in a deferrable sensor; "
-                f"given: {size}. Wait for an attribute that the producer sets, or give deferrable=False"
+                f"given: {size}. Wait for one attribute of the object, or give deferrable=False"
             )
 
 

@@ -80,7 +80,7 @@ class SensorWait:
         try:
             answer = self.ask(hook)
         except ApiError as error:
-            # If the first answer of the platform is a 404, an argument of the user is wrong.
+            # If the platform's first response is a 404, the user has probably given a wrong id.
             typo = isinstance(error, NotFoundError) and not self.answered
             now = SYSTEM_CLOCK.monotonic()
             verdict = self.progress.failed(error, now)
@@ -181,8 +181,8 @@ class RunEnd(SensorWait):
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the run if it has ended.
 
-        If the platform does not return the run for some time, the wait ends, as in the triggerer. In mode
-        ``reschedule``, the wait lasts until the timeout, because no state is kept from one poke to the next.
+        The wait also ends if the platform does not return the run for some time, as in the triggerer. But in
+        mode ``reschedule``, it then lasts until the timeout, because no state is kept between two pokes.
         """
         snapshot = hook.run(self.watch.look(hook.api))
         now = SYSTEM_CLOCK.monotonic()

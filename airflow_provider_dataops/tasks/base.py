@@ -43,7 +43,7 @@ class DataOpsTask(BaseOperator):
 
     An argument that is a dict or a list may also be the path of a file that ends with ``.json``. The path is
     relative to the DAG's folder or to a folder of the DAG's ``template_searchpath``. The file may contain
-    templates. Other template fields keep such a path as it is, for instance ``source`` and ``destination``.
+    templates. In other template fields, such as ``source`` and ``destination``, a path stays a path.
     """
 
     conn_type: ClassVar[str]
@@ -53,12 +53,12 @@ class DataOpsTask(BaseOperator):
     #: Some keys of the returned dict. The task also stores each of their values as a separate XCom, so that a
     #: DAG can use ``task.output["job_id"]``.
     output_keys: ClassVar[tuple[str, ...]] = ()
-    #: The keys of the returned dict, or of each dict in the returned list, with their meaning. The
-    #: documentation prints both.
+    #: The keys of the returned dict, or of each dict in the returned list. Each value is the meaning of its
+    #: key, for the documentation.
     result_keys: ClassVar[Mapping[str, str]] = {}
 
     # ``template_ext`` stays empty: with it, Airflow would read a file for each string in each template field.
-    # Airflow itself calls this method for mapped tasks, so that operators can override it.
+    # This method is private, but operators can override it: Airflow calls it for mapped tasks, too.
     def _do_render_template_fields(
         self,
         parent: Any,

@@ -25,7 +25,7 @@ FORM = {
         "tenant": {
             "label": "Tenant",
             "help": "The code of the tenant for tasks without the argument tenant: letters, digits and _. "
-            "Test checks that the gateway lists it.",
+            "The Test button checks that the gateway lists this tenant.",
         },
         "api_token": {
             "label": "API token",

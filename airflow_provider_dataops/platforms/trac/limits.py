@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The largest request body, in bytes. The gateway responded to a body of about 1 MiB, but never to 2 MB.
+#: The largest request body, in bytes. The gateway responded to about 1 MiB. It never responded to 2 MB.
 MAX_BODY = 1_000_000
 #: The largest content of a small file, in bytes. It is smaller than the largest body, because base64
 #: makes the content longer, and the body has other fields.

@@ -16,9 +16,9 @@ HEADER = {
 TAG = {**HEADER, "attrs": "the attributes by name; decimals, dates and times are strings"}
 OBJECT = {**TAG, "definition": "the object itself, in TRAC's JSON"}
 BATCH = {
-    "created": "a list of the headers of the new objects",
-    "updated": "a list of the headers of the new versions",
-    "tagged": "a list of the headers of the changed tags",
+    "created": "a list of the tag headers of the new objects",
+    "updated": "a list of the tag headers of the new versions",
+    "tagged": "a list of the tag headers of the changed tags",
 }
 JOB = {
     **results.RUN,

@@ -39,7 +39,7 @@ class TracJobLaunch(Launch):
     job: JobPlan | RunRequest
     job_attrs: JsonObject | None = None
 
-    #: The search finds a new job within this many seconds after its submission.
+    #: The search finds a new job at most this many seconds after the job was submitted.
     listing_delay = 15.0
     exact = True
 
@@ -49,7 +49,7 @@ class TracJobLaunch(Launch):
         return f"{self.api.settings.base_url}/{self.tenant}"
 
     def identity(self) -> JsonObject:
-        """Return the arguments that decide what the job does. Latest versions are not looked up for this."""
+        """Return the arguments that decide what the job does. The latest versions are not looked up yet."""
         return {
             "base_url": self.api.settings.base_url,
             "tenant": self.tenant,
@@ -57,7 +57,7 @@ class TracJobLaunch(Launch):
         }
 
     def prepare(self) -> Exchange[TracJobLaunch]:
-        """Read the model or flow and the latest versions of the inputs. Return the launch with this data."""
+        """Read the model or flow and the latest versions of the inputs. Return the launch with this job."""
         plan = yield from self.api.plan(self.job, self.tenant)
         return replace(self, job=plan)
 
@@ -89,7 +89,7 @@ class TracJobWatch(RunWatch):
     """
 
     tenant: str
-    # The name does not contain "token", because Airflow would mask such an argument as a secret.
+    # The name of this argument must not contain "token". Airflow would mask its value as a secret.
     submission_id: str = ""
 
     sweeps = True
@@ -187,7 +187,7 @@ class TracObjectWatch(ConditionWatch):
 
     @cached_property
     def _warned(self) -> set[str]:
-        """The attributes for which a warning was logged."""
+        """The names of the attributes about which a warning was already logged."""
         return set()
 
     def check(self) -> None:

@@ -298,7 +298,7 @@ def test_a_worker_can_send_a_long_search(gateway: Gateway) -> None:
         # A template that renders to an empty value must not match all objects.
         (
             TracSearchSensor(task_id="t", object_type="DATA", search={}),
-            "search must not be empty, .*; given: {}",
+            "search must not be empty; .*; given: {}",
         ),
         (TracSearchSensor(task_id="t", object_type="DATA", search=[]), "search must not be empty"),
         (TracSearchSensor(task_id="t", object_type="DATA", search=""), "search must not be empty"),

@@ -216,7 +216,7 @@ class JobCalls(MetadataCalls):
         return snapshot(tag, result=result, outputs=outputs)
 
     def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
-        """Return the job's RESULT object, ``None`` if there is no such object, as in TRAC up to 0.7."""
+        """Return the job's RESULT object; ``None`` if the job has none. TRAC up to 0.7 creates none."""
         result_id = job.body.get("resultId")
         if not result_id:
             return None
@@ -227,10 +227,10 @@ class JobCalls(MetadataCalls):
             return None
 
     def _made(self, job: Tag, tenant: str) -> Exchange[dict[str, str]]:
-        """Return the keys of a job's outputs by name. A search finds them by attributes that TRAC sets.
+        """Return the keys of a job's outputs by name. A search finds the outputs by TRAC's own attributes.
 
-        The search is needed because the job's RESULT object does not contain an imported model. Up to TRAC
-        0.8.0, a RESULT object does not contain the outputs of runs, either.
+        The search is needed because a RESULT object never contains an imported model. Up to TRAC 0.8.0, it
+        does not contain the outputs of a model or flow, either.
         """
         kinds = _OUTPUT_TYPES.get(str(job.attrs.get("trac_job_type")), ("MODEL", "DATA", "FILE"))
         outputs: dict[str, str] = {}

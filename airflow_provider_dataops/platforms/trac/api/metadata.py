@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The maximum number of attempts to change a tag that other writers change, too.
+#: The maximum number of attempts to change a tag. An attempt fails if another writer changes the tag first.
 TAG_ATTEMPTS = 6
-#: The pause after attempt n is random, from 0 to this many seconds times 2 to the power of n.
+#: The pause after attempt n has a random length. The longest pause is ``_TAG_PAUSE * 2**n`` seconds.
 _TAG_PAUSE = 0.25
 
 
@@ -60,8 +60,8 @@ class MetadataCalls(Gateway):
     def read_batch(self, selectors: Sequence[object], *, tenant: str | None = None) -> Exchange[list[Tag]]:
         """Return several objects in the order of their selectors. If one cannot be read, raise an error.
 
-        TRAC's own batch call always responds 503 over REST. So the objects are read one by one. With
-        selectors of the latest version, they may be from slightly different times.
+        TRAC's own batch call always responds 503 over REST. So the objects are read one after the other.
+        Between two reads, another writer may create a new version of an object.
         """
         if isinstance(selectors, str | Mapping) or not isinstance(selectors, Sequence):
             raise InvalidArgumentError(f"selectors must be a list; given: {selectors!r}")
@@ -151,7 +151,8 @@ class MetadataCalls(Gateway):
         Each call creates another object, so a failed request is not repeated. After an error without a
         response, search for the object before you call this again.
 
-        :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``; jobs and uploads create all other types.
+        :param object_type: ``FLOW``, ``CUSTOM`` or ``SCHEMA``. Jobs and uploads create objects of all
+            other types.
         :param definition: the definition in TRAC's JSON: ``{"custom": {"customSchemaType":
             "acme_checkpoint", "customSchemaVersion": 1, "customData": b"..."}}``.
         """
@@ -195,7 +196,7 @@ class MetadataCalls(Gateway):
         the selector has a tag version, there is one attempt.
 
         :raises ConflictError: if other writers changed the tag during all attempts, or if the selected tag is
-            not the newest. Also for an active job, because the change would delete the job's results.
+            not the newest. Also if the object is an active job: the change would delete the job's results.
         """
         return self._tagged(*_tag_change(selector, attrs, tag_updates), self.tenant(tenant))
 
@@ -223,7 +224,7 @@ class MetadataCalls(Gateway):
     ) -> Exchange[dict[str, Any]]:
         """Return the request that changes the newest tag.
 
-        It creates a new version of the tag, even if ``changes`` is empty.
+        The request creates a new version of the tag, even if ``changes`` is empty.
         """
         prior = target
         is_job = target.object_type == "JOB"
@@ -256,8 +257,10 @@ class MetadataCalls(Gateway):
         """Write several objects and tags in one transaction: all of them or none.
 
         :param create_objects: dicts with the arguments of :meth:`create_object`.
-        :param update_objects: dicts with the arguments of :meth:`update_object`, each object once.
-        :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``, each object version once.
+        :param update_objects: dicts with the arguments of :meth:`update_object`. Each object must occur only
+            once.
+        :param update_tags: dicts with ``selector``, ``attrs`` and ``tag_updates``. Each object version
+            must occur only once.
             The latest tags are read first. So a batch cannot tag a version that it creates.
         :raises ConflictError: if another writer changed one of the objects or tags. Then nothing is written.
         """
@@ -291,7 +294,7 @@ class MetadataCalls(Gateway):
 
 
 def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
-    """Send the request. Explain a 404: the path contains the type of object, and TRAC does not know it."""
+    """Send the request. If TRAC responds 404, raise an error that says that TRAC has no such object type."""
     try:
         return (yield from exchange)
     except BadRequestError as error:
@@ -306,13 +309,14 @@ def _not_repeated(search: Exchange[T]) -> Exchange[T]:
     try:
         return (yield from search)
     except (ServerError, TransportError) as error:
-        # With a 503, TRAC is not available and has not started the search. So the search may be repeated.
+        # A 503 means that TRAC is not available and has not started the search. So the search may be
+        # repeated.
         if error.not_sent or error.status == 503:
             raise
         raise error.again_as(
             BadRequestError,
             f"{error.message}; a search with 'any' or 'not' is not repeated, because its query may keep "
-            "running in TRAC's database. Search with IN or NE instead, or for one term at a time",
+            "running in TRAC's database. Search with IN or NE instead, or make one search for each term",
         ) from error
 
 

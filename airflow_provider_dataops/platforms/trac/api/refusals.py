@@ -19,7 +19,7 @@ NO_METHOD = "REST API METHOD NOT FOUND"
 _REFUSALS = frozenset({"12", "15"})
 #: The gRPC status UNKNOWN.
 _UNKNOWN = "2"
-#: An error message contains at most this many single problems.
+#: An error message lists at most this many problems of a request.
 ITEMS = 20
 
 
@@ -45,8 +45,8 @@ class Details:
 def is_refusal(headers: Mapping[str, str], operation: str) -> bool:
     """Return whether TRAC rejected the request, although the status code is 500 or higher.
 
-    :param operation: what the request does. TRAC sends the gRPC status UNKNOWN for an ``IMPORT_DATA`` job if
-        it does not support this type of job.
+    :param operation: what the request does. If TRAC does not support ``IMPORT_DATA`` jobs, it rejects them
+        with the gRPC status UNKNOWN. For all other requests, UNKNOWN does not mean a rejection.
     """
     status = headers.get("grpc-status")
     return status in _REFUSALS or (status == _UNKNOWN and "IMPORT_DATA" in operation)
@@ -81,7 +81,7 @@ def _decoded(content: bytes) -> Details:
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Return the fields of a protobuf message that are texts or messages, each with its number.
+    """Return the text fields and the message fields of a protobuf message, each with its number.
 
     :raises ValueError: if the content is not a protobuf message, or if the message is cut off.
     """

@@ -1,4 +1,4 @@
-"""The definitions of jobs. A run is validated against the definition of its model or flow."""
+"""Create the definitions of jobs. A run must fit the definition of its model or flow."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ FIXED = ("models", "inputs", "priorOutputs")
 class JobPlan:
     """A job that can be submitted.
 
-    :param definition: the job in TRAC's JSON. The selectors of a flow's models, of inputs and of prior
-        outputs have versions or times. TRAC would reject a selector of the latest version here.
+    :param definition: the job in TRAC's JSON. Each model of a flow, each input and each prior output is
+        selected by a version or a time. TRAC would reject a selector of the latest version here.
     """
 
     definition: JsonObject
@@ -179,8 +179,9 @@ class RunArguments(TypedDict, total=False):
 class RunRequest:
     """A run of a model or flow with the arguments that the user gave.
 
-    Definitions and versions are looked up just before the job is submitted. A retry that finds its job does
-    not look them up again, because the model may have changed in the meantime.
+    Definitions and versions are looked up just before the job is submitted. If a
+    retry finds the job of an earlier try, it does not look them up again, because the model may have changed
+    since that try.
 
     :param kind: ``MODEL`` or ``FLOW``.
     :param target: the model or the flow.
@@ -255,7 +256,7 @@ class RunRequest:
         """Return the job in TRAC's JSON.
 
         :param parameters: the parameters in TRAC's JSON.
-        :param fixed: for each selector without a version, the selector with the version that was looked up.
+        :param fixed: a dict. Each key is a selector without a version; its value also has the version.
         """
 
         def to_json(selectors: Mapping[str, Selector]) -> dict[str, Any] | None:
@@ -275,7 +276,8 @@ class RunRequest:
     def check_models(self, definition: JsonObject) -> None:
         """Check that ``models`` contains exactly one model for each model node of the flow.
 
-        :param definition: the definition of the flow, or of a model, which has no model nodes.
+        :param definition: the definition of the flow. For a run of a model, it is the definition of the
+            model, which has no model nodes.
         :raises InvalidArgumentError: if a node has no model, or if a name in ``models`` is not a node.
         """
         nodes = _nodes(definition, "MODEL_NODE")
@@ -344,7 +346,7 @@ def _type(parameter: Any) -> ValueType | None:
 
 
 def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject]) -> ValueType | None:
-    """Return the type of the model's parameter that an edge connects with a parameter node."""
+    """Return the type of a parameter node: the type of the model's parameter at the end of its edge."""
     for edge in flow.get("edges") or []:
         source, target = edge.get("source") or {}, edge.get("target") or {}
         if source.get("node") == name:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: The job attribute that contains the token of a submission. A retry finds its job by this token.
 TOKEN = "airflow_token"  # noqa: S105 - its name
-#: TRAC never creates a second version of a job.
+#: The version of each job. TRAC never creates a second version of a job.
 JOB_VERSION = 1
 _UNKNOWN = "JOB_STATUS_CODE_NOT_SET"
 _STATES = {
@@ -158,7 +158,7 @@ def log_file(result: Tag | None) -> str | None:
 
 
 def result_outputs(result: Tag | None) -> dict[str, str]:
-    """Return the keys of the outputs in a job's RESULT object, by name. Up to TRAC 0.8, there are none."""
+    """Return the keys of a RESULT object's outputs by name. Up to TRAC 0.8.0, it contains no outputs."""
     outputs = (result.body.get("outputs") if result else None) or {}
     return {name: Selector.from_answer(selector).key for name, selector in outputs.items()}
 

@@ -37,13 +37,13 @@ def _equals(actual: object, wanted: object) -> bool | None:
         return None
     if isinstance(value, datetime) and isinstance(actual, datetime):
         return _cut(value) == _cut(actual)
-    # In Python, NaN is not equal to itself. A sensor that waits for NaN must find it.
+    # In Python, NaN is not equal to itself. But a sensor that waits for NaN must find NaN.
     return bool(value == actual or (value != value and actual != actual))
 
 
 def _read(wanted: object, kind: ValueType) -> Any:
     if isinstance(wanted, float) and kind.basic == "DECIMAL":
-        # The text 0.1 becomes exactly 0.1. The float 0.1 is a slightly different number.
+        # Convert the float to a text first: the text 0.1 becomes exactly 0.1, but the float 0.1 does not.
         wanted = repr(wanted)
     elif isinstance(wanted, float) and kind.basic == "INTEGER" and wanted.is_integer():
         wanted = int(wanted)
@@ -51,7 +51,7 @@ def _read(wanted: object, kind: ValueType) -> Any:
 
 
 def _cut(moment: datetime) -> datetime:
-    """Return a time cut to milliseconds, as TRAC stores it."""
+    """Return a time in whole milliseconds, rounded down, as TRAC stores it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

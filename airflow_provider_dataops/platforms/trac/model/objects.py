@@ -32,8 +32,8 @@ class TagHeader:
     """Identifies a version of an object and a version of its tag. TRAC returns a tag header for each write.
 
     :param object_timestamp: when this version of the object was created.
-    :param tag_timestamp: when this version of the tag was created. A change of attributes changes
-        only this time.
+    :param tag_timestamp: when this version of the tag was created. A change of attributes changes this time,
+        but not ``object_timestamp``.
     """
 
     object_type: str
@@ -173,9 +173,9 @@ class Tag:
 
 @contextmanager
 def reading(tag: Tag) -> Iterator[None]:
-    """Raise a ``MalformedReplyError`` if the code in this context cannot read an object's definition.
+    """Raise a ``MalformedReplyError`` if the ``with`` block cannot read the definition of an object.
 
-    A definition is not validated when its tag is read, because each type of object has other fields.
+    A definition is not validated when its tag is read, because each type of object has fields of its own.
 
     :raises MalformedReplyError: if the definition does not have the documented fields.
     """
@@ -197,7 +197,7 @@ class SearchResult:
 
     @property
     def possibly_more(self) -> bool:
-        """Whether the search returned 100 objects, the most that TRAC returns: there may be more."""
+        """Whether there may be more objects, because the search returned 100, the most that TRAC returns."""
         return len(self.tags) >= SEARCH_LIMIT
 
     def __iter__(self) -> Iterator[Tag]:
@@ -242,7 +242,7 @@ def listed(payload: Any, name: str) -> list[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """The tag headers that TRAC returned for a batch. Each list has the order of the request."""
+    """The tag headers that TRAC returned for a batch. Each list has the same order as the request."""
 
     created: tuple[TagHeader, ...]
     updated: tuple[TagHeader, ...]

@@ -15,7 +15,7 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 class UnfitValueError(ValueError):
-    """The type cannot have this value. The message continues a text such as "must be an INTEGER"."""
+    """The type cannot have this value. The message, such as "of 64 bits", follows "must be an INTEGER"."""
 
 
 def read_primitive(basic: str, value: Any) -> Any:

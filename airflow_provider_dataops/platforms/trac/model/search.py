@@ -66,8 +66,8 @@ def search_parameters(
     if search is not None:
         if search in ({}, [], (), ""):
             raise InvalidArgumentError(
-                "search must not be empty, but a template may have rendered to an empty value; leave search "
-                f"out to find all objects of the type; given: {search!r}"
+                "search must not be empty; leave search out to find all objects of the type. A template may "
+                f"have rendered to an empty value; given: {search!r}"
             )
         message["search"] = expression(search)
     if as_of is not None:
@@ -134,8 +134,8 @@ def _joined(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any]:
 def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return one term with the same meaning as the expressions, ``None`` if there is no such term.
 
-    TRAC needs seconds for an OR of three terms. It often aborts an OR of four terms, or a NOT, after ten
-    seconds. It answers IN and NE at once.
+    TRAC answers IN and NE at once. But it needs seconds for an OR of three terms. It often aborts an OR of
+    four terms, or a NOT, after ten seconds.
     """
     terms = [part.get("term", {}) for part in expressions]
     if operator == "AND" or any(term.get("operator") != "EQ" for term in terms):
@@ -233,7 +233,7 @@ def _reject_empty(sign: str, value: object, where: str) -> None:
 
 
 def _checked(sign: str, kind: ValueType, where: str) -> str:
-    """Return the type of attributes that the operator can compare with a value of this type."""
+    """Return the attribute's type: the type of the value, or for IN the type of the list's items."""
     basic = kind.basic
     if sign == "IN":
         if basic != "ARRAY" or kind.item is None:

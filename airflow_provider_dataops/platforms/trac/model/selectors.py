@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 _KEY = re.compile(r"([A-Za-z_]+)-([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:-v([0-9]+))?")
-#: The fields of a tag header that a selector does not have. They are ignored, so that users can pass a tag
-#: header as a selector.
+#: The fields that a tag header has, but a selector does not have. They are ignored, so that users can pass a
+#: tag header as a selector.
 _HEADER_FIELDS = frozenset({"objectTimestamp", "tagTimestamp", "isLatestObject", "isLatestTag"})
 _OBJECT = ("objectVersion", "objectAsOf", "latestObject")
 _TAG = ("tagVersion", "tagAsOf", "latestTag")
@@ -131,10 +131,10 @@ class Selector:
     def of_type(cls, value: object, kind: str, what: str = "selector") -> Selector:
         """Return a value as a selector of an object of one type.
 
-        :param value: as in :meth:`of`; or the result of a job operator, which contains a job or a model.
+        :param value: as in :meth:`of`; or the result of a job operator. Then its ``job`` or ``model`` counts.
         :param kind: the type, ``MODEL`` for instance.
-        :raises InvalidArgumentError: if the value selects an object of another type, or if the operator did
-            not wait for its job, so that the result is empty.
+        :raises InvalidArgumentError: if the value selects an object of another type. Also if the operator did
+            not wait for its job, because then its result contains no object.
         """
         part = kind.lower()
         if isinstance(value, Mapping) and part in value:
@@ -154,8 +154,8 @@ class Selector:
         """Return a value as a selector of the object that gets a new version.
 
         TRAC copies the attributes of the selected tag to the new version. A tag header or tag contains the
-        tag version that it had when it was read. With this tag version, all later changes of the attributes
-        would be lost. So for a tag header or tag, the result selects the latest tag. Only a selector can
+        tag version at the time of the read. A copy of this tag would not contain later changes of the
+        attributes. So for a tag header or tag, the result selects the latest tag. Only a selector can
         select another tag.
         """
         selector = cls.of(value, what)
@@ -231,7 +231,7 @@ def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime
 
 
 def _read_criterion(part: str, fields: JsonObject, names: tuple[str, str, str], what: str) -> dict[str, Any]:
-    """Return the arguments of :class:`Selector` for one criterion: the object's or the tag's version."""
+    """Return arguments of :class:`Selector`: those for the object's version, or those for the tag's."""
     by_number, by_time, latest = names
     present = [name for name in names if name in fields]
     if len(present) > 1:

@@ -35,7 +35,7 @@ from airflow_provider_dataops.platforms.trac.model.primitives import (
     read_primitive,
 )
 
-#: A larger integer is sent as a text, because some JSON parsers round it.
+#: An integer larger than this is sent as a text, because some JSON parsers would round it.
 SAFE_INTEGER = 2**53
 
 _FIELDS = {
@@ -132,7 +132,7 @@ class Value:
 
     @property
     def value_type(self) -> ValueType:
-        """The type as a :class:`ValueType`, even if the user gave its name."""
+        """The type as a :class:`ValueType`, also if the user gave only the type's name."""
         return self.type if isinstance(self.type, ValueType) else ValueType.named(self.type)
 
 
