@@ -95,6 +95,6 @@ with DAG(
     approve = TracUpdateTagOperator(task_id="approve_report", selector=REPORT, attrs={"approved": True})
     # [END howto_trac_update_tag]
 
-    # A task that uses the ``.output`` of another task runs after that task. The template REPORT does not set
-    # such an order, so set it here.
+    # Set the order here. Airflow derives it if a task uses the ``.output`` of another task, but these tasks
+    # use the template REPORT.
     run_model >> download >> approve

@@ -1,7 +1,7 @@
 """Keep the received file in TRAC, ask for a review, and release the file when the review is approved.
 
 A CUSTOM object represents the review. Version 1 is the request, version 2 is the approval. In this example
-the task ``approve`` is the reviewer. In your DAG, leave it out: a person or another system approves.
+the task ``approve`` is the reviewer. Your DAG does not need this task: a person or another system approves.
 
 The connection ``trac_default`` contains the gateway's URL and the tenant.
 """
@@ -81,7 +81,7 @@ with DAG(
 
     @task
     def releases(found: Any, approval: str) -> list[dict[str, Any]]:
-        """Return the changes that release the files and name their approval."""
+        """Return one change for each file. The change releases the file and stores the approval's key."""
         return [
             {"selector": file["key"], "attrs": {"released": True, "approval": approval}} for file in found
         ]

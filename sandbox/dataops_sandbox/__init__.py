@@ -1,7 +1,7 @@
 """A local server that imitates the platforms, for the demo and for users' own tests.
 
-``Sandbox`` is imported on first use. pytest imports this package at the start of every session, to find
-the fixture. A session that does not use the sandbox should not wait for the import of ``aiohttp``.
+pytest imports this package at the start of every session, to find the fixture. So ``Sandbox`` is imported
+only on first use: a session without the sandbox does not wait for the import of ``aiohttp``.
 """
 
 from __future__ import annotations

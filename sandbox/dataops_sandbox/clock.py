@@ -20,16 +20,15 @@ class Step(Rules):
 class ManualClock:
     """A clock that stands still until a test moves it.
 
-    Pass it as ``Sandbox(clock=ManualClock())``. Then runs progress, tokens expire and the
-    durations of faults end only when :meth:`advance` is called. The delay of a ``slow`` fault stays in real
-    seconds.
+    Pass it as ``Sandbox(clock=ManualClock())``. For runs, tokens and the durations of faults, time then
+    passes only in :meth:`advance`. The delay of a ``slow`` fault is still in real seconds.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
 
     def __call__(self) -> float:
-        """Return how many seconds the clock was moved so far."""
+        """Return how many seconds a test has moved the clock so far."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -69,7 +68,7 @@ class Timeline:
         self.skipped = validate_options(Step, {"seconds": self.skipped + seconds}).seconds
 
     def wall(self, instant: float) -> datetime:
-        """Return the calendar time of an instant, cut to the milliseconds that the platforms print."""
+        """Return the calendar time of an instant, rounded down to milliseconds, as the platforms show it."""
         moment = self._started + timedelta(seconds=instant - self._started_at)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

@@ -43,7 +43,8 @@ class Control:
         return [
             web.get(f"{PREFIX}/runs/{{platform}}/{{run_id}}", self._run_page),
             web.route("*", f"{PREFIX}/{{action}}", self._act),
-            # Respond 404 to other paths here: only requests to the platforms may reach the journal.
+            # Respond 404 to all other paths below /_sandbox. Otherwise such requests would reach the journal,
+            # which is only for requests to the platforms.
             web.route("*", f"{PREFIX}{{path:(/.*)?}}", self._not_found),
         ]
 

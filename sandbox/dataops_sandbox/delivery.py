@@ -58,7 +58,7 @@ async def send_truncated(
 
     :param sent: bytes to send; ``None``: half of the body
     """
-    # If the body is empty, announce one byte: a truncated response must always be too short.
+    # If the body is empty, announce one byte: a truncated body must always be shorter than announced.
     length = max(answer.size, 1)
     most = min(answer.size // 2 if sent is None else sent, length - 1)
     chunks = answer.body.chunks() if isinstance(answer.body, Content) else [answer.body]

@@ -42,13 +42,13 @@ class Gate:
     def ticket(self) -> int:
         """Return how many times a test has released or dropped requests so far.
 
-        Call this before the request is in the journal. As soon as a test sees the request in the journal,
-        the test can release the request, even if :meth:`wait` has not begun yet.
+        Call this before the request is in the journal, and pass the result to :meth:`wait`. A test can then
+        release the request as soon as it is in the journal, even before :meth:`wait` begins.
         """
         return len(self._opened)
 
     async def wait(self, request: web.Request, ticket: int, most: float) -> str:
-        """Hold a request until it is released, dropped, or ``most`` seconds have passed.
+        """Hold a request until a test releases or drops it, but at most for ``most`` seconds.
 
         :return: ``dropped`` or ``client_gone`` if the request gets no response; otherwise an empty string
         """

@@ -82,7 +82,8 @@ class Fault(Rules):
         self._hits += 1
         return True
 
-    # The methods below change a response. The module ``exchange`` resets, delays and truncates responses.
+    # The methods below change what a response contains. The module ``exchange`` handles the other faults: it
+    # resets connections, and delays or truncates responses.
 
     def instead(self, platform: Platform) -> Answer | None:
         """Return a response that replaces the platform's response; ``None``: keep the platform's response."""
@@ -94,7 +95,11 @@ class Fault(Rules):
 
 
 class StatusFault(Fault):
-    """Responds with ``status``. If ``body`` is ``None``, an error has the platform's own error format."""
+    """Responds with the status code ``status``, and with ``body``.
+
+    If ``body`` is ``None``, an error status has a body in the platform's own error format; any other status
+    has an empty body.
+    """
 
     processed: bool = False
     status: Status = 503
@@ -246,7 +251,7 @@ class FaultBook:
         return fault
 
     def take(self, platform: Platform, operation: str, path: str) -> Fault:
-        """Return the fault for a request, and count the request. If none matches, return an empty fault."""
+        """Return the fault for a request, and count the request; an empty fault if no fault matches."""
         with self._changed:
             now = self._timeline.now()
             return next(

@@ -17,12 +17,13 @@ MOST_ENTRIES = 100_000
 """How many entries the journal keeps. It drops the oldest ones, because a demo may run for days."""
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
-"""How many bytes of bodies the journal keeps. Older entries keep only the size and SHA-256 of the body."""
+"""Maximum size of all bodies together, in bytes. Above it, the journal drops the oldest bodies, but keeps
+their size and SHA-256."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One request that reached the sandbox. To change an entry, the journal replaces it."""
+    """One request that reached the sandbox. An entry is immutable: for a change, the journal replaces it."""
 
     seq: int
     """Number of the request, from 1; the sandbox never uses a number twice."""
@@ -57,7 +58,7 @@ class Entry:
     """``open``, ``answered``, ``reset``, ``dropped`` (by the sandbox) or ``client_gone``."""
 
     def header(self, name: str) -> str | None:
-        """Return the first header value for a case-insensitive name; ``None`` if the header is absent."""
+        """Return the first value of a header, or ``None``. Upper and lower case in ``name`` do not matter."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:
@@ -149,8 +150,10 @@ class Journal:
     def entries(
         self, platform: str | None = None, operation: str | None = None, *, after: int = 0
     ) -> list[Entry]:
-        """Return the entries of a platform and an operation (``None``: all) whose number is above ``after``.
+        """Return the entries after entry number ``after``, oldest first.
 
+        :param platform: only entries of this platform; ``None``: of any platform
+        :param operation: only entries of this operation; ``None``: of any operation
         :raises ValueError: if there is no such platform or operation
         """
         operation = self._find_operation(platform, operation)

@@ -107,7 +107,7 @@ class Call:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def small_body(self) -> bytes:
-        """Return the body of an operation that takes a form or a JSON object.
+        """Return the body as bytes, for an operation that takes a form or a JSON object.
 
         :raises RefusedError: if the body is too long for a form or a JSON object
         """
@@ -136,7 +136,7 @@ class Call:
 
 
 def parse_query(query: str, allowed: frozenset[str], flags: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Return the parameters of a query string; the value of a flag is empty.
+    """Return the parameters of a query string; a flag gets an empty string as its value.
 
     :param flags: parameters that the client must send without a value and without an equals sign
     :raises RefusedError: if a parameter is unknown, or appears twice, or if a flag has an equals sign
@@ -165,7 +165,7 @@ class Operation:
     a slash in an id, but it must not encode the colon of ``:stop``.
 
     :param name: name in the journal and in faults, e.g. ``list_executions``
-    :param template: path without the platform's prefix; each ``{name}`` is a segment or a part of a segment
+    :param template: path without the platform's prefix; a ``{name}`` matches a segment or a part of a segment
     :param handler: returns the response to a call; it runs under the sandbox's lock and must not block
     :param query: the query parameters that the operation allows
     :param flags: the query parameters that the client must send without a value and without an equals sign

@@ -5,8 +5,8 @@ same. So a test can see from an output which bytes the pipeline received:
 
 - The input is CSV in UTF-8 with a header row, plain or gzipped. A byte-order mark is dropped.
 - Rows of blank cells are dropped, and each cell is trimmed.
-- The header row is upper-cased. It gets one more column, ``ROW_NUMBER`` or the next free name. This column
-  numbers the data rows from 1.
+- The header row is upper-cased. One more column numbers the data rows from 1. Its name is ``ROW_NUMBER``, or
+  ``ROW_NUMBER_2`` and so on if the input already has a column with that name.
 - Lines end with a line feed.
 - A pipeline with several outputs writes row 1 to the first output, row 2 to the second, and so on in turn.
   Each output has the header row.

@@ -108,9 +108,9 @@ class Platform(ABC):
 
     def __init__(self, world: World) -> None:
         self.world = world
-        # A reset keeps the run numbers and the tokens. Run ids continue, so that a poller of an earlier test
-        # does not find a run of the next test. If a client sends an old token, the platform reports that the
-        # token has expired.
+        # A reset does not replace these two objects. The run numbers continue, so that a poller of an earlier
+        # test does not find a run of the next test. All tokens expire, but the platform still knows them. So
+        # it responds to an old token that the token has expired, not that it was never issued.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()
@@ -200,7 +200,9 @@ class Platform(ABC):
                 )
             raise RefusedError(404, f"{self.name} has no such path")
         if "Content-Encoding" in headers:
-            raise RefusedError(415, "do not send Content-Encoding: no document says that bodies are decoded")
+            raise RefusedError(
+                415, "do not send the header Content-Encoding, because decoding is not documented"
+            )
         call = Call(params, parse_query(query, operation.query, operation.flags), headers, body)
         return self.handle(operation, call)
 

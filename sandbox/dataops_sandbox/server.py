@@ -41,7 +41,8 @@ async def _close(runner: web.AppRunner) -> None:
     transports = [handler.transport for handler in server.connections] if server else []
     await runner.cleanup()
     for transport in transports:
-        # Abort, because close() would wait for a client that does not read, even after the loop has ended.
+        # Abort, because close() keeps the socket open until the client has read all bytes. A client that does
+        # not read would keep it open even after the loop has ended.
         if transport is not None:
             transport.abort()
     await _run_loop_turns()
@@ -96,8 +97,9 @@ class Sandbox(Registry):
         Use the fields as keyword arguments of ``airflow.sdk.Connection``, or their JSON as the value of an
         ``AIRFLOW_CONN_...`` variable. The connection's links lead to the sandbox's pages of runs.
 
-        :param args: arguments, like ``kwargs``, for the platform's ``connection`` method. They choose the
-            kind of credentials, e.g. ``"login"`` for Toucan
+        :param args: positional arguments for the platform's ``connection`` method. They choose the kind of
+            credentials, e.g. ``"login"`` for Toucan
+        :param kwargs: keyword arguments for the same method
         """
         fields = self.platforms[platform].connection(*args, **kwargs)
         pages = f"{self.url}{PREFIX}/runs/{platform}/{{run_id}}"

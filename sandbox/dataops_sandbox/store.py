@@ -22,13 +22,14 @@ class Script(Rules):
     """Whether the run ends only when a test calls ``finish``."""
 
     def lasts(self, usual: float) -> float:
-        """Return the duration of a run in seconds; ``usual`` if the script sets no duration."""
+        """Return the duration of a run in seconds, or ``usual`` if the script sets no duration."""
         return usual if self.duration is None else self.duration
 
     def phase(self, seconds: float | None, usual: float) -> float:
         """Return the duration of a short phase, such as waiting for a slot.
 
-        :param seconds: the duration in the script; ``None``: a twentieth of ``usual``, 0 if ``duration`` is 0
+        :param seconds: the duration in the script; ``None``: 0 if ``duration`` is 0, otherwise a twentieth
+            of ``usual``
         :param usual: duration of a run in seconds if the script sets no duration
         """
         if seconds is not None:

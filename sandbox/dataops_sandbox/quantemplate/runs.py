@@ -28,9 +28,9 @@ class ExecutionScript(Script):
     running_status: str = "Started"
     """Status while the execution runs."""
     hidden: Seconds = 0.0
-    """Seconds after the creation of the run during which lists do not contain the run."""
+    """For this many seconds after the creation of the run, lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
-    """How many list responses leave out the run after the time ``hidden`` is over."""
+    """After the time ``hidden``, this many more list responses do not contain the run."""
     outcome: str = "Succeeded"
     """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown status."""
     outputs: Names | dict[str, str] | None = None
@@ -99,7 +99,7 @@ class Execution(Run[ExecutionScript]):
             raise ValueError(f"execution {self.run_id} has no output {sorted(unknown)}")
         error = self.work.exception()
         if error is not None:
-            # Usually a BadInputError. But any error, e.g. a full disk, must fail the run, not the request.
+            # Handle any error, not only BadInputError: also a full disk must fail the run, not the request.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):
@@ -132,11 +132,11 @@ class Execution(Run[ExecutionScript]):
 
     @property
     def shown(self) -> Sequence[Output]:
-        """The outputs that the API shows: none before the end."""
+        """The outputs that the API shows. Before the run ends, the API shows no outputs."""
         return () if self.finished_at is None else self.outputs
 
     def listed(self, now: float) -> bool:
-        """Return whether the list that a client requests now contains the run. Count this list request."""
+        """Count a list request at the time ``now``, and return whether its response contains the run."""
         if now < self.created_at + self.script.hidden:
             return False
         self.listings += 1

@@ -153,8 +153,8 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
     def _compute(self, outputs: Names | dict[str, str], source: Content | None) -> Future[list[Content]]:
         if isinstance(outputs, dict):
             return _call_now(lambda: [self._content(text) for text in outputs.values()])
-        # Compute a short input at once: in the queue it would wait behind a long input. So a run with a short
-        # input ends exactly at the time that its script sets, also with a ManualClock.
+        # Compute a short input at once, because in the queue it could wait behind a long input. So the run
+        # ends exactly at the time that its script sets, also with a ManualClock.
         submit = _WORKERS.submit if source is not None and source.size > KEPT_IN_MEMORY else _call_now
         return submit(compute, source, len(outputs), self.world.directory, self.world.closed.is_set)
 

@@ -46,7 +46,7 @@ _NOT_BARE_BYTES = ("multipart/", "application/x-www-form-urlencoded", "applicati
 
 
 class NotFoundError(DeniedError):
-    """A 404 with the NotFound object of the reference, which has two required members."""
+    """A 404 whose body is the reference's NotFound object with its two required members."""
 
     def __init__(self, execution_id: str = "", output_id: str = "") -> None:
         super().__init__(404, "not found")
@@ -92,7 +92,7 @@ class Quantemplate(QuantemplateStore):
         }
 
     def denial(self, denied: DeniedError) -> Answer:
-        """Return an error response: JSON from the token endpoint and for 404, otherwise plain text."""
+        """Return an error response: JSON if it is a 404 or from the token endpoint, otherwise plain text."""
         if isinstance(denied, TokenDeniedError):
             payload: object = {"error": denied.error, "error_description": denied.reason}
         elif denied.status == HTTPStatus.NOT_FOUND and not isinstance(denied, RefusedError):
@@ -201,7 +201,7 @@ class Quantemplate(QuantemplateStore):
 
 def _check_content_length(call: Call) -> None:
     if "Transfer-Encoding" in call.headers:
-        raise RefusedError(411, "send a Content-Length: no document says that chunked bodies are accepted")
+        raise RefusedError(411, "send the header Content-Length, because chunked bodies are not documented")
 
 
 def _gunzipped_head(content: Content) -> bytes:

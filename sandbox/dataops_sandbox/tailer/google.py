@@ -118,7 +118,7 @@ class Google:
             "email": tailer.settings.email,
             "iat": int(issued),
             "exp": int(issued + lifetime),
-            # All other claims are equal in two tokens of the same second; the nonce makes the tokens differ.
+            # Without the nonce, two tokens of the same second would be equal.
             "nonce": secrets.token_hex(8),
         }
         refresh_token = f"refresh.{secrets.token_urlsafe(24)}"

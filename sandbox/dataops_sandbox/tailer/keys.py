@@ -63,10 +63,10 @@ class SelfSigned:
         self._next_unseen_expired = False
 
     def revoke(self) -> None:
-        """Reject each known token at its next use, and reject the next new token too.
+        """Reject each token seen so far at its next use, and also reject the next new token once.
 
-        Each token is rejected only once. If a client signs again within the same second, it gets the same
-        token. So the second request with that token must succeed.
+        A second request with the same token succeeds. This is necessary: if a client signs a new token
+        within the same second, the new token is equal to the rejected token.
         """
         self._expired.update(self._seen)
         self._seen.clear()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TABLE_TO_TABLE = "table-to-table"
 ALIAS = "gbq-to-gbq"
-"""The older name of the type ``table-to-table``. Job ids and some responses still contain it."""
+"""The older name of the type ``table-to-table``. Job ids and some responses still contain the older name."""
 
 _DEFAULT_LIMIT = 3
 """Number of items in a response if the request has no limit, as in the guide's samples."""
@@ -147,8 +147,8 @@ class SetConfigurationStatus(Identity):
 def read_action(call: Call, **actions: type[RulesT]) -> RulesT:
     """Return the body of a request as the model that belongs to the request's action.
 
-    :param actions: the actions that the path takes, each with its model
-    :raises RefusedError: if the path does not take the action, or a field is missing, unknown or wrong
+    :param actions: the actions that the path allows, each with its model
+    :raises RefusedError: if the path does not allow the action, or a field is missing, unknown or wrong
     """
     body = call.json_object()
     action = body.pop("action", None)

@@ -91,7 +91,7 @@ class TailerRun(Run[RunScript]):
             self.end(self.running_at + self.duration, self.script.outcome)
 
     def end(self, at: float, status: str = "SUCCESS") -> None:
-        """End the run with a final status, in any spelling. From now on the API shows the run."""
+        """End the run with a final status, in any spelling. The API shows the run from now on."""
         self.finished_at = at
         self.final_status = status
         self.start_gap = min(self.start_gap, at - self.created_at)
@@ -114,7 +114,7 @@ class TailerRun(Run[RunScript]):
         return {**identity, "job_id": self.job_id, "execution_date": self.execution_date}
 
     def fits(self, wanted: Mapping[str, Any], now: float) -> bool:
-        """Return whether the run has the wanted values; ``execution_date`` is the date of the run's start."""
+        """Return whether the run has all ``wanted`` values; ``execution_date`` is the date of its start."""
         item = self.as_json(now)
         return wanted.items() <= {**item, "execution_date": item["start_execution_date"][:10]}.items()
 

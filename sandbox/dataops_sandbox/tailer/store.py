@@ -27,11 +27,11 @@ class TailerSettings(Settings):
     """The user's password at Firebase."""
     firebase_api_key: str = "sandbox-web-key"
     refresh_token: str = "sandbox-refresh-token"  # noqa: S105
-    """A refresh token that is valid without a sign-in."""
+    """A refresh token that is valid from the start, before any sign-in."""
     api_token: str = "sandbox-token"  # noqa: S105
-    """A bearer token that is valid without a sign-in."""
+    """A bearer token that is valid from the start, before any sign-in."""
     token_lifetime: float = Field(3600.0, ge=0, allow_inf_nan=False)
-    """Seconds that a user's token is valid."""
+    """For how many seconds the token of a user is valid after a sign-in or refresh."""
     start_gap: Seconds = 0.3
     """Seconds from the start request until the API shows the run; about 5 s on the real platform."""
     blank_ok: bool = False
@@ -106,7 +106,7 @@ class TailerStore(RunStore[TailerRun, RunScript]):
 
     @changing
     def configurations(self) -> list[dict[str, Any]]:
-        """Return all configurations: identity, triggered jobs, and whether they are active or archived."""
+        """Return all configurations, each with identity, triggered jobs, ``activated`` and ``archived``."""
         return [one.model_dump(exclude={"filename"}) for one in self.deployed.values()]
 
     @changing

@@ -139,7 +139,8 @@ class Tailer(TailerStore):
         if token in self.tokens:
             self.tokens.check(call.headers, now)
             return self.settings.email
-        # Subtract the seconds that a test has skipped: the client's own clock, which sets iat, did not move.
+        # Check the token at the real time, without the seconds that a test has skipped. The client sets iat
+        # by its own clock, which the test does not move.
         signed_at = self.world.timeline.wall(now - self.world.timeline.skipped).timestamp()
         self.self_signed.check(token, self.audience, signed_at)
         return EMAIL

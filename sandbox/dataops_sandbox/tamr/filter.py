@@ -1,8 +1,8 @@
 """The ``filter`` of Tamr's job list: the documented fields, in the syntax of Google AIP-160.
 
 As in AIP-160, ``OR`` binds more tightly than ``AND``. The reference documents only a part of AIP-160. The
-sandbox rejects the rest, so that no client relies on it: other fields, ``-`` for ``NOT``, terms without an
-operator.
+sandbox rejects everything else, e.g. other fields, ``-`` for ``NOT``, and terms without an operator. So no
+client can rely on syntax that Tamr may not support.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class _Parser:
             self._tokens.append((found.lastgroup or "", found.group(found.lastgroup or 0)))
             position = found.end()
         if sum(token in ("NOT", "(") for _, token in self._tokens) > _DEEPEST:
-            raise FilterError(f"the filter has more than {_DEEPEST} brackets and NOTs")
+            raise FilterError(f"the filter has more than {_DEEPEST} opening brackets and NOTs")
         self._at = 0
 
     def parse(self) -> Test:

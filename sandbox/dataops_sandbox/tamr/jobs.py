@@ -24,23 +24,23 @@ class JobScript(Script):
     """How a job behaves. If ``hold`` is set, only ``finish`` or a stop request ends the job."""
 
     waiting: Seconds | None = None
-    """Seconds in PENDING. ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0. If ``waiting``
-    and ``duration`` are 0, the job is already DONE in the response to ``create job``."""
+    """Seconds in PENDING. ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0. If both
+    ``waiting`` and ``duration`` are 0, the job is already DONE in the response to ``create job``."""
     hidden: Seconds = 0.0
-    """Seconds after the start in which ``get job`` and ``list jobs`` respond as if the job did not exist."""
+    """For this many seconds after the start, ``get job`` and ``list jobs`` do not find the job."""
     error: dict[str, str] | None = None
     """For a job that fails: ``reason``, ``message``, or both. ``None``: the job succeeds."""
     no_error: Literal["absent", "null", "empty"] = "absent"
-    """What a job without an error contains: no member ``error``, ``error: null``, or ``error: {}``."""
+    """How a job shows that it has no error: no member ``error``, ``error: null``, or ``error: {}``."""
     stopping: Seconds | None = None
     """Seconds in STOPPING after a stop request. ``None``: a twentieth of ``run_seconds``, or 0 if
     ``duration`` is 0."""
     stop_loses: bool = False
-    """Whether each stop request comes too late: after STOPPING, the job ends as if nobody had stopped it."""
+    """Whether a RUNNING job cannot be stopped: after STOPPING, it ends as if nobody had stopped it."""
     unknown_state: str | int | None = None
     """State that the API shows instead of RUNNING. The vendor's versioning rules allow new states."""
     echo_empty_ids: bool = False
-    """Whether the configuration in a response also contains the ids that are not set, as empty strings."""
+    """Whether responses also contain the ids that the configuration does not set, with empty values."""
 
     @field_validator("error")
     @classmethod
