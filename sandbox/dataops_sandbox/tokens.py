@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOST_TOKENS = 10_000
-"""How many tokens are remembered. A limit is needed, because some clients fetch a token for each request."""
+"""Maximum number of tokens in memory. It is needed because some clients fetch a token for each request."""
 
 
 def bearer(headers: Mapping[str, str]) -> str:

@@ -86,7 +86,7 @@ class JobQuery(_Message):
     """The query of ``list jobs``: page, ids, kind of job, and filter."""
 
     page_size: Annotated[Digits, Field(le=30)] = 0
-    """Maximum number of jobs in a page; 0: the default, which is 10."""
+    """Maximum number of jobs in a page. 0 means the default, which is 10."""
     page_token: str = ""
     source_id: str = ""
     destination_id: str = ""
@@ -95,7 +95,7 @@ class JobQuery(_Message):
     job_type: Literal["JOB_TYPE_UNSPECIFIED", "JOB_TYPE_LOAD", "JOB_TYPE_UPDATE", "JOB_TYPE_PUBLISH"] = (
         "JOB_TYPE_UNSPECIFIED"
     )
-    """The reference shows only the first value. The others follow protobuf's naming style."""
+    """The vendor's reference shows only the first value. The others follow protobuf's naming style."""
     filter: str = ""
 
     @property

@@ -154,6 +154,6 @@ class Tamr(TamrStore):
 
 
 def _make_token(number: object, query: JobQuery) -> str:
-    """Return a page token for the jobs older than ``number``. So new jobs do not change the next pages."""
+    """Return a token for the page after job ``number``. Jobs that start later do not change that page."""
     selection = query.model_dump_json(exclude={"page_size", "page_token"})
     return f"{number}.{hashlib.sha256(f'{number} {selection}'.encode()).hexdigest()[:12]}"

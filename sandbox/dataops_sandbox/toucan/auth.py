@@ -29,7 +29,7 @@ class FailedLogins:
         self._last.setdefault(user, deque(maxlen=MOST_FAILURES + 1)).append(now)
 
     def locked(self, user: str, now: float) -> bool:
-        """Return whether the user is locked out: too many bad requests in the last minute."""
+        """Return whether the user sent too many requests with bad credentials in the last minute."""
         last = self._last.get(user)
         return last is not None and len(last) > MOST_FAILURES and last[0] > now - MINUTE
 

@@ -76,7 +76,7 @@ def _boundary(call: Call) -> bytes:
 
 
 def _find_all(content: Content, marks: bytes) -> list[int]:
-    """Return all positions of ``marks``, as if a line end preceded the first byte (RFC 2046, 5.1.1)."""
+    """Return all positions of ``marks``. Search as if the content began with a line end (RFC 2046, 5.1.1)."""
     found: list[int] = []
     window, base = _LINE, -len(_LINE)
     for chunk in content.chunks():
@@ -85,8 +85,8 @@ def _find_all(content: Content, marks: bytes) -> list[int]:
         while at >= 0:
             found.append(base + at)
             at = window.find(marks, at + len(marks))
-        # Keep the last bytes, because ``marks`` may continue in the next chunk. The kept bytes are one byte
-        # shorter than ``marks``: otherwise the loop would find a position twice.
+        # Keep the last bytes, because ``marks`` may continue in the next chunk. Keep fewer bytes than
+        # ``marks`` has: otherwise the loop would find a position twice.
         kept = window[-(len(marks) - 1) :]
         base += len(window) - len(kept)
         window = kept

@@ -30,9 +30,9 @@ class Query(Rules):
     stage: Literal["staging"] | None = None
     """``staging``, or ``None`` for production."""
     validation: Literal["false"] | None = None
-    """``false`` is the only documented value of this parameter."""
+    """The vendor documents only the value ``false``."""
     release: Literal[""] | None = None
-    """A flag: the parameter has no value."""
+    """A flag: the parameter is present or absent, and never has a value."""
 
 
 class Login(Rules):

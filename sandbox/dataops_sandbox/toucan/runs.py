@@ -15,25 +15,25 @@ Kind = Literal["upload", "operations", "preprocess", "populate", "release"]
 
 
 class OperationScript(Script):
-    """How an operation behaves, including the operation that an upload starts."""
+    """How an operation behaves. An upload also starts an operation."""
 
     pending: Seconds | None = None
-    """Seconds in ``pending``; ``None``: a twentieth of ``run_seconds``, or 0 if ``duration`` is 0."""
+    """Seconds in ``pending``. ``None``: 0 if ``duration`` is 0, otherwise a twentieth of ``run_seconds``."""
     hidden: Seconds = 0.0
-    """Seconds after the start in which the state route responds that the operation does not exist."""
+    """For so many seconds after the start, the state route responds that the operation does not exist."""
     running_status: str = "running"
     """Status while the operation runs. A newer backend may use other words."""
     outcome: str = "successful"
     """Final status: ``successful``, ``failed``, or any unknown status."""
     final_members: dict[str, JsonValue] = Field({})
-    """Members that the state response also has after the end, beside ``status``. They are not documented."""
+    """Members that are added to the state response when the operation has ended. No document lists them."""
     traceback: str = "a function of the small app has failed"
     """Text of the traceback that a failed preprocess leaves."""
 
 
 @dataclass(kw_only=True)
 class Operation(Run[OperationScript]):
-    """The work that one request starts on a small app: one or more operations, or an upload."""
+    """The work that one request starts on a small app: an upload, or the operations in the request."""
 
     small_app: str
     kind: Kind
@@ -66,13 +66,13 @@ class Operation(Run[OperationScript]):
         return preprocesses and self.final_status == "failed"
 
     def advance(self, now: float) -> None:
-        """End the operation if its end is due by ``now``."""
+        """End the operation if its duration is over at ``now``."""
         due = self.created_at + self.pending + self.duration
         if self.finished_at is None and not self.script.hold and now >= due:
             self.end(due, self.script.outcome)
 
     def end(self, at: float, status: str = "successful") -> None:
-        """End the operation with a final status, in any spelling."""
+        """End the operation with a final status, which may be any text."""
         self.finished_at = at
         self.final_status = status
         self.pending = min(self.pending, at - self.created_at)

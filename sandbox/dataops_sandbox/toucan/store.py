@@ -36,11 +36,11 @@ class ToucanSettings(Settings):
     operation_ids: bool = True
     """Whether the responses to uploads and to ``POST /operations`` contain an id. Old backends send none."""
     refresh_ids: bool = True
-    """Whether the responses to preprocess, populate and release contain an id. This is not documented."""
+    """Whether the responses to preprocess, populate and release contain an id. The vendor does not say."""
     state_route: bool = True
     """Whether the route for the state of an operation exists. Old backends do not have it."""
     chunk_fields: bool = True
-    """Whether the upload accepts the form fields that send a file in chunks."""
+    """Whether a client may upload a file in chunks, with the form fields for chunks."""
 
 
 @dataclass
@@ -102,7 +102,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
     ) -> None:
         """Add a small app; replace it if it exists.
 
-        :param data_sources: file name of each domain, as in the app's ETL configuration
+        :param data_sources: for each domain: the file name of its data source in the app's ETL configuration
         :param may_upload: whether the API user has the right "contributor"
         :param may_operate: whether the API user may update the data sources
         """
@@ -114,7 +114,7 @@ class ToucanStore(RunStore[Operation, OperationScript]):
     def start(self, small_app_id: str, operations: Sequence[str] = CHAIN) -> str:
         """Start operations on staging, as another user does in the UI.
 
-        :return: the id of the operation
+        :return: the one id that the backend issues for all these operations
         """
         work = validate_options(OperationList, {"operations": operations})
         if small_app_id not in self.small_apps:
@@ -170,5 +170,5 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def uploaded(self, small_app_id: str) -> list[dict[str, Any]]:
-        """Return the uploads to a small app, oldest first. Their bytes are only in :attr:`uploads`."""
+        """Return the uploads to a small app, oldest first. The bytes are left out: see :attr:`uploads`."""
         return [upload.as_json() for upload in self.uploads if upload.small_app == small_app_id]

@@ -1,4 +1,4 @@
-"""The three forms of an upload to a data source: the form of the guide, and two forms with chunk fields."""
+"""The three multipart forms for an upload: one from the vendor's guide, and two with chunk fields."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _Text = Annotated[Name, BeforeValidator(Part.text)]
 
 
 class Form(Rules):
-    """The form of the vendor's guide."""
+    """The form in the vendor's guide: it sends a whole file, without chunk fields."""
 
     dialect: ClassVar[Dialect] = "plain"
     file: Annotated[InstanceOf[Part], AfterValidator(_file)]
@@ -93,7 +93,8 @@ class _Chunk(Form):
             raise ValueError(f"dzchunkindex is {self.index}, but it must be less than {self.count}")
         if (self.index == 0) != (self.offset == 0) or end > self.total:
             raise ValueError(
-                f"chunk {self.index} of {size} bytes does not fit at offset {self.offset} of {self.total}"
+                f"chunk {self.index} cannot have {size} bytes at offset {self.offset}"
+                f" of a file of {self.total} bytes"
             )
         if self.index == self.count - 1 and end != self.total:
             raise ValueError(f"the last chunk ends at {end}, but dztotalfilesize is {self.total}")
@@ -133,7 +134,7 @@ class Assembly:
     chunks: dict[int, Dropzone] = field(default_factory=dict)
 
     def add(self, chunk: Dropzone) -> None:
-        """Add a chunk. A client may send a chunk twice if both have the same bytes.
+        """Add a chunk. A client may send a chunk again, but only with the same offset and bytes.
 
         :raises RefusedError: if the chunk contradicts an earlier chunk
         """
@@ -157,7 +158,7 @@ class Assembly:
             if chunk.offset != end:
                 writer.discard()
                 raise RefusedError(
-                    400, f"chunk {chunk.index} begins at {chunk.offset}, but the chunk before ends at {end}"
+                    400, f"chunk {chunk.index} begins at {chunk.offset}, but the previous one ends at {end}"
                 )
             for piece in chunk.file.content.chunks():
                 writer.write(piece)

@@ -113,7 +113,7 @@ class Toucan(ToucanStore):
             )
 
     def _is_wrong(self, user: str, password: str) -> bool:
-        """Return whether the credentials are wrong, and count a wrong attempt."""
+        """Return whether the credentials are wrong. If they are, first count the attempt."""
         wrong = (user, password) != (self.settings.username, self.settings.password)
         if wrong:
             self.failed_logins.note(user, self.world.timeline.now())
@@ -167,7 +167,7 @@ class Toucan(ToucanStore):
             end = self.world.timeline.wall(now).timestamp() + lifetime
             # All other claims are equal in two tokens of the same second; ``jti`` makes the tokens differ.
             claims = {"sub": login.username, "exp": int(end), "jti": secrets.token_hex(8)}
-            # Do not keep this key: the sandbox remembers its tokens and never checks a signature.
+            # Nothing needs the key later: the sandbox remembers its tokens, and never checks a signature.
             token = jwt.encode(claims, secrets.token_bytes(32))
         return Answer.of_json({"token": self.tokens.issue(now, lifetime, token)})
 

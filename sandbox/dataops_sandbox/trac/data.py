@@ -37,7 +37,7 @@ class DataStore:
 
         :param definition: definition of the object, without ``storageId`` and ``dataItem``
         :param job: key of the job that writes the object; empty if a client writes it
-        :param attrs: attributes that the platform adds, beside the attributes in ``updates``
+        :param attrs: more attributes from the platform, beside the attributes that every object gets
         """
         kind = definition["objectType"].lower()
         if prior is None:
@@ -68,11 +68,11 @@ class DataStore:
         return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
-        """Return the schema of a dataset. Its definition contains the schema or selects a SCHEMA object."""
+        """Return the schema in a dataset's definition, or in the SCHEMA object that it selects."""
         return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:
-        """Return a FILE or DATA object as the input of a model."""
+        """Return a model's input: the content of a FILE or DATA object, and the schema of a DATA object."""
         schema = self.schema(tenant, found.inner) if found.record.object_type == "DATA" else None
         return Product(self.content(found), schema)
 

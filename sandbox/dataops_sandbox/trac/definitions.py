@@ -69,7 +69,7 @@ def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
     if len({field.get("fieldName", "").lower() for field in fields}) < len(fields):
         check.add("Table schema contains duplicate field names", f"{path}.table")
     orders = {field.get("fieldOrder", 0) for field in fields}
-    # If the order of every field is zero, the platform keeps the order of the list.
+    # If every field has the order 0, the platform keeps the fields as they are in the list.
     if orders - {0} and orders != set(range(len(fields))):
         check.add("Field orders must form a contiguous set of indices starting at zero", f"{path}.table")
 
@@ -140,7 +140,7 @@ _FIELD_TRAITS = (
     ("businessKey", "Business key flag", False),
     ("categorical", "Categorical flag", False),
 )
-"""What must not change in a field: JSON member, name in messages, and default value."""
+"""Properties of a field that must not change: JSON member, name in messages, and default value."""
 
 
 def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -153,7 +153,8 @@ def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         return
     name, problems = _VERSION_CHECKS[kind]
     member = kind.lower()
-    # The data service checks FileDefinition and DataDefinition; the metadata service checks ObjectDefinition.
+    # A path begins at the message that the service checks. For FILE and DATA, the data service checks the
+    # inner definition. For other types, the metadata service checks the whole ObjectDefinition.
     prefix = f"{member}." if name == "ObjectDefinition" else ""
     items = [Item(detail, f"{prefix}{path}") for detail, path in problems(prior[member], new[member])]
     if items:

@@ -60,7 +60,7 @@ class Item:
 class ServiceError(DeniedError):
     """A service behind the gateway rejects the request.
 
-    :param message: message for the reason phrase and the headers; empty if the service sends none
+    :param message: message for the reason phrase and the headers; empty if the service sends no message
     :param items: all problems that the service found
     """
 
@@ -85,7 +85,7 @@ class InvalidError(ServiceError, RefusedError):
 
 
 class GatewayError(RefusedError):
-    """The gateway rejects the request, with one line of text, before it calls a service."""
+    """The gateway rejects the request before it calls a service. The response is one line of text."""
 
 
 class BareError(DeniedError):

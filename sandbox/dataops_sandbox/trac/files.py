@@ -30,7 +30,7 @@ _ILLEGAL_NAMES = (
     (r"(?i:(?:COM\d*|LPT\d*|PRN|AUX|NUL)(?:\..*)?)", "is a reserved filename"),
 )
 _LONGEST_NAME = 255
-"""Longest name of a file, in bytes, that the platform can store."""
+"""Maximum length of a file's name in bytes."""
 _INT64 = 1 << 63
 
 
@@ -117,12 +117,12 @@ class TracFiles(TracGateway):
     def _table(
         self, check: Check, found: Found, name: str, offset: int = 0, limit: int = 0
     ) -> tuple[dict[str, Any], bytes]:
-        """Return the schema of a dataset, and its rows from ``offset`` as bytes in the format ``name``."""
+        """Return the schema of a dataset, and the selected rows as bytes in the format ``name``."""
         schema = self.data.schema(check.params["tenant"], found.inner)
         table = tables.decode(self.data.content(found), schema, tables.CSV)
         if offset or limit:
-            # The platform reads rows from offset to offset + limit. So an offset without a limit gives no
-            # rows. If offset + limit needs more than 63 bits, it overflows, and there are no rows.
+            # The platform reads the rows from offset to offset + limit. A missing limit counts as 0, so there
+            # are no rows. If the sum needs more than 63 bits, it overflows, and there are no rows either.
             end = offset + limit
             table = table[offset : end if end < _INT64 else 0]
         return schema, tables.encode(table, schema, tables.codec(name))

@@ -49,7 +49,7 @@ _GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-s
 _NO_METHOD = "REST API METHOD NOT FOUND"
 
 _MOST_BYTES = 1024 * 1024 + 64 * 1024
-"""Longest body in bytes. The sandbox rejects a longer body; the real gateway never responds to it."""
+"""Maximum length of a body in bytes. The sandbox rejects a longer body; the real gateway does not respond."""
 
 
 class TracGateway(TracStore):
@@ -75,7 +75,7 @@ class TracGateway(TracStore):
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response, with the status of each job replaced by ``state``, also in attributes."""
+        """Return the response with ``state`` as the status of each job, also in attributes of the job."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
@@ -118,7 +118,7 @@ class TracGateway(TracStore):
     @changing
     def handle(self, operation: Operation, call: Call) -> Answer:
         """Bring all jobs up to date, then return the response of the call's handler."""
-        # all() ends each job that is due to end. The job then stores its objects, so the call finds them.
+        # First let all() end each job that is due to end: such a job stores objects that the call must find.
         self.all()
         return super().handle(operation, call)
 
@@ -182,9 +182,9 @@ class TracGateway(TracStore):
         return tenant
 
     def _finish_check(self, check: Check) -> str:
-        """Check the tenant, and return the tenant.
+        """End the checks of a request, and return the tenant.
 
-        :raises ServiceError: if any check of the request has found problems, or there is no such tenant
+        :raises ServiceError: if this or an earlier check found a problem, or the tenant does not exist
         """
         check.tenant()
         check.done()

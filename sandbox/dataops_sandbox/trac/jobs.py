@@ -15,9 +15,9 @@ CACHED_SECONDS = 120.0
 """Seconds after the end of a job during which check-job still finds it."""
 
 STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
-"""The statuses after QUEUED, each with the fraction of the job's duration after which the status begins."""
+"""The statuses after QUEUED. Each begins when this fraction of the job's duration has passed."""
 TAGGED = ("PREPARING", "RUNNING")
-"""The statuses that the orchestrator also writes to the tag of the JOB object when they begin."""
+"""When one of these statuses begins, the orchestrator also writes it to the tag of the JOB object."""
 
 _UNTIL_RUNNING = [status for status, _ in STEPS].index("RUNNING")
 
@@ -48,7 +48,7 @@ class Job(Run[JobScript]):
     found: Found
     """The tag that the orchestrator wrote last."""
     header: dict[str, Any]
-    """Tag header (id, version) of the last tag that the orchestrator wrote before it ended the job."""
+    """Tag header (id, version) in the responses. It does not change when the job ends, unlike ``found``."""
     result_id: str
     code: str = "QUEUED"
     """Status in the response of check-job."""
@@ -67,7 +67,7 @@ class Job(Run[JobScript]):
 
     @property
     def superseded(self) -> bool:
-        """Whether a client has tagged the job. The orchestrator can then no longer write to the job's tag."""
+        """Whether a client has tagged the job. If so, the orchestrator can no longer write to the tag."""
         return self.found.tag is not self.found.version.tags[-1]
 
     def next_step(self) -> tuple[str, float] | None:
@@ -86,7 +86,7 @@ class Job(Run[JobScript]):
         self.orchestrator.advance_job(self, now)
 
     def end(self, at: float, status: str = "SUCCEEDED", message: str = "") -> None:
-        """End the job with a final status. If the job succeeds, do the work of the job now.
+        """End the job with a final status. If that is ``SUCCEEDED``, first do the work of the job.
 
         :raises ValueError: if the job was lost and so never ends
         """

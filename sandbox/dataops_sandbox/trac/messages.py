@@ -1,8 +1,8 @@
 """The protobuf messages of TRAC's REST calls: their fields, and the strict JSON mapping of protobuf.
 
-:func:`read` returns a message in the JSON form that responses have. There, names are in lowerCamelCase,
-64-bit integers are strings, and an enum is the name of its value. Default values are left out, except for the
-members of a oneof.
+:func:`read` returns a message in the JSON form that responses have. In this form, names are in
+lowerCamelCase, 64-bit integers are strings, and an enum is the name of its value. Default values are left
+out, except for the members of a oneof.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class _Field(NamedTuple):
 _FIELD = re.compile(r"(\[\]|\{\}|\?|)(\w+)@?(\w*)")
 
 _FIELDS: dict[str, dict[str, _Field]] = {}
-"""The fields of each message by its full name."""
+"""For the full name of each message: the message's fields."""
 ENUMS: dict[str, tuple[str, ...]] = {}
 """The names of each enum, in the order of their numbers."""
 
@@ -176,7 +176,7 @@ def _bad(problem: str) -> GatewayError:
 
 
 def read(message: str, payload: object, bound: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Check the JSON of a request, and return the message in the JSON form that responses have.
+    """Check the JSON of a request, and return it in the JSON form that responses have.
 
     :param message: name of the message, without its package
     :param bound: fields that the path contains; the body must not contain them
@@ -246,7 +246,7 @@ def _read_one(kind: str, value: Any, path: str) -> Any:
         return str(int(value)) if kind == "int64" else int(value)
     if kind == "double" and (is_number or value in ("NaN", "Infinity", "-Infinity")):
         return float(value) if is_number else value
-    # Accept any JSON for the type "any". Either no client writes such a message, or the platform ignores it.
+    # Accept any JSON for the type "any": either no client sends such a field, or the platform ignores it.
     wanted: Any = {"string": str, "bytes": str, "bool": bool, "any": object, "double": float}[kind]
     if not isinstance(value, wanted):
         raise _bad(f"Not a {kind} value for {path}: {value!r}")

@@ -154,7 +154,7 @@ class Metadata:
     def write(
         self, tenant: str, requests: list[tuple[str, Mapping[str, Any]]], at: datetime
     ) -> list[dict[str, Any]]:
-        """Execute all write requests of a call, or none. Return the tag headers in the order of the requests.
+        """Execute the write requests of a call, and return their tag headers. If one fails, undo all.
 
         :param requests: pairs of a method (``createObject``, ``updateObject`` or ``updateTag``) and a request
         """
@@ -195,7 +195,7 @@ class Metadata:
         :param prior: tag of the prior version; ``None``: create an object
         :param updates: the client's tag updates
         :param object_id: id of the new object; empty: generate one
-        :param attrs: attributes that the platform adds only to this object, not to every object
+        :param attrs: more attributes from the platform, beside the attributes that every object gets
         :param job: key of the job that writes the object; empty if a client writes it
         :raises ServiceError: if ``prior`` is not the latest version, or ``definition`` is not allowed
             for a new version of the object
@@ -259,7 +259,7 @@ class Metadata:
     def find(self, tenant: str, selector: Mapping[str, Any], prior: str = "") -> Found:
         """Return the tag that a valid selector selects.
 
-        :param prior: for the error message: ``object`` if a version is added, ``tag`` if a tag is added
+        :param prior: for the error message: ``object`` if the caller adds a version, ``tag`` if it adds a tag
         :raises ServiceError: if there is no such tag, or the object's type is not the selector's type
         """
         name = f"{selector['objectType']} [{selector['objectId']}]"

@@ -1,11 +1,11 @@
 """The models that the sandbox's TRAC runs, and what they compute.
 
-The author of a real model decides what the model computes. All models of the sandbox compute the same. So a
-test can see from an output which bytes and parameters the model received:
+The author of a real model decides what the model computes. All models of the sandbox follow the same rules.
+These rules let a test see from an output which bytes and parameters the model received:
 
 - A dataset output contains the rows of the first input dataset, as :mod:`.pipeline` transforms them. Cells
-  are trimmed, the header row is upper-cased, and a column with the row number is added. Several outputs get
-  the rows in turn: row 1 goes to the first output, row 2 goes to the second output.
+  are trimmed, the header row is upper-cased, and a column with the row number is added. If there are two
+  outputs, row 1 goes to the first output, row 2 to the second, row 3 to the first again.
 - If the model has no input dataset, a dataset output contains a row ``NAME,VALUE`` for each parameter.
 - A file output contains a line ``name=value`` for each parameter and ``name=<SHA-256>`` for each input,
   sorted by name.
@@ -54,7 +54,7 @@ class KnownModel:
             *(kind for columns in self.inputs.values() for kind in columns.values()),
         ]
         if not set(types) <= values.MEMBERS.keys():
-            raise ValueError(f"a type must be one of {sorted(values.MEMBERS)}; the types are {types!r}")
+            raise ValueError(f"each type must be one of {sorted(values.MEMBERS)}; the types are {types!r}")
         if not set(self.outputs.values()) <= {"DATA", "FILE"}:
             raise ValueError(f"an output must be DATA or FILE, not {sorted(set(self.outputs.values()))}")
         if self.raises_if and self.parameters.get(self.raises_if) != "BOOLEAN":
@@ -176,7 +176,7 @@ def run_flow(
     """Run a flow, and return its outputs by the name of the output node.
 
     :param models: for each model node: the model's definition and its entry in the repository
-    :raises ModelError: if a model raises an error, or no edge leads to an input of a model
+    :raises ModelError: if a model raises an error, or a model cannot get one of its inputs
     """
     ready = {(name, ""): product for name, product in inputs.items()}
     sources = {_end(edge["target"]): _end(edge["source"]) for edge in flow.get("edges", ())}
@@ -188,7 +188,7 @@ def run_flow(
             if all(sources.get((node, name)) in ready for name in definition.get("inputs", {}))
         ]
         if not able:
-            raise ModelError(f"The flow cannot be run: nothing feeds {', '.join(sorted(waiting))}")
+            raise ModelError(f"The flow cannot be run: inputs are missing for {', '.join(sorted(waiting))}")
         for node in able:
             definition, known = waiting.pop(node)
             fed = {name: ready[sources[node, name]] for name in definition.get("inputs", {})}

@@ -61,7 +61,7 @@ class Orchestrator:
         )
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
-        """Return the resource of a job, as in ``script``: the model's entry point, or the flow's id."""
+        """Return the resource that decides the job's script: the model's entry point, or the flow's id."""
         details = job[DETAILS[job["jobType"]]]
         if job["jobType"] == "IMPORT_MODEL":
             return str(details["entryPoint"])
@@ -99,7 +99,7 @@ class Orchestrator:
         job.found = self._metadata.add_tag(job.found, {**job.found.tag.attrs, **attrs}, at)
 
     def end(self, job: Job, instant: float, outcome: str, message: str) -> None:
-        """Do a job's work and store the results. If a client has tagged the job, only mark the job lost."""
+        """Do a job's work and store the results. If a client has tagged the job, mark it as lost instead."""
         job.code = "FINISHING"
         if job.superseded:
             job.lost = True

@@ -28,7 +28,7 @@ _PATH = "searchParams."
 
 
 def validate(check: Check, now: datetime) -> None:
-    """Check a search request. Like the platform, check only a term at the top level of the expression."""
+    """Check a search request. Like the platform, do not check terms inside a logical expression."""
     params = check.body
     check.require(params, "objectType", _PATH)
     if "searchAsOf" in params:
@@ -75,7 +75,7 @@ def _wanted(term: Mapping[str, Any]) -> list[Any]:
 
 
 def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[Found]:
-    """Return the tags that match: at most one tag of each object, newest first, at most 100 tags.
+    """Return the newest matching tag of each object: at most 100 tags, newest first.
 
     :raises ServiceError: if the real platform fails on a nested expression
     """
@@ -98,17 +98,17 @@ def search(metadata: Metadata, tenant: str, params: Mapping[str, Any]) -> list[F
         ]
         if matching:
             found.append(max(matching, key=lambda one: (one.tag.write, one.tag.place)))
-    # Tags that one transaction wrote stay in the order of the request.
+    # Newest first; but the tags that one transaction wrote stay in the order of the request.
     found.sort(key=lambda one: (one.tag.at, one.tag.write, -one.tag.place), reverse=True)
     return found[:MOST_RESULTS]
 
 
 def _build(expression: Mapping[str, Any], joined: set[int], number: int) -> tuple[Predicate, int]:
-    """Build a predicate from an expression, and fail where the platform's SQL fails.
+    """Build a predicate from an expression. Raise an error if the platform's SQL would fail.
 
     The platform does not validate nested expressions. In its SQL, each term joins the table of attributes
     under a numbered alias. NOT and NE become a subquery. After a subquery, the platform starts again with
-    alias 0. If one query then uses an alias twice, a column is ambiguous, and the query fails.
+    alias 0. If a query then contains an alias twice, the column names are ambiguous, and the query fails.
 
     :param joined: alias numbers that the query has used so far
     :param number: alias number of the next term

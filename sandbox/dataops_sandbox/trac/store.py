@@ -59,7 +59,7 @@ class Tenant:
     description: str
     resources: dict[str, Resource] = field(default_factory=dict)
     models: dict[str, dict[str, KnownModel]] = field(default_factory=dict)
-    """The known models by repository and entry point."""
+    """For each repository: its models by entry point."""
 
 
 class TracSettings(Settings):
@@ -211,11 +211,11 @@ class TracStore(RunStore[Job, JobScript]):
 
     @changing
     def forget(self, run_id: str) -> None:
-        """From now on, let check-job fail for a job, as it does two minutes after the job's end."""
+        """From now on, make check-job fail for a job, as if the job had ended more than two minutes ago."""
         self.run(run_id).forgotten = True
 
     @changing
     def restart_orchestrator(self) -> None:
-        """Restart the orchestrator. It forgets its jobs; the status of active jobs never changes again."""
+        """Restart the orchestrator. It forgets all jobs, so an active job never changes its status again."""
         for job in self.all():
             job.forgotten, job.lost = True, job.lost or job.finished_at is None

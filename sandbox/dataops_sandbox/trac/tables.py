@@ -32,14 +32,14 @@ _DATETIME = (*_DATE, "T", r"\d\d", ":", r"\d\d", ":", r"\d\d", r"(?:\.\d{1,9})?"
 _FLOATS = {"nan": "nan", "na": "nan", "inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf"}
 _DECIMAL = Context(prec=38, traps=[Inexact, InvalidOperation])
 _LONGEST_PLAIN = 24
-"""Longest text, in characters, that may be written without quotes. The platform quotes every longer text."""
+"""Maximum number of characters in a text without quotes. The platform quotes every longer text."""
 
 
 def _data_loss(message: str) -> ServiceError:
     return ServiceError(Code.DATA_LOSS, message)
 
 
-# Readers of cells: each returns the text that the platform writes, and raises the platform's error messages.
+# Readers of cells: each returns the text that the platform writes. Errors have the platform's messages.
 
 
 def _integer(text: str) -> str:
@@ -125,7 +125,7 @@ def _read_row(cells: Sequence[object], fields: list[Mapping[str, Any]]) -> list[
     return row
 
 
-# Readers of rows: each yields the beginning of an error message about the row, and the row's cells.
+# Readers of rows. For each row, a reader yields two things: the place, for error messages, and the cells.
 
 
 def _csv_rows(text: str, _: object) -> Iterator[tuple[str, list[Cell]]]:
@@ -172,7 +172,7 @@ def _json_rows(text: str, fields: list[Mapping[str, Any]]) -> Iterator[tuple[str
 
 
 def codec(name: str) -> str:
-    """Return the format that a name in :data:`FORMATS` means.
+    """Return the media type of a format, e.g. ``text/csv`` for ``csv``.
 
     :raises ServiceError: if the sandbox does not support the format
     """
@@ -228,7 +228,7 @@ def encode(table: Table, schema: Mapping[str, Any], kind: str) -> bytes:
 
 
 def _is_plain(kind: str, cell: str) -> bool:
-    """Return whether CSV and JSON contain the cell without quotes, because it is a number or a boolean."""
+    """Return whether the cell is a number or boolean that CSV and JSON write without quotes."""
     return kind in ("BOOLEAN", "INTEGER", "FLOAT") and cell not in _FLOATS
 
 

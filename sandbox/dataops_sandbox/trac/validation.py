@@ -1,4 +1,4 @@
-"""The checks of a request that TRAC's services make before they read stored objects."""
+"""The checks that TRAC's services make on a request before they read stored objects."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 @dataclass
 class Check:
-    """A request to a service, with a list of the problems that were found in it.
+    """A request to a service, and the problems that the checks have found in the request so far.
 
     :param method: name of the service's method, for the error message
-    :param body: the request message; for a call without a body, the selector that its path contains
+    :param body: the request message; for a call without a body, the selector in the path
     """
 
     method: str
@@ -91,7 +91,7 @@ class Check:
         self.name("tenant", self.params["tenant"], "tenant", reserved=True)
 
     def path_selector(self) -> None:
-        """Read the selector in the path, use the selector as the body, and check its id and versions."""
+        """Check the id and the versions in the path, and make a selector from them as the body."""
         self.object_id(self.params["objectId"], "objectId")
         self.body = {name: self.params[name] for name in ("objectType", "objectId") if name in self.params}
         for what in ("object", "tag"):

@@ -34,7 +34,7 @@ _DECIMAL_STEP = Decimal("1E-10")
 
 
 class BadValueError(Exception):
-    """The platform's validation rejects a value; the error's text is the text of the problem."""
+    """The platform's validation rejects a value. The error's text describes the problem."""
 
 
 def _bad(kind: str, text: str) -> BadValueError:
@@ -42,7 +42,7 @@ def _bad(kind: str, text: str) -> BadValueError:
 
 
 def stamp(moment: datetime) -> str:
-    """Return a date and time as the platform prints it: UTC with three decimals."""
+    """Return a date and time as the platform prints it: in UTC, with milliseconds."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return f"{text}Z"
 
@@ -61,7 +61,7 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Return a value's declared basic type, or else the type that its JSON implies; ``None`` for null.
+    """Return a value's basic type: declared, or else inferred from its JSON; ``None`` for null.
 
     :raises BadValueError: if an array or a map does not declare its type
     """
@@ -93,7 +93,7 @@ def text(plain: str) -> dict[str, Any]:
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value in the platform's notation and with its type. Items of an array also get their type.
+    """Return a value in the platform's notation. Add the type, in an array also to each item.
 
     :raises BadValueError: if the value is neither a primitive nor an array of primitives,
         or does not match the type that it declares
@@ -119,7 +119,7 @@ def normalise(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def stored(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the value that the database returns after it has stored a normalised value.
+    """Return a normalised value as the database stores it, e.g. with shorter decimals.
 
     :raises ServiceError: if the value is too long for its column
     """
@@ -187,20 +187,20 @@ def comparable(value: dict[str, Any]) -> Any:
 # Attributes
 
 USER_ID, USER_NAME = "#trac_unknown", "Unknown User"
-"""The user of every request, because the open-source platform has no users."""
+"""The user that the platform records for every request. The open-source platform has no real users."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _RESERVED = re.compile(r"trac_|tracdap_|_", re.IGNORECASE)
 
 _LONGEST_NAME = 256
-"""Longest name of an attribute, in characters, that the database can store."""
+"""Maximum length of an attribute's name in characters; the limit is the database's."""
 
 _CAPITAL = re.compile("(?=[A-Z])")
 _MEMBERS_IN_ATTRS = {
     "MODEL": ("language", "repository", "package", "version", "entryPoint", "path"),
     "FILE": ("name", "extension", "mimeType"),
 }
-"""For each object type: the members of its definition that the platform also writes to attributes."""
+"""For each object type: the members of a definition that the platform also writes to attributes."""
 
 Attrs = dict[str, dict[str, Any]]
 

@@ -177,7 +177,7 @@ class Trac(TracFiles):
         check.selector(selector, "selector", "JOB")
         self._finish_check(check)
         job = self.started.get(selector["objectId"])
-        # The platform looks up the job's id and version in a cache. Without an entry, the call fails.
+        # The platform looks up the job's id and version in a cache, and fails if the cache has no entry.
         if job is None or selector.get("objectVersion") != 1 or not job.in_cache(self.world.timeline.now()):
             raise internal()
         return ok({"jobId": job.header, "statusCode": job.code, "statusMessage": job.message})
