@@ -178,7 +178,7 @@ class TracWriteBatchOperator(TracOperator):
     def act(self, context: Context) -> dict[str, Any]:
         """Write the batch."""
         look = "Search for one new object of the batch: TRAC writes either the whole batch or nothing"
-        # Without a new object a retry does no harm: an update ends in a conflict, and tags do not change.
+        # Without a new object, a retry creates nothing: a second update ends in a conflict.
         once = (
             made_once("the objects of the batch", "write-batch", look)
             if self.create_objects

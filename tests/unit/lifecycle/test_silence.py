@@ -75,7 +75,7 @@ def test_a_search_that_has_to_pause_logs_the_reason() -> None:
 
     world.on_submit = busy
     world.start(NOW)
-    (line,) = lines(world, "Searching for its job")
+    (line,) = lines(world, "^A submission to https://one got no response. Searching for its job ")
     assert line.endswith("for at least 600 s; Simulation asked for a pause of 600 s first")
 
 
