@@ -19,7 +19,9 @@ _TRAITS = (
     ("businessKey", "a business key", ("STRING", "INTEGER", "DATE")),
     ("categorical", "categorical", ("STRING",)),
 )
-"""Flags of a schema's field: JSON member, name in messages, and the field types that may have the flag."""
+"""The flags that a field of a schema can have. Each entry contains the flag's JSON member, its name in
+messages, and the field types that may have it.
+"""
 
 
 def validate(check: Check, definition: Mapping[str, Any], kind: str | None, path: str) -> None:
