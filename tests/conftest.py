@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_dataops.adapters import configuration
 from tests.generated import events, generated, rules
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output.update({name: dict(figures) for name, figures in FIGURES.items()})
+
+
+@pytest.fixture(autouse=True)
+def _fresh_options() -> None:
+    """Let each test read Airflow's options again."""
+    configuration.options.cache_clear()
+    configuration.deferral_guard.cache_clear()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,11 @@
-"""Read the section ``[dataops]`` of Airflow's configuration. No other module reads it."""
+"""Read the section ``[dataops]`` of Airflow's configuration, once in each process.
+
+No other module reads this section.
+"""
 
 from __future__ import annotations
+
+from functools import cache
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -15,6 +20,7 @@ LONGEST = 86_400.0
 MOST_REQUESTS = 100
 
 
+@cache
 def options(conn_type: str) -> Options:
     """Return the options that apply to all connections of one type.
 
@@ -31,6 +37,7 @@ def options(conn_type: str) -> Options:
     )
 
 
+@cache
 def deferral_guard() -> float:
     """Return the shortest time between the start of a trigger and its event, in seconds.
 

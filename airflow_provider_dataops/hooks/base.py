@@ -52,7 +52,7 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Give each platform's hook the methods that return the connection form to Airflow 3.1."""
         super().__init_subclass__(**kwargs)
-        if "conn_type" in vars(cls):
+        if vars(cls).get("conn_type") in FORMS:
             # Airflow 3.1 calls a method only if the class itself defines it.
             for method in (form_methods.get_connection_form_widgets, form_methods.get_ui_field_behaviour):
                 setattr(cls, method.__name__, classmethod(method))
@@ -115,7 +115,8 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         """
         from airflow_provider_dataops.hooks import connection_test
 
-        label = FORMS[self.conn_type]["labels"]["host"]
+        # A user's subclass may have its own connection type.
+        label = FORMS[self.conn_type]["labels"]["host"] if self.conn_type in FORMS else "Host"
         try:
             return connection_test.run(self.api, host_field=label, register_secret=register_secret)
         except (ConnectionSettingsError, ConfigurationError) as error:

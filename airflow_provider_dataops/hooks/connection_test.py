@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from concurrent.futures import Future, wait
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.http import same_origin
 from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, TransportError
-from airflow_provider_dataops.transport.adapter import STAGES, Stage
+from airflow_provider_dataops.transport.adapter import ON_STAGE, NotConnectedError, Stage
 from airflow_provider_dataops.transport.sync import SyncDriver
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ REQUESTS_LIMIT = 3.5
 #: After this many seconds the test ends in any case. A DNS lookup has no timeout, and a host may have many
 #: addresses.
 LIMIT = 4.0
+#: How many tests may run at a time in one process. A test whose DNS lookup hangs still counts.
+MOST_TESTS = 8
+
+_free = threading.BoundedSemaphore(MOST_TESTS)
 
 
 class LimitedDriver(SyncDriver):
@@ -45,11 +50,27 @@ class LimitedDriver(SyncDriver):
         super().__init__(api, register_secret=register_secret, clock=clock, limit=REQUESTS_LIMIT)
         self._until = self.clock.monotonic() + REQUESTS_LIMIT
         self.operation = self.url = ""
+        self.stages: list[Stage] = []
+
+    def reached(self, stage: Stage) -> None:
+        """Record a stage that a request has reached.
+
+        :raises NotConnectedError: if the time is over. Otherwise a login could be sent after the user has
+            read that the test failed, and an account could be locked after several tests.
+        """
+        if self.clock.monotonic() >= self._until:
+            raise NotConnectedError(stage)
+        self.stages.append(stage)
 
     def timeouts(self, request: Request[Any]) -> tuple[float, float]:
-        """Return two timeouts in seconds: for making the connection, and for the response."""
+        """Return two timeouts in seconds: for making the connection, and for the response.
+
+        :raises TransportError: if the time is over.
+        """
         self.operation, self.url = request.operation, request.url
-        remaining = max(0.1, self._until - self.clock.monotonic())
+        remaining = self._until - self.clock.monotonic()
+        if remaining <= 0:
+            raise TransportError("TimeoutError: the time of the test is over", not_sent=True)
         connect, read = super().timeouts(request)
         return min(connect, CONNECT_LIMIT, remaining), min(read, remaining)
 
@@ -60,22 +81,32 @@ def run(api: Api, *, host_field: str, register_secret: Callable[[str], None]) ->
     :param host_field: the label of the host in the connection form.
     :raises DataOpsError: if a field of the connection is wrong.
     """
-    driver = LimitedDriver(api, register_secret=register_secret)
-    stages: list[Stage] = []
+    if not _free.acquire(blocking=False):
+        return False, f"{api.platform}: {MOST_TESTS} other tests have not ended yet; try again in a minute"
+    try:
+        driver = LimitedDriver(api, register_secret=register_secret)
+    except BaseException:
+        _free.release()
+        raise
     result: Future[str] = Future()
 
     def test() -> None:
-        STAGES.set(stages)
+        ON_STAGE.set(driver.reached)
         try:
-            result.set_result(driver.run(api.test(), ONCE))
+            with closing(driver):
+                value = driver.run(api.test(), ONCE)
         except BaseException as error:
             result.set_exception(error)
+        else:
+            result.set_result(value)
+        finally:
+            _free.release()
 
     # Nothing can interrupt a DNS lookup. The thread ends by itself, and nothing waits for it.
     threading.Thread(target=test, name="connection test", daemon=True).start()
     wait([result], timeout=LIMIT)
     if not result.done():
-        what = _TOO_SLOW[stages[-1] if stages else Stage.CONNECT]
+        what = _TOO_SLOW[driver.stages[-1] if driver.stages else Stage.CONNECT]
         return False, f"{api.platform}: {driver.operation}: {what} within {LIMIT:.0f} s"
     try:
         return True, result.result()

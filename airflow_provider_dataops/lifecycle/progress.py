@@ -34,6 +34,8 @@ FAILURE_FLOOR = 1.0
 #: run. The first and the last of these responses must be at least ``ABSENT_SECONDS`` apart.
 ABSENT_POLLS = 5
 ABSENT_SECONDS = 60.0
+#: The same for a run that the platform has returned before. A longer ``outage_budget`` applies instead.
+SEEN_ABSENT_SECONDS = 30 * 60.0
 #: While nothing changes, the log repeats the state or the failure. The pauses between two lines double from
 #: the first to the second number, in seconds.
 REPEAT_PAUSE, REPEAT_PAUSE_CAP = 60.0, 600.0
@@ -202,8 +204,8 @@ class WaitProgress:
             if self.absent_since is None:
                 self.absent_since = now
             # If the platform has returned the run before, this response may come from a proxy, or from a
-            # platform that is still starting. So wait as long as in an outage.
-            grace = self.outage_budget if self.seen else ABSENT_SECONDS
+            # platform that is still starting. So wait as long as in a long outage.
+            grace = max(self.outage_budget, SEEN_ABSENT_SECONDS) if self.seen else ABSENT_SECONDS
             long_enough = now - self.absent_since >= grace
             return Verdict.LOST if long_enough and self.absences >= ABSENT_POLLS else Verdict.WAIT
         self.absent_since, self.absences = None, 0

@@ -72,16 +72,17 @@ class DataOpsTask(BaseOperator):
         if parent is self:
             files = [name for name in names if self._is_json_file(name, seen_oids)]
             names = [name for name in names if name not in files]
-            with no_retry_if_permanent():
-                for name in files:
-                    value = read_json_file(name, getattr(self, name), context, jinja_env)
-                    setattr(self, name, value)
+            # Airflow renders the templates again when a deferred task resumes. If the file is missing then, a
+            # retry must be possible: it waits for the run that the task has started.
+            for name in files:
+                setattr(self, name, read_json_file(name, getattr(self, name), context, jinja_env))
         super()._do_render_template_fields(parent, names, context, jinja_env, seen_oids)
 
     def _is_json_file(self, name: str, resolved: set[int]) -> bool:
         """Return whether a template field is a structured argument with the path of a file.
 
-        :param resolved: the ``id()`` of each result of another task. Such a result is never used as a path.
+        :param resolved: the ``id()`` of each result of another task. Such a result is not used as a path,
+            except a string in a dict of ``expand_kwargs``: Airflow does not report it.
         """
         value = getattr(self, name)
         is_structured = self.template_fields_renderers.get(name) == "json"

@@ -34,7 +34,9 @@ def read_json_file(argument: str, path: str, context: Mapping[str, Any], environ
     except TemplateNotFound as error:
         folders = getattr(environment.loader, "searchpath", [])
         raise InvalidArgumentError(
-            f"{argument}: the file {error.name} does not exist in the template folders of the DAG: {folders}"
+            f"{argument}: the file {error.name} does not exist in the template folders of the DAG: "
+            f"{folders}. "
+            "Give its path relative to one of them, without templates in the path"
         ) from error
     except TemplateError as error:
         line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     import requests
     from urllib3 import PoolManager
@@ -53,8 +54,8 @@ class Stage(StrEnum):
     RESPONSE = "response"
 
 
-#: The stages of this thread's requests, in order. Only a connection test sets this list.
-STAGES: ContextVar[list[Stage]] = ContextVar("STAGES")
+#: Called with each stage that a request of this thread reaches. Only a connection test sets it.
+ON_STAGE: ContextVar[Callable[[Stage], None]] = ContextVar("ON_STAGE")
 
 
 class NotConnectedError(HTTPError):
@@ -135,7 +136,8 @@ class _Connection(HTTPConnection):
 
     def _enter(self, stage: Stage) -> None:
         self._stage = stage
-        STAGES.get([]).append(stage)
+        if on_stage := ON_STAGE.get(None):
+            on_stage(stage)
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()

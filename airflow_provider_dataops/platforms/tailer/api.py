@@ -23,7 +23,6 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     BadRequestError,
     InvalidArgumentError,
-    NotFoundError,
     PermissionDeniedError,
     UnroutedError,
 )
@@ -167,8 +166,8 @@ class TailerApi(TailerCalls):
     def test(self) -> Exchange[str]:
         """Request one run of the connection's account.
 
-        If account or environment is not set, the request contains account 000000 or environment DEV. Tailer
-        may refuse this request, but only after it has accepted the token.
+        If account or environment is not set, the request contains account 000000 or environment DEV, and
+        Tailer may refuse it. Then the test shows only that Tailer responds.
         """
         is_complete = bool(self.account and self.environment)
         scope = {"account": self.account or "000000", "environment": self.environment or "DEV"}
@@ -178,14 +177,12 @@ class TailerApi(TailerCalls):
             yield from self.get_by_status(
                 "table-to-table", status="RUNNING", limit=1, parse=read_any, **scope
             )
-        except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
+        except (BadRequestError, PermissionDeniedError) as error:
             if is_complete or error.is_web_page:
                 raise
         if is_complete:
             return f"the credentials are accepted for account {self.account}, {self.environment}"
-        return (
-            "the credentials are accepted; no account was tested, because account or environment is not set"
-        )
+        return "the host responds; fill in account and environment to test the credentials for an account"
 
     # --- links -----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from urllib3 import exceptions as low
 from urllib3.connection import HTTPSConnection
 
 from airflow_provider_dataops.errors import ConnectionSettingsError
+from airflow_provider_dataops.hooks.tamr import TamrHook
 from tests.unit.fakes import reply
 
 if TYPE_CHECKING:
@@ -207,3 +208,13 @@ class TestTestButton:
         assert not worker.tamr().test_connection()[0]
         assert worker.clock.now == began
         assert worker.wire.sent[0].options["timeout"] == (1.5, 3.5)
+
+
+def test_a_subclass_may_have_its_own_connection_type(worker: Worker) -> None:
+    class OwnHook(TamrHook):
+        conn_type = "own_tamr"
+
+    worker.connect("tamr_default")
+    worker.wire.expect(reply(body={"jobs": []}))
+    assert "get_ui_field_behaviour" not in vars(OwnHook)
+    assert OwnHook("tamr_default").test_connection() == (True, "the API key is accepted")

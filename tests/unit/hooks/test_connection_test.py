@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from airflow_provider_dataops.core.http import Request
 from airflow_provider_dataops.errors import ApiError, AuthenticationError, ServerError, TransportError
 from airflow_provider_dataops.hooks import connection_test
 from airflow_provider_dataops.hooks.connection_test import diagnosis
-from airflow_provider_dataops.transport.adapter import Stage
+from airflow_provider_dataops.transport.adapter import NotConnectedError, Stage
+from tests.unit.fakes import FakeClock
+from tests.unit.platforms.apis import tamr
 
 VERIFY = "SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
 
@@ -75,6 +80,35 @@ def test_other_causes(error: ApiError, message: str) -> None:
 def test_all_limits_together_are_below_five_seconds() -> None:
     limits = connection_test
     assert 0 < limits.CONNECT_LIMIT < limits.REQUESTS_LIMIT < limits.LIMIT < 4.5
+
+
+class TestAfterTheTime:
+    """The user has read that the test failed. No request may follow."""
+
+    @pytest.fixture
+    def driver(self) -> connection_test.LimitedDriver:
+        clock = FakeClock()
+        driver = connection_test.LimitedDriver(tamr(), register_secret=lambda _: None, clock=clock)
+        clock.now += connection_test.REQUESTS_LIMIT
+        return driver
+
+    def test_no_request_begins(self, driver: connection_test.LimitedDriver) -> None:
+        with pytest.raises(TransportError, match="time of the test is over"):
+            driver.timeouts(Request(operation="list jobs", method="GET", url="https://acme.tamr.cloud/"))
+
+    def test_no_request_is_sent_on_a_connection_that_was_made_late(
+        self, driver: connection_test.LimitedDriver
+    ) -> None:
+        with pytest.raises(NotConnectedError):
+            driver.reached(Stage.RESPONSE)
+
+
+def test_tests_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_test, "_free", threading.BoundedSemaphore(1))
+    connection_test._free.acquire()
+    is_good, message = connection_test.run(tamr(), host_field="Tenant", register_secret=lambda _: None)
+    assert not is_good
+    assert "try again in a minute" in message
 
 
 def test_each_stage_has_words_for_a_test_that_takes_too_long() -> None:

@@ -176,6 +176,12 @@ class TestWaitOnAWorker:
         assert progress.failed(OUTAGE, 9.0) is Verdict.WAIT
         assert progress.failed(OUTAGE, 10.0) is Verdict.GIVE_UP
 
+    def test_a_short_outage_budget_does_not_shorten_the_search_for_a_run_that_was_listed(self) -> None:
+        progress = WaitProgress(0.0, "r-1", seen=True, outage_budget=10.0)
+        absent = snapshot(RunState.ABSENT)
+        times = [0.0, 300.0, 600.0, 900.0, 1_200.0, 1_799.0, 1_800.0]
+        assert [progress.saw(absent, now) for now in times] == [Verdict.WAIT] * 6 + [Verdict.LOST]
+
     def test_a_run_that_was_never_listed_is_lost_after_a_minute(self) -> None:
         result = self.wait_with_one_answer(snapshot(RunState.ABSENT))
         assert result.value.ending is Ending.LOST

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.operators.quantemplate import QuantemplateDownloadDatasetOperator
 from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator
 from airflow_provider_dataops.operators.toucan import ToucanUploadDataSourceOperator
@@ -106,7 +106,7 @@ def test_a_path_that_a_template_renders_is_not_read(folder: Folder) -> None:
 def test_a_file_in_another_folder_is_not_read(folder: Folder) -> None:
     folder.path = folder.path / "templates"
     name = folder.write("{}", "../x.json")
-    with pytest.raises(PermanentError, match="does not exist in the template folders"):
+    with pytest.raises(InvalidArgumentError, match="does not exist in the template folders"):
         folder.rendered(TamrCreateJobOperator, configuration=name)
 
 
@@ -124,12 +124,12 @@ def test_a_file_in_another_folder_is_not_read(folder: Folder) -> None:
 )
 def test_the_error_names_the_argument_the_file_and_the_place(folder: Folder, text: str, words: str) -> None:
     name = folder.write(text, "jobs/load.json")
-    with pytest.raises(PermanentError, match=rf"configuration: the file jobs/load\.json {words}"):
+    with pytest.raises(InvalidArgumentError, match=rf"configuration: the file jobs/load\.json {words}"):
         folder.rendered(TamrCreateJobOperator, configuration=name)
 
 
 def test_the_error_for_a_missing_file_lists_the_folders(folder: Folder) -> None:
-    with pytest.raises(PermanentError) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         folder.rendered(TamrCreateJobOperator, configuration="jobs/load.json")
     words = "configuration: the file jobs/load.json does not exist in the template folders of the DAG: ["
     assert words in str(caught.value)
@@ -138,7 +138,9 @@ def test_the_error_for_a_missing_file_lists_the_folders(folder: Folder) -> None:
 
 def test_a_file_that_is_not_utf_8_is_reported(folder: Folder) -> None:
     (folder.path / "x.json").write_bytes(b'{"a": "\xe9"}')
-    with pytest.raises(PermanentError, match=r"configuration: the file x\.json cannot be read: 'utf-8'"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"configuration: the file x\.json cannot be read: 'utf-8'"
+    ):
         folder.rendered(TamrCreateJobOperator, configuration="x.json")
 
 
