@@ -31,7 +31,8 @@ as :class:`airflow_provider_dataops.exceptions.PermanentError`, which Airflow do
     └── RunError                   A problem with one remote run. It has ``run_id`` and ``url``.
         ├── RunFailedError         The run failed. A retry starts another run.
         ├── RunCancelledError      Someone stopped the run at the platform. A retry starts another run.
-        ├── RunTimeoutError        The time limit passed: increase ``timeout``. A retry waits for the run.
+        ├── RunTimeoutError        The time limit passed: increase ``timeout``. A retry waits for the
+        │                          run, except on Tamr, where this task has stopped the job.
         ├── RunLostError           The platform does not know the run any more. A retry starts another run.
         ├── UntrackedRunError      The platform returned no id. No retry: look at the platform.
         ├── OutageError            No response within ``outage_budget``. A retry waits for the same run.
