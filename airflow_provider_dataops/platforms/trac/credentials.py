@@ -21,7 +21,7 @@ def read_credentials(fields: ConnectionFields) -> tuple[dict[str, str], tuple[st
         raise fields.error("give either login and password or the extra field 'api_token', not both")
     if token:
         token = credential(fields, "extra field 'api_token'", token)
-        # If a request has both headers, a gateway up to 0.7 uses trac_auth_token.
+        # Send the token in two headers. A gateway up to TRAC 0.7 reads trac_auth_token first.
         return {"Authorization": f"Bearer {token}", "trac_auth_token": token}, (token,)
     if not login:
         if password:

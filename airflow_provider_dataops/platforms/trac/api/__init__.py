@@ -57,7 +57,8 @@ class TracApi(InstallationCalls, JobCalls, DataCalls):
 
         :param selector: a selector of the job, or the result of a job operator.
         :param job_id: the job's id, instead of ``selector``.
-        :raises InvalidArgumentError: if not exactly one of the two is given, or if it does not select a job.
+        :raises InvalidArgumentError: if both or neither of the two are given, or if the value does not
+            select a job.
         """
         require_one(selector=selector, job_id=job_id)
         job = job_selector(job_id, "job_id") if job_id else job_selector(selector)

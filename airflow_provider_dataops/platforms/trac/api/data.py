@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
 
 CSV = "text/csv"
-#: With this limit, TRAC returns all rows, because no dataset has more. TRAC rejects some larger limits.
+#: With this limit, TRAC returns all rows: no dataset has so many rows. TRAC rejects some larger limits.
 ALL_ROWS = 1_000_000_000
 
 
@@ -46,8 +46,8 @@ class DataCalls(Gateway):
         """Create a file, or a new version of a file, and return its tag header: its id and version.
 
         :param mime_type: the file's media type; by default, the name's extension decides.
-        :param prior_version: a selector of the latest version of the file that gets a new version; ``None``
-            creates a file.
+        :param prior_version: a selector of a file's latest version, to create the next version of this file;
+            ``None`` creates a new file.
         :raises InvalidArgumentError: if the content is too large for one request.
         """
         require_text(name=name)
@@ -84,8 +84,8 @@ class DataCalls(Gateway):
         :param schema: the schema of the dataset in TRAC's JSON.
         :param schema_id: a selector of a version of a SCHEMA object, instead of ``schema``.
         :param format: the media type of the content.
-        :param prior_version: a selector of the latest version of the dataset that gets a new version;
-            ``None`` creates a dataset.
+        :param prior_version: a selector of a dataset's latest version, to create the next version of this
+            dataset; ``None`` creates a new dataset.
         :raises InvalidArgumentError: if the content is too large for one request.
         """
         require_one(schema=schema, schema_id=schema_id)

@@ -91,7 +91,7 @@ class Gateway(Api):
         return cls(settings, credentials=headers, tenant=tenant, prefixes=prefixes)
 
     def credentials(self) -> Mapping[str, str]:
-        """Return the authentication headers. From TRAC 0.8 on, only a proxy before TRAC may need them."""
+        """Return the authentication headers. TRAC 0.8 and later need none, but a proxy in front may."""
         return self._credentials
 
     def tenant(self, tenant: str | None) -> str:
@@ -112,7 +112,8 @@ class Gateway(Api):
             # This release of TRAC does not have the call. A retry or another id does not help.
             return BadRequestError
         if reply.status == 404 and "grpc-status" not in reply.headers:
-            # TRAC's services always send the header grpc-status. So a proxy or the gateway sent this 404.
+            # This 404 has no header grpc-status, which TRAC's services always send. So a proxy or the gateway
+            # sent it.
             return UnroutedError
         return super().error_class(request, reply)
 
@@ -146,7 +147,9 @@ class Gateway(Api):
     def _read(
         self, operation: str, read: Callable[[Any], T], service: str, tenant: str | None, *path: str
     ) -> Exchange[T]:
-        """Send a GET request, and return the result of ``read``. TRAC rejects a GET with a ``Content-Type``.
+        """Send a GET request, and return the result of ``read``.
+
+        The request has no header ``Content-Type``, because TRAC rejects a GET with this header.
 
         :param read: a function that gets the decoded response and returns the result.
         """

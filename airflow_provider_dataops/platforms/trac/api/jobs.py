@@ -101,9 +101,9 @@ class JobCalls(MetadataCalls):
     ) -> Exchange[RunSnapshot]:
         """Submit a job with a submission token as one of its attributes, and return its state.
 
-        If the job has already ended, this method still returns the state ``RUNNING``, without the outputs. If
-        it requested the outputs and that request failed, the caller would treat the submission as rejected.
-        So the task waits for the job, and its first status request reads the outputs.
+        If the job has already ended, this method still returns the state ``RUNNING``, without the outputs. A
+        request for the outputs could fail, and then the caller would treat the submission as rejected. So
+        the task waits for the job as usual, and its first status request reads the outputs.
         """
         prepared = yield from self.plan(job, tenant)
         attrs = {**(job_attrs or {}), TOKEN: token}
@@ -149,9 +149,9 @@ class JobCalls(MetadataCalls):
         return self.plan(RunRequest.of("FLOW", flow, models=models, **arguments), self.tenant(tenant))
 
     def plan(self, job: JobPlan | RunRequest, tenant: str) -> Exchange[JobPlan]:
-        """Return the plan of a job. Each selector in it gets the number of the version that it selects.
+        """Return the plan of a job. In the plan of a run, each selector contains a version's number.
 
-        :param job: a run; or a plan, which is returned unchanged.
+        :param job: a run or a plan. A plan is returned unchanged.
         :raises InvalidArgumentError: if the model or flow does not accept the arguments.
         """
         if isinstance(job, JobPlan):
@@ -185,7 +185,7 @@ class JobCalls(MetadataCalls):
     def jobs_with_token(
         self, operator: str, token: str | list[str], tenant: str
     ) -> Exchange[Listed[tuple[str, RunSnapshot]]]:
-        """Return the jobs that were submitted with a submission token, or with one of several such tokens.
+        """Return the jobs that were submitted with one of the given submission tokens.
 
         :param operator: ``EQ`` for one token, ``IN`` for several.
         :return: pairs of the token and the job.
@@ -211,7 +211,7 @@ class JobCalls(MetadataCalls):
             outputs = result_outputs(result)
         if not outputs and status.status_code == "SUCCEEDED":
             made = yield from self._made(tag, tenant)
-            # The log file is not an output, but TRAC gives it the name of an output.
+            # The search also finds the log file, because TRAC gives it an output name. It is not an output.
             outputs = {name: key for name, key in made.items() if key != log_file(result)}
         return snapshot(tag, result=result, outputs=outputs)
 
@@ -244,9 +244,9 @@ class JobCalls(MetadataCalls):
     def _made_of_kind(self, kind: str, job_key: str, tenant: str) -> Exchange[list[Tag]]:
         """Return the object versions of one type that a job created.
 
-        A search in prior versions returns one version of each object, the newest that matches. In each
-        version, the attribute ``trac_update_job`` contains the job that created this version, and
-        ``trac_create_job`` contains the job that created the first version.
+        In each version, the attribute ``trac_update_job`` contains the job that created this version, and
+        ``trac_create_job`` contains the job that created the object's first version. A search by
+        ``trac_create_job`` may return a later version, because it returns the newest version that matches.
         """
         term = ["trac_update_job", "EQ", job_key]
         found = yield from self.search(kind, term, prior_versions=True, tenant=tenant)

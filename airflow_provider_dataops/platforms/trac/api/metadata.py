@@ -305,7 +305,7 @@ def _of_known_type(exchange: Exchange[T], target: Selector) -> Exchange[T]:
 
 
 def _not_repeated(search: Exchange[T]) -> Exchange[T]:
-    """Return the result of a search. If TRAC aborts the search, raise an error that is not retried."""
+    """Return the result of a search. If TRAC aborts the search, raise an error that causes no retry."""
     try:
         return (yield from search)
     except (ServerError, TransportError) as error:

@@ -27,7 +27,7 @@ ITEMS = 20
 class Details:
     """TRAC's own text about an error.
 
-    :param items: the single problems, each with the path of its field. The path may be empty.
+    :param items: the problems of the request, each with the path of the wrong field. A path may be empty.
     """
 
     message: str
@@ -81,7 +81,7 @@ def _decoded(content: bytes) -> Details:
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Return the text fields and the message fields of a protobuf message, each with its number.
+    """Return the string fields and the nested messages of a protobuf message, each with its field number.
 
     :raises ValueError: if the content is not a protobuf message, or if the message is cut off.
     """

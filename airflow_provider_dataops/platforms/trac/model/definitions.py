@@ -256,7 +256,7 @@ class RunRequest:
         """Return the job in TRAC's JSON.
 
         :param parameters: the parameters in TRAC's JSON.
-        :param fixed: a dict. Each key is a selector without a version; its value also has the version.
+        :param fixed: a dict. For each selector without a version, it contains the selector with a version.
         """
 
         def to_json(selectors: Mapping[str, Selector]) -> dict[str, Any] | None:
@@ -346,7 +346,7 @@ def _type(parameter: Any) -> ValueType | None:
 
 
 def _type_by_edge(name: str, flow: JsonObject, models: Mapping[str, JsonObject]) -> ValueType | None:
-    """Return the type of a parameter node: the type of the model's parameter at the end of its edge."""
+    """Return the type of the model's parameter to which an edge connects this parameter of the flow."""
     for edge in flow.get("edges") or []:
         source, target = edge.get("source") or {}, edge.get("target") or {}
         if source.get("node") == name:

@@ -338,7 +338,7 @@ class Resource(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigEntry(Result):
-    """An entry of a tenant's configuration, as TRAC from 0.8 on lists it.
+    """An entry of a tenant's configuration, as it appears in the lists of TRAC 0.8 and later.
 
     :param config_class: the kind of entry, ``trac_resources`` for instance.
     :param details: the resource type and the selector of the entry's object, in TRAC's JSON.

@@ -15,7 +15,10 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 class UnfitValueError(ValueError):
-    """The type cannot have this value. The message, such as "of 64 bits", follows "must be an INTEGER"."""
+    """A value does not fit its type.
+
+    The caller appends the message to "must be an INTEGER", for example: "must be an INTEGER of 64 bits".
+    """
 
 
 def read_primitive(basic: str, value: Any) -> Any:

@@ -168,7 +168,9 @@ def _from_users_wire(payload: Any, where: str) -> tuple[Any, ValueType]:
     basic = _FIELDS[name]
     kind = ValueType.from_json(payload.get("type"))
     if kind is not None and kind.basic != basic:
-        raise InvalidArgumentError(f"{where}['type'] must be the type of {name!r}, {basic}; given: {kind}")
+        raise InvalidArgumentError(
+            f"{where}['type'] must be {basic}, because {name!r} has this type; given: {kind}"
+        )
     member, inner = _MEMBERS.get(basic), payload[name]
     if member is not None:
         if not isinstance(inner, Mapping) or set(inner) - {member}:

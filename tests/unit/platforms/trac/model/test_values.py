@@ -114,7 +114,7 @@ def test_an_empty_list_needs_an_explicit_type() -> None:
         ({"stringValue": 5}, "must be a STRING; given: 5"),
         (
             {"type": {"basicType": "DATE"}, "stringValue": "x"},
-            r"value\['type'\] must be the type of 'stringValue', STRING; given: DATE",
+            r"value\['type'\] must be STRING, because 'stringValue' has this type; given: DATE",
         ),
     ],
 )
