@@ -39,17 +39,17 @@ class TracJobLaunch(Launch):
     job: JobPlan | RunRequest
     job_attrs: JsonObject | None = None
 
-    #: The search finds a new job at most this many seconds after the job was submitted.
+    #: A search finds a new job at the latest this many seconds after the job was submitted.
     listing_delay = 15.0
     exact = True
 
     @property
     def id_scope(self) -> str:
-        """The gateway's URL and the tenant."""
+        """The gateway's URL and the tenant, within which job ids are unique."""
         return f"{self.api.settings.base_url}/{self.tenant}"
 
     def identity(self) -> JsonObject:
-        """Return the arguments that decide what the job does. The latest versions are not looked up yet."""
+        """Return the arguments that decide what the job does, before the latest versions are looked up."""
         return {
             "base_url": self.api.settings.base_url,
             "tenant": self.tenant,
@@ -116,7 +116,7 @@ class TracJobWatch(RunWatch):
         return api.job_snapshot(self.run_id, self.tenant)
 
     def sweep(self, api: TracApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return the active jobs. The poller then reads each ended job alone, to get its outputs."""
+        """Return only the active jobs. The poller reads the others one by one, to get their outputs too."""
         by_token = {token: key for key in keys for _, _, token in [key.partition(" ")] if token}
         tokens = sorted(by_token)
         active: dict[str, RunSnapshot] = {}
@@ -197,7 +197,7 @@ class TracObjectWatch(ConditionWatch):
         require_whole(min_version=self.min_version)
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
-        """Return the object's tag header if the object exists and meets the condition, else ``None``."""
+        """Return the object's tag header if it has the wanted version and attributes, else ``None``."""
         try:
             tag = yield from api.get_object(self.object_type, self.object_id, tenant=self.tenant)
         except NotFoundError:

@@ -145,8 +145,8 @@ class Tag:
         """Return the attributes that do not have the wanted values.
 
         :param wanted: values as plain JSON, by the attribute's name.
-        :return: a text for each of these attributes, by name. If the wanted value does not fit the
-            attribute's type, the text explains this. Otherwise the text is empty.
+        :return: a text for each of these attributes, by name: an explanation if the wanted value does not
+            fit the attribute's type, else an empty text.
         """
         found = {
             name: difference(self.attrs[name], value) if name in self.attrs else ""
@@ -220,7 +220,7 @@ class SearchResult:
 def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
     """Return the objects in the response to a search. The result also lists unreadable objects.
 
-    :param parse: returns the value for an object in TRAC's JSON.
+    :param parse: converts an object in TRAC's JSON to its value in the result.
     """
     found = reply.members("searchResult").get("searchResult")
     if found is None:
@@ -231,7 +231,7 @@ def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
 
 
 def listed(payload: Any, name: str) -> list[Any]:
-    """Return the list in a response. TRAC leaves out an empty list, so the response may be empty.
+    """Return the list in a response. If the response is empty, so is the list: TRAC leaves out empty lists.
 
     :raises ValueError: if the response has other fields but not the list.
     """
@@ -318,7 +318,7 @@ class Tenant(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Resource(Result):
-    """A model repository or storage of a tenant, as TRAC up to 0.8 lists it."""
+    """A model repository or storage of a tenant, as it appears in the lists of TRAC 0.8 and earlier."""
 
     resource_type: str
     resource_key: str

@@ -8,9 +8,10 @@ A term is a list, because a template can render a list from JSON::
     ["business_date", ">=", "2026-02-01", "DATE"]
     ["withdrawn", "EXISTS"]
 
-The fourth item is the attribute's type. It is needed if the value and the attribute have different types,
-such as a text for a date. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine terms. TRAC's
-own form, ``{"term": {...}}`` and ``{"logical": {...}}``, is accepted and validated in the same way.
+The fourth item is the attribute's type. It is needed if the value's type differs from the attribute's,
+such as a text for a DATE attribute. ``{"all": [...]}``, ``{"any": [...]}`` and ``{"not": ...}`` combine
+terms. TRAC's own form, ``{"term": {...}}`` and ``{"logical": {...}}``, is accepted and validated in the same
+way.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def _combined(operator: object, parts: object, where: str) -> dict[str, Any]:
             f"{where}: the operator of a 'logical' must be AND, OR or NOT; given: {operator!r}"
         )
     if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
-        raise InvalidArgumentError(f"{where} must be a list of expressions, not empty; given: {parts!r}")
+        raise InvalidArgumentError(f"{where} must be a list of one or more expressions; given: {parts!r}")
     if operator == "NOT" and len(parts) != 1:
         raise InvalidArgumentError(
             f"{where} must contain one expression, because the operator is NOT; given: {len(parts)}"
@@ -132,10 +133,10 @@ def _joined(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _as_one_term(operator: str, expressions: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return one term with the same meaning as the expressions, ``None`` if there is no such term.
+    """Return a single term that means the same as the expressions, or ``None`` if there is no such term.
 
-    TRAC answers IN and NE at once. But it needs seconds for an OR of three terms. It often aborts an OR of
-    four terms, or a NOT, after ten seconds.
+    A single term is faster. TRAC answers IN and NE at once, but needs seconds for an OR of three terms. After
+    ten seconds, TRAC often aborts an OR of four terms, or a NOT.
     """
     terms = [part.get("term", {}) for part in expressions]
     if operator == "AND" or any(term.get("operator") != "EQ" for term in terms):
@@ -213,7 +214,7 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         basic = _checked(sign, kind, where)
         if attr_type is not None and attr_type != basic:
             raise InvalidArgumentError(
-                f"{where}: attrType must be the type of searchValue, {basic}; given: {attr_type!r}"
+                f"{where}: attrType must be {basic}, because searchValue has this type; given: {attr_type!r}"
             )
     return {
         "term": present(
@@ -229,11 +230,13 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
 
 def _reject_empty(sign: str, value: object, where: str) -> None:
     if sign == "IN" and isinstance(value, list | tuple) and not value:
-        raise InvalidArgumentError(f"{where}: the value of IN must be a list, not empty; given: {value!r}")
+        raise InvalidArgumentError(
+            f"{where}: the value of IN must be a list of one or more items; given: {value!r}"
+        )
 
 
 def _checked(sign: str, kind: ValueType, where: str) -> str:
-    """Return the attribute's type: the type of the value, or for IN the type of the list's items."""
+    """Return the attribute's type. For IN, this is the type of the list's items, else the value's type."""
     basic = kind.basic
     if sign == "IN":
         if basic != "ARRAY" or kind.item is None:

@@ -89,7 +89,8 @@ class Selector:
         """Return a value as a selector.
 
         :param value: a selector, a tag header or a tag, as a Python object or in TRAC's JSON; the result of
-            an operator; or an object key, ``DATA-<uuid>-v3``. A key without a version selects the latest.
+            an operator; or an object key, ``DATA-<uuid>-v3``. A key without a version selects the latest
+            version.
         :param what: the name of the argument, for errors.
         :raises InvalidArgumentError: if the value is none of these.
         """
@@ -131,10 +132,10 @@ class Selector:
     def of_type(cls, value: object, kind: str, what: str = "selector") -> Selector:
         """Return a value as a selector of an object of one type.
 
-        :param value: as in :meth:`of`; or the result of a job operator. Then its ``job`` or ``model`` counts.
+        :param value: as in :meth:`of`; or the result of a job operator, which has a ``job`` or ``model``.
         :param kind: the type, ``MODEL`` for instance.
-        :raises InvalidArgumentError: if the value selects an object of another type. Also if the operator did
-            not wait for its job, because then its result contains no object.
+        :raises InvalidArgumentError: if the value selects an object of another type, or if the result
+            contains no object, because the operator did not wait for its job.
         """
         part = kind.lower()
         if isinstance(value, Mapping) and part in value:
@@ -151,12 +152,11 @@ class Selector:
 
     @classmethod
     def of_prior(cls, value: object, what: str) -> Selector:
-        """Return a value as a selector of the object that gets a new version.
+        """Return a value as a selector of the version from which a new version is created.
 
-        TRAC copies the attributes of the selected tag to the new version. A tag header or tag contains the
-        tag version at the time of the read. A copy of this tag would not contain later changes of the
-        attributes. So for a tag header or tag, the result selects the latest tag. Only a selector can
-        select another tag.
+        TRAC copies the attributes of the selected tag to the new version. The tag version in a tag header or
+        tag may be out of date, and later changes of the attributes would be lost. So for a tag header or
+        tag, the result selects the latest tag. Only a selector can select an older tag.
         """
         selector = cls.of(value, what)
         return selector.with_latest_tag() if _was_read(value) else selector
@@ -217,7 +217,7 @@ def _uuid(value: object, what: str) -> str:
 
 
 def _was_read(value: object) -> bool:
-    """Return whether a value was read from TRAC: a tag header or a tag, but not a selector of the user."""
+    """Return ``False`` for a selector, ``True`` for a tag header, a tag or an object key."""
     if isinstance(value, Mapping):
         return "header" in value or not _HEADER_FIELDS.isdisjoint(value)
     return not isinstance(value, Selector)
@@ -231,7 +231,7 @@ def _criterion(names: tuple[str, str, str], version: int | None, as_of: datetime
 
 
 def _read_criterion(part: str, fields: JsonObject, names: tuple[str, str, str], what: str) -> dict[str, Any]:
-    """Return arguments of :class:`Selector`: those for the object's version, or those for the tag's."""
+    """Return two arguments of :class:`Selector`: a version and a time, for the object or for its tag."""
     by_number, by_time, latest = names
     present = [name for name in names if name in fields]
     if len(present) > 1:

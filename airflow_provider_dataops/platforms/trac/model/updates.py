@@ -133,7 +133,7 @@ def _can_be_stored(number: Decimal) -> bool:
 
 
 def plain_attributes(attrs: JsonObject | None) -> dict[str, Any]:
-    """Return the values that a sensor waits for, as plain JSON by the attribute's name.
+    """Return the attributes that a sensor waits for: their values in plain JSON, by name.
 
     :raises InvalidArgumentError: if TRAC allows no attribute with such a name or value.
     """
@@ -164,7 +164,7 @@ def object_definition(kind: str, definition: object) -> dict[str, Any]:
         raise InvalidArgumentError(f"definition must contain the dict {member!r}; given: {definition!r}")
     if checked_type(definition.get("objectType", kind), "definition['objectType']") != kind:
         raise InvalidArgumentError(
-            f"definition['objectType'] must be the same as object_type, {kind!r}; "
+            f"definition['objectType'] must be {kind!r}, because object_type is {kind!r}; "
             f"given: {definition['objectType']!r}"
         )
     unknown = set(definition) - {"objectType", "objectProps", member}
@@ -192,7 +192,7 @@ def _check_custom(body: dict[str, Any]) -> None:
         content = False
     if not content:
         raise InvalidArgumentError(
-            "definition['custom']['customData'] must be bytes or a base64 text, not empty; "
+            "definition['custom']['customData'] must be bytes or a base64 text, and must not be empty; "
             f"given: {str(data)[:80]!r}"
         )
 
@@ -200,8 +200,8 @@ def _check_custom(body: dict[str, Any]) -> None:
 def fixed_prior(value: object, what: str = "prior_version") -> Selector:
     """Return a value as a selector of the version that the new version replaces.
 
-    :raises InvalidArgumentError: if the selector has no object version. A selector of the latest version
-        would overwrite changes of other writers.
+    :raises InvalidArgumentError: if the selector has no object version. It would then select the latest
+        version, and the update would overwrite changes of other writers.
     """
     selector = Selector.of_prior(value, what)
     if not selector.is_fixed:
@@ -252,6 +252,7 @@ def update_request(
     kind = request["objectType"]
     if prior.object_type != kind:
         raise InvalidArgumentError(
-            f"prior_version must select an object of type {kind}, the same as object_type; given: {prior}"
+            f"prior_version must select an object of type {kind}, because object_type is {kind}; "
+            f"given: {prior}"
         )
     return {**request, "priorVersion": prior.as_json()}

@@ -7,7 +7,7 @@ BOOLEAN     ``bool``
 INTEGER     ``int``       64 bits
 FLOAT       ``float``     with NaN and the infinities
 STRING      ``str``
-DECIMAL     ``Decimal``   TRAC cuts zeros at the end
+DECIMAL     ``Decimal``   TRAC removes trailing zeros
 DATE        ``date``
 DATETIME    ``datetime``  must have an offset; TRAC stores milliseconds, in UTC
 ARRAY       ``list``      all items have one type; an empty list needs a type, see :class:`Value`
@@ -58,7 +58,7 @@ _MEMBERS = {
     "ARRAY": "items",
     "MAP": "entries",
 }
-#: Python types and the types of TRAC for them. The first match counts.
+#: Each Python type with its type in TRAC. The first type that matches a value applies.
 _PYTHON_TYPES: tuple[tuple[Any, str], ...] = (
     (bool, "BOOLEAN"),  # before int, because a bool is also an int
     (int, "INTEGER"),
@@ -108,7 +108,7 @@ class ValueType:
 
     @classmethod
     def named(cls, name: object, what: str = "type") -> ValueType:
-        """Return the primitive type with a name, in upper or lower case.
+        """Return the primitive type with this name. The name may be in upper or lower case.
 
         :param what: the name of the argument, for errors.
         :raises InvalidArgumentError: if there is no such type.
@@ -121,7 +121,7 @@ class ValueType:
 
 @dataclass(frozen=True)
 class Value:
-    """A value with an explicit type in TRAC. It is needed for an empty list, or to send 1 as a FLOAT.
+    """A value together with its type in TRAC. Use it for an empty list, or to send 1 as a FLOAT.
 
     :param value: the Python value. It is converted to the type if that is possible without loss.
     :param type: a primitive type's name, or a :class:`ValueType`.
@@ -137,7 +137,7 @@ class Value:
 
 
 def understood(value: object, where: str = "value") -> tuple[Any, ValueType]:
-    """Return a value as plain Python, and its type.
+    """Return a pair: the value as plain Python, and its type in TRAC.
 
     :param value: plain Python, a :class:`Value`, or TRAC's own form.
     :param where: the name of the argument, for errors.
@@ -252,7 +252,7 @@ def converted(value: object, kind: ValueType, where: str = "value") -> Any:
             return read_primitive(kind.basic, value)
         except KeyError:
             raise InvalidArgumentError(
-                f"{where} must be a {kind}, a type that this provider does not know; given: {value!r}"
+                f"{where} must be a {kind}, but this provider does not know this type; given: {value!r}"
             ) from None
         except UnfitValueError as error:
             why = f" {error}"

@@ -123,7 +123,7 @@ class TestUpdateTag:
         (
             "CUSTOM",
             {"objectType": "FLOW", "custom": CUSTOM_BODY},
-            r"definition\['objectType'\] must be .*, 'CUSTOM'; given: 'FLOW'",
+            r"definition\['objectType'\] must be 'CUSTOM', .*; given: 'FLOW'",
         ),
         ("CUSTOM", {"custom": CUSTOM_BODY, "flow": {}}, "given: 'flow'"),
         (
