@@ -68,11 +68,11 @@ class DataStore:
         return self._contents[found.inner["dataItem"]]
 
     def schema(self, tenant: str, definition: Mapping[str, Any]) -> Any:
-        """Return the schema in a dataset's definition, or in the SCHEMA object that it selects."""
+        """Return a dataset's schema. The definition contains the schema, or selects a SCHEMA object."""
         return definition.get("schema") or self._metadata.find(tenant, definition["schemaId"]).inner
 
     def product(self, tenant: str, found: Found) -> Product:
-        """Return a model's input: the content of a FILE or DATA object, and the schema of a DATA object."""
+        """Return a FILE or DATA object as the input of a model. A DATA object also has a schema."""
         schema = self.schema(tenant, found.inner) if found.record.object_type == "DATA" else None
         return Product(self.content(found), schema)
 

@@ -19,8 +19,8 @@ _TRAITS = (
     ("businessKey", "a business key", ("STRING", "INTEGER", "DATE")),
     ("categorical", "categorical", ("STRING",)),
 )
-"""The flags that a field of a schema can have. Each entry contains the flag's JSON member, its name in
-messages, and the field types that may have it.
+"""The flags that a field of a schema can have. Each entry contains the flag's JSON member, the flag's name in
+error messages, and the field types that may have the flag.
 """
 
 
@@ -48,7 +48,7 @@ def _custom(check: Check, custom: Mapping[str, Any], path: str) -> None:
 
 
 def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
-    """Add each fault of a schema to the problems of ``check``."""
+    """Check a schema, and add each fault to the problems of ``check``."""
     check.require(schema, "schemaType", f"{path}.")
     if "table" not in schema:
         check.add("A value is required for [schemaDetails]", f"{path}.schemaDetails")
@@ -71,7 +71,7 @@ def schema(check: Check, schema: Mapping[str, Any], path: str) -> None:
     if len({field.get("fieldName", "").lower() for field in fields}) < len(fields):
         check.add("Table schema contains duplicate field names", f"{path}.table")
     orders = {field.get("fieldOrder", 0) for field in fields}
-    # If every field has the order 0, the platform keeps the fields as they are in the list.
+    # If every field has the order 0, the platform keeps the order of the list.
     if orders - {0} and orders != set(range(len(fields))):
         check.add("Field orders must form a contiguous set of indices starting at zero", f"{path}.table")
 
@@ -98,7 +98,7 @@ def _flow(check: Check, flow: Mapping[str, Any], path: str) -> None:
             place = f"{path}.edges[{number}].{end}."
             check.identifier(edge.get(end, {}), "node", place, reserved=True)
     if not check.items:
-        # Check the edges only if all nodes and edges are valid by themselves.
+        # Compare the edges with the nodes only if each node and each edge is valid by itself.
         for number, edge in enumerate(edges):
             _edge(check, nodes, edge, f"{path}.edges[{number}]")
 
@@ -142,7 +142,7 @@ _FIELD_TRAITS = (
     ("businessKey", "Business key flag", False),
     ("categorical", "Categorical flag", False),
 )
-"""Properties of a field that must not change: JSON member, name in messages, and default value."""
+"""Properties of a field that must not change: JSON member, name in error messages, and default value."""
 
 
 def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -155,8 +155,9 @@ def check_version(prior: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         return
     name, problems = _VERSION_CHECKS[kind]
     member = kind.lower()
-    # A path begins at the message that the service checks. For FILE and DATA, the data service checks the
-    # inner definition. For other types, the metadata service checks the whole ObjectDefinition.
+    # The path of a problem begins at the protobuf message that the service checks. For FILE and DATA, the
+    # data service checks the inner definition. For other types, the metadata service checks the whole
+    # ObjectDefinition.
     prefix = f"{member}." if name == "ObjectDefinition" else ""
     items = [Item(detail, f"{prefix}{path}") for detail, path in problems(prior[member], new[member])]
     if items:
@@ -226,4 +227,4 @@ _VERSION_CHECKS = {
     "FILE": ("FileDefinition", _later_file),
     "DATA": ("DataDefinition", _later_data),
 }
-"""For each object type: name of its definition in messages, and the function that compares two versions."""
+"""For each object type: name of its definition in error messages, and the function that compares versions."""

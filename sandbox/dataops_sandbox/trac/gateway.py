@@ -49,7 +49,10 @@ _GRPC_OK = {"grpc-encoding": "identity", "grpc-accept-encoding": "gzip", "grpc-s
 _NO_METHOD = "REST API METHOD NOT FOUND"
 
 _MOST_BYTES = 1024 * 1024 + 64 * 1024
-"""Maximum length of a body in bytes. The sandbox rejects a longer body; the real gateway does not respond."""
+"""Maximum length of a body in bytes.
+
+The sandbox rejects a longer body. The real gateway does not respond to it.
+"""
 
 
 class TracGateway(TracStore):
@@ -75,7 +78,7 @@ class TracGateway(TracStore):
         return answer_of(denied)
 
     def disguise(self, payload: Any, state: str) -> Any:
-        """Return the response with ``state`` as the status of each job, also in attributes of the job."""
+        """Return the payload with each job status replaced by ``state``, also in attributes."""
         if isinstance(payload, list):
             return [self.disguise(item, state) for item in payload]
         if not isinstance(payload, dict):
@@ -118,7 +121,7 @@ class TracGateway(TracStore):
     @changing
     def handle(self, operation: Operation, call: Call) -> Answer:
         """Bring all jobs up to date, then return the response of the call's handler."""
-        # First let all() end each job that is due to end: such a job stores objects that the call must find.
+        # all() ends each job that is due to end, and stores the job's objects. The call must find them.
         self.all()
         return super().handle(operation, call)
 

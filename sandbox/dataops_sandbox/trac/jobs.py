@@ -15,9 +15,9 @@ CACHED_SECONDS = 120.0
 """Seconds after the end of a job during which check-job still finds it."""
 
 STEPS = (("PREPARING", 0.05), ("SUBMITTED", 0.1), ("RUNNING", 0.3), ("FINISHING", 0.9))
-"""The statuses after QUEUED. Each begins when this fraction of the job's duration has passed."""
+"""The statuses after QUEUED, each with the fraction of the job's duration after which the status begins."""
 TAGGED = ("PREPARING", "RUNNING")
-"""When one of these statuses begins, the orchestrator also writes it to the tag of the JOB object."""
+"""When one of these statuses begins, the orchestrator also writes it to a new tag of the JOB object."""
 
 _UNTIL_RUNNING = [status for status, _ in STEPS].index("RUNNING")
 
@@ -56,7 +56,7 @@ class Job(Run[JobScript]):
     steps: int = 0
     """How many statuses of :data:`STEPS` the job has entered."""
     lost: bool = False
-    """Whether the job never ends, because the orchestrator lost it or cannot write to the job's tag."""
+    """Whether the job never ends, because the orchestrator was restarted or can no longer tag the job."""
     forgotten: bool = False
     """Whether check-job does not find the job."""
 
@@ -67,11 +67,11 @@ class Job(Run[JobScript]):
 
     @property
     def superseded(self) -> bool:
-        """Whether a client has tagged the job. If so, the orchestrator can no longer write to the tag."""
+        """Whether a client has tagged the job. If so, the orchestrator can no longer tag it."""
         return self.found.tag is not self.found.version.tags[-1]
 
     def next_step(self) -> tuple[str, float] | None:
-        """Return the next status and the instant at which it begins; ``None`` if the final status is next."""
+        """Return the next status and the time of its beginning; ``None`` if the final status is next."""
         if self.steps == len(STEPS):
             return None
         status, part = STEPS[self.steps]
@@ -82,7 +82,7 @@ class Job(Run[JobScript]):
         return not self.forgotten and (self.finished_at is None or now < self.finished_at + CACHED_SECONDS)
 
     def advance(self, now: float) -> None:
-        """Let the job enter all states that are due by ``now``."""
+        """Let the job enter all statuses that are due by ``now``."""
         self.orchestrator.advance_job(self, now)
 
     def end(self, at: float, status: str = "SUCCEEDED", message: str = "") -> None:

@@ -2,7 +2,7 @@
 
 :func:`read` returns a message in the JSON form that responses have. In this form, names are in
 lowerCamelCase, 64-bit integers are strings, and an enum is the name of its value. Default values are left
-out, except for the members of a oneof.
+out, except in optional fields and in the members of a oneof.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ message tracdap.api.ConfigListRequest
 """The platform's protobuf definitions, in a short notation.
 
 An enum lists its names in the order of their numbers. A message lists its fields as ``name:type``. A mark
-before the type means: ``[]`` a list, ``{}`` a map with string keys, ``?`` a field that keeps its default
-value. The text after ``@`` is the name of the field's oneof.
+before the type means: ``[]`` a list, ``{}`` a map with string keys, ``?`` an optional field, which stays in
+the JSON even with its default value. The text after ``@`` is the name of the field's oneof.
 """
 
 

@@ -69,7 +69,7 @@ class Found:
 
     @property
     def inner(self) -> Any:
-        """The member of the definition that is named after the object's type."""
+        """The inner definition: the member that has the object's type as its name, e.g. ``file``."""
         return self.version.definition[self.record.object_type.lower()]
 
     @property
@@ -159,8 +159,8 @@ class Metadata:
         :param requests: pairs of a method (``createObject``, ``updateObject`` or ``updateTag``) and a request
         """
         with self.transaction():
-            # Read all prior versions before the first write, as the platform does. So ``isLatestObject`` in a
-            # tag header ignores a version that the same call creates.
+            # Read all prior versions before the first write, as the platform does. So a version that the
+            # call creates does not change ``isLatestObject`` in the other tag headers of the call.
             priors = [
                 None
                 if method == "createObject"

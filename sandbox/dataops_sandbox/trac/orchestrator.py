@@ -61,7 +61,7 @@ class Orchestrator:
         )
 
     def resource(self, tenant: str, job: Mapping[str, Any]) -> str:
-        """Return the resource that decides the job's script: the model's entry point, or the flow's id."""
+        """Return the resource that selects the job's script: the model's entry point, or the flow's id."""
         details = job[DETAILS[job["jobType"]]]
         if job["jobType"] == "IMPORT_MODEL":
             return str(details["entryPoint"])
@@ -70,7 +70,7 @@ class Orchestrator:
         return str(self._metadata.find(tenant, details["model"]).inner["entryPoint"])
 
     def advance_job(self, job: Job, now: float) -> None:
-        """Let a job enter all states that are due by ``now``, unless the job has ended or was lost."""
+        """Let a job enter all statuses that are due by ``now``, unless the job has ended or was lost."""
         if job.finished_at is not None or job.lost:
             return
         while (step := job.next_step()) is not None:

@@ -47,7 +47,7 @@ class Resource:
     """Entry in the admin service; ``None`` if the resource is only in the tenant's configuration file."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the resource in the format of the metadata service of older releases."""
+        """Return the resource in the format that the metadata service uses in older releases."""
         members = {"resourceType": self.resource_type, "resourceKey": self.key, "protocol": self.protocol}
         return {**members, **({"properties": self.properties} if self.properties else {})}
 

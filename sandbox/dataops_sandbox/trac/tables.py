@@ -32,7 +32,7 @@ _DATETIME = (*_DATE, "T", r"\d\d", ":", r"\d\d", ":", r"\d\d", r"(?:\.\d{1,9})?"
 _FLOATS = {"nan": "nan", "na": "nan", "inf": "inf", "infinity": "inf", "-inf": "-inf", "-infinity": "-inf"}
 _DECIMAL = Context(prec=38, traps=[Inexact, InvalidOperation])
 _LONGEST_PLAIN = 24
-"""Maximum number of characters in a text without quotes. The platform quotes every longer text."""
+"""The platform writes quotes around each text that has more characters than this."""
 
 
 def _data_loss(message: str) -> ServiceError:

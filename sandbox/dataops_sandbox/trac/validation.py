@@ -91,7 +91,7 @@ class Check:
         self.name("tenant", self.params["tenant"], "tenant", reserved=True)
 
     def path_selector(self) -> None:
-        """Check the id and the versions in the path, and make a selector from them as the body."""
+        """Check the id and the versions in the path. Make a selector from them, and use it as the body."""
         self.object_id(self.params["objectId"], "objectId")
         self.body = {name: self.params[name] for name in ("objectType", "objectId") if name in self.params}
         for what in ("object", "tag"):

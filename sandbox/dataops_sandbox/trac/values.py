@@ -61,7 +61,7 @@ def read_datetime(text: str) -> datetime:
 
 
 def basic_type(value: dict[str, Any]) -> str | None:
-    """Return a value's basic type: declared, or else inferred from its JSON; ``None`` for null.
+    """Return the basic type that a value declares, or else the type of its JSON; ``None`` for null.
 
     :raises BadValueError: if an array or a map does not declare its type
     """
@@ -93,7 +93,7 @@ def text(plain: str) -> dict[str, Any]:
 
 
 def normalise(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value in the platform's notation. Add the type, in an array also to each item.
+    """Return a value, and each item of an array, in the platform's notation and with its type.
 
     :raises BadValueError: if the value is neither a primitive nor an array of primitives,
         or does not match the type that it declares
@@ -179,7 +179,7 @@ def comparable(value: dict[str, Any]) -> Any:
     """Return a stored primitive as a Python value, so that ``<`` and ``==`` give the platform's result."""
     kind = value["type"]["basicType"]
     plain = value[MEMBERS[kind]]
-    # Stored dates and times have a fixed format. So comparing their texts compares the times.
+    # Stored dates and times have a fixed format, so their texts have the same order as the times.
     plain = next(iter(plain.values())) if isinstance(plain, dict) else plain
     return {"INTEGER": int, "FLOAT": float, "DECIMAL": Decimal}.get(kind, lambda one: one)(plain)
 
@@ -193,7 +193,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _RESERVED = re.compile(r"trac_|tracdap_|_", re.IGNORECASE)
 
 _LONGEST_NAME = 256
-"""Maximum length of an attribute's name in characters; the limit is the database's."""
+"""Maximum length of an attribute's name in characters; longer names do not fit into the database."""
 
 _CAPITAL = re.compile("(?=[A-Z])")
 _MEMBERS_IN_ATTRS = {
