@@ -76,7 +76,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     async with sandbox.serving():
         _announce(sandbox)
         if arguments.ready_file:
-            # Write a temporary file and rename it: a process that waits for it must not read half a file.
+            # Write a temporary file and rename it: a process that waits for this file must not read a part.
             partial = arguments.ready_file.with_suffix(".partial")
             partial.write_text(sandbox.url)
             partial.replace(arguments.ready_file)

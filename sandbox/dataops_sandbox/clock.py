@@ -21,7 +21,7 @@ class ManualClock:
     """A clock that stands still until a test moves it.
 
     Pass it as ``Sandbox(clock=ManualClock())``. For runs, tokens and the durations of faults, time then
-    passes only in :meth:`advance`. The delay of a ``slow`` fault is still in real seconds.
+    passes only when a test calls :meth:`advance`. The delay of a ``slow`` fault is still in real seconds.
     """
 
     def __init__(self) -> None:

@@ -86,7 +86,7 @@ class ContentWriter:
         return Content(size=self._size, sha256=self._digest.hexdigest(), data=data, path=path)
 
     def discard(self) -> None:
-        """Delete the bytes of a body that did not arrive completely; do nothing after :meth:`finish`."""
+        """Delete the bytes of an incomplete body. After :meth:`finish`, this method does nothing."""
         self._target.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)

@@ -32,11 +32,11 @@ class Gate:
         self._opened: list[str] = []
 
     def release(self) -> None:
-        """Let the requests that hang now continue to their response."""
+        """Let each request that this gate holds now get its response."""
         self._opened.append("released")
 
     def drop(self) -> None:
-        """Close the connections of the requests that hang now."""
+        """Close the connections of the requests that this gate holds now, without a response."""
         self._opened.append("dropped")
 
     def ticket(self) -> int:
@@ -79,7 +79,7 @@ class Exchange:
     """What :meth:`Gate.ticket` returned when the request arrived."""
 
     async def run(self) -> web.StreamResponse:
-        """Read the request, let the platform handle it, and respond; or fail as the fault defines."""
+        """Read the request, let the platform handle it, and respond. A fault can change each step."""
         try:
             return await self._run()
         except (ConnectionError, web.RequestPayloadError):

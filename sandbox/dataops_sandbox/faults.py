@@ -72,7 +72,7 @@ class Fault(Rules):
             self._ends_at = min(self._ends_at, now + self.duration)
 
     def strikes(self, now: float) -> bool:
-        """Return whether the fault affects a matching request, and count the request."""
+        """Return whether the fault affects a matching request. Until the fault ends, count each request."""
         if self.hits == self.times or now >= self._ends_at:
             return False
         if self.passed < self.skip:
@@ -97,8 +97,8 @@ class Fault(Rules):
 class StatusFault(Fault):
     """Responds with the status code ``status``, and with ``body``.
 
-    If ``body`` is ``None``, an error status has a body in the platform's own error format; any other status
-    has an empty body.
+    If ``body`` is ``None``, the body of an error response has the platform's own error format. The
+    body of any other response is empty.
     """
 
     processed: bool = False
@@ -130,7 +130,7 @@ class ResetAfter(Fault):
 
 
 class Slow(Fault):
-    """Sends the response after ``delay`` real seconds, even if a test moves the sandbox's time."""
+    """Sends the response after ``delay`` real seconds. A test cannot shorten the delay with ``advance``."""
 
     delay: Seconds = 1.0
 

@@ -23,7 +23,7 @@ their size and SHA-256."""
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One request that reached the sandbox. An entry is immutable: for a change, the journal replaces it."""
+    """One request that reached the sandbox. It is immutable: the journal replaces an entry to change it."""
 
     seq: int
     """Number of the request, from 1; the sandbox never uses a number twice."""

@@ -53,7 +53,7 @@ class DeniedError(Exception):
 
 
 class RefusedError(DeniedError):
-    """The platform rejects a request that breaks its rules: the client that sent it has a bug.
+    """The platform rejects a request that breaks the platform's rules: the client has a bug.
 
     The response is the same as for :class:`DeniedError`. The journal keeps the reason as ``refused``.
     """

@@ -31,7 +31,7 @@ def list_runs(runs: Iterable[RunRecord], url: str) -> web.Response:
 
 
 def show_run(run: RunRecord, entries: Iterable[Entry]) -> web.Response:
-    """Return a page about one run, with the requests of ``entries`` that mention its id."""
+    """Return a page about one run, with the requests of ``entries`` that mention the run's id."""
     facts = {
         "platform": run.platform,
         "resource": run.resource,

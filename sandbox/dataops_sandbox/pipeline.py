@@ -1,7 +1,7 @@
 """What the sandbox's Quantemplate pipelines compute.
 
-The author of a real pipeline decides what the pipeline computes. All pipelines of the sandbox compute the
-same. So a test can see from an output which bytes the pipeline received:
+The author of a real pipeline decides what the pipeline computes. All pipelines of the sandbox do the same
+work. So a test can see from an output which bytes the pipeline received:
 
 - The input is CSV in UTF-8 with a header row, plain or gzipped. A byte-order mark is dropped.
 - Rows of blank cells are dropped, and each cell is trimmed.
@@ -60,7 +60,7 @@ class _Output:
         return self._target.finish()
 
     def discard(self) -> None:
-        """Delete the rows; do nothing after :meth:`finish`."""
+        """Delete the rows. After :meth:`finish`, this method does nothing."""
         self._target.discard()
 
 

@@ -110,14 +110,14 @@ class Platform(ABC):
         self.world = world
         # A reset does not replace these two objects. The run numbers continue, so that a poller of an earlier
         # test does not find a run of the next test. All tokens expire, but the platform still knows them. So
-        # it responds to an old token that the token has expired, not that it was never issued.
+        # the response to an old token says that the token has expired, not that it was never issued.
         self.numbers = count(1)
         self.tokens = Tokens()
         self.reset()
 
     @property
     def root(self) -> str:
-        """URL of the platform's prefix."""
+        """URL of the platform in the sandbox: the sandbox's URL, then the platform's name."""
         return f"{self.world.root}/{self.name}"
 
     @property

@@ -16,7 +16,7 @@ PlatformT = TypeVar("PlatformT", bound=Platform)
 
 
 class Mount(Generic[PlatformT]):
-    """Descriptor that returns the sandbox's instance of a platform, with the type of that platform."""
+    """Descriptor: returns the sandbox's instance of a platform, typed as that platform's class."""
 
     def __init__(self, platform: type[PlatformT]) -> None:
         self.platform = platform

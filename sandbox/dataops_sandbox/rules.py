@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LONGEST = 100
-"""Longest wrong value, in characters, that an error message quotes."""
+"""Maximum length, in characters, of a wrong value that an error message quotes."""
 
 Seconds = Annotated[float, Field(ge=0)]
 """A length of time in seconds; infinity is allowed."""

@@ -95,7 +95,7 @@ class Sandbox(Registry):
         """Return the fields of an Airflow connection that works against a platform.
 
         Use the fields as keyword arguments of ``airflow.sdk.Connection``, or their JSON as the value of an
-        ``AIRFLOW_CONN_...`` variable. The connection's links lead to the sandbox's pages of runs.
+        ``AIRFLOW_CONN_...`` variable. Links of tasks that use the connection open the sandbox's pages.
 
         :param args: positional arguments for the platform's ``connection`` method. They choose the kind of
             credentials, e.g. ``"login"`` for Toucan

@@ -22,7 +22,7 @@ class ExecutionScript(Script):
     """How an execution behaves."""
 
     waiting: Seconds = 0.0
-    """Seconds from the request until the execution starts. Before that, it has no ``startedAt``."""
+    """Seconds from the request until the execution starts. Until then it has no ``startedAt``."""
     waiting_status: str = "Started"
     """Status before the start. The reference does not document this status, so a client may get any text."""
     running_status: str = "Started"
@@ -30,9 +30,9 @@ class ExecutionScript(Script):
     hidden: Seconds = 0.0
     """For this many seconds after the creation of the run, lists do not contain the run."""
     hidden_lists: int = Field(0, ge=0)
-    """After the time ``hidden``, this many more list responses do not contain the run."""
+    """After ``hidden`` seconds, this many list responses still do not contain the run."""
     outcome: str = "Succeeded"
-    """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any unknown status."""
+    """Final status: ``Succeeded``, ``Failed``, ``Cancelled``, ``Canceled``, or any other text."""
     outputs: Names | dict[str, str] | None = None
     """Names of the outputs that exist at the end, even if the run failed. A dict also sets the text of each
     output. ``None``: all outputs of the pipeline if the run succeeded, otherwise no outputs."""
@@ -44,7 +44,7 @@ class Ending(Rules):
     """The arguments that a test passes to end an execution."""
 
     status: str
-    """Final status, in any spelling."""
+    """Final status, which may be any text."""
     outputs: Names | None
     """Names of the outputs that exist at the end; ``None``: as set with ``script``."""
 
@@ -90,16 +90,16 @@ class Execution(Run[ExecutionScript]):
     def end(self, at: float, status: str = "Succeeded", outputs: Collection[str] | None = None) -> None:
         """End the run.
 
-        :param status: final status, in any spelling
+        :param status: final status, which may be any text
         :param outputs: names of the outputs that exist at the end; ``None``: as set with ``script``
-        :raises ValueError: if the execution has no output with one of these names
+        :raises ValueError: if one of the names is not an output of the execution
         """
         unknown = set(outputs or ()) - {output.name for output in self.outputs}
         if unknown:
             raise ValueError(f"execution {self.run_id} has no output {sorted(unknown)}")
         error = self.work.exception()
         if error is not None:
-            # Handle any error, not only BadInputError: also a full disk must fail the run, not the request.
+            # Handle every error, not only BadInputError: even a full disk must fail the run, not the request.
             self.reason = str(error)
             status = "Failed" if status == "Succeeded" else status
         if error is not None or (status != "Succeeded" and self.script.outputs is None and outputs is None):

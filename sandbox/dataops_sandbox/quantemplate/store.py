@@ -165,7 +165,7 @@ class QuantemplateStore(RunStore[Execution, ExecutionScript]):
     def finish(self, run_id: str, status: str = "Succeeded", *, outputs: Sequence[str] | None = None) -> None:
         """End an execution now.
 
-        :param status: final status, in any spelling
+        :param status: final status, which may be any text
         :param outputs: names of the outputs that exist at the end; ``None``: as set with ``script``
         :raises ValueError: if the execution has already ended, or has no such output
         """

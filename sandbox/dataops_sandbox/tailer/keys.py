@@ -63,10 +63,10 @@ class SelfSigned:
         self._next_unseen_expired = False
 
     def revoke(self) -> None:
-        """Reject each token seen so far at its next use, and also reject the next new token once.
+        """Reject the next use of each token seen so far. If a new token comes first, reject it once.
 
-        A second request with the same token succeeds. This is necessary: if a client signs a new token
-        within the same second, the new token is equal to the rejected token.
+        The second use of a rejected token succeeds. This is necessary: if a client signs another token
+        within the same second, that token has the same text as the rejected token.
         """
         self._expired.update(self._seen)
         self._seen.clear()

@@ -126,7 +126,7 @@ class SetRunStatus(Scope):
 
 
 class ResetWorkflowStatus(Identity):
-    """Forget the jobs that a workflow has triggered."""
+    """Clear a workflow's list of triggered jobs."""
 
     configuration_type: Literal["workflow"]
 

@@ -47,7 +47,7 @@ class RunScript(Script):
     waiting: Seconds = 0.0
     """Seconds in ``WAITING``, in which the run waits for a free slot."""
     outcome: Text = "SUCCESS"
-    """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or any unknown status."""
+    """Final status: ``SUCCESS``, ``FAILED``, ``NO_MATCH``, ``DEACTIVATED``, or any other text."""
     running_status: Text = "RUNNING"
     """Status while the run is running."""
 
@@ -91,7 +91,7 @@ class TailerRun(Run[RunScript]):
             self.end(self.running_at + self.duration, self.script.outcome)
 
     def end(self, at: float, status: str = "SUCCESS") -> None:
-        """End the run with a final status, in any spelling. The API shows the run from now on."""
+        """End the run with a final status, which may be any text. The API shows the run from now on."""
         self.finished_at = at
         self.final_status = status
         self.start_gap = min(self.start_gap, at - self.created_at)
@@ -114,7 +114,7 @@ class TailerRun(Run[RunScript]):
         return {**identity, "job_id": self.job_id, "execution_date": self.execution_date}
 
     def fits(self, wanted: Mapping[str, Any], now: float) -> bool:
-        """Return whether the run has all ``wanted`` values; ``execution_date`` is the date of its start."""
+        """Return whether the run has all ``wanted`` values; ``execution_date`` is the run's start date."""
         item = self.as_json(now)
         return wanted.items() <= {**item, "execution_date": item["start_execution_date"][:10]}.items()
 

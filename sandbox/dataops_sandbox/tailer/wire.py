@@ -73,12 +73,12 @@ class Tailer(TailerStore):
 
     @property
     def sign_in_url(self) -> str:
-        """URL of the endpoint that takes email and password, without the API key."""
+        """URL of the sign-in with email and password. It does not contain the API key."""
         return self.root + SIGN_IN
 
     @property
     def refresh_url(self) -> str:
-        """URL of the endpoint that takes a refresh token, without the API key."""
+        """URL to which a client sends a refresh token. It does not contain the API key."""
         return self.root + REFRESH
 
     def connection(

@@ -40,7 +40,7 @@ class JobScript(Script):
     unknown_state: str | int | None = None
     """State that the API shows instead of RUNNING. The vendor's versioning rules allow new states."""
     echo_empty_ids: bool = False
-    """Whether responses also contain the ids that the configuration does not set, with empty values."""
+    """Whether responses contain an empty string for each id that the configuration does not set."""
 
     @field_validator("error")
     @classmethod

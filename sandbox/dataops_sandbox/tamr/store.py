@@ -24,7 +24,7 @@ class TamrSettings(Settings):
     slots: int = Field(5, ge=0)
     """How many jobs may run at once; 5 is Tamr's default."""
     slot_states: tuple[State, ...] = Field(("PENDING", "RUNNING", "STOPPING"), strict=False)
-    """States in which a job takes a slot. No document says whether PENDING and STOPPING jobs really do."""
+    """States in which a job takes a slot. It is not documented whether PENDING and STOPPING jobs take one."""
     filters: Literal["obeyed", "ignored", "refused"] = "obeyed"
     """What ``list jobs`` does with ``filter``. We never tried a filter on a real tenant. So a client must
     work with each value of this setting."""
@@ -85,7 +85,7 @@ class TamrStore(RunStore[Job, JobScript]):
 
     @changing
     def start(self, configuration: Mapping[str, Mapping[str, str]], *, created_by: str = PERSON) -> str:
-        """Start a job, as another user does. It starts even if no slot is free, and then also takes a slot.
+        """Start a job, as another user does. The job starts and counts even if no slot is free.
 
         :param configuration: as in the API, e.g. ``{"load": {"sourceId": "src_orders"}}``
         :return: the job's id

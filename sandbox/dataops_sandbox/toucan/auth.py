@@ -19,7 +19,7 @@ class WrongLoginError(DeniedError):
 
 
 class FailedLogins:
-    """The times of each user's last requests with bad credentials."""
+    """For each user, the times of the last requests with bad credentials."""
 
     def __init__(self) -> None:
         self._last: dict[str, deque[float]] = {}

@@ -25,7 +25,7 @@ CHAIN: tuple[str, ...] = get_args(OperationName)[:5]
 
 
 class Query(Rules):
-    """The query parameters of all operations. Each route in :mod:`.toucan.wire` lists its parameters."""
+    """The query parameters of all operations. A route in :mod:`.toucan.wire` lists those that it allows."""
 
     stage: Literal["staging"] | None = None
     """``staging``, or ``None`` for production."""

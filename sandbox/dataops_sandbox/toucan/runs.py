@@ -20,15 +20,15 @@ class OperationScript(Script):
     pending: Seconds | None = None
     """Seconds in ``pending``. ``None``: 0 if ``duration`` is 0, otherwise a twentieth of ``run_seconds``."""
     hidden: Seconds = 0.0
-    """For so many seconds after the start, the state route responds that the operation does not exist."""
+    """For this many seconds after the start, the state route responds that the operation does not exist."""
     running_status: str = "running"
     """Status while the operation runs. A newer backend may use other words."""
     outcome: str = "successful"
-    """Final status: ``successful``, ``failed``, or any unknown status."""
+    """Final status: ``successful``, ``failed``, or any other text."""
     final_members: dict[str, JsonValue] = Field({})
     """Members that are added to the state response when the operation has ended. No document lists them."""
     traceback: str = "a function of the small app has failed"
-    """Text of the traceback that a failed preprocess leaves."""
+    """Text of the traceback that a failed ``preprocess`` operation leaves."""
 
 
 @dataclass(kw_only=True)
@@ -44,7 +44,7 @@ class Operation(Run[OperationScript]):
     selector: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The domains and functions to work on; empty: all of them."""
     release: bool = False
-    """Whether the request was a populate with the ``release`` flag."""
+    """Whether the request was ``populate`` with the ``release`` flag."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Other members of the request: ``origin``, ``async``, or an upload's ``filename``."""
     final_status: str = field(default="", init=False)

@@ -34,9 +34,9 @@ class ToucanSettings(Settings):
     lock_status: int = Field(429, ge=400, le=599)
     """Status code for a user who is locked out. The vendor documents only the JSON message."""
     operation_ids: bool = True
-    """Whether the responses to uploads and to ``POST /operations`` contain an id. Old backends send none."""
+    """Whether the responses to uploads and to ``POST /operations`` contain an id. Old backends send no id."""
     refresh_ids: bool = True
-    """Whether the responses to preprocess, populate and release contain an id. The vendor does not say."""
+    """Whether ``preprocess``, ``populate`` and ``release`` return an id. The vendor does not document it."""
     state_route: bool = True
     """Whether the route for the state of an operation exists. Old backends do not have it."""
     chunk_fields: bool = True
@@ -170,5 +170,5 @@ class ToucanStore(RunStore[Operation, OperationScript]):
 
     @changing
     def uploaded(self, small_app_id: str) -> list[dict[str, Any]]:
-        """Return the uploads to a small app, oldest first. The bytes are left out: see :attr:`uploads`."""
+        """Return the uploads to a small app, oldest first. For their bytes, see :attr:`uploads`."""
         return [upload.as_json() for upload in self.uploads if upload.small_app == small_app_id]

@@ -113,7 +113,7 @@ class Toucan(ToucanStore):
             )
 
     def _is_wrong(self, user: str, password: str) -> bool:
-        """Return whether the credentials are wrong. If they are, first count the attempt."""
+        """Return whether the credentials are wrong. A wrong attempt counts before the lock is checked."""
         wrong = (user, password) != (self.settings.username, self.settings.password)
         if wrong:
             self.failed_logins.note(user, self.world.timeline.now())
