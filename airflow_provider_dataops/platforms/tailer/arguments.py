@@ -15,8 +15,8 @@ ENVIRONMENTS = ("PROD", "PREPROD", "STAGING", "DEV")
 LAUNCHABLE = ("table-to-table", "table-to-storage")
 #: The statuses that a user can set for a run.
 SETTABLE = ("SUCCESS", "FAILED", "RUNNING", "NO_MATCH", "CHECKED")
-#: For each status of a configuration, the fields of the request. In the vendor's documentation, at most one
-#: of them is true.
+#: For each status of a configuration, the two flags to send. The vendor's documentation sets at most one of
+#: these flags to true.
 CONFIGURATION_STATUSES = {
     "enabled": {"activated": True, "archived": False},
     "disabled": {"activated": False, "archived": False},

@@ -125,7 +125,10 @@ def _checked(
 
 
 def _narrower(filters: dict[str, str], run_id: str) -> list[dict[str, str]]:
-    """Return the filters to use after a full list. With each of them, the API lists fewer runs."""
+    """Return the filters of the next requests, one for each. Each of these requests lists fewer runs.
+
+    They are needed if a list has reached its limit, so that it may be incomplete.
+    """
     if "status" in filters:
         return []
     if not filters and (day := _day_of(run_id)):
