@@ -21,6 +21,7 @@ from airflow_provider_dataops.errors import (
     RunFailedError,
     TransportError,
 )
+from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.durable import DurableStart, Started
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending
 from airflow_provider_dataops.lifecycle.record import Generation, Record
@@ -159,6 +160,7 @@ def test_the_wait_for_a_run_that_the_platform_has_forgotten_ends_as_lost(
     if not bench.can_forget:
         pytest.skip(f"{bench.platform} never forgets a run")
     monkeypatch.setenv("AIRFLOW__DATAOPS__OUTAGE_BUDGET", "0.3")
+    monkeypatch.setattr(progress, "SEEN_ABSENT_SECONDS", 0.3)
     run_id = bench.start()
     event = run(wait_and(bench, bench.trigger(run_id), lambda: bench.store.forget(run_id)))
     assert event.ending is Ending.LOST
