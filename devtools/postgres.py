@@ -23,11 +23,11 @@ from pathlib import Path
 
 _START_SECONDS = 60.0
 _USER = "postgres"
-#: Nobody needs the data after a power cut, so the server does not wait for the disk. But `synchronous_commit`
-#: stays on: the server passes each commit to the kernel, and only then confirms it to the client. So a commit
-#: survives a crash of the server. The workers of the LocalExecutor inherit the scheduler's connection. If the
-#: scheduler is killed in a transaction, its workers keep the connection open, and so the transaction keeps
-#: its lock on the DAG run. The timeout ends such a transaction.
+#: The server does not wait for the disk, because the data is not needed after a power cut.
+#: ``synchronous_commit`` stays on: the server passes each commit to the kernel, and only then confirms it to
+#: the client. So a commit survives a crash of the server. The workers of the LocalExecutor inherit the
+#: scheduler's connection. If the scheduler is killed in a transaction, its workers keep the connection open,
+#: and so the transaction keeps its lock on the DAG run. The timeout ends such a transaction.
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",

@@ -130,8 +130,8 @@ class Settings:
     def account_key(self) -> str:
         """A hash of base URL, TLS settings and credentials. Connections with the same hash share a session.
 
-        The hash depends on a random key of this process. So nobody can guess a password from the hash, and it
-        is safe to log it.
+        The hash contains a random key of this process. Without this key, nobody can test a guessed password
+        against the hash. So it is safe to log the hash.
         """
         parts = [
             self.base_url,

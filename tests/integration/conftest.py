@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the proxies and the certificates of the environment."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
     """Make hooks and triggers read the connections that the test sets."""
     return Connections.installed(monkeypatch.setattr, BaseHook)

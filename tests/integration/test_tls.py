@@ -13,20 +13,13 @@ from tests.raw import DRIVERS, get
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
 
 @pytest.fixture(params=DRIVERS, ids=lambda driver: driver.__name__)
 def ask(request: pytest.FixtureRequest) -> Any:
     """Run an exchange on a worker, and in a triggerer."""
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def test_a_certificate_that_nobody_vouches_for_gets_no_request(ask: Any, tmp_path: Path) -> None:
