@@ -73,6 +73,8 @@ class RunWatch(Watch):
 
     #: Whether :meth:`sweep` reads many runs with one request.
     sweeps: ClassVar[bool] = False
+    #: The most watches that one call of :meth:`sweep` takes; ``None`` for any number.
+    sweep_limit: ClassVar[int | None] = None
     #: Whether :meth:`look` reads a run without the platform's list of runs. If so, it also works while the
     #: list cannot be read.
     looks_singly: ClassVar[bool] = True

@@ -22,7 +22,8 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
+from airflow_provider_dataops.polling.poller import Poller, poller_for, release
+from airflow_provider_dataops.polling.subscriptions import Signal, Subscription
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch, connection, outage
 
@@ -111,8 +112,8 @@ def test_a_run_that_left_the_list_is_requested_singly() -> None:
     platform = FakePlatform(states={"ended": RunState.SUCCEEDED})
 
     class OpenOnes(FakeWatch):
-        def sweep(self, api: Any, keys: frozenset[str]) -> Any:
-            return (yield True, keys - {"ended"})
+        def sweep(self, api: Any, watches: Any) -> Any:
+            return (yield True, watches.keys() - {"ended"})
 
     answers = polled(platform, ["ended", "open"], 2.5, watch=OpenOnes())
     assert [(request.sweep, sorted(request.run_ids)) for request in platform.requests] == [
@@ -241,8 +242,8 @@ def test_a_poller_that_dies_wakes_all_waiters_and_can_be_restarted() -> None:
             poller.subscribe(FakeWatch(run_id="one"), 30.0),
             poller.subscribe(FakeWatch(run_id="two"), 30.0),
         )
-        assert await one.answers.get() is None
-        assert await two.answers.get() is None
+        assert await one.answers.get() is Signal.POLLER_ENDED
+        assert await two.answers.get() is Signal.POLLER_ENDED
         for waiter in (one, two):
             poller.leave(waiter)
         again = [poller.subscribe(FakeWatch(run_id=run_id), 30.0) for run_id in ("one", "two")]
@@ -337,8 +338,8 @@ def test_a_list_is_used_again_when_it_is_usable() -> None:
 
 def test_an_error_in_a_list_affects_only_its_run() -> None:
     class OneUnreadable(OnlyListed):
-        def sweep(self, api: Any, keys: frozenset[str]) -> Any:
-            found = yield True, keys
+        def sweep(self, api: Any, watches: Any) -> Any:
+            found = yield True, watches.keys()
             return {**found, "bad": MalformedReplyError("an entry of the list cannot be read", status=200)}
 
     answers = polled(FakePlatform(), ["bad", "good"], 10.5, watch=OneUnreadable())
