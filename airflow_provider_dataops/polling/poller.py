@@ -150,9 +150,12 @@ class Poller:
         one = next(iter(watches.values()))
         answered: set[str] = set()
         if one.sweeps and now >= self._list_at:
-            sweep = one.sweep(self._connection.api, frozenset(watches))
+            answers: dict[str, RunSnapshot | ApiError] = {}
+            pairs, limit = list(watches.items()), one.sweep_limit or len(watches)
             try:
-                answers = await self._connection.ask(sweep, self.group)
+                for start in range(0, len(pairs), limit):
+                    sweep = one.sweep(self._connection.api, dict(pairs[start : start + limit]))
+                    answers.update(await self._connection.ask(sweep, self.group))
             except ApiError as error:
                 # If the login failed, do not read the runs one by one: each of these requests would try to
                 # log in again.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,11 @@ from airflow_provider_dataops.errors import (
 from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch, connection, outage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_dataops.core.watch import RunWatch
 
 
 def polled(
@@ -111,8 +116,8 @@ def test_a_run_that_left_the_list_is_requested_singly() -> None:
     platform = FakePlatform(states={"ended": RunState.SUCCEEDED})
 
     class OpenOnes(FakeWatch):
-        def sweep(self, api: Any, keys: frozenset[str]) -> Any:
-            return (yield True, keys - {"ended"})
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+            return (yield True, frozenset(watches) - {"ended"})
 
     answers = polled(platform, ["ended", "open"], 2.5, watch=OpenOnes())
     assert [(request.sweep, sorted(request.run_ids)) for request in platform.requests] == [
@@ -337,8 +342,8 @@ def test_a_list_is_used_again_when_it_is_usable() -> None:
 
 def test_an_error_in_a_list_affects_only_its_run() -> None:
     class OneUnreadable(OnlyListed):
-        def sweep(self, api: Any, keys: frozenset[str]) -> Any:
-            found = yield True, keys
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+            found = yield True, frozenset(watches)
             return {**found, "bad": MalformedReplyError("an entry of the list cannot be read", status=200)}
 
     answers = polled(FakePlatform(), ["bad", "good"], 10.5, watch=OneUnreadable())

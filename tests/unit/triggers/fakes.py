@@ -17,7 +17,7 @@ from airflow_provider_dataops.triggers.base import RunTrigger
 from tests.loops import LoopClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
 #: Tests set it to find out in which context code runs.
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
@@ -109,8 +109,8 @@ class FakeWatch(RunWatch):
     sweeps: ClassVar[bool] = True
     group: str = "group"
 
-    def sweep(self, api: Any, keys: frozenset[str]) -> Generator[Any, Any, dict[str, RunSnapshot]]:
-        snapshots: dict[str, RunSnapshot] = yield True, keys
+    def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Generator[Any, Any, dict[str, RunSnapshot]]:
+        snapshots: dict[str, RunSnapshot] = yield True, frozenset(watches)
         return snapshots
 
     def look(self, api: Any) -> Generator[Any, Any, RunSnapshot]:
