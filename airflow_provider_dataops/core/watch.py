@@ -104,7 +104,9 @@ class RunWatch(Watch):
         """Read this run alone, and return its present state."""
         raise NotImplementedError
 
-    def sweep(self, api: Any, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
+    def sweep(
+        self, api: Any, watches: Mapping[str, RunWatch]
+    ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Read the platform's list of runs, and return the wanted runs in it, by key.
 
         The poller then reads the wanted runs that are not in the list one by one.
@@ -112,7 +114,7 @@ class RunWatch(Watch):
         The value of a key is an error if the list contains the run, but its entry cannot be read, and the
         platform cannot return one run alone.
 
-        :param keys: the keys of the runs that tasks wait for.
+        :param watches: the watches of the runs that tasks wait for, by key. All are of this watch's group.
         """
         raise NotImplementedError
 

@@ -19,7 +19,10 @@ from airflow_provider_dataops.core.http import (
 from airflow_provider_dataops.errors import ApiError, ConnectionSettingsError, DataOpsError
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.core.watch import RunWatch
 
 
 @dataclass
@@ -69,6 +72,11 @@ class Play:
     secrets: list[str] = field(default_factory=list)
     value: Any = None
     error: Exception | None = None
+
+
+def sweep(api: Api, *watches: RunWatch) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
+    """Return the exchange that reads the runs of these watches, which are of one group."""
+    return watches[0].sweep(api, {watch.key: watch for watch in watches})
 
 
 def play(exchange: Exchange[Any], *answers: Answer, clock: FakeClock | None = None) -> Play:

@@ -129,7 +129,7 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
-        self, api: QuantemplateApi, keys: frozenset[str]
+        self, api: QuantemplateApi, watches: Mapping[str, RunWatch]
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return an execution or an error for each id. All executions are read from one list.
 
@@ -138,11 +138,11 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
         error. Otherwise their state is ``UNLISTED`` if the list leaves out the oldest executions, else
         ``ABSENT``.
         """
-        listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=keys)
+        listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=frozenset(watches))
         found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
         ids = listed.known_texts("id")
         answers: dict[str, RunSnapshot | ApiError] = {}
-        for key in keys:
+        for key in watches:
             if key in found:
                 answers[key] = found[key]
             elif listed.error is not None and (key in ids or len(ids) < len(listed.unreadable)):
@@ -159,7 +159,7 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
 
     def look(self, api: QuantemplateApi) -> Exchange[RunSnapshot]:
         """Read the list, and return the present state of this execution."""
-        answers = yield from self.sweep(api, frozenset({self.run_id}))
+        answers = yield from self.sweep(api, {self.run_id: self})
         answer = answers[self.run_id]
         if isinstance(answer, ApiError):
             raise answer

@@ -191,14 +191,14 @@ class TailerRunWatch(TailerWatch, RunWatch):
         """The group of the run: a text of all fields that affect the request or the meaning of a status."""
         return str((*self.named.values(), self.job_id, *self.outcomes.values()))
 
-    def sweep(self, api: TailerApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(self, api: TailerApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return runs by id. For one id, request that run. For several ids, request the list of last runs."""
-        if len(keys) == 1:
-            (run_id,) = keys
+        if len(watches) == 1:
+            (run_id,) = watches
             return {run_id: (yield from self._asked(api, run_id))}
         configuration = self.configuration(api)
         listed, _ = yield from api.listed(configuration)
-        own = [run for run in listed.found if run.run_id in keys and configuration.owns(run)]
+        own = [run for run in listed.found if run.run_id in watches and configuration.owns(run)]
         return {run.run_id: self._snapshot(configuration, run) for run in own}
 
     def look(self, api: TailerApi) -> Exchange[RunSnapshot]:

@@ -114,9 +114,9 @@ class TamrJobWatch(RunWatch):
         """The group of the job. All jobs of the tenant are in one group, so one poller reads them."""
         return "jobs"
 
-    def sweep(self, api: TamrApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(self, api: TamrApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Read the list of open jobs, and return the jobs in it that have these ids."""
-        jobs = yield from api.open_or_newest({}, wanted=keys)
+        jobs = yield from api.open_or_newest({}, wanted=frozenset(watches))
         return {job.job_id: job.snapshot() for job in jobs.found}
 
     def look(self, api: TamrApi) -> Exchange[RunSnapshot]:

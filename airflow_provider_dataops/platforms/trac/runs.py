@@ -93,6 +93,7 @@ class TracJobWatch(RunWatch):
     submission_id: str = ""
 
     sweeps = True
+    sweep_limit = SEARCH_LIMIT
 
     def check(self) -> None:
         """Check that the tenant is set, and that the submission token is a text or empty."""
@@ -115,19 +116,18 @@ class TracJobWatch(RunWatch):
         """Read this job alone, and return its present state."""
         return api.job_snapshot(self.run_id, self.tenant)
 
-    def sweep(self, api: TracApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(self, api: TracApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return only the active jobs. The poller reads the others one by one, to get their outputs too."""
-        by_token = {token: key for key in keys for _, _, token in [key.partition(" ")] if token}
-        tokens = sorted(by_token)
-        active: dict[str, RunSnapshot] = {}
-        for start in range(0, len(tokens), SEARCH_LIMIT):
-            batch = tokens[start : start + SEARCH_LIMIT]
-            found = yield from api.jobs_with_token("IN", batch, self.tenant)
-            for token, snapshot in found.found:
-                key = by_token.get(token, "")
-                if key.partition(" ")[0] == snapshot.run_id and not snapshot.state.is_final:
-                    active[key] = snapshot
-        return active
+        tokens = {token for key in watches for _, _, token in [key.partition(" ")] if token}
+        if not tokens:
+            return {}
+        found = yield from api.jobs_with_token("IN", sorted(tokens), self.tenant)
+        active = {
+            f"{snapshot.run_id} {token}": snapshot
+            for token, snapshot in found.found
+            if not snapshot.state.is_final
+        }
+        return {key: snapshot for key, snapshot in active.items() if key in watches}
 
     def url(self, api: TracApi) -> str:
         """Return the link to the job."""

@@ -23,7 +23,7 @@ from airflow_provider_dataops.platforms.quantemplate.runs import (
 from airflow_provider_dataops.platforms.tamr.runs import TamrJobWatch, TamrResourceIdleWatch
 from airflow_provider_dataops.platforms.trac.model.definitions import RunRequest
 from airflow_provider_dataops.platforms.trac.runs import TracJobWatch
-from tests.unit.fakes import Play, play, reply
+from tests.unit.fakes import Play, play, reply, sweep
 from tests.unit.platforms.apis import quantemplate, tailer, tamr, toucan, trac
 
 if TYPE_CHECKING:
@@ -198,46 +198,45 @@ class TestTrac:
     def test_a_sweep_skips_unreadable_jobs(self) -> None:
         watch = TracJobWatch(run_id=JOB_ID, tenant="ACME", submission_id="t")
         answer = found(5, tag(JOB_ID), {**tag(JOB_ID), "attrs": {"a": {"integerValue": "x"}}})
-        assert set(play(watch.sweep(trac(), frozenset({watch.key})), answer).value) == {watch.key}
+        assert set(play(sweep(trac(), watch), answer).value) == {watch.key}
 
 
 class TestSweep:
     """One list request for all waiting tasks."""
 
     def test_on_tamr_skips_unreadable_jobs(self) -> None:
-        keys = frozenset({"j-1", "j-2"})
+        watches = [TamrJobWatch(run_id=run_id) for run_id in ("j-1", "j-2")]
         answer = reply(body={"jobs": [5, job("j-1"), job("j-2", status="?"), job(7), job("j-9")]})
-        assert set(play(TamrJobWatch(run_id="j-1").sweep(tamr(), keys), answer).value) == {"j-1"}
+        assert set(play(sweep(tamr(), *watches), answer).value) == {"j-1"}
 
     def test_on_tailer_skips_unreadable_runs(self) -> None:
         api = tailer()
-        watch = api.watch_run(
-            api.configuration("c_DEV", "table-to-table"),
-            "r-1",
-            None,
-            success_statuses=["SUCCESS"],
-            failure_statuses=[],
-        )
+        configuration = api.configuration("c_DEV", "table-to-table")
+        outcomes: dict[str, list[str]] = {"success_statuses": ["SUCCESS"], "failure_statuses": []}
+        watches = [api.watch_run(configuration, run_id, None, **outcomes) for run_id in ("r-1", "r-2")]
         answer = reply(body={"results": [None, run("r-1"), run("r-2", status=None)]})
-        assert set(play(watch.sweep(api, frozenset({"r-1", "r-2"})), answer).value) == {"r-1"}
+        assert set(play(sweep(api, *watches), answer).value) == {"r-1"}
 
-    def sweep(self, *entries: Any, keys: tuple[str, ...] = ("e-1", "e-2")) -> dict[str, Any]:
-        watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
-        answers: dict[str, Any] = play(
-            watch.sweep(quantemplate(), frozenset(keys)), reply(body=list(entries))
-        ).value
+    def executions(self, *entries: Any) -> dict[str, Any]:
+        watches = [
+            QuantemplateExecutionWatch(run_id=run_id, organisation_id="c-1", pipeline_id="p-1")
+            for run_id in ("e-1", "e-2")
+        ]
+        answers: dict[str, Any] = play(sweep(quantemplate(), *watches), reply(body=list(entries))).value
         return answers
 
     def test_on_quantemplate_returns_an_error_only_for_the_unreadable_execution(self) -> None:
-        answers = self.sweep(execution("e-1"), execution("e-2", status=None), execution("e-7", status=None))
+        answers = self.executions(
+            execution("e-1"), execution("e-2", status=None), execution("e-7", status=None)
+        )
         assert answers["e-1"].state is RunState.RUNNING
         assert isinstance(answers["e-2"], MalformedReplyError)
 
     def test_on_quantemplate_returns_an_error_for_unlisted_executions_if_an_entry_has_no_id(self) -> None:
-        answers = self.sweep(execution("e-1"), execution(5))
+        answers = self.executions(execution("e-1"), execution(5))
         assert answers["e-1"].state is RunState.RUNNING
         assert isinstance(answers["e-2"], MalformedReplyError)
-        assert self.sweep(execution("e-1", runNumber=1))["e-2"].state is RunState.ABSENT
+        assert self.executions(execution("e-1", runNumber=1))["e-2"].state is RunState.ABSENT
 
     def test_on_quantemplate_fails_for_a_single_unreadable_execution(self) -> None:
         watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")

@@ -19,7 +19,7 @@ from airflow_provider_dataops.platforms.tamr.api import MOST_PAGES
 from airflow_provider_dataops.platforms.tamr.runs import TamrJobWatch, TamrResourceIdleWatch
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
 from airflow_provider_dataops.platforms.trac.runs import TracJobWatch
-from tests.unit.fakes import Play, play, reply
+from tests.unit.fakes import Play, play, reply, sweep
 from tests.unit.platforms.apis import quantemplate, tailer, tamr, trac
 from tests.unit.platforms.tailer.runs import STORAGE, item, results, sent_payloads
 from tests.unit.platforms.tailer.test_runs import watch
@@ -230,8 +230,8 @@ class TestALostTamrJob:
 class TestTamrJobs:
     def test_after_the_last_page_of_a_sweep_are_left_to_single_requests(self) -> None:
         pages = [page(running(f"j-{n}"), token=f"{n}") for n in range(3)]
-        sweep = TamrJobWatch(run_id="j-9").sweep(tamr(), frozenset({"j-0", "j-9"}))
-        assert set(play(sweep, *pages).value) == {"j-0"}
+        watches = [TamrJobWatch(run_id=run_id) for run_id in ("j-0", "j-9")]
+        assert set(play(sweep(tamr(), *watches), *pages).value) == {"j-0"}
 
     def test_on_too_many_pages_raise_an_error(self) -> None:
         pages = [page(created(f"j-{n}", "09:00:00"), token=f"{n}") for n in range(MOST_PAGES)]
@@ -270,10 +270,8 @@ class TestTracJobs:
     def test_that_a_full_search_omits_are_left_to_single_requests(self) -> None:
         ids = [f"{n:08}-6d0f-4a7e-9d55-0d3f3b1f4c01" for n in range(2 * SEARCH_LIMIT)]
         watches = [
-            TracJobWatch(run_id=ids[n], tenant="ACME", submission_id=f"t{n:03}")
-            for n in range(SEARCH_LIMIT + 1)
+            TracJobWatch(run_id=ids[n], tenant="ACME", submission_id=f"t{n:03}") for n in range(SEARCH_LIMIT)
         ]
-        others = [tag(ids[SEARCH_LIMIT + n], airflow_token="t000") for n in range(SEARCH_LIMIT)]
-        last = found(tag(ids[SEARCH_LIMIT], airflow_token="t100"))
-        sweep = watches[0].sweep(trac(), frozenset(watch.key for watch in watches))
-        assert set(play(sweep, found(*others), last).value) == {watches[-1].key}
+        others = [tag(ids[SEARCH_LIMIT + n], airflow_token="t000") for n in range(SEARCH_LIMIT - 1)]
+        last = tag(ids[SEARCH_LIMIT - 1], airflow_token="t099")
+        assert set(play(sweep(trac(), *watches), found(*others, last)).value) == {watches[-1].key}

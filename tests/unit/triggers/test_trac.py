@@ -6,6 +6,7 @@ from uuid import UUID
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.triggers.trac import TracJobTrigger
+from tests.unit.fakes import sweep
 from tests.unit.operators.stage import Hook
 from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
@@ -34,7 +35,7 @@ def test_one_search_returns_all_active_jobs_with_a_token() -> None:
     triggers = [trigger(job_id, token) for job_id, token in zip(JOBS[:2], "ab", strict=True)]
     triggers.append(trigger(JOBS[2]))
     hook = Hook(gateway, lambda _: None, trac())
-    active = hook.run(triggers[0].sweep(hook.api, frozenset(t.key for t in triggers)))
+    active = hook.run(sweep(hook.api, *triggers))
     assert gateway.sent == ["search"]
     # A job that has ended needs a request for its outputs. No search finds a job without a token.
     assert {key: snapshot.run_id for key, snapshot in active.items()} == {triggers[0].key: JOBS[0]}

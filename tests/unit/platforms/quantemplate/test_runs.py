@@ -7,7 +7,7 @@ from airflow_provider_dataops.platforms.quantemplate.runs import (
     QuantemplateExecutionLaunch,
     QuantemplateExecutionWatch,
 )
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import play, reply, sweep
 from tests.unit.platforms.apis import quantemplate
 from tests.unit.platforms.quantemplate.executions import execution
 
@@ -32,13 +32,16 @@ class TestRuns:
         assert [snapshot.run_id for snapshot in found] == ["e-10"]
 
     def test_one_list_returns_the_state_of_all_watched_executions(self) -> None:
-        watch = QuantemplateExecutionWatch(run_id="e-1", organisation_id="c-1", pipeline_id="p-1")
+        watches = [
+            QuantemplateExecutionWatch(run_id=run_id, organisation_id="c-1", pipeline_id="p-1")
+            for run_id in ("e-1", "e-2", "e-3")
+        ]
         body = [
             execution(id="e-1", runNumber=1, status="Succeeded"),
             execution(id="e-2"),
             {"id": "e-4", "odd": True},
         ]
-        done = play(watch.sweep(quantemplate(), frozenset({"e-1", "e-2", "e-3"})), reply(body=body))
+        done = play(sweep(quantemplate(), *watches), reply(body=body))
         assert {k: v.state for k, v in done.value.items()} == {
             "e-1": RunState.SUCCEEDED,
             "e-2": RunState.RUNNING,

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import NotFoundError
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import play, reply, sweep
 from tests.unit.platforms.apis import tailer
 from tests.unit.platforms.tailer.runs import IOWA, ITEM, RUN_ID, STORAGE, TABLES, item, results, sent_payloads
 
@@ -92,7 +92,7 @@ class TestWatch:
         assert play(watch(run_id="r-1").look(tailer()), answer).value.state is RunState.ABSENT
 
     def test_one_run_is_requested_by_its_id(self) -> None:
-        done = play(watch(run_id="r-1").sweep(tailer(), frozenset({RUN_ID})), results(ITEM))
+        done = play(sweep(tailer(), watch()), results(ITEM))
         assert sent_payloads(done)[0] | {"action": ""} == {
             "action": "",
             "account": "000099",
@@ -107,7 +107,7 @@ class TestWatch:
 
     def test_several_runs_are_requested_by_one_list(self) -> None:
         listed = [item("a"), item("b", "FAILED"), item("x"), item("c", account="000001")]
-        done = play(watch().sweep(tailer(), frozenset({"a", "b", "c"})), results(*listed))
+        done = play(sweep(tailer(), *(watch(run_id=run_id) for run_id in "abc")), results(*listed))
         assert [a["action"] for a in sent_payloads(done)] == ["get_last_status"]
         assert {run_id: s.state for run_id, s in done.value.items()} == {
             "a": RunState.RUNNING,

@@ -8,21 +8,21 @@ from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import BadRequestError, NotFoundError
 from airflow_provider_dataops.platforms.tamr import configurations as platform
 from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch, TamrJobWatch
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import play, reply, sweep
 from tests.unit.platforms.apis import tamr
 from tests.unit.platforms.tamr.jobs import JOBS, job
 
 FILTERED = f"{JOBS}?pageSize=30&filter=status.state%20%21%3D%20DONE"
 
 
-def watch() -> TamrJobWatch:
-    return TamrJobWatch(run_id="j-1")
+def watch(run_id: str = "j-1") -> TamrJobWatch:
+    return TamrJobWatch(run_id=run_id)
 
 
 class TestWatch:
     def test_one_list_returns_all_open_jobs(self) -> None:
         done = play(
-            watch().sweep(tamr(), frozenset({"j-1", "j-9"})),
+            sweep(tamr(), watch("j-1"), watch("j-9")),
             reply(body={"jobs": [job("j-1"), job("j-2")]}),
         )
         assert done.requests[0].url == FILTERED
@@ -31,16 +31,16 @@ class TestWatch:
     def test_a_rejected_filter_is_not_sent_again(self) -> None:
         api = tamr()
         rejected = BadRequestError("filter", status=400)
-        done = play(watch().sweep(api, frozenset({"j-1"})), rejected, reply(body={"jobs": [job("j-1")]}))
+        done = play(sweep(api, watch()), rejected, reply(body={"jobs": [job("j-1")]}))
         assert [r.url for r in done.requests] == [FILTERED, f"{JOBS}?pageSize=30"]
-        done = play(watch().sweep(api, frozenset({"j-1"})), reply(body={"jobs": []}))
+        done = play(sweep(api, watch()), reply(body={"jobs": []}))
         assert done.requests[0].url == f"{JOBS}?pageSize=30"
 
     def test_a_list_without_the_filter_returns_ended_jobs_too(self) -> None:
         """Otherwise each ended job would cost one more request."""
         rejected = BadRequestError("filter", status=400)
         page = reply(body={"jobs": [job("j-1", state="DONE")]})
-        assert set(play(watch().sweep(tamr(), frozenset({"j-1"})), rejected, page).value) == {"j-1"}
+        assert set(play(sweep(tamr(), watch()), rejected, page).value) == {"j-1"}
 
     def test_an_unknown_job_is_absent(self) -> None:
         done = play(watch().look(tamr()), NotFoundError("gone", status=404))

