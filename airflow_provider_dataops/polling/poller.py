@@ -36,7 +36,7 @@ LIST_AGAIN = 60.0
 YOUNG_PER_SECOND = 100
 #: After this many runs, the poller lets other triggers continue before it passes on further results.
 SLICE = 200
-#: A warning is logged if requests are late for this many seconds, and again after the second number of seconds.
+#: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
 LATE, WARN_AGAIN = 60.0, 600.0
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class Poller:
         elif now >= self._warn_at:
             self._warn_at = now + WARN_AGAIN
             log.warning(
-                "The requests for the runs of %s come %s late, because %d runs share %d requests at a time",
+                "The requests for the runs of %s are %s late, because %d runs share %d requests at a time",
                 self.group,
                 duration_in_words(self.lateness),
                 self._connection.waits,

@@ -10,7 +10,7 @@ from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, MOST_IF_LOCKING,
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, connection
 
-PARALLEL = Options.max_concurrent_requests
+PARALLEL = 4
 
 
 def test_groups_take_turns() -> None:
@@ -139,7 +139,7 @@ def test_fewer_requests_are_in_flight_than_lock_an_account(accepted: bool) -> No
         exchanges = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
         waiting = [asyncio.ensure_future(one) for one in exchanges]
         await asyncio.sleep(19.0)
-        assert len(platform.requests) == PARALLEL + accepted
+        assert len(platform.requests) == MOST_IF_LOCKING + accepted
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
