@@ -63,7 +63,8 @@ def one_line(text: str) -> str:
 
     Otherwise a server could forge lines of a log, or change the colours of a terminal.
     """
-    return _CONTROL.sub(" ", text).strip()
+    # Most texts contain nothing to replace.
+    return text.strip() if text.isprintable() else _CONTROL.sub(" ", text).strip()
 
 
 class DataOpsError(Exception):
