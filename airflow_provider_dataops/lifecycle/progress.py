@@ -87,7 +87,7 @@ def _due(separator: str, next_look: float | None) -> str:
     return f"{separator} the next request is due in {duration_in_words(next_look)}"
 
 
-@dataclass
+@dataclass(slots=True)
 class _Repetition:
     """Decides when the log repeats a line.
 
@@ -116,7 +116,7 @@ class _Repetition:
         return True
 
 
-@dataclass
+@dataclass(slots=True)
 class WaitProgress:
     """What one waiting task or trigger knows about its run or condition.
 

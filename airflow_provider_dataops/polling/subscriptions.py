@@ -28,6 +28,35 @@ class Signal(Enum):
     SETTINGS_CHANGED = auto()
 
 
+class Answers:
+    """The results that a trigger has not read yet.
+
+    An ``asyncio.Queue`` takes three KiB, which is much for each of ten thousand triggers.
+    """
+
+    __slots__ = ("_items", "_reader")
+
+    def __init__(self) -> None:
+        self._items: list[RunSnapshot | DataOpsError | Signal] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def put(self, answer: RunSnapshot | DataOpsError | Signal) -> None:
+        """Add a result, and wake the trigger."""
+        self._items.append(answer)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> RunSnapshot | DataOpsError | Signal:
+        """Wait for the next result, remove it and return it. Only one reader may wait."""
+        while not self._items:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._items.pop(0)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
 @dataclass(eq=False, slots=True)
 class Subscription:
     """A trigger that waits for one run.
@@ -43,7 +72,7 @@ class Subscription:
     poll_interval: float
     began: float
     run: TrackedRun = field(init=False)
-    answers: asyncio.Queue[RunSnapshot | DataOpsError | Signal] = field(default_factory=asyncio.Queue)
+    answers: Answers = field(default_factory=Answers)
     wake_at: float = 0.0
     _known: tuple[RunState, str] | None = None
 
@@ -59,7 +88,7 @@ class Subscription:
                 return
         self._known = known
         self.wake_at = math.inf
-        self.answers.put_nowait(answer)
+        self.answers.put(answer)
 
 
 @dataclass(eq=False, slots=True)

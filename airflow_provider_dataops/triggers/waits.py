@@ -114,6 +114,8 @@ async def _run_ended(
                 elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
                     return event
                 subscription.wake_at = progress.wake_at
+                # Thousands of triggers would keep thousands of snapshots in memory until the next one comes.
+                del answer
     finally:
         poller.leave(subscription)
         release(connection, poller)

@@ -40,11 +40,12 @@ def snapshot(state: RunState, raw: str = "") -> RunSnapshot:
 
 class TestInterval:
     def test_grows_with_the_age_of_the_run_up_to_its_limit(self) -> None:
-        assert [interval(age, 30.0, 0.5) for age in (0, 10, 100, 200, 9_999)] == [2.0, 2.0, 10.0, 20.0, 30.0]
+        intervals = [interval(age, 30.0, 0.5) for age in (0, 10, 100, 200, 9_999)]
+        assert intervals == pytest.approx([1.7, 1.7, 14.0, 28.0, 30.0])
 
-    def test_varies_by_a_tenth(self) -> None:
-        assert interval(9_999, 30.0, 0.0) == pytest.approx(27.0)
-        assert interval(9_999, 30.0, 1.0) == pytest.approx(33.0)
+    def test_varies_by_five_percent(self) -> None:
+        assert interval(9_999, 30.0, 0.0) == pytest.approx(28.5)
+        assert interval(9_999, 30.0, 1.0) == pytest.approx(31.5)
 
     def test_does_not_exceed_a_short_limit(self) -> None:
         assert interval(0, 0.5, 0.5) == 0.5
