@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.core.launch import Launch
@@ -116,7 +116,7 @@ class TracJobWatch(RunWatch):
         """Read this job alone, and return its present state."""
         return api.job_snapshot(self.run_id, self.tenant)
 
-    def sweep(self, api: TracApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(self, api: TracApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return only the active jobs. The poller reads the others one by one, to get their outputs too."""
         tokens = {token for key in watches for _, _, token in [key.partition(" ")] if token}
         if not tokens:
