@@ -48,7 +48,7 @@ def _options() -> dict[str, Any]:
             "How many requests of one connection a triggerer sends at a time, from 1 to 100. After 2 "
             "seconds, a request no longer counts. If rejected credentials can lock the account, the "
             "number is at most 4, whatever this option says.",
-            "4",
+            "32",
             "integer",
             "8",
         ),

@@ -53,6 +53,14 @@ class Api:
 
     # --- credentials -----------------------------------------------------------------------------------
 
+    def risks_lockout(self) -> bool:
+        """Return whether the platform may lock the account if it rejects several requests at the same time.
+
+        This is not so if the requests contain a token whose expiry is known: such a token is renewed in time,
+        with one login.
+        """
+        return self.locks_out and (self.token is None or not self.token.expires)
+
     def needs_login(self) -> bool:
         """Return whether a token must be fetched before the next request."""
         return self.token is not None and self.token.is_due()

@@ -22,7 +22,7 @@ class Options:
     """
 
     outage_budget: float = 30 * 60.0
-    max_concurrent_requests: int = 4
+    max_concurrent_requests: int = 32
     listing_delay: float = 0.0
     timeout_delay: float = 0.0
     deferral_guard: float = 6.0

@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -126,7 +127,7 @@ class Settings:
     account: tuple[str, ...] = ()
     options: Options = field(default_factory=Options)
 
-    @property
+    @cached_property
     def account_key(self) -> str:
         """A hash of base URL, TLS settings and credentials. Connections with the same hash share a session.
 

@@ -42,6 +42,11 @@ class TokenKeeper:
         self._renew_at = math.inf
         self._clock = clock
 
+    @property
+    def expires(self) -> bool:
+        """Whether there is a token whose expiry is known."""
+        return bool(self.text) and self._renew_at < math.inf
+
     def is_due(self) -> bool:
         """Return whether to fetch a token: there is no token yet, or the token expires soon."""
         return not self.text or self._clock() >= self._renew_at

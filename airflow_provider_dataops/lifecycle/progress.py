@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
 
 #: At first, status requests are this many seconds apart, even if ``poll_interval`` is longer.
-FIRST_INTERVAL = 2.0
+FIRST_INTERVAL = 1.7
 #: Later, the interval is this fraction of the time since the wait began, but at most ``poll_interval``.
-GROWTH = 0.1
+GROWTH = 0.14
+#: An interval is longer or shorter by up to this fraction, at random.
+JITTER = 0.05
 #: The shortest pause after a failed request, in seconds.
 FAILURE_FLOOR = 1.0
 #: A run that the platform never returned counts as lost after ``ABSENT_POLLS`` responses in a row without the
@@ -58,8 +60,8 @@ class Verdict(Enum):
     GIVE_UP = auto()
 
 
-def interval(age: float, cap: float, chance: float) -> float:
-    """Return the seconds until the next status request, with 10 % jitter.
+def interval(age: float, cap: float, chance: float, *, shortest: float = 0.0) -> float:
+    """Return the seconds until the next status request, with jitter.
 
     The interval grows with the length of the wait. So the end of a short run is seen soon, and a run of six
     hours does not cost thousands of requests.
@@ -67,8 +69,9 @@ def interval(age: float, cap: float, chance: float) -> float:
     :param age: seconds since the wait began.
     :param cap: the longest interval, in seconds, before jitter.
     :param chance: a number from 0 up to 1.
+    :param shortest: the interval is at least this long, unless ``cap`` is shorter, in seconds before jitter.
     """
-    return max(min(cap, FIRST_INTERVAL), min(cap, age * GROWTH)) * (0.9 + 0.2 * chance)
+    return min(cap, max(FIRST_INTERVAL, shortest, age * GROWTH)) * (1.0 + JITTER * (2.0 * chance - 1.0))
 
 
 def failure_pause(failures: int, error: ApiError, chance: float) -> float:
@@ -95,10 +98,14 @@ class _Repetition:
     due: float = 0.0
     pause: float = 0.0
 
-    def start(self, now: float) -> None:
-        """Record that the line was logged for the first time."""
+    def start(self, now: float, chance: float) -> None:
+        """Record that the line was logged for the first time.
+
+        :param chance: a number from 0 up to 1. It makes the first pause longer or shorter, so that thousands
+            of waits that began together do not log their lines together.
+        """
         self.pause = REPEAT_PAUSE
-        self.due = now + self.pause
+        self.due = now + self.pause * (0.75 + 0.5 * chance)
 
     def is_due(self, now: float) -> bool:
         """Return whether to log the line again now."""
@@ -119,6 +126,7 @@ class WaitProgress:
         that name it: ``The condition at Tamr``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
     :param outage_budget: for this many seconds, the wait continues although the platform does not answer.
+    :param chance: a number from 0 up to 1, which decides when the log repeats a line.
     """
 
     began: float
@@ -126,6 +134,7 @@ class WaitProgress:
     kind: str = "run"
     seen: bool = False
     outage_budget: float = Options.outage_budget
+    chance: float = 0.5
     #: When the outage began. In an outage, no response arrives, or another server responds instead of the
     #: platform.
     failing_since: float | None = None
@@ -173,6 +182,11 @@ class WaitProgress:
             return RunEvent(ending=Ending.LOST, run_id=snapshot.run_id, message=snapshot.raw_state)
         return None
 
+    @property
+    def wake_at(self) -> float:
+        """When the log repeats the state, if the state has not changed until then."""
+        return self.repeat_line.due
+
     def not_met(self, now: float, next_look: float | None, log: Log) -> None:
         """Record that the condition is not true yet. Log this with :meth:`_log_state`.
 
@@ -189,7 +203,7 @@ class WaitProgress:
         """
         if line != self.line:
             self.line, self.line_since = line, now
-            self.repeat_line.start(now)
+            self.repeat_line.start(now, self.chance)
             write = log.warning if warns else log.info
             write("%s%s", line, following)
         elif self.repeat_line.is_due(now):
@@ -259,7 +273,7 @@ class WaitProgress:
     def _compare(self, error: ApiError, now: float) -> None:
         """Record whether the log already contains a failure of the same kind as this failure."""
         if not self.logged_failures:
-            self.repeat_failures.start(now)
+            self.repeat_failures.start(now, self.chance)
         elif self.repeat_failures.is_due(now):
             self.logged_failures.clear()
         # Two kinds may alternate, such as 502 and 503. So compare with all logged kinds, not only the last.

@@ -13,7 +13,7 @@ from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.http import Request
 from airflow_provider_dataops.errors import ApiError
-from airflow_provider_dataops.polling.lanes import Lanes
+from airflow_provider_dataops.polling.lanes import Lane, Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
 
@@ -41,6 +41,7 @@ class SharedConnection:
     :param reopened: an event. It is set when the waiting requests must check the gate again.
     :param pollers: the pollers, by group.
     :param users: how many triggers use the connection.
+    :param waits: how many of these triggers wait for a run.
     :param closing: the timer that closes the connection after its last trigger has ended.
     :param life: a generator. When this generator is closed, it closes the driver.
     """
@@ -50,30 +51,51 @@ class SharedConnection:
     reopened: asyncio.Event = field(default_factory=asyncio.Event)
     pollers: dict[str, Poller] = field(default_factory=dict)
     users: int = 0
+    waits: int = 0
     closing: asyncio.TimerHandle | None = None
     life: AsyncGenerator[None] = field(init=False)
     _lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
         """Create the lanes. Each lane is a place for one request at a time."""
-        count = self.api.settings.options.max_concurrent_requests
-        self._lanes = Lanes(count, is_trusted=not self.api.locks_out)
+        self._lanes = Lanes(self.api.settings.options.max_concurrent_requests, self.api.risks_lockout)
 
     @property
     def api(self) -> Api:
         """The platform and its settings."""
         return self.driver.api
 
-    async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
-        """Wait until a request may be sent. Then send the requests of one call, and return the call's result.
+    @property
+    def most_requests(self) -> int:
+        """How many requests of the connection may be under way at a time."""
+        return self._lanes.limit
+
+    async def turn(self, group: Hashable) -> Lane:
+        """Wait until a request of this group may be sent. Return its lane, for :meth:`send`.
 
         :param group: the group of the request. Groups take turns, so no group blocks another.
+        """
+        return await self._lanes.turn(group)
+
+    async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
+        """Wait for a lane. Then send the requests of one call, and return the call's result.
+
         :raises ApiError: if a request failed. The caller decides when to try again.
         """
-        async with self._lanes.lane(group) as lane:
+        return await self.send(exchange, await self.turn(group))
+
+    async def send(self, exchange: Exchange[T], lane: Lane) -> T:
+        """Send the requests of one call as soon as the gate allows it. Return the call's result.
+
+        :param lane: the call's lane. It is free at the end.
+        :raises ApiError: if a request failed. The caller decides when to try again.
+        """
+        try:
             sent_at = await self._admitted(exchange)
             lane.give_up_later()
             return await self._run(exchange, sent_at)
+        finally:
+            lane.release()
 
     async def _admitted(self, exchange: Exchange[Any]) -> float:
         """Wait until a request may be sent, and return the present time.

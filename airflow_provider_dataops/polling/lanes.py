@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable
+    from collections.abc import Callable, Hashable
 
 #: The largest number of lanes if rejections can lock the account. Each platform allows
 #: more rejections than this before it locks an account.
 MOST_IF_LOCKING = 4
 #: After this many seconds, a request frees its lane, and waits for its response without a lane.
 PATIENCE = 2.0
-#: At most this many requests of one group wait for a response at a time, with or without a lane.
+#: At most this many requests of one group wait for a response at a time, with or without a lane. With more
+#: lanes, the number of lanes applies.
 GROUP_LIMIT = 16
 
 
 class Lane:
     """A place for one request that is being sent."""
 
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes: Lanes | None = lanes
+    def __init__(self, lanes: Lanes, group: Hashable) -> None:
+        self._lanes = lanes
+        self._group = group
+        self._is_given_up = False
+        self._patience: asyncio.TimerHandle | None = None
 
     def give_up(self) -> None:
         """Free the lane for another request. A second call does nothing."""
-        if self._lanes is not None:
-            lanes, self._lanes = self._lanes, None
-            lanes.add_free()
+        if not self._is_given_up:
+            self._is_given_up = True
+            self._lanes.free()
 
     def give_up_later(self) -> None:
-        """Free the lane after :data:`PATIENCE` seconds if :attr:`Lanes.is_trusted` allows this."""
-        if self._lanes is not None and self._lanes.is_trusted:
-            asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
+        """Free the lane after :data:`PATIENCE` seconds, unless a rejection may lock the account."""
+        if not self._lanes.is_careful():
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
+
+    def release(self) -> None:
+        """Free the lane, because its request has ended."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._lanes.end(self._group)
+        self.give_up()
 
 
 class Lanes:
@@ -42,51 +52,71 @@ class Lanes:
 
     :param count: the number of lanes. Each request needs a free lane, which is a place for one request. So at
         most this many requests wait for a response at a time.
-    :param is_trusted: whether a request may free its lane before its response arrives. Then more requests
-        than lanes can wait for a response. It must be ``False`` if rejections can lock the account, because
-        credentials can be revoked at any time. If it is ``False``, there are at most :data:`MOST_IF_LOCKING`
-        lanes, and one group never uses all of them, unless there is only one lane.
+    :param is_careful: returns whether rejections of these requests can lock the account. While this is true,
+        there are at most :data:`MOST_IF_LOCKING` lanes, and one group never uses all of them, unless there is
+        only one lane. Otherwise a request frees its lane after :data:`PATIENCE` seconds. Then more requests
+        than lanes can wait for a response.
     """
 
-    def __init__(self, count: int, *, is_trusted: bool) -> None:
-        self.is_trusted = is_trusted
-        self._free = count if is_trusted else min(count, MOST_IF_LOCKING)
-        self._group_limit = max(GROUP_LIMIT, count) if is_trusted else max(1, self._free - 1)
+    def __init__(self, count: int, is_careful: Callable[[], bool]) -> None:
+        self.is_careful = is_careful
+        self._count = count
+        self._used = 0
         self._under_way: Counter[Hashable] = Counter()
         #: The requests that wait for a lane, by group. The first group gets the next free lane.
         self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
 
-    @asynccontextmanager
-    async def lane(self, group: Hashable) -> AsyncIterator[Lane]:
-        """Wait for a lane for one request, and free the lane at the end of the ``async with`` block."""
+    @property
+    def limit(self) -> int:
+        """How many lanes there are now."""
+        return min(self._count, MOST_IF_LOCKING) if self.is_careful() else self._count
+
+    async def turn(self, group: Hashable) -> Lane:
+        """Wait for a lane for one request. The caller must release the lane."""
+        if not self._waiting and self._is_free() and self._may_take(group):
+            return self._taken(group)
         turn: asyncio.Future[Lane] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(group, deque()).append(turn)
-        self._assign()
+        self.assign()
         try:
-            yield await turn
-        finally:
-            # A request may be cancelled after it got a lane, but before it was sent. So free its lane here.
+            return await turn
+        except asyncio.CancelledError:
+            # A request may be cancelled just after it got a lane.
             if turn.done() and not turn.cancelled():
-                self._under_way[group] -= 1
-                if not self._under_way[group]:
-                    del self._under_way[group]
-                turn.result().give_up()
-                self._assign()
+                turn.result().release()
+            raise
 
-    def add_free(self) -> None:
-        """Record that one more lane is free, and give the lane to a waiting request."""
-        self._free += 1
-        self._assign()
+    def free(self) -> None:
+        """Record that a lane is free again, and give it to a waiting request."""
+        self._used -= 1
+        self.assign()
 
-    def _assign(self) -> None:
+    def end(self, group: Hashable) -> None:
+        """Record that a request of this group has ended."""
+        self._under_way[group] -= 1
+        if not self._under_way[group]:
+            del self._under_way[group]
+        self.assign()
+
+    def assign(self) -> None:
         """Give the free lanes to waiting requests. The groups take turns, with one lane at each turn."""
-        while self._free and (group := self._next_group()) is not None:
+        while self._waiting and self._is_free() and (group := self._next_group()) is not None:
             turns = self._waiting.pop(group)
-            self._free -= 1
-            self._under_way[group] += 1
-            turns.popleft().set_result(Lane(self))
+            turns.popleft().set_result(self._taken(group))
             # The group goes to the end of the queue.
             self._waiting[group] = turns
+
+    def _is_free(self) -> bool:
+        return self._used < self.limit
+
+    def _may_take(self, group: Hashable) -> bool:
+        most = max(1, self.limit - 1) if self.is_careful() else max(GROUP_LIMIT, self.limit)
+        return self._under_way[group] < most
+
+    def _taken(self, group: Hashable) -> Lane:
+        self._used += 1
+        self._under_way[group] += 1
+        return Lane(self, group)
 
     def _next_group(self) -> Hashable | None:
         for group, turns in list(self._waiting.items()):
@@ -94,6 +124,6 @@ class Lanes:
                 turns.popleft()
             if not turns:
                 del self._waiting[group]
-            elif self._under_way[group] < self._group_limit:
+            elif self._may_take(group):
                 return group
         return None

@@ -5,74 +5,85 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import math
+import sys
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.retry import is_about_request
-from airflow_provider_dataops.errors import ApiError, DataOpsError
+from airflow_provider_dataops.core.words import duration_in_words
+from airflow_provider_dataops.errors import ApiError, DataOpsError, ReplyTooLargeError
+from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
+from airflow_provider_dataops.polling.subscriptions import Schedule, Signal, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
+    from airflow_provider_dataops.polling.lanes import Lane
+    from airflow_provider_dataops.polling.subscriptions import TrackedRun
 
-#: A poll also reads the runs that are due within this many seconds.
+    Answers = Mapping[str, RunSnapshot | DataOpsError | Signal]
+
+#: A list poll also concerns the runs that are due within this many seconds.
 TOGETHER = 0.25
-
 #: If the list cannot be read, the poller requests the list again after this many seconds.
 LIST_AGAIN = 60.0
+#: Young runs that are read one by one cause at most this many requests a second together. With more runs, the
+#: first intervals are longer than :data:`.FIRST_INTERVAL`, but never longer than ``poll_interval``.
+YOUNG_PER_SECOND = 100
+#: After this many runs, the poller lets other triggers continue before it passes on further results.
+SLICE = 200
+#: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
+LATE, WARN_AGAIN = 60.0, 600.0
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False)
-class Subscription:
-    """A trigger that waits for one run.
-
-    :param watch: describes the run to wait for, and how to read it.
-    :param key: the key of the run in the result of :meth:`.RunWatch.sweep`, which reads the whole group.
-    :param poll_interval: the longest time between two polls, in seconds.
-    :param began: when the wait began. The longer the wait, the longer the time between two polls.
-    :param due: when to read the run next.
-    :param failures: how many requests for this run failed since the last good response.
-    :param answers: the queue of the results for this trigger. ``None`` means that the poller has ended.
-    """
-
-    watch: RunWatch
-    key: str
-    poll_interval: float
-    began: float
-    due: float
-    failures: int = 0
-    answers: asyncio.Queue[RunSnapshot | DataOpsError | None] = field(default_factory=asyncio.Queue)
-
-
 class Poller:
-    """Reads the runs of one group, and passes each result to the triggers that wait for it."""
+    """Reads the runs of one group, and passes each result to the triggers that wait for it.
+
+    If the platform can list runs, a request reads all runs of the group, or as many as the platform allows.
+    Otherwise, a request reads one run. Several requests can be under way at the same time, but only one list
+    of all runs.
+    """
 
     def __init__(self, connection: SharedConnection, group: str) -> None:
         self._connection = connection
         self.group = group
-        self._subscriptions: set[Subscription] = set()
+        self._schedule = Schedule()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._failures = 0
-        self._listed: set[str] = set()
+        self._requests: set[asyncio.Task[None]] = set()
+        self._is_listing = False
+        self._listed_at = -math.inf
         #: When to request the list again; 0 while the list can be read.
         self._list_at = 0.0
-        self._looks: dict[str, asyncio.Task[None]] = {}
+        #: No request is sent before this time, because a list could not be read.
+        self._quiet_until = 0.0
+        #: One request for a list covers at most this many runs. A response that was too large halves it.
+        self._list_size = sys.maxsize
+        #: How late the last request was sent, in seconds.
+        self.lateness = 0.0
+        self._late_since: float | None = None
+        self._warn_at = 0.0
 
-    def subscribe(self, watch: RunWatch, poll_interval: float) -> Subscription:
-        """Start polling a run. Return the subscription, whose queue gets the results."""
+    # --- the triggers ----------------------------------------------------------------------------------
+
+    def subscribe(self, watch: RunWatch, poll_interval: float, *, pause: float = 0.0) -> Subscription:
+        """Start polling a run. Return the subscription, whose queue gets the results.
+
+        :param pause: the run is not due before this many seconds have passed.
+        """
         clock = self._connection.driver.clock
         now = clock.monotonic()
-        subscription = Subscription(
-            watch, watch.key, poll_interval, began=now, due=now + interval(0.0, poll_interval, clock.random())
-        )
-        self._subscriptions.add(subscription)
+        subscription = Subscription(watch, poll_interval, began=now)
+        self._connection.waits += 1
+        # Triggers that start together, such as after a restart, are spread over the interval.
+        spread = clock.random() * self._interval(0.0, poll_interval, watch)
+        self._schedule.add(subscription, now + pause + spread)
         self._changed.set()
         if self._task is None or self._task.done():
             # Use an empty context. Otherwise the poller would write its lines into the log of the first
@@ -85,13 +96,19 @@ class Poller:
 
     def leave(self, subscription: Subscription) -> None:
         """End a subscription, because its trigger no longer waits."""
-        self._subscriptions.discard(subscription)
+        self._connection.waits -= 1
+        self._schedule.remove(subscription)
         self._changed.set()
+
+    def next_look(self, subscription: Subscription) -> float:
+        """Return in how many seconds the run of a subscription will probably be read next."""
+        now = self._connection.driver.clock.monotonic()
+        return max(subscription.run.due - now + self.lateness, self._connection.gate.opens_in(now))
 
     @property
     def is_idle(self) -> bool:
         """Whether no trigger waits for a run of this group any more."""
-        return not self._subscriptions
+        return not self._schedule.runs
 
     def stop(self) -> None:
         """Stop the poller. It may have ended already."""
@@ -99,132 +116,211 @@ class Poller:
             self._task.remove_done_callback(self._wake_all)
             self._task.cancel()
             self._task = None
-        for look in self._looks.values():
-            look.cancel()
+        for request in self._requests:
+            request.cancel()
 
     def _wake_all(self, task: asyncio.Task[None]) -> None:
-        """Wake all triggers with the poller's error, or with ``None`` if they can subscribe again."""
+        """Wake all triggers, because the poller has ended with an error. They can subscribe again."""
         error = None if task.cancelled() else task.exception()
-        answer = error if isinstance(error, DataOpsError) else None
-        if error is not None and answer is None:
+        if error is not None:
             log.error("The poller of %s ended with an error: %r", self.group, error, exc_info=error)
-        for subscription in self._subscriptions:
-            subscription.answers.put_nowait(answer)
+        now = self._connection.driver.clock.monotonic()
+        for run in self._schedule.runs.values():
+            for subscription in run.subscriptions:
+                subscription.deliver(Signal.POLLER_ENDED, now)
+
+    # --- requests --------------------------------------------------------------------------------------
 
     async def _poll(self) -> None:
         clock = self._connection.driver.clock
-        pause = 0.0
         while True:
             self._changed.clear()
-            now = clock.monotonic()
-            # Leave out the runs that are being read one by one. Such a run is due again only after its
-            # response.
-            first = min((s.due for s in self._subscriptions if s.key not in self._looks), default=None)
-            if first is None:
-                await self._changed.wait()
-                continue
-            wait = max(pause, first - now)
+            wait = self._next_request_in(clock.monotonic())
             if wait > 0:
-                pause = 0.0 if await self._slept(wait) else max(0.0, pause - (clock.monotonic() - now))
+                await self._slept(wait)
                 continue
-            pause = await self._ask()
+            # Choose the runs when the lane is free. Until then, other runs may have become more urgent.
+            lane = await self._connection.turn(self.group)
+            now = clock.monotonic()
+            if self._next_request_in(now) > 0:
+                lane.release()
+                continue
+            request = asyncio.get_running_loop().create_task(self._next_request(lane, now))
+            self._requests.add(request)
+            request.add_done_callback(self._ended)
 
-    async def _slept(self, seconds: float) -> bool:
-        """Wait for some seconds, or until the subscriptions change. Return whether they stayed the same."""
+    def _ended(self, request: asyncio.Task[None]) -> None:
+        self._requests.discard(request)
+        self._changed.set()
+
+    def _next_request_in(self, now: float) -> float:
+        """Return the seconds until the next request is due; 0 or less for now, ``inf`` if none is due."""
+        if self._schedule.next_alone() is not None:
+            return 0.0
+        run = self._schedule.next_due()
+        if run is None:
+            return math.inf
+        due = max(run.due, self._quiet_until)
+        if self._is_in_list(run, now) and self._list_limit(run) is None:
+            due = math.inf if self._is_listing else max(due, self._listed_at + progress.FIRST_INTERVAL / 2)
+        return due - now
+
+    def _is_in_list(self, run: TrackedRun, now: float) -> bool:
+        """Return whether to read a run from the list. A run that the list did not contain is read alone."""
+        return run.watch.sweeps and now >= self._list_at and now - run.missed_at >= progress.FIRST_INTERVAL
+
+    def _list_limit(self, run: TrackedRun) -> int | None:
+        limit = run.watch.sweep_limit
+        return limit if limit is None else min(limit, self._list_size)
+
+    async def _slept(self, seconds: float) -> None:
+        """Wait for some seconds, or until the subscriptions change or a request ends."""
         try:
             # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes at the same time as the
             # event.
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
                 await self._changed.wait()
         except TimeoutError:
-            return True
-        return False
+            pass
 
-    async def _ask(self) -> float:
-        """Read the runs that are due. Return the seconds to pause: 0, or more after a failure."""
-        asked = set(self._subscriptions)
-        now = self._connection.driver.clock.monotonic()
-        watches = {s.key: s.watch for s in asked}
-        due = {s.key for s in asked if s.due <= now + TOGETHER}
-        # All watches of a group can request the same list, so take any of them.
-        one = next(iter(watches.values()))
-        answered: set[str] = set()
-        if one.sweeps and now >= self._list_at:
-            answers: dict[str, RunSnapshot | ApiError] = {}
-            pairs, limit = list(watches.items()), one.sweep_limit or len(watches)
-            try:
-                for start in range(0, len(pairs), limit):
-                    sweep = one.sweep(self._connection.api, dict(pairs[start : start + limit]))
-                    answers.update(await self._connection.ask(sweep, self.group))
-            except ApiError as error:
-                # If the login failed, do not read the runs one by one: each of these requests would try to
-                # log in again.
-                is_about_list = is_about_request(error) and not self._connection.api.needs_login()
-                if not (one.looks_singly and is_about_list):
-                    return self._all_failed(asked, error)
-                if not self._list_at:
-                    log.warning("%s; the runs of %s are read one by one", error, self.group)
-                self._list_at = now + LIST_AGAIN
-            else:
-                self._failures, self._list_at = 0, 0.0
-                self._hand_out(asked, answers)
-                answered = set(answers)
-                # A run that is no longer in the list has probably ended, so read it alone now.
-                due |= self._listed - answered
-                self._listed = answered
-        for key in sorted((due & watches.keys()) - answered - self._looks.keys()):
-            self._looks[key] = asyncio.get_running_loop().create_task(
-                self._look(key, watches[key], asked), name=f"poller {self.group}: {key}"
+    def _next_request(self, lane: Lane, now: float) -> Coroutine[Any, Any, None]:
+        """Take the runs of the next request out of the schedule, and return the request."""
+        if self._schedule.next_alone() is not None:
+            return self._look(lane, self._schedule.take_alone())
+        run = self._schedule.next_due()
+        if run is None:
+            raise RuntimeError("no run is due")
+        self._note_lateness(run, now)
+        if not self._is_in_list(run, now):
+            (run,) = self._schedule.take_due(1)
+            return self._look(lane, run)
+        limit = self._list_limit(run)
+        if limit is None:
+            self._is_listing = True
+        return self._read_list(lane, self._schedule.take_due(limit), is_whole=limit is None)
+
+    def _note_lateness(self, run: TrackedRun, now: float) -> None:
+        """Log a warning if the limit of requests makes the requests of this group late for a minute."""
+        self.lateness = max(0.0, now - run.due)
+        in_outage = self._connection.gate.breaker.failing_since is not None
+        if in_outage or self.lateness <= run.poll_interval:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = now
+            self._warn_at = max(self._warn_at, now + LATE)
+        elif now >= self._warn_at:
+            self._warn_at = now + WARN_AGAIN
+            log.warning(
+                "The requests for the runs of %s are %s late, because %d runs share %d requests at a time",
+                self.group,
+                duration_in_words(self.lateness),
+                self._connection.waits,
+                self._connection.most_requests,
             )
-        return 0.0
 
-    def _hand_out(
-        self, asked: set[Subscription], answers: Mapping[str, RunSnapshot | DataOpsError | None]
-    ) -> None:
-        """Pass the results to the triggers that still wait.
-
-        :param asked: the subscriptions that existed when the request was sent. Newer ones get no result.
-        :param answers: the results, by the key of the run.
-        """
-        clock = self._connection.driver.clock
-        now = clock.monotonic()
-        for subscription in asked & self._subscriptions:
-            if subscription.key not in answers:
-                continue
-            answer = answers[subscription.key]
-            if isinstance(answer, ApiError):
-                subscription.failures += 1
-                delay = failure_pause(subscription.failures, answer, clock.random())
-            else:
-                subscription.failures = 0
-                delay = interval(now - subscription.began, subscription.poll_interval, clock.random())
-            subscription.due = now + delay
-            subscription.answers.put_nowait(answer)
-
-    def _all_failed(self, asked: set[Subscription], error: ApiError) -> float:
-        """Pass an error to the triggers that still wait. Return the seconds until the next request."""
-        clock = self._connection.driver.clock
-        self._failures += 1
-        pause = failure_pause(self._failures, error, clock.random())
-        now = clock.monotonic()
-        for subscription in asked & self._subscriptions:
-            subscription.due = now + pause
-            subscription.answers.put_nowait(error)
-        return pause
-
-    async def _look(self, key: str, watch: RunWatch, asked: set[Subscription]) -> None:
-        """Read one run in its own asyncio task, so that it delays no other run. Pass on the result."""
-        answer: RunSnapshot | DataOpsError | None = None
+    async def _read_list(self, lane: Lane, runs: list[TrackedRun], *, is_whole: bool) -> None:
+        """Read the list, and pass on its results. Runs that are not in the list are read alone."""
+        watches = {run.key: run.watch for run in runs}
+        # All watches of a group can request the same list, so take any of them.
+        sweep = runs[0].watch.sweep(self._connection.api, watches)
         try:
-            answer = await self._connection.ask(watch.look(self._connection.api), self.group)
+            answers: Answers = await self._connection.send(sweep, lane)
+        except ApiError as error:
+            self._list_failed(runs, error, is_whole=is_whole)
+        except DataOpsError as error:
+            await self._hand_out(runs, dict.fromkeys(watches, error))
+        except Exception:
+            log.exception("Reading the list of %s failed", self.group)
+            await self._hand_out(runs, dict.fromkeys(watches, Signal.POLLER_ENDED))
+        else:
+            now = self._connection.driver.clock.monotonic()
+            self._list_at, self._listed_at = 0.0, now
+            missed = [run for run in runs if run.key not in answers]
+            for run in missed:
+                run.missed_at = now
+            # A run that is no longer in the list has probably ended, so read it alone now.
+            self._schedule.read_alone(run for run in missed if run.listed or run.due <= now + TOGETHER)
+            for run in runs:
+                run.listed = run.key in answers
+            await self._hand_out(runs, answers)
+        finally:
+            self._is_listing = self._is_listing and not is_whole
+
+    async def _look(self, lane: Lane, run: TrackedRun) -> None:
+        """Read one run alone, and pass on the result."""
+        answer: RunSnapshot | DataOpsError | Signal
+        try:
+            answer = await self._connection.send(run.watch.look(self._connection.api), lane)
         except DataOpsError as error:
             answer = error
         except Exception:
-            log.exception("Reading %s of %s failed", key, self.group)
-        finally:
-            del self._looks[key]
-        self._hand_out(asked, {key: answer})
-        self._changed.set()
+            log.exception("Reading %s of %s failed", run.key, self.group)
+            answer = Signal.POLLER_ENDED
+        await self._hand_out([run], {run.key: answer})
+
+    # --- results ---------------------------------------------------------------------------------------
+
+    async def _hand_out(self, runs: list[TrackedRun], answers: Answers) -> None:
+        """Pass the results to the triggers that still wait, and plan when to read each run next.
+
+        :param runs: the runs of the request.
+        :param answers: the results, by the key of the run.
+        """
+        clock = self._connection.driver.clock
+        for count, run in enumerate(runs, 1):
+            now = clock.monotonic()
+            answer = answers.get(run.key)
+            delay = run.due - now
+            if isinstance(answer, ApiError):
+                run.failures += 1
+                delay = failure_pause(run.failures, answer, clock.random())
+            elif answer is not None:
+                run.failures = 0
+                delay = self._interval(now - run.began, run.poll_interval, run.watch, clock.random())
+            self._give(run, answer, now, delay)
+            if count % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def _give(
+        self, run: TrackedRun, answer: RunSnapshot | DataOpsError | Signal | None, now: float, delay: float
+    ) -> None:
+        run.in_request = False
+        self._schedule.set_due(run, now + delay)
+        if answer is not None:
+            for subscription in run.subscriptions:
+                subscription.deliver(answer, now)
+
+    def _list_failed(self, runs: list[TrackedRun], error: ApiError, *, is_whole: bool) -> None:
+        """Decide how to read the runs of a list that could not be read."""
+        clock = self._connection.driver.clock
+        now = clock.monotonic()
+        if isinstance(error, ReplyTooLargeError) and not is_whole and len(runs) > 1:
+            self._list_size = len(runs) // 2
+            for run in runs:
+                self._give(run, None, now, 0.0)
+            return
+        # If the login failed, do not read the runs one by one: each of these requests would try to log in
+        # again.
+        is_about_list = is_about_request(error) and not self._connection.api.needs_login()
+        if runs[0].watch.looks_singly and is_about_list:
+            if not self._list_at:
+                log.warning("%s; the runs of %s are read one by one", error, self.group)
+            self._list_at = now + LIST_AGAIN
+            for run in runs:
+                self._give(run, None, now, run.due - now)
+            return
+        failures = 1 + max(run.failures for run in runs)
+        pause = failure_pause(failures, error, clock.random())
+        if is_whole:
+            self._quiet_until = now + pause
+        for run in runs:
+            run.failures = failures
+            self._give(run, error, now, pause)
+
+    def _interval(self, age: float, poll_interval: float, watch: RunWatch, chance: float = 0.5) -> float:
+        """Return the seconds until a run of this age is read again."""
+        shortest = 0.0 if watch.sweeps else self._connection.waits / YOUNG_PER_SECOND
+        return interval(age, poll_interval, chance, shortest=shortest)
 
 
 def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:

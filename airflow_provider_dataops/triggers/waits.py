@@ -10,12 +10,17 @@ from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
-from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
+from airflow_provider_dataops.lifecycle.progress import FIRST_INTERVAL, Verdict, WaitProgress, failure_pause
+from airflow_provider_dataops.polling.accounts import account_of
 from airflow_provider_dataops.polling.connections import shared
 from airflow_provider_dataops.polling.poller import poller_for, release
+from airflow_provider_dataops.polling.subscriptions import Signal
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.polling.accounts import Account
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.triggers.base import ConditionTrigger, DataOpsTrigger, RunTrigger
 
@@ -31,14 +36,19 @@ STATE_BUDGET = 60.0
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
     """Wait for a run, and return how the wait ended. If the credentials are refused, read them again."""
-    progress = WaitProgress(SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known)
+    progress = WaitProgress(
+        SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known, chance=SYSTEM_CLOCK.random()
+    )
     try:
-        while True:
-            async with shared(await _api(trigger)) as connection:
-                _log_if_refused(trigger, connection)
-                event = await _run_ended(trigger, connection, progress)
-            if event is not None:
-                return event
+        async with _account(trigger) as account:
+            api = None
+            while True:
+                api = await _api(trigger, account, api if progress.refusals else None)
+                async with shared(api) as connection:
+                    _log_if_refused(trigger, connection)
+                    event = await _run_ended(trigger, account, connection, progress)
+                if event is not None:
+                    return event
     except _DeadlineError:
         return progress.timed_out(trigger.deadline)
     except DataOpsError as error:
@@ -46,52 +56,64 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
 
 
 async def _run_ended(
-    trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress
+    trigger: RunTrigger, account: Account, connection: SharedConnection, progress: WaitProgress
 ) -> RunEvent | None:
+    """Wait for a run with one connection. Return ``None`` if the settings may have changed."""
     progress.kind = f"{connection.api.platform} {connection.api.noun}"
     progress.outage_budget = connection.api.settings.options.outage_budget
     poller = poller_for(connection, trigger)
     if trigger.not_before:
         quiet = min(trigger.not_before, trigger.deadline) - SYSTEM_CLOCK.wall()
         connection.gate.leave_alone(quiet, SYSTEM_CLOCK.monotonic())
-    subscription = poller.subscribe(trigger, trigger.poll_interval)
+    pause = FIRST_INTERVAL if progress.refusals else 0.0
+    subscription = poller.subscribe(trigger, trigger.poll_interval, pause=pause)
     deaths = 0
+
+    def settings_changed() -> None:
+        subscription.deliver(Signal.SETTINGS_CHANGED, SYSTEM_CLOCK.monotonic())
+
     try:
-        while True:
-            try:
-                # Do not use wait_for: in Python 3.11 it sometimes ignores a cancellation.
-                async with asyncio.timeout(_remaining(trigger)):
-                    answer = await subscription.answers.get()
-            except TimeoutError:
-                if connection.gate.refusals.last is None:
-                    return progress.timed_out(trigger.deadline)
-                # Do not report a timeout. After a timeout, the worker would send the refused credentials once
-                # more.
-                message = progress.refused(trigger.deadline)
-                return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
-            now = SYSTEM_CLOCK.monotonic()
-            if answer is None:
-                deaths += 1
-                if deaths > 1:
-                    raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
-                poller.leave(subscription)
-                subscription = poller.subscribe(trigger, trigger.poll_interval)
-                continue
-            deaths = 0
-            next_look = max(subscription.due - now, connection.gate.opens_in(now))
-            if isinstance(answer, ApiError):
-                verdict = progress.failed(answer, now)
-                progress.log_failure(verdict, now, next_look, trigger.log)
-                if verdict is Verdict.RECONNECT:
+        with account.watched(settings_changed):
+            if not account.is_current(connection.api):
+                return None
+            while True:
+                try:
+                    # Do not use wait_for: in Python 3.11 it sometimes ignores a cancellation.
+                    async with asyncio.timeout(_remaining(trigger)):
+                        answer = await subscription.answers.get()
+                except TimeoutError:
+                    if connection.gate.refusals.last is None:
+                        return progress.timed_out(trigger.deadline)
+                    # Do not report a timeout. After a timeout, the worker would send the refused credentials
+                    # once more.
+                    message = progress.refused(trigger.deadline)
+                    return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
+                if answer is Signal.SETTINGS_CHANGED:
                     return None
-                if verdict is Verdict.GIVE_UP:
-                    return RunEvent.unreachable(trigger.run_id, answer)
-            elif isinstance(answer, DataOpsError):
-                # Waiting does not solve this error. For example, the file with the key is not on this
-                # machine.
-                raise answer
-            elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
-                return event
+                if answer is Signal.POLLER_ENDED:
+                    deaths += 1
+                    if deaths > 1:
+                        raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
+                    poller.leave(subscription)
+                    subscription = poller.subscribe(trigger, trigger.poll_interval, pause=FIRST_INTERVAL)
+                    continue
+                deaths = 0
+                now = SYSTEM_CLOCK.monotonic()
+                next_look = poller.next_look(subscription)
+                if isinstance(answer, ApiError):
+                    verdict = progress.failed(answer, now)
+                    progress.log_failure(verdict, now, next_look, trigger.log)
+                    if verdict is Verdict.RECONNECT:
+                        return None
+                    if verdict is Verdict.GIVE_UP:
+                        return RunEvent.unreachable(trigger.run_id, answer)
+                elif isinstance(answer, DataOpsError):
+                    # Waiting does not solve this error. For example, the file with the key is not on this
+                    # machine.
+                    raise answer
+                elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
+                    return event
+                subscription.wake_at = progress.wake_at
     finally:
         poller.leave(subscription)
         release(connection, poller)
@@ -119,7 +141,11 @@ async def _stop_run(trigger: RunTrigger) -> None:
     run, url = f"run {trigger.run_id}", f"connection {trigger.conn_id}"
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(STOP_BUDGET) as limit, shared(await trigger.api()) as connection:
+        async with (
+            asyncio.timeout(STOP_BUDGET) as limit,
+            _account(trigger) as account,
+            shared(await account.api()) as connection,
+        ):
             platform, url = connection.api.platform, trigger.url(connection.api)
             named = f"{connection.api.noun} {trigger.run_id}"
             run = f"{platform} {named}"
@@ -184,14 +210,17 @@ async def _task_ended(trigger: RunTrigger, run: str, url: str) -> bool:
 
 async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
     """Wait for a condition; return how the wait ended. If the credentials are refused, read them again."""
-    progress = WaitProgress(SYSTEM_CLOCK.monotonic())
+    progress = WaitProgress(SYSTEM_CLOCK.monotonic(), chance=SYSTEM_CLOCK.random())
     try:
-        while True:
-            async with shared(await _api(trigger)) as connection:
-                _log_if_refused(trigger, connection)
-                event = await _condition_met(trigger, connection, progress)
-            if event is not None:
-                return event
+        async with _account(trigger) as account:
+            api = None
+            while True:
+                api = await _api(trigger, account, api if progress.refusals else None)
+                async with shared(api) as connection:
+                    _log_if_refused(trigger, connection)
+                    event = await _condition_met(trigger, account, connection, progress)
+                if event is not None:
+                    return event
     except _DeadlineError:
         return ConditionEvent(ending=Ending.TIMEOUT, message=progress.at_deadline(trigger.deadline))
     except DataOpsError as error:
@@ -199,14 +228,15 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
 
 
 async def _condition_met(
-    trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
+    trigger: ConditionTrigger, account: Account, connection: SharedConnection, progress: WaitProgress
 ) -> ConditionEvent | None:
+    """Wait for a condition with one connection. Return ``None`` if the settings may have changed."""
     progress.kind = f"The condition at {connection.api.platform}"
     progress.outage_budget = connection.api.settings.options.outage_budget
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:
-            return await _asked(trigger, connection, progress)
+            return await _asked(trigger, account, connection, progress)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -216,9 +246,9 @@ async def _condition_met(
 
 
 async def _asked(
-    trigger: ConditionTrigger, connection: SharedConnection, progress: WaitProgress
+    trigger: ConditionTrigger, account: Account, connection: SharedConnection, progress: WaitProgress
 ) -> ConditionEvent | None:
-    while True:
+    while account.is_current(connection.api):
         try:
             value = await connection.ask(trigger.question(connection.api), group=id(trigger))
         except ApiError as error:
@@ -241,6 +271,7 @@ async def _asked(
             pause = trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random())
             progress.not_met(now, max(pause, connection.gate.opens_in(now)), trigger.log)
             await asyncio.sleep(pause)
+    return None
 
 
 # --- both ----------------------------------------------------------------------------------------------
@@ -254,15 +285,20 @@ def _remaining(trigger: DataOpsTrigger) -> float:
     return max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())
 
 
-async def _api(trigger: DataOpsTrigger) -> Api:
+def _account(trigger: DataOpsTrigger) -> AbstractAsyncContextManager[Account]:
+    return account_of(trigger.conn_type, trigger.conn_id, trigger.api)
+
+
+async def _api(trigger: DataOpsTrigger, account: Account, refused: Api | None) -> Api:
     """Return the platform, with the settings of the trigger's connection.
 
+    :param refused: the platform with the credentials that were just refused, if there are any.
     :raises _DeadlineError: if Airflow does not return the connection before the deadline.
     """
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:
-            return await trigger.api()
+            return await account.api(refused)
     except TimeoutError:
         if limit.expired():
             raise _DeadlineError from None

@@ -10,19 +10,20 @@ from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, MOST_IF_LOCKING,
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, connection
 
-PARALLEL = Options.max_concurrent_requests
+PARALLEL = 4
 
 
 def test_groups_take_turns() -> None:
     order: list[str] = []
 
     async def main() -> None:
-        lanes = Lanes(PARALLEL, is_trusted=True)
+        lanes = Lanes(PARALLEL, lambda: False)
 
         async def request(group: str) -> None:
-            async with lanes.lane(group):
-                order.append(group)
-                await asyncio.sleep(1.0)
+            lane = await lanes.turn(group)
+            order.append(group)
+            await asyncio.sleep(1.0)
+            lane.release()
 
         many = [asyncio.ensure_future(request("many")) for _ in range(3 * PARALLEL)]
         await asyncio.sleep(0)
@@ -36,19 +37,20 @@ def test_groups_take_turns() -> None:
 
 def test_a_lane_that_is_given_up_twice_is_freed_once() -> None:
     async def main() -> None:
-        lanes, under_way = Lanes(PARALLEL, is_trusted=True), 0
+        lanes, under_way = Lanes(PARALLEL, lambda: False), 0
 
         async def request(gives_up: bool) -> int:
             nonlocal under_way
-            async with lanes.lane("group") as lane:
-                under_way += 1
-                if gives_up:
-                    lane.give_up()
-                    lane.give_up()
-                await asyncio.sleep(1.0)
-                most = under_way
-                under_way -= 1
-                return most
+            lane = await lanes.turn("group")
+            under_way += 1
+            if gives_up:
+                lane.give_up()
+                lane.give_up()
+            await asyncio.sleep(1.0)
+            most = under_way
+            under_way -= 1
+            lane.release()
+            return most
 
         assert max(await asyncio.gather(*(request(False) for _ in range(10)))) == PARALLEL
         assert max(await asyncio.gather(*(request(True) for _ in range(40)))) == GROUP_LIMIT
@@ -60,11 +62,14 @@ def test_a_lane_that_is_given_up_twice_is_freed_once() -> None:
 
 def test_a_cancelled_request_frees_its_lane() -> None:
     async def main() -> None:
-        lanes = Lanes(PARALLEL, is_trusted=True)
+        lanes = Lanes(PARALLEL, lambda: False)
 
         async def request() -> None:
-            async with lanes.lane("group"):
+            lane = await lanes.turn("group")
+            try:
                 await asyncio.sleep(1.0)
+            finally:
+                lane.release()
 
         requests = [asyncio.ensure_future(request()) for _ in range(3 * PARALLEL)]
         await asyncio.sleep(0.5)
@@ -93,15 +98,16 @@ def test_the_number_of_lanes_limits_the_requests_of_a_group(
     count: int, is_trusted: bool, at_once: int
 ) -> None:
     async def main() -> None:
-        lanes, under_way, most = Lanes(count, is_trusted=is_trusted), 0, 0
+        lanes, under_way, most = Lanes(count, lambda: not is_trusted), 0, 0
 
         async def request() -> None:
             nonlocal under_way, most
-            async with lanes.lane("group"):
-                under_way += 1
-                most = max(most, under_way)
-                await asyncio.sleep(1.0)
-                under_way -= 1
+            lane = await lanes.turn("group")
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(1.0)
+            under_way -= 1
+            lane.release()
 
         await asyncio.gather(*(request() for _ in range(40)))
         assert most == at_once
@@ -133,7 +139,7 @@ def test_fewer_requests_are_in_flight_than_lock_an_account(accepted: bool) -> No
         exchanges = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
         waiting = [asyncio.ensure_future(one) for one in exchanges]
         await asyncio.sleep(19.0)
-        assert len(platform.requests) == PARALLEL + accepted
+        assert len(platform.requests) == MOST_IF_LOCKING + accepted
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,8 +25,10 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.polling.poller import Poller, Subscription, poller_for, release
-from tests.loops import run_virtual
+from airflow_provider_dataops.polling.lanes import MOST_IF_LOCKING
+from airflow_provider_dataops.polling.poller import Poller, poller_for, release
+from airflow_provider_dataops.polling.subscriptions import Signal, Subscription
+from tests.loops import LoopClock, run_virtual
 from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch, connection, outage
 
 if TYPE_CHECKING:
@@ -38,14 +43,24 @@ def polled(
     watch: FakeWatch = FakeWatch(),  # noqa: B008 - it is never changed
     interval: float = 30.0,
 ) -> dict[str, list[Any]]:
-    """Poll runs for some seconds, and return the answers that each waiter received."""
+    """Poll runs for some seconds. Return all answers that each waiter received, with old news."""
 
     async def main() -> dict[str, list[Any]]:
         poller = Poller(connection(platform), watch.group)
         waiters = [poller.subscribe(replace(watch, run_id=run_id), interval) for run_id in run_ids]
+        received: dict[str, list[Any]] = {waiter.watch.key: [] for waiter in waiters}
+
+        async def collect(waiter: Subscription) -> None:
+            while True:
+                received[waiter.watch.key].append(await waiter.answers.get())
+                waiter.wake_at = 0.0
+
+        collecting = [asyncio.ensure_future(collect(waiter)) for waiter in waiters]
         await asyncio.sleep(seconds)
         poller.stop()
-        return {waiter.watch.key: drained(waiter) for waiter in waiters}
+        for task in collecting:
+            task.cancel()
+        return received
 
     return run_virtual(main())
 
@@ -62,20 +77,36 @@ def test_one_request_per_interval_covers_all_runs_of_a_group() -> None:
     answers = polled(platform, runs, 3600.0)
     assert all(request.sweep and request.run_ids == frozenset(runs) for request in platform.requests)
     assert all(len(received) == len(platform.requests) for received in answers.values())
-    # 2 s apart until the runs are 20 s old, 30 s apart from their 300th second on, and growing between.
-    assert len(platform.requests) == pytest.approx(10 + 28 + 110, abs=6)
+    # 1.7 s apart until the runs are 12 s old, 30 s apart from their 214th second on, and growing between.
+    assert len(platform.requests) == pytest.approx(8 + 22 + 113, abs=6)
 
 
 def test_the_interval_grows_with_the_age_of_the_run_up_to_its_limit() -> None:
     platform = FakePlatform()
     polled(platform, ["r"], 6 * 3600.0)
-    gaps = [round(later - sooner, 6) for sooner, later in pairwise([0.0, *platform.times])]
-    assert gaps[0] == pytest.approx(2.0)
+    gaps = [round(later - sooner, 6) for sooner, later in pairwise(platform.times)]
+    assert gaps[0] == pytest.approx(1.7)
     assert gaps == sorted(gaps)
     assert gaps[-1] == pytest.approx(30.0)
-    assert len(gaps) < 800
-    # A gap is at most a tenth of the run's age, or two seconds.
-    assert all(gap <= max(2.0, 0.1 * at) + 1e-3 for gap, at in zip(gaps, platform.times, strict=True))
+    # A gap is at most 14 % of the run's age, or 1.7 s.
+    assert all(gap <= max(1.7, 0.14 * at) + 1e-3 for gap, at in zip(gaps, platform.times[1:], strict=True))
+
+
+@pytest.mark.parametrize("poll_interval", [10.0, 60.0, 600.0, 3600.0])
+def test_a_run_of_hours_costs_few_polls_more_than_its_age_divided_by_the_interval(
+    poll_interval: float,
+) -> None:
+    platform, age = FakePlatform(), 6 * 3600.0
+    polled(platform, ["r"], age, interval=poll_interval)
+    assert len(platform.requests) <= age / poll_interval + 60
+
+
+def test_the_end_of_a_short_run_is_seen_within_two_seconds() -> None:
+    platform = FakePlatform()
+    polled(platform, ["r"], 15.0, interval=60.0)
+    # A run of 10 s ends just after a poll. The longest interval is 5 % longer than this gap, at random.
+    gap = max(later - sooner for sooner, later in pairwise(platform.times) if sooner <= 10.0)
+    assert 1.05 * gap < 1.9
 
 
 def test_a_short_interval_is_not_exceeded() -> None:
@@ -94,20 +125,105 @@ def test_a_new_run_is_polled_at_once_among_old_runs() -> None:
         await asyncio.sleep(1_000.0)
         del platform.requests[:]
         poller.subscribe(FakeWatch(run_id="new"), 60.0)
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(2.0)
         poller.stop()
 
     run_virtual(main())
-    assert platform.times[0] == pytest.approx(1_002.0)
+    assert platform.times[0] < 1_001.0
     assert platform.requests[0].run_ids == {"old", "new"}
 
 
 def test_runs_without_a_list_are_requested_singly_with_a_limit_in_parallel() -> None:
     platform, runs = FakePlatform(takes=0.05), [f"r-{n}" for n in range(50)]
-    answers = polled(platform, runs, 3.0, watch=SingleWatch())
+    answers = polled(platform, runs, 2.0, watch=SingleWatch())
     assert platform.most_at_once == Options.max_concurrent_requests
     assert sorted(run_id for request in platform.requests for run_id in request.run_ids) == sorted(runs)
     assert all([a.run_id for a in received] == [run_id] for run_id, received in answers.items())
+
+
+class Chances(LoopClock):
+    """A clock with real random numbers, which are the same in each run of the test."""
+
+    def __init__(self) -> None:
+        self.random = Random(1).random  # type: ignore[method-assign]  # noqa: S311
+
+
+def waits_of_one_account(platform: FakePlatform, count: int, seconds: float, **settings: Any) -> None:
+    async def main() -> None:
+        shared = connection(platform, **settings)
+        shared.driver.clock = Chances()
+        poller = Poller(shared, "group")
+        for n in range(count):
+            poller.subscribe(SingleWatch(run_id=f"r-{n}"), 5.0)
+        await asyncio.sleep(seconds)
+        poller.stop()
+
+    run_virtual(main())
+
+
+def test_thousands_of_runs_are_each_requested_once_an_interval_and_never_in_bursts() -> None:
+    platform = FakePlatform(takes=0.05)
+    waits_of_one_account(platform, 3_000, 20.0)
+    last = dict.fromkeys((f"r-{n}" for n in range(3_000)), 0.0)
+    gaps = []
+    for request in platform.requests:
+        (run_id,) = request.run_ids
+        gaps.append(request.at - last[run_id])
+        last[run_id] = request.at
+    gaps += [20.0 - at for at in last.values()]
+    assert max(gaps) < 5.0 * 1.05 + 0.2
+    assert platform.most_at_once <= 32
+    # 600 requests a second on average.
+    seconds = Counter(int(at) for at in platform.times)
+    assert max(seconds.values()) < 750
+
+
+def test_young_runs_that_are_requested_singly_share_a_limited_number_of_requests() -> None:
+    platform = FakePlatform()
+    waits_of_one_account(platform, 400, 16.0)
+    # 400 runs every 4 s, and not every 1.7 s.
+    assert len(platform.requests) == pytest.approx(16 * 100, rel=0.1)
+
+
+def test_runs_that_share_few_requests_are_requested_in_turn_and_the_delay_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    platform = FakePlatform(takes=0.05)
+    waits_of_one_account(platform, 3_000, 180.0, locks_out=True)
+    assert platform.most_at_once == MOST_IF_LOCKING - 1
+    counts = Counter(run_id for request in platform.requests for run_id in request.run_ids)
+    assert len(counts) == 3_000
+    assert max(counts.values()) - min(counts.values()) <= 1
+    lines = [line for line in caplog.messages if "late" in line]
+    assert len(lines) == 1
+    assert re.fullmatch(
+        r"The requests for the runs of group are (4\d|5\d) s late, "
+        r"because 3000 runs share 4 requests at a time",
+        lines[0],
+    )
+
+
+class Batches(FakeWatch):
+    """A platform whose list contains at most ten runs."""
+
+    sweep_limit = 10
+
+
+def test_a_limited_list_is_requested_several_times_in_parallel() -> None:
+    platform, runs = FakePlatform(takes=0.5), [f"r-{n}" for n in range(25)]
+    answers = polled(platform, runs, 2.0, watch=Batches())
+    assert sorted(len(request.run_ids) for request in platform.requests) == [5, 10, 10]
+    assert platform.most_at_once == 3
+    assert all(len(received) == 1 for received in answers.values())
+
+
+def test_a_limited_list_that_is_too_large_is_halved_and_then_read() -> None:
+    platform = FakePlatform(
+        failing=lambda r: ReplyTooLargeError("too large", status=200) if len(r.run_ids) > 3 else None
+    )
+    answers = polled(platform, [f"r-{n}" for n in range(10)], 1.0, watch=Batches())
+    assert all(request.sweep for request in platform.requests)
+    assert [type(a) for received in answers.values() for a in received] == [RunSnapshot] * 10
 
 
 def test_a_run_that_left_the_list_is_requested_singly() -> None:
@@ -117,7 +233,7 @@ def test_a_run_that_left_the_list_is_requested_singly() -> None:
         def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
             return (yield True, frozenset(watches) - {"ended"})
 
-    answers = polled(platform, ["ended", "open"], 2.5, watch=OpenOnes())
+    answers = polled(platform, ["ended", "open"], 1.0, watch=OpenOnes())
     assert [(request.sweep, sorted(request.run_ids)) for request in platform.requests] == [
         (True, ["open"]),
         (False, ["ended"]),
@@ -126,14 +242,69 @@ def test_a_run_that_left_the_list_is_requested_singly() -> None:
     assert [a.state for a in answers["open"]] == [RunState.RUNNING]
 
 
+def test_runs_that_the_list_never_contains_cause_no_list_for_each_of_them() -> None:
+    platform = FakePlatform()
+
+    class Nothing(FakeWatch):
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+            yield True, frozenset()
+            return {}
+
+    polled(platform, [f"r-{n}" for n in range(100)], 300.0, watch=Nothing())
+    lists = [request.at for request in platform.requests if request.sweep]
+    assert len(platform.requests) > 10 * len(lists)
+    assert min(later - sooner for sooner, later in pairwise(lists)) >= 0.85
+
+
+def test_a_result_is_passed_on_only_if_it_is_news_or_the_trigger_wants_it() -> None:
+    platform = FakePlatform()
+
+    async def main() -> list[tuple[float, RunState]]:
+        poller = Poller(connection(platform), "group")
+        waiter = poller.subscribe(FakeWatch(), 5.0)
+        received = []
+        async with asyncio.timeout(300.0):
+            for change in (None, RunState.SUCCEEDED):
+                if change:
+                    platform.states["r"] = change
+                for _ in range(2 if change is None else 1):
+                    answer = await waiter.answers.get()
+                    assert isinstance(answer, RunSnapshot)
+                    received.append((asyncio.get_running_loop().time(), answer.state))
+                    waiter.wake_at = 100.0
+        poller.stop()
+        return received
+
+    (first, _), (repeated, _), (ended, state) = run_virtual(main())
+    assert first < 2.0
+    assert 100.0 <= repeated < 106.0
+    assert ended - repeated < 6.0
+    assert state is RunState.SUCCEEDED
+
+
+def test_each_failure_and_the_first_result_after_it_are_passed_on() -> None:
+    platform = FakePlatform(failing=outage(until=30.0))
+
+    async def main() -> list[type]:
+        poller = Poller(connection(platform), "group")
+        waiter = poller.subscribe(FakeWatch(), 5.0)
+        await asyncio.sleep(100.0)
+        poller.stop()
+        return [type(answer) for answer in drained(waiter)]
+
+    *failures, last = run_virtual(main())
+    assert failures == [ServerError] * len([at for at in platform.times if at < 30.0])
+    assert last is RunSnapshot
+
+
 def test_an_error_for_one_run_does_not_affect_another_run() -> None:
     platform = FakePlatform(
         failing=lambda request: NotFoundError("gone", status=404) if "bad" in request.run_ids else None
     )
-    answers = polled(platform, ["bad", "good"], 10.5, watch=SingleWatch())
+    answers = polled(platform, ["bad", "good"], 10.0, watch=SingleWatch())
     assert {type(a) for a in answers["bad"]} == {NotFoundError}
     assert {type(a) for a in answers["good"]} == {RunSnapshot}
-    assert len(answers["good"]) == 5
+    assert len(answers["good"]) == 6
 
 
 def test_all_waiters_get_an_error_and_requests_slow_down_during_an_outage() -> None:
@@ -188,8 +359,8 @@ def test_retry_after_applies_to_all_groups_of_the_connection() -> None:
             poller.stop()
 
     run_virtual(main())
-    assert platform.times[0] == pytest.approx(2.0)
-    assert platform.times[1] >= 9.0
+    assert platform.times[0] < 2.0
+    assert platform.times[1] - platform.times[0] >= 7.0
 
 
 def test_the_poller_runs_in_an_empty_context() -> None:
@@ -236,7 +407,7 @@ def test_the_poller_ends_with_its_last_waiter() -> None:
 
 
 def test_a_poller_that_dies_wakes_all_waiters_and_can_be_restarted() -> None:
-    platform = FakePlatform(failing=lambda request: RuntimeError("a bug") if request.at < 3.0 else None)
+    platform = FakePlatform(failing=lambda request: RuntimeError("a bug") if request.at < 1.0 else None)
 
     async def main() -> None:
         poller = Poller(connection(platform), "group")
@@ -244,8 +415,8 @@ def test_a_poller_that_dies_wakes_all_waiters_and_can_be_restarted() -> None:
             poller.subscribe(FakeWatch(run_id="one"), 30.0),
             poller.subscribe(FakeWatch(run_id="two"), 30.0),
         )
-        assert await one.answers.get() is None
-        assert await two.answers.get() is None
+        assert await one.answers.get() is Signal.POLLER_ENDED
+        assert await two.answers.get() is Signal.POLLER_ENDED
         for waiter in (one, two):
             poller.leave(waiter)
         again = [poller.subscribe(FakeWatch(run_id=run_id), 30.0) for run_id in ("one", "two")]
@@ -371,8 +542,8 @@ def test_a_hanging_request_does_not_delay_other_runs() -> None:
     answers = polled(platform, runs, 60.0, watch=SingleWatch(), interval=5.0)
     hung = answers.pop("r-0")
     assert [type(a) for a in hung] == [TransportError]
-    # As often as without the hanging request: 10 times in the first 20 s, then every 5 s at the most.
-    assert min(len(received) for received in answers.values()) >= 18
+    # As often as without the hanging request: 7 times in the first 12 s, then every 5 s at the most.
+    assert min(len(received) for received in answers.values()) >= 17
 
 
 @pytest.mark.parametrize("locks_out", [False, True])

@@ -277,7 +277,7 @@ def test_each_change_of_state_is_logged_once_in_the_log_of_the_task(
     lines = [r.getMessage() for r in caplog.records if r.name == "the task's"]
     assert lines == [
         "Fake run r-1 is running; the next request is due in 2 s",
-        "Fake run r-1 has the state '', which this provider does not know; the next request is due in 6 s",
+        "Fake run r-1 has the state '', which this provider does not know; the next request is due in 9 s",
         "Fake run r-1 is succeeded",
     ]
 

@@ -1,0 +1,137 @@
+"""The settings of each Airflow connection, which are read once for all triggers that use the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from airflow_provider_dataops.core.api import Api
+
+#: While triggers use a connection, it is read again after this many seconds. Triggers also use a connection
+#: that was read less than this many seconds ago.
+READ_AGAIN = 55.0
+
+log = logging.getLogger(__name__)
+
+
+class Account:
+    """The settings of one Airflow connection, shared by all its triggers on one event loop.
+
+    :param conn_id: the Airflow connection, for the log.
+    :param read: reads the connection, masks its secrets in the logs, and returns its platform.
+    """
+
+    def __init__(self, conn_id: str, read: Callable[[], Awaitable[Api]]) -> None:
+        self._conn_id = conn_id
+        self._read = read
+        self._api: Api | None = None
+        self._read_at = 0.0
+        self._reading: asyncio.Task[Api] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._changed: set[Callable[[], None]] = set()
+        self.users = 0
+
+    async def api(self, refused: Api | None = None) -> Api:
+        """Return the platform with its settings. Read the connection if it was not read lately.
+
+        :param refused: what this method returned before, if the platform has refused its credentials since.
+            If another trigger has caused a read after that, no further read is needed.
+        :raises Exception: what the read raised.
+        """
+        age = SYSTEM_CLOCK.monotonic() - self._read_at
+        if self._api is not None and self._api is not refused and age < READ_AGAIN:
+            return self._api
+        # One trigger's cancellation must not end the read for all other triggers.
+        return await asyncio.shield(self._read_once())
+
+    def is_current(self, api: Api) -> bool:
+        """Return whether requests still use the same credentials, URL, TLS and proxy settings as ``api``."""
+        return self._api is None or self._api.settings.account_key == api.settings.account_key
+
+    @contextmanager
+    def watched(self, changed: Callable[[], None]) -> Iterator[None]:
+        """Call a function when a read returns other credentials, or another URL, TLS or proxy setting."""
+        self._changed.add(changed)
+        try:
+            yield
+        finally:
+            self._changed.discard(changed)
+
+    def _read_once(self) -> asyncio.Task[Api]:
+        """Return the read that is under way, or start one."""
+        if self._reading is None:
+            # Use an empty context. Otherwise the read would write its lines into the log of one task.
+            self._reading = asyncio.get_running_loop().create_task(
+                self._renew(), name=f"read connection {self._conn_id}", context=contextvars.Context()
+            )
+            self._reading.add_done_callback(self._ended)
+        return self._reading
+
+    async def _renew(self) -> Api:
+        api = await self._read()
+        before, self._api, self._read_at = self._api, api, SYSTEM_CLOCK.monotonic()
+        if before is not None and before.settings.account_key != api.settings.account_key:
+            log.info("The settings of connection %s have changed", self._conn_id)
+            for changed in list(self._changed):
+                changed()
+        return api
+
+    def _ended(self, task: asyncio.Task[Api]) -> None:
+        self._reading = None
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None and self._api is not None:
+            log.warning(
+                "Connection %s could not be read again: %r. Its triggers use the settings of %.0f s ago",
+                self._conn_id,
+                error,
+                SYSTEM_CLOCK.monotonic() - self._read_at,
+            )
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Read the connection again later, as long as triggers use it."""
+        self.stop()
+        if self.users:
+            self._timer = asyncio.get_running_loop().call_later(
+                READ_AGAIN, self._read_once, context=contextvars.Context()
+            )
+
+    def stop(self) -> None:
+        """Do not read the connection again."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+_accounts: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Account]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def account_of(
+    conn_type: str, conn_id: str, read: Callable[[], Awaitable[Api]]
+) -> AsyncIterator[Account]:
+    """Use the account that all triggers of a connection share on this event loop.
+
+    :param read: reads the connection. The account uses the function of its first trigger.
+    """
+    key = (conn_type, conn_id)
+    accounts = _accounts.setdefault(asyncio.get_running_loop(), {})
+    account = accounts.setdefault(key, Account(conn_id, read))
+    account.users += 1
+    try:
+        yield account
+    finally:
+        account.users -= 1
+        if not account.users:
+            account.stop()
+            if accounts.get(key) is account:
+                del accounts[key]
