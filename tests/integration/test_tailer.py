@@ -254,8 +254,9 @@ class TestWaiting:
     ) -> None:
         states = self.ended(tailer, started, lambda sent: sent["get_by_status"] >= 3)
         assert states == {RunState.SUCCEEDED}
-        # Each run is read once alone: when it has left the list.
-        assert actions(tailer)["check_run_status"] == len(started)
+        # Each run is read once alone when it has left the list. The first two may also be read before the
+        # other triggers have started.
+        assert actions(tailer)["check_run_status"] <= len(started) + 2
         assert actions(tailer)["get_last_status"] == 0
 
     def test_runs_that_a_full_list_leaves_out_are_requested_singly(

@@ -246,7 +246,7 @@ def test_runs_that_the_list_never_contains_cause_no_list_for_each_of_them() -> N
     platform = FakePlatform()
 
     class Nothing(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
             yield True, frozenset()
             return {}
 
