@@ -63,7 +63,8 @@ def one_line(text: str) -> str:
 
     Otherwise a server could forge lines of a log, or change the colours of a terminal.
     """
-    return _CONTROL.sub(" ", text).strip()
+    is_plain = text.isascii() and text.isprintable()
+    return (text if is_plain else _CONTROL.sub(" ", text)).strip()
 
 
 class DataOpsError(Exception):

@@ -39,22 +39,24 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
     :param depth: how many levels deep values may be nested.
     """
     if isinstance(value, str):
-        text = _NOT_STORED.sub("\ufffd", value)
+        is_plain = value.isascii() and "\x00" not in value
+        text = value if is_plain else _NOT_STORED.sub("\ufffd", value)
         if max_text is not None and len(text) > max_text:
             text = f"{text[: max_text - 1]}\u2026"
         # Return the original if nothing was replaced, so that a StrEnum stays a StrEnum.
         return value if text == value else text
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return value if value in _WHOLE else _digits(value)
     if isinstance(value, float):
         # PostgreSQL returns 1e19 as an integer, and this integer would have more than 64 bits.
         return value if abs(value) < _WHOLE.stop else str(value)
-    if isinstance(value, Mapping | list | tuple):
+    is_list = isinstance(value, list | tuple)
+    if is_list or isinstance(value, Mapping):
         if depth == 0:
             return "\u2026"
-        if isinstance(value, Mapping):
+        if not is_list:
             return {
                 storable(name, max_text=max_text): storable(item, max_text=max_text, depth=depth - 1)
                 for name, item in value.items()
