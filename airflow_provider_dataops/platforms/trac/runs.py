@@ -103,7 +103,7 @@ class TracJobWatch(RunWatch):
     sweep_limit = SEARCH_LIMIT
 
     def check(self) -> None:
-        """Check that the tenant is set, and that the submission token is a text or empty."""
+        """Check that the tenant is set, and that token and key are valid or empty."""
         super().check()
         require_text(tenant=self.tenant)
         if self.submission_id != "":
@@ -132,6 +132,7 @@ class TracJobWatch(RunWatch):
         If a search has shown the end of the job, and the key of the RESULT object is known, read only this
         object. The key is known if the job was read before, for instance by the operator before it deferred.
         """
+        result: Selector | None
         if self._ended:
             result = Selector.of_type(self.result_key, "RESULT", "result_key")
             ended = yield from api.found_snapshot(self._ended.pop(), result, self.tenant)
@@ -142,7 +143,8 @@ class TracJobWatch(RunWatch):
         except NotFoundError as error:
             return RunSnapshot.absent(self.run_id, error.body)
         with suppress(MalformedReplyError):
-            self.result_key = str(result_of(job) or "")
+            result = result_of(job)
+            self.result_key = result.key if result is not None and result.object_type == "RESULT" else ""
         return (yield from api.job_snapshot(job, self.tenant))
 
     def sweep(self, api: TracApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
@@ -155,13 +157,13 @@ class TracJobWatch(RunWatch):
         for job, snapshot in found.found:
             key = f"{snapshot.run_id} {job.attrs.get(TOKEN)}"
             if key in watches:
+                watches[key]._found(job, has_ended=snapshot.state.is_final)
                 if not snapshot.state.is_final:
                     active[key] = snapshot
-                watches[key].found(job, has_ended=snapshot.state.is_final)
         return active
 
-    def found(self, job: Tag, *, has_ended: bool) -> None:
-        """Remember what a search returned for this job, if it shows the end of the job."""
+    def _found(self, job: Tag, *, has_ended: bool) -> None:
+        """Remember the job as a search found it, if :meth:`look` can use it."""
         self._ended[:] = [job] if has_ended and self.result_key else []
 
     def url(self, api: TracApi) -> str:

@@ -45,12 +45,12 @@ def test_a_status_request_learns_which_result_the_job_will_have() -> None:
     assert waiting.arguments()["result_key"] == RESULT_KEY
 
 
-@pytest.mark.parametrize("unreadable", [5, {"objectType": "RESULT"}], ids=str)
-def test_an_active_job_with_an_unreadable_result_is_still_active(unreadable: object) -> None:
-    active = job("RUNNING")
-    active["definition"]["job"]["resultId"] = unreadable
-    done = play(watch(result_key="").look(trac()), reply(body=active))
-    assert done.value.state is RunState.RUNNING
+@pytest.mark.parametrize("strange", [5, {"objectType": "RESULT"}, selector("DATA", DATA_ID)], ids=str)
+def test_an_active_job_whose_definition_names_no_result_is_still_active(strange: object) -> None:
+    active, waiting = job("RUNNING"), watch(result_key="")
+    active["definition"]["job"]["resultId"] = strange
+    assert play(waiting.look(trac()), reply(body=active)).value.state is RunState.RUNNING
+    assert waiting.result_key == ""
 
 
 def test_after_the_search_one_request_reads_the_end() -> None:
