@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
@@ -101,7 +101,7 @@ class Configuration:
 
     def identified(self, run: Run, job_id: str | None) -> Run:
         """Return a run with the fields of this configuration, because a response may leave them out."""
-        return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
+        return replace(run, **vars(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
         """Return a run that was just launched. It is not listed yet, so its fields come from the request."""

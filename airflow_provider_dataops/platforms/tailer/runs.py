@@ -213,9 +213,11 @@ class TailerRunWatch(TailerWatch, RunWatch):
         runs = {run.run_id: run for run in listed}
         active: dict[str, RunSnapshot] = {}
         for key, watch in watches.items():
-            run, configuration = runs.get(watch.run_id), watch.configuration(api)
-            if run is not None and configuration.is_named_by(run):
-                active[key] = watch.snapshot(configuration, run)
+            run = runs.get(watch.run_id)
+            if run is not None:
+                configuration = watch.configuration(api)
+                if configuration.is_named_by(run):
+                    active[key] = watch.snapshot(configuration, run)
         return active
 
     def look(self, api: TailerApi) -> Exchange[RunSnapshot]:
