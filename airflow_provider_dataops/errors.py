@@ -63,8 +63,8 @@ def one_line(text: str) -> str:
 
     Otherwise a server could forge lines of a log, or change the colours of a terminal.
     """
-    is_plain = text.isascii() and text.isprintable()
-    return (text if is_plain else _CONTROL.sub(" ", text)).strip()
+    # Most texts contain nothing to replace.
+    return text.strip() if text.isprintable() else _CONTROL.sub(" ", text).strip()
 
 
 class DataOpsError(Exception):

@@ -22,10 +22,18 @@ def present(values: JsonObject) -> dict[str, Any]:
 
 #: A text in a run or an event is cut after this many characters.
 MAX_TEXT = 64 * 1024
+#: A text of this length is never cut.
+SHORT_TEXT = 1024
 #: Values that are nested deeper than this become ``…``, because programs that read JSON limit the depth, too.
 MAX_DEPTH = 32
 _WHOLE = range(-(2**63), 2**63)
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
+
+
+def _is_plain(name: object, value: object) -> bool:
+    """Return whether :func:`storable` changes neither a member's name nor its short text or ``None``."""
+    is_short = value is None or (type(value) is str and len(value) <= SHORT_TEXT and value.isprintable())
+    return is_short and type(name) is str and len(name) <= SHORT_TEXT and name.isprintable()
 
 
 def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH) -> Any:
@@ -39,24 +47,25 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
     :param depth: how many levels deep values may be nested.
     """
     if isinstance(value, str):
-        is_plain = value.isascii() and "\x00" not in value
-        text = value if is_plain else _NOT_STORED.sub("\ufffd", value)
+        text = value if value.isprintable() else _NOT_STORED.sub("\ufffd", value)
         if max_text is not None and len(text) > max_text:
             text = f"{text[: max_text - 1]}\u2026"
         # Return the original if nothing was replaced, so that a StrEnum stays a StrEnum.
         return value if text == value else text
-    if value is None or isinstance(value, bool):
+    if isinstance(value, bool):
         return value
     if isinstance(value, int):
         return value if value in _WHOLE else _digits(value)
     if isinstance(value, float):
         # PostgreSQL returns 1e19 as an integer, and this integer would have more than 64 bits.
         return value if abs(value) < _WHOLE.stop else str(value)
-    is_list = isinstance(value, list | tuple)
-    if is_list or isinstance(value, Mapping):
+    may_be_plain = isinstance(value, dict) and depth and (max_text is None or max_text >= SHORT_TEXT)
+    if may_be_plain and all(map(_is_plain, value, value.values())):
+        return value
+    if isinstance(value, Mapping | list | tuple):
         if depth == 0:
             return "\u2026"
-        if not is_list:
+        if isinstance(value, Mapping):
             return {
                 storable(name, max_text=max_text): storable(item, max_text=max_text, depth=depth - 1)
                 for name, item in value.items()

@@ -93,7 +93,18 @@ class SharedConnection:
         try:
             sent_at = await self._admitted(exchange)
             lane.give_up_later()
-            return await self._run(exchange, sent_at)
+            try:
+                value = await self.driver.run(exchange)
+            except ApiError as error:
+                now = self.driver.clock.monotonic()
+                self.gate.failed(error, sent_at, now)
+                if self.gate.refusal(now) is not None:
+                    # These credentials are not sent again, so the waiting requests can fail now.
+                    self.reopened.set()
+                raise
+            self.gate.succeeded(sent_at)
+            self.reopened.set()
+            return value
         finally:
             lane.release()
 
@@ -112,20 +123,6 @@ class SharedConnection:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self.reopened.wait()
-
-    async def _run(self, exchange: Exchange[T], sent_at: float) -> T:
-        try:
-            value = await self.driver.run(exchange)
-        except ApiError as error:
-            now = self.driver.clock.monotonic()
-            self.gate.failed(error, sent_at, now)
-            if self.gate.refusal(now) is not None:
-                # These credentials are not sent again, so the waiting requests can fail now.
-                self.reopened.set()
-            raise
-        self.gate.succeeded(sent_at)
-        self.reopened.set()
-        return value
 
 
 def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A list poll also concerns the runs that are due within this many seconds.
 TOGETHER = 0.25
+#: Requests that are due within this many seconds are sent together, so that the poller wakes less often.
+SOON = 0.01
 #: If the list cannot be read, the poller requests the list again after this many seconds.
 LIST_AGAIN = 60.0
 #: Young runs that are read one by one cause at most this many requests a second together. With more runs, the
@@ -55,6 +57,7 @@ class Poller:
         self.group = group
         self._schedule = Schedule()
         self._changed = asyncio.Event()
+        self._sleeps_until = math.inf
         self._task: asyncio.Task[None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
         self._is_listing = False
@@ -84,7 +87,8 @@ class Poller:
         # Triggers that start together, such as after a restart, are spread over the interval.
         spread = clock.random() * self._interval(0.0, poll_interval, watch)
         self._schedule.add(subscription, now + pause + spread)
-        self._changed.set()
+        if now + pause + spread < self._sleeps_until:
+            self._changed.set()
         if self._task is None or self._task.done():
             # Use an empty context. Otherwise the poller would write its lines into the log of the first
             # trigger's task.
@@ -98,7 +102,6 @@ class Poller:
         """End a subscription, because its trigger no longer waits."""
         self._connection.waits -= 1
         self._schedule.remove(subscription)
-        self._changed.set()
 
     def next_look(self, subscription: Subscription) -> float:
         """Return in how many seconds the run of a subscription will probably be read next."""
@@ -136,13 +139,13 @@ class Poller:
         while True:
             self._changed.clear()
             wait = self._next_request_in(clock.monotonic())
-            if wait > 0:
-                await self._slept(wait)
+            if wait > SOON:
+                await self._sleep(wait)
                 continue
             # Choose the runs when the lane is free. Until then, other runs may have become more urgent.
             lane = await self._connection.turn(self.group)
             now = clock.monotonic()
-            if self._next_request_in(now) > 0:
+            if self._next_request_in(now) > SOON:
                 lane.release()
                 continue
             request = asyncio.get_running_loop().create_task(self._next_request(lane, now))
@@ -151,7 +154,9 @@ class Poller:
 
     def _ended(self, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
-        self._changed.set()
+        now = self._connection.driver.clock.monotonic()
+        if now + self._next_request_in(now) < self._sleeps_until:
+            self._changed.set()
 
     def _next_request_in(self, now: float) -> float:
         """Return the seconds until the next request is due; 0 or less for now, ``inf`` if none is due."""
@@ -173,15 +178,17 @@ class Poller:
         limit = run.watch.sweep_limit
         return limit if limit is None else min(limit, self._list_size)
 
-    async def _slept(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         """Wait for some seconds, or until the subscriptions change or a request ends."""
-        try:
-            # Do not use wait_for: in Python 3.11 it ignores a cancellation that comes at the same time as the
-            # event.
-            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+        self._sleeps_until = self._connection.driver.clock.monotonic() + seconds
+        if math.isinf(seconds):
+            await self._changed.wait()
+        else:
+            timer = asyncio.get_running_loop().call_later(seconds, self._changed.set)
+            try:
                 await self._changed.wait()
-        except TimeoutError:
-            pass
+            finally:
+                timer.cancel()
 
     def _next_request(self, lane: Lane, now: float) -> Coroutine[Any, Any, None]:
         """Take the runs of the next request out of the schedule, and return the request."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
+from multidict import istr
 from yarl import URL
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_dataops.core.http import (
     BlockingCall,
     Body,
-    EnsureCredentials,
     Exchange,
     Pause,
     RegisterSecret,
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
     from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.settings import Settings
 
 T = TypeVar("T")
 
@@ -49,22 +48,16 @@ HEAD_CODEC = ("utf-8", "surrogateescape")
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 
-@dataclass
-class _Attempt:
-    """Records whether a request got a connection. If it got none, nothing was sent."""
-
-    connected: bool = False
-
-
-async def _note_connection(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
-    context.trace_request_ctx.connected = True
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_end.append(_note_connection)
-    tracing.on_connection_reuseconn.append(_note_connection)
-    return tracing
+#: The exceptions after which certainly nothing was sent: there was no connection.
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
+_NO_CONTENT_TYPE = frozenset({istr("Content-Type")})
+#: Idle connections stay open for this many seconds. A new one costs more than a request.
+KEEP_ALIVE = 60.0
 
 
 class _Response(aiohttp.ClientResponse):
@@ -99,6 +92,7 @@ class AsyncDriver:
         # Reading the environment's proxy takes a fifth of the time of a poll. So the proxy is read once per
         # host.
         self._proxy = cache(partial(proxy_for, api.settings))
+        self._timeout = cache(partial(_timeout, api.settings))
         self._login = asyncio.Lock()
 
     async def open(self) -> None:
@@ -110,7 +104,7 @@ class AsyncDriver:
         self._session = aiohttp.ClientSession(
             # Set no limit here, because requests could time out in aiohttp's queue. The module polling.lanes
             # limits how many requests are sent at the same time.
-            connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+            connector=aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Ask for no compression, as the other driver does. Then the size limits apply to the bytes that
             # arrive.
@@ -118,7 +112,6 @@ class AsyncDriver:
             trust_env=False,
             auto_decompress=False,
             response_class=_Response,
-            trace_configs=[_tracing()],
         )
 
     async def close(self) -> None:
@@ -126,12 +119,12 @@ class AsyncDriver:
         if self._session is not None:
             await self._session.close()
 
-    async def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> T:
+    def run(self, exchange: Exchange[T], policy: RetryPolicy = ONCE) -> Awaitable[T]:
         """Send the requests of a call, with credentials, redirects and retries, and return the result.
 
         :raises DataOpsError: the error that ended the call.
         """
-        return await self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
+        return self.play(whole(exchange, api=self.api, policy=policy, clock=self.clock))
 
     async def play(self, exchange: Exchange[T]) -> T:
         """Do the steps that the generator of a call yields, and return the call's result."""
@@ -151,44 +144,38 @@ class AsyncDriver:
             exchange.close()
 
     async def _do(self, step: Step) -> Any:
+        if isinstance(step, Request):
+            reply = await self._send(step)
+            if len(reply.body) > PARSE_IN_THREAD:
+                return await asyncio.to_thread(step.parse, reply)
+            return step.parse(reply)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, RegisterSecret):
             return await self._register_secret(step.secret)
         if isinstance(step, BlockingCall):
             return await asyncio.to_thread(step.work)
-        if isinstance(step, EnsureCredentials):
-            async with self._login:
-                # Another trigger may have fetched an access token while this trigger waited for the lock.
-                return await self.play(step.fetch()) if self.api.needs_login() else None
-        reply = await self._send(step)
-        if len(reply.body) > PARSE_IN_THREAD:
-            return await asyncio.to_thread(step.parse, reply)
-        return step.parse(reply)
+        async with self._login:
+            # Another trigger may have fetched an access token while this trigger waited for the lock.
+            return await self.play(step.fetch()) if self.api.needs_login() else None
 
     async def _send(self, request: Request[Any]) -> Reply:
         if self._session is None:
             raise RuntimeError("the driver is not open")
-        settings = self.api.settings
-        parts = urlsplit(request.url)
+        url = URL(request.url, encoded=True)
         headers = {**request.headers, **request.secret_headers}
         if isinstance(request.body, Body) and request.body.content_type:
             headers["Content-Type"] = request.body.content_type
-        limit = max(request.read_timeout or 0.0, settings.request_timeout)
-        attempt = _Attempt()
         try:
             async with self._session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=headers,
                 data=request.body.content if isinstance(request.body, Body) else None,
-                skip_auto_headers=("Content-Type",),
+                skip_auto_headers=_NO_CONTENT_TYPE,
                 allow_redirects=False,
-                proxy=self._proxy(parts.scheme, parts.hostname or ""),
-                timeout=aiohttp.ClientTimeout(
-                    total=max(limit, network.TOTAL_TIMEOUT), connect=CONNECT_TIMEOUT, sock_read=limit
-                ),
-                trace_request_ctx=attempt,
+                proxy=self._proxy(url.scheme, url.host or ""),
+                timeout=self._timeout(request.read_timeout or 0.0),
             ) as response:
                 body = b"" if 300 <= response.status < 400 else await _body(response)
                 return Reply.received(
@@ -196,8 +183,15 @@ class AsyncDriver:
                 )
         except _FAILURES as error:
             raise TransportError(
-                f"{type(error).__name__}: {_words(error)}", not_sent=not attempt.connected
+                f"{type(error).__name__}: {_words(error)}", not_sent=isinstance(error, _NOT_SENT)
             ) from None
+
+
+def _timeout(settings: Settings, read_timeout: float) -> aiohttp.ClientTimeout:
+    limit = max(read_timeout, settings.request_timeout)
+    return aiohttp.ClientTimeout(
+        total=max(limit, network.TOTAL_TIMEOUT), connect=CONNECT_TIMEOUT, sock_read=limit
+    )
 
 
 def _words(error: Exception) -> str:

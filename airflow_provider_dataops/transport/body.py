@@ -31,12 +31,10 @@ class Unpacker:
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding.strip().lower()
-        self._stream = zlib.decompressobj(wbits=_ANY)
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether the body is compressed."""
-        return self._encoding not in {"", "identity"}
+        #: Whether the body is compressed.
+        self.is_needed = self._encoding not in {"", "identity"}
+        if self.is_needed:
+            self._stream = zlib.decompressobj(wbits=_ANY)
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """Return the next bytes, decompressed, in pieces of at most :data:`CHUNK` bytes.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_dataops.core.decode import UNREADABLE
@@ -102,7 +102,7 @@ class _Flow:
                 standstill.reached(position)
                 transfer.moved(position, size)
 
-            request = replace(request, moved=moved)
+            request = request.changed(moved=moved)
         attempt = 1
         while True:
             try:
@@ -152,7 +152,7 @@ class _Flow:
     def _with_credentials(self, request: Request[T]) -> Request[T]:
         """Return the request with credentials and the connection's own headers."""
         headers = {**request.secret_headers, **self.api.settings.auth_headers, **self.api.credentials()}
-        return replace(request, secret_headers=headers)
+        return request.changed(secret_headers=headers)
 
     def _ensure_credentials(self) -> EnsureCredentials:
         """Return the step that fetches credentials. If this step fails, the request itself was not sent."""
@@ -188,7 +188,7 @@ class _Flow:
                 raise _from_elsewhere(error, request.url, elsewhere) from error
 
         # The driver calls ``parse``, because it can parse a large response in a thread.
-        bare: Request[Any] = replace(cast("Request[Any]", request), parse=parse)
+        bare: Request[Any] = request.changed(parse=parse)
         elsewhere: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             outcome = yield bare
@@ -293,8 +293,8 @@ def _sent_on(request: Request[Any], reply: Reply) -> Request[Any]:
             redirected_to=origin(target),
         )
     if same_origin(request.url, target):
-        return replace(request, url=target)
-    return replace(request, url=target, secret_headers={})
+        return request.changed(url=target)
+    return request.changed(url=target, secret_headers={})
 
 
 def _from_elsewhere(error: ApiError, asked: str, answered: str) -> ApiError:

@@ -201,18 +201,27 @@ class PauseTrigger(DataclassTrigger):
         yield TriggerEvent(self.payload)
 
 
-_LOADED: dict[str, tuple[Any, type[DataOpsHook[Any]]]] = {}
+#: The module :mod:`.waits` and a platform's hook.
+_Loaded = tuple[Any, type["DataOpsHook[Any]"]]
+_LOADED: dict[str, _Loaded] = {}
+#: The imports that are under way. Thousands of triggers may start at the same moment.
+_LOADING: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[_Loaded]] = {}
 
 
-async def _loaded(conn_type: str) -> tuple[Any, type[DataOpsHook[Any]]]:
+async def _loaded(conn_type: str) -> _Loaded:
     """Import and return the module :mod:`.waits` and a platform's hook, when a trigger first runs."""
     if conn_type not in _LOADED:
-        # Import in a thread: on the event loop, these imports would block all other triggers.
-        _LOADED[conn_type] = await asyncio.to_thread(_load, conn_type)
+        key = (asyncio.get_running_loop(), conn_type)
+        loading = _LOADING.get(key)
+        if loading is None:
+            # Import in a thread: on the event loop, these imports would block all other triggers.
+            loading = _LOADING[key] = asyncio.create_task(asyncio.to_thread(_load, conn_type))
+            loading.add_done_callback(lambda _: _LOADING.pop(key))
+        _LOADED[conn_type] = await asyncio.shield(loading)
     return _LOADED[conn_type]
 
 
-def _load(conn_type: str) -> tuple[Any, type[DataOpsHook[Any]]]:
+def _load(conn_type: str) -> _Loaded:
     from airflow_provider_dataops.triggers import waits
 
     return waits, hook_class(conn_type)
