@@ -12,7 +12,7 @@ import json
 import re
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -148,6 +148,32 @@ def members(text: bytes | bytearray | Raw, *names: str, others: bool = True) -> 
         found = decoder.decode(_shallow(text))
     values = zip(names, msgspec.structs.astuple(found), strict=True)
     return {name: raw for name, raw in values if raw is not UNSET}
+
+
+def values(text: bytes | bytearray | Raw, *names: str) -> dict[str, Any]:
+    """Return the decoded values of some members of a JSON object.
+
+    :param names: the members to return. A member that the object does not have is left out.
+    :raises ValueError: if the text is not a JSON object, or one of these members cannot be decoded.
+    :raises RecursionError: if one of these members is nested too deep.
+    """
+    found: dict[str, Any] | None = None
+    if len(text) <= MAX_MEMBER:
+        # One call is three times as fast as a call for each member. But it also fails if a member that the
+        # caller does not ask for is nested too deep.
+        try:
+            found = _values(names).decode(text)
+        except (ValueError, RecursionError):
+            found = None
+    if found is None:
+        found = {name: value(raw) for name, raw in members(text, *names).items()}
+    return found
+
+
+@cache
+def _values(names: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    kind = TypedDict("Values", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
+    return msgspec.json.Decoder(kind)
 
 
 @cache

@@ -158,8 +158,8 @@ def read_entries(
     listed: Listed[T] = Listed()
     for entry in entries:
         try:
-            if wanted is None or wanted(_decoded(entry, (key,)).get(key)):
-                listed.found.append(parse(_decoded(entry, names)))
+            if wanted is None or wanted(decode.values(entry, key).get(key)):
+                listed.found.append(parse(decode.values(entry, *names)))
         except (*decode.UNREADABLE, MalformedReplyError) as error:
             if len(listed.unreadable) == MAX_UNREADABLE:
                 raise reply.malformed(
@@ -169,10 +169,6 @@ def read_entries(
             if listed.error is None:
                 listed.error = reply.malformed(f"an entry of the list cannot be read: {error}")
     return listed
-
-
-def _decoded(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: decode.value(raw) for name, raw in decode.members(entry, *names).items()}
 
 
 def _readable(entry: Raw, names: tuple[str, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from airflow_provider_dataops.errors import (
     ApiError,
     AuthenticationError,
     MalformedReplyError,
+    NotFoundError,
     RateLimitedError,
     ServerError,
     TransportError,
@@ -125,10 +126,10 @@ def is_passing(error: ApiError) -> bool:
 def is_about_request(error: ApiError) -> bool:
     """Return whether the failure concerns this request only. Other requests to the platform may succeed.
 
-    Such failures are a response that cannot be read, and a 4xx of the platform itself. A 4xx about
-    credentials or from a proxy concerns all requests.
+    Such failures are a response that cannot be read, a :class:`.NotFoundError`, and a 4xx of the platform
+    itself. A 4xx about credentials or from a proxy concerns all requests.
     """
-    if isinstance(error, MalformedReplyError):
+    if isinstance(error, MalformedReplyError | NotFoundError):
         return True
     is_about_all = isinstance(error, AuthenticationError | UnroutedError) or error.locks_out
     if is_about_all or is_passing(error):

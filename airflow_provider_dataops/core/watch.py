@@ -8,7 +8,7 @@ stores these arguments. So the fields contain only JSON values, and never a secr
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 from airflow_provider_dataops.core.arguments import require_boolean
 from airflow_provider_dataops.errors import ApiError, InvalidArgumentError
@@ -104,9 +104,7 @@ class RunWatch(Watch):
         """Read this run alone, and return its present state."""
         raise NotImplementedError
 
-    def sweep(
-        self, api: Any, watches: Mapping[str, RunWatch]
-    ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
+    def sweep(self, api: Any, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Read the platform's list of runs, and return the wanted runs in it, by key.
 
         The poller then reads the wanted runs that are not in the list one by one.

@@ -17,6 +17,7 @@ from airflow_provider_dataops.triggers.tailer import TailerLastStatusTrigger
 from tests.loops import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.integration.bench.tailer import TailerBench
@@ -38,8 +39,9 @@ CREDENTIALS: dict[str, dict[str, Any]] = {
 
 def actions(tailer: TailerBench) -> Counter[str]:
     """Return the number of requests for each action."""
-    entries = tailer.requests()
-    return Counter(json.loads(e.body)["action"] for e in entries if e.body.startswith(b'{"action"'))
+    # A request that a trigger has cut off has no body.
+    bodies = [entry.body or b"" for entry in tailer.requests()]
+    return Counter(json.loads(body)["action"] for body in bodies if body.startswith(b'{"action"'))
 
 
 def configuration(tailer: TailerBench, configuration_id: str) -> dict[str, Any]:
@@ -223,21 +225,64 @@ class TestCredentials:
 
 
 class TestWaiting:
-    def test_one_list_request_polls_all_runs_of_a_configuration(self, tailer: TailerBench) -> None:
-        run_ids = [tailer.start() for _ in range(10)]
+    def ended(
+        self, tailer: TailerBench, started: list[str], until: Callable[[Counter[str]], bool]
+    ) -> set[Any]:
+        """Wait for these runs with a trigger each. End them when the requests so far fulfil a condition.
+
+        :param started: the ids of the runs. Each belongs to the configuration ``000099_cNUMBER_DEV``.
+        :return: the states of the runs at the end.
+        """
 
         async def main() -> list[Any]:
-            waiting = [asyncio.ensure_future(tailer.event_of(tailer.trigger(run_id))) for run_id in run_ids]
-            await asyncio.to_thread(
-                tailer.sandbox.wait_for, lambda _: actions(tailer)["get_last_status"] >= 2
-            )
-            for run_id in run_ids:
+            triggers = [tailer.trigger(run_id, f"000099_c{n}_DEV") for n, run_id in enumerate(started)]
+            waiting = [asyncio.ensure_future(tailer.event_of(trigger)) for trigger in triggers]
+            await asyncio.to_thread(tailer.sandbox.wait_for, lambda _: until(actions(tailer)))
+            for run_id in started:
                 tailer.finish(run_id)
             return await asyncio.gather(*waiting)
 
-        events = run(main())
-        assert [event.snapshot.state for event in events] == [RunState.SUCCEEDED] * 10
-        assert actions(tailer)["check_run_status"] == 0
+        states = {event.snapshot.state for event in run(main())}
+        assert tailer.sandbox.journal.refusals() == []
+        return states
+
+    @pytest.fixture
+    def started(self, tailer: TailerBench) -> list[str]:
+        return [tailer.start(f"000099_c{n}_DEV") for n in range(20)]
+
+    def test_one_list_request_polls_the_runs_of_many_configurations(
+        self, tailer: TailerBench, started: list[str]
+    ) -> None:
+        states = self.ended(tailer, started, lambda sent: sent["get_by_status"] >= 3)
+        assert states == {RunState.SUCCEEDED}
+        # Each run is read once alone when it has left the list. The first two may also be read before the
+        # other triggers have started.
+        assert actions(tailer)["check_run_status"] <= len(started) + 2
+        assert actions(tailer)["get_last_status"] == 0
+
+    def test_runs_that_a_full_list_leaves_out_are_requested_singly(
+        self, tailer: TailerBench, started: list[str]
+    ) -> None:
+        tailer.store.configure(most_listed=12)
+        states = self.ended(tailer, started, lambda sent: sent["check_run_status"] >= 16)
+        assert states == {RunState.SUCCEEDED}
+
+    @pytest.mark.parametrize(("by_status", "lists"), [("no results", 1), ("ko", 2)])
+    def test_runs_are_requested_singly_for_a_minute_if_tailer_does_not_list_them(
+        self,
+        tailer: TailerBench,
+        started: list[str],
+        caplog: pytest.LogCaptureFixture,
+        by_status: str,
+        lists: int,
+    ) -> None:
+        tailer.store.configure(by_status=by_status)
+        states = self.ended(tailer, started, lambda sent: sent["check_run_status"] >= 60)
+        assert states == {RunState.SUCCEEDED}
+        assert actions(tailer)["get_by_status"] == lists
+        assert [
+            line.message.rpartition("; ")[2] for line in caplog.records if line.levelname == "WARNING"
+        ] == ["the runs of ('000099', 'DEV', 'table-to-table') are read one by one"]
 
     @pytest.mark.parametrize("job_id", [None, "as listed"])
     def test_a_trigger_waits_for_a_run_of_another_type_with_and_without_its_job_id(

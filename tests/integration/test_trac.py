@@ -101,6 +101,31 @@ def test_one_search_polls_many_jobs(dataops_sandbox: Sandbox, connections: Conne
     run(main())
 
 
+@pytest.mark.usefixtures("quick")
+def test_the_end_of_each_job_is_read_once(dataops_sandbox: Sandbox, connections: Connections) -> None:
+    bench = MarkedTracBench(dataops_sandbox, connections)
+    hook = bench.hook()
+    triggers = [bench.trigger(bench.start()) for _ in range(12)]
+    for trigger in triggers:
+        # The operator reads each job before it defers.
+        assert not hook.run(trigger.look(hook.api)).state.is_final
+    first_reads = len(bench.requests("get_latest_tag"))
+
+    async def main() -> None:
+        waiting = [asyncio.ensure_future(bench.event_of(trigger)) for trigger in triggers]
+        await asyncio.to_thread(bench.sandbox.wait_for, lambda _: len(bench.sweeps()) >= 3)
+        for trigger in triggers:
+            bench.finish(trigger.run_id)
+        for event in await asyncio.gather(*waiting):
+            assert event.snapshot is not None
+            assert event.snapshot.details["model"]
+            assert event.snapshot.details["log_file"]
+
+    run(main())
+    assert len(bench.requests("get_latest_tag")) == first_reads
+    assert len(bench.requests("read_object")) == len(triggers)
+
+
 class TestVersionsOfTrac:
     def test_up_to_0_8_the_hook_lists_resources(self, trac: TracBench) -> None:
         trac.store.configure(generation="0.8")

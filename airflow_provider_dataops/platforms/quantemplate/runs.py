@@ -7,7 +7,7 @@ pipeline.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_text, require_whole
@@ -129,7 +129,7 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
-        self, api: QuantemplateApi, watches: Mapping[str, RunWatch]
+        self, api: QuantemplateApi, watches: Mapping[str, Self]
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return an execution or an error for each id. All executions are read from one list.
 

@@ -1,4 +1,4 @@
-"""Find runs that are not in the list of a configuration's last runs.
+"""Find runs in the lists of an account, of a configuration, of a day or of a status.
 
 The API returns a limited number of runs, without pages. It can filter them by day or by status.
 """
@@ -6,12 +6,14 @@ The API returns a limited number of runs, without pages. It can filter them by d
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.run import instant
 from airflow_provider_dataops.errors import NotFoundError
-from airflow_provider_dataops.platforms.tailer.model import STATUSES
+from airflow_provider_dataops.platforms.tailer.arguments import LIST_LIMIT
+from airflow_provider_dataops.platforms.tailer.model import ACTIVE, STATUSES, read_runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +28,47 @@ MOST_REQUESTS = 20
 #: One search reads the lists of at most this many days. The limit is needed, because the server's time may be
 #: wrong by years.
 MOST_DAYS = 31
+
+
+def active_runs(
+    api: TailerCalls, account: str, environment: str, configuration_type: str, wanted: Collection[str]
+) -> Exchange[list[Run]]:
+    """Return wanted runs that are active, of all configurations of a type in an account and environment.
+
+    The API lists the runs of one status at a time. A list is only requested if reading the missing runs one
+    by one would take more requests than the lists that remain.
+
+    The documentation does not show the response to these requests. So the caller must be able to read the
+    runs without this function. It also leaves out runs if the lists are full.
+
+    :param wanted: the ids of the runs.
+    :raises NotFoundError: if the API refuses all lists.
+    :raises MalformedReplyError: if the response contains no list of runs.
+    """
+    found: list[Run] = []
+    missing, refused = set(wanted), 0
+    for lists_left, status in ((2, "RUNNING"), (1, "WAITING")):
+        if len(missing) <= lists_left:
+            break
+        try:
+            runs = yield from api.get_by_status(
+                configuration_type,
+                account=account,
+                environment=environment,
+                status=status,
+                # The largest documented limit, unless it leaves no place for all wanted runs.
+                limit=LIST_LIMIT if len(wanted) < LIST_LIMIT else 2 * len(wanted),
+                parse=partial(read_runs, wanted=missing),
+            )
+        except NotFoundError:
+            # The documentation does not show the response if no run has the status. It may be a 404.
+            refused += 1
+            if refused == len(ACTIVE):
+                raise
+        else:
+            found += [run for run in runs.found if run.status in ACTIVE]
+            missing -= {run.run_id for run in found}
+    return found
 
 
 def find_run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ACTIVE = {"WAITING": RunState.PENDING, "RUNNING": RunState.RUNNING}
+#: The statuses of an active run.
+ACTIVE = {"WAITING": RunState.PENDING, "RUNNING": RunState.RUNNING}
 #: Statuses of a run that ended without success, and an explanation of each.
 _ENDED = {
     "FAILED": "the API reports no cause; see Tailer Studio",
@@ -30,7 +31,7 @@ _ENDED = {
     "DEACTIVATED": "the configuration is disabled, so nothing ran; enable it first",
 }
 #: All known statuses; the statuses of active runs are first.
-STATUSES = (*_ACTIVE, "SUCCESS", *_ENDED)
+STATUSES = (*ACTIVE, "SUCCESS", *_ENDED)
 #: The members that a response may leave out.
 _OPTIONAL = (
     "account",
@@ -86,9 +87,21 @@ class Configuration:
         ours = (self.account, self.environment, self.configuration_id)
         return all(one in {None, other} for one, other in zip(theirs, ours, strict=True))
 
+    def is_named_by(self, run: Run) -> bool:
+        """Return whether a listed run names this configuration, with its account and environment.
+
+        A list of a whole account may contain runs of other environments.
+        """
+        theirs = (run.account, run.environment, run.configuration_id)
+        return (
+            None not in theirs
+            and run.configuration_type in {None, self.configuration_type}
+            and self.owns(run)
+        )
+
     def identified(self, run: Run, job_id: str | None) -> Run:
         """Return a run with the fields of this configuration, because a response may leave them out."""
-        return replace(run, **asdict(self), job_id=run.job_id or job_id or self.job_id)
+        return replace(run, **vars(self), job_id=run.job_id or job_id or self.job_id)
 
     def launched(self, run_id: str, job_id: str | None) -> RunSnapshot:
         """Return a run that was just launched. It is not listed yet, so its fields come from the request."""
@@ -109,7 +122,7 @@ def state_of(
         return RunState.SUCCEEDED
     if status in failure_statuses or status in _ENDED or status == "SUCCESS":
         return RunState.FAILED
-    return _ACTIVE.get(status, RunState.UNKNOWN)
+    return ACTIVE.get(status, RunState.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,17 +170,25 @@ class Run(Result):
 # --- responses -----------------------------------------------------------------------------------------
 
 
-def read_runs(reply: Reply, limit: int | None = None) -> Listed[Run]:
+def read_runs(reply: Reply, limit: int | None = None, wanted: Collection[str] | None = None) -> Listed[Run]:
     """Return the runs of a response.
 
     :param limit: the ``limit`` of the request. A list with this many runs is ``cut``: it may leave out runs.
+    :param wanted: the ids of the runs to return; by default all runs of the response.
     """
     results = reply.members("results").get("results")
     if results is None or not decode.begins_with(results, b"["):
         # The response for an unknown run or configuration is not documented.
         refuse_ko(reply.json_object(), reply, NotFoundError)
         raise reply.malformed(f"the response contains no list of results: {reply.text()[:300]}")
-    runs = read_entries(reply, reply.entries_of(results), _MEMBERS, partial(_run, reply=reply))
+    runs = read_entries(
+        reply,
+        reply.entries_of(results),
+        _MEMBERS,
+        partial(_run, reply=reply),
+        key="run_id",
+        wanted=None if wanted is None else wanted.__contains__,
+    )
     runs.cut = limit is not None and len(runs.found) + len(runs.unreadable) >= limit
     return runs
 

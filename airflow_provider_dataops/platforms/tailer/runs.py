@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_text
@@ -12,8 +12,12 @@ from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.errors import NotFoundError
-from airflow_provider_dataops.platforms.tailer.arguments import require_outcomes, require_text_if_set
-from airflow_provider_dataops.platforms.tailer.lists import find_run, runs_since
+from airflow_provider_dataops.platforms.tailer.arguments import (
+    canonical_type,
+    require_outcomes,
+    require_text_if_set,
+)
+from airflow_provider_dataops.platforms.tailer.lists import active_runs, find_run, runs_since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -163,7 +167,7 @@ class TailerWatch(Watch):
 
 
 class TailerRunWatch(TailerWatch, RunWatch):
-    """Describes how to wait for the end of one run. If tasks wait for several runs, one request lists them.
+    """Describes how to wait for the end of one run. If tasks wait for more than two runs, lists contain them.
 
     :param success_statuses: the statuses that count as success.
     :param failure_statuses: further statuses that count as failures, beside those that this provider knows.
@@ -187,26 +191,38 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return require_outcomes(self.success_statuses, self.failure_statuses)
 
     @property
-    def group(self) -> str:
-        """The group of the run: a text of all fields that affect the request or the meaning of a status."""
-        return str((*self.named.values(), self.job_id, *self.outcomes.values()))
+    def key(self) -> str:
+        """A text of the run's id and of all other fields that the group does not contain."""
+        return str((self.run_id, self.configuration_id, self.job_id, *self.outcomes.values()))
 
-    def sweep(self, api: TailerApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return runs by id. For one id, request that run. For several ids, request the list of last runs."""
-        if len(watches) == 1:
-            (run_id,) = watches
-            return {run_id: (yield from self._asked(api, run_id))}
-        configuration = self.configuration(api)
-        listed, _ = yield from api.listed(configuration)
-        own = [run for run in listed.found if run.run_id in watches and configuration.owns(run)]
-        return {run.run_id: self._snapshot(configuration, run) for run in own}
+    @property
+    def group(self) -> str:
+        """The group of the run: the fields by which Tailer can list runs of several configurations."""
+        return str((self.account, self.environment, canonical_type(self.configuration_type)))
+
+    def sweep(self, api: TailerApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Return only the active runs. The poller reads the others one by one.
+
+        Each run gets its state from its own watch, because tasks may differ in which statuses are a success.
+
+        :raises NotFoundError: if the API refuses all lists.
+        :raises MalformedReplyError: if the response contains no list of runs.
+        """
+        ids = {watch.run_id for watch in watches.values()}
+        listed = yield from active_runs(api, self.account, self.environment, self.configuration_type, ids)
+        runs = {run.run_id: run for run in listed}
+        active: dict[str, RunSnapshot] = {}
+        for key, watch in watches.items():
+            run = runs.get(watch.run_id)
+            if run is not None:
+                configuration = watch.configuration(api)
+                if configuration.is_named_by(run):
+                    active[key] = watch.snapshot(configuration, run)
+        return active
 
     def look(self, api: TailerApi) -> Exchange[RunSnapshot]:
         """Read this run alone, and return its present state."""
-        return self._asked(api, self.run_id)
-
-    def _asked(self, api: TailerApi, run_id: str) -> Exchange[RunSnapshot]:
-        configuration = self.configuration(api)
+        configuration, run_id = self.configuration(api), self.run_id
         job_id = self.job_id or configuration.job_id
         state, words = RunState.ABSENT, "not listed"
         try:
@@ -220,9 +236,10 @@ class TailerRunWatch(TailerWatch, RunWatch):
             run, words = None, f"not listed: {error.message}"
         if run is None:
             return RunSnapshot(run_id=run_id, state=state, raw_state=words)
-        return self._snapshot(configuration, run)
+        return self.snapshot(configuration, run)
 
-    def _snapshot(self, configuration: Configuration, run: Run) -> RunSnapshot:
+    def snapshot(self, configuration: Configuration, run: Run) -> RunSnapshot:
+        """Return a listed run in the format that all platforms share."""
         return configuration.identified(run, self.job_id).snapshot(**self.outcomes)
 
     def url(self, api: TailerApi) -> str:

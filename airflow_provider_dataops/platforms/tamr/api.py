@@ -164,7 +164,8 @@ class TamrApi(Api):
 
         :param parameters: the query parameters of the list.
         :param max_pages: read at most this many pages.
-        :param wanted: the ids of the jobs to return. The other jobs are not decoded.
+        :param wanted: the ids of the jobs to return. The other jobs are not decoded. Pages are read until all
+            of these jobs are found.
         :param until: a function that gets a job. Pages are read until it returns ``True`` for a job, but at
             most :data:`MOST_PAGES` pages. With this function, ``max_pages`` is ignored.
         """
@@ -183,6 +184,7 @@ class TamrApi(Api):
             page += 1
             listed_at = date if page == 1 else listed_at
             is_enough = until is not None and any(map(until, found.found))
+            is_enough |= wanted is not None and len(jobs.found) >= len(wanted)
             if not page_token or is_enough or page_token in seen_tokens or (max_pages and page >= max_pages):
                 jobs.cut = bool(page_token)
                 return jobs, listed_at

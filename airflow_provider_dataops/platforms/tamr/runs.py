@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_one_text, require_time
@@ -114,7 +114,7 @@ class TamrJobWatch(RunWatch):
         """The group of the job. All jobs of the tenant are in one group, so one poller reads them."""
         return "jobs"
 
-    def sweep(self, api: TamrApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(self, api: TamrApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Read the list of open jobs, and return the jobs in it that have these ids."""
         jobs = yield from api.open_or_newest({}, wanted=frozenset(watches))
         return {job.job_id: job.snapshot() for job in jobs.found}

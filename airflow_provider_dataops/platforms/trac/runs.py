@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
 from airflow_provider_dataops.core.launch import Launch
+from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunWatch
-from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
+from airflow_provider_dataops.platforms.trac.model.jobs import TOKEN, result_of
+from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
-    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, RunRequest
+    from airflow_provider_dataops.platforms.trac.model.objects import Tag
 
 log = logging.getLogger(__name__)
 
@@ -86,21 +90,31 @@ class TracJobWatch(RunWatch):
 
     :param tenant: the tenant's code.
     :param submission_id: the job's submission token. A job without such a token needs its own request.
+    :param result_key: the key of the job's RESULT object, which will contain the outputs. :meth:`look` sets
+        it. If it is known, the end of the job takes one request less.
     """
 
     tenant: str
     # The name of this argument must not contain "token". Airflow would mask its value as a secret.
     submission_id: str = ""
+    result_key: str = ""
 
     sweeps = True
     sweep_limit = SEARCH_LIMIT
 
     def check(self) -> None:
-        """Check that the tenant is set, and that the submission token is a text or empty."""
+        """Check that the tenant is set, and that token and key are valid or empty."""
         super().check()
         require_text(tenant=self.tenant)
         if self.submission_id != "":
             require_text(submission_id=self.submission_id)
+        if self.result_key != "":
+            Selector.of_type(self.result_key, "RESULT", "result_key")
+
+    @cached_property
+    def _ended(self) -> list[Tag]:
+        """The job as the last search found it, if it had ended."""
+        return []
 
     @property
     def key(self) -> str:
@@ -113,21 +127,44 @@ class TracJobWatch(RunWatch):
         return f"jobs of {self.tenant}"
 
     def look(self, api: TracApi) -> Exchange[RunSnapshot]:
-        """Read this job alone, and return its present state."""
-        return api.job_snapshot(self.run_id, self.tenant)
+        """Read this job alone, and return its present state. If it has ended, read its RESULT object, too.
 
-    def sweep(self, api: TracApi, watches: Mapping[str, RunWatch]) -> Exchange[Mapping[str, RunSnapshot]]:
+        If a search has shown the end of the job, and the key of the RESULT object is known, read only this
+        object. The key is known if the job was read before, for instance by the operator before it deferred.
+        """
+        result: Selector | None
+        if self._ended:
+            result = Selector.of_type(self.result_key, "RESULT", "result_key")
+            ended = yield from api.found_snapshot(self._ended.pop(), result, self.tenant)
+            if ended is not None:
+                return ended
+        try:
+            job = yield from api.read_job(self.run_id, self.tenant)
+        except NotFoundError as error:
+            return RunSnapshot.absent(self.run_id, error.body)
+        with suppress(MalformedReplyError):
+            result = result_of(job)
+            self.result_key = result.key if result is not None and result.object_type == "RESULT" else ""
+        return (yield from api.job_snapshot(job, self.tenant))
+
+    def sweep(self, api: TracApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return only the active jobs. The poller reads the others one by one, to get their outputs too."""
         tokens = {token for key in watches for _, _, token in [key.partition(" ")] if token}
         if not tokens:
             return {}
         found = yield from api.jobs_with_token("IN", sorted(tokens), self.tenant)
-        active = {
-            f"{snapshot.run_id} {token}": snapshot
-            for token, snapshot in found.found
-            if not snapshot.state.is_final
-        }
-        return {key: snapshot for key, snapshot in active.items() if key in watches}
+        active: dict[str, RunSnapshot] = {}
+        for job, snapshot in found.found:
+            key = f"{snapshot.run_id} {job.attrs.get(TOKEN)}"
+            if key in watches:
+                watches[key]._found(job, has_ended=snapshot.state.is_final)
+                if not snapshot.state.is_final:
+                    active[key] = snapshot
+        return active
+
+    def _found(self, job: Tag, *, has_ended: bool) -> None:
+        """Remember the job as a search found it, if :meth:`look` can use it."""
+        self._ended[:] = [job] if has_ended and self.result_key else []
 
     def url(self, api: TracApi) -> str:
         """Return the link to the job."""

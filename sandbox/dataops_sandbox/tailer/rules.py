@@ -20,9 +20,6 @@ ALIAS = "gbq-to-gbq"
 _DEFAULT_LIMIT = 3
 """Number of items in a response if the request has no limit, as in the guide's samples."""
 
-MOST_LISTED = 100
-"""Maximum number of items in a response, even if the request has a higher limit. The guide shows 100."""
-
 
 def _canonical(configuration_type: str) -> str:
     return TABLE_TO_TABLE if configuration_type == ALIAS else configuration_type

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from pydantic import Field
@@ -36,6 +36,11 @@ class TailerSettings(Settings):
     """Seconds from the start request until the API shows the run; about 5 s on the real platform."""
     blank_ok: bool = False
     """Whether ``set_configuration_status`` returns an empty body, as in the older guide."""
+    most_listed: int = Field(100, gt=0)
+    """Maximum number of items in a response, even if the request has a higher limit. The guide shows 100."""
+    by_status: Literal["results", "no results", "ko"] = "results"
+    """Response to ``get_by_status``, which no document shows: with ``results`` as in ``get_last_status``,
+    without this member, or a rejection."""
 
 
 class TailerStore(RunStore[TailerRun, RunScript]):

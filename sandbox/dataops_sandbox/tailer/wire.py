@@ -14,7 +14,6 @@ from dataops_sandbox.tailer.google import REFRESH, SIGN_IN, Google, GoogleDenied
 from dataops_sandbox.tailer.keys import EMAIL, key_json
 from dataops_sandbox.tailer.rules import (
     ALIAS,
-    MOST_LISTED,
     TABLE_TO_TABLE,
     CheckRunStatus,
     GetByStatus,
@@ -176,11 +175,15 @@ class Tailer(TailerStore):
         )
         if isinstance(wanted, SetRunStatus):
             return self._set_run_status(wanted)
+        if type(wanted) is GetByStatus and self.settings.by_status != "results":
+            if self.settings.by_status == "ko":
+                raise KoError("unknown action get_by_status")
+            return Answer.of_json(_OK)
         runs = self._find_runs(wanted, "limit")
         kind: str = wanted.configuration_type
         if isinstance(wanted, GetByStatus):
-            runs = runs[: min(wanted.limit, MOST_LISTED)]
-            # Only the response to get_by_status contains the old name of the type.
+            runs = runs[: min(wanted.limit, self.settings.most_listed)]
+            # The response to check_run_status contains the new name of the type, all lists the old one.
             kind = ALIAS if kind == TABLE_TO_TABLE else kind
         now = self.world.timeline.now()
         return Answer.of_json({"results": [{**run.as_json(now), "configuration_type": kind} for run in runs]})

@@ -283,6 +283,25 @@ class TestLists:
         assert [item["environment"] for item in items] == ["PROD", "DEV"]
         assert tailer.ask("get_by_status", **{**anywhere, "account": "000098"}) == []
 
+    def test_are_as_long_as_the_setting_allows(self, sandbox: Sandbox, tailer: TailerClient) -> None:
+        sandbox.tailer.configure(start_gap=0, most_listed=200)
+        for _ in range(120):
+            sandbox.tailer.start(TABLE["configuration_id"])
+        assert len(tailer.ask("get_by_status", **SCOPE, limit=1000)) == 120
+
+    def test_by_status_lack_the_results_or_are_rejected_if_a_test_says_so(
+        self, sandbox: Sandbox, tailer: TailerClient, runs: list[str]
+    ) -> None:
+        def answer() -> dict[str, Any]:
+            body = {"action": "get_by_status", **SCOPE}
+            return dict(tailer.ok("POST", "/v1/dag/status", json=body))
+
+        sandbox.tailer.configure(by_status="no results")
+        assert answer() == {"message": "ok"}
+        sandbox.tailer.configure(by_status="ko")
+        assert answer()["message"].startswith("ko")
+        assert self.ids(tailer.ask("get_last_status", **TABLE)) == runs[:3]
+
     def test_are_empty_for_an_unknown_configuration(self, tailer: TailerClient) -> None:
         assert tailer.ask("get_last_status", **{**TABLE, "configuration_id": "none"}) == []
 

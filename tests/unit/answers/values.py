@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.files.destinations import Download
 from airflow_provider_dataops.platforms import trac
+from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionWatch
 from airflow_provider_dataops.platforms.tailer.model import Configuration
+from airflow_provider_dataops.platforms.tailer.runs import TailerRunWatch
+from airflow_provider_dataops.platforms.tamr.runs import TamrJobWatch
 from airflow_provider_dataops.platforms.toucan import work
 from airflow_provider_dataops.platforms.trac.model.definitions import RunRequest
+from airflow_provider_dataops.platforms.trac.model.selectors import Selector
+from airflow_provider_dataops.platforms.trac.runs import TracJobWatch
 from tests.unit.platforms.apis import MemorySource
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.watch import RunWatch
 
 UUID = "019b76da-a800-70f8-832d-cfda3e721aea"
 MODEL, FLOW = f"MODEL-{UUID}-v1", f"FLOW-{UUID}-v1"
@@ -22,6 +30,35 @@ SCHEMA = {"schemaType": "TABLE_SCHEMA", "table": {"fields": []}}
 CONFIGURATION = Configuration(
     account="000099", environment="DEV", configuration_type="table-to-table", configuration_id="a_DEV"
 )
+#: The header of a job that a search found.
+JOB_HEADER = {
+    "objectType": "JOB",
+    "objectId": UUID,
+    "objectVersion": 1,
+    "objectTimestamp": {"isoDatetime": "2026-11-20T10:00:00Z"},
+    "tagVersion": 1,
+    "tagTimestamp": {"isoDatetime": "2026-11-20T10:00:00Z"},
+}
+#: The runs in a list for several tasks.
+RUN_IDS = ("r-1", "r-2", "r-3")
+
+
+def by_key(*watches: RunWatch) -> dict[str, RunWatch]:
+    return {watch.key: watch for watch in watches}
+
+
+def run_watch(run_id: str) -> TailerRunWatch:
+    return TailerRunWatch(
+        run_id=run_id, **asdict(CONFIGURATION), success_statuses=["SUCCESS"], failure_statuses=[]
+    )
+
+
+def ended_job() -> trac.Tag:
+    """Return a job as a search finds it after its end."""
+    status = {"trac_job_status": {"stringValue": "SUCCEEDED"}}
+    return trac.Tag.from_json({"header": JOB_HEADER, "attrs": status, "definition": {"objectType": "JOB"}})
+
+
 #: The values of arguments and fields, by name. A platform's own values take precedence.
 VALUES: dict[str, Any] = {
     "trace_id": "dag/run",
@@ -32,7 +69,6 @@ VALUES: dict[str, Any] = {
     "execution_id": "r-1",
     "operation_id": "r-1",
     "status": "SUCCESS",
-    "keys": frozenset({"r-1", "r-2"}),
     "wanted": frozenset({"r-1"}),
     "baseline": {},
     "token": "t0ken",
@@ -47,6 +83,12 @@ PLATFORM_VALUES: dict[str, dict[str, Any]] = {
         "dataset_id": "d-claims",
         "output_id": "o-1",
         "after_run_number": 0,
+        "watches": by_key(
+            *(
+                QuantemplateExecutionWatch(run_id=run_id, organisation_id="c-sandbox", pipeline_id="a")
+                for run_id in RUN_IDS
+            )
+        ),
         "baseline": {"pipeline": ["c-sandbox", "a"], "highest": 0, "unreadable": []},
     },
     "tamr": {
@@ -59,6 +101,7 @@ PLATFORM_VALUES: dict[str, dict[str, Any]] = {
         "data_product_id": "dp",
         "workflow_id": "w",
         "destination_id": "d",
+        "watches": by_key(*(TamrJobWatch(run_id=run_id) for run_id in RUN_IDS)),
         "baseline": {
             "resource": {},
             "configuration": {"load": {"sourceId": "a"}},
@@ -74,6 +117,7 @@ PLATFORM_VALUES: dict[str, dict[str, Any]] = {
         "configuration": CONFIGURATION,
         "success_statuses": ["SUCCESS"],
         "failure_statuses": [],
+        "watches": by_key(*map(run_watch, RUN_IDS)),
         "baseline": {"configuration": {}, "job_id": None, "known": [], "listed_at": 0.0},
     },
     "toucan": {
@@ -105,7 +149,7 @@ PLATFORM_VALUES: dict[str, dict[str, Any]] = {
         "job": trac.import_model(
             repository="acme_models", path="src", entry_point="risk.var.VarModel", version="v1"
         ),
-        "keys": frozenset({f"{UUID} t0ken"}),
+        "watches": by_key(TracJobWatch(run_id=UUID, tenant="ACME_CORP", submission_id="t0ken")),
     },
 }
 #: The values for single methods and classes. They take precedence over all others.
@@ -119,6 +163,8 @@ CALL_VALUES: dict[str, dict[str, Any]] = {
     "TracApi.update_tag": {"attrs": {"region": "north"}},
     "TracApi.write_batch": {"create_objects": [{"objectType": "CUSTOM", "definition": CUSTOM}]},
     "TracApi.write_small_dataset": {"schema": SCHEMA},
+    "TracApi.job_snapshot": {"job": ended_job()},
+    "TracApi.found_snapshot": {"job": ended_job(), "result": Selector.of(f"RESULT-{UUID}-v1")},
     "TracApi.start_job": {"job": RunRequest.of("MODEL", MODEL)},
     "TracApi.plan": {"job": RunRequest.of("FLOW", FLOW, models={"model": MODEL})},
     "TracJobLaunch": {"job": RunRequest.of("MODEL", MODEL)},

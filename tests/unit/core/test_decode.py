@@ -137,8 +137,10 @@ def test_a_deeply_nested_text_that_is_no_array_is_rejected(text: bytes) -> None:
 
 
 def values(text: bytes | Raw, *names: str) -> dict[str, Any]:
-    found = decode.members(text, *names)
-    return {name: decode.value(raw) for name, raw in found.items()}
+    """Decode members one by one, and check that decoding them at once gives the same."""
+    found = {name: decode.value(raw) for name, raw in decode.members(text, *names).items()}
+    assert decode.values(text, *names) == found
+    return found
 
 
 class TestMembers:

@@ -213,9 +213,9 @@ class TestSweep:
         api = tailer()
         configuration = api.configuration("c_DEV", "table-to-table")
         outcomes: dict[str, list[str]] = {"success_statuses": ["SUCCESS"], "failure_statuses": []}
-        watches = [api.watch_run(configuration, run_id, None, **outcomes) for run_id in ("r-1", "r-2")]
-        answer = reply(body={"results": [None, run("r-1"), run("r-2", status=None)]})
-        assert set(play(sweep(api, *watches), answer).value) == {"r-1"}
+        watches = [api.watch_run(configuration, run_id, None, **outcomes) for run_id in ("r-1", "r-2", "r-3")]
+        answer = reply(body={"results": [None, run("r-1"), run("r-2", status=None), run("r-3")]})
+        assert set(play(sweep(api, *watches), answer).value) == {watches[0].key, watches[2].key}
 
     def executions(self, *entries: Any) -> dict[str, Any]:
         watches = [

@@ -233,6 +233,12 @@ class TestTamrJobs:
         watches = [TamrJobWatch(run_id=run_id) for run_id in ("j-0", "j-9")]
         assert set(play(sweep(tamr(), *watches), *pages).value) == {"j-0"}
 
+    def test_on_the_pages_after_all_wanted_jobs_are_not_requested(self) -> None:
+        pages = [page(running(f"j-{n}"), token=f"{n}") for n in range(2)]
+        watches = [TamrJobWatch(run_id=run_id) for run_id in ("j-0", "j-1")]
+        done = play(sweep(tamr(), *watches), *pages)
+        assert (len(done.requests), set(done.value)) == (2, {"j-0", "j-1"})
+
     def test_on_too_many_pages_raise_an_error(self) -> None:
         pages = [page(created(f"j-{n}", "09:00:00"), token=f"{n}") for n in range(MOST_PAGES)]
         rejected = BadRequestError("filter", status=400)

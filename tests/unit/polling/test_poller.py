@@ -34,8 +34,6 @@ from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_dataops.core.watch import RunWatch
-
 
 def polled(
     platform: FakePlatform,
@@ -229,7 +227,7 @@ def test_a_run_that_left_the_list_is_requested_singly() -> None:
     platform = FakePlatform(states={"ended": RunState.SUCCEEDED})
 
     class OpenOnes(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
             return (yield True, frozenset(watches) - {"ended"})
 
     answers = polled(platform, ["ended", "open"], 1.0, watch=OpenOnes())
@@ -245,7 +243,7 @@ def test_runs_that_the_list_never_contains_cause_no_list_for_each_of_them() -> N
     platform = FakePlatform()
 
     class Nothing(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
             yield True, frozenset()
             return {}
 
@@ -461,6 +459,7 @@ def list_fails(error: ApiError) -> FakePlatform:
         BadRequestError("HTTP 400", status=400),
         PermissionDeniedError("HTTP 403", status=403),
         NotFoundError("HTTP 404", status=404),
+        NotFoundError("refused with HTTP 200", status=200),
     ],
     ids=str,
 )
@@ -510,7 +509,7 @@ def test_a_list_is_used_again_when_it_is_usable() -> None:
 
 def test_an_error_in_a_list_affects_only_its_run() -> None:
     class OneUnreadable(OnlyListed):
-        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
             found = yield True, frozenset(watches)
             return {**found, "bad": MalformedReplyError("an entry of the list cannot be read", status=200)}
 

@@ -14,13 +14,14 @@ from airflow_provider_dataops.platforms.trac.model.jobs import (
     JOB_VERSION,
     TOKEN,
     JobStatus,
+    belong_together,
     job_selector,
     log_file,
+    result_of,
     result_outputs,
     snapshot,
 )
 from airflow_provider_dataops.platforms.trac.model.objects import Tag, read_found, reading
-from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.listing import Listed
+    from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 #: For each type of job, the types of objects that it can create as its outputs.
 _OUTPUT_TYPES = {"IMPORT_MODEL": ("MODEL",), "RUN_MODEL": ("DATA", "FILE"), "RUN_FLOW": ("DATA", "FILE")}
@@ -91,9 +93,10 @@ class JobCalls(MetadataCalls):
                 )
             )
         except (ServerError, TransportError):
-            return JobStatus.from_tag((yield from self._job(target.object_id, tenant)))
+            return JobStatus.from_tag((yield from self.read_job(target.object_id, tenant)))
 
-    def _job(self, job_id: str, tenant: str) -> Exchange[Tag]:
+    def read_job(self, job_id: str, tenant: str) -> Exchange[Tag]:
+        """Return a job with its definition, and with its status as an attribute."""
         return self.get_object("JOB", job_id, JOB_VERSION, tenant=tenant)
 
     def start_job(
@@ -184,43 +187,58 @@ class JobCalls(MetadataCalls):
 
     def jobs_with_token(
         self, operator: str, token: str | list[str], tenant: str
-    ) -> Exchange[Listed[tuple[str, RunSnapshot]]]:
+    ) -> Exchange[Listed[tuple[Tag, RunSnapshot]]]:
         """Return the jobs that were submitted with one of the given submission tokens.
 
         :param operator: ``EQ`` for one token, ``IN`` for several.
-        :return: pairs of the token and the job.
+        :return: each job as the search returned it, and in the format that all platforms share.
         """
 
-        def parse(payload: JsonObject) -> tuple[str, RunSnapshot]:
+        def parse(payload: JsonObject) -> tuple[Tag, RunSnapshot]:
             tag = Tag.from_json(payload)
-            return str(tag.attrs.get(TOKEN)), snapshot(tag)
+            return tag, snapshot(tag)
 
         return self._searched(lambda reply: read_found(reply, parse), "JOB", [TOKEN, operator, token], tenant)
 
-    def job_snapshot(self, job_id: str, tenant: str) -> Exchange[RunSnapshot]:
-        """Return a job as the metadata reports it, with its outputs and its log file if it has ended."""
-        try:
-            tag = yield from self._job(job_id, tenant)
-        except NotFoundError as error:
-            return RunSnapshot.absent(job_id, error.body)
-        status = JobStatus.from_tag(tag)
-        if not status.state.is_final:
-            return snapshot(tag)
-        result = yield from self._result(tag, tenant)
-        with reading(result or tag):
+    def job_snapshot(self, job: Tag, tenant: str) -> Exchange[RunSnapshot]:
+        """Return a job in the format that all platforms share, with outputs and log file if it has ended.
+
+        :param job: the job with its definition.
+        """
+        if not JobStatus.from_tag(job).state.is_final:
+            return snapshot(job)
+        result = yield from self._result(result_of(job), tenant)
+        return (yield from self._ended(job, result, tenant))
+
+    def found_snapshot(self, job: Tag, result: Selector, tenant: str) -> Exchange[RunSnapshot | None]:
+        """Return a job that has ended, as :meth:`job_snapshot` does, but without reading the job itself.
+
+        In recorded responses of TRAC 0.10, the last tag of a job and its RESULT object have the same time. So
+        if a search finds the last tag, the RESULT object exists.
+
+        :param job: the job as a search found it, without its definition.
+        :param result: the selector of the job's RESULT object.
+        :return: ``None`` if there is no such object, or if it contradicts the search.
+        """
+        found = yield from self._result(result, tenant)
+        with reading(found or job):
+            if found is None or not belong_together(job, found):
+                return None
+        return (yield from self._ended(job, found, tenant))
+
+    def _ended(self, job: Tag, result: Tag | None, tenant: str) -> Exchange[RunSnapshot]:
+        with reading(result or job):
             outputs = result_outputs(result)
-        if not outputs and status.status_code == "SUCCEEDED":
-            made = yield from self._made(tag, tenant)
+        if not outputs and JobStatus.from_tag(job).status_code == "SUCCEEDED":
+            made = yield from self._made(job, tenant)
             # The search also finds the log file, because TRAC gives it an output name. It is not an output.
             outputs = {name: key for name, key in made.items() if key != log_file(result)}
-        return snapshot(tag, result=result, outputs=outputs)
+        return snapshot(job, result=result, outputs=outputs)
 
-    def _result(self, job: Tag, tenant: str) -> Exchange[Tag | None]:
-        """Return the job's RESULT object; ``None`` if the job has none. TRAC up to 0.7 creates none."""
-        result_id = job.body.get("resultId")
-        if not result_id:
+    def _result(self, selector: Selector | None, tenant: str) -> Exchange[Tag | None]:
+        """Return a job's RESULT object; ``None`` if the job has none. TRAC up to 0.7 creates none."""
+        if selector is None:
             return None
-        selector = Selector.from_answer(result_id).with_latest_tag()
         try:
             return (yield from self.read_object(selector, tenant=tenant))
         except NotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -155,6 +156,27 @@ def log_file(result: Tag | None) -> str | None:
     """Return the key of a job's log file, ``None`` if its RESULT object contains no log file."""
     selector = result.body.get("logFileId") if result else None
     return Selector.from_answer(selector).key if selector else None
+
+
+def result_of(job: Tag) -> Selector | None:
+    """Return the selector of a job's RESULT object; ``None`` if it has none, as up to TRAC 0.7.
+
+    The job's definition contains the selector from the start, although the object is created only when the
+    job ends. Recorded responses of TRAC 0.10 contain the same selector in the states ``PREPARING``,
+    ``RUNNING`` and ``SUCCEEDED``. It cannot change, because TRAC never creates a second version of a job.
+
+    :param job: the job with its definition. A search returns jobs without their definitions.
+    :raises MalformedReplyError: if the selector cannot be read.
+    """
+    selector = job.body.get("resultId")
+    return Selector.from_answer(selector).with_latest_tag() if selector else None
+
+
+def belong_together(job: Tag, result: Tag) -> bool:
+    """Return whether a RESULT object belongs to a job, and both contain the same status."""
+    owner, status = result.body.get("jobId"), JobStatus.from_tag(job).status_code
+    is_owner = isinstance(owner, Mapping) and owner.get("objectId") == job.header.object_id
+    return is_owner and result.body.get("statusCode") == status
 
 
 def result_outputs(result: Tag | None) -> dict[str, str]:

@@ -25,7 +25,7 @@ from airflow_provider_dataops.triggers.trac import TracJobTrigger
 from tests.unit.operators.stage import Attempt, Hook, Time, deferral
 from tests.unit.operators.trac.stage import Gateway
 from tests.unit.platforms.apis import trac
-from tests.unit.platforms.trac.payloads import DATA_ID, FLOW_ID, MODEL_ID
+from tests.unit.platforms.trac.payloads import DATA_ID, FLOW_ID, MODEL_ID, RESULT_ID, selector
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.operators.base import RunOperator
@@ -226,6 +226,14 @@ class TestJob:
         assert (trigger.conn_id, trigger.tenant, trigger.run_id) == ("trac_default", "ACME_CORP", JOB)
         assert trigger.poll_interval == 20.0
         assert trigger.key == f"{JOB} {trigger.submission_id}"
+
+    def test_the_trigger_has_the_key_of_the_result_that_the_job_will_have(self, gateway: Gateway) -> None:
+        def add_result(call: str) -> None:
+            for job in gateway.jobs.values():
+                job["definition"]["job"]["resultId"] = selector("RESULT", RESULT_ID)
+
+        gateway.on_request = add_result
+        assert deferral(running(), Attempt()).trigger.result_key == f"RESULT-{RESULT_ID}-v1"
 
     def test_a_retry_finds_its_job_although_the_attributes_changed(self, gateway: Gateway) -> None:
         attempt = Attempt()

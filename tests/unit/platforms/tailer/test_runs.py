@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import NotFoundError
-from tests.unit.fakes import play, reply, sweep
+from tests.unit.fakes import play, reply
 from tests.unit.platforms.apis import tailer
 from tests.unit.platforms.tailer.runs import IOWA, ITEM, RUN_ID, STORAGE, TABLES, item, results, sent_payloads
 
@@ -92,7 +92,7 @@ class TestWatch:
         assert play(watch(run_id="r-1").look(tailer()), answer).value.state is RunState.ABSENT
 
     def test_one_run_is_requested_by_its_id(self) -> None:
-        done = play(sweep(tailer(), watch()), results(ITEM))
+        done = play(watch().look(tailer()), results(ITEM))
         assert sent_payloads(done)[0] | {"action": ""} == {
             "action": "",
             "account": "000099",
@@ -103,16 +103,7 @@ class TestWatch:
             "run_id": RUN_ID,
         }
         assert sent_payloads(done)[0]["action"] == "check_run_status"
-        assert done.value[RUN_ID].state is RunState.SUCCEEDED
-
-    def test_several_runs_are_requested_by_one_list(self) -> None:
-        listed = [item("a"), item("b", "FAILED"), item("x"), item("c", account="000001")]
-        done = play(sweep(tailer(), *(watch(run_id=run_id) for run_id in "abc")), results(*listed))
-        assert [a["action"] for a in sent_payloads(done)] == ["get_last_status"]
-        assert {run_id: s.state for run_id, s in done.value.items()} == {
-            "a": RunState.RUNNING,
-            "b": RunState.FAILED,
-        }
+        assert done.value.state is RunState.SUCCEEDED
 
     def test_a_run_without_a_job_id_is_searched_in_the_list(self) -> None:
         listed = item("a", configuration_id=STORAGE.configuration_id, job_id="table-to-storage|x")
@@ -132,14 +123,3 @@ class TestWatch:
             "check_run_status",
             job_id,
         )
-
-    def test_runs_with_different_configurations_or_statuses_are_not_grouped(self) -> None:
-        watches = [
-            watch(),
-            watch(STORAGE),
-            watch(job_id="j"),
-            watch(success_statuses=["SUCCESS", "WARNING"]),
-            watch(failure_statuses=["WARNING"]),
-        ]
-        assert len({watch.group for watch in watches}) == 5
-        assert watch(run_id="r-1", success_statuses=["success "]).group == watches[0].group
