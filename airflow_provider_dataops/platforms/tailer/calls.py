@@ -31,7 +31,7 @@ from airflow_provider_dataops.platforms.tailer.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from airflow_provider_dataops.core.listing import Listed
 
@@ -165,10 +165,16 @@ class TailerCalls(Api):
         return runs.whole()
 
     def listed(
-        self, configuration: Configuration, *, job_id: str | None = None, **filters: Any
+        self,
+        configuration: Configuration,
+        *,
+        job_id: str | None = None,
+        wanted: Collection[str] | None = None,
+        **filters: Any,
     ) -> Exchange[tuple[Listed[Run], float | None]]:
         """Return the last runs of a configuration, and the time of the response on the server's clock.
 
+        :param wanted: the ids of the runs to return; by default all runs of the response.
         :param filters: ``started_on``, ``status`` and ``limit``.
         """
         require_text_if_set(job_id=job_id)
@@ -177,7 +183,7 @@ class TailerCalls(Api):
             "get_last_status",
             f"get last status of {configuration.configuration_id}",
             asdict(configuration),
-            lambda reply: (read_runs(reply, body["limit"]), reply.date),
+            lambda reply: (read_runs(reply, body["limit"], wanted), reply.date),
             job_id=job_id,
             **body,
         )

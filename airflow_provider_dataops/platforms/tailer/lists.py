@@ -56,8 +56,7 @@ def active_runs(
                 account=account,
                 environment=environment,
                 status=status,
-                # The largest documented limit, unless it leaves no place for all wanted runs.
-                limit=LIST_LIMIT if len(wanted) < LIST_LIMIT else 2 * len(wanted),
+                limit=_limit_for(wanted),
                 parse=partial(read_runs, wanted=missing),
             )
         except NotFoundError:
@@ -69,6 +68,22 @@ def active_runs(
             found += [run for run in runs.found if run.status in ACTIVE]
             missing -= {run.run_id for run in found}
     return found
+
+
+def last_runs(
+    api: TailerCalls, configuration: Configuration, wanted: Collection[str]
+) -> Exchange[dict[str, Run]]:
+    """Return those of the wanted runs that are in the list of a configuration's last runs, by id.
+
+    :param wanted: the ids of the runs.
+    """
+    runs = yield from _listed(api, configuration, {"limit": _limit_for(wanted)}, wanted)
+    return {run.run_id: run for run in runs.found if configuration.owns(run)}
+
+
+def _limit_for(wanted: Collection[str]) -> int:
+    """Return the largest documented limit of a list, or a larger one if it leaves no place for all runs."""
+    return LIST_LIMIT if len(wanted) < LIST_LIMIT else 2 * len(wanted)
 
 
 def find_run(
@@ -144,13 +159,20 @@ def runs_since(
     return runs
 
 
-def _listed(api: TailerCalls, configuration: Configuration, filters: dict[str, Any]) -> Exchange[Listed[Run]]:
+def _listed(
+    api: TailerCalls,
+    configuration: Configuration,
+    filters: dict[str, Any],
+    wanted: Collection[str] | None = None,
+) -> Exchange[Listed[Run]]:
     """Return the runs that match filters. With filters, a 404 counts as an empty list.
 
     The documentation does not show the response if no run matches. It may be a 404.
+
+    :param wanted: the ids of the runs to return; by default all runs of the response.
     """
     try:
-        runs, _ = yield from api.listed(configuration, **filters)
+        runs, _ = yield from api.listed(configuration, wanted=wanted, **filters)
     except NotFoundError:
         if not filters:
             raise

@@ -17,7 +17,7 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
     require_outcomes,
     require_text_if_set,
 )
-from airflow_provider_dataops.platforms.tailer.lists import active_runs, find_run, runs_since
+from airflow_provider_dataops.platforms.tailer.lists import active_runs, find_run, last_runs, runs_since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,24 +201,32 @@ class TailerRunWatch(TailerWatch, RunWatch):
         return str((self.account, self.environment, canonical_type(self.configuration_type)))
 
     def sweep(self, api: TailerApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Return only the active runs. The poller reads the others one by one.
+        """Return the active runs, and the last runs of each configuration that misses several runs then.
 
-        Each run gets its state from its own watch, because tasks may differ in which statuses are a success.
+        The poller reads the others one by one. Each run gets its state from its own watch, because tasks may
+        differ in which statuses are a success.
 
-        :raises NotFoundError: if the API refuses all lists.
+        :raises NotFoundError: if the API refuses all lists of active runs.
         :raises MalformedReplyError: if the response contains no list of runs.
         """
         ids = {watch.run_id for watch in watches.values()}
-        listed = yield from active_runs(api, self.account, self.environment, self.configuration_type, ids)
-        runs = {run.run_id: run for run in listed}
-        active: dict[str, RunSnapshot] = {}
+        active = yield from active_runs(api, self.account, self.environment, self.configuration_type, ids)
+        by_id = {run.run_id: run for run in active}
+        found: dict[str, RunSnapshot] = {}
+        missing: dict[Configuration, dict[str, Self]] = {}
         for key, watch in watches.items():
-            run = runs.get(watch.run_id)
-            if run is not None:
-                configuration = watch.configuration(api)
-                if configuration.is_named_by(run):
-                    active[key] = watch.snapshot(configuration, run)
-        return active
+            configuration, run = watch.configuration(api), by_id.get(watch.run_id)
+            if run is not None and configuration.is_named_by(run):
+                found[key] = watch.snapshot(configuration, run)
+            else:
+                missing.setdefault(configuration, {})[key] = watch
+        for configuration, others in missing.items():
+            if len(others) > 1:
+                last = yield from last_runs(api, configuration, {watch.run_id for watch in others.values()})
+                for key, watch in others.items():
+                    if watch.run_id in last:
+                        found[key] = watch.snapshot(configuration, last[watch.run_id])
+        return found
 
     def look(self, api: TailerApi) -> Exchange[RunSnapshot]:
         """Read this run alone, and return its present state."""

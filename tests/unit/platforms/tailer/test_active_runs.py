@@ -187,3 +187,33 @@ class TestGroups:
 
     def test_fail_as_a_whole_only_for_malformed_lists(self) -> None:
         assert isinstance(swept(reply(body="<html>")).error, MalformedReplyError)
+
+
+class TestRunsOfOneConfiguration:
+    def test_that_have_ended_are_read_with_one_list_of_the_configuration(self) -> None:
+        watches = [watch(0, f"r-{n}") for n in range(5)]
+        own = {"configuration_id": configuration().configuration_id}
+        running = results(item("r-0", "RUNNING", **own))
+        ended = results(*(item(f"r-{n}", "SUCCESS", **own) for n in range(1, 4)))
+        done = play(sweep(tailer(), *watches), running, results(), ended)
+        assert [sent["action"] for sent in sent_payloads(done)] == [
+            "get_by_status",
+            "get_by_status",
+            "get_last_status",
+        ]
+        assert {s.run_id: s.state for s in done.value.values()} == {
+            "r-0": RunState.RUNNING,
+            **dict.fromkeys(("r-1", "r-2", "r-3"), RunState.SUCCEEDED),
+        }
+
+    def test_are_read_with_one_list_if_there_are_two(self) -> None:
+        own = {"configuration_id": configuration().configuration_id}
+        both = results(item("r-0", "RUNNING", **own), item("r-1", "SUCCESS", **own))
+        done = play(sweep(tailer(), watch(0, "r-0"), watch(0, "r-1")), both)
+        assert [sent["action"] for sent in sent_payloads(done)] == ["get_last_status"]
+        assert len(done.value) == 2
+
+    def test_that_are_listed_for_another_configuration_do_not_count(self) -> None:
+        other = results(item("r-0", "SUCCESS", configuration_id="another_DEV"))
+        done = play(sweep(tailer(), watch(0, "r-0"), watch(0, "r-1")), other)
+        assert done.value == {}
