@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import aiohttp
-from multidict import istr
+from aiohttp.hdrs import CONTENT_TYPE
 from yarl import URL
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK, Clock
@@ -19,7 +19,6 @@ from airflow_provider_dataops.core.http import (
     RegisterSecret,
     Reply,
     Request,
-    Step,
 )
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.errors import ApiError, DataOpsError, TransportError
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
     from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.core.http import EnsureCredentials
     from airflow_provider_dataops.core.settings import Settings
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ _NOT_SENT = (
     aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
 )
-_NO_CONTENT_TYPE = frozenset({istr("Content-Type")})
+_NO_CONTENT_TYPE = frozenset({CONTENT_TYPE})
 #: Idle connections stay open for this many seconds. A new one costs more than a request.
 KEEP_ALIVE = 60.0
 
@@ -72,6 +72,34 @@ class _Response(aiohttp.ClientResponse):
                 # keeps the pool from using this connection again.
                 protocol.close()
         return self
+
+
+def _nothing() -> None:
+    """Return the value with which a generator starts."""
+
+
+def _same(value: T) -> T:
+    return value
+
+
+def _raised(error: DataOpsError) -> NoReturn:
+    raise error
+
+
+def _advanced(exchange: Exchange[Any], outcome: Callable[[], Any]) -> tuple[bool, Any]:
+    """Resume a generator with the outcome of its step.
+
+    :param outcome: returns the value of the step, or raises its error.
+    :return: whether the generator has ended, and its result or its next step.
+    """
+    try:
+        try:
+            value = outcome()
+        except DataOpsError as error:
+            return False, exchange.throw(error)
+        return False, exchange.send(value)
+    except StopIteration as done:
+        return True, done.value
 
 
 class AsyncDriver:
@@ -129,26 +157,29 @@ class AsyncDriver:
     async def play(self, exchange: Exchange[T]) -> T:
         """Do the steps that the generator of a call yields, and return the call's result."""
         try:
-            step = next(exchange)
-            while True:
+            has_ended, step = _advanced(exchange, _nothing)
+            while not has_ended:
+                is_large = False
                 try:
-                    value = await self._do(step)
+                    if isinstance(step, Request):
+                        reply = await self._send(step)
+                        is_large = len(reply.body) > PARSE_IN_THREAD
+                        outcome = partial(step.parse, reply)
+                    else:
+                        outcome = partial(_same, await self._do(step))
                 except DataOpsError as error:
-                    step = exchange.throw(error)
+                    outcome = partial(_raised, error)
+                if is_large:
+                    # The generator's next lines usually work on each entry of the response.
+                    has_ended, step = await asyncio.to_thread(_advanced, exchange, outcome)
                 else:
-                    step = exchange.send(value)
-        except StopIteration as done:
-            result: T = done.value
+                    has_ended, step = _advanced(exchange, outcome)
+            result: T = step
             return result
         finally:
             exchange.close()
 
-    async def _do(self, step: Step) -> Any:
-        if isinstance(step, Request):
-            reply = await self._send(step)
-            if len(reply.body) > PARSE_IN_THREAD:
-                return await asyncio.to_thread(step.parse, reply)
-            return step.parse(reply)
+    async def _do(self, step: Pause | RegisterSecret | BlockingCall | EnsureCredentials) -> Any:
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, RegisterSecret):

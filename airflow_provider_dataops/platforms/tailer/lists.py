@@ -56,7 +56,7 @@ def active_runs(
                 account=account,
                 environment=environment,
                 status=status,
-                limit=_limit_for(wanted),
+                limit=_limit_for(len(wanted)),
                 parse=partial(read_runs, wanted=missing),
             )
         except NotFoundError:
@@ -71,19 +71,20 @@ def active_runs(
 
 
 def last_runs(
-    api: TailerCalls, configuration: Configuration, wanted: Collection[str]
+    api: TailerCalls, configuration: Configuration, wanted: Collection[str], count: int
 ) -> Exchange[dict[str, Run]]:
     """Return those of the wanted runs that are in the list of a configuration's last runs, by id.
 
     :param wanted: the ids of the runs.
+    :param count: for how many runs of the configuration tasks wait. Any of them may be newer than these runs.
     """
-    runs = yield from _listed(api, configuration, {"limit": _limit_for(wanted)}, wanted)
+    runs = yield from _listed(api, configuration, {"limit": _limit_for(count)}, wanted)
     return {run.run_id: run for run in runs.found if configuration.owns(run)}
 
 
-def _limit_for(wanted: Collection[str]) -> int:
+def _limit_for(count: int) -> int:
     """Return the largest documented limit of a list, or a larger one if it leaves no place for all runs."""
-    return LIST_LIMIT if len(wanted) < LIST_LIMIT else 2 * len(wanted)
+    return LIST_LIMIT if count < LIST_LIMIT else 2 * count
 
 
 def find_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -214,15 +215,18 @@ class TailerRunWatch(TailerWatch, RunWatch):
         by_id = {run.run_id: run for run in active}
         found: dict[str, RunSnapshot] = {}
         missing: dict[Configuration, dict[str, Self]] = {}
+        counts: Counter[Configuration] = Counter()
         for key, watch in watches.items():
             configuration, run = watch.configuration(api), by_id.get(watch.run_id)
+            counts[configuration] += 1
             if run is not None and configuration.is_named_by(run):
                 found[key] = watch.snapshot(configuration, run)
             else:
                 missing.setdefault(configuration, {})[key] = watch
         for configuration, others in missing.items():
             if len(others) > 1:
-                last = yield from last_runs(api, configuration, {watch.run_id for watch in others.values()})
+                wanted = {watch.run_id for watch in others.values()}
+                last = yield from last_runs(api, configuration, wanted, counts[configuration])
                 for key, watch in others.items():
                     if watch.run_id in last:
                         found[key] = watch.snapshot(configuration, last[watch.run_id])

@@ -217,3 +217,10 @@ class TestRunsOfOneConfiguration:
         other = results(item("r-0", "SUCCESS", configuration_id="another_DEV"))
         done = play(sweep(tailer(), watch(0, "r-0"), watch(0, "r-1")), other)
         assert done.value == {}
+
+    def test_are_listed_with_a_limit_that_leaves_a_place_for_all_runs_of_the_configuration(self) -> None:
+        watches = [watch(0, f"r-{n}") for n in range(200)]
+        own = {"configuration_id": configuration().configuration_id}
+        running = results(*(item(f"r-{n}", "RUNNING", **own) for n in range(190)))
+        done = play(sweep(tailer(), *watches), running, results(), results())
+        assert [sent["limit"] for sent in sent_payloads(done)] == [400, 400, 400]
