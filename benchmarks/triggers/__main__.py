@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks.triggers.registry import CLIENTS, OURS, load, missing_distribution
+from benchmarks.triggers.registry import CLIENTS, OURS, PEERS, load, missing_distribution
 
 
 def _outage(text: str) -> tuple[float, float, str | int]:
@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run all clients, print the tables, and return 1 if a trigger failed or did not end."""
+    """Run all clients and print the tables. Return 1 if a trigger that is not a peer's did not succeed."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         # Airflow reads these variables when it is imported, so the next imports are below them.
@@ -90,10 +90,10 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
             print(figures_table([row]).splitlines()[-1], file=sys.stderr, flush=True)
     rows = [row for row in results.rows if (row["client"], row["n"]) in measured]
     print(figures_table(rows), ratios_table(results.rows), sep="\n\n")
-    for row in rows:
-        if not is_complete(row):
-            print(f"{row['client']}, {row['n']} triggers: {row['error'] or 'some did not end in time'}")
-    return 0 if all(map(is_complete, rows)) else 1
+    incomplete = [row for row in rows if not is_complete(row)]
+    for row in incomplete:
+        print(f"{row['client']}, {row['n']} triggers: {row['error'] or 'some did not end in time'}")
+    return 0 if all(row["client"] in PEERS for row in incomplete) else 1
 
 
 def _present(clients: list[str]) -> list[str]:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 #: The figures of one client with one number of triggers.
 Row = dict[str, Any]
 
-_TAKEN = (
+#: The figures of the client's process that a row takes over.
+TAKEN = (
     "cpu_s",
     "wall_s",
     "trigger_import_s",
@@ -24,7 +25,8 @@ _TAKEN = (
     "gc_pauses",
     "cpu_at",
 )
-_COUNTED = ("polls", "answers", "requests", "connections", "kinds", "most_under_way", "by_status")
+#: The counters of the simulated platform that a row takes over.
+COUNTED = ("polls", "answers", "requests", "connections", "kinds", "most_under_way", "by_status")
 
 
 def quantile(values: Sequence[float], q: float) -> float | None:
@@ -49,8 +51,8 @@ def row(client: str, n: int, plan: Mapping[str, Any], measured: Mapping[str, Any
     return {
         "client": client,
         "n": n,
-        **{name: measured[name] for name in _TAKEN},
-        **{name: stats[name] for name in _COUNTED},
+        **{name: measured[name] for name in TAKEN},
+        **{name: stats[name] for name in COUNTED},
         # A list with the states of 30 waiting jobs counts as 30 polls.
         "cpu_ms_per_poll": cpu / answers * 1000 if answers else None,
         "cpu_share": cpu / measured["wall_s"],

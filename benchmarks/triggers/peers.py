@@ -98,13 +98,11 @@ class Fivetran(Adapter):
 
     def kwargs(self, job: int, options: Options) -> dict[str, Any]:
         """Return the arguments of the trigger for a job."""
-        import pendulum
-
         return {
             "task_id": "task",
             "connector_id": f"job_{job}",
             "fivetran_conn_id": options.conn_id,
-            "previous_completed_at": pendulum.instance(datetime(2025, 1, 1, tzinfo=UTC)),
+            "previous_completed_at": datetime(2025, 1, 1, tzinfo=UTC),
             "poke_interval": options.interval,
         }
 

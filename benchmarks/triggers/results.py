@@ -29,7 +29,8 @@ class Results:
         self._path = path
         # The limit only ends runs that would take too long.
         fixed = {name: value for name, value in asdict(settings).items() if name != "limit"}
-        self._header: dict[str, Any] = {"machine": describe(), "settings": fixed}
+        # As JSON reads it back: with lists in place of tuples.
+        self._header: dict[str, Any] = json.loads(json.dumps({"machine": describe(), "settings": fixed}))
         self._rows: dict[tuple[str, int], Row] = {}
         if path is not None and path.exists():
             earlier = json.loads(path.read_text(encoding="utf-8"))
