@@ -102,6 +102,7 @@ $(BENCH_READY): pyproject.toml sandbox/pyproject.toml constraints.txt benchmarks
 bench-venv: $(BENCH_READY)  ## Build .venv-bench, for the benchmarks
 
 bench-triggers: $(BENCH_READY)  ## Measure up to 10,000 triggers, also those of other packages; write docs/performance.md; takes over an hour
+	rm -f $(BENCH_FIGURES)
 	$(BENCH) -m benchmarks.triggers $(PEERS:%=--client %) --n 100 --n 1000 --n 3000 --limit 600 --json $(BENCH_FIGURES)
 	$(BENCH) -m benchmarks.triggers --client tamr --n 90 --json $(BENCH_FIGURES)
 	$(BENCH) -m benchmarks.triggers --n 100 --n 1000 --n 3000 --n 10000 --limit 900 --json $(BENCH_FIGURES)

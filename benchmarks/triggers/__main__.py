@@ -80,6 +80,8 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     settings = Settings(**{name: getattr(arguments, name) for name in names})
     results = Results(arguments.json, settings)
     certificates = write_certificates(folder)
+    if arguments.profile:
+        arguments.profile.mkdir(parents=True, exist_ok=True)
     measured = []
     for client in _present(arguments.client or [*OURS, "floor", "idle"]):
         for n in arguments.n or [100]:
