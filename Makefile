@@ -94,7 +94,7 @@ format: $(READY)  ## Format the code, and correct what ruff can correct; `make l
 
 # This venv also has the packages of other vendors with which the benchmark compares.
 $(BENCH_READY): pyproject.toml sandbox/pyproject.toml constraints.txt benchmarks/constraints.txt
-	@echo "Building $(BENCH_VENV) (about a minute, once) ..."
+	@echo "Building $(BENCH_VENV) (a few minutes, once) ..."
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH) -m pip --disable-pip-version-check --quiet --no-input install -c constraints.txt -c benchmarks/constraints.txt $(AIRFLOW) -e ./sandbox -e '.[benchmarks]'
 	@touch $@

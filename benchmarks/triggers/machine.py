@@ -37,7 +37,7 @@ def describe() -> dict[str, Any]:
         "processor": models[0] if models else platform.machine(),
         "processors": os.cpu_count(),
         "memory_gib": round(memory / 2**30),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": platform.python_version(),
         "airflow": version("apache-airflow"),
         "aiohttp": version("aiohttp"),

@@ -66,10 +66,7 @@ class Airbyte(Adapter):
         }
 
     def connection(self, options: Options) -> dict[str, Any]:
-        """Return a connection with client credentials.
-
-        Airbyte Cloud and a current self-managed Airbyte need them. Each client requests a token for them.
-        """
+        """Return a connection with client credentials, as current versions of Airbyte need them."""
         return {
             "conn_type": "airbyte",
             "host": options.url,

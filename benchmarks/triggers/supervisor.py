@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ class Supervisor(threading.Thread):
 
 
 class LogReader(threading.Thread):
-    """Reads and counts the runner's log lines, and keeps the first warnings and errors.
+    """Reads and counts the runner's log lines, and keeps the texts of the first warnings and errors.
 
     :param descriptor: the reading end of the pipe.
     """
@@ -93,7 +94,8 @@ class LogReader(threading.Thread):
             for line in stream:
                 self.lines += 1
                 if (b'"level":"error"' in line or b'"level":"warning"' in line) and len(self.kept) < 5:
-                    self.kept.append(line[:300].decode(errors="replace"))
+                    # Keep only the text, because other fields contain paths of this machine.
+                    self.kept.append(str(json.loads(line).get("event"))[:300])
 
 
 def workload(adapter: Adapter, number: int, options: Options) -> dict[str, Any]:
