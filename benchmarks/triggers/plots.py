@@ -37,7 +37,8 @@ def draw(rows: Sequence[Row], folder: Path) -> None:
                 if row["client"] == client and row[name] is not None and not row["unfinished"]
             )
             if len(points) > 1:
-                style = {"label": client, "linestyle": _LINES[_kind(client)], "color": f"C{number % 10}"}
+                color = mpl.colormaps["tab20"](number % 20)
+                style = {"label": client, "linestyle": _LINES[_kind(client)], "color": color}
                 axes.plot(*zip(*points, strict=True), marker="o", markersize=3, **style)
         axes.set(xscale="log", yscale="log", xlabel="triggers that wait", ylabel=label)
         axes.grid(visible=True, alpha=0.3)
