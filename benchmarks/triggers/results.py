@@ -53,4 +53,12 @@ class Results:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             content = {**self._header, "ratios": ratios(self.rows, PEERS), "rows": self.rows}
-            self._path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            members = [f"{json.dumps(name)}: {_text(value)}" for name, value in content.items()]
+            self._path.write_text("{\n" + ",\n".join(members) + "\n}\n", encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    """Return JSON with one line for each entry of a list, so that a diff shows which rows have changed."""
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+    return json.dumps(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.triggers.figures import ratios
-from benchmarks.triggers.registry import PEERS
+from benchmarks.triggers.registry import CLIENTS, PEERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,18 +48,18 @@ _RATIOS = (
 
 
 def figures_table(rows: Sequence[Row]) -> str:
-    """Return a table with the figures of all clients, by number of triggers."""
+    """Return a table with the figures of all clients, sorted by number of triggers."""
     return _table(_sorted(rows), _COLUMNS)
 
 
 def ratios_table(rows: Sequence[Row]) -> str:
-    """Return a table with the ratios of all clients, by number of triggers."""
+    """Return a table with the ratios of all clients, sorted by number of triggers."""
     return _table(_sorted(ratios(rows, PEERS)), _RATIOS)
 
 
 def _sorted(rows: Sequence[Row]) -> list[Row]:
-    # Rows with the same number of triggers keep their order.
-    return sorted(rows, key=lambda one: int(one["n"]))
+    order = {client: place for place, client in enumerate(CLIENTS)}
+    return sorted(rows, key=lambda one: (one["n"], order.get(one["client"], len(order))))
 
 
 def _table(rows: Sequence[Row], columns: Sequence[tuple[str, str, str]]) -> str:

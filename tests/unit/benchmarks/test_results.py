@@ -10,6 +10,7 @@ import pytest
 from benchmarks.triggers.measure import Settings
 from benchmarks.triggers.report import PAGE, replaced, section
 from benchmarks.triggers.results import Results
+from benchmarks.triggers.tables import figures_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,16 @@ class TestPage:
         assert first < second
         assert "| idle |" not in text[first:second]
         assert "| idle |" in text[second:]
+
+    def test_the_clients_of_this_package_are_the_first_rows(self) -> None:
+        rows = [figures(client) for client in ("other.Adapter", "idle", "databricks", "trac")]
+        lines = figures_table(rows).splitlines()[2:]
+        assert [line.split(" | ")[0] for line in lines] == [
+            "| trac",
+            "| databricks",
+            "| idle",
+            "| other.Adapter",
+        ]
 
     def test_only_the_text_between_the_markers_changes(self) -> None:
         page = "before\n<!-- begin: triggers -->\nold\n<!-- end: triggers -->\nafter\n"
