@@ -14,6 +14,13 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from benchmarks.triggers.registry import CLIENTS, OURS, PEERS, load, missing_distribution
+from benchmarks.triggers.settings import Settings
+
+
+def _client(text: str) -> str:
+    if text not in CLIENTS and "." not in text:
+        raise argparse.ArgumentTypeError(f"there is no client {text}")
+    return text
 
 
 def _outage(text: str) -> tuple[float, float, str | int]:
@@ -32,19 +39,32 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--client",
         action="append",
+        type=_client,
         help=f"one of {', '.join(CLIENTS)}; or the path of an adapter class; may be repeated; by default, "
         "all clients of this package, the bare session (floor) and the idle runner (idle)",
     )
     parser.add_argument(
         "--n", action="append", type=int, help="how many triggers wait; may be repeated; by default 100"
     )
-    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two polls of a job")
-    parser.add_argument("--latency", type=float, default=0.05, help="seconds until the platform responds")
-    parser.add_argument("--shortest", type=float, default=15.0, help="seconds that the shortest job takes")
-    parser.add_argument("--longest", type=float, default=35.0, help="seconds that the longest job takes")
-    parser.add_argument("--limit", type=float, default=240.0, help="seconds until a run is ended")
-    parser.add_argument("--error-rate", type=float, default=0.0, help="the share of polls that fail")
-    parser.add_argument("--error-status", type=int, default=503, help="the status code of these polls")
+    parser.add_argument(
+        "--interval", type=float, default=Settings.interval, help="seconds between two polls of a job"
+    )
+    parser.add_argument(
+        "--latency", type=float, default=Settings.latency, help="seconds until the platform responds"
+    )
+    parser.add_argument(
+        "--shortest", type=float, default=Settings.shortest, help="seconds that the shortest job takes"
+    )
+    parser.add_argument(
+        "--longest", type=float, default=Settings.longest, help="seconds that the longest job takes"
+    )
+    parser.add_argument("--limit", type=float, default=Settings.limit, help="seconds until a run is ended")
+    parser.add_argument(
+        "--error-rate", type=float, default=Settings.error_rate, help="the share of polls that fail"
+    )
+    parser.add_argument(
+        "--error-status", type=int, default=Settings.error_status, help="the status code of these polls"
+    )
     parser.add_argument(
         "--outage",
         type=_outage,
@@ -72,7 +92,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
     from benchmarks.triggers.certificates import write_certificates
     from benchmarks.triggers.figures import is_complete
-    from benchmarks.triggers.measure import Settings, measure
+    from benchmarks.triggers.measure import measure
     from benchmarks.triggers.results import Results
     from benchmarks.triggers.tables import figures_table, ratios_table
 

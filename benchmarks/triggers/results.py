@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.triggers.figures import Row
-    from benchmarks.triggers.measure import Settings
+    from benchmarks.triggers.settings import Settings
 
 
 class Results:

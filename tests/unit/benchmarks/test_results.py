@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.triggers.measure import Settings
 from benchmarks.triggers.report import PAGE, replaced, section
 from benchmarks.triggers.results import Results
+from benchmarks.triggers.settings import Settings
 from benchmarks.triggers.tables import figures_table
 
 if TYPE_CHECKING:
