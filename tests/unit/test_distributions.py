@@ -21,12 +21,21 @@ SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding
 #: The modules of distributions that have another name.
 MODULES = {
     "apache-airflow": "airflow",
+    "airflow-provider-fivetran-async": "fivetran_provider_async",
     "apache-airflow-providers-common-compat": "airflow",
     "pyjwt": "jwt",
 }
 
 #: Folders of this repository, and its packages.
-OURS = {"airflow_provider_dataops", "dataops_sandbox", "devtools", "docs", "example_dags", "tests"}
+OURS = {
+    "airflow_provider_dataops",
+    "benchmarks",
+    "dataops_sandbox",
+    "devtools",
+    "docs",
+    "example_dags",
+    "tests",
+}
 
 #: Only the models that a real TRAC runs import these.
 MODELS = {"pandas", "tracdap"}
@@ -102,6 +111,7 @@ def test_tests_and_tools_import_only_declared_distributions() -> None:
     known = declared(
         PROVIDER["project"]["dependencies"]
         + PROVIDER["project"]["optional-dependencies"]["dev"]
+        + PROVIDER["project"]["optional-dependencies"]["benchmarks"]
         + SANDBOX["project"]["dependencies"]
     )
 
