@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from typing import Any, ClassVar
 
 from benchmarks.triggers.adapter import Options, compact
@@ -12,7 +14,7 @@ _SMALL_APP = "product-corporation"
 
 
 class Toucan(OwnAdapter):
-    """``ToucanOperationTrigger`` with a login, which returns a token."""
+    """``ToucanOperationTrigger`` with a login, which returns a token with its time of expiry."""
 
     trigger = "airflow_provider_dataops.triggers.toucan.ToucanOperationTrigger"
     route = rf"GET /{_SMALL_APP}/operations/state/(?P<job>\d+)"
@@ -37,11 +39,18 @@ class Toucan(OwnAdapter):
 
     def token(self, path: str, body: bytes) -> Any:
         """Return the response to a login."""
-        return {"token": "t" * 200} if path == "/login" else None
+        return {"token": _jwt({"sub": "user", "exp": int(time.time()) + 3600})} if path == "/login" else None
 
     def reply(self, job: int, ended: bool) -> tuple[int, Any]:
         """Return the state of an operation."""
         return 200, compact({"status": "successful" if ended else "running"})
+
+
+def _jwt(claims: dict[str, Any]) -> str:
+    """Return a token with claims. Its signature is not valid, because clients do not check it."""
+    parts = ({"alg": "HS256", "typ": "JWT"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, "c2lnbmF0dXJl"])
 
 
 class ToucanBasic(Toucan):

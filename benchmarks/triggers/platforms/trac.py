@@ -33,6 +33,8 @@ class Trac(OwnAdapter):
             "run_id": _job_id(job),
             "tenant": _TENANT,
             "submission_id": _token(job),
+            # The operator reads the job once before it defers, and then knows this key.
+            "result_key": f"RESULT-{_job_id(job)}-v1",
         }
 
     def connection(self, options: Options) -> dict[str, Any]:
