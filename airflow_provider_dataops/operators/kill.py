@@ -39,6 +39,7 @@ class KillHandling:
     hook: DataOpsHook[Any]
     record: Record | None
     watch: RunWatch
+    url: str
     store: TaskStateStore | MemoryStore
     is_waiting: bool
     is_renewing: bool
@@ -53,7 +54,12 @@ class KillHandling:
     @property
     def run(self) -> str:
         """The platform, its word for a run and the run's id, for the log: ``Tamr job j-1``."""
-        return f"{self.kind} {self.watch.run_id}"
+        return f"{self.kind} {self.record.run_id if self.record else self.watch.run_id}"
+
+    @property
+    def link(self) -> str:
+        """The link to the run."""
+        return self.url or self.watch.url(self.hook.api)
 
     def stop_on_kill(self) -> None:
         """Stop the run from ``on_kill``, or log that the run keeps running.
@@ -101,7 +107,7 @@ class KillHandling:
                 self.log_left_running()
             elif self.may_stop():
                 self._stop_quickly()
-        running = f" while {self.run} was running: {self.watch.url(self.hook.api)}" if run_id else ""
+        running = f" while {self.run} was running: {self.link}" if run_id else ""
         # Airflow logs SystemExit in one line and retries as usual. After any other exception, the line about
         # the run would disappear behind a traceback.
         sys.exit(f"the task was killed{running}")
