@@ -299,7 +299,9 @@ class RunAttempt(Endings):
             # The run has ended, so the task needs neither the connection nor the stored record. Set
             # ``is_settled`` first: ``on_kill`` has nothing to stop.
             self.is_settled = True
-            self._take(record)
+            self.record = record
+            if self.operator.works_on_after_the_run:
+                self._take(record)
             return self.conclude(ended)
         self.connect()
         self.watch = self.launch.watch(ended.run_id)

@@ -150,6 +150,19 @@ class RunOperator(DataOpsOperator):
             return None
         return attempt.url
 
+    @property
+    def works_on_after_the_run(self) -> bool:
+        """Whether a subclass or the argument ``post_execute`` adds work after the end of the run.
+
+        Only then may much time pass in which a user can clear the task.
+        """
+        own = self.__class__
+        return (
+            own.execute_complete is not RunOperator.execute_complete
+            or own.post_execute is not DataOpsTask.post_execute
+            or self._post_execute_hook is not None
+        )
+
     def pause(self, duration: float) -> None:
         """Wait for some seconds. If the task is killed meanwhile, end the task within half a second.
 
