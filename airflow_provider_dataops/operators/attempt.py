@@ -70,6 +70,11 @@ class RunAttempt(Endings):
 
     def connect(self) -> None:
         """Read the connection, and validate the arguments against it."""
+        # Import this here: a process that resumes after the end of the run does not need it. And ``on_kill``
+        # cannot import it, because it may interrupt the same import.
+        from airflow_provider_dataops.transport import sync
+
+        self.driver_class = sync.SyncDriver
         hook = self.operator.make_hook()
         launch = self.operator.launch(hook.api, self.context)
         # Assign the hook last: if the task is killed before, ``on_kill`` must not use an incomplete hook.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import ApiError
-from airflow_provider_dataops.transport.sync import SyncDriver
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.lifecycle.record import Record
     from airflow_provider_dataops.operators.base import RunOperator
+    from airflow_provider_dataops.transport.sync import SyncDriver
 
 #: ``on_kill`` gives its stop request this many seconds, because Airflow kills the process after 5 s.
 KILL_BUDGET = 3.0
@@ -37,6 +37,7 @@ class KillHandling:
     context: Context
     log: Log
     hook: DataOpsHook[Any]
+    driver_class: type[SyncDriver]
     record: Record | None
     watch: RunWatch
     url: str
@@ -160,7 +161,7 @@ class KillHandling:
         self.is_settled = True
         api = self.hook.api
         # Use a new HTTP session, because the interrupted one may be in the middle of a response.
-        driver = SyncDriver(api, register_secret=_ignore, limit=KILL_BUDGET / 2)
+        driver = self.driver_class(api, register_secret=_ignore, limit=KILL_BUDGET / 2)
         try:
             driver.run(self.watch.cancel(api), ONCE)
         except ApiError as error:
