@@ -22,6 +22,10 @@ SMALL = {
     "watch": 2.0,
     "postgres": False,
 }
+HEADER = (
+    "| tasks | failed | requests per task | triggerer while all wait | triggerer CPU per task "
+    "| end to success, p50 | p99 |"
+)
 
 
 def report(figures: dict[str, Any]) -> str:
@@ -29,8 +33,7 @@ def report(figures: dict[str, Any]) -> str:
     lines = [
         f"{figures['database']}, {figures['cores']} cores, a poll every {figures['interval']:g} s",
         "",
-        "| tasks | failed | requests per task | triggerer while all wait | triggerer CPU per task | "
-        "end to success, p50 | p99 |",
+        HEADER,
         "|---|---|---|---|---|---|---|",
     ]
     for name in ("smallest", "tamr"):
