@@ -23,7 +23,6 @@ from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
 from airflow_provider_dataops.lifecycle.record import Phase, Record
 from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
-from airflow_provider_dataops.links.base import forget_run_link
 from airflow_provider_dataops.operators.base import HANDOVER
 from airflow_provider_dataops.operators.endings import Endings
 from airflow_provider_dataops.operators.slots import wait_for_slot
@@ -61,7 +60,7 @@ class RunAttempt(Endings):
         self.record: Record | None = None
         self.url = ""
         self.is_new = False
-        self.is_link_stored = False
+        self.stored_url: str | None = None
         self.is_waiting = False
         self.is_renewing = False
         self.is_settled = False
@@ -285,7 +284,7 @@ class RunAttempt(Endings):
                 known=known,
             ),
             method_name=operator.execute_complete.__name__,
-            kwargs={HANDOVER: {"record": record.as_json(), "url": self.url if self.is_link_stored else ""}},
+            kwargs={HANDOVER: {"record": record.as_json(), "url": self.stored_url}},
             timeout=airflow_timeout(deadline, operator.poll_interval),
         )
 
@@ -300,11 +299,13 @@ class RunAttempt(Endings):
         except ValueError as error:
             raise RunError(f"the trigger sent an event that this operator cannot read: {error}") from error
         record = None if handover is None else self._take_over(handover)
-        if record is not None and ended.ending is Ending.FINISHED and ended.run_id == record.run_id:
+        url, is_finished = self.stored_url, ended.ending is Ending.FINISHED
+        if record is not None and url and is_finished and ended.run_id == record.run_id:
             # The run has ended, so the task needs neither the connection nor the stored record. Set
             # ``is_settled`` first: ``on_kill`` has nothing to stop.
             self.is_settled = True
             self.record = record
+            self._show(url)
             if self.operator.works_on_after_the_run:
                 self._take(record)
             return self.conclude(ended)
@@ -328,10 +329,7 @@ class RunAttempt(Endings):
 
     def _take_over(self, handover: JsonObject) -> Record | None:
         """Return the record that the deferring process passed on; ``None`` if it must be read again."""
-        if not handover["url"]:
-            return None
-        self.url, self.is_link_stored = handover["url"], True
-        forget_run_link(self.operator)
+        self.stored_url = handover["url"]
         try:
             return Record.read(handover["record"])
         except ValueError:

@@ -11,7 +11,7 @@ from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import ApiError, RunCancelledError, RunError
 from airflow_provider_dataops.lifecycle.deadlines import limit_in_words
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
-from airflow_provider_dataops.links.base import push_run_link
+from airflow_provider_dataops.links.base import forget_run_link, push_run_link
 from airflow_provider_dataops.operators.refused_credentials import RefusedCredentials
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ class Endings(RefusedCredentials):
     """The part of :class:`.attempt.RunAttempt` that ends the try.
 
     :ivar url: the link to the run; empty until it is known.
-    :ivar is_link_stored: whether Airflow's UI shows this link.
+    :ivar stored_url: the link that Airflow's UI shows; ``None`` if this try has stored no link.
     """
 
-    is_link_stored: bool
+    stored_url: str | None
 
     def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
         """Return the result of the run. If the run or the wait failed, raise the error.
@@ -100,6 +100,8 @@ class Endings(RefusedCredentials):
 
     def _show(self, url: str) -> None:
         """Store the link now, because Airflow itself stores it only at the end of this process."""
-        if not (self.is_link_stored and url == self.url):
-            self.url = url
-            self.is_link_stored = push_run_link(self.operator, self.context, url, self.log)
+        self.url = url
+        if url == self.stored_url:
+            forget_run_link(self.operator)
+        elif push_run_link(self.operator, self.context, url, self.log):
+            self.stored_url = url

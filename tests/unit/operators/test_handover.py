@@ -88,7 +88,7 @@ class TestWithoutAHandover:
         passed = handover["handover"]
         kwargs: dict[str, Any] = {
             "nothing": {},
-            "no stored link": {"handover": {**passed, "url": ""}},
+            "no stored link": {"handover": {**passed, "url": None}},
             "an unreadable record": {"handover": {**passed, "record": {"version": 99}}},
         }[kept]
         result = resume(operator(), attempt, event(tenant), kwargs)
