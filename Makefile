@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-smoke constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-imports bench-airflow bench-smoke constraints audit clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -87,6 +87,12 @@ chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs;
 
 explore: $(READY)  ## Generate more examples of the model and of the property tests, other ones for each SEED=...
 	DATAOPS_EXAMPLES=3 $(PYTEST) $(PARALLEL) --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
+
+bench-imports: $(READY)  ## Measure the imports of DAG files and triggers; also those of other packages that are installed in BENCH_PYTHON
+	$(or $(BENCH_PYTHON),$(BIN)/python) -m benchmarks.imports --json benchmarks/results/imports.json
+
+bench-airflow: $(READY)  ## Measure 500 deferred tasks in a real Airflow; on PostgreSQL if it is installed
+	$(BIN)/python -m benchmarks.airflow_load --json benchmarks/results/airflow_load.json
 
 format: $(READY)  ## Format the code, and correct what ruff can correct; `make lint` lists the rest
 	$(BIN)/ruff check --fix --exit-zero .

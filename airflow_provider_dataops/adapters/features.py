@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow import __version__
-from airflow.triggers.base import BaseTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
@@ -33,6 +32,9 @@ def warn_if_not_stopped(run: str, url: str, log: Log) -> None:
     :param run: one text with the platform, its word for a run, and the run's id.
     :param url: the link to the run.
     """
+    # Import this here: only a task that defers needs it.
+    from airflow.triggers.base import BaseTrigger
+
     if not hasattr(BaseTrigger, "on_kill"):
         log.warning(
             "Airflow %s does not inform the trigger when a user clears this task or sets its state. "

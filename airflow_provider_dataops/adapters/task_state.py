@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_dataops.adapters.supervisor import present_clear_number
+from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.lifecycle.record import Generation, Record
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The record's key in the task state store.
 KEY = "dataops_run"
+#: For this many seconds after the start of a try, its numbers of Clears count as the present ones.
+FRESH = 10.0
 
 
 class TaskStateStore:
@@ -25,6 +28,7 @@ class TaskStateStore:
 
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
+        self._stored: JsonObject | None = None
 
     def get(self) -> JsonObject | None:
         """Return the stored value; ``None`` if there is no value, or if a newer try of the task has begun."""
@@ -33,6 +37,7 @@ class TaskStateStore:
     def set(self, value: JsonObject) -> None:
         """Store a value. Airflow raises an error if a newer try of the task has begun."""
         self._accessor.set(KEY, dict(value))
+        self._stored = dict(value)
 
     def delete(self) -> None:
         """Delete the value."""
@@ -42,8 +47,12 @@ class TaskStateStore:
         """Return whether a newer try of the task has begun. If so, Airflow returns no value to this try."""
         return self.get() is None
 
-    #: Airflow keeps the stored value during a deferral. So these two methods are the same as set and get.
-    set_for_resume = set
+    def set_for_resume(self, value: JsonObject) -> None:
+        """Store a value before the task defers, unless this process has stored the same value already."""
+        if value != self._stored:
+            self.set(value)
+
+    #: Airflow keeps the stored value during a deferral.
     get_on_resume = get
 
 
@@ -106,9 +115,14 @@ def generation(context: Context) -> Generation:
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
-    """Read the task's present generation from Airflow. A Clear changes its numbers, a retry does not.
+    """Return the task's present generation. A Clear changes its numbers, a retry does not.
 
-    :param known: the generation to return if Airflow does not respond.
+    Airflow is asked only if the try began more than :data:`FRESH` seconds ago.
+
+    :param known: the generation to return if the try is younger, or if Airflow does not respond.
     """
+    began = getattr(context["ti"], "start_date", None)
+    if began is not None and 0 <= SYSTEM_CLOCK.wall() - began.timestamp() < FRESH:
+        return known
     clear_number = present_clear_number(context["ti"])
     return known if clear_number is None else replace(known, clear_number=clear_number)

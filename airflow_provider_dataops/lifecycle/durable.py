@@ -78,6 +78,7 @@ class DurableStart:
         generation.
     :param present: reads the task's generation from Airflow again.
     :param deadline: when this try must end, in seconds since the epoch.
+    :param defers: whether the task defers after the start, if the run is still active.
     :param new_token: returns a new token for one submission.
     :param has_retry: whether Airflow starts another try if this one fails.
     :param log: the task's log.
@@ -89,6 +90,7 @@ class DurableStart:
     generation: Generation
     present: Callable[[], Generation]
     deadline: float
+    defers: bool
     new_token: Callable[[], str]
     has_retry: bool
     log: Log
@@ -321,6 +323,9 @@ class DurableStart:
         url = watch.url(api)
         self.log.info("Started %s %s: %s", noun, run_id, url)
         record = replace(record, run_id=run_id)
+        if self.defers and not snapshot.state.is_final:
+            # Store this in the same request, because the task defers as soon as it has read the run once.
+            record = replace(record, phase=Phase.DEFERRED, deadline=self.deadline)
         try:
             self.store.set(record.as_json())
         except Exception:

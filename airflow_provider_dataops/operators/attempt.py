@@ -6,48 +6,44 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
-from airflow.providers.common.compat.sdk import AirflowSkipException
-
 from airflow_provider_dataops.adapters.features import warn_if_not_durable, warn_if_not_stopped
-from airflow_provider_dataops.adapters.links import push_links
 from airflow_provider_dataops.adapters.task_state import generation, present_generation, remembered, store_for
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
-from airflow_provider_dataops.errors import ApiError, RunCancelledError, RunError, SlotsTakenError
+from airflow_provider_dataops.errors import ApiError, RunError, SlotsTakenError
 from airflow_provider_dataops.lifecycle.deadlines import (
     airflow_timeout,
     deadline_in_words,
     deadline_of,
-    limit_in_words,
 )
 from airflow_provider_dataops.lifecycle.durable import DurableStart
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
-from airflow_provider_dataops.lifecycle.record import Phase
+from airflow_provider_dataops.lifecycle.record import Phase, Record
 from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
-from airflow_provider_dataops.operators.refused_credentials import RefusedCredentials
+from airflow_provider_dataops.operators.base import HANDOVER
+from airflow_provider_dataops.operators.endings import Endings
 from airflow_provider_dataops.operators.slots import wait_for_slot
 from airflow_provider_dataops.registry import trigger_class
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.lifecycle.durable import Started
-    from airflow_provider_dataops.lifecycle.record import Generation, Record
+    from airflow_provider_dataops.lifecycle.record import Generation
     from airflow_provider_dataops.operators.base import RunOperator
 
 #: A waiting worker stores the task's generation again after this many seconds.
 RENEWAL = 60.0
-#: A wait may end with a last status request and a stop request. If one fails, it is repeated for up to 20 s.
-AT_THE_END = RetryPolicy(budget=20.0)
 #: How many times one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
 
 
-class RunAttempt(RefusedCredentials):
+class RunAttempt(Endings):
     """One try of a task, with all values that change during the try.
 
     :param operator: the operator of the task.
@@ -64,6 +60,7 @@ class RunAttempt(RefusedCredentials):
         self.record: Record | None = None
         self.url = ""
         self.is_new = False
+        self.stored_url: str | None = None
         self.is_waiting = False
         self.is_renewing = False
         self.is_settled = False
@@ -72,6 +69,11 @@ class RunAttempt(RefusedCredentials):
 
     def connect(self) -> None:
         """Read the connection, and validate the arguments against it."""
+        # Import this here: a process that resumes after the end of the run does not need it. And ``on_kill``
+        # cannot import it, because it may interrupt the same import.
+        from airflow_provider_dataops.transport import sync
+
+        self.driver_class = sync.SyncDriver
         hook = self.operator.make_hook()
         launch = self.operator.launch(hook.api, self.context)
         # Assign the hook last: if the task is killed before, ``on_kill`` must not use an incomplete hook.
@@ -84,6 +86,11 @@ class RunAttempt(RefusedCredentials):
             return False
         # Set the watch before the record: ``on_kill`` uses the watch as soon as there is a record.
         self.watch = watch_of(self.launch, record)
+        self._take(record)
+        return True
+
+    def _take(self, record: Record) -> None:
+        """Store in the record that the task is on a worker, so that the next try recognizes a Clear."""
         self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
         try:
             self.store.set(self.record.as_json())
@@ -93,7 +100,11 @@ class RunAttempt(RefusedCredentials):
             self.log.warning(
                 "A worker now waits for %s, but Airflow did not store this in the record: %r", self.run, error
             )
-        return True
+
+    def _stay(self) -> None:
+        """Store in the record that the task does not defer, although the record says so."""
+        if self.record is not None and self.record.phase is Phase.DEFERRED:
+            self._take(self.record)
 
     def present(self) -> Generation:
         """Read the task's generation from Airflow again. A Clear changes the generation, a retry does not."""
@@ -147,6 +158,7 @@ class RunAttempt(RefusedCredentials):
             generation=self.generation,
             present=self.present,
             deadline=deadline,
+            defers=self.operator.deferrable and self.operator.wait_for_completion,
             new_token=lambda: uuid4().hex,
             has_retry=self.has_retry,
             log=self.log,
@@ -182,12 +194,13 @@ class RunAttempt(RefusedCredentials):
             # Send one status request before the task defers: a run that has already ended needs no trigger.
             looked = self._first_look(deadline)
             if isinstance(looked, RunEvent):
+                self._stay()
                 return self.conclude(looked)
             if isinstance(looked, ApiError):
                 not_before = SYSTEM_CLOCK.wall() + (looked.retry_after or 0.0)
             else:
                 known = looked.state not in (RunState.ABSENT, RunState.UNLISTED)
-        return self.defer(started.record, deadline, not_before, known=known)
+        return self.defer(self.record or started.record, deadline, not_before, known=known)
 
     def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:
         """Read the run once before the task defers.
@@ -209,6 +222,7 @@ class RunAttempt(RefusedCredentials):
                 progress.log_failure(verdict, now, 0.0, self.log)
                 if verdict is Verdict.GIVE_UP:
                     return RunEvent.unreachable(progress.run_id, error)
+                self._stay()
                 if (event := self.reconnect(progress, deadline)) is not None:
                     return event
             else:
@@ -270,15 +284,32 @@ class RunAttempt(RefusedCredentials):
                 known=known,
             ),
             method_name=operator.execute_complete.__name__,
+            kwargs={HANDOVER: {"record": record.as_json(), "url": self.stored_url}},
             timeout=airflow_timeout(deadline, operator.poll_interval),
         )
 
-    def resume(self, event: object) -> Any:
-        """Return the run's result after the wait in the triggerer, or raise the error that ended the wait."""
+    def resume(self, event: object, handover: JsonObject | None) -> Any:
+        """Return the run's result after the wait in the triggerer, or raise the error that ended the wait.
+
+        :param handover: what :meth:`defer` passed to this process through Airflow; ``None`` if Airflow
+            did not keep it, as in ``airflow dags test``.
+        """
         try:
             ended = RunEvent.from_json(event)
         except ValueError as error:
             raise RunError(f"the trigger sent an event that this operator cannot read: {error}") from error
+        record = None if handover is None else self._take_over(handover)
+        url, is_finished = self.stored_url, ended.ending is Ending.FINISHED
+        if record is not None and url and is_finished and ended.run_id == record.run_id:
+            # The run has ended, so the task needs neither the connection nor the stored record. Set
+            # ``is_settled`` first: ``on_kill`` has nothing to stop.
+            self.is_settled = True
+            self.record = record
+            self._show(url)
+            if self.operator.works_on_after_the_run:
+                self._take(record)
+            return self.conclude(ended)
+        self.connect()
         self.watch = self.launch.watch(ended.run_id)
         try:
             self.recall()
@@ -295,6 +326,15 @@ class RunAttempt(RefusedCredentials):
             )
         self._show(self.watch.url(self.hook.api))
         return self.conclude(ended)
+
+    def _take_over(self, handover: JsonObject) -> Record | None:
+        """Return the record that the deferring process passed on; ``None`` if it must be read again."""
+        self.stored_url = handover["url"]
+        try:
+            return Record.read(handover["record"])
+        except ValueError:
+            # Another release of this package has deferred the task.
+            return None
 
     def resume_without_trigger(self, reason: str) -> Any:
         """Continue after Airflow ended the trigger without an event.
@@ -320,78 +360,3 @@ class RunAttempt(RefusedCredentials):
         if ended.ending is Ending.FINISHED:
             return self.conclude(ended)
         return self.defer(record, record.deadline, known=True)
-
-    # --- the end ---------------------------------------------------------------------------------------
-
-    def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
-        """Return the result of the run. If the run or the wait failed, raise the error.
-
-        :param cancels: whether to stop an active run if ``cancel_on_kill`` allows it. After a timeout, the
-            method always does this.
-        """
-        operator = self.operator
-        if event.ending is Ending.TIMEOUT or cancels:
-            cancels = True
-            event = self._last_look(event)
-        if event.ending is Ending.LOST:
-            self._remember_loss()
-        limit = limit_in_words(operator.timeout, operator.execution_timeout)
-        error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url, limit=limit)
-        if event.snapshot is not None:
-            self.is_settled = True
-            if error is None:
-                self.log.info("%s succeeded", self.run)
-                return event.snapshot.as_result(self.url)
-            if operator.killed and isinstance(error, RunCancelledError):
-                # ``on_kill`` stopped the run before this status request.
-                self.abandon()
-            if reason := operator.reason_to_skip(event.snapshot):
-                raise AirflowSkipException(reason)
-        elif not self.is_settled:
-            if cancels and self.watch.cancel_on_kill:
-                self._cancel()
-            else:
-                self.log_left_running()
-        raise error or RunError("the event contains no run", run_id=event.run_id)
-
-    def _remember_loss(self) -> None:
-        """Store that the run is lost. If it does not appear again, the next try does not wait for it."""
-        if self.record is None:
-            return
-        try:
-            self.store.set(replace(self.record, lost=True).as_json())
-        except Exception as error:
-            self.log.warning(
-                "Airflow did not store that %s is lost; a retry may wait for it again: %r",
-                self.watch.run_id,
-                error,
-            )
-
-    def _last_look(self, event: RunEvent) -> RunEvent:
-        """Read the run once more after the wait: it may have ended while no triggerer was running."""
-        try:
-            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), AT_THE_END)
-        except ApiError as error:
-            self.log.warning("%s", error)
-            return event
-        if snapshot.state.is_final:
-            return RunEvent.finished(snapshot)
-        return replace(
-            event, message=f"{event.message}; the state is now {snapshot.raw_state or snapshot.state}"
-        )
-
-    def _cancel(self) -> None:
-        if not self.may_stop():
-            return
-        try:
-            self.hook.run(self.watch.cancel(self.hook.api), AT_THE_END)
-        except ApiError as error:
-            self.log.error("%s", error)
-            self.log_left_running()
-        else:
-            self.log_stop()
-
-    def _show(self, url: str) -> None:
-        """Store the link now, because Airflow itself stores it only at the end of the task."""
-        self.url = url
-        push_links(self.operator, self.context, self.url, self.log)

@@ -16,6 +16,7 @@ from airflow_provider_dataops.tasks.base import DataOpsTask, no_retry_if_permane
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.operators.attempt import RunAttempt
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = timedelta(hours=24)
 #: While a worker waits, it checks at this interval, in seconds, whether the task was killed.
 SLICE = 0.5
+#: The key under which the process that defers the task passes values to the process that resumes it.
+HANDOVER = "handover"
 
 
 class DataOpsOperator(DataOpsTask):
@@ -85,6 +88,7 @@ class RunOperator(DataOpsOperator):
         self.durable = require_boolean("durable", durable)
         self.killed = False
         self.attempt: RunAttempt | None = None
+        self.handover: JsonObject | None = None
 
     # --- what a platform adds --------------------------------------------------------------------------
 
@@ -100,28 +104,30 @@ class RunOperator(DataOpsOperator):
 
     def act(self, context: Context) -> Any:
         """Start the run, or find the run of an earlier try, and wait for its end."""
-        return self._new_attempt(context).start()
+        return self._connected(context).start()
 
     def resume_submit(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Submit again after a pause, because the platform had no free slot."""
         with no_retry_if_permanent():
             self.check()
-            return self.push_outputs(context, self._new_attempt(context).start_after_pause(event))
+            return self.push_outputs(context, self._connected(context).start_after_pause(event))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Resume the task at the end of the wait in the triggerer."""
         with no_retry_if_permanent():
-            return self.push_outputs(context, self._new_attempt(context).resume(event))
+            return self.push_outputs(context, self._new_attempt(context).resume(event, self.handover))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume the task, also after its trigger timed out or crashed."""
         if next_method != "__fail__":
+            # A user's subclass may define ``execute_complete`` without this argument.
+            self.handover = (next_kwargs or {}).pop(HANDOVER, None)
             return super().resume_execution(next_method, next_kwargs, context)
         failure = next_kwargs or {}
         if failure.get("traceback"):
             self.log.error("The trigger failed:\n%s", "\n".join(failure["traceback"]))
         with no_retry_if_permanent():
-            attempt = self._new_attempt(context)
+            attempt = self._connected(context)
             if not attempt.recall():
                 # No run was started, because the trigger was waiting for a free slot.
                 return super().resume_execution(next_method, next_kwargs, context)
@@ -143,6 +149,19 @@ class RunOperator(DataOpsOperator):
         if attempt is None or not (attempt.url or attempt.is_new):
             return None
         return attempt.url
+
+    @property
+    def works_on_after_the_run(self) -> bool:
+        """Whether a subclass or the argument ``post_execute`` adds work after the end of the run.
+
+        Only then may much time pass in which a user can clear the task.
+        """
+        own = self.__class__
+        return (
+            own.execute_complete is not RunOperator.execute_complete
+            or own.post_execute is not DataOpsTask.post_execute
+            or self._post_execute_hook is not None
+        )
 
     def pause(self, duration: float) -> None:
         """Wait for some seconds. If the task is killed meanwhile, end the task within half a second.
@@ -166,5 +185,9 @@ class RunOperator(DataOpsOperator):
         from airflow_provider_dataops.operators.attempt import RunAttempt
 
         self.attempt = RunAttempt(self, context)
-        self.attempt.connect()
         return self.attempt
+
+    def _connected(self, context: Context) -> RunAttempt:
+        attempt = self._new_attempt(context)
+        attempt.connect()
+        return attempt

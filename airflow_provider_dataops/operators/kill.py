@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import ApiError
-from airflow_provider_dataops.transport.sync import SyncDriver
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.lifecycle.record import Record
     from airflow_provider_dataops.operators.base import RunOperator
+    from airflow_provider_dataops.transport.sync import SyncDriver
 
 #: ``on_kill`` gives its stop request this many seconds, because Airflow kills the process after 5 s.
 KILL_BUDGET = 3.0
@@ -37,8 +37,10 @@ class KillHandling:
     context: Context
     log: Log
     hook: DataOpsHook[Any]
+    driver_class: type[SyncDriver]
     record: Record | None
     watch: RunWatch
+    url: str
     store: TaskStateStore | MemoryStore
     is_waiting: bool
     is_renewing: bool
@@ -53,7 +55,12 @@ class KillHandling:
     @property
     def run(self) -> str:
         """The platform, its word for a run and the run's id, for the log: ``Tamr job j-1``."""
-        return f"{self.kind} {self.watch.run_id}"
+        return f"{self.kind} {self.record.run_id if self.record else self.watch.run_id}"
+
+    @property
+    def link(self) -> str:
+        """The link to the run."""
+        return self.url or self.watch.url(self.hook.api)
 
     def stop_on_kill(self) -> None:
         """Stop the run from ``on_kill``, or log that the run keeps running.
@@ -101,7 +108,7 @@ class KillHandling:
                 self.log_left_running()
             elif self.may_stop():
                 self._stop_quickly()
-        running = f" while {self.run} was running: {self.watch.url(self.hook.api)}" if run_id else ""
+        running = f" while {self.run} was running: {self.link}" if run_id else ""
         # Airflow logs SystemExit in one line and retries as usual. After any other exception, the line about
         # the run would disappear behind a traceback.
         sys.exit(f"the task was killed{running}")
@@ -154,7 +161,7 @@ class KillHandling:
         self.is_settled = True
         api = self.hook.api
         # Use a new HTTP session, because the interrupted one may be in the middle of a response.
-        driver = SyncDriver(api, register_secret=_ignore, limit=KILL_BUDGET / 2)
+        driver = self.driver_class(api, register_secret=_ignore, limit=KILL_BUDGET / 2)
         try:
             driver.run(self.watch.cancel(api), ONCE)
         except ApiError as error:

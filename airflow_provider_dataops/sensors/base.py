@@ -10,6 +10,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_dataops.core.arguments import require_boolean
 from airflow_provider_dataops.errors import ApiError, DataOpsError, InvalidArgumentError, OutageError
 from airflow_provider_dataops.exceptions import PermanentError
+from airflow_provider_dataops.links.base import push_run_link
 from airflow_provider_dataops.tasks.base import DataOpsTask, no_retry_if_permanent
 
 if TYPE_CHECKING:
@@ -78,9 +79,7 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
             if not self.deferrable:
                 if self.run_url and self.mode == "poke":
                     # In mode ``reschedule``, Airflow stores the link each time the task leaves the worker.
-                    from airflow_provider_dataops.adapters.links import push_links
-
-                    push_links(self, context, self.run_url, self.log)
+                    push_run_link(self, context, self.run_url, self.log)
                 return super().execute(context)
             # Ask once before the task defers: if the condition is true already, no trigger is needed.
             answer = wait.poke(hook)

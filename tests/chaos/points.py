@@ -148,8 +148,8 @@ class Scene:
         self._finish(run)
 
     def resumed(self) -> None:
-        """Kill the worker when the task has been resumed, before it stores that in Airflow."""
-        self._kill_where(lambda report: report.starts == 2 and report.record is not None, is_passed_on=False)
+        """Kill the worker when the task has been resumed, before Airflow gets any part of the result."""
+        self._kill_where(lambda report: report.starts == 2 and "/xcoms/" in report.path, is_passed_on=False)
 
     def returning(self) -> None:
         """Kill the worker when the run has ended, before Airflow gets the result."""

@@ -53,6 +53,7 @@ class Life:
             generation=generation,
             present=lambda: generation,
             deadline=float("inf"),
+            defers=False,
             new_token=lambda: uuid4().hex,
             has_retry=True,
             log=logging.getLogger("task"),

@@ -8,10 +8,15 @@ Import the types of :mod:`airflow_provider_dataops.platforms.trac.model` from he
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
+    # Python also calls this for ``from airflow_provider_dataops.platforms.trac import results``. A DAG file
+    # must not load the model for that.
+    if find_spec(f"{__name__}.{name}") is not None:
+        raise AttributeError(f"{__name__}.{name} is a module, and is not imported yet")
     # This import is not at the top of the file, because Airflow imports this package while Airflow is still
     # starting.
     import airflow_provider_dataops.platforms.trac.model as model

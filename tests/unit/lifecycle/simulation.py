@@ -358,6 +358,7 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         generation=generation,
         present=lambda: replace(generation, clear_number=max(generation.clear_number, world.clear_number)),
         deadline=world.deadline,
+        defers=False,
         new_token=token,
         has_retry=world.has_retry,
         log=log,

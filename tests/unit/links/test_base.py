@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_dataops.links.base import push_run_link
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.links.tailer import TailerRunLink
 from airflow_provider_dataops.links.tamr import TamrJobLink
@@ -14,7 +16,11 @@ from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
-from airflow_provider_dataops.operators.tamr import TamrCreateJobOperator, TamrPublishOperator
+from airflow_provider_dataops.operators.tamr import (
+    TamrCreateJobOperator,
+    TamrLoadSourceOperator,
+    TamrPublishOperator,
+)
 from airflow_provider_dataops.operators.trac import (
     TracImportModelOperator,
     TracRunFlowOperator,
@@ -111,3 +117,42 @@ SENSORS = [
 def test_each_sensor_that_returns_a_run_has_the_link_of_the_operator(sensor: Any) -> None:
     (link,) = sensor.operator_extra_links
     assert type(link).__module__ == sensor.__module__.replace(".sensors.", ".links.")
+
+
+class TestStoringTheLinkNow:
+    """Airflow stores all links again when the process ends, except those that the process has stored."""
+
+    context: Any = {"ti": KEY}  # noqa: RUF012 - the tests only read it
+
+    @pytest.fixture
+    def xcom(self, mocker: MockerFixture) -> Any:
+        return mocker.patch("airflow.sdk.execution_time.xcom.XCom._set_xcom_in_db")
+
+    def operator(self) -> Any:
+        operator: Any = TamrLoadSourceOperator(task_id="t", source_id="s")
+        operator.operator_extra_links = (TamrJobLink(), OtherLink())
+        return operator
+
+    def test_airflow_stores_only_the_other_links_at_the_end(self, xcom: Any, mocker: MockerFixture) -> None:
+        operator = self.operator()
+        assert push_run_link(operator, self.context, "https://x/", mocker.Mock())
+        assert [call.kwargs["key"] for call in xcom.call_args_list] == ["_link_TamrJobLink"]
+        assert operator.operator_extra_links == [OtherLink()]
+
+    def test_an_error_is_logged_and_airflow_stores_the_link_at_the_end(
+        self, xcom: Any, mocker: MockerFixture
+    ) -> None:
+        xcom.side_effect = RuntimeError("the API server is away")
+        operator, log = self.operator(), mocker.Mock()
+        assert not push_run_link(operator, self.context, "https://x/", log)
+        assert operator.operator_extra_links == (TamrJobLink(), OtherLink())
+        log.warning.assert_called_once()
+
+
+class OtherLink(BaseOperatorLink):
+    """A link that a user has added to an operator."""
+
+    name = "other"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        return "https://other/"

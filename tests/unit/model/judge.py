@@ -76,14 +76,14 @@ class Judge:
     def cleared(self, task: Task) -> None:
         """A person clears the task.
 
-        The next try cannot see this Clear if the record says "deferred" and the task has resumed in a process
-        that has written nothing yet. A crash of that process after a Clear of another task leaves the same
-        record.
+        The next try cannot see this Clear if the record says "deferred" while the task is on a worker. It is
+        about to defer, or it has resumed in a process that has written nothing yet. A crash of a resumed
+        process after a Clear of another task leaves the same record.
         """
         task.generation += 1
         task.is_stale = False
         record, worker = task.record, task.worker
-        if record is not None and worker is not None and not worker.writes and record.phase is Phase.DEFERRED:
+        if record is not None and record.phase is Phase.DEFERRED and worker is not None and not worker.waits:
             task.unseen_clears.add(task.epoch + 1)
 
     def submitted(self, run: RemoteRun) -> None:

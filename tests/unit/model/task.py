@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_dataops.lifecycle.record import Record
     from tests.unit.model.process import Process
 
@@ -79,6 +81,10 @@ class Task:
     #: The method that resumes the task, and its arguments, once the trigger has ended.
     resume: tuple[str, dict[str, Any]] | None = None
     trigger_method: str = ""
+    #: The arguments that the deferring process passed to the method.
+    trigger_kwargs: dict[str, Any] = field(default_factory=dict)
+    #: When the present try began.
+    start_date: datetime | None = None
     trigger_timeout: float = 0.0
     #: The place with which the present try was started.
     try_place: str = ""
@@ -112,6 +118,7 @@ class Task:
             map_index=self.map_index,
             try_number=self.try_number,
             max_tries=self.max_tries,
+            start_date=self.start_date,
             process=process,
             xcom_push=lambda key, value: None,
         )

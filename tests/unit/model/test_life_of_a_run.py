@@ -25,7 +25,8 @@ import airflow_provider_dataops
 from airflow_provider_dataops.adapters import task_state as task_state_module
 from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.lifecycle import progress
-from airflow_provider_dataops.operators import base, kill
+from airflow_provider_dataops.operators import base
+from airflow_provider_dataops.transport import sync
 from airflow_provider_dataops.triggers import waits
 from tests.examples import examples
 from tests.generated import events as happened
@@ -411,7 +412,7 @@ def _in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     # Longer pauses: fewer steps for the same time.
     monkeypatch.setattr(base, "SLICE", 20.0)
     monkeypatch.setattr(progress, "FIRST_INTERVAL", 20.0)
-    monkeypatch.setattr(kill, "SyncDriver", MemoryDriver)
+    monkeypatch.setattr(sync, "SyncDriver", MemoryDriver)
     monkeypatch.setattr(task_state_module, "present_clear_number", model.present_clear_number)
     monkeypatch.setattr(waits, "shared", model.shared)
     monkeypatch.setattr(waits, "task_state", model.task_state)

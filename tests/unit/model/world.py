@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,7 @@ class World:
         resume = task.resume
         if resume is None:
             task.try_number += 1
+            task.start_date = datetime.fromtimestamp(self.remote.wall(), UTC)
             task.try_place = task.place
             work = self._worker(lambda operator, context: operator.execute(context))
         else:
@@ -207,6 +209,7 @@ class World:
         task.state, task.worker, task.trigger, task.waiter = "deferred", None, trigger, None
         task.trigger_timeout = self.remote.now + deferral.timeout.total_seconds()
         task.trigger_method = deferral.method_name
+        task.trigger_kwargs = json.loads(json.dumps(deferral.kwargs or {}))
 
     def wait(self, task: Task) -> Process:
         """Return the process in which the task's trigger waits. Start one if there is none."""
@@ -243,7 +246,8 @@ class World:
         if process.error is not None:
             self.fail_trigger(task, "Trigger failure")
         else:
-            self._resume(task, task.trigger_method, {"event": json.loads(json.dumps(process.result))})
+            event = json.loads(json.dumps(process.result))
+            self._resume(task, task.trigger_method, {**task.trigger_kwargs, "event": event})
 
     def fail_trigger(self, task: Task, reason: str) -> None:
         """Resume the task as Airflow does if its trigger crashes or times out."""

@@ -57,6 +57,6 @@ def links(mocker: MockerFixture) -> list[str]:
 @pytest.fixture
 def kill_driver(tenant: Tenant, mocker: MockerFixture) -> Any:
     """Replace the driver that sends the stop request after a kill."""
-    driver = mocker.patch("airflow_provider_dataops.operators.kill.SyncDriver")
+    driver = mocker.patch("airflow_provider_dataops.transport.sync.SyncDriver")
     driver.return_value.run.side_effect = lambda exchange, policy: Hook(tenant, lambda _: None).run(exchange)
     return driver

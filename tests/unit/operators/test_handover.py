@@ -1,0 +1,156 @@
+"""The process that defers a task passes the record and the link to the process that resumes the task."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_dataops.adapters import task_state
+from airflow_provider_dataops.errors import RunError, RunFailedError
+from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
+from tests.unit.operators.stage import Attempt, deferral, event
+
+if TYPE_CHECKING:
+    from tests.unit.operators.stage import Tenant, Time
+
+
+def operator(**arguments: Any) -> TamrLoadSourceOperator:
+    return TamrLoadSourceOperator(task_id="t", source_id="s", deferrable=True, **arguments)
+
+
+def resume(task: TamrLoadSourceOperator, attempt: Attempt, payload: object, kwargs: Any) -> Any:
+    """Resume a task as Airflow does."""
+    return task.resume_execution("execute_complete", {**kwargs, "event": payload}, attempt.context())
+
+
+@pytest.fixture
+def attempt() -> Attempt:
+    return Attempt()
+
+
+@pytest.fixture
+def handover(tenant: Tenant, attempt: Attempt) -> Any:
+    """Defer a task, and return the arguments for its resumption."""
+    return deferral(operator(), attempt).kwargs
+
+
+@pytest.fixture
+def is_cut_off(monkeypatch: pytest.MonkeyPatch, handover: Any, attempt: Attempt) -> None:
+    """Fail the test if the task reads the connection or the record."""
+    assert attempt.store is not None
+    monkeypatch.setattr(TamrLoadSourceOperator, "make_hook", lambda _: pytest.fail("the connection was read"))
+    monkeypatch.setattr(attempt.store, "get", lambda *_: pytest.fail("the record was read"))
+
+
+class TestAFinishedRun:
+    @pytest.mark.usefixtures("is_cut_off")
+    def test_is_returned_without_a_look_at_the_connection_or_the_record(
+        self, tenant: Tenant, attempt: Attempt, handover: Any, links: list[str]
+    ) -> None:
+        tenant.end()
+        task = operator()
+        result = resume(task, attempt, event(tenant), handover)
+        assert (result["run_id"], result["url"]) == ("j-1", links[0])
+        assert (task.run_url, len(links)) == (links[0], 1)
+        assert list(task.operator_extra_links) == []
+
+    @pytest.mark.usefixtures("is_cut_off")
+    def test_fails_the_task_if_it_failed(self, tenant: Tenant, attempt: Attempt, handover: Any) -> None:
+        tenant.end(reason="BROKEN")
+        with pytest.raises(RunFailedError, match="j-1"):
+            resume(operator(), attempt, event(tenant), handover)
+
+    @pytest.mark.usefixtures("is_cut_off")
+    def test_needs_no_stop_if_the_task_is_killed(
+        self, tenant: Tenant, attempt: Attempt, handover: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        tenant.end(reason="STOPPED_BY_USER")
+        task = operator()
+        task.killed = True
+        with pytest.raises(SystemExit, match=r"while Tamr job j-1 was running: https://"):
+            resume(task, attempt, event(tenant), handover)
+        task.on_kill()
+        assert "may still be running" not in capsys.readouterr().out
+        assert tenant.stops() == []
+
+
+class TestWithoutAHandover:
+    """As in ``airflow dags test``, which loses the arguments, or after an update of this package."""
+
+    @pytest.mark.parametrize("kept", ["nothing", "no stored link", "an unreadable record"])
+    def test_the_task_reads_the_connection_and_the_record(
+        self, tenant: Tenant, attempt: Attempt, handover: Any, links: list[str], kept: str
+    ) -> None:
+        tenant.end()
+        passed = handover["handover"]
+        kwargs: dict[str, Any] = {
+            "nothing": {},
+            "no stored link": {"handover": {**passed, "url": None}},
+            "an unreadable record": {"handover": {**passed, "record": {"version": 99}}},
+        }[kept]
+        result = resume(operator(), attempt, event(tenant), kwargs)
+        assert (result["run_id"], result["url"]) == ("j-1", links[0])
+
+    def test_an_event_about_another_run_fails_the_task(
+        self, tenant: Tenant, attempt: Attempt, handover: Any
+    ) -> None:
+        tenant.end()
+        other = event(tenant) | {"run_id": "j-2"}
+        other["snapshot"]["run_id"] = "j-2"
+        with pytest.raises(RunError, match="the task waits for j-1"):
+            resume(operator(), attempt, other, handover)
+
+
+class TestAClearAfterTheRun:
+    """Airflow does not change ``max_tries`` if a task is cleared while it works on a worker."""
+
+    def retried(self, tenant: Tenant, attempt: Attempt) -> str:
+        attempt.clear_number = 1
+        return str(deferral(operator(), attempt).trigger.run_id)
+
+    def test_starts_a_new_run_if_a_subclass_works_on(
+        self, tenant: Tenant, attempt: Attempt, handover: Any
+    ) -> None:
+        class Longer(TamrLoadSourceOperator):
+            def execute_complete(self, context: Any, event: Any = None) -> Any:
+                return super().execute_complete(context, event)
+
+        tenant.end()
+        resume(Longer(task_id="t", source_id="s"), attempt, event(tenant), handover)
+        assert self.retried(tenant, attempt) == "j-2"
+
+    def test_starts_a_new_run_if_post_execute_works_on(
+        self, tenant: Tenant, attempt: Attempt, handover: Any
+    ) -> None:
+        tenant.end()
+        resume(operator(post_execute=lambda *_: None), attempt, event(tenant), handover)
+        assert self.retried(tenant, attempt) == "j-2"
+
+    def test_starts_a_new_run_if_the_run_ended_before_the_deferral(
+        self, tenant: Tenant, attempt: Attempt
+    ) -> None:
+        tenant.on_request = lambda line: tenant.end() if line == "GET /j-1" else None
+        assert operator().act(attempt.context())["run_id"] == "j-1"
+        tenant.on_request = None
+        assert self.retried(tenant, attempt) == "j-2"
+
+
+@pytest.mark.parametrize(("age", "requests"), [(3.0, 0), (30.0, 1)])
+def test_only_a_try_that_is_not_young_reads_the_number_of_clears_again(
+    tenant: Tenant,
+    attempt: Attempt,
+    clock: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    age: float,
+    requests: int,
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(task_state, "present_clear_number", asked.append)
+    context = attempt.context()
+    context["ti"].start_date = datetime.fromtimestamp(clock.time() - age, UTC)
+    with pytest.raises(TaskDeferred):
+        operator().act(context)
+    assert len(asked) == requests
