@@ -150,12 +150,26 @@ class _Connection(HTTPConnection):
         self._enter(Stage.TLS)
 
 
+class _PlainConnection(_Connection):
+    def send(self, data: Any) -> None:
+        """Send bytes. The timeout ends the request only if no byte is sent meanwhile.
+
+        ``sendall`` of a socket without TLS applies the timeout to all bytes together. So a large block would
+        fail on a slow connection. With TLS, ``sendall`` applies the timeout to each record of 16 KiB.
+        """
+        if self.sock is None:
+            self.connect()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.sock.send(rest) :]
+
+
 class _SecureConnection(_Connection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _PlainConnection
 
 
 class _SecurePool(HTTPSConnectionPool):

@@ -14,7 +14,7 @@ from urllib3 import exceptions as low
 from urllib3.connection import HTTPConnection
 
 from airflow_provider_dataops.errors import TransportError
-from airflow_provider_dataops.transport.adapter import NotConnectedError
+from airflow_provider_dataops.transport.adapter import NotConnectedError, _PlainConnection
 from tests.unit.transport.failures import RESET
 
 if TYPE_CHECKING:
@@ -91,3 +91,22 @@ def test_the_error_shows_whether_the_server_may_have_processed_the_request(
         worker.create(error)
     assert caught.value.not_sent is not_sent
     assert caught.value.may_have_been_processed is not not_sent
+
+
+class SlowSocket:
+    """A socket on a slow connection. It takes a few bytes at a time."""
+
+    def __init__(self) -> None:
+        self.received = b""
+
+    def send(self, data: memoryview) -> int:
+        self.received += data[:1_000]
+        return min(1_000, len(data))
+
+
+def test_the_timeout_applies_to_each_part_of_a_block() -> None:
+    connection = _PlainConnection("h")
+    sock = SlowSocket()
+    connection.sock = sock
+    connection.send(bytes(2_500) + b"end")
+    assert sock.received == bytes(2_500) + b"end"
