@@ -283,7 +283,7 @@ class Request(Generic[T_co]):
         ``request_timeout`` applies if it is longer, or if ``read_timeout`` is ``None``.
     :param moved: a function to call while a file is sent or received. Its first argument is how many bytes of
         the file were sent or received in this attempt; an attempt begins with 0. The second one is the file's
-        size in bytes; ``None`` if the server does not report it.
+        size in bytes; ``None`` if the server does not report it. An error that it raises ends the request.
     """
 
     operation: str
