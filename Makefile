@@ -9,15 +9,18 @@ PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n logical --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 AIRFLOW := apache-airflow==3.3.2
+BENCH_VENV := .venv-bench
+BENCH := $(BENCH_VENV)/bin/python
+BENCH_READY := $(BENCH_VENV)/.ready
 NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make $@ needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
 NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromium; on Debian: apt-get install chromium" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-files constraints audit clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 # This file is written last. If the installation fails, the file is missing, and make installs again.
 $(READY): pyproject.toml sandbox/pyproject.toml constraints.txt
@@ -87,6 +90,18 @@ format: $(READY)  ## Format the code, and correct what ruff can correct; `make l
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
+# This venv also has the packages of other vendors with which the benchmark compares.
+$(BENCH_READY): pyproject.toml sandbox/pyproject.toml constraints.txt benchmarks/constraints.txt
+	@echo "Building $(BENCH_VENV) (a few minutes, once) ..."
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH) -m pip --disable-pip-version-check --quiet --no-input install -c constraints.txt -c benchmarks/constraints.txt $(AIRFLOW) -e ./sandbox -e '.[benchmarks]'
+	@touch $@
+
+bench-venv: $(BENCH_READY)  ## Build .venv-bench, for the benchmarks
+
+bench-files: $(BENCH_READY)  ## Measure uploads and downloads of 1 GiB with the hooks, other clients and curl; takes 10 minutes
+	$(BENCH) -m benchmarks.files --json benchmarks/results/files.json --plot docs/images/performance/files.svg
+
 constraints:  ## Write the newest versions of all dependencies to constraints.txt
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip --quiet --no-input install $(AIRFLOW) ./sandbox '.[dev]'
@@ -98,5 +113,5 @@ audit:  ## Ask a database of advisories about the pinned dependencies; needs the
 
 clean: ## Stop the demo; remove .venv, build results and caches
 	@if [ -x $(BIN)/python ] && [ -d .demo ]; then $(BIN)/python -m devtools.demo down; fi
-	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

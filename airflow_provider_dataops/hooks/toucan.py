@@ -141,7 +141,7 @@ class ToucanHook(DataOpsHook[ToucanApi]):
                 futures = [
                     pool.submit(copy_context().run, partial(attempt, file, name)) for file, name in others
                 ]
-                # Python may miss a signal that arrives just before it begins to wait. So do not wait for long.
+                # Wait in short steps: Python handles a signal that arrives just before a wait only after it.
                 while wait(futures, timeout=1.0).not_done:
                     pass
                 outcomes += [future.result() for future in futures]

@@ -26,7 +26,15 @@ MODULES = {
 }
 
 #: Folders of this repository, and its packages.
-OURS = {"airflow_provider_dataops", "dataops_sandbox", "devtools", "docs", "example_dags", "tests"}
+OURS = {
+    "airflow_provider_dataops",
+    "benchmarks",
+    "dataops_sandbox",
+    "devtools",
+    "docs",
+    "example_dags",
+    "tests",
+}
 
 #: Only the models that a real TRAC runs import these.
 MODELS = {"pandas", "tracdap"}
@@ -102,6 +110,7 @@ def test_tests_and_tools_import_only_declared_distributions() -> None:
     known = declared(
         PROVIDER["project"]["dependencies"]
         + PROVIDER["project"]["optional-dependencies"]["dev"]
+        + PROVIDER["project"]["optional-dependencies"]["benchmarks"]
         + SANDBOX["project"]["dependencies"]
     )
 
