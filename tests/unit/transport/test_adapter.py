@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import io
+import select
 import socket
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,16 +112,30 @@ class Records(io.RawIOBase):
         return len(record)
 
 
+@dataclass
+class Looks:
+    """Replaces the object that asks the system whether a socket has more bytes."""
+
+    arrived: list[bool]
+
+    def register(self, _sock: Any, events: int) -> None:
+        assert events == select.POLLIN
+
+    def poll(self, timeout: int) -> list[bool]:
+        assert timeout == 0
+        return [True] if self.arrived.pop(0) else []
+
+
 class TestReader:
     @pytest.fixture
     def arrived(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         """Whether more bytes have arrived, for each time the reader looks."""
-        arrived: list[bool] = []
-        monkeypatch.setattr(adapter, "wait_for_read", lambda _sock, timeout: not timeout and arrived.pop(0))
-        return arrived
+        looks = Looks([])
+        monkeypatch.setattr(select, "poll", lambda: looks)
+        return looks.arrived
 
     def reader(self, *records: bytes | OSError, seconds: float = 60.0) -> io.RawIOBase:
-        # The fixture replaces the only function that uses the socket.
+        # The fixture replaces the only object that uses the socket.
         return adapter._TimedReader(NO_SOCKET, Records(*records), seconds)
 
     def test_records_that_have_arrived_are_read_together(self, arrived: list[bool]) -> None:
